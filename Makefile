@@ -1,0 +1,68 @@
+# jobrunner: `make help` lists what there is.
+
+# The Deno that is installed when there is none on PATH. Naming it (make test DENO_VERSION=2.7.11) asks for exactly that one.
+PINNED_DENO := 2.9.6
+DENO_VERSION ?=
+
+# Deno trusts the machine's own certificates as well, as a company's registry mirror needs.
+export DENO_TLS_CA_STORE ?= mozilla,system
+
+DENO = deno=$$(./tools/deno.sh $(PINNED_DENO) $(DENO_VERSION)) && exec "$$deno"
+
+.DEFAULT_GOAL := build
+.PHONY: build linux linux-arm64 win mac mac-arm64 dist help start test test-binary test-e2e test-windows test-arm64 soak check fmt bench clean
+
+build: ## Compile a binary for this platform into bin/jobrunner (the default)
+	@$(DENO) task build
+
+linux: ## Compile bin/jobrunner-linux-x64
+linux-arm64: ## Compile bin/jobrunner-linux-arm64
+win: ## Compile bin/jobrunner-windows-x64.exe
+mac: ## Compile bin/jobrunner-macos-x64
+mac-arm64: ## Compile bin/jobrunner-macos-arm64
+linux linux-arm64 win mac mac-arm64:
+	@$(DENO) task build $@
+
+dist: ## All of them, archived, with SHA256SUMS and an SBOM, into dist
+	@$(DENO) task dist
+
+help: ## List the goals
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+start: ## Serve; JOBRUNNER_CMD=… names the command, without it a sample runs; ARGS=… are flags of serve
+	@if [ -z "$$JOBRUNNER_CMD" ]; then \
+		export JOBRUNNER_CMD="$(CURDIR)/contrib/sample/uppercase.sh"; \
+		echo "JOBRUNNER_CMD is not set: running the sample contrib/sample/uppercase.sh" >&2; \
+	fi; \
+	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES; \
+	$(DENO) task start $(ARGS)
+
+test: ## Run all tests; DENO_VERSION=… runs them on that Deno
+	@$(DENO) task test $(TEST_FLAGS)
+
+test-binary: build ## The system tests against bin/jobrunner in place of the source
+	@export JOBRUNNER_TEST_BINARY="$(CURDIR)/bin/jobrunner"; $(DENO) task test $(TEST_FLAGS) test/system
+
+test-e2e: ## README's own commands in a fresh clone, real proxies, a full disk, a real Prometheus; needs root, curl, jq, nginx, caddy, tini, prometheus, systemd, xmllint
+	@$(DENO) task test-e2e $(TEST_FLAGS)
+
+test-windows: win ## The Windows binary under Wine; WINE=… says how to run it, default wine; needs curl
+	@$(DENO) task test $(TEST_FLAGS) test/e2e/windows.ts
+
+test-arm64: linux-arm64 ## The ARM64 binary under qemu-user; needs qemu-aarch64-static and the ARM64 C library
+	@$(DENO) task test $(TEST_FLAGS) test/e2e/arm64.ts
+
+soak: ## Minutes of everything at once; SOAK_SECONDS=… and SOAK_FLOOD_BYTES=… set how much
+	@$(DENO) task soak $(TEST_FLAGS)
+
+check: ## Format, lint, types, documentation, README
+	@$(DENO) task check
+
+fmt: ## Format everything and write the README's generated parts
+	@$(DENO) task fmt
+
+bench: ## Measure jobs per second, own CPU per job and memory; BENCH_JOBS=… sets how many jobs
+	@$(DENO) task bench
+
+clean: ## Remove what was built; tools in .tools stay
+	@rm -rf bin dist coverage bench/results.json
