@@ -1,0 +1,16 @@
+/**
+ * Waiting, but not for ever.
+ *
+ * @module
+ */
+
+/** Resolves when `done` does, or after `ms`. Rejects when `done` rejects first. */
+export async function atMost(ms: number, done: Promise<unknown> | undefined): Promise<void> {
+  let timer;
+  const time = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+  try {
+    await Promise.race([done, time]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

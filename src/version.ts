@@ -1,0 +1,10 @@
+/**
+ * The program's version; `deno.json` is its only source.
+ *
+ * @module
+ */
+
+import project from "../deno.json" with { type: "json" };
+
+/** Semantic version, such as `0.1.0`. */
+export const version: string = project.version;

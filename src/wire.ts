@@ -1,0 +1,215 @@
+/**
+ * What travels: the JSON and base64 of requests, results and the status. Shared by the server and the client side.
+ *
+ * @module
+ */
+
+import type { JobResult } from "./job.ts";
+import { decodeBase64 } from "./wire/base64.ts";
+
+/** The most characters (Unicode code points) that an id may have. */
+export const maxIdLength = 1024;
+
+/** The fields of `POST /payload` that we read; unknown keys are ignored. */
+export interface PayloadRequest {
+  /** The client's name of the job. */
+  readonly id: string;
+  /** `timeout_sec`: the longest run that the client asks for. */
+  readonly timeoutSec?: number;
+  /** `data`, decoded. */
+  readonly payload: Uint8Array<ArrayBuffer>;
+}
+
+/** A request, or one sentence that says what is wrong with it. */
+export type Parsed =
+  | { readonly ok: true; readonly request: PayloadRequest }
+  | { readonly ok: false; readonly sentence: string };
+
+/**
+ * Reads the body of `POST /payload`: a JSON object (RFC 8259) with `id`, a text, and `data`, base64 (RFC 4648 section 4,
+ * padding required, line breaks allowed).
+ *
+ * The sentences for a missing id and missing data are part of the contract.
+ */
+export function parsePayloadRequest(body: Uint8Array): Parsed {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(body));
+  } catch (error) {
+    // The runtime's own message quotes the body; only the place is taken over.
+    const [, place] = /(at position \d+)/.exec((error as Error).message) ?? [];
+    return wrong(`The body is not valid JSON${place ? ` (${place})` : ""}`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return wrong(`The body is not a JSON object but ${nameOf(value)}`);
+  }
+  const { id = null, data = null, timeout_sec: timeoutSec = null } = value as Record<
+    string,
+    unknown
+  >;
+  if (id !== null && typeof id !== "string") {
+    return wrong(`Json key 'id' is not a string but ${nameOf(id)}`);
+  }
+  if (data !== null && typeof data !== "string") {
+    return wrong(`Json key 'data' is not a string but ${nameOf(data)}`);
+  }
+  if (!id) return wrong("Json key 'id' missing or empty");
+  if (!data) return wrong("Json key 'data' missing or empty");
+  if (id.includes("\0")) return wrong("Json key 'id' contains a NUL character");
+  if (isLongerThan(id, maxIdLength)) {
+    return wrong(`Json key 'id' is longer than ${maxIdLength} characters`);
+  }
+  if (timeoutSec !== null && !(typeof timeoutSec === "number" && timeoutSec > 0)) {
+    return wrong("Json key 'timeout_sec' is not a number greater than 0");
+  }
+  const payload = decodeBase64(data);
+  if (!payload) return wrong("Json key 'data' is not valid base64");
+  if (payload.length === 0) return wrong("Json key 'data' missing or empty");
+  const limit = timeoutSec === null ? {} : { timeoutSec };
+  return { ok: true, request: { id: id.toWellFormed(), payload, ...limit } };
+}
+
+/**
+ * The answer of a job that ran: one line of compact JSON and a newline. The first six keys and their order are the contract;
+ * ours follow, those after `ending` only when they apply. In pieces, because a string has a largest length.
+ */
+export function* encodeResult(result: JobResult): Generator<string> {
+  const { ending, output, error, data } = result;
+  yield '{"data":"';
+  yield* base64Of(data.bytes);
+  yield `","worker_id":${result.workerId},"elapsed_sec":${toMicroseconds(result.elapsedSec)}`;
+  yield `,"exit_status":${ending.exitStatus},"output":"`;
+  yield* base64Of(output.bytes);
+  yield '","error":"';
+  yield* base64Of(error.bytes);
+  const more = JSON.stringify({
+    id: result.id,
+    queued_sec: toMicroseconds(result.queuedSec),
+    ending: ending.kind,
+    signal: "signal" in ending ? ending.signal : undefined,
+    timed_out: ending.kind === "timed_out" || undefined,
+    output_truncated: output.truncated || undefined,
+    error_truncated: error.truncated || undefined,
+    data_truncated: data.truncated || undefined,
+    message: result.message,
+  });
+  yield `",${more.slice(1)}\n`;
+}
+
+/** Bytes that are encoded at a time; a multiple of three, so that only the last piece has padding. */
+const base64Slice = 3 * 2 ** 18;
+
+function* base64Of(bytes: Uint8Array): Generator<string> {
+  for (let at = 0; at < bytes.length; at += base64Slice) {
+    yield bytes.subarray(at, at + base64Slice).toBase64();
+  }
+}
+
+/** The state of the service, as `GET /status` tells it. */
+export interface ServiceStatus {
+  /** Jobs waiting in the line. */
+  readonly waiting: number;
+  /** Jobs started since boot. */
+  readonly started: number;
+  /** Version of the program. */
+  readonly version: string;
+  /** Seconds since the service started. */
+  readonly uptimeSec: number;
+  /** False once it drains. */
+  readonly ready: boolean;
+  /** Jobs that may wait. */
+  readonly queueLimit: number;
+  /** Payload bytes being read or waiting. */
+  readonly bufferedBytes: number;
+  /** Workers in the order of their ids; `job` is what it runs, absent while idle. */
+  readonly workers: readonly {
+    readonly id: number;
+    readonly sinceSec: number;
+    readonly job?: {
+      readonly id: string;
+      readonly requestId: string;
+      readonly pid?: number | undefined;
+    };
+  }[];
+  /** Jobs that had a worker since boot, by how they ended. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  /** Requests for a job that came to no run since boot, by reason. */
+  readonly rejections: Readonly<Record<string, number>>;
+  /** What jobs waited and ran in the last minutes. */
+  readonly recent: {
+    readonly windowSec: number;
+    readonly queuedSec: Quantiles;
+    readonly elapsedSec: Quantiles;
+  };
+}
+
+/** Values that were measured, and their quantiles; undefined without values. */
+export interface Quantiles {
+  /** How many there are. */
+  readonly count: number;
+  /** The least value that is not below the share `q` of them. */
+  quantile(q: number): number | undefined;
+}
+
+/** The body of `GET /status`: the two keys of the contract, then ours. Never a payload. */
+export function encodeStatus(status: ServiceStatus): string {
+  return JSON.stringify({
+    queued_jobs: status.waiting,
+    total_jobs: status.started,
+    version: status.version,
+    uptime_sec: toMilliseconds(status.uptimeSec),
+    state: status.ready ? "ready" : "draining",
+    workers: status.workers.length,
+    busy: status.workers.filter((worker) => worker.job).length,
+    queue_limit: status.queueLimit,
+    buffered_bytes: status.bufferedBytes,
+    worker_states: status.workers.map((worker) => ({
+      worker_id: worker.id,
+      state: worker.job ? "running" : "idle",
+      since_sec: toMilliseconds(worker.sinceSec),
+      id: worker.job?.id,
+      request_id: worker.job?.requestId,
+      pid: worker.job?.pid,
+    })),
+    outcomes: status.outcomes,
+    rejections: status.rejections,
+    recent: {
+      window_sec: status.recent.windowSec,
+      queued_sec: encodeQuantiles(status.recent.queuedSec),
+      elapsed_sec: encodeQuantiles(status.recent.elapsedSec),
+    },
+  }) + "\n";
+}
+
+/** The keys are always there: null says that nothing has been measured. */
+function encodeQuantiles({ count, quantile }: Quantiles) {
+  const of = (q: number) => {
+    const value = quantile(q);
+    return value === undefined ? null : toMicroseconds(value);
+  };
+  return { count, p50: of(0.5), p95: of(0.95) };
+}
+
+function wrong(sentence: string): Parsed {
+  return { ok: false, sentence };
+}
+
+function nameOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+function isLongerThan(text: string, codePoints: number): boolean {
+  if (text.length <= codePoints) return false;
+  return text.length > 2 * codePoints || [...text].length > codePoints;
+}
+
+/** Seconds without digits that no clock here has. */
+export function toMicroseconds(seconds: number): number {
+  return Math.round(seconds * 1e6) / 1e6;
+}
+
+function toMilliseconds(seconds: number): number {
+  return Math.round(seconds * 1e3) / 1e3;
+}

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { encodeResult, parsePayloadRequest } from "../../src/wire.ts";
+import { createPayloadEncoder, parseResult } from "../../src/wire/client.ts";
+
+const bytes = fc.uint8Array({ maxLength: 100 }).map((array) => new Uint8Array(array));
+
+Deno.test("what a client encodes in pieces, the server reads whole", () => {
+  fc.assert(
+    fc.property(fc.array(bytes, { minLength: 1 }), fc.string({ minLength: 1 }), (pieces, id) => {
+      fc.pre(!id.includes("\0") && pieces.some((piece) => piece.length > 0));
+      const encoder = createPayloadEncoder({ id, timeoutSec: 1.5 });
+      const text = encoder.head + pieces.map((piece) => encoder.encode(piece)).join("") +
+        encoder.end();
+      const parsed = parsePayloadRequest(new TextEncoder().encode(text));
+      assert.ok(parsed.ok, JSON.stringify(parsed));
+      assert.equal(parsed.request.id, id.toWellFormed());
+      assert.equal(parsed.request.timeoutSec, 1.5);
+      assert.deepEqual([...parsed.request.payload], pieces.flatMap((piece) => [...piece]));
+    }),
+  );
+});
+
+Deno.test("what the server encodes, a client reads", () => {
+  fc.assert(fc.property(bytes, bytes, bytes, (output, error, data) => {
+    const text = [...encodeResult({
+      id: "i",
+      workerId: 1,
+      queuedSec: 0,
+      elapsedSec: 0,
+      ending: { kind: "exited", exitStatus: 3 },
+      output: { bytes: output, truncated: true },
+      error: { bytes: error, truncated: false },
+      data: { bytes: data, truncated: false },
+    })].join("");
+    assert.deepEqual(parseResult(text), {
+      exitStatus: 3,
+      output,
+      error,
+      data,
+      truncated: ["output"],
+    });
+  }));
+});
+
+Deno.test("what is no result is none", () => {
+  for (
+    const body of ["", "null", "[]", "{}", '{"exit_status":0,"output":"!","error":"","data":""}']
+  ) {
+    assert.equal(parseResult(body), undefined, body);
+  }
+});
