@@ -1,0 +1,237 @@
+/**
+ * From a plain environment object and flags to a frozen `Config`, all faults at once. A pure function of what it is handed.
+ *
+ * @module
+ */
+
+import { isIP } from "node:net";
+import { type Command, commandOf, parseCommand, type ProgramLookup } from "./config/command.ts";
+import {
+  largestRequestBytes,
+  type Setting,
+  type SettingName,
+  settings,
+} from "./config/settings.ts";
+import { absolute, readPassword, readTls } from "./config/files.ts";
+import { type CommandLine, readValues, type Values } from "./config/sources.ts";
+import { readTracing, type Tracing } from "./config/tracing.ts";
+import { warningsOf } from "./config/warnings.ts";
+
+/** The machine around the program, as far as the configuration depends on it. */
+export interface Surroundings extends ProgramLookup {
+  /** Absolute path of the system's temp folder. */
+  readonly tempDir: string;
+  /** Whether people watch the log. */
+  readonly stderrIsTerminal: boolean;
+  /** Names of variables that are set but could not be read, because they are not UTF-8. */
+  readonly undecodable: readonly string[];
+  /** The text of a file; throws an `Error` whose message says why it cannot be read. */
+  readFile(path: string): string;
+}
+
+/** Grades of the log, from chatty to grave. */
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+/** The configuration. Times in milliseconds, sizes in bytes; `Infinity` where there is no limit. Holds no password. */
+export interface Config {
+  /** What each job runs. */
+  readonly command: Command;
+  /** Workers, 1 to 1024. */
+  readonly numWorkers: number;
+  /** Jobs that may wait. */
+  readonly queueLimit: number;
+  /** How long a job may wait; `Infinity` for no limit. */
+  readonly queueTimeoutMs: number;
+  /** How long a command may run; `Infinity` for no limit. */
+  readonly jobTimeoutMs: number;
+  /** Between SIGTERM and SIGKILL; 0 for SIGKILL at once. */
+  readonly killGraceMs: number;
+  /** How long a drain may take before what is left is ended; 0 for at once. */
+  readonly drainTimeoutMs: number;
+  /** What becomes of a running job whose client is gone. */
+  readonly onDisconnect: "cancel" | "finish";
+  /** IP address or host name, IPv6 without brackets. */
+  readonly listenAddress: string;
+  /** 0 asks for a free port. */
+  readonly listenPort: number;
+  /** SHA-256 of the password's UTF-8 bytes; undefined when no password is asked for. */
+  readonly passwordDigest: Uint8Array | undefined;
+  /** Certificate chain and private key as PEM text. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Largest request body; always a number. */
+  readonly maxRequestBytes: number;
+  /** Time to send a body. */
+  readonly requestTimeoutMs: number;
+  /** Payload bytes being read or waiting, all requests together. */
+  readonly maxBufferedBytes: number;
+  /** Bytes kept of each of stdout, stderr and the response file. */
+  readonly maxOutputBytes: number;
+  /** Absolute path of the folder in which the spool is made. */
+  readonly spoolParent: string;
+  /** How log lines look. */
+  readonly logFormat: "text" | "json";
+  /** The least grave level that is logged. */
+  readonly logLevel: LogLevel;
+  /** Whether every request has a line in the log. */
+  readonly accessLog: boolean;
+  /** Where spans go; undefined when none are recorded. */
+  readonly tracing: Tracing | undefined;
+  /** Whether the service runs in an isolate of narrowed permissions. */
+  readonly sandbox: boolean;
+}
+
+/** A usable configuration, or every reason why it is not one. */
+export type ConfigResult =
+  | {
+    readonly ok: true;
+    readonly config: Config;
+    /** Sentences for the log: legal, but probably not what was meant. */
+    readonly warnings: readonly string[];
+    /** `NAME=value  # origin`, one line per setting, secrets as `***`. */
+    readonly effective: readonly string[];
+  }
+  | { readonly ok: false; readonly faults: readonly string[] };
+
+/** Reads the configuration of `jobrunner serve`. */
+export function parseConfig(
+  givenEnv: Readonly<Record<string, string>>,
+  commandLine: CommandLine,
+  machine: Omit<Surroundings, "env">,
+): ConfigResult {
+  const env = machine.os === "windows" ? upperCaseNames(givenEnv) : givenEnv;
+  const around: Surroundings = { ...machine, env };
+  const values = readValues(env, commandLine);
+  const command = readCommand(values, commandLine, around);
+  const numWorkers = values.number("JOBRUNNER_NUM_WORKERS") ?? 3;
+  const listenAddress = readListenAddress(values);
+  const sandbox = values.choice("JOBRUNNER_SANDBOX") !== "off";
+  for (const name of around.undecodable) {
+    if (name.startsWith("JOBRUNNER_")) values.faults.push(`${name}: must be UTF-8 text`);
+  }
+  if (sandbox) values.faults.push(...refusedByTheSandbox(env));
+  const mebibyte = 2 ** 20;
+  const config: Omit<Config, "command"> & { command: Command | undefined } = {
+    command,
+    numWorkers,
+    queueLimit: values.number("JOBRUNNER_QUEUE_LIMIT") ?? 10 * numWorkers,
+    queueTimeoutMs: limit((values.number("JOBRUNNER_QUEUE_TIMEOUT_SEC") ?? 0) * 1000),
+    jobTimeoutMs: limit((values.number("JOBRUNNER_JOB_TIMEOUT_SEC") ?? 0) * 1000),
+    killGraceMs: (values.number("JOBRUNNER_KILL_GRACE_SEC") ?? 5) * 1000,
+    drainTimeoutMs: (values.number("JOBRUNNER_DRAIN_TIMEOUT_SEC") ?? 30) * 1000,
+    onDisconnect: values.choice("JOBRUNNER_ON_DISCONNECT") === "finish" ? "finish" : "cancel",
+    listenAddress,
+    listenPort: values.number("JOBRUNNER_HTTP_LISTEN_PORT") ?? 8080,
+    passwordDigest: readPassword(values, around),
+    tls: readTls(values, around),
+    maxRequestBytes: (values.number("JOBRUNNER_MAX_REQUEST_BYTES") ?? 100 * mebibyte) ||
+      largestRequestBytes,
+    requestTimeoutMs: limit((values.number("JOBRUNNER_REQUEST_TIMEOUT_SEC") ?? 60) * 1000),
+    maxBufferedBytes: limit(values.number("JOBRUNNER_MAX_BUFFERED_BYTES") ?? 1024 * mebibyte),
+    maxOutputBytes: limit(values.number("JOBRUNNER_MAX_OUTPUT_BYTES") ?? 100 * mebibyte),
+    spoolParent: readSpoolParent(values, around),
+    logFormat: (values.choice("JOBRUNNER_LOG_FORMAT") ??
+      (around.stderrIsTerminal ? "text" : "json")) as "text" | "json",
+    logLevel: (values.choice("JOBRUNNER_LOG_LEVEL") ?? "info") as LogLevel,
+    accessLog: values.choice("JOBRUNNER_ACCESS_LOG") === "on",
+    tracing: readTracing(env, values.faults),
+    sandbox,
+  };
+  if (values.faults.length > 0 || !isComplete(config)) return { ok: false, faults: values.faults };
+  return {
+    ok: true,
+    config: Object.freeze(config),
+    warnings: warningsOf(config, around),
+    effective: describe(config, values, commandLine),
+  };
+}
+
+function isComplete(config: { readonly command: Command | undefined }): config is Config {
+  return config.command !== undefined;
+}
+
+/** 0 in a setting means “no limit”. */
+function limit(value: number): number {
+  return value === 0 ? Infinity : value;
+}
+
+function upperCaseNames(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [name.toUpperCase(), value]),
+  );
+}
+
+function readCommand(
+  values: Values,
+  { program }: CommandLine,
+  around: Surroundings,
+): Command | undefined {
+  if (program) {
+    if (program[0]) return commandOf(program, around);
+    values.faults.push("--: must be followed by a program: jobrunner serve -- PROGRAM ARG…");
+    return undefined;
+  }
+  const text = values.text("JOBRUNNER_CMD");
+  if (!text?.trim()) {
+    values.faults.push(
+      "JOBRUNNER_CMD=: must be a program and its arguments (or use --cmd, or jobrunner serve -- PROGRAM ARG…)",
+    );
+    return undefined;
+  }
+  return parseCommand(text, around) ??
+    values.fault("JOBRUNNER_CMD", "a quote is not closed, or the program has no name");
+}
+
+function readListenAddress(values: Values): string {
+  const text = values.text("JOBRUNNER_HTTP_LISTEN_ADDRESS") ?? "127.0.0.1";
+  const address = text.replace(/^\[(.*)\]$/, "$1");
+  const isHostName =
+    /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$/i;
+  const isName = isHostName.test(text) && !/^[\d.]+$/.test(text);
+  if (isIP(address) === 0 && !isName) values.fault("JOBRUNNER_HTTP_LISTEN_ADDRESS");
+  return address;
+}
+
+function readSpoolParent(values: Values, around: Surroundings): string {
+  const folder = absolute(values.text("JOBRUNNER_SPOOL_DIR") ?? around.tempDir, around);
+  if (around.fileKind(folder) !== "folder") {
+    if (values.origin("JOBRUNNER_SPOOL_DIR") !== "default") values.fault("JOBRUNNER_SPOOL_DIR");
+    else {values.faults.push(
+        `JOBRUNNER_SPOOL_DIR=: must be an existing folder (the temp folder ${folder} is none)`,
+      );}
+  }
+  return folder;
+}
+
+/**
+ * Deno refuses every spawn from a sandboxed isolate while one of these is in the command's environment,
+ * because such a variable makes the allowed program load code of somebody else's choice.
+ */
+function refusedByTheSandbox(env: Readonly<Record<string, string>>): string[] {
+  return Object.keys(env).filter((name) => /^(LD|DYLD)_/.test(name) && env[name]).map((name) =>
+    `${name}: must be unset while the sandbox is on, or no command could start: unset it, or set JOBRUNNER_SANDBOX=off`
+  );
+}
+
+function describe(config: Config, values: Values, { program }: CommandLine): string[] {
+  const defaults: Partial<Record<SettingName, string>> = {
+    JOBRUNNER_QUEUE_LIMIT: String(config.queueLimit),
+    JOBRUNNER_SPOOL_DIR: config.spoolParent,
+    JOBRUNNER_LOG_FORMAT: config.logFormat,
+  };
+  return settings.map((setting: Setting) => {
+    const name = setting.name as SettingName;
+    if (name === "JOBRUNNER_CMD" && program) return `${name}=${config.command.text}  # after --`;
+    const given = values.text(name);
+    const value = given === undefined
+      ? defaults[name] ?? setting.default
+      : setting.secret
+      ? "***"
+      : given;
+    return `${name}=${value}  # ${values.origin(name)}`;
+  });
+}
+
+/** Host and port as a URL has them (RFC 3986, section 3.2). */
+export function authority(address: string, port: number): string {
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+}

@@ -1,0 +1,84 @@
+/**
+ * From the text of `JOBRUNNER_CMD` to a program and its arguments. No shell is involved.
+ *
+ * @module
+ */
+
+import { posix, win32 } from "node:path";
+import { join as joinQuoted, split as splitQuoted } from "shlex";
+
+/** What lies at a path. */
+export type FileKind = "executable" | "file" | "folder" | "missing";
+
+/** What looking up a program needs to know of the machine. */
+export interface ProgramLookup {
+  /** Name of the operating system, as `Deno.build.os` gives it. */
+  readonly os: string;
+  /** Absolute path of the working directory. */
+  readonly cwd: string;
+  /** The search path, and on Windows the endings of executables. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Says what lies at an absolute path. */
+  fileKind(path: string): FileKind;
+}
+
+/** A command, ready to be run. */
+export interface Command {
+  /** The whole command, as the command itself sees it in `JOBRUNNER_CMD`. */
+  readonly text: string;
+  /** The program as it was named. */
+  readonly name: string;
+  /** Its absolute path; undefined for a bare name that PATH did not find. */
+  readonly program: string | undefined;
+  /** Arguments. */
+  readonly args: readonly string[];
+  /** Whether an executable file was there at start. */
+  readonly found: boolean;
+}
+
+/** A value in shell quoting, or one that as a whole names an executable. */
+export function parseCommand(text: string, lookup: ProgramLookup): Command | undefined {
+  const whole = findProgram(text, lookup);
+  if (whole.found) return { text, name: text, args: [], ...whole };
+  let words: string[];
+  try {
+    words = splitWords(text, lookup.os);
+  } catch {
+    return undefined;
+  }
+  return words[0] ? { ...commandOf(words, lookup), text } : undefined;
+}
+
+/** A program and arguments that are already apart. */
+export function commandOf(words: readonly string[], lookup: ProgramLookup): Command {
+  const [name = "", ...args] = words;
+  return { text: joinQuoted([...words]), name, args, ...findProgram(name, lookup) };
+}
+
+/**
+ * Splits shell quoting. On Windows a backslash is literal, since paths are full of them: it is carried through the
+ * splitter as a character that no environment variable can hold.
+ */
+function splitWords(text: string, os: string): string[] {
+  if (os !== "windows") return splitQuoted(text);
+  return splitQuoted(text.replaceAll("\\", "\0")).map((word) => word.replaceAll("\0", "\\"));
+}
+
+function findProgram(name: string, lookup: ProgramLookup): Pick<Command, "program" | "found"> {
+  const onWindows = lookup.os === "windows";
+  const path = onWindows ? win32 : posix;
+  const endings = onWindows
+    ? ["", ...(lookup.env["PATHEXT"] ?? ".COM;.EXE;.BAT;.CMD").split(";")]
+    : [""];
+  const isBare = !name.includes("/") && !(onWindows && /[\\:]/.test(name));
+  const folders = isBare
+    ? (lookup.env["PATH"] ?? "").split(path.delimiter).filter((folder) => path.isAbsolute(folder))
+    : [lookup.cwd];
+  for (const folder of folders) {
+    for (const ending of endings) {
+      const program = path.resolve(folder, name + ending);
+      if (lookup.fileKind(program) === "executable") return { program, found: true };
+    }
+  }
+  return { program: isBare ? undefined : path.resolve(lookup.cwd, name), found: false };
+}

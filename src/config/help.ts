@@ -1,0 +1,87 @@
+/**
+ * The texts made from the table of settings: `--help` and the README's table.
+ *
+ * @module
+ */
+
+import { flagOf, type Kind, type Setting, settings } from "./settings.ts";
+
+const help = `jobrunner turns a command into a bounded HTTP service.
+
+usage: jobrunner [serve] [flags] [-- PROGRAM ARG…]
+       jobrunner send [flags] FILE|-
+       jobrunner wait-file TIMEOUT_SEC FOLDER NAME
+       jobrunner --help | --version
+
+  serve          run the service (the default)
+  serve --check  print the effective configuration and what the sandbox permits, then exit
+  send           post a file as a job and behave as its command did: see jobrunner send --help
+  wait-file      wait for a file that another program writes: exit 0 it is there and whole,
+                 1 it is not in time, 2 wrong usage or unreadable folder
+  -h, --help     this text
+  --version      print the version
+
+exit status: 0 stopped cleanly; 1 could not start, cut jobs or met a bug; 2 wrong usage
+
+Settings are environment variables; each but the password has a flag of serve, which wins.
+An empty value counts as not set. Of the standard variables OTEL_EXPORTER_OTLP_ENDPOINT turns
+traces on, with the other OTEL_* beside it; NOTIFY_SOCKET and WATCHDOG_USEC are systemd's.
+
+`;
+
+/** The text of `jobrunner --help`. */
+export function helpText(): string {
+  return help + settings.map((setting: Setting) => {
+    const flag = flagOf(setting);
+    const head = `  ${setting.name}${flag ? `  --${flag} ${placeholderOf(setting.kind)}` : ""}`;
+    const body = wrap(setting.meaning + defaultOf(setting), 88).map((line) => `      ${line}`);
+    return [head, ...body].join("\n");
+  }).join("\n") + "\n";
+}
+
+/** The rows of the README's table of settings, in Markdown. */
+export function settingsTable(): string {
+  const rows = settings.map((setting: Setting) => {
+    const flag = flagOf(setting);
+    return [
+      `\`${setting.name}\``,
+      flag ? `\`--${flag}\`` : "–",
+      setting.default === "" ? "–" : setting.default,
+      setting.meaning,
+    ];
+  });
+  return [["variable", "flag", "default", "meaning"], ["---", "---", "---", "---"], ...rows]
+    .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`).join(
+      "\n",
+    );
+}
+
+function placeholderOf(kind: Kind): string {
+  switch (kind.type) {
+    case "seconds":
+      return "SECONDS";
+    case "choice":
+      return kind.of.join("|");
+    case "text":
+    case "whole":
+      return kind.placeholder;
+  }
+}
+
+function defaultOf(setting: Setting): string {
+  return setting.default === "" ? "" : ` Default: ${setting.default}.`;
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return line === "" ? lines : [...lines, line];
+}

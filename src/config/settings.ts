@@ -1,0 +1,240 @@
+/**
+ * The one table of settings: it feeds parsing, `--help`, `serve --check` and the README.
+ *
+ * @module
+ */
+
+/** What values a setting takes, and how it is read. */
+export type Kind =
+  | { readonly type: "text"; readonly placeholder: string; readonly wanted: string }
+  | {
+    readonly type: "whole";
+    readonly min: number;
+    readonly max: number;
+    readonly placeholder: string;
+  }
+  | { readonly type: "seconds"; readonly max: number }
+  | { readonly type: "choice"; readonly of: readonly string[] };
+
+/** One row of the table. */
+export interface Setting {
+  /** Name of the environment variable. */
+  readonly name: string;
+  /** Values it takes. */
+  readonly kind: Kind;
+  /** The default as a person would write it; empty when there is none. Computed defaults are described. */
+  readonly default: string;
+  /** Meaning, unit, special values and neighbours, in one or two sentences. */
+  readonly meaning: string;
+  /** Printed as `***` and withheld from the command. */
+  readonly secret?: true;
+  /** Withheld from the command. The value itself may be shown. */
+  readonly withheld?: true;
+  /** No flag, because a command line can be read by every user of the machine. */
+  readonly environmentOnly?: true;
+}
+
+/** The longest time a setting may name: what a timer of the runtime can count (2^31 - 1 ms). */
+const maxSeconds = 2_147_483;
+
+/** The largest byte limit: 1 TiB. */
+const maxBytes = 2 ** 40;
+
+/** The largest JSON text that fits into a string of the runtime (just under 512 MiB). */
+export const largestRequestBytes: number = 500 * 2 ** 20;
+
+const bytes: Kind = { type: "whole", min: 0, max: maxBytes, placeholder: "BYTES" };
+const seconds: Kind = { type: "seconds", max: maxSeconds };
+
+function path(what: string): Kind {
+  return { type: "text", placeholder: "PATH", wanted: what };
+}
+
+/** Every setting, in the order in which people meet them. */
+export const settings = [
+  {
+    name: "JOBRUNNER_CMD",
+    kind: { type: "text", placeholder: "COMMAND", wanted: "a program and its arguments" },
+    default: "",
+    meaning:
+      "The command a worker runs, required. A bare name is looked up on PATH once, at start. It may carry arguments in shell quoting (no shell is run; on Windows a backslash is literal); a value that as a whole names an executable is taken whole. `jobrunner serve -- PROGRAM ARG…` sets it too.",
+  },
+  {
+    name: "JOBRUNNER_NUM_WORKERS",
+    kind: { type: "whole", min: 1, max: 1024, placeholder: "N" },
+    default: "3",
+    meaning: "Workers, numbered 1 to N without gaps; each runs one job at a time.",
+  },
+  {
+    name: "JOBRUNNER_QUEUE_LIMIT",
+    kind: { type: "whole", min: 0, max: 1_000_000, placeholder: "N" },
+    default: "10 × workers",
+    meaning:
+      "Jobs that may wait for a worker; one more is refused with 503 at once. 0: nobody waits, a job runs now or is refused.",
+  },
+  {
+    name: "JOBRUNNER_QUEUE_TIMEOUT_SEC",
+    kind: seconds,
+    default: "0",
+    meaning: "Seconds a job may wait for a worker; then 503. 0: no limit.",
+  },
+  {
+    name: "JOBRUNNER_JOB_TIMEOUT_SEC",
+    kind: seconds,
+    default: "0",
+    meaning:
+      "Seconds a command may run; then its processes are ended and exit_status is 124. A request may ask for less with `timeout_sec`. 0: no limit.",
+  },
+  {
+    name: "JOBRUNNER_KILL_GRACE_SEC",
+    kind: seconds,
+    default: "5",
+    meaning:
+      "Seconds between SIGTERM and SIGKILL when a job's processes are ended. 0: SIGKILL at once.",
+  },
+  {
+    name: "JOBRUNNER_DRAIN_TIMEOUT_SEC",
+    kind: seconds,
+    default: "30",
+    meaning:
+      "Seconds that waiting and running jobs have to finish after SIGTERM or Ctrl-C; then they are ended. 0: they are ended at once.",
+  },
+  {
+    name: "JOBRUNNER_ON_DISCONNECT",
+    kind: { type: "choice", of: ["cancel", "finish"] },
+    default: "cancel",
+    meaning:
+      "What happens to a running job whose client is gone: its processes are ended, or it is let finish. One that waits leaves the line either way.",
+  },
+  {
+    name: "JOBRUNNER_HTTP_LISTEN_ADDRESS",
+    kind: { type: "text", placeholder: "ADDRESS", wanted: "an IP address or a host name" },
+    default: "127.0.0.1",
+    meaning:
+      "Address to listen on, IPv4, IPv6 or a host name. Set a password before you leave loopback.",
+  },
+  {
+    name: "JOBRUNNER_HTTP_LISTEN_PORT",
+    kind: { type: "whole", min: 0, max: 65535, placeholder: "PORT" },
+    default: "8080",
+    meaning: "Port to listen on. 0: a free one, named in the line “listening on …”.",
+  },
+  {
+    name: "JOBRUNNER_PASSWORD",
+    kind: {
+      type: "text",
+      placeholder: "TEXT",
+      wanted:
+        "text without control characters and without a space or tab at either end (HTTP drops those)",
+    },
+    default: "",
+    meaning:
+      "What clients must send in header X-JR-PASSWORD; CR and LF around it are trimmed on both sides. Empty: no password is asked for. It has no flag, since everyone can read a command line.",
+    secret: true,
+    environmentOnly: true,
+  },
+  {
+    name: "JOBRUNNER_PASSWORD_FILE",
+    kind: path("a readable file that holds a password"),
+    default: "",
+    meaning: "File that holds the password instead of JOBRUNNER_PASSWORD; read once, at start.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_TLS_CERT_FILE",
+    kind: path("a readable PEM file that holds a certificate"),
+    default: "",
+    meaning:
+      "PEM file with the certificate chain. With JOBRUNNER_TLS_KEY_FILE it turns on HTTPS and HTTP/2.",
+  },
+  {
+    name: "JOBRUNNER_TLS_KEY_FILE",
+    kind: path("a readable PEM file that holds a private key"),
+    default: "",
+    meaning: "PEM file with the certificate's private key.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_MAX_REQUEST_BYTES",
+    kind: { type: "whole", min: 0, max: largestRequestBytes, placeholder: "BYTES" },
+    default: String(100 * 2 ** 20),
+    meaning:
+      "The largest request body, in bytes; beyond it 413. Base64 makes a payload a third larger. 0: what the runtime can parse, 500 MiB.",
+  },
+  {
+    name: "JOBRUNNER_REQUEST_TIMEOUT_SEC",
+    kind: seconds,
+    default: "60",
+    meaning: "Seconds a client has to send its body; then 408. 0: no limit.",
+  },
+  {
+    name: "JOBRUNNER_MAX_BUFFERED_BYTES",
+    kind: bytes,
+    default: String(2 ** 30),
+    meaning:
+      "Bytes of payloads being read or waiting, all requests together; beyond it 503 before the body is read. 0: no limit.",
+  },
+  {
+    name: "JOBRUNNER_MAX_OUTPUT_BYTES",
+    kind: bytes,
+    default: String(100 * 2 ** 20),
+    meaning:
+      "Bytes kept of each of stdout, stderr and the response file; the rest is dropped and the answer says so. 0: no limit.",
+  },
+  {
+    name: "JOBRUNNER_SPOOL_DIR",
+    kind: path("an existing folder"),
+    default: "the temp folder",
+    meaning:
+      "Folder in which the server makes its own spool folder (mode 0700) for the files of running jobs.",
+  },
+  {
+    name: "JOBRUNNER_LOG_FORMAT",
+    kind: { type: "choice", of: ["text", "json"] },
+    default: "text on a terminal, else json",
+    meaning: "How log lines on stderr look.",
+  },
+  {
+    name: "JOBRUNNER_LOG_LEVEL",
+    kind: { type: "choice", of: ["debug", "info", "warning", "error"] },
+    default: "info",
+    meaning: "The least grave level that is logged.",
+  },
+  {
+    name: "JOBRUNNER_ACCESS_LOG",
+    kind: { type: "choice", of: ["on", "off"] },
+    default: "off",
+    meaning:
+      "`on` logs a line for every request, whatever its path, besides the line for every job.",
+  },
+  {
+    name: "JOBRUNNER_SANDBOX",
+    kind: { type: "choice", of: ["on", "off"] },
+    default: "on",
+    meaning:
+      "`off` runs the service with every permission the process has, for commands that need LD_* or DYLD_* variables.",
+  },
+] as const satisfies readonly Setting[];
+
+/** Name of a setting that exists. */
+export type SettingName = typeof settings[number]["name"];
+
+/** The flag of `jobrunner serve` that sets the same thing; undefined for a setting that has none. */
+export function flagOf(setting: Setting): string | undefined {
+  if (setting.environmentOnly) return undefined;
+  return setting.name.replace("JOBRUNNER_", "").toLowerCase().replaceAll("_", "-");
+}
+
+/** What a value must be, to follow “must be”. */
+export function wantedOf(kind: Kind): string {
+  switch (kind.type) {
+    case "text":
+      return kind.wanted;
+    case "whole":
+      return `a whole number from ${kind.min} to ${kind.max}`;
+    case "seconds":
+      return `a number of seconds from 0 to ${kind.max}`;
+    case "choice":
+      return kind.of.join(" or ");
+  }
+}

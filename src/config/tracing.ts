@@ -1,0 +1,81 @@
+/**
+ * The standard `OTEL_*` variables, as far as they decide whether, where to and how spans are exported
+ * (OpenTelemetry, "Environment Variable Specification").
+ *
+ * @module
+ */
+
+/** Where spans go. */
+export interface Tracing {
+  /** Host and port that the exporter connects to. */
+  readonly receiver: string;
+  /** Whether it connects with TLS. */
+  readonly tls: boolean;
+  /** Encoding of OTLP over HTTP. */
+  readonly protocol: "http/protobuf" | "http/json";
+  /** Which traces that begin here are recorded. */
+  readonly sampler: { readonly name: string; readonly ratio: number };
+  /** Between two batches. */
+  readonly scheduleDelayMs: number;
+}
+
+const samplers = [
+  "always_on",
+  "always_off",
+  "traceidratio",
+  "parentbased_always_on",
+  "parentbased_always_off",
+  "parentbased_traceidratio",
+];
+
+/** Where the exporter sends without an endpoint of its own. */
+const defaultEndpoint = "http://localhost:4318";
+
+/** Undefined unless an endpoint or the exporter `otlp` is asked for. Adds a sentence to `faults` for each wrong value. */
+export function readTracing(
+  env: Readonly<Record<string, string>>,
+  faults: string[],
+): Tracing | undefined {
+  // An empty value counts as not set.
+  const text = (name: string) => env[name]?.trim() || undefined;
+  const given = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].find(text);
+  const exporter = text("OTEL_TRACES_EXPORTER");
+  if (text("OTEL_SDK_DISABLED")?.toLowerCase() === "true" || exporter === "none") return undefined;
+  if (exporter === undefined && !given) return undefined;
+  const wrong = (name: string, wanted: string) => {
+    // An endpoint may carry a password.
+    const shown = name.endsWith("_ENDPOINT") ? "***" : env[name] ?? "";
+    faults.push(`${name}=${shown}: must be ${wanted}`);
+  };
+  if (exporter !== undefined && exporter !== "otlp") wrong("OTEL_TRACES_EXPORTER", "otlp or none");
+
+  const protocolName = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]
+    .find(text) ?? "OTEL_EXPORTER_OTLP_PROTOCOL";
+  const protocol = text(protocolName) ?? "http/protobuf";
+  if (protocol !== "http/protobuf" && protocol !== "http/json") {
+    wrong(protocolName, "http/protobuf or http/json");
+  }
+  const sampler = text("OTEL_TRACES_SAMPLER") ?? "parentbased_always_on";
+  if (!samplers.includes(sampler)) wrong("OTEL_TRACES_SAMPLER", samplers.join(" or "));
+  const ratio = Number(text("OTEL_TRACES_SAMPLER_ARG") ?? 1);
+  if (sampler.endsWith("traceidratio") && !(ratio >= 0 && ratio <= 1)) {
+    wrong("OTEL_TRACES_SAMPLER_ARG", "a number from 0 to 1");
+  }
+  const delay = Number(text("OTEL_BSP_SCHEDULE_DELAY") ?? 5000);
+  if (!(delay >= 0 && delay < 2 ** 31)) {
+    wrong("OTEL_BSP_SCHEDULE_DELAY", "a number of milliseconds from 0 to 2147483647");
+  }
+  const endpoint = URL.parse(text(given ?? "") ?? defaultEndpoint);
+  if (!endpoint || !/^https?:$/.test(endpoint.protocol)) {
+    wrong(given ?? "", "an http or https URL");
+    return undefined;
+  }
+  const port = endpoint.port || (endpoint.protocol === "https:" ? "443" : "80");
+  return {
+    receiver: `${endpoint.hostname}:${port}`,
+    tls: endpoint.protocol === "https:",
+    protocol: protocol === "http/json" ? "http/json" : "http/protobuf",
+    sampler: { name: sampler, ratio },
+    scheduleDelayMs: delay,
+  };
+}

@@ -1,0 +1,62 @@
+/**
+ * What is legal in a configuration, but probably not what was meant.
+ *
+ * @module
+ */
+
+import type { Config, Surroundings } from "../config.ts";
+import { settings } from "./settings.ts";
+
+/** Sentences for the log. */
+export function warningsOf(
+  config: Config,
+  { env, undecodable }: Pick<Surroundings, "env" | "undecodable">,
+): string[] {
+  const warnings: string[] = [];
+  const { command } = config;
+  if (!command.program) {
+    warnings.push(
+      `${command.name} was not found on PATH: every job will end with exit status 127 until it is installed and jobrunner is started again`,
+    );
+  } else if (!command.found) {
+    warnings.push(
+      `${command.program} is missing or not an executable file: until it is there, every job will end with exit status 126 or 127`,
+    );
+  }
+  if (!config.passwordDigest && !isLoopback(config.listenAddress)) {
+    warnings.push(
+      `ANYONE who can reach ${config.listenAddress} can run jobs: no password is set; set JOBRUNNER_PASSWORD_FILE or listen on 127.0.0.1`,
+    );
+  }
+  if (!config.sandbox) {
+    warnings.push(
+      "JOBRUNNER_SANDBOX=off: the service that clients reach runs with EVERY permission of this process",
+    );
+  }
+  const known = new Set<string>([...settings.map((setting) => setting.name), ...jobVariables]);
+  for (const name of Object.keys(env)) {
+    if (name.startsWith("JOBRUNNER_") && !known.has(name)) {
+      warnings.push(
+        `${name} is not a setting of this version and is ignored: see jobrunner --help`,
+      );
+    }
+  }
+  for (const name of undecodable) {
+    warnings.push(`${name} is not UTF-8 text: commands do not see it`);
+  }
+  return warnings;
+}
+
+/** What a run sets for its command; a jobrunner inside a job inherits them, which is no mistake of anybody's. */
+const jobVariables = [
+  "JOBRUNNER_WORKER_ID",
+  "JOBRUNNER_REQUEST_ID",
+  "JOBRUNNER_REQUEST_DATA_FN",
+  "JOBRUNNER_RESPONSE_DATA_FN",
+  "JOBRUNNER_TIMEOUT_SEC",
+  "JOBRUNNER_DEADLINE",
+];
+
+function isLoopback(address: string): boolean {
+  return /^(127\.|::1$|localhost\.?$|(0+:){7}0*1$)/i.test(address);
+}

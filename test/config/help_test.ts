@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import { helpText, settingsTable } from "../../src/config/help.ts";
+import { flagOf, type Setting, settings } from "../../src/config/settings.ts";
+
+Deno.test("--help and the README's table name every setting and its flag", () => {
+  for (const text of [helpText(), settingsTable()]) {
+    for (const setting of settings as readonly Setting[]) {
+      assert.ok(text.includes(setting.name), setting.name);
+      const flag = flagOf(setting);
+      if (flag) assert.ok(text.includes(`--${flag}`), flag);
+    }
+  }
+});
+
+Deno.test("--help fits a terminal of 100 columns", () => {
+  for (const line of helpText().split("\n")) assert.ok(line.length <= 100, line);
+});

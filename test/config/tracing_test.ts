@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { readTracing } from "../../src/config/tracing.ts";
+
+function read(env: Record<string, string>) {
+  const faults: string[] = [];
+  return { tracing: readTracing(env, faults), faults };
+}
+
+Deno.test("tracing is off unless an endpoint or the exporter is named", () => {
+  for (
+    const env of [
+      {},
+      { OTEL_SERVICE_NAME: "x" },
+      { OTEL_EXPORTER_OTLP_ENDPOINT: "" },
+      { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", OTEL_SDK_DISABLED: "true" },
+      { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", OTEL_TRACES_EXPORTER: "none" },
+    ]
+  ) assert.deepEqual(read(env), { tracing: undefined, faults: [] });
+});
+
+Deno.test("the endpoint's host and port are what is granted", () => {
+  const receiverOf = (env: Record<string, string>) => read(env).tracing?.receiver;
+  assert.equal(receiverOf({ OTEL_TRACES_EXPORTER: "otlp" }), "localhost:4318");
+  assert.equal(receiverOf({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector" }), "collector:80");
+  assert.equal(receiverOf({ OTEL_EXPORTER_OTLP_ENDPOINT: "https://[::1]/otlp" }), "[::1]:443");
+  assert.equal(
+    receiverOf({
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://everything:4318",
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://traces:9/v1/traces",
+    }),
+    "traces:9",
+  );
+});
+
+Deno.test("the standard settings have their standard defaults and faults in our grammar", () => {
+  assert.deepEqual(read({ OTEL_TRACES_EXPORTER: "otlp" }).tracing, {
+    receiver: "localhost:4318",
+    tls: false,
+    protocol: "http/protobuf",
+    sampler: { name: "parentbased_always_on", ratio: 1 },
+    scheduleDelayMs: 5000,
+  });
+  assert.deepEqual(
+    read({
+      OTEL_TRACES_EXPORTER: "zipkin",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "ftp://user:hunter2@collector",
+      OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
+      OTEL_TRACES_SAMPLER: "sometimes",
+      OTEL_BSP_SCHEDULE_DELAY: "-1",
+    }).faults,
+    [
+      "OTEL_TRACES_EXPORTER=zipkin: must be otlp or none",
+      "OTEL_EXPORTER_OTLP_PROTOCOL=grpc: must be http/protobuf or http/json",
+      "OTEL_TRACES_SAMPLER=sometimes: must be always_on or always_off or traceidratio or parentbased_always_on or parentbased_always_off or parentbased_traceidratio",
+      "OTEL_BSP_SCHEDULE_DELAY=-1: must be a number of milliseconds from 0 to 2147483647",
+      "OTEL_EXPORTER_OTLP_ENDPOINT=***: must be an http or https URL",
+    ],
+  );
+  assert.deepEqual(
+    read({
+      OTEL_TRACES_EXPORTER: "otlp",
+      OTEL_TRACES_SAMPLER: "traceidratio",
+      OTEL_TRACES_SAMPLER_ARG: "2",
+    }).faults,
+    ["OTEL_TRACES_SAMPLER_ARG=2: must be a number from 0 to 1"],
+  );
+});

@@ -1,0 +1,265 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { type Config, parseConfig } from "../src/config.ts";
+import { parseCommandLine } from "../src/config/sources.ts";
+import { configure, type Disk, machine } from "./support/machine.ts";
+
+const cmd = { JOBRUNNER_CMD: "/bin/date" };
+
+function config(env: Record<string, string>, args: string[] = [], disk: Disk = {}): Config {
+  const result = configure(env, { args, disk });
+  assert.ok(result.ok, JSON.stringify(result));
+  return result.config;
+}
+
+function faults(
+  env: Record<string, string>,
+  args: string[] = [],
+  disk: Disk = {},
+): readonly string[] {
+  const result = configure(env, { args, disk });
+  assert.ok(!result.ok, "the configuration was accepted");
+  return result.faults;
+}
+
+Deno.test("defaults are those of the contract", () => {
+  const { command, ...rest } = config(cmd);
+  assert.equal(command.program, "/bin/date");
+  assert.deepEqual(rest, {
+    numWorkers: 3,
+    queueLimit: 30,
+    queueTimeoutMs: Infinity,
+    jobTimeoutMs: Infinity,
+    killGraceMs: 5000,
+    drainTimeoutMs: 30000,
+    onDisconnect: "cancel",
+    listenAddress: "127.0.0.1",
+    listenPort: 8080,
+    passwordDigest: undefined,
+    tls: undefined,
+    maxRequestBytes: 104857600,
+    requestTimeoutMs: 60000,
+    maxBufferedBytes: 1073741824,
+    maxOutputBytes: 104857600,
+    spoolParent: "/tmp",
+    logFormat: "json",
+    logLevel: "info",
+    accessLog: false,
+    tracing: undefined,
+    sandbox: true,
+  });
+  assert.ok(Object.isFrozen(config(cmd)));
+});
+
+Deno.test("the queue limit follows the workers unless it is set", () => {
+  assert.equal(config({ ...cmd, JOBRUNNER_NUM_WORKERS: "7" }).queueLimit, 70);
+  assert.equal(
+    config({ ...cmd, JOBRUNNER_NUM_WORKERS: "7", JOBRUNNER_QUEUE_LIMIT: "0" }).queueLimit,
+    0,
+  );
+});
+
+Deno.test("0 means no limit where it is a limit", () => {
+  const all = config({
+    ...cmd,
+    JOBRUNNER_MAX_REQUEST_BYTES: "0",
+    JOBRUNNER_MAX_BUFFERED_BYTES: "0",
+    JOBRUNNER_MAX_OUTPUT_BYTES: "0",
+    JOBRUNNER_REQUEST_TIMEOUT_SEC: "0",
+  });
+  assert.deepEqual(
+    [all.maxRequestBytes, all.maxBufferedBytes, all.maxOutputBytes, all.requestTimeoutMs],
+    [500 * 2 ** 20, Infinity, Infinity, Infinity],
+  );
+});
+
+Deno.test("an empty variable counts as not set", () => {
+  assert.equal(
+    config({ ...cmd, JOBRUNNER_NUM_WORKERS: "", JOBRUNNER_HTTP_LISTEN_ADDRESS: "" }).numWorkers,
+    3,
+  );
+});
+
+Deno.test("flags win over the environment", () => {
+  const env = { ...cmd, JOBRUNNER_NUM_WORKERS: "2", JOBRUNNER_REQUEST_TIMEOUT_SEC: "1" };
+  const all = config(env, ["--num-workers=5", "--request-timeout-sec", "0.25"]);
+  assert.equal(all.numWorkers, 5);
+  assert.equal(all.requestTimeoutMs, 250);
+});
+
+Deno.test("every fault is reported at once, one line each, in one grammar", () => {
+  assert.deepEqual(
+    faults({
+      JOBRUNNER_NUM_WORKERS: "0",
+      JOBRUNNER_HTTP_LISTEN_PORT: "http",
+      JOBRUNNER_HTTP_LISTEN_ADDRESS: "not an address",
+      JOBRUNNER_QUEUE_LIMIT: "-1",
+      JOBRUNNER_LOG_LEVEL: "loud",
+      JOBRUNNER_SANDBOX: "maybe",
+      JOBRUNNER_MAX_OUTPUT_BYTES: "1e6",
+      JOBRUNNER_SPOOL_DIR: "nowhere",
+      JOBRUNNER_TLS_KEY_FILE: "/key",
+      LD_PRELOAD: "evil.so",
+      LD_EMPTY: "",
+    }, ["--request-timeout-sec=soon", "stray", "--nonsense=x", "--log-format"]),
+    [
+      "stray: unexpected argument: the command goes after --",
+      "--nonsense: must be a flag of jobrunner serve: see jobrunner --help",
+      "--log-format: must be given a value: text or json",
+      "JOBRUNNER_CMD=: must be a program and its arguments (or use --cmd, or jobrunner serve -- PROGRAM ARG…)",
+      "JOBRUNNER_NUM_WORKERS=0: must be a whole number from 1 to 1024",
+      "JOBRUNNER_HTTP_LISTEN_ADDRESS=not an address: must be an IP address or a host name",
+      "JOBRUNNER_SANDBOX=maybe: must be on or off",
+      "LD_PRELOAD: must be unset while the sandbox is on, or no command could start: unset it, or set JOBRUNNER_SANDBOX=off",
+      "JOBRUNNER_QUEUE_LIMIT=-1: must be a whole number from 0 to 1000000",
+      "JOBRUNNER_HTTP_LISTEN_PORT=http: must be a whole number from 0 to 65535",
+      "JOBRUNNER_TLS_CERT_FILE=: must be set when JOBRUNNER_TLS_KEY_FILE is",
+      "JOBRUNNER_TLS_KEY_FILE=/key: must be a readable PEM file that holds a private key (No such file)",
+      "--request-timeout-sec=soon: must be a number of seconds from 0 to 2147483",
+      "JOBRUNNER_MAX_OUTPUT_BYTES=1e6: must be a whole number from 0 to 1099511627776",
+      "JOBRUNNER_SPOOL_DIR=nowhere: must be an existing folder",
+      "JOBRUNNER_LOG_LEVEL=loud: must be debug or info or warning or error",
+    ],
+  );
+});
+
+Deno.test("a fault stays one line and never shows a secret", () => {
+  const [first = "", second] = faults({
+    ...cmd,
+    JOBRUNNER_NUM_WORKERS: "1\n2",
+    JOBRUNNER_PASSWORD: " hunter2",
+  });
+  assert.equal(first, "JOBRUNNER_NUM_WORKERS=1\\n2: must be a whole number from 1 to 1024");
+  assert.match(second ?? "", /^JOBRUNNER_PASSWORD=\*\*\*: must be text without control characters/);
+});
+
+Deno.test("a variable that is not UTF-8 is a fault if it is ours, else a warning", () => {
+  const machineWith = (undecodable: string[]) =>
+    parseConfig(cmd, parseCommandLine([]), { ...machine(), undecodable });
+  const ours = machineWith(["JOBRUNNER_PASSWORD", "OTHER"]);
+  assert.ok(!ours.ok);
+  assert.deepEqual(ours.faults, ["JOBRUNNER_PASSWORD: must be UTF-8 text"]);
+  const other = machineWith(["OTHER"]);
+  assert.ok(other.ok);
+  assert.deepEqual(other.warnings, ["OTHER is not UTF-8 text: commands do not see it"]);
+});
+
+Deno.test("an unknown flag and its value are one fault, a name of Object.prototype is no flag", () => {
+  assert.deepEqual(faults(cmd, ["--num-worker", "7"]).length, 1);
+  assert.match(faults(cmd, ["--constructor"]).join(), /^--constructor: must be a flag/);
+});
+
+Deno.test("the sandbox rule about LD_* goes with the sandbox", () => {
+  assert.equal(
+    config({ ...cmd, LD_LIBRARY_PATH: "/lib", JOBRUNNER_SANDBOX: "off" }).sandbox,
+    false,
+  );
+  assert.match(
+    faults({ ...cmd, DYLD_INSERT_LIBRARIES: "x" }).join(),
+    /^DYLD_INSERT_LIBRARIES: must be unset/,
+  );
+});
+
+Deno.test("listen addresses: IPv4, IPv6 with and without brackets, host names", () => {
+  const address = (text: string) =>
+    config({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: text }).listenAddress;
+  assert.equal(address("::1"), "::1");
+  assert.equal(address("[::1]"), "::1");
+  assert.equal(address("0.0.0.0"), "0.0.0.0");
+  assert.equal(address("my-host.example"), "my-host.example");
+  for (const bad of ["127.0.0.256", "1.2.3", "::g", "a..b", "-a", "host:80", "[host]"]) {
+    assert.equal(faults({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: bad }).length, 1, bad);
+  }
+});
+
+Deno.test("the password is kept as a digest, line ends trimmed, from the variable or the file", () => {
+  const digest = new Uint8Array(createHash("sha256").update("hunter2").digest());
+  assert.deepEqual(
+    config({ ...cmd, JOBRUNNER_PASSWORD: "\r\nhunter2\r\n" }).passwordDigest,
+    digest,
+  );
+  const file = { ...cmd, JOBRUNNER_PASSWORD_FILE: "secret" };
+  assert.deepEqual(
+    config(file, [], { "/work/secret": { text: "hunter2\n" } }).passwordDigest,
+    digest,
+  );
+  assert.deepEqual(faults(file), [
+    "JOBRUNNER_PASSWORD_FILE=secret: must be a readable file that holds a password (No such file)",
+  ]);
+  assert.match(faults(file, [], { "/work/secret": { text: "\n" } }).join(), /\(it is empty\)$/);
+  assert.match(
+    faults(file, [], { "/work/secret": { text: "two\nlines\n" } }).join(),
+    /\(one line, /,
+  );
+  assert.deepEqual(
+    faults({ ...file, JOBRUNNER_PASSWORD: "x" }, [], { "/work/secret": { text: "y" } }),
+    [
+      "JOBRUNNER_PASSWORD_FILE: must be left out when JOBRUNNER_PASSWORD is set",
+    ],
+  );
+});
+
+Deno.test("there is no flag for the password", () => {
+  assert.match(faults(cmd, ["--password=hunter2"]).join(), /^--password: must be a flag/);
+});
+
+Deno.test("one of certificate and key: its own faults are told as well", () => {
+  assert.deepEqual(faults({ ...cmd, JOBRUNNER_TLS_CERT_FILE: "/none" }), [
+    "JOBRUNNER_TLS_KEY_FILE=: must be set when JOBRUNNER_TLS_CERT_FILE is",
+    "JOBRUNNER_TLS_CERT_FILE=/none: must be a readable PEM file that holds a certificate (No such file)",
+  ]);
+  const encrypted = { text: "-----BEGIN ENCRYPTED PRIVATE KEY-----\n" };
+  const both = { ...cmd, JOBRUNNER_TLS_CERT_FILE: "/c", JOBRUNNER_TLS_KEY_FILE: "/k" };
+  const cert = { text: "-----BEGIN CERTIFICATE-----\n" };
+  assert.match(faults(both, [], { "/c": cert, "/k": encrypted }).join(), /it is encrypted/);
+});
+
+Deno.test("certificate and key come together and must be what they are called", () => {
+  const env = { ...cmd, JOBRUNNER_TLS_CERT_FILE: "/c", JOBRUNNER_TLS_KEY_FILE: "/k" };
+  const cert = { text: "-----BEGIN CERTIFICATE-----\n" };
+  const key = { text: "-----BEGIN EC PRIVATE KEY-----\n" };
+  assert.deepEqual(config(env, [], { "/c": cert, "/k": key }).tls, {
+    cert: cert.text,
+    key: key.text,
+  });
+  assert.deepEqual(faults(env, [], { "/c": key, "/k": cert }), [
+    "JOBRUNNER_TLS_CERT_FILE=/c: must be a readable PEM file that holds a certificate (it holds no certificate)",
+    "JOBRUNNER_TLS_KEY_FILE=/k: must be a readable PEM file that holds a private key (it holds no private key)",
+  ]);
+});
+
+Deno.test("warnings: an open door, a missing command, a switched-off sandbox, a name nobody knows", () => {
+  const warnings = (env: Record<string, string>) => {
+    const result = configure({ ...cmd, ...env });
+    return result.ok ? result.warnings.join("\n") : "";
+  };
+  assert.equal(warnings({}), "");
+  assert.match(
+    warnings({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "0.0.0.0" }),
+    /^ANYONE who can reach 0\.0\.0\.0/,
+  );
+  assert.match(warnings({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "::" }), /^ANYONE/);
+  assert.equal(warnings({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "::", JOBRUNNER_PASSWORD: "x" }), "");
+  assert.equal(warnings({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "127.0.0.2" }), "");
+  assert.match(warnings({ JOBRUNNER_CMD: "nothing-such" }), /^nothing-such was not found on PATH/);
+  assert.match(
+    warnings({ JOBRUNNER_CMD: "./nothing" }),
+    /^\/work\/nothing is missing or not an executable file/,
+  );
+  assert.match(warnings({ JOBRUNNER_SANDBOX: "off" }), /EVERY permission/);
+  assert.match(warnings({ JOBRUNNER_NUM_WORKER: "1" }), /^JOBRUNNER_NUM_WORKER is not a setting/);
+  assert.equal(warnings({ JOBRUNNER_WORKER_ID: "1" }), "", "a jobrunner in a job inherits this");
+});
+
+Deno.test("the effective configuration names each value's origin and hides the password", () => {
+  const result = configure({ ...cmd, JOBRUNNER_PASSWORD: "hunter2" }, {
+    args: ["--num-workers=2"],
+  });
+  assert.ok(result.ok);
+  const lines = result.effective;
+  assert.ok(lines.includes("JOBRUNNER_CMD=/bin/date  # environment"));
+  assert.ok(lines.includes("JOBRUNNER_NUM_WORKERS=2  # flag"));
+  assert.ok(lines.includes("JOBRUNNER_QUEUE_LIMIT=20  # default"));
+  assert.ok(lines.includes("JOBRUNNER_PASSWORD=***  # environment"));
+  assert.ok(!lines.join().includes("hunter2"));
+});
