@@ -1,0 +1,69 @@
+/**
+ * What a command may see of the environment.
+ *
+ * @module
+ */
+
+import { type Setting, settings } from "../config/settings.ts";
+
+/** Secrets that are not settings of ours: they belong to the server, its supervisor or its telemetry. */
+const foreignSecrets = /^(OTEL_.*_HEADERS|NOTIFY_SOCKET|WATCHDOG_.*|CREDENTIALS_DIRECTORY)$/i;
+
+const ownSecrets: ReadonlySet<string> = new Set(
+  settings.filter((setting: Setting) => setting.secret || setting.withheld).map((setting) =>
+    setting.name
+  ),
+);
+
+/** The trace that the server itself was started in is no job's trace. */
+const ownTrace = /^(TRACEPARENT|TRACESTATE)$/i;
+
+/**
+ * Everything the server inherited, without secrets and without its own place in a trace. Names are compared whatever
+ * their case, as Windows does.
+ */
+export function withoutSecrets(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name, value]) =>
+      !ownSecrets.has(name.toUpperCase()) && !foreignSecrets.test(name) && !ownTrace.test(name) &&
+      !(/^OTEL_.*_ENDPOINT$/i.test(name) && value.includes("@"))
+    ),
+  );
+}
+
+/** The variable whose value, unique to a job, marks the processes of its tree. */
+export const markVariable = "JOBRUNNER_REQUEST_DATA_FN";
+
+/** The environment of one run: what every run inherits, the run's own variables, what the contract promises. */
+export function environmentOf(
+  inherited: Readonly<Record<string, string>>,
+  variables: Readonly<Record<string, string>>,
+  job: {
+    /** `JOBRUNNER_CMD`. */
+    readonly command: string;
+    /** `JOBRUNNER_WORKER_ID`. */
+    readonly workerId: number;
+    /** `JOBRUNNER_REQUEST_ID`: the client's id. */
+    readonly id: string;
+    /** `JOBRUNNER_REQUEST_DATA_FN`; unique, and so the mark of the job's processes. */
+    readonly requestFile: string;
+    /** `JOBRUNNER_RESPONSE_DATA_FN`. */
+    readonly responseFile: string;
+    /** `JOBRUNNER_TIMEOUT_SEC`, and from it `JOBRUNNER_DEADLINE` (Unix seconds); `Infinity` for none. */
+    readonly timeoutMs: number;
+  },
+): Record<string, string> {
+  return {
+    ...inherited,
+    ...variables,
+    JOBRUNNER_CMD: job.command,
+    JOBRUNNER_WORKER_ID: String(job.workerId),
+    JOBRUNNER_REQUEST_ID: job.id,
+    [markVariable]: job.requestFile,
+    JOBRUNNER_RESPONSE_DATA_FN: job.responseFile,
+    ...(job.timeoutMs === Infinity ? {} : {
+      JOBRUNNER_TIMEOUT_SEC: String(job.timeoutMs / 1000),
+      JOBRUNNER_DEADLINE: String(Math.floor((Date.now() + job.timeoutMs) / 1000)),
+    }),
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * One run of the command, from its files' creation to their removal.
+ *
+ * @module
+ */
+
+import type { Command } from "../config/command.ts";
+import type { Captured, JobRequest, RunFault, RunResult } from "../job.ts";
+import { capture } from "./capture.ts";
+import { environmentOf } from "./child_env.ts";
+import { commandEnd, endingOf, pipesEnd, type TreeEnder } from "./ending.ts";
+import { notFound, type NotStarted, spawnFailure } from "./not_started.ts";
+import type { Stop } from "../stop.ts";
+import type { Spool } from "./spool.ts";
+import { createWorkspace, type Workspace } from "./workspace.ts";
+
+/** What every run of a server shares. */
+export interface RunSettings {
+  /** What is run. */
+  readonly command: Command;
+  /** The environment that commands inherit, without secrets. */
+  readonly commandEnv: Readonly<Record<string, string>>;
+  /** Where the files lie. */
+  readonly spool: Spool;
+  /** Bytes kept of each of stdout, stderr and the response file. */
+  readonly maxOutputBytes: number;
+  /** How long a command may run; `Infinity` for no limit. */
+  readonly jobTimeoutMs: number;
+  /** Ends processes. */
+  readonly trees: TreeEnder;
+  /** Hears of files that could not be removed after a run. */
+  readonly onLeftover: (error: unknown) => void;
+}
+
+/** What ties one run to the rest of its job. */
+export interface RunHooks {
+  /** Where causes to end it come in. */
+  readonly stop: Stop;
+  /** Variables for this one run, over those that every run gets. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Hears of the command's process id. */
+  readonly onStarted: (pid: number) => void;
+}
+
+/** A run that took place, whatever its ending, or the reason why the server could not even try. */
+export type RunOutcome =
+  | { readonly ok: true; readonly result: RunResult }
+  | { readonly ok: false; readonly fault: RunFault };
+
+/** The longest that a timer of the runtime can count. */
+const longestTimerMs = 2 ** 31 - 1;
+
+const nothing: Captured = { bytes: new Uint8Array(), truncated: false };
+
+/** Runs the command for one job. The payload is taken out of the request as soon as it is in its file. */
+export async function run(
+  request: JobRequest,
+  workerId: number,
+  settings: RunSettings,
+  { stop, variables, onStarted }: RunHooks,
+): Promise<RunOutcome> {
+  let workspace: Workspace;
+  try {
+    workspace = await createWorkspace(settings.spool, {
+      workerId,
+      id: request.id,
+      payload: request.payload,
+    });
+  } catch (error) {
+    return failed({
+      kind: "spool_unusable",
+      reason: `cannot write the job's files: ${(error as Error).message}`,
+    });
+  } finally {
+    request.payload = new Uint8Array();
+    request.onPayloadStored();
+  }
+  try {
+    return await runIn(workspace, request, workerId, settings, { stop, variables, onStarted });
+  } finally {
+    try {
+      workspace.remove();
+    } catch (error) {
+      settings.onLeftover(error);
+    }
+  }
+}
+
+async function runIn(
+  workspace: Workspace,
+  request: JobRequest,
+  workerId: number,
+  { command, commandEnv, maxOutputBytes, jobTimeoutMs, trees }: RunSettings,
+  { stop, variables, onStarted }: RunHooks,
+): Promise<RunOutcome> {
+  const startedAt = performance.now();
+  const elapsedSec = () => (performance.now() - startedAt) / 1000;
+  if (!command.program) {
+    return notStarted(notFound(`cannot run ${command.name}: not found on PATH`), elapsedSec());
+  }
+  const timeoutMs = Math.min(jobTimeoutMs, (request.timeoutSec ?? Infinity) * 1000);
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command(command.program, {
+      args: [...command.args],
+      clearEnv: true,
+      env: environmentOf(commandEnv, variables, {
+        command: command.text,
+        workerId,
+        id: request.id,
+        requestFile: workspace.requestFile,
+        responseFile: workspace.responseFile,
+        timeoutMs,
+      }),
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  } catch (error) {
+    const failure = spawnFailure(error, command.program);
+    return failure.kind === "not_started" ? notStarted(failure, elapsedSec()) : failed(failure);
+  }
+  onStarted(child.pid);
+  const output = capture(child.stdout, maxOutputBytes);
+  const error = capture(child.stderr, maxOutputBytes);
+  const timer = timeoutMs === Infinity
+    ? undefined
+    : setTimeout(() => stop.request("timed_out"), Math.min(timeoutMs, longestTimerMs));
+  const mark = workspace.requestFile;
+  const status = await commandEnd(child, stop, () => trees.endTree({ pid: child.pid, mark }));
+  clearTimeout(timer);
+  const elapsed = elapsedSec();
+  await pipesEnd([output, error], () => trees.endHolders({ mark }));
+  const response = await workspace.readResponse(maxOutputBytes);
+  return {
+    ok: true,
+    result: {
+      ending: endingOf(status, stop.cause),
+      elapsedSec: elapsed,
+      output: output.take(),
+      error: error.take(),
+      data: response.data,
+      pid: child.pid,
+      ...(response.message === undefined ? {} : { message: response.message }),
+    },
+  };
+}
+
+function failed(fault: RunFault): RunOutcome {
+  return { ok: false, fault };
+}
+
+/** A command that cannot start says why where its own complaints would be: in `error`. */
+function notStarted(ending: NotStarted, elapsedSec: number): RunOutcome {
+  const message = ending.reason;
+  const bytes = new TextEncoder().encode(`jobrunner: ${message}\n`);
+  return {
+    ok: true,
+    result: {
+      ending,
+      elapsedSec,
+      output: nothing,
+      error: { bytes, truncated: false },
+      data: nothing,
+      message,
+    },
+  };
+}

@@ -1,0 +1,11 @@
+/**
+ * Why a service cannot start.
+ *
+ * @module
+ */
+
+/** The service could not start; the message is a sentence for the user. */
+export class StartError extends Error {
+  /** Tells it from a bug. */
+  override readonly name = "StartError";
+}

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { environmentOf, withoutSecrets } from "../../src/exec/child_env.ts";
+
+Deno.test("no secret of the server reaches the command, all else does", () => {
+  const kept = {
+    PATH: "/bin",
+    JOBRUNNER_CMD: "x",
+    JOBRUNNER_NUM_WORKERS: "2",
+    JOBRUNNER_TLS_CERT_FILE: "c",
+    OTEL_SERVICE_NAME: "s",
+    MY_PASSWORD: "the command's own",
+  };
+  assert.deepEqual(
+    withoutSecrets({
+      ...kept,
+      JOBRUNNER_PASSWORD: "p",
+      JobRunner_Password: "as Windows would read it",
+      JOBRUNNER_PASSWORD_FILE: "f",
+      JOBRUNNER_TLS_KEY_FILE: "k",
+      OTEL_EXPORTER_OTLP_HEADERS: "h",
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: "h",
+      NOTIFY_SOCKET: "n",
+      WATCHDOG_USEC: "1",
+      WATCHDOG_PID: "1",
+      CREDENTIALS_DIRECTORY: "d",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "https://user:hunter2@collector",
+      TRACEPARENT: "the server's own",
+      TRACESTATE: "the server's own",
+    }),
+    kept,
+  );
+});
+
+Deno.test("a job's variables win over inherited ones", () => {
+  const environment = environmentOf({
+    PATH: "/bin",
+    JOBRUNNER_WORKER_ID: "an outer jobrunner's",
+    TRACEPARENT: "old",
+  }, {
+    TRACEPARENT: "new",
+  }, {
+    command: "c",
+    workerId: 2,
+    id: "i\nj",
+    requestFile: "/q",
+    responseFile: "/s",
+    timeoutMs: Infinity,
+  });
+  assert.deepEqual(environment, {
+    PATH: "/bin",
+    TRACEPARENT: "new",
+    JOBRUNNER_CMD: "c",
+    JOBRUNNER_WORKER_ID: "2",
+    JOBRUNNER_REQUEST_ID: "i\nj",
+    JOBRUNNER_REQUEST_DATA_FN: "/q",
+    JOBRUNNER_RESPONSE_DATA_FN: "/s",
+  });
+});
+
+Deno.test("a command with a limit is told the limit and its end", () => {
+  const before = Math.floor(Date.now() / 1000);
+  const environment = environmentOf({}, {}, {
+    command: "c",
+    workerId: 1,
+    id: "i",
+    requestFile: "/q",
+    responseFile: "/s",
+    timeoutMs: 90_500,
+  });
+  assert.equal(environment["JOBRUNNER_TIMEOUT_SEC"], "90.5");
+  const deadline = Number(environment["JOBRUNNER_DEADLINE"]);
+  assert.ok(
+    deadline >= before + 90 && deadline <= Math.floor(Date.now() / 1000) + 91,
+    String(deadline),
+  );
+});

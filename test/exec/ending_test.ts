@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { capture } from "../../src/exec/capture.ts";
+import { commandEnd, endingOf, pipesEnd } from "../../src/exec/ending.ts";
+import { createStop } from "../../src/stop.ts";
+
+const exited = { code: 3, success: false, signal: null };
+const killed = { code: 137, success: false, signal: "SIGKILL" as const };
+
+Deno.test("a command that ends by itself ends no tree, and no cause counts any more", async () => {
+  const stop = createStop();
+  const status = await commandEnd(
+    { status: Promise.resolve(exited) },
+    stop,
+    () => assert.fail("no tree is to be ended"),
+  );
+  assert.deepEqual(endingOf(status, stop.cause), { kind: "exited", exitStatus: 3 });
+  assert.equal(stop.request("canceled"), false);
+  assert.equal(stop.cause, undefined);
+});
+
+Deno.test("with a cause, the end is awaited until the whole tree is gone", async () => {
+  const stop = createStop();
+  const status = Promise.withResolvers<Deno.CommandStatus>();
+  const tree = Promise.withResolvers<void>();
+  let over = false;
+  const end = commandEnd({ status: status.promise }, stop, () => tree.promise).then((status) => {
+    over = true;
+    return status;
+  });
+  assert.equal(stop.request("timed_out"), true);
+  assert.equal(stop.request("shutdown"), false, "the first cause wins");
+  status.resolve(killed);
+  await status.promise;
+  await Promise.resolve();
+  assert.equal(over, false, "a grandchild is still there");
+  tree.resolve();
+  assert.deepEqual(endingOf(await end, stop.cause), {
+    kind: "timed_out",
+    exitStatus: 124,
+    signal: "SIGKILL",
+  });
+});
+
+Deno.test("a cause that was there before the command ends it at once", async () => {
+  const stop = createStop();
+  stop.request("canceled");
+  const status = Promise.withResolvers<Deno.CommandStatus>();
+  await commandEnd({ status: status.promise }, stop, () => {
+    status.resolve(killed);
+    return Promise.resolve();
+  });
+  assert.equal(stop.cause, "canceled");
+});
+
+Deno.test("a command that cannot be got rid of counts as killed", async () => {
+  const stop = createStop();
+  stop.request("shutdown");
+  const status = await commandEnd(
+    { status: new Promise<never>(() => {}) },
+    stop,
+    () => Promise.resolve(),
+  );
+  assert.deepEqual(endingOf(status, stop.cause), {
+    kind: "shutdown",
+    exitStatus: 137,
+    signal: "SIGKILL",
+  });
+});
+
+Deno.test("pipes at their end are not waited for; a held one is let go with all that was in it", async () => {
+  const open = (bytes: number, close: boolean) =>
+    capture(
+      new ReadableStream({
+        pull(controller) {
+          if (bytes > 0) controller.enqueue(new Uint8Array(Math.min(bytes, 1000)));
+          else if (close) controller.close();
+          else return new Promise<void>(() => {});
+          bytes -= 1000;
+          return undefined;
+        },
+      }),
+      Infinity,
+    );
+  await pipesEnd([open(5000, true), open(0, true)], () => assert.fail("nobody holds them"));
+  const held = open(500_000, false);
+  let looked = false;
+  await pipesEnd([held, open(0, true)], () => {
+    looked = true;
+    return Promise.resolve();
+  });
+  assert.ok(looked);
+  assert.equal(held.take().bytes.length, 500_000);
+});
