@@ -1,0 +1,56 @@
+/**
+ * Lines on their way to a sink that may be slow, or may take nothing any more.
+ *
+ * @module
+ */
+
+import { atMost } from "../at_most.ts";
+
+/** Where lines go; `Deno.stderr` is one. */
+export interface Sink {
+  /** Writes some of the bytes and resolves with how many. */
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+/** Never makes its caller wait. */
+export interface LineWriter {
+  /** Takes a whole line. */
+  write(line: string): void;
+  /** Resolves when everything taken so far is written or lost, or after `ms`. */
+  flush(ms: number): Promise<void>;
+}
+
+/** What may wait, in characters. Lines beyond it are lost, and counted. */
+const mostWaiting = 2 ** 20;
+
+/** `lost` makes the line that tells how many lines were lost. */
+export function createLineWriter(sink: Sink, lost: (count: number) => string): LineWriter {
+  const encoder = new TextEncoder();
+  let waiting = "";
+  let lostLines = 0;
+  let pumping: Promise<void> | undefined;
+
+  async function pump(): Promise<void> {
+    while (waiting !== "" || lostLines > 0) {
+      const text = waiting + (lostLines > 0 ? lost(lostLines) : "");
+      waiting = "";
+      lostLines = 0;
+      try {
+        let rest = encoder.encode(text);
+        while (rest.length > 0) rest = rest.subarray(await sink.write(rest));
+      } catch {
+        // There is nowhere left to say it.
+      }
+    }
+    pumping = undefined;
+  }
+
+  return {
+    write(line) {
+      if (waiting.length + line.length > mostWaiting) lostLines++;
+      else waiting += line;
+      pumping ??= pump();
+    },
+    flush: (ms) => atMost(ms, pumping),
+  };
+}

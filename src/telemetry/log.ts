@@ -1,0 +1,141 @@
+/**
+ * One line per event on standard error, as text or JSON. Never a payload, an output or a secret.
+ *
+ * @module
+ */
+
+import {
+  configureSync,
+  getLogger,
+  getTextFormatter,
+  type LogLevel,
+  type LogRecord,
+} from "@logtape/logtape";
+import { createLineWriter, type Sink } from "./line_writer.ts";
+
+/**
+ * Values that belong to an event. A name with a dot is one of OpenTelemetry's semantic conventions; one without is our
+ * own, in snake_case. `trace_id` and `span_id` tie the event to a trace.
+ */
+export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Where events go. A message is a constant sentence; whatever varies is a field. */
+export interface Log {
+  /** For those who look for a fault in jobrunner itself. */
+  debug(message: string, fields?: Fields): void;
+  /** What happened in the ordinary course. */
+  info(message: string, fields?: Fields): void;
+  /** Legal, but somebody should look. */
+  warn(message: string, fields?: Fields): void;
+  /** Something did not work. */
+  error(message: string, fields?: Fields): void;
+  /** Resolves when what was said is written, or cannot be within a second. */
+  flush(): Promise<void>;
+}
+
+/** How long the last lines may take to be written before the program goes on to its end. */
+const flushMs = 1000;
+
+/**
+ * Sets up logging for this isolate and returns its log. Lines go to `sink`, standard error by default, without anybody
+ * waiting for it: a log that is read slowly, or not at all, loses lines and not the service.
+ */
+export function openLog(
+  { format, level }: {
+    readonly format: "text" | "json";
+    readonly level: "debug" | "info" | "warning" | "error";
+  },
+  sink: Sink = Deno.stderr,
+): Log {
+  const render = format === "json" ? json : text;
+  const lost = (count: number) =>
+    oneLine(render({
+      category: ["jobrunner"],
+      level: "warning",
+      message: ["log lines were lost"],
+      rawMessage: "",
+      timestamp: Date.now(),
+      properties: { count },
+    }));
+  const writer = createLineWriter(sink, lost);
+  configureSync({
+    reset: true,
+    sinks: { out: (record) => writer.write(oneLine(render(record))) },
+    loggers: [
+      { category: "jobrunner", sinks: ["out"], lowestLevel: level },
+      { category: ["logtape", "meta"], sinks: ["out"], lowestLevel: "error" },
+    ],
+  });
+  const logger = getLogger("jobrunner");
+  return {
+    debug: (message, fields) => logger.debug(message, fields),
+    info: (message, fields) => logger.info(message, fields),
+    warn: (message, fields) => logger.warn(message, fields),
+    error: (message, fields) => logger.error(message, fields),
+    flush: () => writer.flush(flushMs),
+  };
+}
+
+/** An error as the value of a field: its message, without the stack. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Severity numbers of OpenTelemetry's logs data model. */
+const severities: Readonly<Record<LogLevel, readonly [string, number]>> = {
+  trace: ["TRACE", 1],
+  debug: ["DEBUG", 5],
+  info: ["INFO", 9],
+  warning: ["WARN", 13],
+  error: ["ERROR", 17],
+  fatal: ["FATAL", 21],
+};
+
+/** Field names of OpenTelemetry's logs data model, `trace_id` and `span_id` at the top (“Trace Context in non-OTLP Log Formats”). */
+function json({ timestamp, level, message, properties }: LogRecord): string {
+  const { trace_id, span_id, ...fields } = properties;
+  const [severity_text, severity_number] = severities[level];
+  return JSON.stringify({
+    timestamp: new Date(timestamp).toISOString(),
+    severity_text,
+    severity_number,
+    body: message.join(""),
+    trace_id,
+    span_id,
+    attributes: Object.fromEntries(
+      Object.entries(fields).map(([name, value]) => [
+        name.includes(".") ? name : `jobrunner.${name}`,
+        value,
+      ]),
+    ),
+  });
+}
+
+const text = getTextFormatter({
+  timestamp: "rfc3339",
+  level: (level) => severities[level][0],
+  format: ({ timestamp, level, message, record }) =>
+    `${timestamp} ${level} ${message}${fieldsOf(record)}`,
+});
+
+function fieldsOf(record: LogRecord): string {
+  return Object.entries(record.properties).filter(([, value]) => value !== undefined)
+    .map(([name, value]) => ` ${name}=${quoted(value)}`).join("");
+}
+
+/** A value as it is if it is a plain word, else as a JSON string. */
+function quoted(value: unknown): string {
+  const plain = String(value);
+  return /^[\w.:/@+-]+$/.test(plain) ? plain : JSON.stringify(plain);
+}
+
+/**
+ * Whatever a client put into an id, a record stays one line and shows its true characters: control characters, the
+ * line and paragraph separators and bidirectional controls are written as `\uXXXX` (CWE-117).
+ */
+function oneLine(line: string): string {
+  return line.trimEnd().replace(
+    /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  ) + "\n";
+}

@@ -1,0 +1,182 @@
+/**
+ * Spans of requests, waits and runs, exported by OTLP over HTTP. Imported only when an endpoint is configured.
+ *
+ * @module
+ */
+
+import {
+  type Context,
+  diag,
+  DiagLogLevel,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  type Sampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from "@opentelemetry/sdk-trace";
+import { atMost } from "../at_most.ts";
+import type { Tracing as TracingConfig } from "../config/tracing.ts";
+import type { RunTrace } from "../job.ts";
+import type { Log } from "./log.ts";
+import type { Tracing } from "./trace.ts";
+
+/** What spans tell of the server. */
+export interface SpanSource {
+  /** Of the program. */
+  readonly version: string;
+  /** What it listens on; port 0 stands for one that the system chooses. */
+  readonly scheme: "http" | "https";
+  /** Address to listen on. */
+  readonly address: string;
+  /** Port to listen on. */
+  readonly port: number;
+  /** Path of the command. */
+  readonly program: string;
+}
+
+/** How long the last spans may take to be sent when the server stops. */
+const closeMs = 2000;
+
+/** Starts to record. The exporter reads the other `OTEL_EXPORTER_OTLP_*` variables by itself. */
+export function openTracing(config: TracingConfig, source: SpanSource, log: Log): Tracing {
+  const tell = (message: string) => log.warn("tracing", { detail: shortened(message) });
+  diag.setLogger({
+    error: tell,
+    warn: tell,
+    info() {},
+    debug() {},
+    verbose() {},
+  }, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+  const exporter = config.protocol === "http/json" ? new JsonExporter() : new ProtobufExporter();
+  const provider = new TracerProvider({
+    sampler: samplerOf(config.sampler),
+    resource: resourceFromAttributes({
+      "service.name": "jobrunner",
+      "service.version": source.version,
+    }).merge(detectResources({ detectors: [envDetector] })),
+    spanProcessors: [
+      new BatchSpanProcessor({ exporter, scheduledDelayMillis: config.scheduleDelayMs }),
+    ],
+  });
+  const tracer = provider.getTracer("jobrunner", source.version);
+  const propagator = new W3CTraceContextPropagator();
+  const serverAttributes = {
+    "url.scheme": source.scheme,
+    "server.address": source.address,
+    ...(source.port === 0 ? {} : { "server.port": source.port }),
+  };
+
+  function wait(request: Context, queuedSec: number, fault?: string): void {
+    const now = Date.now();
+    const span = tracer.startSpan("wait", { startTime: now - queuedSec * 1000 }, request);
+    if (fault !== undefined) fail(span, fault);
+    span.end(now);
+  }
+
+  function beginRun(request: Context, workerId: number, queuedSec: number): RunTrace {
+    wait(request, queuedSec);
+    const span = tracer.startSpan("run", {
+      attributes: {
+        "jobrunner.worker.id": workerId,
+        "process.executable.path": source.program,
+        "process.executable.name": source.program.split(/[\\/]/).pop() ?? "",
+      },
+    }, request);
+    const variables: Record<string, string> = {};
+    propagator.inject(trace.setSpan(request, span), variables, {
+      set: (carrier, name, value) => void (carrier[name.toUpperCase()] = value),
+    });
+    return {
+      variables,
+      end({ outcome, exitStatus, pid, reason }) {
+        span.setAttribute("jobrunner.job.outcome", outcome);
+        if (exitStatus !== undefined) span.setAttribute("process.exit.code", exitStatus);
+        if (pid !== undefined) span.setAttribute("process.pid", pid);
+        if (outcome !== "success") fail(span, outcome, reason);
+        span.end();
+      },
+    };
+  }
+
+  return {
+    begin(headers) {
+      const parent = propagator.extract(ROOT_CONTEXT, headers, {
+        get: (carrier, name) => carrier.get(name) ?? undefined,
+        keys: (carrier) => [...carrier.keys()],
+      });
+      const span = tracer.startSpan("POST /payload", {
+        kind: SpanKind.SERVER,
+        attributes: {
+          "http.request.method": "POST",
+          "http.route": "/payload",
+          "url.path": "/payload",
+          ...serverAttributes,
+        },
+      }, parent);
+      const request = trace.setSpan(parent, span);
+      const { traceId, spanId } = span.spanContext();
+      return {
+        traceId,
+        spanId,
+        beginRun: (workerId, queuedSec) => beginRun(request, workerId, queuedSec),
+        end({ status, fault, leftAfterSec }) {
+          if (leftAfterSec !== undefined) wait(request, leftAfterSec, fault);
+          span.setAttribute("http.response.status_code", status);
+          if (fault !== undefined) span.setAttribute("error.type", fault);
+          // A server's span is in error for 5xx only (OpenTelemetry, "Semantic conventions for HTTP spans").
+          if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+          span.end();
+        },
+      };
+    },
+    close: () => atMost(closeMs, provider.shutdown().catch((error) => tell(String(error)))),
+  };
+}
+
+/** The most of the exporter's words that stands in a log line: a receiver's answer may be among them. */
+const maxDetailLength = 300;
+
+/** The SDK tells of an error as JSON with everything in it; what went wrong is in its name and message. */
+function shortened(message: string): string {
+  try {
+    const { name = "", message: what = "", code = "" } = JSON.parse(message);
+    return [name, what, code].filter(Boolean).join(" ").slice(0, maxDetailLength);
+  } catch {
+    return message.slice(0, maxDetailLength);
+  }
+}
+
+function fail(span: Span, type: string, message?: string): void {
+  span.setAttribute("error.type", type);
+  span.setStatus({ code: SpanStatusCode.ERROR, ...(message === undefined ? {} : { message }) });
+}
+
+function samplerOf({ name, ratio }: TracingConfig["sampler"]): Sampler {
+  const parentBased = name.startsWith("parentbased_");
+  const root = rootSampler(name.replace("parentbased_", ""), ratio);
+  return parentBased ? new ParentBasedSampler({ root }) : root;
+}
+
+function rootSampler(name: string, ratio: number): Sampler {
+  switch (name) {
+    case "always_off":
+      return new AlwaysOffSampler();
+    case "traceidratio":
+      return new TraceIdRatioBasedSampler(ratio);
+    default:
+      return new AlwaysOnSampler();
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Quantiles of what was measured in the last minutes.
+ *
+ * @module
+ */
+
+/** See the module's head. */
+export interface Recent {
+  /** Takes a value measured now. */
+  add(value: number): void;
+  /** Of the values in the window: how many there are, and the least value that is not below the share `q` of them (nearest rank). */
+  summary(): { readonly count: number; quantile(q: number): number | undefined };
+}
+
+/** How far back values count. */
+export const windowSec = 300;
+
+/** The most values that are kept: the latest ones. */
+export const mostValues = 10_000;
+
+/** Empty. `now` gives milliseconds that never go back. */
+export function createRecent(now: () => number = () => performance.now()): Recent {
+  const values = new Float64Array(mostValues);
+  const times = new Float64Array(mostValues);
+  let added = 0;
+  return {
+    add(value) {
+      const slot = added++ % mostValues;
+      values[slot] = value;
+      times[slot] = now();
+    },
+    summary() {
+      const since = now() - windowSec * 1000;
+      const kept = Math.min(added, mostValues);
+      const sorted = values.subarray(0, kept).filter((_, slot) => (times[slot] ?? 0) >= since)
+        .sort();
+      return {
+        count: sorted.length,
+        quantile: (q) => sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)],
+      };
+    },
+  };
+}

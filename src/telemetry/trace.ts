@@ -1,0 +1,60 @@
+/**
+ * A request's place in a distributed trace (W3C Trace Context), whether or not spans are recorded here.
+ *
+ * @module
+ */
+
+import { parseTraceParent } from "@opentelemetry/core";
+import type { JobTrace } from "../job.ts";
+
+/** How a request came out. */
+export interface RequestEnd {
+  /** Status code of the answer. */
+  readonly status: number;
+  /** Name of the fault, when the answer is one. */
+  readonly fault?: string | undefined;
+  /** Seconds it waited, when it left the line without a run. */
+  readonly leftAfterSec?: number | undefined;
+}
+
+/** A request that belongs to a trace. */
+export interface RequestTrace extends JobTrace {
+  /** Its answer is known. */
+  end(request: RequestEnd): void;
+}
+
+/** Where traces begin and go. */
+export interface Tracing {
+  /** A `POST /payload` arrives. Undefined when it belongs to no trace. */
+  begin(headers: Headers): RequestTrace | undefined;
+  /** Sends what is recorded, or gives up within some seconds. */
+  close(): Promise<void>;
+}
+
+/** The most of a `tracestate` that is handed on (W3C Trace Context, section 3.3.1.5, asks for at least 512 characters). */
+const maxTraceStateLength = 8192;
+
+/** Records nothing: a trace that a request belongs to is handed on to the command as it came. */
+export const passingOn: Tracing = {
+  begin(headers) {
+    const traceparent = headers.get("traceparent");
+    if (traceparent === null) return undefined;
+    const parent = parseTraceParent(traceparent);
+    if (!parent) return undefined;
+    const tracestate = headers.get("tracestate") ?? "";
+    const variables = {
+      // In the version that we know, whatever came (W3C Trace Context, section 4.3); of the flags, those that it defines.
+      TRACEPARENT: `00-${parent.traceId}-${parent.spanId}-0${parent.traceFlags & 3}`,
+      ...(/^[\x20-\x7e\t]+$/.test(tracestate) && tracestate.length <= maxTraceStateLength
+        ? { TRACESTATE: tracestate }
+        : {}),
+    };
+    return {
+      traceId: parent.traceId,
+      spanId: parent.spanId,
+      beginRun: () => ({ variables, end() {} }),
+      end() {},
+    };
+  },
+  close: () => Promise.resolve(),
+};

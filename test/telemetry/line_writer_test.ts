@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { createLineWriter } from "../../src/telemetry/line_writer.ts";
+
+const lost = (count: number) => `${count} lost\n`;
+
+Deno.test("lines come out in order, whatever the sink takes at a time", async () => {
+  let out = "";
+  const writer = createLineWriter({
+    write(bytes) {
+      const some = bytes.subarray(0, 3);
+      out += new TextDecoder().decode(some);
+      return Promise.resolve(some.length);
+    },
+  }, lost);
+  for (let index = 0; index < 20; index++) writer.write(`line ${index}\n`);
+  await writer.flush(60_000);
+  assert.equal(out, Array.from({ length: 20 }, (_, index) => `line ${index}\n`).join(""));
+});
+
+Deno.test("a sink that takes nothing makes nobody wait; what is lost is counted", async () => {
+  const gate = Promise.withResolvers<void>();
+  let out = "";
+  const writer = createLineWriter({
+    async write(bytes) {
+      await gate.promise;
+      out += new TextDecoder().decode(bytes);
+      return bytes.length;
+    },
+  }, lost);
+  const line = "x".repeat(1023) + "\n";
+  writer.write("first\n");
+  for (let index = 0; index < 3000; index++) writer.write(line);
+  await writer.flush(1);
+  assert.equal(out, "");
+  gate.resolve();
+  await writer.flush(60_000);
+  assert.equal(out.length, "first\n".length + 1024 * 1024 + "1976 lost\n".length);
+  assert.ok(out.endsWith("1976 lost\n"), out.slice(-20));
+});
+
+Deno.test("a sink that fails loses lines and nothing else", async () => {
+  const writer = createLineWriter({ write: () => Promise.reject(new Error("gone")) }, lost);
+  writer.write("a\n");
+  await writer.flush(60_000);
+});

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { openLog } from "../../src/telemetry/log.ts";
+
+function linesOf(format: "text" | "json", level: "debug" | "info" | "warning" | "error" = "info") {
+  const lines: string[] = [];
+  const decoder = new TextDecoder();
+  const log = openLog({ format, level }, {
+    write(bytes) {
+      lines.push(...decoder.decode(bytes).split(/(?<=\n)/).filter((line) => line !== ""));
+      return Promise.resolve(bytes.length);
+    },
+  });
+  return { log, lines };
+}
+
+Deno.test("text: time, level, message, then fields; what is not a plain word is quoted", async () => {
+  const { log, lines } = linesOf("text");
+  log.info("job ended", { id: "a b", worker_id: 3, note: undefined, path: "/x" });
+  await log.flush();
+  assert.match(
+    lines[0] ?? "",
+    /^\d{4}-\d\d-\d\dT[\d:.]+Z INFO job ended id="a b" worker_id=3 path=\/x\n$/,
+  );
+});
+
+Deno.test("json: field names of OpenTelemetry's logs data model, ids of the trace at the top", async () => {
+  const { log, lines } = linesOf("json");
+  log.warn("careful", { id: "a", worker_id: 3, ok: true, "process.pid": 7, trace_id: "t" });
+  await log.flush();
+  const { timestamp: time, ...rest } = JSON.parse(lines[0] ?? "");
+  assert.match(time, /^\d{4}-\d\d-\d\dT/);
+  assert.deepEqual(rest, {
+    severity_text: "WARN",
+    severity_number: 13,
+    body: "careful",
+    trace_id: "t",
+    attributes: {
+      "jobrunner.id": "a",
+      "jobrunner.worker_id": 3,
+      "jobrunner.ok": true,
+      "process.pid": 7,
+    },
+  });
+});
+
+Deno.test("the level says what is left out", async () => {
+  const { log, lines } = linesOf("text", "warning");
+  log.debug("no");
+  log.info("no");
+  log.warn("yes");
+  log.error("yes");
+  await log.flush();
+  assert.equal(lines.length, 2);
+});
+
+Deno.test("no value can break a line, forge one, or turn its direction", async () => {
+  for (const format of ["text", "json"] as const) {
+    const { log, lines } = linesOf(format);
+    await fc.assert(fc.asyncProperty(fc.string({ unit: "binary" }), async (id) => {
+      lines.length = 0;
+      log.info("job ended", { id });
+      await log.flush();
+      assert.equal(lines.length, 1);
+      assert.match(lines[0] ?? "", /^[^\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+\n$/u);
+      if (format === "json") {
+        assert.equal(JSON.parse(lines[0] ?? "").attributes["jobrunner.id"], id);
+      }
+    }));
+    lines.length = 0;
+    log.info("job ended", { id: 'x\n2026-01-01T00:00:00Z INFO forged\r\u2028\u0085\u202e"' });
+    await log.flush();
+    assert.equal(lines.join("").split(/\r\n|[\n\r\u2028\u0085]/).length, 2);
+  }
+});

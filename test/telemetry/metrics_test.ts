@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { outcomeLabels } from "../../src/job.ts";
+import { catalogue, rejectionReasons } from "../../src/telemetry/catalogue.ts";
+import { createExposition } from "../../src/telemetry/exposition.ts";
+import { createMetrics, type LiveFigures } from "../../src/telemetry/metrics.ts";
+
+function setUp(live: Partial<LiveFigures> = {}) {
+  let prepared = 0;
+  const exposition = createExposition(() => Promise.resolve(void prepared++));
+  const metrics = createMetrics(exposition, {
+    numWorkers: 2,
+    queueLimit: 20,
+    scheme: "http",
+    versions: { jobrunner: "1.2.3", deno: "2.9.6" },
+    queuedJobs: () => 12,
+    oldestWaitSec: () => 3.5,
+    workersBusy: () => 1,
+    bufferedBytes: () => 77,
+    process: () => ({
+      cpuSec: 1.5,
+      residentBytes: 1000,
+      startTimeSec: 100,
+      processesEnded: 4,
+      virtualBytes: 5000,
+      openFds: 20,
+      maxFds: 1024,
+      threads: 9,
+    }),
+    ...live,
+  });
+  const sample = async (name: string) =>
+    (await exposition.text()).split("\n").filter((line) => line.startsWith(name)).map((line) =>
+      line.slice(name.length)
+    );
+  return { exposition, metrics, sample, prepared: () => prepared };
+}
+
+Deno.test("every metric of the catalogue is there from the start", async () => {
+  const { exposition, prepared } = setUp();
+  const text = await exposition.text();
+  assert.equal(prepared(), 1);
+  for (const { name, type, help } of Object.values(catalogue)) {
+    assert.ok(text.includes(`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`), name);
+    const count = type === "histogram" ? `${name}_count` : name;
+    assert.match(text, new RegExp(`^${count}[{ ]`, "m"), name);
+  }
+  const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+  assert.deepEqual(names.sort(), Object.values(catalogue).map(({ name }) => name).sort());
+});
+
+Deno.test("every label value that is known at the start is there with 0", async () => {
+  const { sample } = setUp();
+  assert.deepEqual(
+    await sample("jobrunner_jobs_total"),
+    ["1", "2"].flatMap((worker) =>
+      outcomeLabels.map((outcome) => `{worker_id="${worker}",outcome="${outcome}"} 0`)
+    ),
+  );
+  assert.deepEqual(
+    await sample("jobrunner_requests_rejected_total"),
+    rejectionReasons.map((reason) => `{reason="${reason}"} 0`),
+  );
+  assert.deepEqual(await sample("jobrunner_outputs_truncated_total"), [
+    '{output="stdout"} 0',
+    '{output="stderr"} 0',
+    '{output="data"} 0',
+  ]);
+  const post = 'http_request_method="POST",url_scheme="http",http_route="/payload"';
+  assert.deepEqual(
+    await sample(`http_server_request_duration_seconds_count{${post}`),
+    [200, 400, 401, 408, 413, 500, 503].map((status) =>
+      `,http_response_status_code="${status}"} 0`
+    ),
+  );
+  assert.deepEqual(await sample('jobrunner_job_queue_wait_seconds_bucket{le="+Inf"}'), [" 0"]);
+});
+
+Deno.test("gauges are those of the moment of the scrape", async () => {
+  let queued = 0;
+  const { sample } = setUp({ queuedJobs: () => queued });
+  assert.deepEqual(await sample("jobrunner_queued_jobs"), [" 0"]);
+  queued = 500;
+  assert.deepEqual(await sample("jobrunner_queued_jobs"), [" 500"]);
+  assert.deepEqual(await sample("jobrunner_queue_oldest_wait_seconds"), [" 3.5"]);
+  assert.deepEqual(await sample("jobrunner_workers_busy"), [" 1"]);
+  assert.deepEqual(await sample("jobrunner_build_info"), [
+    '{version="1.2.3",deno_version="2.9.6"} 1',
+  ]);
+  assert.deepEqual(await sample("process_cpu_seconds_total"), [" 1.5"]);
+});
+
+Deno.test("what the machine does not tell has no series", async () => {
+  const { sample } = setUp({
+    process: () => ({ cpuSec: 1, residentBytes: 1, startTimeSec: 1, processesEnded: 0 }),
+  });
+  assert.deepEqual(await sample("process_open_fds "), []);
+  assert.deepEqual(await sample("process_resident_memory_bytes "), ["1"]);
+});
+
+Deno.test("jobs are counted by worker and outcome, and measured when they ran", async () => {
+  const { metrics, sample } = setUp();
+  metrics.jobStarted({ queuedSec: 0.02, payloadBytes: 100 });
+  const run = { elapsedSec: 0.3, resultBytes: 5000, truncated: ["stdout", "data"] as const };
+  metrics.jobEnded(2, "failed", run);
+  metrics.jobEnded(2, "failed", run);
+  metrics.jobEnded(1, "not_started");
+  assert.ok((await sample("jobrunner_jobs_total")).includes('{worker_id="2",outcome="failed"} 2'));
+  assert.ok(
+    (await sample("jobrunner_jobs_total")).includes('{worker_id="1",outcome="not_started"} 1'),
+  );
+  assert.deepEqual(await sample("jobrunner_job_duration_seconds_count"), [" 2"]);
+  assert.deepEqual(await sample('jobrunner_job_duration_seconds_bucket{le="0.25"}'), [" 0"]);
+  assert.deepEqual(await sample('jobrunner_job_duration_seconds_bucket{le="0.5"}'), [" 2"]);
+  assert.deepEqual(await sample("jobrunner_job_queue_wait_seconds_sum"), [" 0.02"]);
+  assert.deepEqual(await sample('jobrunner_job_payload_bytes_bucket{le="64"}'), [" 0"]);
+  assert.deepEqual(await sample('jobrunner_job_payload_bytes_bucket{le="256"}'), [" 1"]);
+  assert.deepEqual(await sample("jobrunner_job_result_bytes_sum"), [" 10000"]);
+  assert.ok(
+    (await sample("jobrunner_outputs_truncated_total")).includes('{output="stdout"} 2'),
+  );
+  assert.deepEqual(metrics.outcomes(), {
+    success: 0,
+    failed: 2,
+    timed_out: 0,
+    canceled: 0,
+    not_started: 1,
+    shutdown: 0,
+  });
+});
+
+Deno.test("requests are active until their answer was handed over; no client can make a label", async () => {
+  const { metrics, sample } = setUp();
+  const gauge = 'http_server_active_requests{http_request_method="POST",url_scheme="http"}';
+  const answered = metrics.requestArrived("POST");
+  metrics.requestArrived("BREW")(undefined, 404);
+  metrics.requestArrived("PROPFIND")(undefined, 404);
+  metrics.rejected("queue_full");
+  assert.deepEqual(await sample(gauge), [" 1"]);
+  answered("/payload", 503);
+  assert.deepEqual(await sample(gauge), [" 0"]);
+  const other = 'http_request_method="_OTHER",url_scheme="http"';
+  assert.deepEqual(await sample(`http_server_request_duration_seconds_count{${other}`), [
+    ',http_response_status_code="404"} 2',
+  ]);
+  assert.deepEqual(
+    (await sample("http_server_request_duration_seconds_count")).filter((line) =>
+      line.endsWith(" 1")
+    ),
+    [
+      '{http_request_method="POST",url_scheme="http",http_route="/payload",http_response_status_code="503"} 1',
+    ],
+  );
+  assert.equal(metrics.rejections().queue_full, 1);
+});
