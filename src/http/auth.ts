@@ -1,0 +1,23 @@
+/**
+ * The password in header `X-JR-PASSWORD`.
+ *
+ * @module
+ */
+
+import { createHash, timingSafeEqual } from "node:crypto";
+
+/** Whether a request may run jobs. */
+export type PasswordCheck = (headers: Headers) => boolean;
+
+/**
+ * A check against the SHA-256 of the password. Digests are compared in constant time, so neither the length nor the
+ * first wrong byte can be measured. Without a digest everybody passes, whatever they send.
+ */
+export function createPasswordCheck(digest: Uint8Array | undefined): PasswordCheck {
+  if (!digest) return () => true;
+  return (headers) => {
+    const given = (headers.get("x-jr-password") ?? "").replace(/^[\r\n]+|[\r\n]+$/g, "");
+    // Header values arrive as one character per byte (Fetch, "byte sequence"): latin1 gives the bytes back.
+    return timingSafeEqual(createHash("sha256").update(given, "latin1").digest(), digest);
+  };
+}

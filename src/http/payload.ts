@@ -1,0 +1,131 @@
+/**
+ * `POST /payload`: a request becomes a job, the job's result its answer.
+ *
+ * @module
+ */
+
+import type { Admission, JobOutcome, JobTrace } from "../job.ts";
+import { encodeResult, parsePayloadRequest } from "../wire.ts";
+import type { PasswordCheck } from "./auth.ts";
+import { type BodyFault, type BodyLimits, readBody } from "./body.ts";
+import type { Buffers, Share } from "./buffers.ts";
+import type { Fault } from "./problem.ts";
+import type { FrontDoor } from "./routes.ts";
+
+/** What the resource needs beside the front door. */
+export interface PayloadSettings {
+  /** Says who may run jobs. */
+  readonly mayRun: PasswordCheck;
+  /** Bounds of one body. */
+  readonly limits: BodyLimits;
+  /** The budget of all bodies together. */
+  readonly buffers: Buffers;
+}
+
+/** A request for a job, as it arrived. */
+export interface Arrival {
+  /** The request itself. */
+  readonly raw: Request;
+  /** Ties its log lines and its answer together. */
+  readonly requestId: string;
+  /** Its part of a trace. */
+  readonly trace: JobTrace | undefined;
+}
+
+/** The answer of a job that ran. */
+export interface PayloadAnswer {
+  /** Tells it from a fault. */
+  readonly kind: "ran";
+  /** JSON, in pieces. */
+  readonly body: Iterable<string>;
+}
+
+/** Password, readiness, body, JSON, line: in this order, so that each step costs only those who passed the one before. */
+export async function postPayload(
+  arrival: Arrival,
+  settings: PayloadSettings,
+  door: FrontDoor,
+): Promise<PayloadAnswer | Fault> {
+  if (!settings.mayRun(arrival.raw.headers)) return { kind: "unauthorized" };
+  if (!door.ready()) return { kind: "draining", retryAfterSec: door.retryAfterSec() };
+  using share = settings.buffers.open();
+  // Nothing here may hold the body or the payload while the job waits and runs: admit() has forgotten them.
+  const admission = await admit(arrival, share, settings, door);
+  if ("kind" in admission) return admission;
+  if (!admission.admitted) {
+    const { waiting, retryAfterSec } = admission;
+    return admission.refusal === "draining"
+      ? { kind: "draining", retryAfterSec }
+      : { kind: "queue_full", waiting, retryAfterSec };
+  }
+  const outcome = await admission.outcome;
+  switch (outcome.kind) {
+    case "ran":
+      return { kind: "ran", body: encodeResult(outcome.result) };
+    case "failed":
+      return outcome.fault.kind === "spool_unusable"
+        ? { kind: "spool_unusable" }
+        : { kind: "spawn_refused", retryAfterSec: door.retryAfterSec() };
+    case "left":
+      return leftFault(outcome);
+  }
+}
+
+async function admit(
+  { raw, requestId, trace }: Arrival,
+  share: Share,
+  { limits, buffers }: PayloadSettings,
+  door: FrontDoor,
+): Promise<Admission | Fault> {
+  // What is larger than the whole budget will never fit, so it is too large rather than too early.
+  const bounds = { ...limits, maxBytes: Math.min(limits.maxBytes, buffers.limit) };
+  const body = await readBody(raw, bounds, share);
+  if (!body.ok) return bodyFault(body.fault, bounds, door);
+  const parsed = parsePayloadRequest(body.bytes);
+  if (!parsed.ok) return { kind: "invalid", sentence: parsed.sentence };
+  share.resize(parsed.request.payload.length);
+  return door.submit(
+    {
+      ...parsed.request,
+      requestId,
+      onPayloadStored: share.release,
+      ...(trace ? { trace } : {}),
+    },
+    raw.signal,
+  );
+}
+
+function leftFault(
+  { cause, queuedSec, retryAfterSec }: Extract<JobOutcome, { readonly kind: "left" }>,
+): Fault {
+  switch (cause) {
+    case "queue_timeout":
+      return { kind: "queue_timeout", queuedSec, retryAfterSec };
+    case "shutdown":
+      return { kind: "draining", queuedSec, retryAfterSec };
+    case "canceled":
+      // Nobody is there to read this; it is for the log.
+      return { kind: "client_gone", queuedSec };
+  }
+}
+
+function bodyFault(
+  fault: BodyFault,
+  limits: BodyLimits,
+  door: FrontDoor,
+): Fault {
+  switch (fault) {
+    case "too_large":
+      return { kind: "too_large", maxBytes: limits.maxBytes };
+    case "request_timeout":
+      return { kind: "request_timeout", seconds: limits.timeoutMs / 1000 };
+    case "buffers_full":
+      return { kind: "buffers_full", retryAfterSec: door.retryAfterSec() };
+    case "draining":
+      return { kind: "draining", retryAfterSec: door.retryAfterSec() };
+    case "body_unreadable":
+      return { kind: "body_unreadable" };
+    case "client_gone":
+      return { kind: "client_gone" };
+  }
+}

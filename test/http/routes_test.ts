@@ -1,0 +1,520 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { createActivity } from "../../src/http/activity.ts";
+import { createPasswordCheck } from "../../src/http/auth.ts";
+import { createBuffers } from "../../src/http/buffers.ts";
+import type { PayloadSettings } from "../../src/http/payload.ts";
+import { knownRoutes } from "../../src/http/observe.ts";
+import { createRoutes, type FrontDoor } from "../../src/http/routes.ts";
+import type { Admission, JobRequest, JobResult } from "../../src/job.ts";
+import { routes } from "../../src/telemetry/catalogue.ts";
+import type { Fields } from "../../src/telemetry/log.ts";
+import { base64 } from "../support/client.ts";
+
+const nothing = { bytes: new Uint8Array(), truncated: false };
+
+function resultOf(request: JobRequest): JobResult {
+  return {
+    id: request.id,
+    workerId: 1,
+    queuedSec: 0,
+    elapsedSec: 0.5,
+    ending: { kind: "exited", exitStatus: 0 },
+    output: { bytes: request.payload, truncated: false },
+    error: nothing,
+    data: nothing,
+  };
+}
+
+interface Setup {
+  readonly submit?: (request: JobRequest, signal: AbortSignal) => Admission;
+  readonly password?: string;
+  readonly limits?: Partial<PayloadSettings["limits"]>;
+  readonly maxBufferedBytes?: number;
+  readonly ready?: boolean;
+  readonly accessLog?: boolean;
+  readonly status?: Partial<ReturnType<FrontDoor["status"]>>;
+}
+
+const unmeasured = { count: 0, quantile: () => undefined };
+
+/** The routes with a front door that answers every job with its own payload. */
+function setUp(setup: Setup = {}) {
+  const log: [string, Fields | undefined][] = [];
+  const rejected: string[] = [];
+  const answered: [string, string | undefined, number][] = [];
+  const write = (message: string, fields?: Fields) => void log.push([message, fields]);
+  const door: FrontDoor = {
+    version: "1.2.3",
+    retryAfterSec: () => 7,
+    metricsText: () => Promise.resolve("a_metric 1\n"),
+    submit: setup.submit ??
+      ((request) => ({
+        admitted: true,
+        outcome: Promise.resolve({ kind: "ran", result: resultOf(request) }),
+      })),
+    ready: () => setup.ready ?? true,
+    status: () => ({
+      waiting: 2,
+      started: 5,
+      version: "1.2.3",
+      uptimeSec: 1,
+      queueLimit: 30,
+      workers: [{ id: 1, sinceSec: 1 }],
+      outcomes: {},
+      rejections: {},
+      recent: { windowSec: 300, queuedSec: unmeasured, elapsedSec: unmeasured },
+      ...setup.status,
+    }),
+    beginTrace: () => undefined,
+  };
+  const activity = createActivity();
+  const buffers = createBuffers(setup.maxBufferedBytes ?? Infinity);
+  const fetch = createRoutes(door, {
+    mayRun: createPasswordCheck(
+      setup.password === undefined
+        ? undefined
+        : new Uint8Array(createHash("sha256").update(setup.password).digest()),
+    ),
+    limits: {
+      maxBytes: Infinity,
+      timeoutMs: Infinity,
+      cut: new AbortController().signal,
+      ...setup.limits,
+    },
+    buffers,
+    activity,
+  }, {
+    log: { debug: write, info: write, warn: write, error: write, flush: () => Promise.resolve() },
+    metrics: {
+      rejected: (reason) => void rejected.push(reason),
+      requestArrived: (method) => (route, status) => void answered.push([method, route, status]),
+    },
+    accessLog: setup.accessLog ?? false,
+  });
+  const send = async (path: string, init?: RequestInit) => {
+    const response = await fetch(new Request(`http://service${path}`, init));
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  };
+  const post = (body: BodyInit, headers: Record<string, string> = {}) =>
+    send("/payload", { method: "POST", body, headers });
+  return { send, post, buffers, log, activity, rejected, answered };
+}
+
+const job = JSON.stringify({ id: "some id", data: base64("hello") });
+
+Deno.test("a job's result is the answer to its request", async () => {
+  const { post, buffers } = setUp();
+  const { status, headers, text } = await post(job);
+  assert.equal(status, 200);
+  assert.equal(headers.get("content-type"), "application/json");
+  assert.equal(JSON.parse(text).output, base64("hello"));
+  assert.equal(buffers.held, 0);
+});
+
+Deno.test("the request's Content-Type is not looked at", async () => {
+  const { post } = setUp();
+  for (const type of ["text/plain", "application/x-www-form-urlencoded", "nonsense"]) {
+    assert.equal((await post(job, { "content-type": type })).status, 200);
+  }
+});
+
+Deno.test("paths and methods: 404, 405 with Allow, HEAD where GET is", async () => {
+  const { send } = setUp();
+  assert.equal((await send("/")).status, 404);
+  assert.equal((await send("/payload/")).status, 404);
+  for (const method of ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]) {
+    const { status, headers } = await send("/payload", { method });
+    assert.equal(status, 405, method);
+    assert.equal(headers.get("allow"), "POST");
+  }
+  for (const path of ["/status", "/metrics", "/version", "/livez", "/readyz"]) {
+    const { status, headers } = await send(path, { method: "POST", body: "x" });
+    assert.equal(status, 405, path);
+    assert.equal(headers.get("allow"), "GET, HEAD");
+    const got = await send(path);
+    const head = await send(path, { method: "HEAD" });
+    assert.equal(got.status, 200, path);
+    assert.equal(head.status, 200, path);
+    assert.equal(head.text, "");
+    for (const name of ["content-type", "content-length", "cache-control"]) {
+      assert.equal(head.headers.get(name), got.headers.get(name), `${path} ${name}`);
+    }
+    assert.equal(Number(got.headers.get("content-length")), got.text.length);
+  }
+});
+
+Deno.test("the pages say what they are about", async () => {
+  const { send } = setUp();
+  assert.equal((await send("/livez")).text, "ok\n");
+  assert.equal((await send("/readyz")).text, "ready\n");
+  assert.equal((await send("/version")).text, '{"version":"1.2.3"}\n');
+  assert.equal((await send("/metrics")).text, "a_metric 1\n");
+  assert.match(
+    (await send("/metrics")).headers.get("content-type") ?? "",
+    /^text\/plain; version=0\.0\.4/,
+  );
+  assert.match((await send("/status")).text, /^{"queued_jobs":2,"total_jobs":5,/);
+});
+
+Deno.test("a draining server is alive but not ready", async () => {
+  const { send } = setUp({ ready: false });
+  assert.equal((await send("/livez")).status, 200);
+  const { status, headers } = await send("/readyz");
+  assert.equal(status, 503);
+  assert.equal(headers.get("retry-after"), "7");
+  assert.equal(JSON.parse((await send("/status")).text).state, "draining");
+});
+
+Deno.test("a wrong or missing password is 401 before the body is read", async () => {
+  const { post, send } = setUp({ password: "päss wörd" });
+  // Header values travel as bytes, one character each.
+  const asBytes = String.fromCharCode(...new TextEncoder().encode("päss wörd"));
+  assert.equal((await post(job, { "x-jr-password": asBytes })).status, 200);
+  let pulled = 0;
+  const body = new ReadableStream({ pull: () => void pulled++ }, { highWaterMark: 0 });
+  const refused = await send("/payload", { method: "POST", body });
+  assert.equal(refused.status, 401);
+  assert.equal(refused.text, "Invalid password supplied in X-JR-PASSWORD header\n");
+  assert.ok(refused.headers.get("www-authenticate"));
+  assert.equal(pulled, 0);
+  for (const wrong of ["", "x", `${asBytes}x`, asBytes.slice(1)]) {
+    assert.equal((await post(job, { "x-jr-password": wrong })).status, 401, wrong);
+  }
+});
+
+Deno.test("a server without a password ignores any that is sent", async () => {
+  assert.equal((await setUp().post(job, { "x-jr-password": "anything" })).status, 200);
+});
+
+Deno.test("a body over the limit is 413, announced or not, and nothing stays held", async () => {
+  const { post, buffers } = setUp({ limits: { maxBytes: job.length } });
+  assert.equal((await post(job)).status, 200);
+  assert.equal((await post(`${job} `)).status, 413);
+  const pieces = ReadableStream.from([new TextEncoder().encode(job), new Uint8Array([32])]);
+  const counted = await post(pieces);
+  assert.equal(counted.status, 413);
+  assert.equal(counted.text, `The body is larger than ${job.length} bytes\n`);
+  assert.equal(buffers.held, 0);
+});
+
+Deno.test("a Content-Length over the limit is refused without reading", async () => {
+  const { send } = setUp({ limits: { maxBytes: 10 } });
+  let pulled = 0;
+  const body = new ReadableStream({ pull: () => void pulled++ }, { highWaterMark: 0 });
+  const { status } = await send("/payload", {
+    method: "POST",
+    body,
+    headers: { "content-length": "11" },
+  });
+  assert.equal(status, 413);
+  assert.equal(pulled, 0);
+});
+
+Deno.test("a Content-Length that is no number is refused and touches no budget", async () => {
+  const { send, buffers } = setUp({ maxBufferedBytes: 1000 });
+  for (const length of ["5, 5", "-1", "1e3", "x"]) {
+    const { status } = await send("/payload", {
+      method: "POST",
+      body: job,
+      headers: { "content-length": length },
+    });
+    assert.equal(status, 400, length);
+    assert.equal(buffers.held, 0);
+  }
+});
+
+Deno.test("a large answer is the same as a small one", async () => {
+  const output = {
+    bytes: new Uint8Array(9_000_001).map((_, index) => index % 241),
+    truncated: false,
+  };
+  const { post } = setUp({
+    submit: (request) => ({
+      admitted: true,
+      outcome: Promise.resolve({ kind: "ran", result: { ...resultOf(request), output } }),
+    }),
+  });
+  const { text } = await post(job);
+  assert.equal(JSON.parse(text).output, output.bytes.toBase64());
+});
+
+Deno.test("a double slash is redirected, keeping the method", async () => {
+  const { send } = setUp();
+  const { status, headers } = await send("//payload", { method: "POST", body: job });
+  assert.deepEqual([status, headers.get("location")], [308, "/payload"]);
+  assert.equal((await send("//elsewhere//x")).headers.get("location"), "/elsewhere/x");
+});
+
+Deno.test("a job that left the line has its own reason in the log", async () => {
+  const { post, log } = setUp({
+    submit: () => ({
+      admitted: true,
+      outcome: Promise.resolve({ kind: "left", cause: "canceled", queuedSec: 2, retryAfterSec: 1 }),
+    }),
+  });
+  await post(job);
+  assert.equal(log[0]?.[1]?.["reason"], "client_gone");
+});
+
+Deno.test("a body that does not come in time is 408 and is let go", async () => {
+  const { send, buffers } = setUp({ limits: { timeoutMs: 10 } });
+  let canceled = false;
+  const body = new ReadableStream({
+    start: (controller) => controller.enqueue(new TextEncoder().encode('{"id":')),
+    cancel: () => void (canceled = true),
+  });
+  const { status, text } = await send("/payload", { method: "POST", body });
+  assert.equal(status, 408);
+  assert.equal(text, "The body did not arrive within 0.01 seconds\n");
+  assert.ok(canceled);
+  assert.equal(buffers.held, 0);
+});
+
+Deno.test("a body that breaks off is 400", async () => {
+  const { send, buffers } = setUp();
+  const body = new ReadableStream({ pull: (controller) => controller.error(new Error("gone")) });
+  assert.equal((await send("/payload", { method: "POST", body })).status, 400);
+  assert.equal(buffers.held, 0);
+});
+
+Deno.test("payloads that are read or waiting share one budget; beyond it 503 with Retry-After", async () => {
+  const waiting: JobRequest[] = [];
+  const settle: (() => void)[] = [];
+  const { post, buffers } = setUp({
+    maxBufferedBytes: job.length + 5,
+    submit: (request) => {
+      waiting.push(request);
+      return {
+        admitted: true,
+        outcome: new Promise((resolve) =>
+          settle.push(() => resolve({ kind: "ran", result: resultOf(request) }))
+        ),
+      };
+    },
+  });
+  const first = post(job);
+  while (waiting.length < 1) await Promise.resolve();
+  assert.equal(buffers.held, 5, "once read, only the payload counts");
+  const second = post(job);
+  while (waiting.length < 2) await Promise.resolve();
+  const third = await post(job);
+  assert.equal(third.status, 503);
+  assert.equal(third.headers.get("retry-after"), "7");
+  waiting[0]?.onPayloadStored();
+  const fourth = post(job);
+  while (waiting.length < 3) await Promise.resolve();
+  for (const done of settle) done();
+  assert.deepEqual((await Promise.all([first, second, fourth])).map(({ status }) => status), [
+    200,
+    200,
+    200,
+  ]);
+  assert.equal(buffers.held, 0);
+});
+
+Deno.test("a body larger than the whole budget would never fit and is 413", async () => {
+  assert.equal((await setUp({ maxBufferedBytes: 10 }).post(job)).status, 413);
+});
+
+Deno.test("a full line is 503 with its length, as clients know it, and Retry-After", async () => {
+  const { post, buffers } = setUp({
+    submit: () => ({ admitted: false, refusal: "queue_full", waiting: 30, retryAfterSec: 12 }),
+  });
+  const { status, headers, text } = await post(job);
+  assert.equal(status, 503);
+  assert.equal(text, "job queue too large (30)\n");
+  assert.equal(headers.get("retry-after"), "12");
+  assert.equal(buffers.held, 0);
+});
+
+Deno.test("a stopping server refuses jobs with Retry-After", async () => {
+  const { post } = setUp({
+    submit: () => ({ admitted: false, refusal: "draining", waiting: 0, retryAfterSec: 1 }),
+  });
+  const { status, headers } = await post(job);
+  assert.equal(status, 503);
+  assert.equal(headers.get("retry-after"), "1");
+});
+
+Deno.test("a run that the server could not try is 5xx and says nothing of its inside", async () => {
+  for (const [kind, status] of [["spool_unusable", 500], ["spawn_refused", 503]] as const) {
+    const { post } = setUp({
+      submit: () => ({
+        admitted: true,
+        outcome: Promise.resolve({
+          kind: "failed",
+          fault: { kind, reason: "/secret/path" },
+        }),
+      }),
+    });
+    const answer = await post(job);
+    assert.equal(answer.status, status);
+    assert.ok(!answer.text.includes("secret"));
+  }
+});
+
+Deno.test("a bug is a 500 for that request, with the stack in the log only", async () => {
+  const { post, log } = setUp({
+    submit: () => {
+      throw new Error("a bug");
+    },
+  });
+  const { status, text } = await post(job);
+  assert.equal(status, 500);
+  assert.ok(!text.includes("a bug"));
+  assert.match(String(log[0]?.[1]?.["exception.stacktrace"]), /Error: a bug\n.*routes_test/s);
+});
+
+Deno.test("errors are plain text, and problem details when Accept asks for JSON", async () => {
+  const { post } = setUp();
+  for (const accept of [undefined, "*/*", "text/html", "text/plain, application/json;q=0.5"]) {
+    const { headers, text } = await post("{}", accept === undefined ? {} : { accept });
+    assert.equal(headers.get("content-type"), "text/plain; charset=utf-8", accept);
+    assert.equal(text, "Json key 'id' missing or empty\n");
+  }
+  for (
+    const accept of [
+      "application/json",
+      "application/problem+json",
+      "application/*",
+      "application/json, */*;q=0.1",
+    ]
+  ) {
+    const { status, headers, text } = await post("{}", { accept, "x-request-id": "abc" });
+    assert.equal(status, 400);
+    assert.equal(headers.get("content-type"), "application/problem+json", accept);
+    assert.deepEqual(JSON.parse(text), {
+      type: "about:blank",
+      title: "Bad Request",
+      status: 400,
+      detail: "Json key 'id' missing or empty",
+      code: "invalid",
+      request_id: "abc",
+    });
+  }
+});
+
+Deno.test("X-Request-Id is taken if short and safe, else made; it is echoed and logged", async () => {
+  const { post, log } = setUp();
+  const idOf = async (given?: string) =>
+    (await post("{}", given === undefined ? {} : { "x-request-id": given })).headers.get(
+      "x-request-id",
+    );
+  assert.equal(await idOf("Abc-1_2="), "Abc-1_2=");
+  assert.equal(log.at(-1)?.[1]?.["request_id"], "Abc-1_2=");
+  for (const unsafe of [undefined, "", "a b", "a;b", "x".repeat(129)]) {
+    const made = await idOf(unsafe);
+    assert.match(made ?? "", /^[0-9a-f-]{36}$/, unsafe);
+    assert.equal(log.at(-1)?.[1]?.["request_id"], made);
+  }
+});
+
+Deno.test("whatever the body is, the answer is 200 or 4xx and nothing of it is logged", async () => {
+  const { post, log, buffers } = setUp();
+  const anything = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }).map((bytes) => new Uint8Array(bytes)),
+    fc.json(),
+    fc.record({ id: fc.anything(), data: fc.anything() }).map((value) => {
+      try {
+        return JSON.stringify(value);
+      } catch {
+        return "{}";
+      }
+    }),
+  );
+  await fc.assert(fc.asyncProperty(anything, async (body) => {
+    const { status } = await post(body);
+    assert.ok(status === 200 || (status >= 400 && status < 500), String(status));
+    assert.equal(buffers.held, 0);
+  }));
+  for (const [message, fields = {}] of log) {
+    assert.equal(message, "request refused");
+    const present = Object.entries(fields).filter(([, value]) => value !== undefined);
+    assert.deepEqual(present.map(([name]) => name).sort(), [
+      "detail",
+      "http.request.method",
+      "http.response.status_code",
+      "reason",
+      "request_id",
+      "url.path",
+    ]);
+    assert.match(
+      String(fields["detail"]),
+      /^(The body is not (valid JSON( \(at position \d+\))?|a JSON object but (null|an? [a-z]+))|Json key '[a-z_]+' [^"]*)$/,
+    );
+  }
+});
+
+Deno.test("each rejection of a job is counted under its reason; other refusals are none", async () => {
+  const left = (cause: "canceled" | "queue_timeout" | "shutdown") => ({
+    submit: (): Admission => ({
+      admitted: true,
+      outcome: Promise.resolve({ kind: "left", cause, queuedSec: 2, retryAfterSec: 1 }),
+    }),
+  });
+  const refused = (refusal: "queue_full" | "draining") => ({
+    submit: (): Admission => ({ admitted: false, refusal, waiting: 3, retryAfterSec: 1 }),
+  });
+  const never = new ReadableStream({});
+  const cases: [string, Setup, BodyInit?][] = [
+    ["unauthorized", { password: "p" }],
+    ["draining", { ready: false }],
+    ["draining", refused("draining")],
+    ["draining", left("shutdown")],
+    ["queue_full", refused("queue_full")],
+    ["queue_timeout", left("queue_timeout")],
+    ["canceled", left("canceled")],
+    ["too_large", { limits: { maxBytes: 3 } }],
+    ["timeout", { limits: { timeoutMs: 1 } }, never],
+    ["invalid", {}, "{"],
+  ];
+  for (const [reason, setup, body = job] of cases) {
+    const { post, rejected } = setUp(setup);
+    await post(body);
+    assert.deepEqual(rejected, [reason]);
+  }
+  const { send, rejected } = setUp({ ready: false });
+  for (const path of ["/nowhere", "/payload", "/readyz"]) await send(path);
+  assert.deepEqual(rejected, []);
+});
+
+Deno.test("every answer is observed with its route; a path that does not exist has none", async () => {
+  const { send, post, answered } = setUp();
+  for (const path of knownRoutes) await send(path);
+  await post(job);
+  await send("/what/ever", { method: "BREW" });
+  assert.deepEqual(answered, [
+    ["GET", "/payload", 405],
+    ["GET", "/status", 200],
+    ["GET", "/metrics", 200],
+    ["GET", "/version", 200],
+    ["GET", "/livez", 200],
+    ["GET", "/readyz", 200],
+    ["POST", "/payload", 200],
+    ["BREW", undefined, 404],
+  ]);
+  assert.deepEqual(knownRoutes, routes);
+});
+
+Deno.test("access lines are there when they are wanted", async () => {
+  for (const accessLog of [false, true]) {
+    const { send, log } = setUp({ accessLog });
+    await send("/status?secret=1", { headers: { "x-request-id": "r1" } });
+    const lines = log.map((
+      [message, fields],
+    ) => [message, fields?.["url.path"], fields?.["request_id"]]);
+    assert.deepEqual(lines, accessLog ? [["request answered", "/status", "r1"]] : []);
+  }
+});
+
+Deno.test("a saturated server is ready, and says that it is saturated", async () => {
+  const busy = { id: 1, sinceSec: 1, job: { id: "i", requestId: "r" } };
+  const full = setUp({ status: { waiting: 30, queueLimit: 30, workers: [busy] } });
+  const { status, text } = await full.send("/readyz");
+  assert.equal(status, 200);
+  assert.equal(text, "ready, saturated: 30 of 30 places are taken\n");
+  const idle = setUp({ status: { waiting: 0, queueLimit: 0, workers: [{ id: 1, sinceSec: 1 }] } });
+  assert.equal((await idle.send("/readyz")).text, "ready\n");
+});
