@@ -1,0 +1,66 @@
+/**
+ * The switchboard: which subcommand, and the exit code.
+ *
+ * @module
+ */
+
+import { send } from "./src/cli/send.ts";
+import { waitFile } from "./src/cli/wait_file.ts";
+import { parseConfig } from "./src/config.ts";
+import { helpText } from "./src/config/help.ts";
+import { parseCommandLine } from "./src/config/sources.ts";
+import { check } from "./src/supervisor/check.ts";
+import { thisMachine } from "./src/supervisor/machine.ts";
+import { prepare, supervise } from "./src/supervisor/supervisor.ts";
+import { version } from "./src/version.ts";
+
+/** Runs the program and resolves with its exit code: 0 fine, 1 failed, 2 wrong usage or configuration; `send` has its own. */
+export async function main(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<number> {
+  const [first = "serve", ...rest] = args;
+  switch (first) {
+    case "serve":
+      return await serve(rest, env);
+    case "send":
+      return await send(rest, env);
+    case "wait-file":
+      return await waitFile(rest);
+    case "help":
+    case "--help":
+    case "-h":
+      console.log(helpText().trimEnd());
+      return 0;
+    case "version":
+    case "--version":
+      console.log(`jobrunner ${version} (Deno ${Deno.version.deno}, ${Deno.build.target})`);
+      return 0;
+    default:
+      if (first.startsWith("-")) return await serve(args, env);
+      console.error(
+        `${first}: must be a subcommand, serve, send, wait-file, help or version: see jobrunner --help`,
+      );
+      return 2;
+  }
+}
+
+async function serve(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<number> {
+  const commandLine = parseCommandLine(args);
+  if (commandLine.help) return await main(["help"], env);
+  const result = parseConfig(env, commandLine, thisMachine(env));
+  if (!result.ok) {
+    for (const fault of result.faults) console.error(fault);
+    return 2;
+  }
+  const start = prepare(result.config, env);
+  if (!commandLine.check) return await supervise(start, result.warnings, env);
+  const report = await check(start, { ...result, path: env["PATH"] ?? "" });
+  for (const line of report.lines) console.log(line);
+  return report.healthy ? 0 : 1;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args, Deno.env.toObject()));

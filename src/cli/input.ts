@@ -1,0 +1,64 @@
+/**
+ * The payload of a request to be sent.
+ *
+ * @module
+ */
+
+import { SendFailure } from "./send_failure.ts";
+
+/** The payload, which may have to be read more than once. */
+export interface Input {
+  /** Undefined for an input of unknown size. */
+  readonly size: number | undefined;
+  /** From its first byte. */
+  open(): Promise<ReadableStream<Uint8Array>>;
+}
+
+/** `file` is a path, or `-` for standard input. Throws a `SendFailure`. */
+export async function inputOf(file: string): Promise<Input> {
+  try {
+    if (file === "-") return await kept(Deno.stdin.readable);
+    const { isFile, isDirectory, size } = await Deno.stat(file);
+    if (isDirectory) throw new Error("it is a folder");
+    if (!isFile) return await kept((await Deno.open(file)).readable);
+    return { size, open: async () => (await Deno.open(file)).readable };
+  } catch (error) {
+    throw new SendFailure("noInput", `${file}: cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** What can be read only once is kept for further tries. */
+async function kept(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<Input> {
+  const bytes = new Blob(await Array.fromAsync(stream));
+  return { size: bytes.size, open: () => Promise.resolve(bytes.stream()) };
+}
+
+/** Tells of an input that cannot be read to its end. */
+export function readingOf(
+  stream: ReadableStream<Uint8Array>,
+  onFailure: (failure: SendFailure) => void,
+): ReadableStream<Uint8Array> {
+  const reader = stream.getReader();
+  let canceled = false;
+  return new ReadableStream({
+    async pull(controller) {
+      let part: ReadableStreamReadResult<Uint8Array>;
+      try {
+        part = await reader.read();
+      } catch (error) {
+        if (canceled) return;
+        onFailure(
+          new SendFailure("noInput", `the input cannot be read: ${(error as Error).message}`),
+        );
+        throw error;
+      }
+      if (canceled) return;
+      if (part.done) controller.close();
+      else controller.enqueue(part.value);
+    },
+    cancel(reason) {
+      canceled = true;
+      return reader.cancel(reason);
+    },
+  });
+}

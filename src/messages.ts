@@ -1,0 +1,87 @@
+/**
+ * The typed messages between the main isolate and the service isolate. Main never receives a byte that a client sent.
+ *
+ * @module
+ */
+
+import type { Config } from "./config.ts";
+
+/** Everything the service needs to start; handed over once. */
+export interface ServiceStart {
+  /** The frozen configuration. */
+  readonly config: Config;
+  /** The environment that commands inherit, without the server's secrets. */
+  readonly commandEnv: Readonly<Record<string, string>>;
+  /** Absolute path of the spool folder, exactly as it was granted. */
+  readonly spool: string;
+}
+
+/** Processes of one job that the service wants ended. */
+export interface TreeRequest {
+  /** Ties the answer to the request. */
+  readonly id: number;
+  /** The command's process id; absent once the command has ended. */
+  readonly pid?: number;
+  /** Path of the payload's file, inside the spool: the job's mark. */
+  readonly mark: string;
+  /** Only those that hold a pipe of ours. */
+  readonly holdersOnly: boolean;
+}
+
+/** What can be measured of the server's own process; what the machine does not tell is absent. */
+export interface ProcessFigures {
+  /** User and system. */
+  readonly cpuSec: number;
+  /** Resident memory. */
+  readonly residentBytes?: number;
+  /** Unix seconds. */
+  readonly startTimeSec: number;
+  /** Processes of jobs that were ended since the start. */
+  readonly processesEnded: number;
+  /** Virtual memory. */
+  readonly virtualBytes?: number;
+  /** Open file descriptors. */
+  readonly openFds?: number;
+  /** The most there may be. */
+  readonly maxFds?: number;
+  /** Threads. */
+  readonly threads?: number;
+}
+
+/** From main to the service. */
+export type ToService =
+  | { readonly type: "start"; readonly start: ServiceStart }
+  | { readonly type: "probe"; readonly start: ServiceStart }
+  /** Admit nothing new, finish what there is, then say `drained`. */
+  | { readonly type: "drain" }
+  /** End what is left, with an answer for every client; say `cut`, and `drained` when that is done. */
+  | { readonly type: "cut" }
+  /** Nothing is left of a tree, or it was given up. */
+  | { readonly type: "tree_ended"; readonly id: number }
+  | { readonly type: "measured"; readonly figures: ProcessFigures }
+  | { readonly type: "ping" };
+
+/** From the service to main. */
+export type ToMain =
+  | { readonly type: "listening"; readonly url: string }
+  /** The service could not start; `reason` is a sentence for the user. */
+  | { readonly type: "failed"; readonly reason: string }
+  | { readonly type: "probed"; readonly probes: readonly Probe[] }
+  | { readonly type: "end_tree"; readonly tree: TreeRequest }
+  /** A bug was met outside any request; the service still works, but should be stopped. */
+  | { readonly type: "faulty" }
+  | { readonly type: "cut"; readonly running: number; readonly waiting: number }
+  | { readonly type: "drained" }
+  /** Measure the process: a scrape wants its figures. */
+  | { readonly type: "measure" }
+  | { readonly type: "pong" };
+
+/** One attempt to do a thing inside the service isolate. */
+export interface Probe {
+  /** What was tried. */
+  readonly attempt: string;
+  /** Whether the permissions let it pass. */
+  readonly allowed: boolean;
+  /** Whether a sandboxed service must be able to do it. */
+  readonly expected: boolean;
+}

@@ -1,0 +1,91 @@
+/**
+ * The service isolate's entry: messages in, `app` started. It has no permission beyond what `permissions.ts` grants.
+ *
+ * @module
+ */
+
+import { type App, type Host, startApp } from "./app.ts";
+import type { ProcessFigures, ServiceStart, ToMain, ToService, TreeRequest } from "./messages.ts";
+import { StartError } from "./start_error.ts";
+import { runProbes } from "./supervisor/probes.ts";
+
+const isolate = self as unknown as {
+  addEventListener(
+    type: "error" | "unhandledrejection",
+    listener: (event: ErrorEvent & PromiseRejectionEvent) => void,
+  ): void;
+  onmessage: (event: MessageEvent<ToService>) => void;
+  postMessage: (message: ToMain) => void;
+};
+
+let app: App | undefined;
+const treesBeingEnded = new Map<number, () => void>();
+let treesAsked = 0;
+
+let measuring: PromiseWithResolvers<ProcessFigures> | undefined;
+
+/** Asks main, which alone may signal processes and look at its own. */
+const host: Host = {
+  trees: {
+    endTree: ({ pid, mark }) => ask({ pid, mark, holdersOnly: false }),
+    endHolders: ({ mark }) => ask({ mark, holdersOnly: true }),
+  },
+  measureProcess() {
+    if (!measuring) {
+      measuring = Promise.withResolvers();
+      isolate.postMessage({ type: "measure" });
+    }
+    return measuring.promise;
+  },
+};
+
+function ask(tree: Omit<TreeRequest, "id">): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const id = ++treesAsked;
+  treesBeingEnded.set(id, resolve);
+  isolate.postMessage({ type: "end_tree", tree: { id, ...tree } });
+  return promise;
+}
+
+async function start(message: ServiceStart): Promise<void> {
+  try {
+    app = await startApp(message, host);
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    isolate.postMessage({ type: "failed", reason: error.message });
+    return;
+  }
+  // An error that belongs to no request must not tear running jobs down with the isolate: it is logged, and main drains.
+  const onBug = (event: ErrorEvent & PromiseRejectionEvent) => {
+    event.preventDefault();
+    app?.reportBug(event.reason ?? event.error);
+    isolate.postMessage({ type: "faulty" });
+  };
+  isolate.addEventListener("error", onBug);
+  isolate.addEventListener("unhandledrejection", onBug);
+  isolate.postMessage({ type: "listening", url: app.url });
+}
+
+isolate.onmessage = async ({ data: message }) => {
+  switch (message.type) {
+    case "start":
+      return await start(message.start);
+    case "probe":
+      return isolate.postMessage({ type: "probed", probes: await runProbes(message.start) });
+    case "drain":
+      await app?.drain();
+      return isolate.postMessage({ type: "drained" });
+    case "cut":
+      return isolate.postMessage({ type: "cut", ...(app?.cut() ?? { running: 0, waiting: 0 }) });
+    case "tree_ended":
+      treesBeingEnded.get(message.id)?.();
+      treesBeingEnded.delete(message.id);
+      return;
+    case "measured":
+      measuring?.resolve(message.figures);
+      measuring = undefined;
+      return;
+    case "ping":
+      return isolate.postMessage({ type: "pong" });
+  }
+};

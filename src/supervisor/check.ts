@@ -1,0 +1,64 @@
+/**
+ * `jobrunner serve --check`: what would be served, by whom, with which permissions.
+ *
+ * @module
+ */
+
+import { userInfo } from "node:os";
+import type { ServiceStart } from "../messages.ts";
+import { probeService } from "./isolate.ts";
+
+/** The report, and whether everything is as it should be. */
+export interface CheckReport {
+  /** Lines for standard output. */
+  readonly lines: readonly string[];
+  /** False when the command cannot be run, or the sandbox permits or refuses what it should not. */
+  readonly healthy: boolean;
+}
+
+/** Looks at everything without serving anything. */
+export async function check(
+  start: ServiceStart,
+  { effective, warnings, path }: {
+    readonly effective: readonly string[];
+    readonly warnings: readonly string[];
+    /** The search path. */
+    readonly path: string;
+  },
+): Promise<CheckReport> {
+  const { command, sandbox } = start.config;
+  const probes = await probeService(start);
+  const surprises = sandbox ? probes.filter((probe) => probe.allowed !== probe.expected) : [];
+  return {
+    healthy: command.found && probes.length > 0 && surprises.length === 0,
+    lines: [
+      ...effective,
+      "",
+      `command: ${command.program ?? command.name}${
+        command.found ? "" : " (missing or not an executable file)"
+      }`,
+      ...command.args.map((arg, index) => `argument ${index + 1}: ${arg}`),
+      `PATH: ${path}`,
+      `user: ${userName()} (uid ${Deno.uid()}, gid ${Deno.gid()})`,
+      `working directory: ${Deno.cwd()}`,
+      "",
+      `sandbox: ${sandbox ? "on" : "off"}`,
+      ...probes.map(({ attempt, allowed }) =>
+        `probe: ${attempt}: ${allowed ? "allowed" : "refused"}`
+      ),
+      ...warnings.map((warning) => `warning: ${warning}`),
+      ...surprises.map(({ attempt, expected }) =>
+        `fault: ${attempt}: must be ${expected ? "allowed" : "refused"}`
+      ),
+    ],
+  };
+}
+
+/** A user id in a container often has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return "without a name";
+  }
+}

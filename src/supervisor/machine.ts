@@ -1,0 +1,52 @@
+/**
+ * The machine as the configuration asks about it.
+ *
+ * @module
+ */
+
+import { accessSync, constants } from "node:fs";
+import { tmpdir } from "node:os";
+import type { Surroundings } from "../config.ts";
+
+/** This machine, seen now by a process with this environment. */
+export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroundings, "env"> {
+  return {
+    os: Deno.build.os,
+    cwd: Deno.cwd(),
+    tempDir: tmpdir(),
+    stderrIsTerminal: Deno.stderr.isTerminal(),
+    fileKind,
+    readFile: (path) => new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path)),
+    undecodable: undecodableVariables(env),
+  };
+}
+
+function fileKind(path: string): ReturnType<Surroundings["fileKind"]> {
+  try {
+    const info = Deno.statSync(path);
+    if (info.isDirectory) return "folder";
+    accessSync(path, constants.X_OK);
+    return info.isFile ? "executable" : "file";
+  } catch (error) {
+    return (error as { code?: unknown }).code === "EACCES" ? "file" : "missing";
+  }
+}
+
+/**
+ * Names of variables that the runtime left out without a word, because they are not UTF-8. A password among them would
+ * mean a server without one.
+ */
+function undecodableVariables(env: Readonly<Record<string, string>>): string[] {
+  if (Deno.build.os !== "linux") return [];
+  let entries: string[];
+  try {
+    entries = Deno.readTextFileSync("/proc/self/environ").split("\0");
+  } catch {
+    return [];
+  }
+  // A byte that is no UTF-8 was read as U+FFFD.
+  return entries.filter((entry) => entry.includes("\ufffd")).map((entry) =>
+    entry.slice(0, Math.max(0, entry.indexOf("=")))
+  )
+    .filter((name) => name !== "" && !Object.hasOwn(env, name));
+}

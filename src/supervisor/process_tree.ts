@@ -1,0 +1,173 @@
+/**
+ * Finding and ending the processes of a job: the command, its descendants, and whatever carries the job's mark.
+ *
+ * The mark is `JOBRUNNER_REQUEST_DATA_FN` in a process's environment: its value, the path of the payload's file, is
+ * unique to the job, and a daemon that let its parents die still carries it. A process is known by its id and its
+ * start time together, so a reused id is never taken for the process that had it before.
+ *
+ * Only descendants of this process and processes with a mark inside a spool of ours are ever signalled.
+ *
+ * @module
+ */
+
+import { type ProcessInfo, type ProcessTable, snapshot } from "./process_table.ts";
+
+/** Whose processes are meant. */
+export interface Tree {
+  /** The command's process id, for a command that cleared its environment; undefined when only the mark is known. */
+  readonly pid?: number | undefined;
+  /** Values of the mark. */
+  readonly marks: ReadonlySet<string>;
+}
+
+/** How a tree is ended. */
+export interface EndOptions {
+  /** Time between SIGTERM and SIGKILL; 0 is SIGKILL at once. */
+  readonly graceMs: number;
+  /** Only those that hold one of this process's pipes; daemons with an output of their own are spared. */
+  readonly holdersOnly?: boolean;
+  /** Called after the first look, when those that were found have had their first signal. */
+  readonly onLooked?: () => void;
+}
+
+/** What became of a tree. */
+export interface Ended {
+  /** Processes that were signalled. */
+  readonly signalled: number;
+  /** Processes that lived on when they were given up. */
+  readonly left: number;
+}
+
+/** How long, and how many times at least, SIGKILL is repeated for those that do not go before they are given up. */
+const giveUpMs = 500;
+const giveUpRounds = 3;
+
+/**
+ * SIGTERM to all of the tree, the grace, SIGKILL to what is left, again until nothing is left, at most half a second
+ * beyond the first SIGKILL. Processes that appear meanwhile get the same. Nothing is left when two looks in a row find
+ * nothing: a process that is just starting another program shows no environment for an instant.
+ */
+export async function endTree(tree: Tree, options: EndOptions): Promise<Ended> {
+  if (Deno.build.os === "windows") return await endWindowsTree(tree);
+  const known = new Map<string, ProcessInfo>();
+  const warned = new Set<string>();
+  const killAt = performance.now() + options.graceMs;
+  let firstKillAt: number | undefined;
+  let killRounds = 0;
+  let emptyLooks = 0;
+  // The command's id is looked at once, at first: when it has ended, another job's command may get the same one.
+  for (let pid = tree.pid;; pid = undefined) {
+    const table = await look();
+    let living: ProcessInfo[];
+    try {
+      living = find({ pid, marks: tree.marks }, table, known, options);
+    } catch {
+      // Descriptors could not be looked into: the next look may.
+      if (performance.now() > killAt + giveUpMs) return { signalled: known.size, left: 0 };
+      continue;
+    }
+    emptyLooks = living.length === 0 ? emptyLooks + 1 : 0;
+    const now = performance.now();
+    const kill = now >= killAt;
+    for (const process of living) {
+      const key = keyOf(process);
+      if (kill || !warned.has(key)) send(process.pid, kill ? "SIGKILL" : "SIGTERM");
+      warned.add(key);
+    }
+    options.onLooked?.();
+    if (emptyLooks === 2 || (emptyLooks === 1 && options.holdersOnly)) {
+      return { signalled: known.size, left: 0 };
+    }
+    if (!kill) continue;
+    firstKillAt ??= now;
+    killRounds++;
+    if (now > firstKillAt + giveUpMs && killRounds > giveUpRounds) {
+      return { signalled: known.size, left: living.length };
+    }
+  }
+}
+
+/** The shortest pause between two looks; a look that takes long makes it longer. */
+const pauseMs = 20;
+
+let nextLook: Promise<ProcessTable> | undefined;
+let pauseUntil = 0;
+
+/**
+ * A look that begins after it was asked for, shared by all who asked meanwhile: a hundred trees that end at once cost
+ * no more looks than one. A look that fails is no look: it is tried again.
+ */
+function look(): Promise<ProcessTable> {
+  return nextLook ??= (async () => {
+    for (;;) {
+      await new Promise((resolve) =>
+        setTimeout(resolve, Math.max(0, pauseUntil - performance.now()))
+      );
+      nextLook = undefined;
+      const startedAt = performance.now();
+      try {
+        return await snapshot();
+      } catch {
+        // Too many open files, for instance.
+      } finally {
+        pauseUntil = performance.now() + Math.max(pauseMs, performance.now() - startedAt);
+      }
+    }
+  })();
+}
+
+/** Living processes of the tree; everything that was ever found stays known, also when its parent is gone. */
+function find(
+  tree: Tree,
+  table: ProcessTable,
+  known: Map<string, ProcessInfo>,
+  { holdersOnly = false }: EndOptions,
+): ProcessInfo[] {
+  const children = Map.groupBy(table.processes, (process) => process.parent);
+  const found = new Map<string, ProcessInfo>();
+  const add = (process: ProcessInfo) => {
+    if (process.pid === Deno.pid || found.has(keyOf(process))) return;
+    found.set(keyOf(process), process);
+    for (const child of children.get(process.pid) ?? []) add(child);
+  };
+  for (const process of table.processes) {
+    const mark = table.markOf(process.pid);
+    const isCommand = process.pid === tree.pid && process.parent === Deno.pid && mark === undefined;
+    if (isCommand || known.has(keyOf(process)) || (mark !== undefined && tree.marks.has(mark))) {
+      add(process);
+    }
+  }
+  // Who was chosen once stays chosen: our end of its pipe is closed soon.
+  const wanted = [...found.values()].filter((process) =>
+    !holdersOnly || known.has(keyOf(process)) || table.holdsOurPipe(process.pid)
+  );
+  for (const process of wanted) known.set(keyOf(process), process);
+  return wanted;
+}
+
+function keyOf({ pid, startedAt }: ProcessInfo): string {
+  return `${pid} ${startedAt}`;
+}
+
+function send(pid: number, signal: Deno.Signal): void {
+  try {
+    Deno.kill(pid, signal);
+  } catch {
+    // It is gone already, or belongs to somebody else (set-user-id): the time limit ends the wait.
+  }
+}
+
+/**
+ * Windows has no signal that a console program must heed, so there is no grace. Children are found through living
+ * parents; an orphan is not found.
+ */
+async function endWindowsTree({ pid }: Tree): Promise<Ended> {
+  if (pid === undefined) return { signalled: 0, left: 0 };
+  const { success } = await new Deno.Command("taskkill", {
+    args: ["/T", "/F", "/PID", String(pid)],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  return { signalled: success ? 1 : 0, left: 0 };
+}

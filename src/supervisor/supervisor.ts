@@ -1,0 +1,198 @@
+/**
+ * The main isolate's work: spool, service, signals, processes. It never sees a byte that a client sent.
+ *
+ * @module
+ */
+
+import { StartError } from "../start_error.ts";
+import type { Config } from "../config.ts";
+import type { Cut } from "../dispatch.ts";
+import { withoutSecrets } from "../exec/child_env.ts";
+import { newSpoolPath, removeSpool } from "../exec/spool.ts";
+import type { ServiceStart } from "../messages.ts";
+import { type Log, messageOf, openLog } from "../telemetry/log.ts";
+import { version } from "../version.ts";
+import { caretakerOf, clearDeadSpools, endJobsIn } from "./caretaker.ts";
+import { isolateDefaults, type IsolateOptions, type Service, startService } from "./isolate.ts";
+import { type Notifier, openNotifier } from "./notifier.ts";
+import { prepareToLook } from "./process_table.ts";
+import { listenForSignals, type Signals } from "./signals.ts";
+
+/** What the service is started with: the configuration, a spool of its own, an environment without secrets. */
+export function prepare(config: Config, env: Readonly<Record<string, string>>): ServiceStart {
+  return {
+    config,
+    commandEnv: withoutSecrets(env),
+    // Resolved once, here: the same string is granted to the service and used by it.
+    spool: newSpoolPath(Deno.realPathSync(config.spoolParent)),
+  };
+}
+
+/**
+ * Serves until a signal or a failure; resolves with the exit code: 0 stopped cleanly, 1 anything else. `env` says whether
+ * systemd wants to be told.
+ */
+export async function supervise(
+  start: ServiceStart,
+  warnings: readonly string[],
+  env: Readonly<Record<string, string>>,
+  isolate: IsolateOptions = isolateDefaults,
+): Promise<number> {
+  const { config, spool } = start;
+  const log = openLog({ format: config.logFormat, level: config.logLevel });
+  const notifier = openNotifier(env, log);
+  for (const warning of warnings) log.warn("look at the configuration", { warning });
+  if (Deno.pid === 1) {
+    log.warn(
+      "running as process 1: processes that jobs leave behind stay as zombies; start jobrunner under an init such as tini (docker run --init)",
+    );
+  }
+  using signals = listenForSignals();
+  prepareToLook();
+  const caretaker = caretakerOf(start, log);
+  let service: Service;
+  try {
+    await clearDeadSpools(config, log);
+    service = await startService(start, caretaker, {
+      ...isolate,
+      heartbeatMs: Math.min(isolate.heartbeatMs, notifier.keepAliveMs ?? Infinity),
+      onAlive: notifier.keepAliveMs === undefined ? () => {} : notifier.alive,
+    });
+  } catch (error) {
+    log.error("cannot start", {
+      reason: error instanceof StartError ? error.message : (error as Error).stack,
+    });
+    removeOwnSpool(spool, log);
+    await log.flush();
+    return 1;
+  }
+  log.info(`listening on ${service.url}`, {
+    version,
+    program: config.command.program ?? config.command.name,
+    workers: config.numWorkers,
+    queue_limit: config.queueLimit,
+    sandbox: config.sandbox,
+  });
+  notifier.ready(`listening on ${service.url}`);
+  const clean = await serveUntilStopped(service, signals, notifier, config, log);
+  service.terminate();
+  // The service, which was asked until now, is gone; what is left is main's own work.
+  using _beats = beating(notifier);
+  if (!clean) await endJobsIn(spool, config.killGraceMs);
+  await caretaker.idle();
+  removeOwnSpool(spool, log);
+  await notifier.flush();
+  await log.flush();
+  return clean ? 0 : 1;
+}
+
+function removeOwnSpool(spool: string, log: Log): void {
+  try {
+    removeSpool(spool);
+  } catch (error) {
+    log.error("the spool folder could not be removed", {
+      spool,
+      "exception.message": messageOf(error),
+    });
+  }
+}
+
+/** How long the cut of a drain may take, with the answers and the last spans that follow it. */
+function longestCutMs({ killGraceMs }: Config): number {
+  return killGraceMs + 5000;
+}
+
+/** Resolves with whether everything was finished and nothing was wrong. */
+async function serveUntilStopped(
+  service: Service,
+  signals: Signals,
+  notifier: Notifier,
+  config: Config,
+  log: Log,
+): Promise<boolean> {
+  const died = service.died.then((reason) => ({ end: "died", reason }) as const);
+  const first = await Promise.race([
+    died,
+    signals.next().then((signal) => ({ end: "signal", signal }) as const),
+    service.faulty.then(() => ({ end: "faulty" }) as const),
+  ]);
+  if (first.end === "died") {
+    notifier.stopping("clearing up after a service that died", longestCleanUpMs(config));
+    return lost(first.reason, log);
+  }
+  log.info(
+    "stopping: no new jobs, what waits and runs is finished; a second signal ends it at once",
+    {
+      cause: first.end === "signal" ? first.signal : "a bug in the service",
+      drain_timeout_sec: config.drainTimeoutMs / 1000,
+    },
+  );
+  notifier.stopping(
+    "finishing what waits and runs",
+    config.drainTimeoutMs + longestCutMs(config) + longestCleanUpMs(config),
+  );
+  using timeout = timer(config.drainTimeoutMs);
+  const drained = service.drain().then(() => ({ end: "drained" }) as const);
+  const second = await Promise.race([
+    drained,
+    died,
+    signals.next().then((signal) => ({ end: "cut", cause: signal as string }) as const),
+    timeout.over.then(() => ({ end: "cut", cause: "the drain timeout" }) as const),
+  ]);
+  switch (second.end) {
+    case "drained":
+      log.info("stopped");
+      return first.end === "signal";
+    case "died":
+      return lost(second.reason, log);
+    case "cut":
+      return await cut(service, second.cause, Promise.race([drained, died]), config, log) &&
+        first.end === "signal";
+  }
+}
+
+function lost(reason: string, log: Log): false {
+  log.error("the service died: its jobs' processes are ended", { reason });
+  return false;
+}
+
+async function cut(
+  service: Service,
+  cause: string,
+  over: Promise<{ readonly end: "drained" | "died" }>,
+  config: Config,
+  log: Log,
+): Promise<boolean> {
+  using timeout = timer(longestCutMs(config));
+  log.warn("cutting: what is left is ended and answered", { cause });
+  let counted: Partial<Cut> = {};
+  const cutting = service.cut().then((cut) => void (counted = cut));
+  const end = await Promise.race([
+    Promise.all([cutting, over]).then(([, { end }]) => end),
+    over.then(({ end }) => end === "died" ? end : new Promise<never>(() => {})),
+    timeout.over.then(() => "given up" as const),
+  ]);
+  const { running, waiting } = counted;
+  if (end === "drained" && running === 0 && waiting === 0) {
+    log.info("stopped");
+    return true;
+  }
+  log.error("cut: jobs were ended, their clients told", { cause, running, waiting, end });
+  return false;
+}
+
+/** How long it may take to end what a service left behind. */
+function longestCleanUpMs({ killGraceMs }: Config): number {
+  return killGraceMs + 3000;
+}
+
+function beating({ keepAliveMs, alive }: Notifier): Disposable {
+  const id = keepAliveMs === undefined ? undefined : setInterval(alive, keepAliveMs);
+  return { [Symbol.dispose]: () => clearInterval(id) };
+}
+
+function timer(ms: number): Disposable & { readonly over: Promise<void> } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const id = setTimeout(resolve, ms);
+  return { over: promise, [Symbol.dispose]: () => clearTimeout(id) };
+}
