@@ -1,0 +1,187 @@
+/**
+ * `contrib/prometheus`, `contrib/grafana` and `docs/metrics.md` with a real Prometheus that scrapes a real server.
+ */
+
+import assert from "node:assert/strict";
+import { get, post, postRaw } from "../support/client.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { queriesOfThePage } from "../support/metrics_page.ts";
+import { eventually } from "../support/processes.ts";
+import { fixture, projectRoot, startProgram } from "../support/program.ts";
+
+const contrib = `${projectRoot}contrib/prometheus`;
+
+interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+interface Prometheus extends AsyncDisposable {
+  /** The answer to an instant query. Throws when it is none. */
+  query(expression: string): Promise<readonly Sample[]>;
+}
+
+/** Starts Prometheus with the configuration of contrib, aimed at `target` and looking often. */
+async function startPrometheus(folder: string, target: string): Promise<Prometheus> {
+  for (const name of ["alerts.yml", "recording.yml"]) {
+    Deno.copyFileSync(`${contrib}/${name}`, `${folder}/${name}`);
+  }
+  const config = Deno.readTextFileSync(`${contrib}/prometheus.yml`)
+    .replaceAll("15s", "200ms").replace("127.0.0.1:8080", target);
+  assert.ok(config.includes(target));
+  Deno.writeTextFileSync(`${folder}/prometheus.yml`, config);
+  using free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `127.0.0.1:${free.addr.port}`;
+  free.close();
+  const process = new Deno.Command("prometheus", {
+    args: [
+      `--config.file=${folder}/prometheus.yml`,
+      `--storage.tsdb.path=${folder}/data`,
+      `--web.listen-address=${address}`,
+    ],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  await eventually(
+    "Prometheus is ready",
+    () => get(`http://${address}/-/ready`).then(({ status }) => status === 200, () => false),
+  );
+  return {
+    async query(expression) {
+      const { text } = await get(
+        `http://${address}/api/v1/query?query=${encodeURIComponent(expression)}`,
+      );
+      const { status, data, error } = JSON.parse(text);
+      assert.equal(status, "success", `${expression}: ${error}`);
+      return data.result.map((
+        { metric, value }: { metric: Record<string, string>; value: [number, string] },
+      ) => ({ labels: metric, value: Number(value[1]) }));
+    },
+    async [Symbol.asyncDispose]() {
+      process.kill("SIGTERM");
+      await process.status;
+    },
+  };
+}
+
+/** The value of a query with one sample. */
+async function valueOf({ query }: Prometheus, expression: string): Promise<number | undefined> {
+  return (await query(expression))[0]?.value;
+}
+
+interface Panel {
+  readonly title: string;
+  readonly targets: readonly { readonly expr: string }[];
+}
+
+function queriesOfTheDashboard(): string[] {
+  const { panels } = JSON.parse(
+    Deno.readTextFileSync(`${projectRoot}contrib/grafana/jobrunner.json`),
+  ) as { readonly panels: readonly Panel[] };
+  return panels.flatMap(({ targets }) => targets).map(({ expr }) =>
+    expr.replaceAll("$__rate_interval", "1m").replaceAll("$job", "jobrunner")
+      .replaceAll("$instance", ".*")
+  );
+}
+
+Deno.test("Prometheus scrapes what happened, and every query of page and dashboard finds it", async () => {
+  using folder = temporaryFolder();
+  await using program = await startProgram({
+    env: {
+      JOBRUNNER_CMD: fixture("run_payload.sh"),
+      JOBRUNNER_NUM_WORKERS: "2",
+      JOBRUNNER_MAX_OUTPUT_BYTES: "1000",
+    },
+  });
+  const { url } = program;
+  await using prometheus = await startPrometheus(folder.path, new URL(url).host);
+  // The counters must have been seen at 0 before they grow.
+  await eventually(
+    "it was scraped twice",
+    async () => (await valueOf(prometheus, "count_over_time(up[1m])") ?? 0) >= 2,
+  );
+  for (let job = 0; job < 8; job++) {
+    await post(url, job % 4 === 3 ? "exit 1" : "head -c 2000 /dev/zero");
+  }
+  for (let request = 0; request < 3; request++) await postRaw(url, "{");
+  await eventually(
+    "everything was scraped",
+    async () =>
+      await valueOf(prometheus, "sum(jobrunner_jobs_total)") === 8 &&
+      await valueOf(prometheus, "sum(jobrunner_requests_rejected_total)") === 3,
+  );
+
+  const byOutcome = new Map(
+    (await prometheus.query("sum by (outcome) (jobrunner_jobs_total)")).map((
+      { labels, value },
+    ) => [labels["outcome"], value]),
+  );
+  assert.equal(byOutcome.get("success"), 6);
+  assert.equal(byOutcome.get("failed"), 2);
+  assert.equal(await valueOf(prometheus, "jobrunner_job_duration_seconds_count"), 8);
+  assert.equal(await valueOf(prometheus, "jobrunner_job_queue_wait_seconds_count"), 8);
+  assert.equal(
+    await valueOf(prometheus, 'jobrunner_outputs_truncated_total{output="stdout"}'),
+    6,
+  );
+  assert.equal(
+    await valueOf(prometheus, 'jobrunner_requests_rejected_total{reason="invalid"}'),
+    3,
+  );
+  const share = await valueOf(
+    prometheus,
+    'sum(rate(jobrunner_jobs_total{outcome!="success"}[5m])) / sum(rate(jobrunner_jobs_total[5m]))',
+  );
+  assert.ok(Math.abs((share ?? 0) - 0.25) < 1e-9, String(share));
+
+  // The old names, from the recording rules.
+  await eventually(
+    "the rules were evaluated",
+    async () => await valueOf(prometheus, "total_jobs") === 8,
+  );
+  assert.equal(await valueOf(prometheus, "queued_jobs"), 0);
+  assert.equal(await valueOf(prometheus, "job_duration_count"), 8);
+
+  const queries = [...queriesOfThePage(), ...queriesOfTheDashboard()];
+  assert.ok(queries.length > 50, String(queries.length));
+  for (const expression of queries) {
+    const samples = await prometheus.query(expression);
+    assert.ok(samples.length > 0, `no sample: ${expression}`);
+    for (const { value } of samples) assert.ok(Number.isFinite(value), `${value}: ${expression}`);
+  }
+});
+
+async function promtool(...args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command("promtool", { args, cwd: contrib })
+    .output();
+  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  assert.ok(success, said);
+  return said;
+}
+
+Deno.test("alerts and recording rules are valid and do what they should", async () => {
+  await promtool("check", "config", "prometheus.yml");
+  await promtool("check", "rules", "alerts.yml", "recording.yml");
+  assert.match(await promtool("test", "rules", "alerts_test.yml"), /SUCCESS/);
+});
+
+Deno.test("promtool finds nothing to say about /metrics", async () => {
+  await using program = await startProgram({
+    env: { JOBRUNNER_CMD: fixture("run_payload.sh") },
+  });
+  await post(program.url, "exit 0");
+  const { text } = await get(`${program.url}/metrics`);
+  const child = new Deno.Command("promtool", {
+    args: ["check", "metrics"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(text));
+  await writer.close();
+  const { success, stdout, stderr } = await child.output();
+  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  assert.ok(success, said);
+  assert.equal(said, "");
+});

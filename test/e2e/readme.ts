@@ -1,0 +1,104 @@
+/**
+ * The README's own commands, as a newcomer runs them: a fresh clone, empty caches, make, curl and jq.
+ */
+
+import assert from "node:assert/strict";
+import { temporaryFolder } from "../support/folder.ts";
+import { projectRoot, startCommand } from "../support/program.ts";
+
+const readme = Deno.readTextFileSync(`${projectRoot}README.md`);
+
+/** The shell blocks of the README, in order. */
+const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? "");
+
+/** The block that holds a text, its address replaced by the real one. */
+function block(text: string, url: string): string {
+  const found = blocks.find((block) => block.includes(text));
+  assert.ok(found, `the README has no shell block with ${text}`);
+  return found.replaceAll("http://127.0.0.1:8080", url);
+}
+
+async function shell(script: string, options: Deno.CommandOptions = {}): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command("bash", {
+    args: ["-euo", "pipefail", "-c", script],
+    ...options,
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assert.equal(code, 0, `${script}\n${text(stdout)}${text(stderr)}`);
+  return text(stdout);
+}
+
+/** PATH without the folder of this Deno, so that make has to find one by itself. */
+function pathWithoutDeno(): string {
+  return (Deno.env.get("PATH") ?? "").split(":").filter((folder) => {
+    try {
+      return !Deno.statSync(`${folder}/deno`).isFile;
+    } catch {
+      return true;
+    }
+  }).join(":");
+}
+
+Deno.test("the two commands in a fresh clone with empty caches, then again without a network", async () => {
+  using folder = temporaryFolder();
+  const clone = `${folder.path}/jobrunner`;
+  await shell(`git clone -q "${projectRoot}" "${clone}"`);
+  const env = {
+    HOME: folder.path,
+    PATH: pathWithoutDeno(),
+    DENO_DIR: `${folder.path}/deno`,
+    NPM_CONFIG_CACHE: `${folder.path}/npm`,
+    NPM_CONFIG_USERCONFIG: Deno.env.get("NPM_CONFIG_USERCONFIG") ??
+      `${Deno.env.get("HOME")}/.npmrc`,
+    JOBRUNNER_HTTP_LISTEN_PORT: "0",
+    JOBRUNNER_LOG_FORMAT: "text",
+    NO_COLOR: "1",
+  };
+  const [start = "make start", ...rest] = block("make start JOBRUNNER_CMD=/bin/date", "").trim()
+    .split(" ");
+  const nowhere = "http://127.0.0.1:9";
+  const withoutNetwork = { HTTPS_PROXY: nowhere, HTTP_PROXY: nowhere, NO_PROXY: "", no_proxy: "" };
+  for (const network of [{}, withoutNetwork]) {
+    await using program = await startCommand(start, {
+      args: rest,
+      cwd: clone,
+      env: { ...env, ...network },
+    });
+    assert.match(
+      await shell(block("jq -r .output", program.url)),
+      /^\w{3} \w{3} +\d+ [\d:]{8} .*\d{4}\n$/,
+    );
+    await program.stop();
+    await program.line("stopped");
+  }
+  assert.ok(readme.includes("`make test` runs"), "the README names make test");
+  const { DENO_TEST_SANITIZE_OPS: _ops, ...clean } = Deno.env.toObject();
+  const report = await shell("make test TEST_FLAGS=--filter=channel", {
+    cwd: clone,
+    clearEnv: true,
+    env: { ...clean, ...env },
+  });
+  assert.match(report, /ok \| [1-9]\d* passed \| 0 failed/);
+});
+
+Deno.test("each endpoint's example works as written", async () => {
+  using folder = temporaryFolder();
+  Deno.writeTextFileSync(`${folder.path}/invoice.xml`, "<invoice/>");
+  await using program = await startCommand("make", {
+    args: ["start"],
+    cwd: projectRoot,
+    env: {
+      JOBRUNNER_HTTP_LISTEN_PORT: "0",
+      JOBRUNNER_LOG_FORMAT: "text",
+      JOBRUNNER_PASSWORD: "hunter2",
+    },
+  });
+  await program.line("running the sample contrib/sample/uppercase.sh");
+  const options = { cwd: folder.path, env: { PASSWORD: "hunter2" } };
+  const answer = JSON.parse(await shell(block("invoice 7", program.url), options));
+  assert.equal(atob(answer.data), "<INVOICE/>");
+  const pages = await shell(block("/readyz", program.url), options);
+  assert.match(pages, /"queued_jobs": 0,\n {2}"total_jobs": 1,/);
+  assert.match(pages, /^jobrunner_queued_jobs 0$/m);
+  assert.match(pages, /^ok\nready\n{"version":/m);
+});

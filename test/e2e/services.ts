@@ -1,0 +1,258 @@
+/**
+ * The files that make a service of the program: systemd's unit, the container, Windows, and the installer.
+ */
+
+import assert from "node:assert/strict";
+import { temporaryFolder } from "../support/folder.ts";
+import { type Exit, projectRoot } from "../support/program.ts";
+
+/** What `systemd-analyze security` gave for the unit, rounded up to a tenth: more means something was loosened. */
+const highestExposure = 1.5;
+
+const contrib = `${projectRoot}contrib/`;
+
+async function run(
+  name: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Exit> {
+  const { code, stdout, stderr } = await new Deno.Command(name, {
+    args: [...args],
+    env: { ...env },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+/** The lines of a file that are no comments. */
+function linesOf(path: string): readonly string[] {
+  return Deno.readTextFileSync(contrib + path).split("\n").filter((line) => !/^\s*#/.test(line));
+}
+
+/** The unit as on a machine where the binary is installed; systemd checks that it is there. */
+function unitIn(folder: string, change = (unit: string) => unit): string {
+  const unit = Deno.readTextFileSync(`${contrib}systemd/jobrunner.service`);
+  const path = `${folder}/jobrunner.service`;
+  const here = unit.replace("ExecStart=/usr/local/bin/jobrunner ", "ExecStart=/bin/true ");
+  assert.notEqual(here, unit);
+  Deno.writeTextFileSync(path, change(here));
+  return path;
+}
+
+/** What systemd has to say about a unit in the folder. */
+async function complaints(path: string): Promise<readonly string[]> {
+  const { stderr, code } = await run("systemd-analyze", ["verify", path]);
+  const lines = stderr.split("\n").filter((line) => /jobrunner|password\.conf/.test(line));
+  return code === 0 || lines.length > 0 ? lines : [stderr];
+}
+
+Deno.test("systemd has nothing to say against the unit, alone and with a password", async () => {
+  using folder = temporaryFolder();
+  const unit = unitIn(folder.path);
+  assert.deepEqual(await complaints(unit), []);
+  Deno.mkdirSync(`${unit}.d`);
+  const dropIn = `${unit}.d/password.conf`;
+  Deno.copyFileSync(`${contrib}systemd/password.conf`, dropIn);
+  assert.deepEqual(await complaints(unit), []);
+  // It was looked at: a fault in it is found, and so is one in the unit.
+  Deno.writeTextFileSync(dropIn, "[Service]\nLoadCredentials=password:/x\n");
+  assert.match((await complaints(unit)).join("\n"), /LoadCredentials/);
+  unitIn(folder.path, (text) => text.replace("KillMode=mixed", "KillMode=mild"));
+  assert.match((await complaints(unit)).join("\n"), /mild/);
+});
+
+Deno.test(`the unit's exposure is at most ${highestExposure}, and V8 may write its code`, async () => {
+  using folder = temporaryFolder();
+  const exposure = async (path: string) => {
+    const args = ["security", "--offline=yes", "--no-pager", path];
+    const { stdout, stderr } = await run("systemd-analyze", args);
+    const [, figure] = /Overall exposure level for \S+: ([\d.]+)/.exec(stdout) ?? [];
+    assert.ok(figure, stderr);
+    return Number(figure);
+  };
+  assert.ok(await exposure(unitIn(folder.path)) <= highestExposure);
+  const looser = unitIn(folder.path, (text) => text.replace("PrivateDevices=yes\n", ""));
+  assert.ok(await exposure(looser) > highestExposure, "one line less is seen");
+  const unit = linesOf("systemd/jobrunner.service");
+  assert.ok(!unit.some((line) => line.startsWith("MemoryDenyWriteExecute")));
+});
+
+Deno.test("the unit stops as the program does, and the example's settings exist", async () => {
+  const unit = linesOf("systemd/jobrunner.service");
+  for (const line of ["Type=notify", "NotifyAccess=main", "KillMode=mixed", "TimeoutStopSec=45"]) {
+    assert.ok(unit.includes(line), line);
+  }
+  const settings = await Deno.readTextFile(`${projectRoot}README.md`);
+  const example = await Deno.readTextFile(`${contrib}systemd/jobrunner.env.example`);
+  const names = [...example.matchAll(/^#?(JOBRUNNER_\w+)=/gm)].map(([, name = ""]) => name);
+  assert.ok(names.includes("JOBRUNNER_CMD"));
+  for (const name of names) assert.ok(settings.includes(`| \`${name}\``), name);
+});
+
+/** A release as it is downloaded: a binary, the sums and the unit; and where it is to be installed. */
+function release(folder: string) {
+  const file = `${folder}/jobrunner-linux-x64`;
+  const sums = `${folder}/SHA256SUMS`;
+  const root = `${folder}/root`;
+  const installed = `${root}/usr/local/bin/jobrunner`;
+  Deno.writeTextFileSync(file, "#!/bin/sh\necho installed\n");
+  Deno.copyFileSync(`${projectRoot}install.sh`, `${folder}/install.sh`);
+  return {
+    file,
+    installed,
+    root,
+    write: (text: string) => Deno.writeTextFileSync(sums, text),
+    async sum() {
+      const digest = await crypto.subtle.digest("SHA-256", Deno.readFileSync(file));
+      return new Uint8Array(digest).toHex();
+    },
+    install: (...args: readonly string[]) =>
+      run("sh", [`${folder}/install.sh`, ...args], { DESTDIR: root }),
+    /** Nothing is there, not even a part under another name. */
+    assertNothing() {
+      const found = [...walk(root)].filter((path) => !path.endsWith("/"));
+      assert.deepEqual(found, []);
+    },
+  };
+}
+
+/** All paths below a folder; those of folders end with a slash. */
+function* walk(folder: string): Generator<string> {
+  let entries: Deno.DirEntry[] = [];
+  try {
+    entries = [...Deno.readDirSync(folder)];
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  for (const { name, isDirectory } of entries) {
+    const path = `${folder}/${name}`;
+    yield isDirectory ? `${path}/` : path;
+    if (isDirectory) yield* walk(path);
+  }
+}
+
+Deno.test("the installer installs what has the right sum, over an older one, as a program", async () => {
+  using folder = temporaryFolder();
+  const { file, installed, root, write, sum, install } = release(folder.path);
+  write(`${"0".repeat(64)}  other\n${await sum()}  jobrunner-linux-x64\n`);
+  for (let time = 0; time < 2; time++) {
+    const { code, stderr } = await install(file);
+    assert.equal(code, 0, stderr);
+    assert.equal((await run(installed, [])).stdout, "installed\n");
+    assert.equal((Deno.statSync(installed).mode ?? 0) & 0o777, 0o755);
+  }
+  assert.deepEqual([...walk(root)].filter((path) => !path.endsWith("/")), [installed]);
+  // Sums written in binary mode, elsewhere.
+  const elsewhere = `${folder.path}/sums`;
+  Deno.writeTextFileSync(elsewhere, `${await sum()} *jobrunner-linux-x64\n`);
+  assert.equal((await install(file, elsewhere)).code, 0);
+});
+
+Deno.test("the installer refuses what it cannot vouch for, and says why", async () => {
+  using folder = temporaryFolder();
+  const { file, write, sum, install, assertNothing } = release(folder.path);
+  const good = await sum();
+  const refused = async (why: RegExp, ...args: readonly string[]) => {
+    const { code, stderr } = await install(...args);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, why);
+    assertNothing();
+  };
+  await refused(/SHA256SUMS: no such file/, file);
+  write(`${good.replace(/^./, (digit) => digit === "0" ? "1" : "0")}  jobrunner-linux-x64\n`);
+  await refused(/its SHA-256 is .* says/, file);
+  for (
+    const text of [
+      "",
+      `${good}  jobrunner-linux-x64.old\n`,
+      `${good}  old/jobrunner-linux-x64\n`,
+      `${good.slice(1)}  jobrunner-linux-x64\n`,
+    ]
+  ) {
+    write(text);
+    await refused(/has no line for jobrunner-linux-x64/, file);
+  }
+  write(`${good}  jobrunner-linux-x64\n${"0".repeat(64)}  jobrunner-linux-x64\n`);
+  await refused(/more than one line/, file);
+  write(`${good}  jobrunner-linux-x64\n`);
+  await refused(/no such file/, `${file}.missing`);
+  await refused(/download it/, "https://example.com/jobrunner-linux-x64");
+  await refused(/no contrib\/systemd\/jobrunner\.service/, "--systemd", file);
+  assert.equal((await install()).code, 2);
+  assert.equal((await install("--sistemd", file)).code, 2);
+  assert.match((await install("--help")).stdout, /^Usage: /);
+  assertNothing();
+});
+
+Deno.test("the installer's unit starts what was installed", async () => {
+  using folder = temporaryFolder();
+  const { file, root, write, sum } = release(folder.path);
+  write(`${await sum()}  jobrunner-linux-x64\n`);
+  Deno.mkdirSync(`${folder.path}/contrib/systemd`, { recursive: true });
+  Deno.copyFileSync(
+    `${contrib}systemd/jobrunner.service`,
+    `${folder.path}/contrib/systemd/jobrunner.service`,
+  );
+  const env = { DESTDIR: root, PREFIX: "/opt/job.runner" };
+  const { code, stderr } = await run(
+    "sh",
+    [`${folder.path}/install.sh`, file, "--systemd"],
+    env,
+  );
+  assert.equal(code, 0, stderr);
+  const unit = Deno.readTextFileSync(`${root}/etc/systemd/system/jobrunner.service`);
+  assert.match(unit, /^ExecStart=\/opt\/job\.runner\/bin\/jobrunner serve$/m);
+  assert.ok(Deno.statSync(`${root}/opt/job.runner/bin/jobrunner`).isFile);
+});
+
+Deno.test("no batch file expands what a client sent", () => {
+  const batches = [...walk(`${projectRoot}contrib`)].filter((path) => /\.(bat|cmd)$/i.test(path));
+  assert.ok(batches.length >= 3, "they were found");
+  // A variable is expanded by %NAME%, %NAME:…% and, where that is on, by !NAME!.
+  const expansion = /[%!](JOBRUNNER_REQUEST_ID|TRACEPARENT|TRACESTATE)\b/i;
+  assert.match("echo %JOBRUNNER_REQUEST_ID:~0,3%", expansion);
+  for (const path of batches) {
+    const text = Deno.readTextFileSync(path);
+    assert.doesNotMatch(text, expansion, path);
+    assert.doesNotMatch(text, /%JOBRUNNER_PASSWORD[%:]/i, path);
+    assert.doesNotMatch(text, /\bEnableDelayedExpansion/i, path);
+  }
+});
+
+Deno.test("the Windows service's file is XML and says what WinSW wants to know", async () => {
+  const path = `${contrib}windows/jobrunner.xml`;
+  const { code, stderr } = await run("xmllint", ["--noout", path]);
+  assert.equal(code, 0, stderr);
+  const value = async (xpath: string) =>
+    (await run("xmllint", ["--xpath", `string(${xpath})`, path])).stdout.trim();
+  assert.equal(await value("/service/id"), "jobrunner");
+  assert.equal(await value("/service/executable"), "%BASE%\\jobrunner.exe");
+  assert.equal(await value("/service/arguments"), "serve");
+  assert.equal(await value("/service/stoptimeout"), "45 sec");
+  assert.equal(await value("/service/onfailure[1]/@action"), "restart");
+  assert.equal(await value("/service/log/@mode"), "roll-by-size");
+  const command = await value("/service/env[@name='JOBRUNNER_CMD']/@value");
+  assert.ok(Deno.statSync(`${contrib}windows/${command.replace("%BASE%\\", "")}`).isFile);
+});
+
+Deno.test("the container runs as nobody special, under an init, and is looked after", () => {
+  const text = linesOf("docker/Dockerfile").join("\n").replace(/\\\n\s*/g, "");
+  const instructions = text.split("\n").filter((line) => line !== "");
+  const the = (name: string) => {
+    const found = instructions.filter((line) => line.startsWith(`${name} `));
+    assert.equal(found.length, 1, name);
+    return (found[0] ?? "").slice(name.length + 1);
+  };
+  assert.equal(the("FROM"), "debian:bookworm-slim");
+  assert.match(the("USER"), /^[1-9]\d{3,}:[1-9]\d{3,}$/);
+  assert.deepEqual(JSON.parse(the("ENTRYPOINT")), ["tini", "--", "jobrunner"]);
+  assert.deepEqual(JSON.parse(the("CMD")), ["serve"]);
+  assert.match(the("HEALTHCHECK"), /CMD curl .*\/livez"$/);
+  assert.match(the("COPY"), /^--chmod=0755 jobrunner-linux-x64 \/usr\/local\/bin\/jobrunner$/);
+  assert.equal(the("EXPOSE"), "8080");
+  for (const name of ["curl", "tini"]) {
+    assert.match(instructions.join("\n"), new RegExp(`apt-get install [^&]* ${name}\\b`));
+  }
+  assert.ok(instructions.includes("ENV JOBRUNNER_HTTP_LISTEN_ADDRESS=0.0.0.0"));
+  assert.ok(!instructions.some((line) => line.startsWith("ENV JOBRUNNER_PASSWORD=")));
+});

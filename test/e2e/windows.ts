@@ -1,0 +1,190 @@
+/**
+ * The Windows binary, run by Wine (`WINE`, words that come before the folder and the program; or `wine` on PATH).
+ */
+
+import assert from "node:assert/strict";
+import { get, post, postRaw } from "../support/client.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { eventually } from "../support/processes.ts";
+import { type Program, projectRoot, untilListening } from "../support/program.ts";
+
+const binary = `${projectRoot}bin/jobrunner-windows-x64.exe`;
+const wine = Deno.env.get("WINE")?.split(" ").filter(Boolean);
+
+/** A folder that both sides see: below it Windows has its temp folder too, so that nothing is left unseen. */
+function windowsFolder(): Disposable & { readonly path: string } {
+  const folder = temporaryFolder();
+  Deno.copyFileSync(binary, `${folder.path}/jobrunner.exe`);
+  for (const [name, lines] of Object.entries(scripts)) {
+    Deno.mkdirSync(`${folder.path}/${name.split("/").slice(0, -1).join("/")}`, { recursive: true });
+    Deno.writeTextFileSync(`${folder.path}/${name}`, ["@echo off", ...lines, ""].join("\r\n"));
+  }
+  Deno.mkdirSync(`${folder.path}/spool`);
+  return folder;
+}
+
+const scripts = {
+  "copy.bat": [
+    'copy /b /y "%JOBRUNNER_REQUEST_DATA_FN%" "%JOBRUNNER_RESPONSE_DATA_FN%" >nul',
+    "echo worker %JOBRUNNER_WORKER_ID%",
+    "exit /b 0",
+  ],
+  "seven.cmd": ["echo to stderr 1>&2", "exit /b 7"],
+  "a folder/with blanks.bat": ["echo %OTEL_SERVICE_NAME% %JOBRUNNER_PASSWORD%"],
+  "arguments.bat": ["echo [%~1] [%~2]"],
+  "forever.bat": [":again", "ping -n 2 127.0.0.1 >nul", "goto again"],
+};
+
+function commandOf(folder: string, args: readonly string[], env: Record<string, string>) {
+  const [program = "wine", ...rest] = wine ? [...wine, folder] : ["wine"];
+  return new Deno.Command(program, {
+    args: [...rest, wine ? "jobrunner.exe" : `${folder}/jobrunner.exe`, ...args],
+    cwd: folder,
+    env,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+async function start(
+  folder: string,
+  command: string,
+  env: Record<string, string> = {},
+): Promise<Program> {
+  return await untilListening(
+    commandOf(folder, ["serve"], {
+      JOBRUNNER_CMD: command,
+      JOBRUNNER_HTTP_LISTEN_PORT: "0",
+      JOBRUNNER_LOG_FORMAT: "text",
+      JOBRUNNER_NUM_WORKERS: "2",
+      JOBRUNNER_SPOOL_DIR: "spool",
+      ...env,
+    }).spawn(),
+  );
+}
+
+/** Ctrl-C, as Wine makes it of SIGINT; resolves with the exit code. */
+async function stop(program: Program, folder: string): Promise<void> {
+  assert.equal(await program.stop("SIGINT"), 0, program.log.join("\n"));
+  assert.match(program.log.join("\n"), / stopped/);
+  assert.deepEqual([...Deno.readDirSync(`${folder}/spool`)], [], "the spool is gone");
+}
+
+Deno.test(".bat and .cmd run: binary data, exit status, stderr, and no file is left", async () => {
+  using folder = windowsFolder();
+  const bytes = Uint8Array.from({ length: 1000 }, (_, at) => at % 256);
+  {
+    const program = await start(folder.path, ".\\copy.bat");
+    const { json, output } = await postRaw(
+      program.url,
+      JSON.stringify({ id: 'a/b & c "%PATH%"', data: bytes.toBase64() }),
+    );
+    assert.equal(json["exit_status"], 0);
+    assert.equal(json["data"], bytes.toBase64());
+    assert.match(output, /^worker [12]\r\n$/);
+    const [spool] = [...Deno.readDirSync(`${folder.path}/spool`)];
+    assert.deepEqual(
+      [...Deno.readDirSync(`${folder.path}/spool/${spool?.name}`)].map(({ name }) => name),
+      ["lock"],
+    );
+    const { text } = await get(`${program.url}/metrics`);
+    assert.match(text, /outcome="success"} 1$/m);
+    assert.match(text, /^process_resident_memory_bytes [1-9]/m);
+    await stop(program, folder.path);
+  }
+  const program = await start(folder.path, ".\\seven");
+  const { json, error } = await post(program.url, "x");
+  assert.equal(json["exit_status"], 7, "found by PATHEXT");
+  assert.equal(error.trim(), "to stderr");
+  await stop(program, folder.path);
+});
+
+Deno.test("blanks in the path, the environment without secrets, arguments", async () => {
+  using folder = windowsFolder();
+  const blanks = await start(folder.path, '"a folder\\with blanks.bat"', {
+    JOBRUNNER_PASSWORD: "hunter2",
+    OTEL_SERVICE_NAME: "inherited",
+  });
+  const headers = { "x-jr-password": "hunter2" };
+  const { output } = await post(blanks.url, "x", { headers });
+  assert.match(output, /^inherited /);
+  assert.doesNotMatch(output, /hunter2/);
+  await stop(blanks, folder.path);
+  const words = await start(folder.path, ".\\arguments.bat one 'two words'");
+  assert.equal(
+    (await post(words.url, "x", { id: "& echo owned" })).output,
+    "[one] [two words]\r\n",
+  );
+  await stop(words, folder.path);
+});
+
+Deno.test("a timeout ends the tree, and the worker goes on", async () => {
+  using folder = windowsFolder();
+  const program = await start(folder.path, ".\\forever.bat", { JOBRUNNER_NUM_WORKERS: "1" });
+  const forever = JSON.stringify({ id: "i", data: btoa("x"), timeout_sec: 1 });
+  for (let round = 0; round < 2; round++) {
+    const running = postRaw(program.url, forever);
+    await eventually("it can be seen", () => processesWith("forever.bat") > 0);
+    const { json } = await running;
+    assert.equal(json["exit_status"], 124);
+    assert.equal(json["timed_out"], true);
+  }
+  await eventually(
+    "the worker is free",
+    async () => JSON.parse((await get(`${program.url}/status`)).text).busy === 0,
+  );
+  await eventually("nothing of the trees is left", () => processesWith("forever.bat") === 0);
+  await stop(program, folder.path);
+});
+
+/** Windows processes are processes of this machine too; their command lines name what they run. */
+function processesWith(word: string): number {
+  const commandLines = [...Deno.readDirSync("/proc")].filter(({ name }) => /^\d+$/.test(name))
+    .map(({ name }) => {
+      try {
+        return Deno.readTextFileSync(`/proc/${name}/cmdline`);
+      } catch {
+        return "";
+      }
+    });
+  return commandLines.filter((line) => line.includes(word)).length;
+}
+
+Deno.test("Ctrl-C lets a running job finish", async () => {
+  using folder = windowsFolder();
+  Deno.writeTextFileSync(
+    `${folder.path}/slow.bat`,
+    ["@echo off", "ping -n 3 127.0.0.1 >nul", "echo whole", ""].join("\r\n"),
+  );
+  const program = await start(folder.path, ".\\slow.bat");
+  const running = post(program.url, "x");
+  await eventually(
+    "it runs",
+    async () => JSON.parse((await get(`${program.url}/status`)).text).busy === 1,
+  );
+  const stopped = stop(program, folder.path);
+  assert.equal((await running).output, "whole\r\n");
+  await stopped;
+});
+
+Deno.test("the companions and the words about itself", async () => {
+  using folder = windowsFolder();
+  const run = async (...args: string[]) => {
+    const { code, stdout } = await commandOf(folder.path, args, {}).output();
+    return { code, stdout: new TextDecoder().decode(stdout) };
+  };
+  const { version } = JSON.parse(Deno.readTextFileSync(`${projectRoot}deno.json`));
+  const { stdout } = await run("--version");
+  assert.ok(stdout.startsWith(`jobrunner ${version} (`), stdout);
+  assert.equal((await run("wait-file", "60", ".", "copy.bat")).code, 0);
+  assert.equal((await run("wait-file", "0.1", ".", "missing")).code, 1);
+  assert.equal((await run("wait-file")).code, 2);
+  Deno.writeTextFileSync(`${folder.path}/payload`, "hello");
+  const program = await start(folder.path, ".\\copy.bat");
+  const sent = await run("send", "--url", program.url, "--output", "result", "payload");
+  assert.equal(sent.code, 0);
+  assert.match(sent.stdout, /^worker [12]\r\n$/);
+  assert.equal(Deno.readTextFileSync(`${folder.path}/result`), "hello");
+  await stop(program, folder.path);
+});

@@ -1,0 +1,45 @@
+/**
+ * A machine for the configuration to look at, made of plain data.
+ *
+ * @module
+ */
+
+import type { ConfigResult, Surroundings } from "../../src/config.ts";
+import { parseConfig } from "../../src/config.ts";
+import { parseCommandLine } from "../../src/config/sources.ts";
+
+/** What there is on it, by absolute path: a kind, or a readable file's text. */
+export type Disk = Readonly<Record<string, "executable" | "folder" | { readonly text: string }>>;
+
+/** A Linux machine with `/bin/date` and a temp folder, and what else is put on its disk. */
+export function machine(disk: Disk = {}, os = "linux"): Omit<Surroundings, "env"> {
+  const nameOf = (path: string) => os === "windows" ? path.toLowerCase() : path;
+  const all = new Map<string, Disk[string]>(
+    Object.entries({ "/bin/date": "executable", "/tmp": "folder", ...disk } as Disk)
+      .map(([path, entry]) => [nameOf(path), entry]),
+  );
+  return {
+    os,
+    cwd: os === "windows" ? "C:\\work" : "/work",
+    tempDir: "/tmp",
+    stderrIsTerminal: false,
+    undecodable: [],
+    fileKind(path) {
+      const entry = all.get(nameOf(path));
+      return entry === undefined ? "missing" : typeof entry === "string" ? entry : "file";
+    },
+    readFile(path) {
+      const entry = all.get(nameOf(path));
+      if (typeof entry === "object") return entry.text;
+      throw new Error("No such file");
+    },
+  };
+}
+
+/** Parses a configuration on such a machine. */
+export function configure(
+  env: Readonly<Record<string, string>>,
+  { args = [], disk = {} }: { readonly args?: readonly string[]; readonly disk?: Disk } = {},
+): ConfigResult {
+  return parseConfig(env, parseCommandLine(args), machine(disk));
+}

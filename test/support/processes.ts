@@ -1,0 +1,55 @@
+/**
+ * Processes that fixtures wrote down in a folder, one file a name.
+ *
+ * @module
+ */
+
+/** Id of the process that a fixture wrote down. */
+export function pidIn(folder: string, name: string): number {
+  return Number(Deno.readTextFileSync(`${folder}/${name}`));
+}
+
+/** State and parent of a process; undefined when there is none. */
+function look(pid: number): { readonly state: string; readonly parent: number } | undefined {
+  try {
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    const [state = "", parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { state, parent: Number(parent) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a process lives; a zombie does not. */
+export function isAlive(pid: number): boolean {
+  return !/^[ZX]?$/.test(look(pid)?.state ?? "");
+}
+
+/** Names of those in the folder that live. */
+export function aliveIn(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map((entry) => entry.name)
+    .filter((name) => isAlive(pidIn(folder, name))).sort();
+}
+
+/** Waits until something holds, looking again and again; fails after a minute with what it was about. */
+export async function eventually(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+): Promise<void> {
+  const giveUpAt = Date.now() + 60_000;
+  while (!await holds()) {
+    if (Date.now() > giveUpAt) throw new Error(`not within a minute: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Ends what a test may have left, so that one failure does not burden the next test. */
+export function killAllIn(folder: string): void {
+  for (const name of aliveIn(folder)) Deno.kill(pidIn(folder, name), "SIGKILL");
+}
+
+/** Ids of living processes whose parent is this one. */
+export function childrenOf(parent: number): number[] {
+  return [...Deno.readDirSync("/proc")].map((entry) => Number(entry.name))
+    .filter((pid) => isAlive(pid) && look(pid)?.parent === parent);
+}

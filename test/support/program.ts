@@ -1,0 +1,193 @@
+/**
+ * The real program as a child process, on a real port.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { TextLineStream } from "./lines.ts";
+
+/** The project's folder. */
+export const projectRoot: string = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Absolute path of a fixture. */
+export function fixture(name: string): string {
+  return `${projectRoot}test/fixtures/${name}`;
+}
+
+/** How the program came to its end. */
+export interface Exit {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How to start the program. */
+export interface ProgramOptions {
+  /** Variables beyond PATH, HOME and the cache of Deno. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly args?: readonly string[];
+  readonly cwd?: string;
+  /** Bytes for standard input; without them it is empty. */
+  readonly stdin?: Uint8Array<ArrayBuffer>;
+  /** Another entry file than `main.ts`. */
+  readonly script?: string;
+}
+
+/** A compiled binary to test instead of the source, when this variable names one. */
+const binary = Deno.env.get("JOBRUNNER_TEST_BINARY");
+
+function commandOf(
+  { env = {}, args = [], cwd = projectRoot, script, stdin }: ProgramOptions,
+): Deno.Command {
+  const inherited = Object.fromEntries(
+    ["PATH", "HOME", "DENO_DIR", "DENO_TLS_CA_STORE", "TMPDIR"]
+      .map((name) => [name, Deno.env.get(name)] as const)
+      .filter((pair): pair is readonly [string, string] => pair[1] !== undefined),
+  );
+  const program = script === undefined ? binary : undefined;
+  return new Deno.Command(program ?? Deno.execPath(), {
+    args: program ? [...args] : [
+      "run",
+      "-A",
+      "--cached-only",
+      "--config",
+      `${projectRoot}deno.json`,
+      script ?? `${projectRoot}main.ts`,
+      ...args,
+    ],
+    cwd,
+    clearEnv: true,
+    env: { ...inherited, ...env },
+    stdin: stdin ? "piped" : "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** Runs the program to its end. */
+export async function runProgram(options: ProgramOptions): Promise<Exit> {
+  const child = commandOf(options).spawn();
+  if (options.stdin) await new Blob([options.stdin]).stream().pipeTo(child.stdin);
+  const { code, stdout, stderr } = await child.output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+/** A running server. */
+export interface Program extends AsyncDisposable {
+  /** As the line “listening on …” says. */
+  readonly url: string;
+  readonly pid: number;
+  /** Lines of standard error so far. */
+  readonly log: readonly string[];
+  /** Resolves with the first line, past or future, that holds the text; rejects when the program ends before. */
+  line(text: string): Promise<string>;
+  /** Resolves with the exit code, whenever and why ever it ends. */
+  readonly exit: Promise<number>;
+  /** Sends a signal and waits for the end; resolves with the exit code. */
+  stop(signal?: Deno.Signal): Promise<number>;
+}
+
+/** Starts `jobrunner serve` on a free port and waits until it listens. Its log is shown when it does not. */
+export function startProgram(options: ProgramOptions): Promise<Program> {
+  const env = { JOBRUNNER_HTTP_LISTEN_PORT: "0", JOBRUNNER_LOG_FORMAT: "text", ...options.env };
+  return untilListening(commandOf({ ...options, env }).spawn());
+}
+
+/** Starts any command that ends in a server of ours, such as make, and waits until that listens. */
+export function startCommand(
+  name: string,
+  { args = [], env = {}, cwd = projectRoot }: ProgramOptions,
+): Promise<Program> {
+  return untilListening(
+    new Deno.Command(name, {
+      args: [...args],
+      cwd,
+      env: { ...env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn(),
+  );
+}
+
+/** Waits until a process that is or starts a server of ours listens. */
+export async function untilListening(child: Deno.ChildProcess): Promise<Program> {
+  const log: string[] = [];
+  const waiting = new Set<
+    { text: string; found: (line: string) => void; lost: (error: Error) => void }
+  >();
+  const reading = (async () => {
+    for await (
+      const line of child.stderr.pipeThrough(new TextDecoderStream()).pipeThrough(
+        new TextLineStream(),
+      )
+    ) {
+      log.push(line);
+      for (const waiter of waiting) {
+        if (!line.includes(waiter.text)) continue;
+        waiting.delete(waiter);
+        waiter.found(line);
+      }
+    }
+    for (const { text, lost } of waiting) {
+      lost(new Error(`ended without “${text}”:\n${log.join("\n")}`));
+    }
+  })();
+  const stdout = stdoutOf(child)?.pipeTo(new WritableStream());
+
+  function line(text: string): Promise<string> {
+    const past = log.find((line) => line.includes(text));
+    if (past !== undefined) return Promise.resolve(past);
+    return new Promise((found, lost) => {
+      // Not a clock to wait for: without it a line that never comes would hang the whole run.
+      const guard = setTimeout(
+        () => lost(new Error(`no line “${text}” in a minute:\n${log.join("\n")}`)),
+        60_000,
+      );
+      waiting.add({
+        text,
+        found: (line) => (clearTimeout(guard), found(line)),
+        lost: (error) => (clearTimeout(guard), lost(error)),
+      });
+    });
+  }
+
+  async function stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended already.
+    }
+    const { code } = await child.status;
+    await reading;
+    await stdout;
+    return code;
+  }
+
+  try {
+    const listening = await line("listening on ");
+    return {
+      url: /listening on ([^\s"]+)/.exec(listening)?.[1] ?? "",
+      pid: child.pid,
+      exit: child.status.then(({ code }) => code),
+      log,
+      line,
+      stop,
+      [Symbol.asyncDispose]: async () => void await stop(),
+    };
+  } catch (error) {
+    await stop("SIGKILL");
+    throw error;
+  }
+}
+
+/** Standard output, if it was asked for. */
+function stdoutOf(child: Deno.ChildProcess): ReadableStream<Uint8Array<ArrayBuffer>> | undefined {
+  try {
+    return child.stdout;
+  } catch {
+    return undefined;
+  }
+}

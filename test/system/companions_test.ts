@@ -1,0 +1,224 @@
+/**
+ * The client side of the real program: `send` and `wait-file`.
+ */
+
+import assert from "node:assert/strict";
+import { get, post } from "../support/client.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { eventually } from "../support/processes.ts";
+import { fixture, runProgram, startProgram } from "../support/program.ts";
+
+const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
+const encode = (text: string) => new TextEncoder().encode(text);
+
+Deno.test("send behaves as the command on the server did", async () => {
+  using folder = temporaryFolder();
+  const script = `${folder.path}/script`;
+  Deno.writeTextFileSync(
+    script,
+    'echo out; echo err >&2; echo "$JOBRUNNER_REQUEST_ID" >"$JOBRUNNER_RESPONSE_DATA_FN"; exit 7',
+  );
+  await using program = await startProgram({ env: shell });
+  const output = `${folder.path}/result`;
+  const sent = await runProgram({
+    args: ["send", "--url", program.url, "--output", output, "--id", "my job", script],
+  });
+  assert.deepEqual(sent, { code: 7, stdout: "out\n", stderr: "err\n" });
+  assert.equal(Deno.readTextFileSync(output), "my job\n");
+
+  const dropped = await runProgram({ args: ["send", "--url", program.url, script] });
+  assert.equal(dropped.code, 7);
+  assert.match(dropped.stderr, /the response file of 7 bytes was dropped/);
+
+  const fromStdin = await runProgram({
+    args: ["send", `--url=${program.url}`, "-"],
+    stdin: encode('echo "$JOBRUNNER_REQUEST_ID"; kill -9 $$'),
+  });
+  assert.deepEqual(fromStdin, { code: 137, stdout: "stdin\n", stderr: "" });
+});
+
+Deno.test("send is binary safe, also for what does not fit into one piece", async () => {
+  using folder = temporaryFolder();
+  const bytes = Uint8Array.from({ length: 3_000_001 }, (_, at) => (at * 7919) % 256);
+  Deno.writeFileSync(`${folder.path}/in`, bytes);
+  await using program = await startProgram({
+    env: { JOBRUNNER_CMD: fixture("echo_payload.sh") },
+  });
+  const { code } = await runProgram({
+    args: ["send", "--url", program.url, "--output", `${folder.path}/out`, `${folder.path}/in`],
+  });
+  assert.equal(code, 0);
+  assert.equal(Deno.readFileSync(`${folder.path}/out`).toBase64(), bytes.toBase64());
+});
+
+Deno.test("send comes back when a full server says so, and tells when it gives up", async () => {
+  using folder = temporaryFolder();
+  await using program = await startProgram({ env: { ...shell, JOBRUNNER_QUEUE_LIMIT: "0" } });
+  const running = post(program.url, `until [ -e ${folder.path}/release ]; do sleep 0.01; done`);
+  await eventually(
+    "it runs",
+    async () => JSON.parse((await get(`${program.url}/status`)).text).busy === 1,
+  );
+  const args = ["send", "--url", program.url, "-"];
+  const refused = await runProgram({ args, stdin: encode("echo late") });
+  assert.equal(refused.code, 75);
+  assert.match(refused.stderr, /^jobrunner send: 503: job queue too large \(0\)\n$/);
+
+  const patient = runProgram({ args: [...args, "--retry", "1000"], stdin: encode("echo late") });
+  await eventually(
+    "it was refused once more",
+    async () => JSON.parse((await get(`${program.url}/status`)).text).rejections.queue_full >= 2,
+  );
+  Deno.writeTextFileSync(`${folder.path}/release`, "");
+  await running;
+  assert.deepEqual(await patient, { code: 0, stdout: "late\n", stderr: "" });
+});
+
+Deno.test("each failure of send's own has its exit status and one line", async () => {
+  using folder = temporaryFolder();
+  Deno.writeTextFileSync(`${folder.path}/password`, "pässword\n");
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_PASSWORD: "pässword", JOBRUNNER_MAX_REQUEST_BYTES: "200" },
+  });
+  await using stranger = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => new Response("hello"),
+  );
+  const strange = `http://127.0.0.1:${stranger.addr.port}`;
+  const send = (url: string, ...more: string[]) =>
+    runProgram({ args: ["send", "--url", url, "-", ...more], stdin: encode("exit 0") });
+  const password = ["--password-file", `${folder.path}/password`];
+  const fine = await send(program.url, ...password);
+  assert.deepEqual(fine, { code: 0, stdout: "", stderr: "" });
+  const cases: [number, RegExp, Promise<{ code: number; stderr: string }>][] = [
+    [64, /--retry=x: must be/, send(program.url, "--retry", "x")],
+    [65, /413: The body is larger/, send(program.url, ...password, "--id", "x".repeat(500))],
+    [66, /nowhere: cannot be read/, send(program.url, "--password-file", "nowhere")],
+    [
+      66,
+      /nowhere: cannot be read/,
+      runProgram({ args: ["send", "--url", program.url, "nowhere"] }),
+    ],
+    [69, /no answer/, send("http://127.0.0.1:1")],
+    [73, /cannot be written/, send(program.url, ...password, "--output", "/nowhere/x")],
+    [76, /must be a jobrunner/, send(strange)],
+    [77, /401: Invalid password/, send(program.url)],
+  ];
+  for (const [code, sentence, sent] of cases) {
+    const { code: actual, stderr } = await sent;
+    assert.equal(actual, code, stderr);
+    assert.match(stderr, /^jobrunner send: [^\n]+\n$/);
+    assert.match(stderr, sentence);
+  }
+});
+
+Deno.test("a refusal is told as one, also when it comes while a large payload is sent", async () => {
+  using folder = temporaryFolder();
+  const large = `${folder.path}/large`;
+  Deno.writeFileSync(large, new Uint8Array(20_000_000));
+  Deno.writeTextFileSync(`${folder.path}/password`, "right");
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_PASSWORD: "right", JOBRUNNER_MAX_REQUEST_BYTES: "100000" },
+  });
+  const send = (...more: string[]) =>
+    runProgram({ args: ["send", "--url", program.url, large, ...more] });
+  for (let round = 0; round < 3; round++) {
+    assert.equal((await send()).code, 77);
+    const tooLarge = await send("--password-file", `${folder.path}/password`);
+    assert.equal(tooLarge.code, 65, tooLarge.stderr);
+  }
+});
+
+Deno.test("the password stays with the server that was named", async () => {
+  let asked = 0;
+  await using other = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
+    asked++;
+    return new Response();
+  });
+  await using redirecting = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () =>
+      new Response(null, {
+        status: 303,
+        headers: { location: `http://127.0.0.1:${other.addr.port}/payload` },
+      }),
+  );
+  const { code, stderr } = await runProgram({
+    args: ["send", "--url", `http://127.0.0.1:${redirecting.addr.port}`, "-"],
+    env: { JOBRUNNER_PASSWORD: "p" },
+    stdin: encode("x"),
+  });
+  assert.equal(code, 76);
+  assert.match(stderr, /it redirects\n$/);
+  assert.equal(asked, 0);
+});
+
+Deno.test("an input that is no file: a folder is refused, a FIFO is read once", async () => {
+  using folder = temporaryFolder();
+  await using program = await startProgram({ env: shell });
+  const refused = await runProgram({ args: ["send", "--url", program.url, folder.path] });
+  assert.equal(refused.code, 66);
+  assert.match(refused.stderr, /it is a folder/);
+  const fifo = `${folder.path}/fifo`;
+  await new Deno.Command("mkfifo", { args: [fifo] }).output();
+  const sent = runProgram({ args: ["send", "--url", program.url, fifo] });
+  await Deno.writeTextFile(fifo, "echo through the pipe");
+  assert.equal((await sent).stdout, "through the pipe\n");
+});
+
+Deno.test("what cannot be written costs no run and loses nothing", async () => {
+  using folder = temporaryFolder();
+  await using program = await startProgram({ env: shell });
+  const before = await runProgram({
+    args: ["send", "--url", program.url, "--output", `${folder.path}/no/where`, "-"],
+    stdin: encode("echo ran"),
+  });
+  assert.equal(before.code, 73);
+  assert.equal(JSON.parse((await get(`${program.url}/status`)).text).total_jobs, 0);
+  Deno.writeTextFileSync(`${folder.path}/result`, "as it was");
+  const refused = await runProgram({
+    args: ["send", "--url", "http://127.0.0.1:1", "--output", `${folder.path}/result`, "-"],
+    stdin: encode("x"),
+  });
+  assert.equal(refused.code, 69);
+  assert.equal(Deno.readTextFileSync(`${folder.path}/result`), "as it was");
+  assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["result"]);
+});
+
+Deno.test("wait-file says whether the file came, and waits until it is whole", async () => {
+  using folder = temporaryFolder();
+  const wait = (...args: string[]) => runProgram({ args: ["wait-file", ...args] });
+  const growing = `${folder.path}/growing`;
+  Deno.writeTextFileSync(`${folder.path}/there`, "x");
+  Deno.writeTextFileSync(growing, "");
+  assert.deepEqual(await wait("60", folder.path, "there"), { code: 0, stdout: "", stderr: "" });
+  assert.deepEqual(await wait("0.1", folder.path, "missing"), {
+    code: 1,
+    stdout: "",
+    stderr: "missing: is not there after 0.1 seconds\n",
+  });
+  const grower = setInterval(() => Deno.writeTextFileSync(growing, "x", { append: true }), 20);
+  const stillGrowing = await wait("1", folder.path, "growing");
+  assert.equal(stillGrowing.code, 1);
+  assert.equal(stillGrowing.stderr, "growing: still grows after 1 seconds\n");
+  const patient = wait("60", folder.path, "growing");
+  clearInterval(grower);
+  assert.equal((await patient).code, 0);
+});
+
+Deno.test("wait-file: wrong usage and an unreadable folder are 2, with one line", async () => {
+  using folder = temporaryFolder();
+  const cases: [string[], RegExp][] = [
+    [[], /^usage: jobrunner wait-file TIMEOUT_SEC FOLDER NAME\n$/],
+    [["1", folder.path, "a", "b"], /^usage: /],
+    [["soon", folder.path, "a"], /^TIMEOUT_SEC=soon: must be a number of seconds/],
+    [["-1", folder.path, "a"], /^TIMEOUT_SEC=-1: must be a number of seconds/],
+    [["1", `${folder.path}/nowhere`, "a"], /^FOLDER=.*: must be a folder that can be read\n$/],
+    [["1", folder.path, "../a"], /^NAME=\.\.\/a: must be the name of a file/],
+  ];
+  for (const [args, sentence] of cases) {
+    const { code, stderr } = await runProgram({ args: ["wait-file", ...args] });
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, sentence);
+  }
+});

@@ -1,0 +1,298 @@
+/**
+ * Stopping: drains, cuts, crashes.
+ */
+
+import assert from "node:assert/strict";
+import { type Answer, get, post } from "../support/client.ts";
+import { fileExists, temporaryFolder } from "../support/folder.ts";
+import { aliveIn, eventually, isAlive, killAllIn } from "../support/processes.ts";
+import { fixture, type Program, startProgram, untilListening } from "../support/program.ts";
+
+interface Stage {
+  readonly url: string;
+  readonly program: Program;
+  /** Folder of a job's `started_<id>` files. */
+  readonly folder: string;
+  readonly pids: string;
+  readonly spool: string;
+  release(): void;
+}
+
+/** In place of the program: one whose service breaks when a job is called like a bug of `faulty_service.ts`. */
+const faulty = { script: fixture("faulty_program.ts") };
+
+async function on(
+  name: string,
+  { script, ...env }: Readonly<Record<string, string>>,
+  act: (stage: Stage) => Promise<void>,
+): Promise<void> {
+  using temporary = temporaryFolder();
+  const folder = temporary.path;
+  const pids = `${folder}/pids`;
+  const spool = `${folder}/spool`;
+  Deno.mkdirSync(pids);
+  Deno.mkdirSync(spool);
+  try {
+    await using program = await startProgram({
+      ...(script ? { script } : {}),
+      env: {
+        JOBRUNNER_CMD: fixture(name),
+        JOBRUNNER_NUM_WORKERS: "1",
+        JOBRUNNER_KILL_GRACE_SEC: "0.3",
+        JOBRUNNER_SPOOL_DIR: spool,
+        HOLD_RELEASE: `${folder}/release`,
+        PIDS: pids,
+        ...env,
+      },
+    });
+    await act({
+      url: program.url,
+      program,
+      folder,
+      pids,
+      spool,
+      release: () => Deno.writeTextFileSync(`${folder}/release`, ""),
+    });
+    assert.deepEqual(aliveIn(pids), [], "processes are gone");
+    assert.deepEqual([...Deno.readDirSync(spool)], [], "files are gone");
+  } finally {
+    killAllIn(pids);
+  }
+}
+
+/** Signals that come at once are one, so it is sent until it is heard. */
+async function secondSignal(program: Program): Promise<void> {
+  await eventually("the second signal is heard", () => {
+    if (program.log.some((line) => line.includes("cutting: "))) return true;
+    Deno.kill(program.pid, "SIGINT");
+    return false;
+  });
+}
+
+async function queued(url: string, count: number): Promise<void> {
+  await eventually(
+    `${count} wait`,
+    async () => JSON.parse((await get(`${url}/status`)).text).queued_jobs === count,
+  );
+}
+
+/** An upload of which the head and the beginning of the body are sent. */
+async function halfSent(url: string): Promise<{ finish(): Promise<string> } & Disposable> {
+  const { hostname, port } = new URL(url);
+  const connection = await Deno.connect({ hostname, port: Number(port) });
+  const body = JSON.stringify({ id: "upload", data: "YQ==" });
+  const encoder = new TextEncoder();
+  await connection.write(encoder.encode(
+    `POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${
+      body.slice(0, 5)
+    }`,
+  ));
+  return {
+    async finish() {
+      await connection.write(encoder.encode(body.slice(5)));
+      return await readHead(connection);
+    },
+    [Symbol.dispose]: () => connection.close(),
+  };
+}
+
+async function readHead(connection: Deno.Conn): Promise<string> {
+  const buffer = new Uint8Array(65536);
+  const length = await connection.read(buffer);
+  return new TextDecoder().decode(buffer.subarray(0, length ?? 0));
+}
+
+Deno.test("a drain: not ready, new jobs 503, what waits and runs gets its answer, exit 0", async () => {
+  await on("hold_until_released.sh", {}, async ({ url, program, folder, release }) => {
+    const running = post(url, "x", { id: "running" });
+    await fileExists(`${folder}/started_running`);
+    const waiting = post(url, "x", { id: "waiting" });
+    await queued(url, 1);
+    using upload = await halfSent(url);
+    await eventually("the upload has begun", async () => {
+      return JSON.parse((await get(`${url}/status`)).text).buffered_bytes > 1;
+    });
+    const stopped = program.stop();
+    await program.line("stopping");
+    await eventually("it is not ready", async () => (await get(`${url}/readyz`)).status === 503);
+    assert.equal((await get(`${url}/livez`)).status, 200);
+    assert.equal(JSON.parse((await get(`${url}/status`)).text).state, "draining");
+    const refused = await post(url, "x", { id: "late" });
+    assert.equal(refused.status, 503);
+    assert.match(refused.text, /^The server is stopping/);
+    assert.match(refused.headers.get("retry-after") ?? "", /^[1-9]\d*$/);
+    release();
+    assert.deepEqual((await Promise.all([running, waiting])).map(({ output }) => output), [
+      "released\n",
+      "released\n",
+    ]);
+    assert.match(await upload.finish(), /^HTTP\/1\.1 200 /);
+    assert.equal(await stopped, 0);
+    assert.ok(program.log.at(-1)?.includes("stopped"), program.log.at(-1));
+  });
+});
+
+function expectCut(running: Answer, waiting: Answer): void {
+  assert.deepEqual([running.status, running.json["ending"], running.output], [
+    200,
+    "shutdown",
+    "begun\n",
+  ]);
+  assert.deepEqual([waiting.status, waiting.headers.has("retry-after")], [503, true]);
+  assert.match(waiting.text, /^The server is stopping/);
+}
+
+for (
+  const [how, env] of [["the drain's time is over", { JOBRUNNER_DRAIN_TIMEOUT_SEC: "0.2" }], [
+    "a second signal",
+    {},
+  ]] as const
+) {
+  Deno.test(`${how}: trees are ended, clients are told, files are gone, exit 1, and the log says what was cut`, async () => {
+    await on("ignore_sigterm.sh", env, async ({ url, program, pids }) => {
+      const running = post(url, "x", { id: "running" });
+      await fileExists(`${pids}/ignore_sigterm`);
+      const waiting = post(url, "x", { id: "waiting" });
+      await queued(url, 1);
+      using _upload = await halfSent(url);
+      const stopped = program.stop();
+      await program.line("stopping");
+      if (how === "a second signal") await secondSignal(program);
+      expectCut(await running, await waiting);
+      assert.equal(await stopped, 1);
+      assert.match(await program.line("cut: "), /running=1 waiting=1/);
+    });
+  });
+}
+
+Deno.test("a server that was killed: the next one ends what its jobs left and says so", async () => {
+  await on("stay_with_family.sh", {}, async ({ url, program, pids, spool }) => {
+    const lost = post(url, "x").catch(() => "lost");
+    await fileExists(`${pids}/command`);
+    await program.stop("SIGKILL");
+    assert.equal(await lost, "lost");
+    assert.equal(aliveIn(pids).length, 5);
+    await using next = await startProgram({
+      env: { JOBRUNNER_CMD: "true", JOBRUNNER_SPOOL_DIR: spool, JOBRUNNER_KILL_GRACE_SEC: "0.3" },
+    });
+    assert.match(await next.line("cleared what a dead server left"), /processes_ended=[5-9]/);
+    assert.deepEqual(aliveIn(pids), []);
+    assert.equal(await next.stop(), 0);
+  });
+});
+
+Deno.test("a living server's processes are left alone by the next one", async () => {
+  await on("ignore_sigterm.sh", {}, async ({ url, program, pids, spool }) => {
+    const running = post(url, "x");
+    await fileExists(`${pids}/ignore_sigterm`);
+    await using other = await startProgram({
+      env: { JOBRUNNER_CMD: "true", JOBRUNNER_SPOOL_DIR: spool },
+    });
+    assert.equal(await other.stop(), 0);
+    assert.ok(isAlive(Number(Deno.readTextFileSync(`${pids}/ignore_sigterm`))));
+    const stopped = program.stop();
+    await program.line("stopping");
+    await secondSignal(program);
+    assert.equal((await running).json["ending"], "shutdown");
+    assert.equal(await stopped, 1);
+  });
+});
+
+for (const bug of ["throws", "rejects"]) {
+  Deno.test(`a service that ${bug} outside any request: the stack is logged, what runs is finished, exit 1`, async () => {
+    await on("hold_until_released.sh", faulty, async ({ url, program, release }) => {
+      const running = post(url, "x", { id: bug });
+      await program.line("stopping");
+      assert.match(
+        await program.line("the service met a bug"),
+        /a bug outside any request.*faulty_service\.ts/,
+      );
+      release();
+      assert.equal((await running).output, "released\n");
+      assert.equal(await program.exit, 1);
+    });
+  });
+}
+
+for (const bug of ["vanishes", "hangs"]) {
+  Deno.test(`a service that ${bug}: main notices, ends every job's processes, exit 1`, async () => {
+    await on("stay_with_family.sh", faulty, async ({ url, program }) => {
+      const lost = post(url, "x", { id: bug }).catch(() => "lost");
+      await program.line("the service died");
+      assert.equal(await program.exit, 1);
+      assert.equal(await lost, "lost");
+    });
+  });
+}
+
+Deno.test("Ctrl-C reaches the whole group, and deno task sends it on: it is still one signal", async () => {
+  await on("hold_until_released.sh", {}, async ({ program, spool }) => {
+    await program.stop();
+    const other = new Deno.Command("setsid", {
+      args: [Deno.execPath(), "task", "start"],
+      env: {
+        JOBRUNNER_CMD: fixture("run_payload.sh"),
+        JOBRUNNER_HTTP_LISTEN_PORT: "0",
+        JOBRUNNER_LOG_FORMAT: "text",
+        JOBRUNNER_SPOOL_DIR: spool,
+        NO_COLOR: "1",
+      },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    });
+    const group = await untilListening(other.spawn());
+    const ignoring = post(group.url, "trap '' INT; sleep 0.3; echo whole");
+    await eventually(
+      "it runs",
+      async () => JSON.parse((await get(`${group.url}/status`)).text).busy === 1,
+    );
+    // The leader of the session is deno task; a negative id means its group, as a terminal has it.
+    await new Deno.Command("kill", { args: ["-INT", "--", `-${group.pid}`] }).output();
+    assert.equal((await ignoring).output, "whole\n");
+    await group.line("stopped");
+    assert.ok(!group.log.some((line) => line.includes("cutting: ")), group.log.join("\n"));
+    await group.exit;
+    await group.stop();
+  });
+});
+
+Deno.test("a drain without time on an idle server is a clean stop", async () => {
+  await on("run_payload.sh", { JOBRUNNER_DRAIN_TIMEOUT_SEC: "0" }, async ({ url, program }) => {
+    await post(url, "exit 0");
+    assert.equal(await program.stop(), 0);
+  });
+});
+
+Deno.test("daemons of finished jobs are left alone by a cut and by the next server", async () => {
+  await on("leave_daemon.sh", {}, async ({ url, program, pids, spool }) => {
+    await post(url, "x", { id: "a" });
+    const daemon = Number(Deno.readTextFileSync(`${pids}/daemon_a`));
+    await program.stop("SIGKILL");
+    await using next = await startProgram({
+      env: { JOBRUNNER_CMD: "true", JOBRUNNER_SPOOL_DIR: spool },
+    });
+    await next.line("cleared what a dead server left");
+    assert.ok(isAlive(daemon));
+    assert.equal(await next.stop(), 0);
+    Deno.kill(daemon, "SIGKILL");
+    await eventually("it is gone", () => !isAlive(daemon));
+  });
+});
+
+Deno.test("a client that does not read its answer does not keep a server that is cut", async () => {
+  await on("run_payload.sh", { JOBRUNNER_DRAIN_TIMEOUT_SEC: "0.2" }, async ({ url, program }) => {
+    const { hostname, port } = new URL(url);
+    using deaf = await Deno.connect({ hostname, port: Number(port) });
+    const body = JSON.stringify({ id: "x", data: btoa("head -c 30000000 /dev/zero") });
+    await deaf.write(
+      new TextEncoder().encode(
+        `POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      ),
+    );
+    await program.line("outcome=success");
+    await program.stop();
+    const end = await program.line(" stopped").catch(() => program.line("cut: "));
+    assert.doesNotMatch(end, /given up/);
+  });
+});

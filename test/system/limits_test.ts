@@ -1,0 +1,165 @@
+/**
+ * A machine in trouble: each is a clear 5xx for that one request, logged once, and the worker lives on.
+ */
+
+import assert from "node:assert/strict";
+import { get, post } from "../support/client.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { eventually } from "../support/processes.ts";
+import { fixture, projectRoot, startProgram } from "../support/program.ts";
+import { jobFiles } from "../support/spool.ts";
+
+const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
+
+Deno.test("an unwritable spool is a 500, logged once, until it is writable again", async () => {
+  using folder = temporaryFolder();
+  await using program = await startProgram({ env: { ...shell, JOBRUNNER_SPOOL_DIR: folder.path } });
+  const [{ name }] = [...Deno.readDirSync(folder.path)] as [Deno.DirEntry];
+  const spool = `${folder.path}/${name}`;
+  Deno.removeSync(spool, { recursive: true });
+  Deno.writeTextFileSync(spool, "a file where the folder should be");
+  const { status, text } = await post(program.url, "exit 0");
+  assert.equal(status, 500);
+  assert.equal(text, "The server could not write the job's files; its log says why\n");
+  Deno.removeSync(spool);
+  assert.equal((await post(program.url, "echo well again")).output, "well again\n");
+  assert.deepEqual(jobFiles(spool), []);
+  // A log is complete once its program has ended.
+  await program.stop();
+  assert.equal(program.log.filter((line) => line.includes("ERROR")).length, 1);
+});
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Lets the process open `count` more files, and no more than that. */
+async function allowMoreFiles(pid: number, count: number): Promise<void> {
+  const open = new Set([...Deno.readDirSync(`/proc/${pid}/fd`)].map((entry) => Number(entry.name)));
+  let limit = 0;
+  for (let free = 0; free < count || open.has(limit); limit++) if (!open.has(limit)) free++;
+  const { success } = await new Deno.Command("prlimit", {
+    args: ["--pid", String(pid), `--nofile=${limit}:`],
+  }).output();
+  assert.ok(success);
+}
+
+Deno.test("too many open files are a 5xx that says so, logged once, until there are fewer", async () => {
+  await using program = await startProgram({ env: shell });
+  assert.equal((await post(program.url, "exit 0")).status, 200);
+  // The connection of the first request is used again, so that nothing but the job itself needs a file.
+  await allowMoreFiles(program.pid, 0);
+  const noFile = await post(program.url, "exit 0");
+  assert.equal(noFile.status, 500);
+  assert.match(noFile.text, /could not write the job's files/);
+  await allowMoreFiles(program.pid, 1);
+  const noProcess = await post(program.url, "exit 0");
+  assert.equal(noProcess.status, 503);
+  assert.equal(noProcess.text, "The server could not start a process; its log says why\n");
+  assert.match(noProcess.headers.get("retry-after") ?? "", /^[1-9]\d*$/);
+  await allowMoreFiles(program.pid, 1000);
+  assert.equal((await post(program.url, "echo well again")).output, "well again\n");
+  await program.stop();
+  assert.equal(
+    program.log.filter((line) => /ERROR job could not be run .*Too many open files/.test(line))
+      .length,
+    2,
+    program.log.join("\n"),
+  );
+});
+
+Deno.test("when no connection can be accepted any more, the server lives on and accepts again as soon as it can", async () => {
+  const port = freePort();
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_HTTP_LISTEN_PORT: String(port) },
+  });
+  const running = post(program.url, "sleep 0.3; echo whole");
+  await eventually(
+    "it runs",
+    async () => JSON.parse((await get(`${program.url}/status`)).text).busy === 1,
+  );
+  await allowMoreFiles(program.pid, 0);
+  const connections: Deno.Conn[] = [];
+  while (!program.log.some((line) => line.includes("connections could not be accepted"))) {
+    // On Deno 2.7.11 the runtime tells of it only after the running job; until then connections are refused.
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => undefined);
+    if (!connection) break;
+    connections.push(connection);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await allowMoreFiles(program.pid, 1000);
+  for (const connection of connections) connection.close();
+  assert.equal((await running).output, "whole\n");
+  await eventually(
+    "it accepts again",
+    () => get(`${program.url}/livez`).then(({ status }) => status === 200, () => false),
+  );
+  assert.equal((await post(program.url, "echo again")).output, "again\n");
+  assert.equal(await program.stop(), 0);
+});
+
+Deno.test("a log that nobody reads stops neither jobs nor the stop", async () => {
+  const port = freePort();
+  using folder = temporaryFolder();
+  const pipe = `${folder.path}/pipe`;
+  await new Deno.Command("mkfifo", { args: [pipe] }).output();
+  // Opened for both directions, so that nobody waits for a reader; and nobody reads.
+  const child = new Deno.Command("sh", {
+    args: [
+      "-c",
+      'exec 2<>"$PIPE"; exec "$0" "$@"',
+      Deno.execPath(),
+      "run",
+      "-A",
+      "--cached-only",
+      `${projectRoot}main.ts`,
+    ],
+    env: { ...shell, PIPE: pipe, JOBRUNNER_HTTP_LISTEN_PORT: String(port) },
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const url = `http://127.0.0.1:${port}`;
+  await eventually(
+    "it listens",
+    () => get(`${url}/livez`).then(({ status }) => status === 200, () => false),
+  );
+  // Each line is longer than half a kilobyte, so a pipe of 64 KiB is full long before the end.
+  for (let index = 0; index < 200; index++) {
+    assert.equal((await post(url, "exit 0", { id: "x".repeat(600) })).status, 200);
+  }
+  child.kill("SIGTERM");
+  assert.equal((await child.status).code, 0);
+});
+
+Deno.test("2 000 idle and half-sent connections do not stop others from being served", async () => {
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_REQUEST_TIMEOUT_SEC: "1" },
+  });
+  const { hostname, port } = new URL(program.url);
+  const encoder = new TextEncoder();
+  const beginnings = [
+    "",
+    "POST /payload HTTP/1.1\r\nHost: x\r\nContent-Le",
+    'POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"id":',
+  ].map((text) => encoder.encode(text));
+  const connections: Deno.Conn[] = [];
+  try {
+    for (let index = 0; index < 2000; index++) {
+      const connection = await Deno.connect({ hostname, port: Number(port) });
+      connections.push(connection);
+      const beginning = beginnings[index % beginnings.length];
+      if (beginning?.length) await connection.write(beginning);
+      if (index % 500 === 0) {
+        assert.equal((await post(program.url, "echo served")).output, "served\n");
+      }
+    }
+    assert.equal((await post(program.url, "echo served")).output, "served\n");
+    await eventually("what half-sent bodies held is freed", async () => {
+      return JSON.parse((await get(`${program.url}/status`)).text).buffered_bytes === 0;
+    });
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+  assert.equal(await program.stop(), 0);
+});

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { post } from "../support/client.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { fixture, runProgram, startProgram } from "../support/program.ts";
+
+function probesOf(stdout: string): Record<string, string> {
+  return Object.fromEntries(
+    stdout.split("\n").filter((line) => line.startsWith("probe: ")).map((line) =>
+      line.slice(7).split(": ")
+    ),
+  );
+}
+
+Deno.test("serve --check: inside the sandbox only the command may run", async () => {
+  using folder = temporaryFolder();
+  const { code, stdout, stderr } = await runProgram({
+    args: ["serve", "--check"],
+    env: {
+      JOBRUNNER_CMD: `${fixture("print_arguments.sh")} 'a b'`,
+      JOBRUNNER_PASSWORD: "hunter2",
+      JOBRUNNER_SPOOL_DIR: folder.path,
+    },
+  });
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(probesOf(stdout), {
+    "running another program": "refused",
+    "reading /etc/passwd": "refused",
+    "writing outside the spool": "refused",
+    "connecting out": "refused",
+    "reading a variable": "refused",
+    "using the spool": "allowed",
+    "running the command": "allowed",
+  });
+  const lines = stdout.split("\n");
+  for (
+    const line of [
+      "JOBRUNNER_PASSWORD=***  # environment",
+      "JOBRUNNER_NUM_WORKERS=3  # default",
+      `command: ${fixture("print_arguments.sh")}`,
+      "argument 1: a b",
+      `PATH: ${Deno.env.get("PATH")}`,
+      "sandbox: on",
+    ]
+  ) assert.ok(lines.includes(line), `${line} is not in\n${stdout}`);
+  assert.match(stdout, /^user: \S+ \(uid \d+, gid \d+\)$/m);
+  assert.match(stdout, /^working directory: \/.+$/m);
+  assert.ok(!stdout.includes("hunter2"));
+  assert.deepEqual([...Deno.readDirSync(folder.path)], [], "nothing is left behind");
+});
+
+Deno.test("serve --check: the probes can fail: without the sandbox everything is allowed", async () => {
+  using folder = temporaryFolder();
+  const { code, stdout } = await runProgram({
+    args: ["serve", "--check", "--sandbox=off"],
+    env: { JOBRUNNER_CMD: fixture("print_arguments.sh"), JOBRUNNER_SPOOL_DIR: folder.path },
+  });
+  assert.equal(code, 0);
+  assert.deepEqual(new Set(Object.values(probesOf(stdout))), new Set(["allowed"]));
+  assert.match(stdout, /^warning: JOBRUNNER_SANDBOX=off: /m);
+  assert.deepEqual([...Deno.readDirSync(folder.path)], []);
+});
+
+Deno.test("serve --check: a command that is not there is exit 1", async () => {
+  const { code, stdout } = await runProgram({
+    args: ["serve", "--check"],
+    env: { JOBRUNNER_CMD: "/no/such/command" },
+  });
+  assert.equal(code, 1);
+  assert.match(stdout, /^command: \/no\/such\/command \(missing or not an executable file\)$/m);
+});
+
+Deno.test("with the sandbox, LD_* refuses the start and names both ways out", async () => {
+  const env = { JOBRUNNER_CMD: fixture("run_payload.sh"), LD_BIND_NOW: "1" };
+  const { code, stderr } = await runProgram({ env });
+  assert.equal(code, 2);
+  assert.equal(
+    stderr,
+    "LD_BIND_NOW: must be unset while the sandbox is on, or no command could start: unset it, or set JOBRUNNER_SANDBOX=off\n",
+  );
+});
+
+Deno.test("with the sandbox off, LD_* reaches the command, and the log says loudly what is given up", async () => {
+  await using program = await startProgram({
+    env: { JOBRUNNER_CMD: fixture("run_payload.sh"), LD_BIND_NOW: "1", JOBRUNNER_SANDBOX: "off" },
+  });
+  await program.line("EVERY permission");
+  assert.equal((await post(program.url, "echo $LD_BIND_NOW")).output, "1\n");
+  assert.equal(await program.stop(), 0);
+});

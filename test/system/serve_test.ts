@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { get, post, postRaw } from "../support/client.ts";
+import { fileExists, temporaryFolder } from "../support/folder.ts";
+import { fixture, projectRoot, runProgram, startProgram } from "../support/program.ts";
+
+const shell = { JOBRUNNER_CMD: fixture("run_payload.sh") };
+
+Deno.test("--help lists every setting, --version names the version", async () => {
+  const help = await runProgram({ args: ["--help"] });
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /JOBRUNNER_QUEUE_LIMIT {2}--queue-limit N/);
+  assert.deepEqual(await runProgram({ args: ["serve", "--help"] }), help);
+  const { version } = JSON.parse(Deno.readTextFileSync(`${projectRoot}deno.json`));
+  const { code, stdout } = await runProgram({ args: ["--version"] });
+  assert.equal(code, 0);
+  assert.ok(stdout.startsWith(`jobrunner ${version} (Deno `), stdout);
+  await using program = await startProgram({ env: shell });
+  assert.equal((await get(`${program.url}/version`)).text, `{"version":"${version}"}\n`);
+});
+
+Deno.test("an unknown subcommand is exit 2 and says what there is", async () => {
+  const { code, stderr } = await runProgram({ args: ["dance"] });
+  assert.equal(code, 2);
+  assert.equal(
+    stderr,
+    "dance: must be a subcommand, serve, send, wait-file, help or version: see jobrunner --help\n",
+  );
+});
+
+Deno.test("IPv6: it listens there and says so", async () => {
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_HTTP_LISTEN_ADDRESS: "::1" },
+  });
+  assert.match(program.url, /^http:\/\/\[::1\]:[1-9]\d*$/);
+  assert.equal((await post(program.url, "echo six")).output, "six\n");
+});
+
+Deno.test("a name to listen on works inside the sandbox", async () => {
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_HTTP_LISTEN_ADDRESS: "localhost" },
+  });
+  assert.equal((await post(program.url, "echo named")).output, "named\n");
+});
+
+Deno.test("an address that is not ours is exit 1 naming it", async () => {
+  const { code, stderr } = await runProgram({
+    env: { ...shell, JOBRUNNER_HTTP_LISTEN_ADDRESS: "192.0.2.1", JOBRUNNER_HTTP_LISTEN_PORT: "0" },
+  });
+  assert.equal(code, 1);
+  assert.ok(stderr.includes("cannot listen on 192.0.2.1:0: "), stderr);
+});
+
+Deno.test("beyond loopback without a password there is a loud warning", async () => {
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_HTTP_LISTEN_ADDRESS: "0.0.0.0" },
+  });
+  assert.match(await program.line("ANYONE who can reach 0.0.0.0 can run jobs"), / (WARN|WARNING) /);
+});
+
+Deno.test("HTTPS with a certificate and key from files", async () => {
+  const cert = fixture("tls/cert.pem");
+  await using program = await startProgram({
+    env: {
+      ...shell,
+      JOBRUNNER_TLS_CERT_FILE: cert,
+      JOBRUNNER_TLS_KEY_FILE: fixture("tls/key.pem"),
+    },
+  });
+  assert.match(program.url, /^https:/);
+  using client = Deno.createHttpClient({ caCerts: [Deno.readTextFileSync(fixture("tls/ca.pem"))] });
+  const response = await fetch(`${program.url}/payload`, {
+    method: "POST",
+    body: JSON.stringify({ id: "x", data: new TextEncoder().encode("env").toBase64() }),
+    client,
+  });
+  const output = atob((await response.json()).output);
+  assert.match(output, /^JOBRUNNER_TLS_CERT_FILE=/m);
+  assert.doesNotMatch(output, /JOBRUNNER_TLS_KEY_FILE/);
+});
+
+Deno.test("a certificate that is none is exit 2; one that does not fit its key is exit 1", async () => {
+  using folder = temporaryFolder();
+  const bad = `${folder.path}/bad.pem`;
+  Deno.writeTextFileSync(bad, "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n");
+  const env = {
+    ...shell,
+    JOBRUNNER_HTTP_LISTEN_PORT: "0",
+    JOBRUNNER_TLS_KEY_FILE: fixture("tls/key.pem"),
+  };
+  const none = await runProgram({
+    env: { ...env, JOBRUNNER_TLS_CERT_FILE: fixture("tls/key.pem") },
+  });
+  assert.equal(none.code, 2);
+  assert.match(none.stderr, /it holds no certificate/);
+  const misfit = await runProgram({ env: { ...env, JOBRUNNER_TLS_CERT_FILE: bad } });
+  assert.equal(misfit.code, 1, misfit.stderr);
+});
+
+Deno.test("the password may come from a file, whose name the command never sees", async () => {
+  using folder = temporaryFolder();
+  Deno.writeTextFileSync(`${folder.path}/password`, "hunter2\n");
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_PASSWORD_FILE: `${folder.path}/password` },
+  });
+  assert.equal((await post(program.url, "exit 0")).status, 401);
+  const { output } = await post(program.url, "env", { headers: { "X-JR-PASSWORD": "hunter2" } });
+  assert.match(output, /^JOBRUNNER_CMD=/m);
+  assert.doesNotMatch(output, /PASSWORD/);
+});
+
+Deno.test("a request id is echoed and ties the answer to its log line", async () => {
+  await using program = await startProgram({ env: { ...shell, JOBRUNNER_LOG_FORMAT: "json" } });
+  const { headers } = await post(program.url, "exit 3", {
+    id: "my job",
+    headers: { "X-Request-Id": "req-1" },
+  });
+  assert.equal(headers.get("x-request-id"), "req-1");
+  const line = JSON.parse(await program.line('"jobrunner.request_id":"req-1"'));
+  assert.equal(line.body, "job ended");
+  assert.equal(line.severity_text, "INFO");
+  assert.equal(line.attributes["jobrunner.id"], "my job");
+  assert.equal(line.attributes["jobrunner.outcome"], "failed");
+  assert.equal(line.attributes["jobrunner.exit_status"], 3);
+});
+
+Deno.test("a body that is too large or too slow is refused while others are served", async () => {
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_MAX_REQUEST_BYTES: "1000", JOBRUNNER_REQUEST_TIMEOUT_SEC: "0.2" },
+  });
+  assert.equal((await postRaw(program.url, "x".repeat(1001))).status, 413);
+  assert.equal(
+    (await postRaw(program.url, ReadableStream.from([new Uint8Array(1001)]))).status,
+    413,
+  );
+  const { hostname, port } = new URL(program.url);
+  using slow = await Deno.connect({ hostname, port: Number(port) });
+  await slow.write(
+    new TextEncoder().encode(
+      'POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"id":',
+    ),
+  );
+  assert.equal((await post(program.url, "exit 0")).status, 200);
+  const buffer = new Uint8Array(4096);
+  const length = await slow.read(buffer);
+  assert.match(new TextDecoder().decode(buffer.subarray(0, length ?? 0)), /^HTTP\/1\.1 408 /);
+  assert.equal(JSON.parse((await get(`${program.url}/status`)).text).buffered_bytes, 0);
+});
+
+Deno.test("all payloads together stay under their budget", async () => {
+  using folder = temporaryFolder();
+  await using program = await startProgram({
+    env: {
+      JOBRUNNER_CMD: fixture("hold_until_released.sh"),
+      HOLD_RELEASE: `${folder.path}/release`,
+      JOBRUNNER_NUM_WORKERS: "1",
+      JOBRUNNER_MAX_BUFFERED_BYTES: "3000",
+    },
+  });
+  const running = post(program.url, "x".repeat(1500), { id: "running" });
+  await fileExists(`${folder.path}/started_running`);
+  const waiting = post(program.url, "x".repeat(1500), { id: "waiting" });
+  while (JSON.parse((await get(`${program.url}/status`)).text).queued_jobs !== 1);
+  const { status, headers, text } = await post(program.url, "x".repeat(1500));
+  assert.equal(status, 503);
+  assert.match(text, /^Too many bytes of other requests/);
+  assert.match(headers.get("retry-after") ?? "", /^\d+$/);
+  Deno.writeTextFileSync(`${folder.path}/release`, "");
+  assert.deepEqual((await Promise.all([running, waiting])).map((answer) => answer.status), [
+    200,
+    200,
+  ]);
+});
+
+Deno.test("Ctrl-C and SIGTERM stop cleanly when nothing runs", async () => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    await using program = await startProgram({ env: shell });
+    await post(program.url, "exit 0");
+    assert.equal(await program.stop(signal), 0);
+    assert.ok(program.log.at(-1)?.endsWith(" stopped"), program.log.at(-1));
+  }
+});
+
+Deno.test("jobs that run when the signal comes get their answers", async () => {
+  using folder = temporaryFolder();
+  await using program = await startProgram({
+    env: {
+      JOBRUNNER_CMD: fixture("hold_until_released.sh"),
+      HOLD_RELEASE: `${folder.path}/release`,
+      JOBRUNNER_NUM_WORKERS: "1",
+    },
+  });
+  const running = post(program.url, "x", { id: "running" });
+  await fileExists(`${folder.path}/started_running`);
+  const stopped = program.stop();
+  await program.line("stopping");
+  Deno.writeTextFileSync(`${folder.path}/release`, "");
+  assert.equal((await running).output, "released\n");
+  assert.equal(await stopped, 0);
+});
+
+Deno.test("a password that is not UTF-8, which the runtime drops, refuses the start instead of opening the server", async () => {
+  const script = 'JOBRUNNER_PASSWORD=$(printf "p\\377") exec "$0" "$@"';
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: ["-c", script, Deno.execPath(), "run", "-A", "--cached-only", `${projectRoot}main.ts`],
+    env: { ...shell, JOBRUNNER_HTTP_LISTEN_PORT: "0" },
+  }).output();
+  assert.equal(new TextDecoder().decode(stderr), "JOBRUNNER_PASSWORD: must be UTF-8 text\n");
+  assert.equal(code, 2);
+});

