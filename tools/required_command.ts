@@ -1,0 +1,25 @@
+/**
+ * Other programs without which a release cannot be made.
+ *
+ * @module
+ */
+
+import { BuildFailure } from "./build_failure.ts";
+import { runCommand } from "./command.ts";
+
+/** What the program says. Throws a `BuildFailure` when there is no such program, or when it fails. */
+export async function requireCommand(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<string> {
+  try {
+    const said = await runCommand(program, args, { cwd });
+    if (said.ok) return said.stdout;
+    const [reason = ""] = said.stderr.trim().split("\n");
+    throw new BuildFailure(`${program} ${args[0]}: must succeed, but said: ${reason}`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new BuildFailure(`${program}: must be installed, and ${cwd} must exist`);
+  }
+}
