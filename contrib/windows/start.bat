@@ -1,0 +1,29 @@
+@echo off
+rem Starts jobrunner.exe, which lies beside this file, in this window; Ctrl-C stops it. What is given to this file goes
+rem on to it: start.bat --num-workers 8
+rem
+rem The settings are variables, set here or before. Asks for a password if others than this machine can connect
+rem and none is set. It is shown while it is typed; JOBRUNNER_PASSWORD_FILE avoids that.
+setlocal EnableExtensions DisableDelayedExpansion
+
+if not defined JOBRUNNER_CMD set "JOBRUNNER_CMD=%~dp0legacy_wrapper.bat"
+
+set "ASK="
+if defined JOBRUNNER_HTTP_LISTEN_ADDRESS set "ASK=yes"
+if /i "%JOBRUNNER_HTTP_LISTEN_ADDRESS%"=="127.0.0.1" set "ASK="
+if /i "%JOBRUNNER_HTTP_LISTEN_ADDRESS%"=="localhost" set "ASK="
+if /i "%JOBRUNNER_HTTP_LISTEN_ADDRESS%"=="::1" set "ASK="
+if defined JOBRUNNER_PASSWORD set "ASK="
+if defined JOBRUNNER_PASSWORD_FILE set "ASK="
+
+rem The password is never expanded here: a sign such as an ampersand in it would be taken for a command.
+if defined ASK set /p "JOBRUNNER_PASSWORD=Password that clients must send: "
+if defined ASK if not defined JOBRUNNER_PASSWORD goto without
+
+set "ASK="
+"%~dp0jobrunner.exe" serve %*
+exit /b %ERRORLEVEL%
+
+:without
+echo jobrunner was not started: beyond loopback it needs a password 1>&2
+exit /b 2
