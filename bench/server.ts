@@ -1,0 +1,156 @@
+/**
+ * The real server, as a child process.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { BenchFailure } from "./failure.ts";
+
+/** A server that listens. Disposing of it ends the process, whatever state it is in. */
+export interface Server extends AsyncDisposable {
+  /** Where it listens on 127.0.0.1. */
+  readonly port: number;
+  /** Its process id. */
+  readonly pid: number;
+  /** The last lines of its log. */
+  logTail(): string;
+  /** SIGTERM, then waits for its end. Throws a `BenchFailure` when that was not a clean one. */
+  stop(): Promise<void>;
+}
+
+/** How the server is started, beyond its defaults. */
+export interface ServerOptions {
+  /** Absolute path of the command of each job. */
+  readonly program: string;
+  /** Jobs at the same time. */
+  readonly workers: number;
+  /** Jobs that may wait. */
+  readonly queueLimit: number;
+  /** An existing folder for its log and its spool. */
+  readonly folder: string;
+}
+
+const startTimeoutMs = 60_000;
+const stopTimeoutMs = 30_000;
+const pollMs = 20;
+
+/**
+ * Starts `jobrunner serve` from the source on a free port of 127.0.0.1, and waits until it
+ * listens.
+ */
+export async function startServer(options: ServerOptions, signal: AbortSignal): Promise<Server> {
+  const log = join(options.folder, "server.log");
+  const child = spawnServer(options, log);
+  const { pid } = child;
+  let exitCode: number | undefined;
+  const ended = child.status.then(({ code }) => exitCode = code);
+  let asked: Promise<number> | undefined;
+
+  async function end(): Promise<number> {
+    if (exitCode === undefined) child.kill("SIGTERM");
+    const killer = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
+    try {
+      return await ended;
+    } finally {
+      clearTimeout(killer);
+    }
+  }
+
+  const endOnce = () => asked ??= end();
+  try {
+    const port = await untilItListens(log, () => exitCode, signal);
+    return {
+      port,
+      pid,
+      logTail: () => tailOf(log),
+      async stop() {
+        const code = await endOnce();
+        if (code === 0) return;
+        throw new BenchFailure(`the server exited with ${code}; its log ends:\n${tailOf(log)}`);
+      },
+      async [Symbol.asyncDispose]() {
+        await endOnce();
+      },
+    };
+  } catch (error) {
+    await endOnce();
+    throw error;
+  }
+}
+
+function spawnServer({ program, workers, queueLimit, folder }: ServerOptions, log: string) {
+  const serve = [Deno.execPath(), "run", "-A", "main.ts", "serve"];
+  // The shell puts the log into a file, then becomes the server (same pid): a pipe would have this
+  // process read a line per job, on the very cores that are measured.
+  return new Deno.Command("/bin/sh", {
+    args: ["-c", 'log=$1; shift; exec "$@" 2>"$log"', "sh", log, ...serve],
+    cwd: fileURLToPath(new URL("../", import.meta.url)),
+    clearEnv: true,
+    env: {
+      ...neutral(Deno.env.toObject()),
+      JOBRUNNER_CMD: program,
+      JOBRUNNER_NUM_WORKERS: String(workers),
+      JOBRUNNER_QUEUE_LIMIT: String(queueLimit),
+      JOBRUNNER_HTTP_LISTEN_ADDRESS: "127.0.0.1",
+      JOBRUNNER_HTTP_LISTEN_PORT: "0",
+      JOBRUNNER_LOG_FORMAT: "json",
+      JOBRUNNER_SANDBOX: "on",
+      // Inside our folder, so that even a killed server leaves nothing, and nobody else's spools
+      // are looked at.
+      JOBRUNNER_SPOOL_DIR: folder,
+    },
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+}
+
+/** What would change the figures or keep the sandbox from starting is not inherited. */
+export function neutral(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !/^(JOBRUNNER|OTEL|LD|DYLD)_/.test(name)),
+  );
+}
+
+async function untilItListens(
+  log: string,
+  exitCode: () => number | undefined,
+  signal: AbortSignal,
+): Promise<number> {
+  const deadline = performance.now() + startTimeoutMs;
+  // Looked for again and again, since watching a file needs more of a system than every container
+  // gives.
+  while (true) {
+    const code = exitCode();
+    const port = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(textOf(log))?.[1];
+    if (port !== undefined) return Number(port);
+    signal.throwIfAborted();
+    if (code !== undefined) {
+      throw new BenchFailure(`the server did not start, it exited with ${code}:\n${tailOf(log)}`);
+    }
+    if (performance.now() > deadline) {
+      throw new BenchFailure(
+        `the server did not listen within ${startTimeoutMs / 1000} s; its log ends:\n${
+          tailOf(log)
+        }`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}
+
+function tailOf(log: string): string {
+  return textOf(log).trimEnd().split("\n").slice(-5).join("\n");
+}
+
+function textOf(log: string): string {
+  try {
+    return Deno.readTextFileSync(log);
+  } catch (error) {
+    // The shell has not made it yet.
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
