@@ -13,9 +13,10 @@ import type { RunSettings } from "./exec/run.ts";
 import { createActivity } from "./http/activity.ts";
 import { createPasswordCheck } from "./http/auth.ts";
 import { createBuffers } from "./http/buffers.ts";
+import { createClients } from "./http/clients.ts";
 import { createRoutes, type FrontDoor } from "./http/routes.ts";
 import { type Server, startServer } from "./http/server.ts";
-import type { ProcessFigures, ServiceStart } from "./messages.ts";
+import type { ClientAddress, ProcessFigures, ServiceStart } from "./messages.ts";
 import { keepSpool } from "./spool_keeper.ts";
 import { StartError } from "./start_error.ts";
 import { createExposition } from "./telemetry/exposition.ts";
@@ -31,6 +32,8 @@ export interface Host {
   readonly trees: TreeEnder;
   /** Measures the process that all isolates share. */
   measureProcess(): Promise<ProcessFigures>;
+  /** Tells for each client whether its connection has gone. Asked once at a time. */
+  findGone(clients: readonly ClientAddress[]): Promise<readonly boolean[]>;
 }
 
 /** A running service. */
@@ -142,6 +145,7 @@ export async function startApp(
     },
     buffers,
     activity,
+    clients: createClients(host.findGone),
   }, { log, metrics, accessLog: config.accessLog });
 
   let server: Server;

@@ -42,8 +42,8 @@ export interface Dispatch {
   readonly pool: Pool<RunningJob>;
   /** Whole seconds after which a refused client may come back. */
   retryAfterSec(): number;
-  /** Asks for a place. When `gone` is aborted the client does not want the answer any more. */
-  submit(request: JobRequest, gone: AbortSignal): Admission;
+  /** Asks for a place. */
+  submit(request: JobRequest): Admission;
   /** Admits nothing more; resolves when every admitted job has its outcome. Twice is fine. */
   close(): Promise<void>;
   /** Waiting jobs leave, running ones are ended. */
@@ -110,7 +110,7 @@ export function createDispatch(
     else if (job.state === "running") job.stop.request(cause);
   }
 
-  function submit(request: JobRequest, gone: AbortSignal): Admission {
+  function submit(request: JobRequest): Admission {
     const { promise, resolve, reject } = Promise.withResolvers<JobOutcome>();
     const settled = () => {
       job.state = "settled";
@@ -132,23 +132,22 @@ export function createDispatch(
         reject(bug);
       },
     };
-    const sent = gone.aborted ? "left" : line.trySend(job, job.leaving.signal);
-    if (sent === "full" || sent === "closed") {
+    const sent = line.trySend(job, job.leaving.signal);
+    if (sent !== "accepted") {
       const refusal = sent === "full" ? "queue_full" : "draining";
       return { admitted: false, refusal, waiting: line.length, retryAfterSec: retryAfterSec() };
     }
-    if (sent === "left") {
-      leave(job, "canceled");
-      return { admitted: true, outcome: promise };
-    }
     jobs.add(job);
-    gone.addEventListener("abort", () => {
-      if (job.state === "waiting" || onDisconnect === "cancel") end(job, "canceled");
-    }, { once: true });
     if (queueTimeoutMs !== Infinity) {
       job.queueTimer = setTimeout(() => leave(job, "queue_timeout"), queueTimeoutMs);
     }
-    return { admitted: true, outcome: promise };
+    return {
+      admitted: true,
+      outcome: promise,
+      clientGone() {
+        if (job.state === "waiting" || onDisconnect === "cancel") end(job, "canceled");
+      },
+    };
   }
 
   return {

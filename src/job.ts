@@ -158,7 +158,12 @@ export type LeaveCause = "queue_timeout" | "canceled" | "shutdown";
 
 /** What became of a request that asked for a place. */
 export type Admission =
-  | { readonly admitted: true; readonly outcome: Promise<JobOutcome> }
+  | {
+    readonly admitted: true;
+    readonly outcome: Promise<JobOutcome>;
+    /** The client does not want the answer any more. Twice is fine, and so is too late. */
+    readonly clientGone: () => void;
+  }
   | {
     readonly admitted: false;
     readonly refusal: "queue_full" | "draining";

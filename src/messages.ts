@@ -28,6 +28,14 @@ export interface TreeRequest {
   readonly holdersOnly: boolean;
 }
 
+/** The client's end of a connection, as the runtime tells it. */
+export interface ClientAddress {
+  /** IPv4 or IPv6, without brackets. */
+  readonly hostname: string;
+  /** Its port. */
+  readonly port: number;
+}
+
 /** What can be measured of the server's own process; what the machine does not tell is absent. */
 export interface ProcessFigures {
   /** User and system. */
@@ -59,6 +67,8 @@ export type ToService =
   /** Nothing is left of a tree, or it was given up. */
   | { readonly type: "tree_ended"; readonly id: number }
   | { readonly type: "measured"; readonly figures: ProcessFigures }
+  /** For each client that was asked about, in that order. */
+  | { readonly type: "clients_gone"; readonly gone: readonly boolean[] }
   | { readonly type: "ping" };
 
 /** From the service to main. */
@@ -74,6 +84,8 @@ export type ToMain =
   | { readonly type: "drained" }
   /** Measure the process: a scrape wants its figures. */
   | { readonly type: "measure" }
+  /** Which of these have gone? Asked once at a time. */
+  | { readonly type: "find_gone"; readonly clients: readonly ClientAddress[] }
   | { readonly type: "pong" };
 
 /** One attempt to do a thing inside the service isolate. */

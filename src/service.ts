@@ -5,7 +5,14 @@
  */
 
 import { type App, type Host, startApp } from "./app.ts";
-import type { ProcessFigures, ServiceStart, ToMain, ToService, TreeRequest } from "./messages.ts";
+import type {
+  ClientAddress,
+  ProcessFigures,
+  ServiceStart,
+  ToMain,
+  ToService,
+  TreeRequest,
+} from "./messages.ts";
 import { StartError } from "./start_error.ts";
 import { runProbes } from "./supervisor/probes.ts";
 
@@ -23,6 +30,7 @@ const treesBeingEnded = new Map<number, () => void>();
 let treesAsked = 0;
 
 let measuring: PromiseWithResolvers<ProcessFigures> | undefined;
+let findingGone: PromiseWithResolvers<readonly boolean[]> | undefined;
 
 /** Asks main, which alone may signal processes and look at its own. */
 const host: Host = {
@@ -36,6 +44,11 @@ const host: Host = {
       isolate.postMessage({ type: "measure" });
     }
     return measuring.promise;
+  },
+  findGone(clients: readonly ClientAddress[]) {
+    findingGone = Promise.withResolvers();
+    isolate.postMessage({ type: "find_gone", clients });
+    return findingGone.promise;
   },
 };
 
@@ -84,6 +97,9 @@ isolate.onmessage = async ({ data: message }) => {
     case "measured":
       measuring?.resolve(message.figures);
       measuring = undefined;
+      return;
+    case "clients_gone":
+      findingGone?.resolve(message.gone);
       return;
     case "ping":
       return isolate.postMessage({ type: "pong" });

@@ -75,15 +75,15 @@ export function describe(c: Pick<Exchange, "env" | "req">): Fields {
   return {
     "http.request.method": c.req.method.slice(0, maxMethodLength),
     "url.path": c.req.path.slice(0, maxPathLength),
-    "client.address": clientAddress(c),
+    "client.address": clientOf(c)?.hostname,
   };
 }
 
-/** The runtime does not tell the address of a connection that has gone. */
-function clientAddress({ env }: Pick<Exchange, "env">): string | undefined {
+/** The client's end of the connection. The runtime does not tell that of a connection that has gone. */
+export function clientOf({ env }: Pick<Exchange, "env">): Deno.NetAddr | undefined {
   try {
     const address = env.remoteAddr;
-    return address && "hostname" in address ? address.hostname : undefined;
+    return address && "hostname" in address ? address : undefined;
   } catch {
     return undefined;
   }

@@ -5,10 +5,12 @@
  */
 
 import type { Admission, JobOutcome, JobTrace } from "../job.ts";
+import type { ClientAddress } from "../messages.ts";
 import { encodeResult, parsePayloadRequest } from "../wire.ts";
 import type { PasswordCheck } from "./auth.ts";
 import { type BodyFault, type BodyLimits, readBody } from "./body.ts";
 import type { Buffers, Share } from "./buffers.ts";
+import type { Clients } from "./clients.ts";
 import type { Fault } from "./problem.ts";
 import type { FrontDoor } from "./routes.ts";
 
@@ -20,6 +22,8 @@ export interface PayloadSettings {
   readonly limits: BodyLimits;
   /** The budget of all bodies together. */
   readonly buffers: Buffers;
+  /** Notices clients that leave. */
+  readonly clients: Clients;
 }
 
 /** A request for a job, as it arrived. */
@@ -30,6 +34,8 @@ export interface Arrival {
   readonly requestId: string;
   /** Its part of a trace. */
   readonly trace: JobTrace | undefined;
+  /** The client's end of the connection. */
+  readonly address: () => ClientAddress | undefined;
 }
 
 /** The answer of a job that ran. */
@@ -58,6 +64,10 @@ export async function postPayload(
       ? { kind: "draining", retryAfterSec }
       : { kind: "queue_full", waiting, retryAfterSec };
   }
+  const { signal } = arrival.raw;
+  signal.addEventListener("abort", admission.clientGone, { once: true });
+  if (signal.aborted) admission.clientGone();
+  using _watched = settings.clients.watch(arrival.address, admission.clientGone);
   const outcome = await admission.outcome;
   switch (outcome.kind) {
     case "ran":
@@ -91,7 +101,6 @@ async function admit(
       onPayloadStored: share.release,
       ...(trace ? { trace } : {}),
     },
-    raw.signal,
   );
 }
 

@@ -11,15 +11,15 @@ import type { Admission, JobRequest } from "../job.ts";
 import type { RequestTrace } from "../telemetry/trace.ts";
 import { encodeStatus, type ServiceStatus, toMicroseconds } from "../wire.ts";
 import type { Activity } from "./activity.ts";
-import { describe, type Env, type Fetch, type Listeners, observer } from "./observe.ts";
+import { clientOf, describe, type Env, type Fetch, type Listeners, observer } from "./observe.ts";
 import { type PayloadSettings, postPayload } from "./payload.ts";
 import { joined } from "./pieces.ts";
 import { type Fault, problemAnswer, rejectionOf } from "./problem.ts";
 
 /** What the rest of the program offers to HTTP. */
 export interface FrontDoor {
-  /** Asks for a place. `signal` is aborted when the client is gone. */
-  submit(request: JobRequest, signal: AbortSignal): Admission;
+  /** Asks for a place. */
+  submit(request: JobRequest): Admission;
   /** Whole seconds after which a refused client may come back. */
   retryAfterSec(): number;
   /** Whether new jobs are admitted. */
@@ -102,7 +102,9 @@ export function createRoutes(
     const raw = c.req.raw;
     const trace = door.beginTrace(raw.headers);
     c.set("trace", trace);
-    const outcome = await postPayload({ raw, requestId: c.get("requestId"), trace }, payload, door);
+    const requestId = c.get("requestId");
+    const address = () => clientOf(c);
+    const outcome = await postPayload({ raw, requestId, trace, address }, payload, door);
     if (outcome.kind !== "ran") return reject(c, outcome);
     trace?.end({ status: 200 });
     return c.body(joined(outcome.body), 200, {

@@ -10,6 +10,7 @@ import { type DeadSpools, findDeadSpools, requestFilesIn } from "../exec/spool.t
 import type { ServiceStart, TreeRequest } from "../messages.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
 import type { Caretaker } from "./isolate.ts";
+import { clientsGone } from "./connections.ts";
 import { measureProcess } from "./process_figures.ts";
 import { endTree } from "./process_tree.ts";
 
@@ -54,6 +55,7 @@ export function caretakerOf({ config, spool }: ServiceStart, log: Log): BusyCare
       // Holders are found by the pipes that the service still has: it waits until they were looked at, and no longer.
       await (tree.holdersOnly ? Promise.race([looked.promise, ending]) : ending);
     },
+    clientsGone: (clients) => clientsGone(clients),
     measure: () => ({ ...measureProcess(), processesEnded }),
     idle: () => Promise.all(busy),
   };

@@ -7,6 +7,7 @@
 import { startApp } from "../app.ts";
 import type { Cut } from "../dispatch.ts";
 import type {
+  ClientAddress,
   Probe,
   ProcessFigures,
   ServiceStart,
@@ -40,6 +41,8 @@ export interface Caretaker {
   endTree(tree: Omit<TreeRequest, "id">): Promise<void>;
   /** Measures this process. */
   measure(): ProcessFigures;
+  /** For each client whether its connection has gone. */
+  clientsGone(clients: readonly ClientAddress[]): readonly boolean[];
 }
 
 /** How the isolate is made and watched. Only tests of its failures need another than the default. */
@@ -88,7 +91,7 @@ export async function probeService(start: ServiceStart): Promise<readonly Probe[
 
 async function startHere(
   start: ServiceStart,
-  { endTree, measure }: Caretaker,
+  { endTree, measure, clientsGone }: Caretaker,
   { heartbeatMs, onAlive = () => {} }: IsolateOptions,
 ): Promise<Service> {
   const app = await startApp(start, {
@@ -97,6 +100,7 @@ async function startHere(
       endHolders: ({ mark }) => endTree({ mark, holdersOnly: true }),
     },
     measureProcess: () => Promise.resolve(measure()),
+    findGone: (clients) => Promise.resolve(clientsGone(clients)),
   });
   const faulty = Promise.withResolvers<void>();
   const onBug = (event: ErrorEvent | PromiseRejectionEvent) => {
@@ -154,6 +158,11 @@ async function startIsolated(
           return onAlive();
         case "measure":
           return isolate.send({ type: "measured", figures: caretaker.measure() });
+        case "find_gone":
+          return isolate.send({
+            type: "clients_gone",
+            gone: caretaker.clientsGone(message.clients),
+          });
         case "probed":
           return;
       }

@@ -20,7 +20,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   dispatch: ["job", "channel", "pool", "stop"],
   exec: ["job", "at_most", "bytes", "config", "type:stop"],
   telemetry: ["job", "at_most", "type:messages", "type:config"],
-  http: ["job", "at_most", "bytes", "wire", "config", "type:telemetry"],
+  http: ["job", "at_most", "bytes", "wire", "config", "type:messages", "type:telemetry"],
   start_error: [],
   spool_keeper: ["exec", "start_error", "telemetry"],
   account: ["job", "wire", "exec", "type:dispatch", "type:telemetry"],

@@ -7,7 +7,7 @@ import { createBuffers } from "../../src/http/buffers.ts";
 import type { PayloadSettings } from "../../src/http/payload.ts";
 import { knownRoutes } from "../../src/http/observe.ts";
 import { createRoutes, type FrontDoor } from "../../src/http/routes.ts";
-import type { Admission, JobRequest, JobResult } from "../../src/job.ts";
+import type { Admission, JobOutcome, JobRequest, JobResult } from "../../src/job.ts";
 import { routes } from "../../src/telemetry/catalogue.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
 import { base64 } from "../support/client.ts";
@@ -28,13 +28,18 @@ function resultOf(request: JobRequest): JobResult {
 }
 
 interface Setup {
-  readonly submit?: (request: JobRequest, signal: AbortSignal) => Admission;
+  readonly submit?: (request: JobRequest) => Admission;
   readonly password?: string;
   readonly limits?: Partial<PayloadSettings["limits"]>;
   readonly maxBufferedBytes?: number;
   readonly ready?: boolean;
   readonly accessLog?: boolean;
   readonly status?: Partial<ReturnType<FrontDoor["status"]>>;
+}
+
+/** A job that comes out so, whatever its client does. */
+function admitted(outcome: Promise<JobOutcome>): Admission {
+  return { admitted: true, outcome, clientGone() {} };
 }
 
 const unmeasured = { count: 0, quantile: () => undefined };
@@ -50,10 +55,7 @@ function setUp(setup: Setup = {}) {
     retryAfterSec: () => 7,
     metricsText: () => Promise.resolve("a_metric 1\n"),
     submit: setup.submit ??
-      ((request) => ({
-        admitted: true,
-        outcome: Promise.resolve({ kind: "ran", result: resultOf(request) }),
-      })),
+      ((request) => admitted(Promise.resolve({ kind: "ran", result: resultOf(request) }))),
     ready: () => setup.ready ?? true,
     status: () => ({
       waiting: 2,
@@ -85,6 +87,7 @@ function setUp(setup: Setup = {}) {
     },
     buffers,
     activity,
+    clients: { watch: () => ({ [Symbol.dispose]() {} }) },
   }, {
     log: { debug: write, info: write, warn: write, error: write, flush: () => Promise.resolve() },
     metrics: {
@@ -231,10 +234,8 @@ Deno.test("a large answer is the same as a small one", async () => {
     truncated: false,
   };
   const { post } = setUp({
-    submit: (request) => ({
-      admitted: true,
-      outcome: Promise.resolve({ kind: "ran", result: { ...resultOf(request), output } }),
-    }),
+    submit: (request) =>
+      admitted(Promise.resolve({ kind: "ran", result: { ...resultOf(request), output } })),
   });
   const { text } = await post(job);
   assert.equal(JSON.parse(text).output, output.bytes.toBase64());
@@ -249,10 +250,10 @@ Deno.test("a double slash is redirected, keeping the method", async () => {
 
 Deno.test("a job that left the line has its own reason in the log", async () => {
   const { post, log } = setUp({
-    submit: () => ({
-      admitted: true,
-      outcome: Promise.resolve({ kind: "left", cause: "canceled", queuedSec: 2, retryAfterSec: 1 }),
-    }),
+    submit: () =>
+      admitted(
+        Promise.resolve({ kind: "left", cause: "canceled", queuedSec: 2, retryAfterSec: 1 }),
+      ),
   });
   await post(job);
   assert.equal(log[0]?.[1]?.["reason"], "client_gone");
@@ -286,12 +287,11 @@ Deno.test("payloads that are read or waiting share one budget; beyond it 503 wit
     maxBufferedBytes: job.length + 5,
     submit: (request) => {
       waiting.push(request);
-      return {
-        admitted: true,
-        outcome: new Promise((resolve) =>
+      return admitted(
+        new Promise((resolve) =>
           settle.push(() => resolve({ kind: "ran", result: resultOf(request) }))
         ),
-      };
+      );
     },
   });
   const first = post(job);
@@ -341,13 +341,8 @@ Deno.test("a stopping server refuses jobs with Retry-After", async () => {
 Deno.test("a run that the server could not try is 5xx and says nothing of its inside", async () => {
   for (const [kind, status] of [["spool_unusable", 500], ["spawn_refused", 503]] as const) {
     const { post } = setUp({
-      submit: () => ({
-        admitted: true,
-        outcome: Promise.resolve({
-          kind: "failed",
-          fault: { kind, reason: "/secret/path" },
-        }),
-      }),
+      submit: () =>
+        admitted(Promise.resolve({ kind: "failed", fault: { kind, reason: "/secret/path" } })),
     });
     const answer = await post(job);
     assert.equal(answer.status, status);
@@ -449,10 +444,8 @@ Deno.test("whatever the body is, the answer is 200 or 4xx and nothing of it is l
 
 Deno.test("each rejection of a job is counted under its reason; other refusals are none", async () => {
   const left = (cause: "canceled" | "queue_timeout" | "shutdown") => ({
-    submit: (): Admission => ({
-      admitted: true,
-      outcome: Promise.resolve({ kind: "left", cause, queuedSec: 2, retryAfterSec: 1 }),
-    }),
+    submit: () =>
+      admitted(Promise.resolve({ kind: "left", cause, queuedSec: 2, retryAfterSec: 1 })),
   });
   const refused = (refusal: "queue_full" | "draining") => ({
     submit: (): Admission => ({ admitted: false, refusal, waiting: 3, retryAfterSec: 1 }),

@@ -77,3 +77,30 @@ export async function get(url: string, init: RequestInit = {}): Promise<{
   const response = await fetch(url, init);
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
+
+/** Posts a job whose body is sent only when the server has asked for it; the answer is left unread. */
+export async function postInTwoParts(
+  url: string,
+  job: { readonly id: string; readonly data: string },
+): Promise<Deno.TcpConn> {
+  const { hostname, port } = new URL(url);
+  const connection = await Deno.connect({
+    hostname: hostname.replace(/^\[|\]$/g, ""),
+    port: Number(port),
+  });
+  const body = JSON.stringify(job);
+  const write = (text: string) => connection.write(new TextEncoder().encode(text));
+  await write(
+    `POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`,
+  );
+  let said = "";
+  while (!said.endsWith("\r\n\r\n")) {
+    const buffer = new Uint8Array(1024);
+    const length = await connection.read(buffer);
+    if (length === null) throw new Error(`the server closed the connection after: ${said}`);
+    said += new TextDecoder().decode(buffer.subarray(0, length));
+  }
+  if (!said.startsWith("HTTP/1.1 100 ")) throw new Error(`no 100 but: ${said}`);
+  await write(body);
+  return connection;
+}

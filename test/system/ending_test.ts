@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { get, post, postRaw } from "../support/client.ts";
+import { get, post, postInTwoParts, postRaw } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import {
   aliveIn,
@@ -58,8 +58,12 @@ async function on(
 
 const ended = (outcome: string) => new RegExp(`outcome="${outcome}"} 1$`, "m");
 
-async function busyWorkers(url: string): Promise<number> {
-  return JSON.parse((await get(`${url}/status`)).text).busy;
+async function statusOf(url: string): Promise<Record<string, unknown>> {
+  return JSON.parse((await get(`${url}/status`)).text);
+}
+
+async function busyWorkers(url: string): Promise<unknown> {
+  return (await statusOf(url))["busy"];
 }
 
 Deno.test("a job over its time: 124, timed_out, and everything captured until then", async () => {
@@ -269,6 +273,39 @@ for (const protocol of ["HTTP/1.1", "HTTP/2"] as const) {
     });
   });
 }
+
+for (const address of ["127.0.0.1", "::1"]) {
+  Deno.test(`${address}: a running job ends with its client, also when its body came later than its head`, async () => {
+    const env = { JOBRUNNER_HTTP_LISTEN_ADDRESS: address };
+    await on("stay_with_family.sh", env, async ({ url, pids, program }) => {
+      const leaver = await postInTwoParts(url, { id: "x", data: "YQ==" });
+      await fileExists(`${pids}/command`);
+      leaver.close();
+      await program.line("outcome=canceled");
+      assert.deepEqual(aliveIn(pids), []);
+    });
+  });
+}
+
+Deno.test("a waiting job leaves the line with its client, also when its body came later than its head", async () => {
+  using folder = temporaryFolder();
+  await on("hold_until_released.sh", {
+    JOBRUNNER_NUM_WORKERS: "1",
+    HOLD_RELEASE: `${folder.path}/release`,
+  }, async ({ url, program }) => {
+    const stayer = await postInTwoParts(url, { id: "stays", data: "YQ==" });
+    await fileExists(`${folder.path}/started_stays`);
+    const leaver = await postInTwoParts(url, { id: "leaves", data: "YQ==" });
+    await eventually("it waits", async () => (await statusOf(url))["queued_jobs"] === 1);
+    leaver.close();
+    await program.line("reason=client_gone");
+    assert.equal((await statusOf(url))["queued_jobs"], 0);
+    Deno.writeTextFileSync(`${folder.path}/release`, "");
+    await program.line("outcome=success");
+    assert.equal((await statusOf(url))["total_jobs"], 1, "it never ran");
+    stayer.close();
+  });
+});
 
 Deno.test("with JOBRUNNER_ON_DISCONNECT=finish a running job outlives its client", async () => {
   using folder = temporaryFolder();

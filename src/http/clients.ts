@@ -1,0 +1,68 @@
+/**
+ * Clients that leave without the runtime's noticing.
+ *
+ * From 2.8.3 to 2.9.6 at least, Deno does not look at a connection between the end of a body that came later than its
+ * head and the answer, so the request's signal stays silent when the client goes. Here it is asked from time to time,
+ * about requests that have been on their way for a while; a quick job is never asked about.
+ *
+ * @module
+ */
+
+import type { ClientAddress } from "../messages.ts";
+
+/** See the module's head. */
+export interface Clients {
+  /** Calls `onGone`, once at most, when the client of a request has gone; not after what is returned was disposed of. */
+  watch(address: () => ClientAddress | undefined, onGone: () => void): Disposable;
+}
+
+/** How often is asked: twice that is the longest that a client's leave stays unnoticed. */
+const betweenLooksMs = 400;
+
+interface Watched {
+  readonly address: () => ClientAddress | undefined;
+  readonly onGone: () => void;
+  /** It was there at the look before. */
+  seen: boolean;
+}
+
+/** `findGone` tells for each client whether its connection has gone; it must not reject. `later` calls after a while. */
+export function createClients(
+  findGone: (clients: readonly ClientAddress[]) => Promise<readonly boolean[]>,
+  later: (look: () => void) => void = (look) => setTimeout(look, betweenLooksMs),
+): Clients {
+  const watched = new Set<Watched>();
+  let looking = false;
+
+  async function look(): Promise<void> {
+    const asked: (readonly [Watched, ClientAddress])[] = [];
+    for (const client of watched) {
+      const address = client.seen ? client.address() : undefined;
+      if (address) asked.push([client, address]);
+      client.seen = true;
+    }
+    const gone = asked.length === 0 ? [] : await findGone(asked.map(([, address]) => address));
+    asked.forEach(([client], index) => {
+      if (gone[index] && watched.delete(client)) client.onGone();
+    });
+  }
+
+  function lookSoon(): void {
+    if (looking || watched.size === 0) return;
+    looking = true;
+    later(async () => {
+      await look();
+      looking = false;
+      lookSoon();
+    });
+  }
+
+  return {
+    watch(address, onGone) {
+      const client = { address, onGone, seen: false };
+      watched.add(client);
+      lookSoon();
+      return { [Symbol.dispose]: () => void watched.delete(client) };
+    },
+  };
+}
