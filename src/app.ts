@@ -8,6 +8,7 @@ import { atMost } from "./at_most.ts";
 import { idsOf, type Listeners, runAndTell } from "./account.ts";
 import { authority, type Config } from "./config.ts";
 import { createDispatch, type Cut } from "./dispatch.ts";
+import { createScratch } from "./exec/capture.ts";
 import type { TreeEnder } from "./exec/ending.ts";
 import type { RunSettings } from "./exec/run.ts";
 import { createActivity } from "./http/activity.ts";
@@ -91,6 +92,7 @@ export async function startApp(
     commandEnv,
     spool: keeper.spool,
     maxOutputBytes: config.maxOutputBytes,
+    scratch: createScratch(),
     jobTimeoutMs: config.jobTimeoutMs,
     trees: host.trees,
     onLeftover: (error) =>

@@ -10,7 +10,7 @@ export interface ByteBuffer {
   readonly length: number;
   /** Bytes of memory held. */
   readonly capacity: number;
-  /** Adds a piece. A first piece is kept as it is, so it must not change any more. */
+  /** Adds a copy of a piece. */
   append(piece: Uint8Array<ArrayBuffer>): void;
   /** Everything so far, not copied. */
   bytes(): Uint8Array<ArrayBuffer>;
@@ -21,30 +21,44 @@ const smallest = 1024;
 
 /** An empty buffer. `expected` bytes, if it is known how many will come, are never exceeded in capacity. */
 export function createByteBuffer(expected = 0): ByteBuffer {
-  let store = new Uint8Array();
-  let length = 0;
-  return {
-    get length() {
-      return length;
-    },
-    get capacity() {
-      return store.length;
-    },
-    append(piece) {
-      const wanted = length + piece.length;
-      if (length === 0) {
-        store = piece;
-      } else {
-        if (wanted > store.length) {
-          const doubled = Math.max(smallest, 2 * wanted);
-          const larger = new Uint8Array(wanted <= expected ? Math.min(doubled, expected) : doubled);
-          larger.set(store.subarray(0, length));
-          store = larger;
-        }
-        store.set(piece, length);
-      }
-      length = wanted;
-    },
-    bytes: () => store.subarray(0, length),
-  };
+  return new Buffer(expected);
+}
+
+const empty = new Uint8Array();
+
+/** A class, because there are several for every job: getters of a plain object are made anew with each. */
+class Buffer implements ByteBuffer {
+  readonly #expected: number;
+  #store = empty;
+  #length = 0;
+
+  constructor(expected: number) {
+    this.#expected = expected;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get capacity(): number {
+    return this.#store.length;
+  }
+
+  append(piece: Uint8Array<ArrayBuffer>): void {
+    const wanted = this.#length + piece.length;
+    if (wanted > this.#store.length) {
+      // A first piece is often the only one.
+      const roomy = this.#length === 0 ? wanted : Math.max(smallest, 2 * wanted);
+      const fits = wanted <= this.#expected;
+      const larger = new Uint8Array(fits ? Math.min(roomy, this.#expected) : roomy);
+      larger.set(this.#store.subarray(0, this.#length));
+      this.#store = larger;
+    }
+    this.#store.set(piece, this.#length);
+    this.#length = wanted;
+  }
+
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.#store.subarray(0, this.#length);
+  }
 }

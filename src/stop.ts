@@ -20,26 +20,33 @@ export interface Stop {
 
 /** An empty slot. */
 export function createStop(): Stop {
-  let cause: Cause | undefined;
-  let closed = false;
-  let listener: (() => void) | undefined;
-  return {
-    get cause() {
-      return cause;
-    },
-    request(wanted) {
-      if (closed || cause) return false;
-      cause = wanted;
-      listener?.();
-      return true;
-    },
-    onRequest(act) {
-      listener = act;
-      if (cause) act();
-    },
-    close() {
-      closed = true;
-      listener = undefined;
-    },
-  };
+  return new Slot();
+}
+
+/** A class, because every job has one: getters of a plain object are made anew with each. */
+class Slot implements Stop {
+  #cause: Cause | undefined;
+  #closed = false;
+  #listener: (() => void) | undefined;
+
+  get cause(): Cause | undefined {
+    return this.#cause;
+  }
+
+  request(wanted: Cause): boolean {
+    if (this.#closed || this.#cause) return false;
+    this.#cause = wanted;
+    this.#listener?.();
+    return true;
+  }
+
+  onRequest(act: () => void): void {
+    this.#listener = act;
+    if (this.#cause) act();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#listener = undefined;
+  }
 }

@@ -11,6 +11,8 @@ import type { Captured } from "../job.ts";
 export interface Capture {
   /** Resolves at end-of-file, or after `stop`. Never rejects: a broken pipe is an end. */
   readonly done: Promise<void>;
+  /** Whether `done` has resolved, or is about to. */
+  readonly ended: boolean;
   /** Bytes read so far, kept or not. */
   readonly seen: number;
   /** Lets go of the pipe, whoever still holds its other end. What was read stays. */
@@ -19,35 +21,90 @@ export interface Capture {
   take(): Captured;
 }
 
-/** Starts to read. Bytes beyond `limit` are read and dropped, so that the writer is never blocked. */
-export function capture(stream: ReadableStream<Uint8Array<ArrayBuffer>>, limit: number): Capture {
-  const reader = stream.getReader();
-  const buffer = createByteBuffer();
-  let truncated = false;
-  let seen = 0;
+/** Memory to read into, used again and again: most commands say little, and a flood is mostly dropped. */
+export interface Scratch {
+  /** Memory that nobody else has. */
+  take(): Uint8Array<ArrayBuffer>;
+  /** It is not needed any more. */
+  give(memory: Uint8Array<ArrayBuffer>): void;
+}
 
-  async function drain(): Promise<void> {
+/** What a pipe of Linux holds (pipe(7)), so that one read empties it. */
+const scratchBytes = 64 * 1024;
+
+/** Holds as many pieces as were ever in use at the same time. */
+export function createScratch(): Scratch {
+  const free: Uint8Array<ArrayBuffer>[] = [];
+  return {
+    take: () => free.pop() ?? new Uint8Array(scratchBytes),
+    give: (memory) => void free.push(memory),
+  };
+}
+
+/** Starts to read a byte stream. Bytes beyond `limit` are read and dropped, so that the writer is never blocked. */
+export function capture(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  limit: number,
+  scratch: Scratch,
+): Capture {
+  return new Reading(stream, limit, scratch);
+}
+
+/** A class, because every job has two: getters of a plain object are made anew with each. */
+class Reading implements Capture {
+  readonly done: Promise<void>;
+  readonly #reader: ReadableStreamBYOBReader;
+  readonly #limit: number;
+  readonly #buffer = createByteBuffer();
+  #truncated = false;
+  #seen = 0;
+  #ended = false;
+
+  constructor(
+    stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+    limit: number,
+    scratch: Scratch,
+  ) {
+    this.#reader = stream.getReader({ mode: "byob" });
+    this.#limit = limit;
+    this.done = this.#drain(scratch);
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get seen(): number {
+    return this.#seen;
+  }
+
+  stop(): void {
+    this.#reader.cancel().catch(() => {});
+  }
+
+  take(): Captured {
+    return { bytes: this.#buffer.bytes(), truncated: this.#truncated };
+  }
+
+  async #drain(scratch: Scratch): Promise<void> {
     try {
-      for (let part = await reader.read(); !part.done; part = await reader.read()) {
-        seen += part.value.length;
-        const room = limit - buffer.length;
-        const fits = part.value.length <= room;
-        if (room > 0) buffer.append(fits ? part.value : part.value.slice(0, room));
-        truncated ||= !fits;
+      let part = await this.#reader.read(scratch.take());
+      while (!part.done) {
+        this.#keep(part.value);
+        part = await this.#reader.read(new Uint8Array(part.value.buffer));
       }
+      // After `stop` the memory does not come back.
+      if (part.value) scratch.give(new Uint8Array(part.value.buffer));
     } catch {
       // The pipe broke: what was written until then is what there is.
     }
+    this.#ended = true;
   }
 
-  return {
-    done: drain(),
-    get seen() {
-      return seen;
-    },
-    stop() {
-      reader.cancel().catch(() => {});
-    },
-    take: () => ({ bytes: buffer.bytes(), truncated }),
-  };
+  #keep(piece: Uint8Array<ArrayBuffer>): void {
+    this.#seen += piece.length;
+    const room = this.#limit - this.#buffer.length;
+    this.#truncated ||= piece.length > room;
+    if (room > 0) this.#buffer.append(piece.length <= room ? piece : piece.subarray(0, room));
+  }
 }

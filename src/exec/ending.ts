@@ -80,16 +80,18 @@ export async function pipesEnd(
   captures: readonly Capture[],
   endHolders: () => Promise<void>,
 ): Promise<void> {
-  let ended = false;
-  const done = Promise.all(captures.map((capture) => capture.done)).then(() => void (ended = true));
+  const ended = () => captures.every((capture) => capture.ended);
+  // They mostly end before the command's status is told: then no timer is needed.
+  if (ended()) return;
+  const done = Promise.all(captures.map((capture) => capture.done));
   await atMost(pipeGraceMs, done);
   const seen = () => captures.reduce((sum, capture) => sum + capture.seen, 0);
   const most = seen() + captures.length * pipeCapacity;
-  for (let before = -1; !ended && seen() > before && seen() < most;) {
+  for (let before = -1; !ended() && seen() > before && seen() < most;) {
     before = seen();
     await atMost(pipeTickMs, done);
   }
-  if (ended) return;
+  if (ended()) return;
   await atMost(lookMs, endHolders());
   for (const capture of captures) capture.stop();
 }

@@ -6,7 +6,7 @@
 
 import type { Command } from "../config/command.ts";
 import type { Captured, JobRequest, RunFault, RunResult } from "../job.ts";
-import { capture } from "./capture.ts";
+import { capture, type Scratch } from "./capture.ts";
 import { environmentOf } from "./child_env.ts";
 import { commandEnd, endingOf, pipesEnd, type TreeEnder } from "./ending.ts";
 import { notFound, type NotStarted, spawnFailure } from "./not_started.ts";
@@ -24,6 +24,8 @@ export interface RunSettings {
   readonly spool: Spool;
   /** Bytes kept of each of stdout, stderr and the response file. */
   readonly maxOutputBytes: number;
+  /** Memory that pipes are read into. */
+  readonly scratch: Scratch;
   /** How long a command may run; `Infinity` for no limit. */
   readonly jobTimeoutMs: number;
   /** Ends processes. */
@@ -90,7 +92,7 @@ async function runIn(
   workspace: Workspace,
   request: JobRequest,
   workerId: number,
-  { command, commandEnv, maxOutputBytes, jobTimeoutMs, trees }: RunSettings,
+  { command, commandEnv, maxOutputBytes, scratch, jobTimeoutMs, trees }: RunSettings,
   { stop, variables, onStarted }: RunHooks,
 ): Promise<RunOutcome> {
   const startedAt = performance.now();
@@ -121,8 +123,8 @@ async function runIn(
     return failure.kind === "not_started" ? notStarted(failure, elapsedSec()) : failed(failure);
   }
   onStarted(child.pid);
-  const output = capture(child.stdout, maxOutputBytes);
-  const error = capture(child.stderr, maxOutputBytes);
+  const output = capture(child.stdout, maxOutputBytes, scratch);
+  const error = capture(child.stderr, maxOutputBytes, scratch);
   const timer = timeoutMs === Infinity
     ? undefined
     : setTimeout(() => stop.request("timed_out"), Math.min(timeoutMs, longestTimerMs));

@@ -9,7 +9,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { RequestTrace } from "../telemetry/trace.ts";
 
 /** An HTTP application: from a request to an answer. Never throws. */
-export type Fetch = (request: Request, info?: Handover) => Response | Promise<Response>;
+export type Fetch = (request: Request, info?: Partial<Handover>) => Response | Promise<Response>;
 
 /** What the runtime says of a request and its answer. */
 export interface Handover {
@@ -19,29 +19,20 @@ export interface Handover {
   readonly remoteAddr: Deno.Addr;
 }
 
-/** What handlers share about a request. */
-export interface Env {
-  /** Of the runtime; absent in tests without a socket. */
-  readonly Bindings: Partial<Handover>;
-  /** Of the request. */
-  readonly Variables: {
-    readonly requestId: string;
-    readonly trace: RequestTrace | undefined;
-    /** Called when the answer was handed over. */
-    readonly onHandedOver: (() => void) | undefined;
-  };
-}
-
-/** A request and, in the end, its answer. */
+/** A request on its way to its answer, as all who handle it share it. */
 export interface Exchange {
-  /** What the runtime says of it. */
-  readonly env: Env["Bindings"];
-  /** The request. */
-  readonly req: { readonly method: string; readonly path: string };
-  /** The answer; true only after the handlers. */
-  readonly res: { readonly status: number };
-  /** What handlers shared. */
-  get<Name extends keyof Env["Variables"]>(name: Name): Env["Variables"][Name];
+  /** Of the runtime; absent in tests without a socket. */
+  readonly info: Partial<Handover>;
+  /** Ties its log lines and its answer together. */
+  readonly requestId: string;
+  /** Its method, as it came. */
+  readonly method: string;
+  /** Its path; routing sets it. */
+  path: string;
+  /** Its part of a trace. */
+  trace?: RequestTrace | undefined;
+  /** Called when the answer was handed over. */
+  onHandedOver?: () => void;
 }
 
 /** Who hears of requests. */
@@ -71,18 +62,18 @@ const maxPathLength = 200;
 const maxMethodLength = 20;
 
 /** A request as log lines name it (OpenTelemetry, HTTP attributes). */
-export function describe(c: Pick<Exchange, "env" | "req">): Fields {
+export function describe(exchange: Exchange): Fields {
   return {
-    "http.request.method": c.req.method.slice(0, maxMethodLength),
-    "url.path": c.req.path.slice(0, maxPathLength),
-    "client.address": clientOf(c)?.hostname,
+    "http.request.method": exchange.method.slice(0, maxMethodLength),
+    "url.path": exchange.path.slice(0, maxPathLength),
+    "client.address": clientOf(exchange)?.hostname,
   };
 }
 
 /** The client's end of the connection. The runtime does not tell that of a connection that has gone. */
-export function clientOf({ env }: Pick<Exchange, "env">): Deno.NetAddr | undefined {
+export function clientOf({ info }: Exchange): Deno.NetAddr | undefined {
   try {
-    const address = env.remoteAddr;
+    const address = info.remoteAddr;
     return address && "hostname" in address ? address : undefined;
   } catch {
     return undefined;
@@ -92,34 +83,28 @@ export function clientOf({ env }: Pick<Exchange, "env">): Deno.NetAddr | undefin
 /** A request counts until its answer was handed over. */
 export function observer(
   { log, metrics, accessLog }: Listeners,
-): (c: Exchange, handle: () => Promise<unknown>) => Promise<void> {
-  return async (c, handle) => {
+): (exchange: Exchange, handle: () => Response | Promise<Response>) => Promise<Response> {
+  return async (exchange, handle) => {
     const arrivedAt = performance.now();
-    const answered = metrics.requestArrived(c.req.method);
-    const about = accessLog ? describe(c) : undefined;
-    try {
-      await handle();
-    } finally {
-      onHandedOver(c, () => end(c.res.status));
-    }
-
-    function end(status: number): void {
-      answered(known.has(c.req.path) ? c.req.path : undefined, status);
-      c.get("onHandedOver")?.();
+    const answered = metrics.requestArrived(exchange.method);
+    const response = await handle();
+    const about = accessLog ? describe(exchange) : undefined;
+    const end = () => {
+      answered(known.has(exchange.path) ? exchange.path : undefined, response.status);
+      exchange.onHandedOver?.();
       if (!about) return;
       log.info("request answered", {
-        request_id: c.get("requestId"),
-        trace_id: c.get("trace")?.traceId,
-        span_id: c.get("trace")?.spanId,
+        request_id: exchange.requestId,
+        trace_id: exchange.trace?.traceId,
+        span_id: exchange.trace?.spanId,
         ...about,
-        "http.response.status_code": status,
+        "http.response.status_code": response.status,
         duration_sec: Math.round((performance.now() - arrivedAt) * 1000) / 1e6,
       });
-    }
+    };
+    const { completed } = exchange.info;
+    if (completed) completed.then(end, end);
+    else end();
+    return response;
   };
-}
-
-function onHandedOver({ env: { completed } }: Pick<Exchange, "env">, act: () => void): void {
-  if (completed) completed.then(act, act);
-  else act();
 }

@@ -6,12 +6,19 @@
 
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
-import { requestId } from "hono/request-id";
 import type { Admission, JobRequest } from "../job.ts";
 import type { RequestTrace } from "../telemetry/trace.ts";
 import { encodeStatus, type ServiceStatus, toMicroseconds } from "../wire.ts";
 import type { Activity } from "./activity.ts";
-import { clientOf, describe, type Env, type Fetch, type Listeners, observer } from "./observe.ts";
+import {
+  clientOf,
+  describe,
+  type Exchange,
+  type Fetch,
+  knownRoutes,
+  type Listeners,
+  observer,
+} from "./observe.ts";
 import { type PayloadSettings, postPayload } from "./payload.ts";
 import { joined } from "./pieces.ts";
 import { type Fault, problemAnswer, rejectionOf } from "./problem.ts";
@@ -34,10 +41,16 @@ export interface FrontDoor {
   readonly version: string;
 }
 
-/** The longest X-Request-Id that is taken over from a client; letters, digits, `_`, `-` and `=` only. */
+/** The longest X-Request-Id that is taken over from a client, and what it may hold. */
 const maxRequestIdLength = 128;
+const plainRequestId = /^[\w=-]+$/;
 
-/** Builds the routes. */
+/** What the runtime calls a handler of hono with: the exchange that the handler's request belongs to. */
+interface Env {
+  readonly Bindings: Exchange;
+}
+
+/** Builds the routes. Each path has one handler: hono calls a single one without ado. */
 export function createRoutes(
   door: FrontDoor,
   { activity, ...payload }: PayloadSettings & {
@@ -49,23 +62,21 @@ export function createRoutes(
   const { log, metrics } = listeners;
   const app = new Hono<Env>();
   const observe = observer(listeners);
-  const withId = requestId({ limitLength: maxRequestIdLength });
 
   function answer(c: Context<Env>, fault: Fault): Response {
-    const id = c.get("requestId");
-    const { status, headers, body, detail } = problemAnswer(fault, id, asksForJson(c));
-    const trace = c.get("trace");
+    const { requestId, trace } = c.env;
+    const { status, headers, body, detail } = problemAnswer(fault, requestId, asksForJson(c));
     log.info("request refused", {
-      request_id: id,
+      request_id: requestId,
       trace_id: trace?.traceId,
       span_id: trace?.spanId,
-      ...describe(c),
+      ...describe(c.env),
       "http.response.status_code": status,
       reason: fault.kind,
       detail,
       queued_sec: "queuedSec" in fault ? toMicroseconds(fault.queuedSec ?? 0) : undefined,
     });
-    return c.body(body, status, { ...headers, "cache-control": uncached });
+    return new Response(body, { status, headers: { ...headers, ...commonHeaders(c.env) } });
   }
 
   /** A fault on the way of a job: counted if it is a rejection, and told to the trace. */
@@ -73,7 +84,7 @@ export function createRoutes(
     const reason = rejectionOf(fault);
     if (reason) metrics.rejected(reason);
     const response = answer(c, fault);
-    c.get("trace")?.end({
+    c.env.trace?.end({
       status: response.status,
       fault: fault.kind,
       leftAfterSec: "queuedSec" in fault ? fault.queuedSec : undefined,
@@ -81,62 +92,89 @@ export function createRoutes(
     return response;
   }
 
-  app.use((c, next) => observe(c, () => withId(c, next)));
   app.onError((error, c) => {
     log.error("request handling failed", {
-      request_id: c.get("requestId"),
+      request_id: c.env.requestId,
       "exception.stacktrace": error.stack ?? String(error),
     });
     return reject(c as Context<Env>, { kind: "internal" });
   });
-  // A server address that ends in a slash makes //payload of /payload; old clients follow redirects for that.
   app.notFound((c) => {
-    const path = c.req.path.replace(/\/{2,}/g, "/");
-    return path === c.req.path
-      ? answer(c as Context<Env>, { kind: "not_found" })
-      : c.redirect(path, 308);
+    const { exchange, path } = routed(c as Context<Env>);
+    if (path === "/payload") {
+      return answer(c as Context<Env>, { kind: "method_not_allowed", allow: "POST" });
+    }
+    if (knownRoutes.includes(path)) {
+      return answer(c as Context<Env>, { kind: "method_not_allowed", allow: "GET, HEAD" });
+    }
+    // A server address that ends in a slash makes //payload of /payload; old clients follow redirects for that.
+    const location = path.replace(/\/{2,}/g, "/");
+    if (location === path) return answer(c as Context<Env>, { kind: "not_found" });
+    return new Response(null, { status: 308, headers: { location, ...commonHeaders(exchange) } });
   });
 
   app.post("/payload", async (c) => {
-    c.set("onHandedOver", activity.begin());
-    const raw = c.req.raw;
+    const { exchange } = routed(c);
+    exchange.onHandedOver = activity.begin();
+    const { raw } = c.req;
     const trace = door.beginTrace(raw.headers);
-    c.set("trace", trace);
-    const requestId = c.get("requestId");
-    const address = () => clientOf(c);
+    exchange.trace = trace;
+    const { requestId } = exchange;
+    const address = () => clientOf(exchange);
     const outcome = await postPayload({ raw, requestId, trace, address }, payload, door);
     if (outcome.kind !== "ran") return reject(c, outcome);
     trace?.end({ status: 200 });
-    return c.body(joined(outcome.body), 200, {
-      "content-type": "application/json",
-      "cache-control": uncached,
+    return new Response(joined(outcome.body), {
+      headers: { "content-type": "application/json", ...commonHeaders(exchange) },
     });
   });
-  app.get("/status", (c) => {
+
+  function get(path: string, handle: (c: Context<Env>) => Response | Promise<Response>): void {
+    app.get(path, (c) => {
+      routed(c);
+      return handle(c);
+    });
+  }
+  get("/status", (c) => {
     return page(
       c,
       "application/json",
       encodeStatus({ ...door.status(), ready: door.ready(), bufferedBytes: payload.buffers.held }),
     );
   });
-  app.get(
+  get(
     "/metrics",
     async (c) => page(c, "text/plain; version=0.0.4; charset=utf-8", await door.metricsText()),
   );
-  app.get(
+  get(
     "/version",
     (c) => page(c, "application/json", JSON.stringify({ version: door.version }) + "\n"),
   );
-  app.get("/livez", (c) => page(c, plainText, "ok\n"));
-  app.get("/readyz", (c) => {
+  get("/livez", (c) => page(c, plainText, "ok\n"));
+  get("/readyz", (c) => {
     if (door.ready()) return page(c, plainText, readiness(door.status()));
     return answer(c, { kind: "draining", retryAfterSec: door.retryAfterSec() });
   });
-  app.all("/payload", (c) => answer(c, { kind: "method_not_allowed", allow: "POST" }));
-  for (const path of ["/status", "/metrics", "/version", "/livez", "/readyz"]) {
-    app.all(path, (c) => answer(c, { kind: "method_not_allowed", allow: "GET, HEAD" }));
-  }
-  return (request, info) => app.fetch(request, info ?? {});
+
+  return (request, info = {}) => {
+    const requestId = requestIdOf(request.headers);
+    const exchange: Exchange = { info, requestId, method: request.method, path: "" };
+    return observe(exchange, () => app.fetch(request, exchange));
+  };
+}
+
+/** Routing has found the path out. */
+function routed(c: Context<Env>): { readonly exchange: Exchange; readonly path: string } {
+  const { path } = c.req;
+  c.env.path = path;
+  return { exchange: c.env, path };
+}
+
+function requestIdOf(headers: Headers): string {
+  const given = headers.get("x-request-id");
+  return given !== null && given.length <= maxRequestIdLength && plainRequestId.test(given)
+    ? given
+    : crypto.randomUUID();
 }
 
 /** A saturated server is ready all the same: it answers, and says when to come back. */
@@ -151,10 +189,15 @@ function readiness({ waiting, queueLimit, workers }: ReturnType<FrontDoor["statu
  */
 const uncached = "no-store, no-transform";
 
+/** What every answer has. */
+function commonHeaders({ requestId }: Exchange): Record<string, string> {
+  return { "cache-control": uncached, "x-request-id": requestId };
+}
+
 const plainText = "text/plain; charset=utf-8";
 
 /** Whether the client's Accept header prefers JSON; a bare wildcard does not ask for it. */
-function asksForJson(c: Context): boolean {
+function asksForJson(c: Context<Env>): boolean {
   const text = "text/plain";
   return accepts(c, {
     header: "Accept",
@@ -166,11 +209,13 @@ function asksForJson(c: Context): boolean {
 /**
  * A page about now. Its length is stated, because the answer to HEAD has no body to measure (RFC 9110, section 8.6).
  */
-function page(c: Context, contentType: string, text: string): Response {
+function page(c: Context<Env>, contentType: string, text: string): Response {
   const bytes = new TextEncoder().encode(text);
-  return c.body(bytes, 200, {
-    "content-type": contentType,
-    "content-length": String(bytes.length),
-    "cache-control": uncached,
+  return new Response(bytes, {
+    headers: {
+      "content-type": contentType,
+      "content-length": String(bytes.length),
+      ...commonHeaders(c.env),
+    },
   });
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { capture } from "../../src/exec/capture.ts";
+import { capture, createScratch } from "../../src/exec/capture.ts";
 import { commandEnd, endingOf, pipesEnd } from "../../src/exec/ending.ts";
 import { createStop } from "../../src/stop.ts";
 
@@ -71,15 +71,20 @@ Deno.test("pipes at their end are not waited for; a held one is let go with all 
   const open = (bytes: number, close: boolean) =>
     capture(
       new ReadableStream({
+        type: "bytes",
         pull(controller) {
           if (bytes > 0) controller.enqueue(new Uint8Array(Math.min(bytes, 1000)));
-          else if (close) controller.close();
-          else return new Promise<void>(() => {});
+          else if (!close) return new Promise<void>(() => {});
+          else {
+            controller.close();
+            controller.byobRequest?.respond(0);
+          }
           bytes -= 1000;
           return undefined;
         },
       }),
       Infinity,
+      createScratch(),
     );
   await pipesEnd([open(5000, true), open(0, true)], () => assert.fail("nobody holds them"));
   const held = open(500_000, false);

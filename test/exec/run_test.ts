@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { commandOf } from "../../src/config/command.ts";
+import { createScratch } from "../../src/exec/capture.ts";
 import { run, type RunSettings } from "../../src/exec/run.ts";
 import type { RunResult } from "../../src/job.ts";
 import { createStop } from "../../src/stop.ts";
@@ -26,6 +27,7 @@ async function outcomeOf(words: string[], payload: string, settings: Partial<Run
     commandEnv: { PATH: Deno.env.get("PATH") ?? "", GREETING: "hello" },
     spool,
     maxOutputBytes: Infinity,
+    scratch: createScratch(),
     jobTimeoutMs: Infinity,
     trees: {
       endTree: () => assert.fail("no tree is to be ended"),
@@ -161,6 +163,7 @@ Deno.test("a spool that cannot be used is the server's fault, not the command's"
       commandEnv: {},
       spool: broken,
       maxOutputBytes: 1,
+      scratch: createScratch(),
       jobTimeoutMs: Infinity,
       trees: { endTree: () => Promise.resolve(), endHolders: () => Promise.resolve() },
       onLeftover: () => {},
