@@ -1,5 +1,5 @@
 /**
- * A client that keeps its connection: as much HTTP/1.1 as posting the same body again and again
+ * A client that keeps its connection: as much HTTP/1.1 as asking for the same again and again
  * needs.
  *
  * `fetch` would do, but it costs several times the CPU of this, and on a machine with few cores
@@ -8,76 +8,62 @@
  * @module
  */
 
-/** An answer of the server. */
-export interface Answer {
-  /** Status code. */
-  readonly status: number;
-  /** The body, as text. */
-  readonly body: string;
+import { type Answer, receiveAnswer } from "./answer.ts";
+
+export type { Answer } from "./answer.ts";
+
+/** Where a server listens. Loads may use the network there and nowhere else. */
+export interface Address {
+  /** An IP address of the loopback network, without brackets. */
+  readonly hostname: string;
+  /** TCP port. */
+  readonly port: number;
 }
 
 /** A connection to the server. Disposing of it closes the connection. */
 export interface Client extends Disposable {
   /**
-   * Posts the body and waits for the answer. When it throws, the connection is of no use any more.
+   * Sends a whole request and waits for the whole answer, whose body is valid until the next call.
+   * When it throws, the connection is of no use any more.
    */
-  post(): Promise<Answer>;
+  exchange(request: Uint8Array): Promise<Answer>;
 }
 
-/** Longest answer that is taken; those of the benchmark have some 200 bytes. */
-const maxAnswerBytes = 64 * 1024;
+/** Enough for the answers of small jobs, which have some 200 bytes, and for a page of metrics. */
+const smallAnswerBytes = 256 * 1024;
 
-/** Connects to 127.0.0.1 and no other host. The body must be ASCII. */
+/** Connects; connects again when the server has closed the connection after an answer. */
 export async function connect(
-  { port, path, body }: { readonly port: number; readonly path: string; readonly body: string },
+  { hostname, port }: Address,
+  { maxAnswerBytes = smallAnswerBytes }: { readonly maxAnswerBytes?: number } = {},
 ): Promise<Client> {
-  const hostname = "127.0.0.1";
-  const connection = await Deno.connect({ hostname, port });
-  // Every request is a single small write that is answered before the next: nothing to gather.
-  connection.setNoDelay();
-  const request = new TextEncoder().encode(
-    [
-      `POST ${path} HTTP/1.1`,
-      `host: ${hostname}:${port}`,
-      "content-type: application/json",
-      `content-length: ${body.length}`,
-      "",
-      body,
-    ].join("\r\n"),
-  );
-  const buffer = new Uint8Array(maxAnswerBytes);
-  return {
-    async post() {
-      for (let sent = 0; sent < request.length;) {
-        sent += await connection.write(request.subarray(sent));
-      }
-      let length = 0;
-      while (true) {
-        const more = await connection.read(buffer.subarray(length));
-        // 0 bytes: the buffer is full, and still there is no end.
-        if (!more) throw new Error(more === 0 ? "the answer is too long" : "the connection ended");
-        length += more;
-        const answer = parseAnswer(buffer.subarray(0, length));
-        if (answer) return answer;
-      }
-    },
-    [Symbol.dispose]: () => connection.close(),
+  const open = async () => {
+    const connection = await Deno.connect({ hostname, port });
+    // Every request is written at once and answered before the next: nothing to gather.
+    connection.setNoDelay();
+    return connection;
   };
-}
+  let connection: Deno.TcpConn | undefined = await open();
+  const buffer = new Uint8Array(maxAnswerBytes);
 
-/** The answer, or undefined while some of it is still to come. */
-function parseAnswer(bytes: Uint8Array): Answer | undefined {
-  // Latin-1: one character per byte, so that lengths in characters are lengths in bytes.
-  const text = new TextDecoder("latin1").decode(bytes);
-  const headEnd = text.indexOf("\r\n\r\n");
-  if (headEnd < 0) return undefined;
-  const head = text.slice(0, headEnd);
-  const length = /^content-length: *(\d+)/im.exec(head)?.[1];
-  if (length === undefined) throw new Error(`the answer has no Content-Length: ${head}`);
-  const bodyStart = headEnd + 4;
-  const bodyEnd = bodyStart + Number(length);
-  if (text.length < bodyEnd) return undefined;
-  if (text.length > bodyEnd) throw new Error(`more was sent than the answer: ${text}`);
-  const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]);
-  return { status, body: new TextDecoder().decode(bytes.subarray(bodyStart, bodyEnd)) };
+  async function read(length: number): Promise<number> {
+    if (length === buffer.length) throw new Error("the answer is too long");
+    const more = await connection?.read(buffer.subarray(length));
+    return more ? length + more : 0;
+  }
+
+  return {
+    async exchange(request) {
+      connection ??= await open();
+      let sent = await connection.write(request);
+      while (sent < request.length) sent += await connection.write(request.subarray(sent));
+      const answer = await receiveAnswer(buffer, read);
+      if (!answer.reusable) {
+        connection.close();
+        connection = undefined;
+      }
+      return answer;
+    },
+    [Symbol.dispose]: () => connection?.close(),
+  };
 }

@@ -17,9 +17,18 @@ export async function outputOf(
   program: string,
   args: readonly string[],
   signal: AbortSignal,
+  { env }: {
+    /** The whole environment; without it the program inherits ours. */
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<string> {
   signal.throwIfAborted();
-  const command = new Deno.Command(program, { args: [...args], stdin: "null", signal });
+  const command = new Deno.Command(program, {
+    args: [...args],
+    stdin: "null",
+    signal,
+    ...(env ? { clearEnv: true, env: { ...env } } : {}),
+  });
   const { success, code, stdout, stderr } = await command.output();
   signal.throwIfAborted();
   if (success) return new TextDecoder().decode(stdout);

@@ -10,25 +10,32 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { outputOf } from "./command.ts";
+import { smallEnvironment } from "./environment.ts";
 import { BenchFailure } from "./failure.ts";
 
-/** Measures the floor once and resolves with spawns per second. */
-export type Floor = (signal: AbortSignal) => Promise<number>;
+/** What one measurement of the floor says. */
+export interface FloorSample {
+  /** Spawns per second. */
+  readonly perSec: number;
+  /** Half of the spawns took no longer, from the start to the end of the program. */
+  readonly p50Ms: number;
+  /** 99 of 100 spawns took no longer. */
+  readonly p99Ms: number;
+}
 
-/**
- * Spawns of one measurement: the better part of a second, so that a single hiccup does not show.
- */
-const spawns = 1500;
+/** Spawns the program of a small job so many times, from so many threads. */
+export type Floor = (
+  { threads, spawns }: { readonly threads: number; readonly spawns: number },
+  signal: AbortSignal,
+) => Promise<FloorSample>;
 
 /** Compiles the floor into a folder; a sentence says why when there is none. */
 export async function compileFloor(
-  { folder, program, threads }: {
+  { folder, program }: {
     /** Where the binary goes. */
     readonly folder: string;
     /** Absolute path of what it starts. */
     readonly program: string;
-    /** Spawns at the same time. */
-    readonly threads: number;
   },
   signal: AbortSignal,
 ): Promise<{ readonly measure: Floor } | { readonly missing: string }> {
@@ -43,8 +50,13 @@ export async function compileFloor(
     if (error instanceof BenchFailure && !signal.aborted) return { missing: error.message };
     throw error;
   }
+  // What it spawns inherits what a job of the server would.
+  const env = smallEnvironment();
   return {
-    measure: async (signal) =>
-      Number(await outputOf(binary, [program, String(spawns), String(threads)], signal)),
+    measure: async ({ threads, spawns }, signal) => {
+      const text = await outputOf(binary, [program, `${spawns}`, `${threads}`], signal, { env });
+      const [perSec = NaN, p50Ms = NaN, p99Ms = NaN] = text.trim().split(" ").map(Number);
+      return { perSec, p50Ms, p99Ms };
+    },
   };
 }

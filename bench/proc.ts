@@ -16,6 +16,8 @@ export interface ProcessMeter {
   cpuSec(): number | undefined;
   /** Bytes of memory it holds in RAM now. */
   residentBytes(): number | undefined;
+  /** The most bytes of memory that it held in RAM since its start. */
+  peakBytes(): number | undefined;
   /** Sentences about what is undefined. */
   readonly missing: readonly string[];
 }
@@ -26,13 +28,15 @@ export async function meterOf(pid: number, signal: AbortSignal): Promise<Process
     return {
       cpuSec: () => undefined,
       residentBytes: () => undefined,
+      peakBytes: () => undefined,
       missing: ["the server's CPU per job and its memory: there is no Linux /proc"],
     };
   }
   const ticksPerSec = await clockTicks(signal);
   return {
     cpuSec: () => ticksPerSec === undefined ? undefined : cpuTicks(read(pid, "stat")) / ticksPerSec,
-    residentBytes: () => residentBytes(read(pid, "status")),
+    residentBytes: () => statusBytes(pid, /^VmRSS:\s*(\d+) kB$/m),
+    peakBytes: () => statusBytes(pid, /^VmHWM:\s*(\d+) kB$/m),
     missing: ticksPerSec === undefined
       ? ["the server's CPU per job: getconf CLK_TCK does not say how long a clock tick is"]
       : [],
@@ -46,8 +50,8 @@ function cpuTicks(stat: string): number {
   return Number(fromField3[14 - 3]) + Number(fromField3[15 - 3]);
 }
 
-function residentBytes(status: string): number {
-  const kibibytes = /^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1];
+function statusBytes(pid: number, line: RegExp): number {
+  const kibibytes = line.exec(read(pid, "status"))?.[1];
   // A process that has ended but was not waited for yet has no memory and so no such line.
   if (kibibytes === undefined) throw new BenchFailure("the server has ended");
   return Number(kibibytes) * 1024;

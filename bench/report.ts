@@ -4,11 +4,10 @@
  * @module
  */
 
+import { type Figure, goalText } from "./figure.ts";
 import type { Machine } from "./machine.ts";
-import type { Round } from "./round.ts";
+import type { Measured } from "./scenario.ts";
 import type { Settings } from "./settings.ts";
-import type { Starts } from "./start.ts";
-import { type Spread, spreadOf } from "./statistics.ts";
 
 /** Everything that was measured, and where. It is also what `results.json` holds. */
 export interface Report {
@@ -20,123 +19,73 @@ export interface Report {
   readonly deno: string;
   /** Where. */
   readonly machine: Machine;
-  /** How. */
-  readonly configuration: Configuration;
-  /** Per figure that varies by round. Those that this machine cannot tell are missing. */
-  readonly figures: Readonly<Partial<Record<FigureName, Spread>>>;
-  /** Resident memory of the server, in bytes. */
-  readonly memory: Memory;
-  /** Milliseconds from the start to “listening on …”. */
-  readonly starts: Starts;
-  /** The rounds in their order. */
-  readonly rounds: readonly Round[];
-  /** One sentence per group of figures that is missing. */
+  /** How much of everything. */
+  readonly settings: Settings;
+  /** How every server of ours was started. */
+  readonly server: typeof serverSetup;
+  /** In the order in which they ran. */
+  readonly scenarios: readonly (Outcome & { readonly name: string })[];
+  /** One sentence for each group of figures that is missing. */
   readonly leftOut: readonly string[];
 }
 
-/** How the server was set up and loaded. */
-export interface Configuration extends Settings {
-  /** The command of each job. */
-  readonly command: string;
-  /** Jobs that may wait. */
-  readonly queueLimit: number;
-  /** Whether the service ran with narrowed permissions. */
-  readonly sandbox: "on";
-  /** A line per job, in this format, into a file. */
-  readonly logFormat: "json";
-}
+/** What became of a scenario: figures, or why there are none. */
+export type Outcome = Measured | { readonly failure: string };
 
-/** Resident memory in bytes at three moments; undefined where this machine cannot tell. */
-export interface Memory {
-  /** Listening, no job yet. */
-  readonly idleBytes: number | undefined;
-  /** Before the first round. */
-  readonly afterWarmUpBytes: number | undefined;
-  /** After the last round. */
-  readonly afterAllBytes: number | undefined;
-}
+/** How every server of ours is started. */
+export const serverSetup = {
+  sandbox: "on",
+  metrics: "on",
+  log: "json, to a file",
+  environment: "small, as a service manager's",
+} as const;
 
-/** A figure that varies by round. */
-export type FigureName = Exclude<keyof Round, "jobs" | "seconds" | "residentBytes">;
-
-const figures: readonly {
-  readonly name: FigureName;
-  readonly label: string;
-  readonly digits: number;
-}[] = [
-  { name: "floorPerSec", label: "floor, spawns per second", digits: 0 },
-  { name: "jobsPerSec", label: "jobs per second", digits: 0 },
-  { name: "ratioToFloor", label: "ratio to the floor", digits: 3 },
-  { name: "cpuMsPerJob", label: "server's own CPU per job, ms", digits: 3 },
-  { name: "latencyP50Ms", label: "latency p50, ms", digits: 2 },
-  { name: "latencyP99Ms", label: "latency p99, ms", digits: 2 },
-];
-
-const moments = [
-  { name: "idleBytes", label: "memory idle, MiB" },
-  { name: "afterWarmUpBytes", label: "memory after the warm-up, MiB" },
-  { name: "afterAllBytes", label: "memory after all jobs, MiB" },
-] as const;
-
-/** Median, smallest and largest per figure. */
-export function summarize(rounds: readonly Round[]): Report["figures"] {
-  return Object.fromEntries(figures.flatMap(({ name }) => {
-    const values = rounds.map((round) => round[name]).filter((value) => value !== undefined);
-    const spread = spreadOf(values);
-    return spread ? [[name, spread]] : [];
-  }));
-}
-
-/** The report as text, lines of a table under what it was measured on. */
+/** The report as text, lines of one table under what it was measured on. */
 export function render(report: Report): string {
-  const { machine, configuration: c } = report;
+  const { machine, settings, server, scenarios } = report;
+  const memory = (machine.memoryBytes / 2 ** 30).toFixed(1);
   const head = [
     `jobrunner ${report.jobrunner} on Deno ${report.deno}, ${report.at}`,
-    `${machine.cpu}, ${machine.cores} cores, ${gibibytes(machine.memoryBytes)} GiB memory, ` +
-    machine.system,
-    `${c.command}, ${c.workers} workers, ${c.clients} clients, ${c.jobs} jobs in ${c.rounds} ` +
-    `rounds after ${c.warmUpJobs} to warm up`,
-    `queue limit ${c.queueLimit}, sandbox ${c.sandbox}, log ${c.logFormat}; ` +
-    "clients and server share the cores",
+    `${machine.cpu}, ${machine.cores} cores, ${memory} GiB memory, ${machine.system}`,
+    `sandbox ${server.sandbox}, metrics ${server.metrics}, log ${server.log}; clients and server ` +
+    "share the cores; goals are of 2 cores and Deno 2.9.6",
+    ...(settings.isShort ? ["A short run: its figures are not to be compared with others."] : []),
   ];
-  const rows = figures.flatMap(({ name, label, digits }) => {
-    const spread = report.figures[name];
-    if (!spread) return [];
-    const { median, min, max } = spread;
-    return [[label, ...[median, min, max].map((value) => value.toFixed(digits))]];
-  });
-  const memory = moments.flatMap(({ name, label }) => {
-    const bytes = report.memory[name];
-    return bytes === undefined ? [] : [[label, mebibytes(bytes)]];
-  });
-  const starts = (["source", "binary"] as const).flatMap((which) => {
-    const spread = report.starts[which];
-    if (!spread) return [];
-    const { median, min, max } = spread;
-    return [[
-      `${which}, start to listening, ms`,
-      ...[median, min, max].map((value) => value.toFixed(0)),
-    ]];
-  });
+  const rows = scenarios.flatMap((scenario) =>
+    "failure" in scenario
+      ? [[scenario.name, "failed, see below"]]
+      : scenario.figures.map((figure, index) => [index ? "" : scenario.name, ...rowOf(figure)])
+  );
   return [
     ...head,
     "",
-    ...table([["", "median", "min", "max"], ...rows, ...memory, ...starts]),
+    ...table([["", "", "median", "min", "max", "goal", "met"], ...rows]),
+    "",
+    ...scenarios.map((scenario) =>
+      "failure" in scenario
+        ? `${scenario.name} failed: ${scenario.failure}`
+        : `${scenario.name}: ${scenario.setup}.`
+    ),
     ...report.leftOut.map((sentence) => `Left out: ${sentence}.`),
   ].join("\n");
 }
 
-function table(rows: readonly (readonly string[])[]): string[] {
-  const labelWidth = Math.max(...rows.map(([label = ""]) => label.length));
-  return rows.map(([label = "", ...cells]) =>
-    [label.padEnd(labelWidth), ...cells.map((cell) => cell.padStart(9))].join(" ")
+function rowOf({ label, digits, values, median, min, max, goal, met }: Figure): string[] {
+  const numbers = (values > 1 ? [median, min, max] : [median]).map((value) =>
+    value.toFixed(digits)
   );
+  const judged = goal ? [goalText(goal), met ? "yes" : "NO"] : ["", ""];
+  return [label, ...numbers, ...Array(3 - numbers.length).fill(""), ...judged];
 }
 
-function mebibytes(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(1);
-}
-
-function gibibytes(bytes: number): string {
-  return (bytes / 2 ** 30).toFixed(1);
+/** The first two columns are text, the others are numbers and end at the same place. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  }
+  return rows.map((row) =>
+    row.map((cell, i) => i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))
+      .join("  ").trimEnd()
+  );
 }

@@ -4,14 +4,13 @@
  * @module
  */
 
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { smallEnvironment } from "./environment.ts";
 import { BenchFailure } from "./failure.ts";
+import type { Target } from "./load_process.ts";
 
 /** A server that listens. Disposing of it ends the process, whatever state it is in. */
-export interface Server extends AsyncDisposable {
-  /** Where it listens on 127.0.0.1. */
-  readonly port: number;
+export interface Server extends Target, AsyncDisposable {
   /** Its process id. */
   readonly pid: number;
   /** The last lines of its log. */
@@ -23,11 +22,13 @@ export interface Server extends AsyncDisposable {
 /** How the server is started, beyond its defaults. */
 export interface ServerOptions {
   /** Absolute path of the command of each job. */
-  readonly program: string;
+  readonly command: string;
   /** Jobs at the same time. */
   readonly workers: number;
   /** Jobs that may wait. */
   readonly queueLimit: number;
+  /** Bytes kept of each output; the default without it. */
+  readonly maxOutputBytes?: number;
   /** An existing folder for its log and its spool. */
   readonly folder: string;
 }
@@ -41,7 +42,8 @@ const pollMs = 20;
  * listens.
  */
 export async function startServer(options: ServerOptions, signal: AbortSignal): Promise<Server> {
-  const log = join(options.folder, "server.log");
+  // A log of its own, since the port is read from it and other servers may have the same folder.
+  const log = Deno.makeTempFileSync({ dir: options.folder, prefix: "server-", suffix: ".log" });
   const child = spawnServer(options, log);
   const { pid } = child;
   let exitCode: number | undefined;
@@ -62,7 +64,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
   try {
     const port = await untilItListens(log, () => exitCode, signal);
     return {
-      port,
+      address: { hostname: "127.0.0.1", port },
       pid,
       logTail: () => tailOf(log),
       async stop() {
@@ -80,7 +82,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
   }
 }
 
-function spawnServer({ program, workers, queueLimit, folder }: ServerOptions, log: string) {
+function spawnServer(options: ServerOptions, log: string) {
   const serve = [Deno.execPath(), "run", "-A", "main.ts", "serve"];
   // The shell puts the log into a file, then becomes the server (same pid): a pipe would have this
   // process read a line per job, on the very cores that are measured.
@@ -88,30 +90,33 @@ function spawnServer({ program, workers, queueLimit, folder }: ServerOptions, lo
     args: ["-c", 'log=$1; shift; exec "$@" 2>"$log"', "sh", log, ...serve],
     cwd: fileURLToPath(new URL("../", import.meta.url)),
     clearEnv: true,
-    env: {
-      ...neutral(Deno.env.toObject()),
-      JOBRUNNER_CMD: program,
-      JOBRUNNER_NUM_WORKERS: String(workers),
-      JOBRUNNER_QUEUE_LIMIT: String(queueLimit),
-      JOBRUNNER_HTTP_LISTEN_ADDRESS: "127.0.0.1",
-      JOBRUNNER_HTTP_LISTEN_PORT: "0",
-      JOBRUNNER_LOG_FORMAT: "json",
-      JOBRUNNER_SANDBOX: "on",
-      // Inside our folder, so that even a killed server leaves nothing, and nobody else's spools
-      // are looked at.
-      JOBRUNNER_SPOOL_DIR: folder,
-    },
+    env: serverEnvironment(options),
     stdin: "null",
     stdout: "null",
     stderr: "null",
   }).spawn();
 }
 
-/** What would change the figures or keep the sandbox from starting is not inherited. */
-export function neutral(env: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).filter(([name]) => !/^(JOBRUNNER|OTEL|LD|DYLD)_/.test(name)),
-  );
+/** The whole environment of a server under test. */
+export function serverEnvironment(
+  { command, workers, queueLimit, maxOutputBytes, folder }: ServerOptions,
+): Record<string, string> {
+  return {
+    ...smallEnvironment(),
+    JOBRUNNER_CMD: command,
+    JOBRUNNER_NUM_WORKERS: String(workers),
+    JOBRUNNER_QUEUE_LIMIT: String(queueLimit),
+    JOBRUNNER_HTTP_LISTEN_ADDRESS: "127.0.0.1",
+    JOBRUNNER_HTTP_LISTEN_PORT: "0",
+    JOBRUNNER_LOG_FORMAT: "json",
+    JOBRUNNER_SANDBOX: "on",
+    // Inside our folder, so that even a killed server leaves nothing, and nobody else's spools are
+    // looked at.
+    JOBRUNNER_SPOOL_DIR: folder,
+    ...(maxOutputBytes === undefined ? {} : {
+      JOBRUNNER_MAX_OUTPUT_BYTES: String(maxOutputBytes),
+    }),
+  };
 }
 
 async function untilItListens(
@@ -124,7 +129,7 @@ async function untilItListens(
   // gives.
   while (true) {
     const code = exitCode();
-    const port = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(textOf(log))?.[1];
+    const port = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(Deno.readTextFileSync(log))?.[1];
     if (port !== undefined) return Number(port);
     signal.throwIfAborted();
     if (code !== undefined) {
@@ -142,15 +147,5 @@ async function untilItListens(
 }
 
 function tailOf(log: string): string {
-  return textOf(log).trimEnd().split("\n").slice(-5).join("\n");
-}
-
-function textOf(log: string): string {
-  try {
-    return Deno.readTextFileSync(log);
-  } catch (error) {
-    // The shell has not made it yet.
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
+  return Deno.readTextFileSync(log).trimEnd().split("\n").slice(-5).join("\n");
 }

@@ -1,54 +1,98 @@
 /**
- * What is run, and how often.
+ * What is run, and how much of it.
  *
  * @module
  */
 
 import { BenchFailure } from "./failure.ts";
 
-/** A plan of one benchmark. */
-export interface Settings {
-  /** Workers of the server, and threads of the floor. */
-  readonly workers: number;
-  /** Clients that each post one job after the other. */
-  readonly clients: number;
-  /** Measured jobs, all rounds together. */
-  readonly jobs: number;
-  /** Rounds over which `jobs` are spread. */
-  readonly rounds: number;
-  /** Jobs before the first round, not measured: they let the runtime compile what is hot. */
-  readonly warmUpJobs: number;
+/** The numbers that can be set; their names here and in the environment. */
+const numbers = {
+  /** Measurements of the same thing, where one is short. */
+  rounds: { variable: "BENCH_ROUNDS", normal: 3, short: 2, min: 1, max: 100 },
+  /** Clients that each post one small job after the other. */
+  clients: { variable: "BENCH_CLIENTS", normal: 8, short: 8, min: 1, max: 1000 },
+  /** Small jobs, all rounds together. */
+  jobs: { variable: "BENCH_JOBS", normal: 20_000, short: 600, min: 100, max: 1e7 },
+  /** Jobs of one client for the latency, all rounds together. */
+  latencyJobs: { variable: "BENCH_LATENCY_JOBS", normal: 6000, short: 400, min: 100, max: 1e7 },
+  /** Bytes of the large payload. */
+  payloadBytes: { variable: "BENCH_PAYLOAD_BYTES", normal: 50 * 2 ** 20, max: 70 * 2 ** 20 },
+  /** Requests with the large payload. */
+  payloads: { variable: "BENCH_PAYLOADS", normal: 7, short: 2, min: 1, max: 1000 },
+  /** Seconds of many clients with payloads of some MiB. */
+  seconds: { variable: "BENCH_SECONDS", normal: 60, short: 4, min: 1, max: 3600 },
+  /** Jobs after which memory is read. */
+  memoryJobs: { variable: "BENCH_MEMORY_JOBS", normal: 100_000, short: 1000, min: 1, max: 1e8 },
+  /** Bytes that a command writes to stdout and stderr. */
+  floodBytes: { variable: "BENCH_FLOOD_BYTES", normal: 10e9, short: 200e6, min: 2e6, max: 1e13 },
+  /** Starts of the program. */
+  starts: { variable: "BENCH_STARTS", normal: 7, short: 2, min: 1, max: 100 },
+  /** Clients that wait in line. */
+  waiting: { variable: "BENCH_WAITING", normal: 1000, short: 100, min: 1, max: 100_000 },
+  /** Fetches of a page, in each round. */
+  fetches: { variable: "BENCH_FETCHES", normal: 300, short: 50, min: 1, max: 1e6 },
+} as const satisfies Readonly<Record<string, NumberSetting>>;
+
+interface NumberSetting {
+  readonly variable: string;
+  readonly normal: number;
+  /** Under `BENCH_SHORT`; the normal one without it. */
+  readonly short?: number;
+  readonly min?: number;
+  readonly max: number;
 }
 
-/**
- * Reads `BENCH_JOBS` (20 000; at least one per round), `BENCH_CLIENTS` (8) and `BENCH_ROUNDS` (3).
- * Throws a `BenchFailure` for any other value.
- */
+/** A plan of one benchmark. */
+export interface Settings extends Readonly<Record<keyof typeof numbers, number>> {
+  /** `BENCH_SHORT`: a run that only proves that everything runs. */
+  readonly isShort: boolean;
+  /** Workers of the server, and threads of the floor. */
+  readonly workers: number;
+  /** `BENCH_ONLY`: names of the scenarios to run; undefined for all of them. */
+  readonly only: readonly string[] | undefined;
+  /** `BENCH_URL`: another server. */
+  readonly url: string | undefined;
+  /** `BENCH_PATH`: the path there; undefined for that of the URL. */
+  readonly path: string | undefined;
+  /** `BENCH_BODY`: what is posted there, or the file that holds it. */
+  readonly body: string | undefined;
+}
+
+/** Jobs that are not measured, before those that are: they let the runtime compile what is hot. */
+export const warmUpJobs = 500;
+
+/** Reads `BENCH_…`. Throws a `BenchFailure` for a value that is none. */
 export function readSettings(env: Readonly<Record<string, string>>): Settings {
-  const rounds = whole(env, "BENCH_ROUNDS", { fallback: 3, min: 1, max: 100 });
+  const text = (name: string) => env[name] === "" ? undefined : env[name];
+  const isShort = !["0", undefined].includes(text("BENCH_SHORT"));
+  const set = Object.fromEntries(
+    Object.entries(numbers).map(([key, row]) => [key, numberOf(text(row.variable), row, isShort)]),
+  ) as Record<keyof typeof numbers, number>;
   return {
+    ...set,
+    isShort,
     workers: 3,
-    clients: whole(env, "BENCH_CLIENTS", { fallback: 8, min: 1, max: 1000 }),
-    jobs: whole(env, "BENCH_JOBS", { fallback: 20_000, min: rounds, max: 10_000_000 }),
-    rounds,
-    warmUpJobs: 500,
+    only: text("BENCH_ONLY")?.split(",").map((name) => name.trim()),
+    url: text("BENCH_URL"),
+    path: text("BENCH_PATH"),
+    body: text("BENCH_BODY"),
   };
 }
 
-/** Jobs of each round: as even as whole numbers allow, together `jobs`. */
-export function jobsPerRound({ jobs, rounds }: Settings): number[] {
-  const upTo = (round: number) => Math.round(jobs * round / rounds);
+/** `count` spread over the rounds, as even as whole numbers allow. */
+export function perRound(count: number, rounds: number): number[] {
+  const upTo = (round: number) => Math.round(count * round / rounds);
   return Array.from({ length: rounds }, (_, round) => upTo(round + 1) - upTo(round));
 }
 
-function whole(
-  env: Readonly<Record<string, string>>,
-  name: string,
-  { fallback, min, max }: { readonly fallback: number; readonly min: number; readonly max: number },
+function numberOf(
+  text: string | undefined,
+  { variable, normal, short = normal, min = 1, max }: NumberSetting,
+  isShort: boolean,
 ): number {
-  const text = env[name];
-  if (text === undefined || text === "") return fallback;
-  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (text === undefined) return isShort ? short : normal;
+  const value = /^\d+(e\d+)?$/.test(text) ? Number(text) : NaN;
   if (value >= min && value <= max) return value;
-  throw new BenchFailure(`${name}=${text}: must be a whole number from ${min} to ${max}`);
+  throw new BenchFailure(`${variable}=${text}: must be a whole number from ${min} to ${max}`);
 }

@@ -1,113 +1,106 @@
 /**
- * The load: clients that each post one job, wait for its answer and post the next. A process of
- * its own, so that its work does not count as the server's.
- *
- *   load.ts PORT JOBS CLIENTS DEADLINE_SEC
- *
- * Prints one line of JSON, a `LoadResult`. It is bounded twice: by the number of jobs and by the
- * deadline.
+ * Small jobs: clients that each post one job, wait for its answer and post the next.
  *
  * @module
  */
 
-import { type Answer, connect } from "./client.ts";
-import { percentile } from "./statistics.ts";
+import { type Address, type Answer, connect } from "../client.ts";
+import { postRequest } from "../request.ts";
+import { percentile } from "../statistics.ts";
+import { hasExitStatus0 } from "./exit_status.ts";
+import { ownCpuMs, runAsProgram } from "./program.ts";
+
+/** What the clients do. */
+export interface JobsPlan {
+  /** Where the server listens. */
+  readonly address: Address;
+  /** Where jobs are posted. */
+  readonly path: string;
+  /** What is posted; a placeholder in it is a number that no other job has. */
+  readonly body: string;
+  /** The answer that is right: exit status 0 as jobrunner tells it, or any 2xx of another server. */
+  readonly right: "exit_status_0" | "2xx";
+  /** Jobs, all clients together. */
+  readonly jobs: number;
+  /** Clients at the same time. */
+  readonly clients: number;
+  /** Longest answer that is taken; without it that of a small job. */
+  readonly maxAnswerBytes?: number;
+}
 
 /** What the clients saw. */
-export interface LoadResult {
+export interface JobsResult {
   /** Jobs that were answered, rightly or not. */
   readonly jobs: number;
-  /** Answers other than 200 with exit status 0, and connections that broke. */
+  /** Wrong answers, and connections that broke. */
   readonly failures: number;
   /** What was wrong with the first of those. */
   readonly firstFailure?: string;
-  /** From before the first connection to the last answer, or to the deadline. */
+  /** From before the first connection to the last answer. */
   readonly seconds: number;
   /** Half of the answers took no longer. */
   readonly latencyP50Ms: number;
   /** 99 of 100 answers took no longer. */
   readonly latencyP99Ms: number;
+  /** CPU that all clients together used per job; it is missing from the server's share. */
+  readonly clientCpuMsPerJob: number;
 }
 
-/** What the clients do. */
-export interface Load {
-  /**
-   * Where the server listens on 127.0.0.1. No other host can be named: nobody else's machine is
-   * loaded.
-   */
-  readonly port: number;
-  /** Jobs, all clients together. */
-  readonly jobs: number;
-  /** Clients at the same time. */
-  readonly clients: number;
-  /** When to give up. */
-  readonly deadlineSec: number;
-}
-
-/** A job with the payload `hello`. */
-const body = '{"id":"bench","data":"aGVsbG8="}';
-
-/**
- * Runs the load. After the deadline requests may still be open: the caller's process is expected
- * to end.
- */
-export async function load({ port, jobs, clients, deadlineSec }: Load): Promise<LoadResult> {
-  const latencies: number[] = [];
+/** Runs the load. */
+export async function postJobs(plan: JobsPlan): Promise<JobsResult> {
+  const { address, jobs, right } = plan;
+  const latencies = new Float64Array(jobs);
   const failures: string[] = [];
   let begun = 0;
+  let answered = 0;
 
   /** Ends when all jobs are begun, or with its connection. */
-  async function postJobs(): Promise<void> {
-    using client = await connect({ port, path: "/payload", body });
+  async function client(): Promise<void> {
+    const request = postRequest(plan);
+    using client = await connect(address, plan);
     while (begun < jobs) {
-      begun++;
+      request.setNumber(begun++);
       const start = performance.now();
-      const answer = await client.post();
-      latencies.push(performance.now() - start);
-      const failure = failureOf(answer);
+      const answer = await client.exchange(request.bytes);
+      latencies[answered++] = performance.now() - start;
+      const failure = right === "2xx" ? failureOfAny(answer) : failureOf(answer);
       if (failure !== undefined) failures.push(failure);
     }
   }
 
+  const cpuBefore = ownCpuMs();
   const start = performance.now();
-  const all = Promise.all(
-    Array.from({ length: clients }, () => postJobs().catch((error) => failures.push(`${error}`))),
+  await Promise.all(
+    Array.from(
+      { length: plan.clients },
+      () => client().catch((error) => failures.push(`${error}`)),
+    ),
   );
-  const deadline = Promise.withResolvers<void>();
-  const timer = setTimeout(deadline.resolve, deadlineSec * 1000);
-  await Promise.race([all, deadline.promise]);
-  clearTimeout(timer);
   const seconds = (performance.now() - start) / 1000;
-  const ascending = latencies.toSorted((a, b) => a - b);
+  const clientCpuMsPerJob = (ownCpuMs() - cpuBefore) / jobs;
+  const ascending = latencies.subarray(0, answered).sort();
   const [firstFailure] = failures;
   return {
-    jobs: ascending.length,
+    jobs: answered,
     failures: failures.length,
     ...(firstFailure === undefined ? {} : { firstFailure }),
     seconds,
     latencyP50Ms: percentile(ascending, 0.5),
     latencyP99Ms: percentile(ascending, 0.99),
+    clientCpuMsPerJob,
   };
 }
 
-/** What is wrong with an answer. */
+/** What is wrong with an answer of jobrunner. */
 function failureOf({ status, body }: Answer): string | undefined {
-  if (status !== 200) return `answer ${status}: ${body.trimEnd()}`;
-  try {
-    const { exit_status: exitStatus } = JSON.parse(body) as { readonly exit_status?: unknown };
-    if (exitStatus === 0) return undefined;
-  } catch {
-    // Not JSON: the body itself says it best.
-  }
-  return `answer 200 without exit status 0: ${body.trimEnd()}`;
+  if (status === 200 && hasExitStatus0(body)) return undefined;
+  const text = new TextDecoder().decode(body).trimEnd();
+  return status === 200 ? `answer 200 without exit status 0: ${text}` : `answer ${status}: ${text}`;
 }
 
-if (import.meta.main) {
-  const [port, jobs, clients, deadlineSec] = Deno.args.map(Number);
-  if (!port || !jobs || !clients || !deadlineSec) {
-    console.error("usage: load.ts PORT JOBS CLIENTS DEADLINE_SEC");
-    Deno.exit(2);
-  }
-  console.log(JSON.stringify(await load({ port, jobs, clients, deadlineSec })));
-  Deno.exit(0);
+function failureOfAny({ status, body }: Answer): string | undefined {
+  if (status >= 200 && status < 300) return undefined;
+  return `answer ${status}: ${new TextDecoder().decode(body.subarray(0, 500)).trimEnd()}`;
 }
+
+await runAsProgram(import.meta, postJobs);

@@ -1,0 +1,37 @@
+/**
+ * What there is to measure, in the order in which it is measured.
+ *
+ * @module
+ */
+
+import { BenchFailure } from "./failure.ts";
+import type { Scenario } from "./scenario.ts";
+import { beside } from "./scenarios/beside.ts";
+import { largePayload } from "./scenarios/large_payload.ts";
+import { latency } from "./scenarios/latency.ts";
+import { memory } from "./scenarios/memory.ts";
+import { metricsPage } from "./scenarios/metrics_page.ts";
+import { otherServer } from "./scenarios/other_server.ts";
+import { smallJobs } from "./scenarios/small_jobs.ts";
+import { starts } from "./scenarios/starts.ts";
+import { waiting } from "./scenarios/waiting.ts";
+import type { Settings } from "./settings.ts";
+
+const ours = [smallJobs, latency, metricsPage, largePayload, beside, waiting, starts, memory];
+
+/**
+ * Those that `BENCH_ONLY` names; without it the other server if there is one, else all of ours.
+ * Throws a `BenchFailure` for a name that none has.
+ */
+export function chooseScenarios({ only, url }: Settings): readonly Scenario[] {
+  if (!only) return url === undefined ? ours : [otherServer];
+  const all = [...ours, otherServer];
+  const unknown = only.filter((name) => !all.some((scenario) => scenario.name === name));
+  if (unknown.length > 0) {
+    const names = all.map(({ name }) => name).join(", ");
+    throw new BenchFailure(
+      `BENCH_ONLY=${only.join(",")}: ${unknown.join(", ")} is none of: ${names}`,
+    );
+  }
+  return all.filter(({ name }) => only.includes(name));
+}
