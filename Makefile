@@ -10,7 +10,7 @@ export DENO_TLS_CA_STORE ?= mozilla,system
 DENO = deno=$$(./tools/deno.sh $(PINNED_DENO) $(DENO_VERSION)) && exec "$$deno"
 
 .DEFAULT_GOAL := build
-.PHONY: build linux linux-arm64 win mac mac-arm64 dist help start test test-binary test-e2e test-windows test-arm64 soak check fmt bench clean
+.PHONY: build linux linux-arm64 win mac mac-arm64 dist help start test test-binary test-e2e test-windows test-arm64 soak check fmt bench bench-check clean
 
 build: ## Compile a binary for this platform into bin/jobrunner (the default)
 	@$(DENO) task build
@@ -61,8 +61,11 @@ check: ## Format, lint, types, documentation, README
 fmt: ## Format everything and write the README's generated parts
 	@$(DENO) task fmt
 
-bench: ## Measure jobs per second, own CPU per job and memory; BENCH_JOBS=… sets how many jobs
+bench: ## Measure throughput, CPU, latency and memory beside their goals; BENCH_ONLY=…, BENCH_SHORT=1 and others (CONTRIBUTING.md) set what and how much
 	@$(DENO) task bench
+
+bench-check: ## Fail when small jobs have become clearly dearer than bench/baseline.json says; BENCH_UPDATE=1 writes it
+	@$(DENO) task bench-check
 
 clean: ## Remove what was built; tools in .tools stay
 	@rm -rf bin dist coverage bench/results.json

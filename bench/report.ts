@@ -78,8 +78,8 @@ function rowOf({ label, digits, values, median, min, max, goal, met }: Figure): 
   return [label, ...numbers, ...Array(3 - numbers.length).fill(""), ...judged];
 }
 
-/** The first two columns are text, the others are numbers and end at the same place. */
-function table(rows: readonly (readonly string[])[]): string[] {
+/** Lines of a table: the first two columns are text, the others are numbers, which end alike. */
+export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);

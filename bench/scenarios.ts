@@ -11,7 +11,7 @@ import { largePayload } from "./scenarios/large_payload.ts";
 import { latency } from "./scenarios/latency.ts";
 import { memory } from "./scenarios/memory.ts";
 import { metricsPage } from "./scenarios/metrics_page.ts";
-import { otherServer } from "./scenarios/other_server.ts";
+import { otherServer, otherTarget } from "./scenarios/other_server.ts";
 import { smallJobs } from "./scenarios/small_jobs.ts";
 import { starts } from "./scenarios/starts.ts";
 import { waiting } from "./scenarios/waiting.ts";
@@ -21,9 +21,16 @@ const ours = [smallJobs, latency, metricsPage, largePayload, beside, waiting, st
 
 /**
  * Those that `BENCH_ONLY` names; without it the other server if there is one, else all of ours.
- * Throws a `BenchFailure` for a name that none has.
+ * Throws a `BenchFailure` for a name that none has, and for another server that cannot be.
  */
-export function chooseScenarios({ only, url }: Settings): readonly Scenario[] {
+export function chooseScenarios(settings: Settings): readonly Scenario[] {
+  const chosen = namedBy(settings);
+  // Now, and not when its turn comes after minutes.
+  if (chosen.includes(otherServer)) otherTarget(settings);
+  return chosen;
+}
+
+function namedBy({ only, url }: Settings): readonly Scenario[] {
   if (!only) return url === undefined ? ours : [otherServer];
   const all = [...ours, otherServer];
   const unknown = only.filter((name) => !all.some((scenario) => scenario.name === name));

@@ -24,8 +24,8 @@ export const otherServer: Scenario = {
       rounds.push(await measureRound({ target, meter: undefined, floor }, roundPlan, signal));
     }
     return {
-      setup: `POST ${settings.url}${settings.path ?? ""}, ${clients} clients, ${settings.jobs} ` +
-        `requests in ${settings.rounds} rounds; any 2xx counts`,
+      setup: `${settings.url}, POST ${plan.path}, ${clients} clients, ${settings.jobs} requests ` +
+        `in ${settings.rounds} rounds; any 2xx counts`,
       figures: throughputFigures(rounds),
       details: rounds,
     };

@@ -13,6 +13,9 @@ import { serverEnvironment } from "../server.ts";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const binary = `${root}bin/jobrunner`;
 
+/** A program that does not end by then is ended. */
+const timeoutMs = 60_000;
+
 /** `start`. */
 export const starts: Scenario = {
   name: "start",
@@ -72,7 +75,7 @@ async function startOnce(
     stdin: "null",
     stdout: "null",
     stderr: "piped",
-    signal,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
   }).spawn();
   let said = "";
   let milliseconds: number | undefined;

@@ -74,12 +74,14 @@ async function measureLine({ settings, folder, signal }: Bench, round: number) {
     lines: [
       // Only the jobs that are in line for a measurement are held; those before it are not.
       'case "$JOBRUNNER_REQUEST_ID" in bench-*) exit 0 ;; esac',
-      `while [ ! -e ${quoted(release)} ]; do sleep 0.05; done`,
+      `while [ ! -e ${quoted(release)} ] && [ -d ${quoted(folder)} ]; do sleep 0.05; done`,
       `echo "$JOBRUNNER_REQUEST_ID" >> ${quoted(order)}`,
     ],
   });
   const options = { command, workers: 1, queueLimit: clients, folder };
   await using server = await startServer(options, signal);
+  // A server that is asked to stop waits for the job that runs.
+  using held = { [Symbol.dispose]: () => Deno.writeTextFileSync(release, "") };
   const meter = await meterOf(server.pid, signal);
   const fetchStatus = (count: number) =>
     runLoad<PagePlan, PageResult>("page", server, { path: "/status", fetches: count }, {
@@ -98,7 +100,7 @@ async function measureLine({ settings, folder, signal }: Bench, round: number) {
   await line.next();
   const after = meter.residentBytes();
   const status = await fetchStatus(fetches);
-  Deno.writeTextFileSync(release, "");
+  held[Symbol.dispose]();
   await line.next();
   await server.stop();
 
