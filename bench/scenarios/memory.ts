@@ -60,7 +60,8 @@ async function duringFlood({ settings, folder, signal, say }: Bench) {
   const half = Math.floor(settings.floodBytes / 2);
   const command = writeScript(folder, {
     name: "flood",
-    lines: [`head -c ${half} /dev/zero >&2 &`, `head -c ${half} /dev/zero`, "wait"],
+    // Fails when either could not write all of it: then it was no flood.
+    lines: [`head -c ${half} /dev/zero >&2 &`, `head -c ${half} /dev/zero || exit 1`, "wait $!"],
   });
   const options = { command, workers: 1, queueLimit: 1, maxOutputBytes, folder };
   await using server = await startServer(options, signal);
