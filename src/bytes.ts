@@ -26,6 +26,17 @@ export function createByteBuffer(expected = 0): ByteBuffer {
 
 const empty = new Uint8Array();
 
+/** Below this the collector may as well find it. */
+const largeBytes = 256 * 1024;
+
+/**
+ * Gives the memory of large bytes back at once, not at some later garbage collection: it can be many times what the rest
+ * of the program needs. Nobody may look at them, or at anything else in the same memory, afterwards.
+ */
+export function letGo(bytes: Uint8Array<ArrayBuffer>): void {
+  if (bytes.buffer.byteLength >= largeBytes) bytes.buffer.transfer(0);
+}
+
 /** A class, because there are several for every job: getters of a plain object are made anew with each. */
 class Buffer implements ByteBuffer {
   readonly #expected: number;

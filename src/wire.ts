@@ -4,8 +4,10 @@
  * @module
  */
 
+import { letGo } from "./bytes.ts";
 import type { JobResult } from "./job.ts";
 import { decodeBase64 } from "./wire/base64.ts";
+import { findLongData, type LongData } from "./wire/long_data.ts";
 
 /** The most characters (Unicode code points) that an id may have. */
 export const maxIdLength = 1024;
@@ -29,9 +31,34 @@ export type Parsed =
  * Reads the body of `POST /payload`: a JSON object (RFC 8259) with `id`, a text, and `data`, base64 (RFC 4648 section 4,
  * padding required, line breaks allowed).
  *
- * The sentences for a missing id and missing data are part of the contract.
+ * The sentences for a missing id and missing data are part of the contract. The payload of a body of at least
+ * `fromLength` bytes may lie in the body's own memory, which then belongs to it.
  */
-export function parsePayloadRequest(body: Uint8Array): Parsed {
+export function parsePayloadRequest(
+  body: Uint8Array<ArrayBuffer>,
+  fromLength: number = longBodyBytes,
+): Parsed {
+  const found = body.length >= fromLength ? findLongData(body) : undefined;
+  return (found && parseAround(found)) ?? parseWhole(body);
+}
+
+/** From this length on, the text and the JSON tree of a body would show in the machine's memory. */
+const longBodyBytes = 2 ** 20;
+
+/** Undefined when the whole must be read to say what is wrong, or that nothing is. */
+function parseAround(found: LongData): Parsed | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(found.text);
+  } catch {
+    return undefined;
+  }
+  if ((value as { readonly data?: unknown } | null)?.data !== found.mark) return undefined;
+  const checked = check(value, () => found.decode());
+  return checked.ok ? checked : undefined;
+}
+
+function parseWhole(body: Uint8Array<ArrayBuffer>): Parsed {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder().decode(body));
@@ -40,6 +67,14 @@ export function parsePayloadRequest(body: Uint8Array): Parsed {
     const [, place] = /(at position \d+)/.exec((error as Error).message) ?? [];
     return wrong(`The body is not valid JSON${place ? ` (${place})` : ""}`);
   }
+  return check(value, decodeBase64);
+}
+
+/** `decode` is asked last, when everything else is right. */
+function check(
+  value: unknown,
+  decode: (data: string) => Uint8Array<ArrayBuffer> | undefined,
+): Parsed {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return wrong(`The body is not a JSON object but ${nameOf(value)}`);
   }
@@ -62,7 +97,7 @@ export function parsePayloadRequest(body: Uint8Array): Parsed {
   if (timeoutSec !== null && !(typeof timeoutSec === "number" && timeoutSec > 0)) {
     return wrong("Json key 'timeout_sec' is not a number greater than 0");
   }
-  const payload = decodeBase64(data);
+  const payload = decode(data);
   if (!payload) return wrong("Json key 'data' is not valid base64");
   if (payload.length === 0) return wrong("Json key 'data' missing or empty");
   const limit = timeoutSec === null ? {} : { timeoutSec };
@@ -71,7 +106,8 @@ export function parsePayloadRequest(body: Uint8Array): Parsed {
 
 /**
  * The answer of a job that ran: one line of compact JSON and a newline. The first six keys and their order are the contract;
- * ours follow, those after `ending` only when they apply. In pieces, because a string has a largest length.
+ * ours follow, those after `ending` only when they apply. In pieces, because a string has a largest length. The memory of
+ * large captures is given back as they are encoded: a result can be encoded once.
  */
 export function* encodeResult(result: JobResult): Generator<string> {
   const { ending, output, error, data } = result;
@@ -97,12 +133,13 @@ export function* encodeResult(result: JobResult): Generator<string> {
 }
 
 /** Bytes that are encoded at a time; a multiple of three, so that only the last piece has padding. */
-const base64Slice = 3 * 2 ** 18;
+const base64Slice = 3 * 2 ** 14;
 
-function* base64Of(bytes: Uint8Array): Generator<string> {
+function* base64Of(bytes: Uint8Array<ArrayBuffer>): Generator<string> {
   for (let at = 0; at < bytes.length; at += base64Slice) {
     yield bytes.subarray(at, at + base64Slice).toBase64();
   }
+  letGo(bytes);
 }
 
 /** The state of the service, as `GET /status` tells it. */

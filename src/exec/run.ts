@@ -4,6 +4,7 @@
  * @module
  */
 
+import { letGo } from "../bytes.ts";
 import type { Command } from "../config/command.ts";
 import type { Captured, JobRequest, RunFault, RunResult } from "../job.ts";
 import { capture, type Scratch } from "./capture.ts";
@@ -74,6 +75,7 @@ export async function run(
       reason: `cannot write the job's files: ${(error as Error).message}`,
     });
   } finally {
+    letGo(request.payload);
     request.payload = new Uint8Array();
     request.onPayloadStored();
   }

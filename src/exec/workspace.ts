@@ -72,12 +72,26 @@ export async function createWorkspace(
     createEmpty(responseFile);
     const options = { createNew: true, mode: 0o600 };
     if (payload.length <= smallFileBytes) Deno.writeFileSync(requestFile, payload, options);
-    else await Deno.writeFile(requestFile, payload, options);
+    else await writeInPieces(requestFile, payload, options);
   } catch (error) {
     workspace.remove();
     throw error;
   }
   return workspace;
+}
+
+/** Bytes that go to or come from a large file at a time: the runtime copies what it hands to its thread pool. */
+const pieceBytes = 1024 * 1024;
+
+async function writeInPieces(
+  path: string,
+  bytes: Uint8Array,
+  options: Omit<Deno.OpenOptions, "write">,
+): Promise<void> {
+  using file = await Deno.open(path, { ...options, write: true });
+  for (let at = 0; at < bytes.length;) {
+    at += await file.write(bytes.subarray(at, at + pieceBytes));
+  }
 }
 
 /** An id as part of a file name: what is not a letter, digit, dot, dash or underscore becomes an underscore. */
@@ -128,10 +142,10 @@ const readAsync = promisify(read);
 async function fill(file: number, bytes: Uint8Array): Promise<number> {
   let length = 0;
   while (length < bytes.length) {
-    const rest = bytes.subarray(length);
+    const piece = bytes.subarray(length, length + pieceBytes);
     const count = bytes.length <= smallFileBytes
-      ? readSync(file, rest)
-      : (await readAsync(file, rest, 0, rest.length, null)).bytesRead;
+      ? readSync(file, piece)
+      : (await readAsync(file, piece, 0, piece.length, null)).bytesRead;
     if (count === 0) break;
     length += count;
   }

@@ -93,7 +93,7 @@ async function admit(
   if (!body.ok) return bodyFault(body.fault, bounds, door);
   const parsed = parsePayloadRequest(body.bytes);
   if (!parsed.ok) return { kind: "invalid", sentence: parsed.sentence };
-  share.resize(parsed.request.payload.length);
+  share.resize(parsed.request.payload.buffer.byteLength);
   return door.submit(
     {
       ...parsed.request,

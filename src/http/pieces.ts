@@ -5,7 +5,7 @@
  */
 
 /** Up to this size an answer is one string; beyond it a stream. */
-const joinedLength = 4 * 2 ** 20;
+const joinedLength = 2 ** 20;
 
 /** The pieces as one body: small answers are cheapest in one piece, large ones would not fit into a string. */
 export function joined(pieces: Iterable<string>): string | ReadableStream<Uint8Array<ArrayBuffer>> {

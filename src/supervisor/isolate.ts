@@ -4,7 +4,6 @@
  * @module
  */
 
-import { startApp } from "../app.ts";
 import type { Cut } from "../dispatch.ts";
 import type {
   ClientAddress,
@@ -94,6 +93,8 @@ async function startHere(
   { endTree, measure, clientsGone }: Caretaker,
   { heartbeatMs, onAlive = () => {} }: IsolateOptions,
 ): Promise<Service> {
+  // What serves is not loaded into main when it has an isolate of its own.
+  const { startApp } = await import("../app.ts");
   const app = await startApp(start, {
     trees: {
       endTree: ({ pid, mark }) => endTree({ pid, mark, holdersOnly: false }),

@@ -13,7 +13,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   channel: [],
   version: [],
   config: [],
-  wire: ["job"],
+  wire: ["job", "bytes"],
   messages: ["config"],
   pool: ["type:channel"],
   stop: ["job"],

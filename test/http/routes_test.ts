@@ -237,8 +237,10 @@ Deno.test("a large answer is the same as a small one", async () => {
     submit: (request) =>
       admitted(Promise.resolve({ kind: "ran", result: { ...resultOf(request), output } })),
   });
+  const expected = output.bytes.toBase64();
   const { text } = await post(job);
-  assert.equal(JSON.parse(text).output, output.bytes.toBase64());
+  assert.equal(JSON.parse(text).output, expected);
+  assert.equal(output.bytes.length, 0, "its memory is given back");
 });
 
 Deno.test("a double slash is redirected, keeping the method", async () => {

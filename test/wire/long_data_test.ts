@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { parsePayloadRequest } from "../../src/wire.ts";
+import { findLongData } from "../../src/wire/long_data.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+/** What is said of a body when its data is looked for, and when the whole is read. */
+function bothWays(body: Uint8Array<ArrayBuffer>) {
+  const whole = parsePayloadRequest(body.slice(), Infinity);
+  const around = parsePayloadRequest(body.slice(), 0);
+  return { whole, around };
+}
+
+/** Bodies as clients make them, and such as try to mislead. */
+const bodies = fc.tuple(
+  fc.uint8Array({ minLength: 1, maxLength: 200 }).map((bytes) => new Uint8Array(bytes).toBase64()),
+  fc.constantFrom("", "\\n", "\n", " ", "\u00e4", "\ufeff", "\\/", "\\u0041", "*", "=", '"', "\\"),
+  fc.nat(300),
+  fc.constantFrom(
+    (data: string) => `{"id":"i","data":"${data}"}`,
+    (data: string) => `{"data" :\n"${data}", "id":"i","timeout_sec":3}`,
+    (data: string) => `{"id":"i","data":"${data}","data":"YQ=="}`,
+    (data: string) => `{"id":"i","data":"YQ==","data":"${data}"}`,
+    (data: string) => `{"id":"\\"data\\":\\"${data}","data":"YWI="}`,
+    (data: string) => `{"x":{"data":"${data}"},"id":"i","data":"YQ=="}`,
+    (data: string) => `{"x":"\\"data\\":","id":"i","data":"${data}"}`,
+    (data: string) => `{"id":7,"data":"${data}"}`,
+    (data: string) => `{"id":"","data":"${data}"}`,
+    (data: string) => `{"id":"i","data":"${data}"`,
+    (data: string) => `["data","data":"${data}"]`,
+    (data: string) => `{"id":"i","data":"${data}","x":tru}`,
+    (data: string) => `\ufeff{"id":"i","data":"${data}"}`,
+  ),
+).map(([data, odd, at, frame]) => {
+  const place = at % (data.length + 1);
+  return frame(data.slice(0, place) + odd + data.slice(place));
+});
+
+Deno.test("looking for the data says what reading the whole says", () => {
+  fc.assert(
+    fc.property(bodies, (body) => {
+      const { whole, around } = bothWays(encode(body));
+      assert.deepEqual(around, whole);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+/** Without the picture of a difference, which takes minutes for so many bytes. */
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
+}
+
+/** Data of several slices, with something odd at a place. */
+function longBody(length: number, odd: string, place: number) {
+  const bytes = Uint8Array.from({ length }, (_, index) => index * 7 + (index >> 8));
+  const data = bytes.toBase64();
+  const text = `{"id":"i","data":"${data.slice(0, place)}${odd}${data.slice(place)}"}`;
+  return { bytes, body: encode(text) };
+}
+
+Deno.test("long data is decoded where it stands, whatever its padding", () => {
+  for (const length of [49_151, 49_152, 49_153, 98_304, 200_000, 200_001]) {
+    const { bytes, body } = longBody(length, "", 0);
+    const parsed = parsePayloadRequest(body, 0);
+    assert.ok(parsed.ok);
+    assert.ok(isSame(parsed.request.payload, bytes));
+    assert.equal(parsed.request.payload.buffer, body.buffer);
+  }
+});
+
+Deno.test("what cannot be decoded so is left as it was, wherever the fault is", () => {
+  for (const odd of [" ", "\n", "*", "\u00e4", "\ufeff", "="]) {
+    for (const place of [0, 5, 65_535, 65_536, 65_537, 140_000, 200_001 / 3 * 4 | 0]) {
+      const { body } = longBody(200_001, odd, place);
+      const before = body.slice();
+      assert.equal(findLongData(body)?.decode(), undefined);
+      assert.ok(isSame(body, before), `${JSON.stringify(odd)} at ${place}`);
+      const { whole, around } = bothWays(body);
+      assert.equal(around.ok, whole.ok);
+      if (!around.ok || !whole.ok) assert.deepEqual(around, whole);
+      else assert.ok(isSame(around.request.payload, whole.request.payload));
+    }
+  }
+});
