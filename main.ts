@@ -4,8 +4,6 @@
  * @module
  */
 
-import { send } from "./src/cli/send.ts";
-import { waitFile } from "./src/cli/wait_file.ts";
 import { parseConfig } from "./src/config.ts";
 import { helpText } from "./src/config/help.ts";
 import { parseCommandLine } from "./src/config/sources.ts";
@@ -24,9 +22,9 @@ export async function main(
     case "serve":
       return await serve(rest, env);
     case "send":
-      return await send(rest, env);
+      return await (await import("./src/cli/send.ts")).send(rest, env);
     case "wait-file":
-      return await waitFile(rest);
+      return await (await import("./src/cli/wait_file.ts")).waitFile(rest);
     case "help":
     case "--help":
     case "-h":

@@ -82,12 +82,18 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
   }
 }
 
+/** What `deno task start` runs, with the Deno that runs us. */
+export function serveCommand(): string[] {
+  const text = Deno.readTextFileSync(new URL("../deno.json", import.meta.url));
+  const [, ...args] = JSON.parse(text).tasks.start.command.split(" ") as string[];
+  return [Deno.execPath(), ...args];
+}
+
 function spawnServer(options: ServerOptions, log: string) {
-  const serve = [Deno.execPath(), "run", "-A", "main.ts", "serve"];
   // The shell puts the log into a file, then becomes the server (same pid): a pipe would have this
   // process read a line per job, on the very cores that are measured.
   return new Deno.Command("/bin/sh", {
-    args: ["-c", 'log=$1; shift; exec "$@" 2>"$log"', "sh", log, ...serve],
+    args: ["-c", 'log=$1; shift; exec "$@" 2>"$log"', "sh", log, ...serveCommand()],
     cwd: fileURLToPath(new URL("../", import.meta.url)),
     clearEnv: true,
     env: serverEnvironment(options),

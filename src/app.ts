@@ -7,6 +7,7 @@
 import { atMost } from "./at_most.ts";
 import { idsOf, type Listeners, runAndTell } from "./account.ts";
 import { authority, type Config } from "./config.ts";
+import { createDeadlines } from "./deadlines.ts";
 import { createDispatch, type Cut } from "./dispatch.ts";
 import { createScratch } from "./exec/capture.ts";
 import type { TreeEnder } from "./exec/ending.ts";
@@ -143,6 +144,7 @@ export async function startApp(
     limits: {
       maxBytes: config.maxRequestBytes,
       timeoutMs: config.requestTimeoutMs,
+      deadlines: createDeadlines(config.requestTimeoutMs),
       cut: cutting.signal,
     },
     buffers,

@@ -92,6 +92,14 @@ async function olderDeno(): Promise<string> {
   return said.stdout.trim();
 }
 
+/** A binary runs with the same flags as `deno task start`. */
+function v8Flags(): string[] {
+  const { tasks } = JSON.parse(Deno.readTextFileSync(`${root}deno.json`));
+  const flags = /--v8-flags=\S+/.exec(tasks.start.command)?.[0];
+  if (!flags) throw new BuildFailure("deno.json: the task start must name its --v8-flags");
+  return [flags];
+}
+
 async function compileWith(
   deno: string,
   target: Target | undefined,
@@ -104,6 +112,7 @@ async function compileWith(
     "--allow-all",
     "--no-check",
     "--no-lock",
+    ...v8Flags(),
     ...(target ? ["--target", target.triple] : []),
     "--include",
     `${bundleFolder}/service.js`,

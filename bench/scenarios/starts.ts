@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { BenchFailure } from "../failure.ts";
 import { figure } from "../figure.ts";
 import type { Bench, Scenario } from "../scenario.ts";
-import { serverEnvironment } from "../server.ts";
+import { serveCommand, serverEnvironment } from "../server.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const binary = `${root}bin/jobrunner`;
@@ -20,7 +20,8 @@ const timeoutMs = 60_000;
 export const starts: Scenario = {
   name: "start",
   async run(bench) {
-    const source = await measure(bench, Deno.execPath(), ["run", "-A", `${root}main.ts`, "serve"]);
+    const [deno = "", ...serve] = serveCommand();
+    const source = await measure(bench, deno, serve);
     const isBuilt = await Deno.stat(binary).then(({ isFile }) => isFile, () => false);
     const built = isBuilt ? await measure(bench, binary, ["serve"]) : [];
     return {

@@ -5,14 +5,17 @@
  */
 
 import { createByteBuffer } from "../bytes.ts";
+import type { Deadlines } from "../deadlines.ts";
 import type { Share } from "./buffers.ts";
 
 /** Bounds of a body. */
 export interface BodyLimits {
   /** Largest body; `Infinity` for no limit. */
   readonly maxBytes: number;
-  /** Time for the whole body; `Infinity` for no limit. */
+  /** Time for the whole body, in milliseconds; `Infinity` for no limit. */
   readonly timeoutMs: number;
+  /** Waits of that time. */
+  readonly deadlines: Deadlines;
   /** Aborted when the server can wait for no upload any more. */
   readonly cut: AbortSignal;
 }
@@ -65,9 +68,7 @@ export async function readBody(
   };
   const onCut = () => breakOff("draining");
   limits.cut.addEventListener("abort", onCut);
-  const timer = limits.timeoutMs === Infinity
-    ? undefined
-    : setTimeout(() => breakOff("request_timeout"), limits.timeoutMs);
+  const inTime = limits.deadlines.start(() => breakOff("request_timeout"));
   try {
     while (await pieces.next()) {
       if (pieces.length > limits.maxBytes) {
@@ -83,7 +84,7 @@ export async function readBody(
     // The runtime tells of one error only, the connection's; the request's signal is not aborted yet.
     return refuse(broken ?? "client_gone");
   } finally {
-    clearTimeout(timer);
+    inTime();
     limits.cut.removeEventListener("abort", onCut);
   }
   if (broken) return refuse(broken);

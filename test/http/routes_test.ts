@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
+import { createDeadlines } from "../../src/deadlines.ts";
 import { createActivity } from "../../src/http/activity.ts";
 import { createPasswordCheck } from "../../src/http/auth.ts";
 import { createBuffers } from "../../src/http/buffers.ts";
@@ -82,6 +83,7 @@ function setUp(setup: Setup = {}) {
     limits: {
       maxBytes: Infinity,
       timeoutMs: Infinity,
+      deadlines: createDeadlines(setup.limits?.timeoutMs ?? Infinity),
       cut: new AbortController().signal,
       ...setup.limits,
     },

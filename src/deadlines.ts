@@ -1,0 +1,44 @@
+/**
+ * Many waits of the same length, with one timer for all of them.
+ *
+ * @module
+ */
+
+/** See the module's head. */
+export interface Deadlines {
+  /** Calls `onOver` once the time is over, unless what is returned was called before. Twice is fine. */
+  start(onOver: () => void): () => void;
+}
+
+/** Waits of `ms` each; `Infinity` never ends. `now` gives milliseconds that never go back. */
+export function createDeadlines(
+  ms: number,
+  now: () => number = () => performance.now(),
+): Deadlines {
+  // In the order of their ends, since all of them are of the same length.
+  const waits = new Set<{ readonly end: number; readonly onOver: () => void }>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function end(): void {
+    timer = undefined;
+    const time = now();
+    for (const wait of waits) {
+      if (wait.end > time) {
+        timer = setTimeout(end, wait.end - time);
+        return;
+      }
+      waits.delete(wait);
+      wait.onOver();
+    }
+  }
+
+  return {
+    start(onOver) {
+      if (ms === Infinity) return () => {};
+      const wait = { end: now() + ms, onOver };
+      waits.add(wait);
+      timer ??= setTimeout(end, ms);
+      return () => void waits.delete(wait);
+    },
+  };
+}
