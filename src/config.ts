@@ -128,7 +128,7 @@ export function parseConfig(
     requestTimeoutMs: limit((values.number("JOBRUNNER_REQUEST_TIMEOUT_SEC") ?? 60) * 1000),
     maxBufferedBytes: limit(values.number("JOBRUNNER_MAX_BUFFERED_BYTES") ?? 1024 * mebibyte),
     maxOutputBytes: limit(values.number("JOBRUNNER_MAX_OUTPUT_BYTES") ?? 100 * mebibyte),
-    spoolParent: readSpoolParent(values, around),
+    spoolParent: readSpoolParent(values, around, sandbox),
     logFormat: (values.choice("JOBRUNNER_LOG_FORMAT") ??
       (around.stderrIsTerminal ? "text" : "json")) as "text" | "json",
     logLevel: (values.choice("JOBRUNNER_LOG_LEVEL") ?? "info") as LogLevel,
@@ -191,13 +191,18 @@ function readListenAddress(values: Values): string {
   return address;
 }
 
-function readSpoolParent(values: Values, around: Surroundings): string {
+function readSpoolParent(values: Values, around: Surroundings, sandbox: boolean): string {
   const folder = absolute(values.text("JOBRUNNER_SPOOL_DIR") ?? around.tempDir, around);
   if (around.fileKind(folder) !== "folder") {
     if (values.origin("JOBRUNNER_SPOOL_DIR") !== "default") values.fault("JOBRUNNER_SPOOL_DIR");
     else {values.faults.push(
         `JOBRUNNER_SPOOL_DIR=: must be an existing folder (the temp folder ${folder} is none)`,
       );}
+  }
+  if (sandbox && around.os === "linux" && /^\/(dev|proc|sys)(\/|$)/.test(folder)) {
+    values.faults.push(
+      `JOBRUNNER_SPOOL_DIR=${folder}: must lie outside /dev, /proc and /sys, where the sandbox can open nothing: choose another folder, or set JOBRUNNER_SANDBOX=off`,
+    );
   }
   return folder;
 }

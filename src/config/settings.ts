@@ -186,7 +186,7 @@ export const settings = [
     kind: path("an existing folder"),
     default: "the temp folder",
     meaning:
-      "Folder in which the server makes its own spool folder (mode 0700) for the files of running jobs.",
+      "Folder in which the server makes its own spool folder (mode 0700) for the files of running jobs. With the sandbox on, not below /dev, /proc or /sys.",
   },
   {
     name: "JOBRUNNER_LOG_FORMAT",

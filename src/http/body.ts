@@ -59,7 +59,7 @@ export async function readBody(
   if (!request.body) return { ok: true, bytes: new Uint8Array() };
 
   const pieces = announced < longBodyBytes
-    ? inPieces(request.body)
+    ? inPieces(request.body, announced)
     : inPlace(request.body, announced);
   let broken: "request_timeout" | "draining" | undefined;
   const breakOff = (reason: "request_timeout" | "draining") => {
@@ -108,9 +108,9 @@ interface Pieces {
 type Body = ReadableStream<Uint8Array<ArrayBuffer>>;
 
 /** For bodies that are short, or nobody knows how long. */
-function inPieces(body: Body): Pieces {
+function inPieces(body: Body, announced: number): Pieces {
   const reader = body.getReader();
-  const buffer = createByteBuffer();
+  const buffer = createByteBuffer(announced);
   return {
     async next() {
       const { done, value } = await reader.read();
