@@ -57,13 +57,13 @@ const unreadAnswerMs = 1000;
 const measureMs = 1000;
 
 /**
- * Starts the service. Throws a `StartError` when the spool cannot be made or the address cannot be listened on.
+ * Starts the service; an isolate has one log, so who has opened one already hands it over. Throws a `StartError` when the spool cannot be made or the address cannot be listened on.
  */
 export async function startApp(
   { config, commandEnv, spool: spoolPath }: ServiceStart,
   host: Host,
+  log: Log = openLog({ format: config.logFormat, level: config.logLevel }),
 ): Promise<App> {
-  const log = openLog({ format: config.logFormat, level: config.logLevel });
   const keeper = keepSpool(spoolPath, log);
   const startedAt = performance.now();
   const activity = createActivity();
@@ -143,7 +143,6 @@ export async function startApp(
     mayRun: createPasswordCheck(config.passwordDigest),
     limits: {
       maxBytes: config.maxRequestBytes,
-      timeoutMs: config.requestTimeoutMs,
       deadlines: createDeadlines(config.requestTimeoutMs),
       cut: cutting.signal,
     },
@@ -166,6 +165,7 @@ export async function startApp(
   } catch (error) {
     dispatch.close();
     keeper.close();
+    await log.flush();
     throw listenError(error, config);
   }
   let drained: Promise<void> | undefined;

@@ -25,6 +25,8 @@ export interface Surroundings extends ProgramLookup {
   readonly stderrIsTerminal: boolean;
   /** Names of variables that are set but could not be read, because they are not UTF-8. */
   readonly undecodable: readonly string[];
+  /** A path without links; as it is when there is nothing there. */
+  realPath(path: string): string;
   /** The text of a file; throws an `Error` whose message says why it cannot be read. */
   readFile(path: string): string;
 }
@@ -199,7 +201,7 @@ function readSpoolParent(values: Values, around: Surroundings, sandbox: boolean)
         `JOBRUNNER_SPOOL_DIR=: must be an existing folder (the temp folder ${folder} is none)`,
       );}
   }
-  if (sandbox && around.os === "linux" && /^\/(dev|proc|sys)(\/|$)/.test(folder)) {
+  if (sandbox && around.os === "linux" && /^\/(dev|proc|sys)(\/|$)/.test(around.realPath(folder))) {
     values.faults.push(
       `JOBRUNNER_SPOOL_DIR=${folder}: must lie outside /dev, /proc and /sys, where the sandbox can open nothing: choose another folder, or set JOBRUNNER_SANDBOX=off`,
     );

@@ -6,6 +6,8 @@
 
 /** See the module's head. */
 export interface Deadlines {
+  /** Milliseconds of each wait; `Infinity` for no end. */
+  readonly ms: number;
   /** Calls `onOver` once the time is over, unless what is returned was called before. Twice is fine. */
   start(onOver: () => void): () => void;
 }
@@ -33,6 +35,7 @@ export function createDeadlines(
   }
 
   return {
+    ms,
     start(onOver) {
       if (ms === Infinity) return () => {};
       const wait = { end: now() + ms, onOver };

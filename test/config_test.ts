@@ -162,10 +162,15 @@ Deno.test("the sandbox rule about LD_* goes with the sandbox", () => {
 
 Deno.test("the sandbox can open nothing in the system's own folders, so the spool cannot lie there", () => {
   const shm = { ...cmd, JOBRUNNER_SPOOL_DIR: "/dev/shm" };
-  const disk: Disk = { "/dev/shm": "folder", "/development": "folder" };
+  const disk: Disk = { "/dev/shm": "folder", "/run/shm": "folder", "/development": "folder" };
   assert.deepEqual(faults(shm, [], disk), [
     "JOBRUNNER_SPOOL_DIR=/dev/shm: must lie outside /dev, /proc and /sys, where the sandbox can open nothing: choose another folder, or set JOBRUNNER_SANDBOX=off",
   ]);
+  assert.equal(
+    faults({ ...cmd, JOBRUNNER_SPOOL_DIR: "/run/shm" }, [], disk).length,
+    1,
+    "a link to it",
+  );
   assert.equal(config({ ...shm, JOBRUNNER_SANDBOX: "off" }, [], disk).spoolParent, "/dev/shm");
   assert.equal(
     config({ ...cmd, JOBRUNNER_SPOOL_DIR: "/development" }, [], disk).spoolParent,

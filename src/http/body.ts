@@ -12,9 +12,7 @@ import type { Share } from "./buffers.ts";
 export interface BodyLimits {
   /** Largest body; `Infinity` for no limit. */
   readonly maxBytes: number;
-  /** Time for the whole body, in milliseconds; `Infinity` for no limit. */
-  readonly timeoutMs: number;
-  /** Waits of that time. */
+  /** The time that a whole body may take. */
   readonly deadlines: Deadlines;
   /** Aborted when the server can wait for no upload any more. */
   readonly cut: AbortSignal;

@@ -19,6 +19,9 @@ export interface Clients {
 /** How often is asked: twice that is the longest that a client's leave stays unnoticed. */
 const betweenLooksMs = 400;
 
+/** Where a look takes long, because the machine has very many connections, it is taken less often: so many times what it took. */
+const restPerLook = 10;
+
 interface Watched {
   readonly address: () => ClientAddress | undefined;
   readonly onGone: () => void;
@@ -26,13 +29,15 @@ interface Watched {
   seen: boolean;
 }
 
-/** `findGone` tells for each client whether its connection has gone; it must not reject. `later` calls after a while. */
+/** `findGone` tells for each client whether its connection has gone; it must not reject. `later` calls after a number of
+ * milliseconds. */
 export function createClients(
   findGone: (clients: readonly ClientAddress[]) => Promise<readonly boolean[]>,
-  later: (look: () => void) => void = (look) => setTimeout(look, betweenLooksMs),
+  later: (look: () => void, ms: number) => void = setTimeout,
 ): Clients {
   const watched = new Set<Watched>();
   let looking = false;
+  let lookedForMs = 0;
 
   async function look(): Promise<void> {
     const asked: (readonly [Watched, ClientAddress])[] = [];
@@ -41,7 +46,9 @@ export function createClients(
       if (address) asked.push([client, address]);
       client.seen = true;
     }
+    const startedAt = performance.now();
     const gone = asked.length === 0 ? [] : await findGone(asked.map(([, address]) => address));
+    lookedForMs = performance.now() - startedAt;
     asked.forEach(([client], index) => {
       if (gone[index] && watched.delete(client)) client.onGone();
     });
@@ -54,7 +61,7 @@ export function createClients(
       await look();
       looking = false;
       lookSoon();
-    });
+    }, Math.max(betweenLooksMs, restPerLook * lookedForMs));
   }
 
   return {

@@ -87,10 +87,9 @@ export function observer(
   return async (exchange, handle) => {
     const arrivedAt = performance.now();
     const answered = metrics.requestArrived(exchange.method);
-    const response = await handle();
-    const about = accessLog ? describe(exchange) : undefined;
+    let status = 500;
     const end = () => {
-      answered(known.has(exchange.path) ? exchange.path : undefined, response.status);
+      answered(known.has(exchange.path) ? exchange.path : undefined, status);
       exchange.onHandedOver?.();
       if (!about) return;
       log.info("request answered", {
@@ -98,13 +97,20 @@ export function observer(
         trace_id: exchange.trace?.traceId,
         span_id: exchange.trace?.spanId,
         ...about,
-        "http.response.status_code": response.status,
+        "http.response.status_code": status,
         duration_sec: Math.round((performance.now() - arrivedAt) * 1000) / 1e6,
       });
     };
-    const { completed } = exchange.info;
-    if (completed) completed.then(end, end);
-    else end();
-    return response;
+    let about: Fields | undefined;
+    try {
+      const response = await handle();
+      ({ status } = response);
+      return response;
+    } finally {
+      if (accessLog) about = describe(exchange);
+      const { completed } = exchange.info;
+      if (completed) completed.then(end, end);
+      else end();
+    }
   };
 }

@@ -66,7 +66,6 @@ export async function postPayload(
   }
   const { signal } = arrival.raw;
   signal.addEventListener("abort", admission.clientGone, { once: true });
-  if (signal.aborted) admission.clientGone();
   using _watched = settings.clients.watch(arrival.address, admission.clientGone);
   const outcome = await admission.outcome;
   switch (outcome.kind) {
@@ -94,6 +93,7 @@ async function admit(
   const parsed = parsePayloadRequest(body.bytes);
   if (!parsed.ok) return { kind: "invalid", sentence: parsed.sentence };
   share.resize(parsed.request.payload.buffer.byteLength);
+  if (raw.signal.aborted) return { kind: "client_gone" };
   return door.submit(
     {
       ...parsed.request,
@@ -127,7 +127,7 @@ function bodyFault(
     case "too_large":
       return { kind: "too_large", maxBytes: limits.maxBytes };
     case "request_timeout":
-      return { kind: "request_timeout", seconds: limits.timeoutMs / 1000 };
+      return { kind: "request_timeout", seconds: limits.deadlines.ms / 1000 };
     case "buffers_full":
       return { kind: "buffers_full", retryAfterSec: door.retryAfterSec() };
     case "draining":

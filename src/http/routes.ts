@@ -45,7 +45,7 @@ export interface FrontDoor {
 const maxRequestIdLength = 128;
 const plainRequestId = /^[\w=-]+$/;
 
-/** What the runtime calls a handler of hono with: the exchange that the handler's request belongs to. */
+/** What hono's `c.env` is: the exchange of the request. */
 interface Env {
   readonly Bindings: Exchange;
 }
@@ -100,7 +100,7 @@ export function createRoutes(
     return reject(c as Context<Env>, { kind: "internal" });
   });
   app.notFound((c) => {
-    const { exchange, path } = routed(c as Context<Env>);
+    const { exchange, path } = notePath(c as Context<Env>);
     if (path === "/payload") {
       return answer(c as Context<Env>, { kind: "method_not_allowed", allow: "POST" });
     }
@@ -108,13 +108,14 @@ export function createRoutes(
       return answer(c as Context<Env>, { kind: "method_not_allowed", allow: "GET, HEAD" });
     }
     // A server address that ends in a slash makes //payload of /payload; old clients follow redirects for that.
-    const location = path.replace(/\/{2,}/g, "/");
-    if (location === path) return answer(c as Context<Env>, { kind: "not_found" });
+    const asked = new URL(c.req.url).pathname;
+    const location = asked.replace(/\/{2,}/g, "/");
+    if (location === asked) return answer(c as Context<Env>, { kind: "not_found" });
     return new Response(null, { status: 308, headers: { location, ...commonHeaders(exchange) } });
   });
 
   app.post("/payload", async (c) => {
-    const { exchange } = routed(c);
+    const { exchange } = notePath(c);
     exchange.onHandedOver = activity.begin();
     const { raw } = c.req;
     const trace = door.beginTrace(raw.headers);
@@ -131,7 +132,7 @@ export function createRoutes(
 
   function get(path: string, handle: (c: Context<Env>) => Response | Promise<Response>): void {
     app.get(path, (c) => {
-      routed(c);
+      notePath(c);
       return handle(c);
     });
   }
@@ -163,8 +164,8 @@ export function createRoutes(
   };
 }
 
-/** Routing has found the path out. */
-function routed(c: Context<Env>): { readonly exchange: Exchange; readonly path: string } {
+/** Routing has found the path out: all who handle the request may know it. */
+function notePath(c: Context<Env>): { readonly exchange: Exchange; readonly path: string } {
   const { path } = c.req;
   c.env.path = path;
   return { exchange: c.env, path };

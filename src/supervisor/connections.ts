@@ -10,20 +10,30 @@ import type { ClientAddress } from "../messages.ts";
 const established = "01";
 const listening = "0A";
 
+/** The texts of /proc/net/tcp and /proc/net/tcp6; undefined when the kernel does not tell. */
+type Tables = readonly string[] | undefined;
+
 /**
  * For each client whether its connection has gone: the client has closed its end, or there is no such connection any
- * more. All false where the kernel does not tell (other systems than Linux, a hidden /proc). `tables` are the texts of
- * /proc/net/tcp and /proc/net/tcp6.
+ * more. All false where the kernel does not tell (other systems than Linux, a hidden /proc, no descriptor left to look
+ * with). The tables are no picture of one instant, so two looks must agree.
  */
 export function clientsGone(
   clients: readonly ClientAddress[],
-  tables: readonly string[] = readTables(),
+  look: () => Tables = readTables,
 ): readonly boolean[] {
+  const first = missingIn(look(), clients);
+  if (!first.includes(true)) return first;
+  const second = missingIn(look(), clients);
+  return first.map((missing, index) => missing && second[index] === true);
+}
+
+function missingIn(tables: Tables, clients: readonly ClientAddress[]): readonly boolean[] {
   const open = new Set<string>();
   let trustworthy = false;
-  for (const line of tables.flatMap((table) => table.split("\n"))) {
+  for (const line of (tables ?? []).flatMap((table) => table.split("\n"))) {
     const [, , remote = "", state] = line.trim().split(/\s+/);
-    // We listen ourselves, so a table without a listener is not the whole truth.
+    // We listen ourselves, so tables without a listener are not the whole truth.
     if (state === listening) trustworthy = true;
     if (state === established) open.add(endpointOf(remote));
   }
@@ -32,16 +42,23 @@ export function clientsGone(
   );
 }
 
-function readTables(): string[] {
-  if (Deno.build.os !== "linux") return [];
-  return ["/proc/net/tcp", "/proc/net/tcp6"].map((path) => {
-    try {
-      return Deno.readTextFileSync(path);
-    } catch {
-      // Without IPv6 there is no second table.
-      return "";
-    }
-  });
+function readTables(): Tables {
+  if (Deno.build.os !== "linux") return undefined;
+  try {
+    return [Deno.readTextFileSync("/proc/net/tcp"), ipv6Table()];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Without IPv6 there is none. Throws for any other reason: a part would pass for the whole. */
+function ipv6Table(): string {
+  try {
+    return Deno.readTextFileSync("/proc/net/tcp6");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
 }
 
 /** From `0100007F:1F90` to `127.0.0.1 8080`: words of 32 bits in the machine's byte order, the port in hexadecimal. */

@@ -15,6 +15,7 @@ import type {
   TreeRequest,
 } from "../messages.ts";
 import { StartError } from "../start_error.ts";
+import type { Log } from "../telemetry/log.ts";
 import { permissionsOf } from "./permissions.ts";
 import { runProbes } from "./probes.ts";
 
@@ -67,11 +68,12 @@ const missedBeats = 10;
 export async function startService(
   start: ServiceStart,
   caretaker: Caretaker,
+  log: Log,
   options: IsolateOptions = isolateDefaults,
 ): Promise<Service> {
   return await (start.config.sandbox
     ? startIsolated(start, caretaker, options)
-    : startHere(start, caretaker, options));
+    : startHere(start, caretaker, log, options));
 }
 
 /** Tries what the service isolate may do. */
@@ -91,6 +93,7 @@ export async function probeService(start: ServiceStart): Promise<readonly Probe[
 async function startHere(
   start: ServiceStart,
   { endTree, measure, clientsGone }: Caretaker,
+  log: Log,
   { heartbeatMs, onAlive = () => {} }: IsolateOptions,
 ): Promise<Service> {
   // What serves is not loaded into main when it has an isolate of its own.
@@ -102,7 +105,7 @@ async function startHere(
     },
     measureProcess: () => Promise.resolve(measure()),
     findGone: (clients) => Promise.resolve(clientsGone(clients)),
-  });
+  }, log);
   const faulty = Promise.withResolvers<void>();
   const onBug = (event: ErrorEvent | PromiseRejectionEvent) => {
     event.preventDefault();

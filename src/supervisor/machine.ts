@@ -16,6 +16,7 @@ export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroun
     tempDir: tmpdir(),
     stderrIsTerminal: Deno.stderr.isTerminal(),
     fileKind,
+    realPath,
     readFile: (path) => new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path)),
     undecodable: undecodableVariables(env),
   };
@@ -29,6 +30,14 @@ function fileKind(path: string): ReturnType<Surroundings["fileKind"]> {
     return info.isFile ? "executable" : "file";
   } catch (error) {
     return (error as { code?: unknown }).code === "EACCES" ? "file" : "missing";
+  }
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
   }
 }
 

@@ -53,7 +53,7 @@ export async function supervise(
   let service: Service;
   try {
     await clearDeadSpools(config, log);
-    service = await startService(start, caretaker, {
+    service = await startService(start, caretaker, log, {
       ...isolate,
       heartbeatMs: Math.min(isolate.heartbeatMs, notifier.keepAliveMs ?? Infinity),
       onAlive: notifier.keepAliveMs === undefined ? () => {} : notifier.alive,

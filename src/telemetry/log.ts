@@ -47,6 +47,9 @@ interface Event {
  */
 const restMs = 20;
 
+/** These do not wait: who is about to end could lose the reason. */
+const isRare: ReadonlySet<LogLevel> = new Set(["warning", "error"]);
+
 /** How long the last lines may take to be written before the program goes on to its end. */
 const flushMs = 1000;
 
@@ -99,9 +102,9 @@ export function openLog(
   const take = (level: LogLevel) => (message: string, fields?: Fields) => {
     if (!logger.isEnabledFor(level)) return;
     waiting.push({ level, message, fields, timestamp: Date.now() });
-    if (resting !== undefined) return;
+    if (resting !== undefined && !isRare.has(level)) return;
     emit();
-    resting = setTimeout(() => {
+    resting ??= setTimeout(() => {
       resting = undefined;
       emit();
     }, restMs);

@@ -82,8 +82,7 @@ function setUp(setup: Setup = {}) {
     ),
     limits: {
       maxBytes: Infinity,
-      timeoutMs: Infinity,
-      deadlines: createDeadlines(setup.limits?.timeoutMs ?? Infinity),
+      deadlines: createDeadlines(Infinity),
       cut: new AbortController().signal,
       ...setup.limits,
     },
@@ -230,6 +229,18 @@ Deno.test("a Content-Length that is no number is refused and touches no budget",
   }
 });
 
+Deno.test("a body whose length is known never counts for more than that, in however many pieces it comes", async () => {
+  const { send } = setUp({ maxBufferedBytes: job.length });
+  const bytes = new TextEncoder().encode(job);
+  const body = ReadableStream.from([
+    bytes.subarray(0, 30),
+    bytes.subarray(30, 31),
+    bytes.subarray(31),
+  ]);
+  const headers = { "content-length": String(job.length) };
+  assert.equal((await send("/payload", { method: "POST", body, headers })).status, 200);
+});
+
 Deno.test("a large answer is the same as a small one", async () => {
   const output = {
     bytes: new Uint8Array(9_000_001).map((_, index) => index % 241),
@@ -250,6 +261,10 @@ Deno.test("a double slash is redirected, keeping the method", async () => {
   const { status, headers } = await send("//payload", { method: "POST", body: job });
   assert.deepEqual([status, headers.get("location")], [308, "/payload"]);
   assert.equal((await send("//elsewhere//x")).headers.get("location"), "/elsewhere/x");
+  for (const odd of ["%E2%82%AC", "a%20b", "a%0ab", "%ff"]) {
+    const { status, headers } = await send(`//${odd}`);
+    assert.deepEqual([status, headers.get("location")], [308, `/${odd}`]);
+  }
 });
 
 Deno.test("a job that left the line has its own reason in the log", async () => {
@@ -264,7 +279,7 @@ Deno.test("a job that left the line has its own reason in the log", async () => 
 });
 
 Deno.test("a body that does not come in time is 408 and is let go", async () => {
-  const { send, buffers } = setUp({ limits: { timeoutMs: 10 } });
+  const { send, buffers } = setUp({ limits: { deadlines: createDeadlines(10) } });
   let canceled = false;
   const body = new ReadableStream({
     start: (controller) => controller.enqueue(new TextEncoder().encode('{"id":')),
@@ -464,7 +479,7 @@ Deno.test("each rejection of a job is counted under its reason; other refusals a
     ["queue_timeout", left("queue_timeout")],
     ["canceled", left("canceled")],
     ["too_large", { limits: { maxBytes: 3 } }],
-    ["timeout", { limits: { timeoutMs: 1 } }, never],
+    ["timeout", { limits: { deadlines: createDeadlines(1) } }, never],
     ["invalid", {}, "{"],
   ];
   for (const [reason, setup, body = job] of cases) {

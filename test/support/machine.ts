@@ -28,6 +28,7 @@ export function machine(disk: Disk = {}, os = "linux"): Omit<Surroundings, "env"
       const entry = all.get(nameOf(path));
       return entry === undefined ? "missing" : typeof entry === "string" ? entry : "file";
     },
+    realPath: (path) => path === "/run/shm" ? "/dev/shm" : path,
     readFile(path) {
       const entry = all.get(nameOf(path));
       if (typeof entry === "object") return entry.text;

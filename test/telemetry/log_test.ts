@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import fc from "fast-check";
 import { openLog } from "../../src/telemetry/log.ts";
 
@@ -72,4 +73,39 @@ Deno.test("no value can break a line, forge one, or turn its direction", async (
     await log.flush();
     assert.equal(lines.join("").split(/\r\n|[\n\r\u2028\u0085]/).length, 2);
   }
+});
+
+Deno.test("lines come without being asked for: the first at once, what follows together, each with its own time", async () => {
+  const lines: string[] = [];
+  const all = Promise.withResolvers<void>();
+  const log = openLog({ format: "json", level: "info" }, {
+    write(bytes) {
+      lines.push(...new TextDecoder().decode(bytes).trimEnd().split("\n"));
+      if (lines.length === 3) all.resolve();
+      return Promise.resolve(bytes.length);
+    },
+  });
+  const before = Date.now();
+  log.info("first");
+  log.info("second");
+  log.info("third");
+  const after = Date.now();
+  await all.promise;
+  const events = lines.map((line) => JSON.parse(line));
+  assert.deepEqual(events.map(({ body }) => body), ["first", "second", "third"]);
+  for (const { timestamp } of events) {
+    const time = Date.parse(timestamp);
+    assert.ok(time >= before && time <= after);
+  }
+  await log.flush();
+});
+
+Deno.test("a warning does not wait, and what came before it does not either", async () => {
+  const { log, lines } = linesOf("json", "info");
+  log.info("first");
+  log.info("second");
+  log.warn("careful");
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(lines.map((line) => JSON.parse(line).body), ["first", "second", "careful"]);
+  await log.flush();
 });
