@@ -64,7 +64,7 @@ export interface Config {
   readonly maxRequestBytes: number;
   /** Time to send a body. */
   readonly requestTimeoutMs: number;
-  /** Payload bytes being read or waiting, all requests together. */
+  /** Bytes of requests being read or waiting, all together. */
   readonly maxBufferedBytes: number;
   /** Bytes kept of each of stdout, stderr and the response file. */
   readonly maxOutputBytes: number;

@@ -156,7 +156,7 @@ export interface ServiceStatus {
   readonly ready: boolean;
   /** Jobs that may wait. */
   readonly queueLimit: number;
-  /** Payload bytes being read or waiting. */
+  /** Bytes of requests being read or waiting. */
   readonly bufferedBytes: number;
   /** Workers in the order of their ids; `job` is what it runs, absent while idle. */
   readonly workers: readonly {
