@@ -11,7 +11,7 @@ const established = "01";
 const listening = "0A";
 
 /** The texts of /proc/net/tcp and /proc/net/tcp6; undefined when the kernel does not tell. */
-type Tables = readonly string[] | undefined;
+export type Tables = readonly string[] | undefined;
 
 /**
  * For each client whether its connection has gone: the client has closed its end, or there is no such connection any
