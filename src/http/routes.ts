@@ -108,7 +108,8 @@ export function createRoutes(
       return answer(c as Context<Env>, { kind: "method_not_allowed", allow: "GET, HEAD" });
     }
     // A server address that ends in a slash makes //payload of /payload; old clients follow redirects for that.
-    const asked = new URL(c.req.url).pathname;
+    // What is no URL, such as the target of CONNECT, has no path to be mended.
+    const asked = URL.parse(c.req.url)?.pathname ?? path;
     const location = asked.replace(/\/{2,}/g, "/");
     if (location === asked) return answer(c as Context<Env>, { kind: "not_found" });
     return new Response(null, { status: 308, headers: { location, ...commonHeaders(exchange) } });

@@ -52,7 +52,7 @@ async function start(
   command: string,
   env: Record<string, string> = {},
 ): Promise<Program> {
-  return await untilListening(
+  const program = await untilListening(
     commandOf(folder, ["serve"], {
       JOBRUNNER_CMD: command,
       JOBRUNNER_HTTP_LISTEN_PORT: "0",
@@ -62,6 +62,15 @@ async function start(
       ...env,
     }).spawn(),
   );
+  // Orphans survive on Windows, and hold on to the log: with them the log would have no end.
+  program.exit.then(endWindows);
+  return program;
+}
+
+/** Ends every process of the Windows that was started. */
+async function endWindows(): Promise<void> {
+  const [program = "wineserver", ...args] = wine ? [wine[0] ?? "", "stop"] : ["wineserver", "-k"];
+  await new Deno.Command(program, { args, stdin: "null", stdout: "null", stderr: "null" }).output();
 }
 
 /** Ctrl-C, as Wine makes it of SIGINT; resolves with the exit code. */
