@@ -47,11 +47,17 @@ function commandOf(folder: string, args: readonly string[], env: Record<string, 
   });
 }
 
+/** A server under Windows. */
+interface WindowsProgram extends Program {
+  /** Resolves when nothing of it is left. */
+  readonly cleared: Promise<void>;
+}
+
 async function start(
   folder: string,
   command: string,
   env: Record<string, string> = {},
-): Promise<Program> {
+): Promise<WindowsProgram> {
   const program = await untilListening(
     commandOf(folder, ["serve"], {
       JOBRUNNER_CMD: command,
@@ -63,8 +69,7 @@ async function start(
     }).spawn(),
   );
   // Orphans survive on Windows, and hold on to the log: with them the log would have no end.
-  program.exit.then(endWindows);
-  return program;
+  return { ...program, cleared: program.exit.then(endWindows) };
 }
 
 /** Ends every process of the Windows that was started. */
@@ -74,8 +79,10 @@ async function endWindows(): Promise<void> {
 }
 
 /** Ctrl-C, as Wine makes it of SIGINT; resolves with the exit code. */
-async function stop(program: Program, folder: string): Promise<void> {
-  assert.equal(await program.stop("SIGINT"), 0, program.log.join("\n"));
+async function stop(program: WindowsProgram, folder: string): Promise<void> {
+  const code = await program.stop("SIGINT");
+  await program.cleared;
+  assert.equal(code, 0, program.log.join("\n"));
   assert.match(program.log.join("\n"), / stopped/);
   assert.deepEqual([...Deno.readDirSync(`${folder}/spool`)], [], "the spool is gone");
 }
