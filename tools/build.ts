@@ -66,7 +66,9 @@ async function bundle(): Promise<void> {
 async function compile(target: Target | undefined, output: string): Promise<void> {
   const usual = await compileWith(Deno.execPath(), target, output, {});
   if (usual.ok) return;
-  const reason = /^error: .*|^Download .*/m.exec(usual.stderr)?.[0] ?? usual.stderr.trim();
+  // The line of the chain of causes that names what was asked for says most.
+  const [reason] = /(?<=^\s*\d+: ).*https?:.*/m.exec(usual.stderr) ??
+    /^error: .*|^Download .*/m.exec(usual.stderr) ?? [usual.stderr.trim()];
   const failed = `deno compile could not make ${output} (${reason})`;
   if (Deno.env.get("DENORT_FALLBACK") === "off") throw new BuildFailure(failed);
   if (!target) throw new BuildFailure(`${failed}, and npm has no runtime for this machine`);
