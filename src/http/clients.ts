@@ -29,8 +29,10 @@ interface Watched {
   seen: boolean;
 }
 
-/** `findGone` tells for each client whether its connection has gone; it must not reject. `later` calls after a number of
- * milliseconds. */
+/**
+ * `findGone` tells for each client whether its connection has gone; it must not reject. `later` calls after a number of
+ * milliseconds.
+ */
 export function createClients(
   findGone: (clients: readonly ClientAddress[]) => Promise<readonly boolean[]>,
   later: (look: () => void, ms: number) => void = setTimeout,

@@ -83,7 +83,8 @@ Deno.test("a service that hangs is not said to be alive", async () => {
   const listening = (async () => {
     for (;; beats++) await manager.heard("WATCHDOG");
   })().catch(() => {});
-  const hanging = post(program.url, "exit 0", { id: "hangs" }).catch(() => {});
+  // The job must be there long enough to be noticed.
+  const hanging = post(program.url, "exec sleep 1000", { id: "hangs" }).catch(() => {});
   const spool = [...Deno.readDirSync(folder.path)].find(({ isDirectory }) => isDirectory)?.name;
   await fileExists(`${folder.path}/${spool}/hanging`);
   const before = beats;
