@@ -61,9 +61,12 @@ const known: ReadonlySet<string> = new Set(knownRoutes);
 const maxPathLength = 200;
 const maxMethodLength = 20;
 
-/** A request as log lines name it (OpenTelemetry, HTTP attributes). */
+/** A request as log lines name it: its ids, then OpenTelemetry's HTTP attributes. */
 export function describe(exchange: Exchange): Fields {
   return {
+    request_id: exchange.requestId,
+    trace_id: exchange.trace?.traceId,
+    span_id: exchange.trace?.spanId,
     "http.request.method": exchange.method.slice(0, maxMethodLength),
     "url.path": exchange.path.slice(0, maxPathLength),
     "client.address": clientOf(exchange)?.hostname,
@@ -93,9 +96,6 @@ export function observer(
       exchange.onHandedOver?.();
       if (!about) return;
       log.info("request answered", {
-        request_id: exchange.requestId,
-        trace_id: exchange.trace?.traceId,
-        span_id: exchange.trace?.spanId,
         ...about,
         "http.response.status_code": status,
         duration_sec: Math.round((performance.now() - arrivedAt) * 1000) / 1e6,

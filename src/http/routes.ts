@@ -64,12 +64,9 @@ export function createRoutes(
   const observe = observer(listeners);
 
   function answer(c: Context<Env>, fault: Fault): Response {
-    const { requestId, trace } = c.env;
+    const { requestId } = c.env;
     const { status, headers, body, detail } = problemAnswer(fault, requestId, asksForJson(c));
     log.info("request refused", {
-      request_id: requestId,
-      trace_id: trace?.traceId,
-      span_id: trace?.spanId,
       ...describe(c.env),
       "http.response.status_code": status,
       reason: fault.kind,
@@ -99,19 +96,20 @@ export function createRoutes(
     });
     return reject(c as Context<Env>, { kind: "internal" });
   });
-  app.notFound((c) => {
-    const { exchange, path } = notePath(c as Context<Env>);
+  app.notFound((context) => {
+    const c = context as Context<Env>;
+    const { exchange, path } = notePath(c);
     if (path === "/payload") {
-      return answer(c as Context<Env>, { kind: "method_not_allowed", allow: "POST" });
+      return answer(c, { kind: "method_not_allowed", allow: "POST" });
     }
     if (knownRoutes.includes(path)) {
-      return answer(c as Context<Env>, { kind: "method_not_allowed", allow: "GET, HEAD" });
+      return answer(c, { kind: "method_not_allowed", allow: "GET, HEAD" });
     }
     // A server address that ends in a slash makes //payload of /payload; old clients follow redirects for that.
     // What is no URL, such as the target of CONNECT, has no path to be mended.
     const asked = URL.parse(c.req.url)?.pathname ?? path;
     const location = asked.replace(/\/{2,}/g, "/");
-    if (location === asked) return answer(c as Context<Env>, { kind: "not_found" });
+    if (location === asked) return answer(c, { kind: "not_found" });
     return new Response(null, { status: 308, headers: { location, ...commonHeaders(exchange) } });
   });
 
