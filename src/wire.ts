@@ -6,8 +6,9 @@
 
 import { letGo } from "./bytes.ts";
 import type { JobResult } from "./job.ts";
-import { decodeBase64 } from "./wire/base64.ts";
+import { decodeBase64, faultInBase64 } from "./wire/base64.ts";
 import { findLongData, type LongData } from "./wire/long_data.ts";
+import { isTooComplex, maxStructure } from "./wire/structure.ts";
 
 /** The most characters (Unicode code points) that an id may have. */
 export const maxIdLength = 1024;
@@ -32,12 +33,14 @@ export type Parsed =
  * padding required, line breaks allowed).
  *
  * The sentences for a missing id and missing data are part of the contract. The payload of a body of at least
- * `fromLength` bytes may lie in the body's own memory, which then belongs to it.
+ * `fromLength` bytes may lie in the body's own memory, which then belongs to it. Whatever the body is, the time this takes
+ * grows in proportion to its length.
  */
 export function parsePayloadRequest(
   body: Uint8Array<ArrayBuffer>,
   fromLength: number = longBodyBytes,
 ): Parsed {
+  if (body.length === 0) return wrong("The body is empty");
   const found = body.length >= fromLength ? findLongData(body) : undefined;
   return (found && parseAround(found)) ?? parseWhole(body);
 }
@@ -47,6 +50,7 @@ const longBodyBytes = 2 ** 20;
 
 /** Undefined when the whole must be read to say what is wrong, or that nothing is. */
 function parseAround(found: LongData): Parsed | undefined {
+  if (isTooComplex(found.text)) return tooComplex;
   let value: unknown;
   try {
     value = JSON.parse(found.text);
@@ -59,9 +63,11 @@ function parseAround(found: LongData): Parsed | undefined {
 }
 
 function parseWhole(body: Uint8Array<ArrayBuffer>): Parsed {
+  const text = new TextDecoder().decode(body);
+  if (isTooComplex(text)) return tooComplex;
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder().decode(body));
+    value = JSON.parse(text);
   } catch (error) {
     // The runtime's own message quotes the body; only the place is taken over.
     const [, place] = /(at position \d+)/.exec((error as Error).message) ?? [];
@@ -98,7 +104,7 @@ function check(
     return wrong("Json key 'timeout_sec' is not a number greater than 0");
   }
   const payload = decode(data);
-  if (!payload) return wrong("Json key 'data' is not valid base64");
+  if (!payload) return wrong(`Json key 'data' is not valid base64: ${faultInBase64(data)}`);
   if (payload.length === 0) return wrong("Json key 'data' missing or empty");
   const limit = timeoutSec === null ? {} : { timeoutSec };
   return { ok: true, request: { id: id.toWellFormed(), payload, ...limit } };
@@ -230,6 +236,10 @@ function encodeQuantiles({ count, quantile }: Quantiles) {
 function wrong(sentence: string): Parsed {
   return { ok: false, sentence };
 }
+
+const tooComplex = wrong(
+  `The body has more than ${maxStructure} of the characters [ { , : outside its strings`,
+);
 
 function nameOf(value: unknown): string {
   if (value === null) return "null";

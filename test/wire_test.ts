@@ -29,7 +29,8 @@ Deno.test("a request gives its id and its bytes, whatever they are", () => {
 
 Deno.test("each fault of a request has its sentence", () => {
   assert.match(sentence('{"id": secret'), /^The body is not valid JSON( \(at position \d+\))?$/);
-  assert.match(sentence(""), /^The body is not valid JSON/);
+  assert.match(sentence(" "), /^The body is not valid JSON/);
+  assert.equal(sentence(""), "The body is empty");
   assert.equal(sentence("[]"), "The body is not a JSON object but an array");
   assert.equal(sentence("null"), "The body is not a JSON object but null");
   assert.equal(sentence('{"id":1,"data":"YQ=="}'), "Json key 'id' is not a string but a number");
@@ -49,13 +50,40 @@ Deno.test("each fault of a request has its sentence", () => {
     sentence('{"id":"a\\u0000b","data":"YQ=="}'),
     "Json key 'id' contains a NUL character",
   );
-  for (const bad of ["YQ", "YQ=", "Y", "Y!==", "YQ==YQ==", "_-8="]) {
-    assert.equal(
-      sentence(`{"id":"x","data":"${bad}"}`),
-      "Json key 'data' is not valid base64",
-      bad,
-    );
+  assert.equal(
+    sentence('{"id":"x","data":"Y!=="}'),
+    "Json key 'data' is not valid base64: character 2 is U+0021, which base64 does not use",
+  );
+});
+
+Deno.test("a body with more structure than any request needs is refused before it is parsed", () => {
+  const around = (more: string) => `{"id":"x","data":"YQ==","more":${more}}`;
+  const refusal = "The body has more than 65536 of the characters [ { , : outside its strings";
+  for (const more of ["[".repeat(65_600), "[0".repeat(65_600), `[${"0,".repeat(65_600)}0]`]) {
+    assert.equal(sentence(around(more)), refusal);
   }
+  assert.equal(sentence("{".repeat(65_600)), refusal);
+  const fine = [
+    `[${"0,".repeat(65_528)}0]`,
+    JSON.stringify("[{,:".repeat(50_000)),
+    JSON.stringify('\\"[{,:'.repeat(50_000)),
+  ];
+  for (const more of fine) {
+    const parsed = parsePayloadRequest(encode(around(more)));
+    assert.ok(parsed.ok, JSON.stringify(parsed));
+  }
+});
+
+Deno.test("structure is looked for around long data too, before and behind it", () => {
+  const data = new Uint8Array(1_500_000).toBase64();
+  const deep = "[".repeat(65_600);
+  for (
+    const body of [
+      `{"id":"x","data":"${data}","more":${deep}`,
+      `{"more":"\\"data\\":\\"","id":"x","data":"${data}","more":${deep}`,
+    ]
+  ) assert.match(sentence(body), /^The body has more than 65536/);
+  assert.ok(parsePayloadRequest(encode(`{"id":"x","data":"${data}","more":[[[1]]]}`)).ok);
 });
 
 Deno.test("base64 may be broken into lines, as base64(1) does", () => {

@@ -29,11 +29,24 @@ export type BodyOutcome =
 /** Which bound a body broke. */
 export type BodyFault =
   | "too_large"
+  | "length_required"
+  | "unsupported_encoding"
   | "request_timeout"
   | "buffers_full"
   | "body_unreadable"
   | "client_gone"
   | "draining";
+
+/**
+ * The most that a body without a Content-Length (HTTP/1.1 `Transfer-Encoding: chunked`) may hold. The runtime reads such
+ * bodies in quadratic time (2.8.3 to 2.9.6 at least, see docs/upstream.md): up to here that costs some milliseconds.
+ */
+export const maxChunkedBytes: number = 8 * 2 ** 20;
+
+/** The most pieces that `bytes` bytes of such a body may come in: a few small ones, or large ones. */
+function mostPieces(bytes: number): number {
+  return 1024 + bytes / 4096;
+}
 
 /**
  * Reads the body to its end. What Content-Length announces is taken from the budget before the first byte is read;
@@ -48,6 +61,7 @@ export async function readBody(
     share.release();
     return { ok: false, fault };
   };
+  if (isEncoded(request.headers)) return refuse("unsupported_encoding");
   const announcement = request.headers.get("content-length") ?? "0";
   // Two of them arrive as "5, 5".
   if (!/^\d+$/.test(announcement)) return refuse("body_unreadable");
@@ -56,8 +70,9 @@ export async function readBody(
   if (!share.resize(announced)) return refuse("buffers_full");
   if (!request.body) return { ok: true, bytes: new Uint8Array() };
 
+  const isChunked = request.headers.has("transfer-encoding");
   const pieces = announced < longBodyBytes
-    ? inPieces(request.body, announced)
+    ? inPieces(request.body, announced, isChunked)
     : inPlace(request.body, announced);
   let broken: "request_timeout" | "draining" | undefined;
   const breakOff = (reason: "request_timeout" | "draining") => {
@@ -67,11 +82,16 @@ export async function readBody(
   const onCut = () => breakOff("draining");
   limits.cut.addEventListener("abort", onCut);
   const inTime = limits.deadlines.start(() => breakOff("request_timeout"));
+  let count = 0;
   try {
     while (await pieces.next()) {
       if (pieces.length > limits.maxBytes) {
         pieces.giveUp();
         return refuse("too_large");
+      }
+      if (isChunked && (pieces.length > maxChunkedBytes || ++count > mostPieces(pieces.length))) {
+        pieces.giveUp();
+        return refuse("length_required");
       }
       if (pieces.capacity > announced && !share.resize(pieces.capacity)) {
         pieces.giveUp();
@@ -89,6 +109,15 @@ export async function readBody(
   return { ok: true, bytes: pieces.bytes() };
 }
 
+/** Whether the body is compressed or otherwise encoded (RFC 9110, section 8.4). */
+function isEncoded(headers: Headers): boolean {
+  const codings = headers.get("content-encoding");
+  if (codings === null) return false;
+  return codings.split(",").some((coding) =>
+    !["", "identity"].includes(coding.trim().toLowerCase())
+  );
+}
+
 /** A body that is being read. */
 interface Pieces {
   /** Reads some more; false at the end. Rejects when the connection breaks. */
@@ -99,14 +128,17 @@ interface Pieces {
   readonly capacity: number;
   /** Everything read. */
   bytes(): Uint8Array<ArrayBuffer>;
-  /** Lets go of the rest. */
+  /** Lets go of the rest; a `next` that is under way ends or rejects. */
   giveUp(): void;
 }
 
 type Body = ReadableStream<Uint8Array<ArrayBuffer>>;
 
-/** For bodies that are short, or nobody knows how long. */
-function inPieces(body: Body, announced: number): Pieces {
+/**
+ * For bodies that are short or of unknown length. A chunked body must not be canceled: the runtime would read the rest of
+ * it, in quadratic time. Without its reader nobody reads it.
+ */
+function inPieces(body: Body, announced: number, isChunked: boolean): Pieces {
   const reader = body.getReader();
   const buffer = createByteBuffer(announced);
   return {
@@ -122,7 +154,10 @@ function inPieces(body: Body, announced: number): Pieces {
       return buffer.capacity;
     },
     bytes: () => buffer.bytes(),
-    giveUp: () => void reader.cancel().catch(() => {}),
+    giveUp() {
+      if (isChunked) reader.releaseLock();
+      else reader.cancel().catch(() => {});
+    },
   };
 }
 

@@ -8,7 +8,7 @@ import type { Admission, JobOutcome, JobTrace } from "../job.ts";
 import type { ClientAddress } from "../messages.ts";
 import { encodeResult, parsePayloadRequest } from "../wire.ts";
 import type { PasswordCheck } from "./auth.ts";
-import { type BodyFault, type BodyLimits, readBody } from "./body.ts";
+import { type BodyFault, type BodyLimits, maxChunkedBytes, readBody } from "./body.ts";
 import type { Buffers, Share } from "./buffers.ts";
 import type { Clients } from "./clients.ts";
 import type { Fault } from "./problem.ts";
@@ -126,6 +126,10 @@ function bodyFault(
   switch (fault) {
     case "too_large":
       return { kind: "too_large", maxBytes: limits.maxBytes };
+    case "length_required":
+      return { kind: "length_required", maxBytes: maxChunkedBytes };
+    case "unsupported_encoding":
+      return { kind: "unsupported_encoding" };
     case "request_timeout":
       return { kind: "request_timeout", seconds: limits.deadlines.ms / 1000 };
     case "buffers_full":

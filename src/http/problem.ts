@@ -12,6 +12,8 @@ export type Fault =
   | { readonly kind: "method_not_allowed"; readonly allow: string }
   | { readonly kind: "unauthorized" }
   | { readonly kind: "too_large"; readonly maxBytes: number }
+  | { readonly kind: "length_required"; readonly maxBytes: number }
+  | { readonly kind: "unsupported_encoding" }
   | { readonly kind: "request_timeout"; readonly seconds: number }
   | { readonly kind: "body_unreadable" }
   | { readonly kind: "client_gone"; readonly queuedSec?: number }
@@ -25,7 +27,7 @@ export type Fault =
   | { readonly kind: "internal" };
 
 interface Problem {
-  readonly status: 400 | 401 | 404 | 405 | 408 | 413 | 500 | 503;
+  readonly status: 400 | 401 | 404 | 405 | 408 | 411 | 413 | 415 | 500 | 503;
   readonly detail: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -52,6 +54,20 @@ function problemOf(fault: Fault): Problem {
         status: 413,
         detail: `The body is larger than ${fault.maxBytes} bytes`,
         headers: closing,
+      };
+    case "length_required":
+      return {
+        status: 411,
+        detail:
+          `A body without Content-Length may have ${fault.maxBytes} bytes, and not in very small chunks: send a Content-Length`,
+        headers: closing,
+      };
+    case "unsupported_encoding":
+      return {
+        status: 415,
+        detail: "The body must be sent as it is: Content-Encoding is not supported",
+        // RFC 9110, section 15.5.16.
+        headers: { "accept-encoding": "identity", ...closing },
       };
     case "request_timeout":
       return {
@@ -124,7 +140,9 @@ const titles: Readonly<Record<Problem["status"], string>> = {
   404: "Not Found",
   405: "Method Not Allowed",
   408: "Request Timeout",
+  411: "Length Required",
   413: "Content Too Large",
+  415: "Unsupported Media Type",
   500: "Internal Server Error",
   503: "Service Unavailable",
 };
@@ -141,6 +159,8 @@ export function rejectionOf(fault: Fault): RejectionReason | undefined {
     case "invalid":
       return fault.kind;
     case "body_unreadable":
+    case "length_required":
+    case "unsupported_encoding":
       return "invalid";
     case "request_timeout":
       return "timeout";
@@ -158,7 +178,7 @@ export function rejectionOf(fault: Fault): RejectionReason | undefined {
 /** An answer, ready to be sent. */
 export interface ProblemAnswer {
   /** Status code. */
-  readonly status: 400 | 401 | 404 | 405 | 408 | 413 | 500 | 503;
+  readonly status: 400 | 401 | 404 | 405 | 408 | 411 | 413 | 415 | 500 | 503;
   /** Headers, content type included. */
   readonly headers: Readonly<Record<string, string>>;
   /** One line. */

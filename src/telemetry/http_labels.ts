@@ -17,7 +17,7 @@ export interface HttpLabels {
 
 /** What the service answers in the ordinary course: these series exist from the start. */
 const ordinary: readonly (readonly [string, string, readonly number[]])[] = [
-  ["POST", "/payload", [200, 400, 401, 408, 413, 500, 503]],
+  ["POST", "/payload", [200, 400, 401, 408, 411, 413, 415, 500, 503]],
   ["GET", "/status", [200]],
   ["GET", "/metrics", [200]],
   ["GET", "/livez", [200]],

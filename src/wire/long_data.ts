@@ -74,7 +74,8 @@ function decodeInPlace(text: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> |
 
 /** Bytes that the characters are, if they are base64 with nothing else in between. */
 function bytesIn(characters: string): number {
-  return characters.length / 4 * 3 - (/=*$/.exec(characters)?.[0].length ?? 0);
+  const padding = characters.endsWith("==") ? 2 : characters.endsWith("=") ? 1 : 0;
+  return characters.length / 4 * 3 - padding;
 }
 
 /** Whether the characters are base64 with nothing else in between. */

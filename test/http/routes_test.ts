@@ -1,110 +1,11 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { createDeadlines } from "../../src/deadlines.ts";
-import { createActivity } from "../../src/http/activity.ts";
-import { createPasswordCheck } from "../../src/http/auth.ts";
-import { createBuffers } from "../../src/http/buffers.ts";
-import type { PayloadSettings } from "../../src/http/payload.ts";
 import { knownRoutes } from "../../src/http/observe.ts";
-import { createRoutes, type FrontDoor } from "../../src/http/routes.ts";
-import type { Admission, JobOutcome, JobRequest, JobResult } from "../../src/job.ts";
+import type { Admission, JobRequest } from "../../src/job.ts";
 import { routes } from "../../src/telemetry/catalogue.ts";
-import type { Fields } from "../../src/telemetry/log.ts";
 import { base64 } from "../support/client.ts";
-
-const nothing = { bytes: new Uint8Array(), truncated: false };
-
-function resultOf(request: JobRequest): JobResult {
-  return {
-    id: request.id,
-    workerId: 1,
-    queuedSec: 0,
-    elapsedSec: 0.5,
-    ending: { kind: "exited", exitStatus: 0 },
-    output: { bytes: request.payload, truncated: false },
-    error: nothing,
-    data: nothing,
-  };
-}
-
-interface Setup {
-  readonly submit?: (request: JobRequest) => Admission;
-  readonly password?: string;
-  readonly limits?: Partial<PayloadSettings["limits"]>;
-  readonly maxBufferedBytes?: number;
-  readonly ready?: boolean;
-  readonly accessLog?: boolean;
-  readonly status?: Partial<ReturnType<FrontDoor["status"]>>;
-}
-
-/** A job that comes out so, whatever its client does. */
-function admitted(outcome: Promise<JobOutcome>): Admission {
-  return { admitted: true, outcome, clientGone() {} };
-}
-
-const unmeasured = { count: 0, quantile: () => undefined };
-
-/** The routes with a front door that answers every job with its own payload. */
-function setUp(setup: Setup = {}) {
-  const log: [string, Fields | undefined][] = [];
-  const rejected: string[] = [];
-  const answered: [string, string | undefined, number][] = [];
-  const write = (message: string, fields?: Fields) => void log.push([message, fields]);
-  const door: FrontDoor = {
-    version: "1.2.3",
-    retryAfterSec: () => 7,
-    metricsText: () => Promise.resolve("a_metric 1\n"),
-    submit: setup.submit ??
-      ((request) => admitted(Promise.resolve({ kind: "ran", result: resultOf(request) }))),
-    ready: () => setup.ready ?? true,
-    status: () => ({
-      waiting: 2,
-      started: 5,
-      version: "1.2.3",
-      uptimeSec: 1,
-      queueLimit: 30,
-      workers: [{ id: 1, sinceSec: 1 }],
-      outcomes: {},
-      rejections: {},
-      recent: { windowSec: 300, queuedSec: unmeasured, elapsedSec: unmeasured },
-      ...setup.status,
-    }),
-    beginTrace: () => undefined,
-  };
-  const activity = createActivity();
-  const buffers = createBuffers(setup.maxBufferedBytes ?? Infinity);
-  const fetch = createRoutes(door, {
-    mayRun: createPasswordCheck(
-      setup.password === undefined
-        ? undefined
-        : new Uint8Array(createHash("sha256").update(setup.password).digest()),
-    ),
-    limits: {
-      maxBytes: Infinity,
-      deadlines: createDeadlines(Infinity),
-      cut: new AbortController().signal,
-      ...setup.limits,
-    },
-    buffers,
-    activity,
-    clients: { watch: () => ({ [Symbol.dispose]() {} }) },
-  }, {
-    log: { debug: write, info: write, warn: write, error: write, flush: () => Promise.resolve() },
-    metrics: {
-      rejected: (reason) => void rejected.push(reason),
-      requestArrived: (method) => (route, status) => void answered.push([method, route, status]),
-    },
-    accessLog: setup.accessLog ?? false,
-  });
-  const send = async (path: string, init?: RequestInit) => {
-    const response = await fetch(new Request(`http://service${path}`, init));
-    return { status: response.status, headers: response.headers, text: await response.text() };
-  };
-  const post = (body: BodyInit, headers: Record<string, string> = {}) =>
-    send("/payload", { method: "POST", body, headers });
-  return { send, post, buffers, log, activity, rejected, answered };
-}
+import { admitted, resultOf, type Setup, setUp } from "../support/routes.ts";
 
 const job = JSON.stringify({ id: "some id", data: base64("hello") });
 
@@ -292,6 +193,92 @@ Deno.test("a body that does not come in time is 408 and is let go", async () => 
   assert.equal(buffers.held, 0);
 });
 
+Deno.test("a body with a Content-Encoding is 415, says what is accepted, and is not read", async () => {
+  const { send, post, buffers } = setUp();
+  for (const encoding of ["gzip", "GZIP", "identity, br", "x-y", "deflate , identity"]) {
+    let pulled = 0;
+    const body = new ReadableStream({ pull: () => void pulled++ }, { highWaterMark: 0 });
+    const headers = { "content-encoding": encoding, "accept": "application/json" };
+    const refused = await send("/payload", { method: "POST", body, headers });
+    assert.equal(refused.status, 415, encoding);
+    assert.equal(refused.headers.get("accept-encoding"), "identity");
+    assert.equal(JSON.parse(refused.text).code, "unsupported_encoding");
+    assert.equal(pulled, 0);
+  }
+  for (const encoding of ["identity", "Identity , identity", ""]) {
+    assert.equal((await post(job, { "content-encoding": encoding })).status, 200, encoding);
+  }
+  assert.equal(buffers.held, 0);
+});
+
+/** A body that comes in pieces of a size, as the runtime hands over chunks; it tells whether it was canceled. */
+function chunked(pieceBytes: number, bytes: number) {
+  const state = { sent: 0, canceled: false };
+  const piece = new Uint8Array(pieceBytes).fill(0x20);
+  const body = new ReadableStream({
+    pull(controller) {
+      if (state.sent >= bytes) return controller.close();
+      controller.enqueue(piece.slice());
+      state.sent += pieceBytes;
+    },
+    cancel: () => void (state.canceled = true),
+  });
+  return { state, body };
+}
+
+Deno.test("a chunked body beyond 8 MiB or in tiny pieces is 411, and its rest is neither read nor canceled", async () => {
+  const { send, buffers, rejected } = setUp();
+  const headers = { "transfer-encoding": "chunked" };
+  for (
+    const [pieceBytes, bytes, mostRead] of [
+      [65_536, 50_000_000, 9_000_000],
+      [1, 100_000, 1_100],
+      [1_000, 50_000_000, 1_500_000],
+    ] as const
+  ) {
+    const { state, body } = chunked(pieceBytes, bytes);
+    const { status, text } = await send("/payload", { method: "POST", body, headers });
+    assert.equal(status, 411, `pieces of ${pieceBytes}`);
+    assert.match(text, /^A body without Content-Length may have 8388608 bytes, /);
+    assert.ok(state.sent <= mostRead, `${state.sent} bytes in pieces of ${pieceBytes} were read`);
+    assert.ok(!state.canceled);
+  }
+  assert.deepEqual(rejected, ["invalid", "invalid", "invalid"]);
+  assert.equal(buffers.held, 0);
+});
+
+Deno.test("a chunked body within the bounds is read, and one of known length has no such bounds", async () => {
+  const { send } = setUp();
+  const job = (size: number) => JSON.stringify({ id: "x", data: new Uint8Array(size).toBase64() });
+  for (
+    const [size, pieceBytes, headers] of [
+      [6_000_000, 65_536, { "transfer-encoding": "chunked" }],
+      [600, 1, { "transfer-encoding": "chunked" }],
+      [20_000, 1, {}],
+    ] as const
+  ) {
+    const bytes = new TextEncoder().encode(job(size));
+    const pieces = Array.from(
+      { length: Math.ceil(bytes.length / pieceBytes) },
+      (_, index) => bytes.slice(index * pieceBytes, (index + 1) * pieceBytes),
+    );
+    const body = ReadableStream.from(pieces);
+    const { status, text } = await send("/payload", { method: "POST", body, headers });
+    assert.equal(status, 200, text);
+  }
+});
+
+Deno.test("a chunked body that does not come in time is 408 and is not canceled", async () => {
+  const { send, buffers } = setUp({ limits: { deadlines: createDeadlines(10) } });
+  let canceled = false;
+  const body = new ReadableStream({ cancel: () => void (canceled = true) });
+  const headers = { "transfer-encoding": "chunked" };
+  const { status } = await send("/payload", { method: "POST", body, headers });
+  assert.equal(status, 408);
+  assert.ok(!canceled);
+  assert.equal(buffers.held, 0);
+});
+
 Deno.test("a body that breaks off is 400", async () => {
   const { send, buffers } = setUp();
   const body = new ReadableStream({ pull: (controller) => controller.error(new Error("gone")) });
@@ -456,7 +443,7 @@ Deno.test("whatever the body is, the answer is 200 or 4xx and nothing of it is l
     ]);
     assert.match(
       String(fields["detail"]),
-      /^(The body is not (valid JSON( \(at position \d+\))?|a JSON object but (null|an? [a-z]+))|Json key '[a-z_]+' [^"]*)$/,
+      /^(The body is (empty|not (valid JSON( \(at position \d+\))?|a JSON object but (null|an? [a-z]+)))|Json key '[a-z_]+' [^"]*)$/,
     );
   }
 });

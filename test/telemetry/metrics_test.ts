@@ -68,7 +68,7 @@ Deno.test("every label value that is known at the start is there with 0", async 
   const post = 'http_request_method="POST",url_scheme="http",http_route="/payload"';
   assert.deepEqual(
     await sample(`http_server_request_duration_seconds_count{${post}`),
-    [200, 400, 401, 408, 413, 500, 503].map((status) =>
+    [200, 400, 401, 408, 411, 413, 415, 500, 503].map((status) =>
       `,http_response_status_code="${status}"} 0`
     ),
   );

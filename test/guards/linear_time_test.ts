@@ -1,0 +1,212 @@
+/**
+ * The work on a client's bytes grows in proportion to their number: every parser is given its worst inputs at one, two
+ * and four times a size. Quadratic work takes four times as long for twice the input.
+ */
+
+import assert from "node:assert/strict";
+import { ROOT_CONTEXT } from "@opentelemetry/api";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { passingOn } from "../../src/telemetry/trace.ts";
+import { decodeBase64, faultInBase64 } from "../../src/wire/base64.ts";
+import { parsePayloadRequest } from "../../src/wire.ts";
+import { setUp } from "../support/routes.ts";
+
+/** Does the work on an input of a size. */
+type Work = () => unknown;
+
+/** What twice the input may cost: between the 2 of linear and the 4 of quadratic work. */
+const mostGrowth = 3;
+
+/** A machine that is busy makes single runs longer, never shorter: the shortest of several is looked at. */
+const mostRuns = 30;
+
+/**
+ * How many times as long twice the input takes, the lesser of two doublings: memory that comes in larger portions can make
+ * one of them jump. As soon as that is little enough it is not measured again.
+ */
+async function growth(workOf: (factor: number) => Work): Promise<number> {
+  const sizes = [1, 2, 4].map((factor) => ({ work: workOf(factor), shortest: Infinity }));
+  const grown = () => {
+    const [one = 0, two = 0, four = 0] = sizes.map(({ shortest }) => shortest);
+    return Math.min(two / one, four / two);
+  };
+  for (let run = 0; run < mostRuns; run++) {
+    for (const size of sizes) {
+      const startedAt = performance.now();
+      await size.work();
+      size.shortest = Math.min(size.shortest, performance.now() - startedAt);
+    }
+    if (run > 2 && grown() < mostGrowth) break;
+  }
+  return grown();
+}
+
+/** Texts of some length, each hard for a reader of its kind. */
+const bodies: Readonly<Record<string, (length: number) => string>> = {
+  "padding that goes on": (n) =>
+    `{"id":"x","data":"${"QUJD".repeat(n >> 2)}${"=".repeat(n >> 2)}A"}`,
+  "base64 that is wrong at its end": (n) => `{"id":"x","data":"${"QUJD".repeat(n >> 2)}*"}`,
+  "base64url at its end": (n) => `{"id":"x","data":"${"QUJD".repeat(n >> 2)}_"}`,
+  "base64 in lines": (n) => `{"id":"x","data":"${"QUJD\\n".repeat(n / 6)}"}`,
+  "nothing but white space as data": (n) => `{"id":"x","data":"${" ".repeat(n)}"}`,
+  "base64 with escapes": (n) => `{"id":"x","data":"${"QUJ\\/".repeat(n / 5)}"}`,
+  "quotes that are escaped": (n) => `{"id":"${'\\"'.repeat(n >> 1)}","data":"QQ=="}`,
+  "an id that never ends": (n) => `{"id":"${"x".repeat(n)}`,
+  "keys called data": (n) => `{${'"data"  '.repeat(n >> 3)}`,
+  "white space after a key called data": (n) => `{"data"${" ".repeat(n)}`,
+  "brackets": (n) => "[".repeat(n),
+  "brackets beside id and data": (n) => `{"id":"x","data":"QQ==","x":${"[".repeat(n)}`,
+  "brackets behind long data": (n) =>
+    `{"id":"x","data":"${"QUJD".repeat(n >> 3)}","x":${"[".repeat(n >> 1)}`,
+  "empty strings": (n) => '""'.repeat(n >> 1),
+  "a number": (n) => `{"id":"x","data":"QQ==","x":${"1".repeat(n)}}`,
+  "a key": (n) => `{"id":"x","data":"QQ==","${"k".repeat(n)}":1}`,
+  "white space": (n) => " ".repeat(n),
+  "line breaks and a byte order mark": (n) => `\ufeff${"\r\n".repeat(n >> 1)}{`,
+};
+
+/** Beyond a mebibyte a body is read in another way; one of four times the size is well beyond it. */
+const bodyLength = 500_000;
+
+for (const [name, make] of Object.entries(bodies)) {
+  Deno.test(`the body's parser takes linear time: ${name}`, async () => {
+    const grown = await growth((factor) => {
+      const bytes = new TextEncoder().encode(make(bodyLength * factor));
+      // It may decode in place, so each run has a copy.
+      return () => parsePayloadRequest(bytes.slice(), 0);
+    });
+    assert.ok(grown < mostGrowth, `${grown.toFixed(1)} times`);
+  });
+}
+
+/** Long data is decoded by slices of 64 KiB: what is not linear within one shows only there. */
+Deno.test("the last slice of long data is read in linear time", async () => {
+  for (const unit of ["=", "Q", " ", "\u00e4", "*"]) {
+    const grown = await growth((factor) => {
+      const last = unit.repeat(16_000 * factor);
+      const bytes = new TextEncoder().encode(
+        `{"id":"x","data":"${"QUJD".repeat(2 ** 14)}${last}A"}`,
+      );
+      return () => parsePayloadRequest(bytes.slice(), 0);
+    });
+    assert.ok(grown < mostGrowth, `${unit}: ${grown.toFixed(1)} times`);
+  }
+});
+
+Deno.test("objects and arrays at the limit of structure take linear time", async () => {
+  for (const unit of ['{"a":', "[[", '{"a":1,"a":']) {
+    const grown = await growth((factor) => {
+      const bytes = new TextEncoder().encode(`{"id":"x","x":${unit.repeat(4_000 * factor)}`);
+      return () => parsePayloadRequest(bytes);
+    });
+    assert.ok(grown < mostGrowth, `${unit}: ${grown.toFixed(1)} times`);
+  }
+});
+
+Deno.test("base64 takes linear time, also to say what is wrong", async () => {
+  for (const unit of ["QUJD", "=", "\n", "QQ==", "A\r\n", "-"]) {
+    const grown = await growth((factor) => {
+      const text = unit.repeat(400_000 * factor / unit.length);
+      return () => decodeBase64(text) ?? faultInBase64(text);
+    });
+    assert.ok(grown < mostGrowth, `${JSON.stringify(unit)}: ${grown.toFixed(1)} times`);
+  }
+});
+
+/** Values that are hard for whoever splits, trims or matches them. */
+const values: readonly ((length: number) => string)[] = [
+  (n) => "x".repeat(n),
+  (n) => `x${" ".repeat(n)}x`,
+  (n) => ",".repeat(n),
+  (n) => "a,".repeat(n >> 1),
+  (n) => `${"identity ,".repeat(n / 10)}x`,
+  (n) => "a/b;q=0.1,".repeat(n / 10),
+  (n) => ";q=".repeat(n / 3),
+  (n) => `00-${"a".repeat(n)}-`,
+  (n) => `00-${"a".repeat(32)}-${"b".repeat(16)}-01${"-x".repeat(n >> 1)}`,
+  (n) => "a=b,".repeat(n >> 2),
+  (n) => "1".repeat(n),
+  (n) => "=-_".repeat(n / 3),
+];
+
+/** Every header that the program looks at. */
+const headers = [
+  "x-request-id",
+  "x-jr-password",
+  "traceparent",
+  "tracestate",
+  "accept",
+  "content-encoding",
+  "content-length",
+  "transfer-encoding",
+];
+
+/** The runtime takes heads of some hundred kilobytes. */
+const headerLength = 16_000;
+
+for (const header of headers) {
+  Deno.test(`the header ${header} is read in linear time`, async () => {
+    const { send } = setUp({ password: "p" });
+    const other = header === "x-jr-password" ? {} : { "x-jr-password": "p" };
+    for (const make of values) {
+      const grown = await growth((factor) => {
+        const init = {
+          method: "POST",
+          headers: { ...other, [header]: make(headerLength * factor) },
+        };
+        return async () => {
+          for (let times = 0; times < 5; times++) {
+            passingOn.begin(new Headers(init.headers));
+            await send("/payload", { ...init, body: "{}" });
+          }
+        };
+      });
+      assert.ok(grown < mostGrowth, `${make(30)}: ${grown.toFixed(1)} times`);
+    }
+  });
+}
+
+Deno.test("a trace's headers are read in linear time where spans are recorded", async () => {
+  const propagator = new W3CTraceContextPropagator();
+  for (const name of ["traceparent", "tracestate"]) {
+    for (const make of values) {
+      const grown = await growth((factor) => {
+        const carrier = {
+          traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`,
+          [name]: make(headerLength * factor),
+        };
+        return () => {
+          for (let times = 0; times < 50; times++) {
+            propagator.extract(ROOT_CONTEXT, carrier, {
+              get: (from, key) => from[key as keyof typeof from],
+              keys: (from) => Object.keys(from),
+            });
+          }
+        };
+      });
+      assert.ok(grown < mostGrowth, `${name}: ${make(30)}: ${grown.toFixed(1)} times`);
+    }
+  }
+});
+
+Deno.test("a path is read in linear time", async () => {
+  const { send } = setUp();
+  const paths = ["/", "//a", "%2f", "/..", "/payload/", "?a=b&", "%", ";"];
+  for (const unit of paths) {
+    const grown = await growth((factor) => {
+      const path = `/${unit.repeat(headerLength * factor / unit.length)}`;
+      return async () => {
+        for (let times = 0; times < 5; times++) await send(path, { method: "POST", body: "" });
+      };
+    });
+    assert.ok(grown < mostGrowth, `${unit}: ${grown.toFixed(1)} times`);
+  }
+});
+
+Deno.test("this guard sees quadratic work", async () => {
+  const grown = await growth((factor) => {
+    const text = `${"=".repeat(2_000 * factor)}A`;
+    return () => /=*$/.exec(text);
+  });
+  assert.ok(grown >= mostGrowth, `${grown.toFixed(1)} times`);
+});

@@ -1,0 +1,110 @@
+/**
+ * The routes with a front door of plain data, without a socket.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { createDeadlines } from "../../src/deadlines.ts";
+import { createActivity } from "../../src/http/activity.ts";
+import { createPasswordCheck } from "../../src/http/auth.ts";
+import { createBuffers } from "../../src/http/buffers.ts";
+import type { PayloadSettings } from "../../src/http/payload.ts";
+import { createRoutes, type FrontDoor } from "../../src/http/routes.ts";
+import type { Admission, JobOutcome, JobRequest, JobResult } from "../../src/job.ts";
+import type { Fields } from "../../src/telemetry/log.ts";
+
+const nothing = { bytes: new Uint8Array(), truncated: false };
+
+/** A result whose output is the payload. */
+export function resultOf(request: JobRequest): JobResult {
+  return {
+    id: request.id,
+    workerId: 1,
+    queuedSec: 0,
+    elapsedSec: 0.5,
+    ending: { kind: "exited", exitStatus: 0 },
+    output: { bytes: request.payload, truncated: false },
+    error: nothing,
+    data: nothing,
+  };
+}
+
+/** What differs from a server that admits and runs everything. */
+export interface Setup {
+  readonly submit?: (request: JobRequest) => Admission;
+  readonly password?: string;
+  readonly limits?: Partial<PayloadSettings["limits"]>;
+  readonly maxBufferedBytes?: number;
+  readonly ready?: boolean;
+  readonly accessLog?: boolean;
+  readonly status?: Partial<ReturnType<FrontDoor["status"]>>;
+}
+
+/** A job that comes out so, whatever its client does. */
+export function admitted(outcome: Promise<JobOutcome>): Admission {
+  return { admitted: true, outcome, clientGone() {} };
+}
+
+const unmeasured = { count: 0, quantile: () => undefined };
+
+/** The routes with a front door that answers every job with its own payload. */
+export function setUp(setup: Setup = {}) {
+  const log: [string, Fields | undefined][] = [];
+  const rejected: string[] = [];
+  const answered: [string, string | undefined, number][] = [];
+  const write = (message: string, fields?: Fields) => void log.push([message, fields]);
+  const door: FrontDoor = {
+    version: "1.2.3",
+    retryAfterSec: () => 7,
+    metricsText: () => Promise.resolve("a_metric 1\n"),
+    submit: setup.submit ??
+      ((request) => admitted(Promise.resolve({ kind: "ran", result: resultOf(request) }))),
+    ready: () => setup.ready ?? true,
+    status: () => ({
+      waiting: 2,
+      started: 5,
+      version: "1.2.3",
+      uptimeSec: 1,
+      queueLimit: 30,
+      workers: [{ id: 1, sinceSec: 1 }],
+      outcomes: {},
+      rejections: {},
+      recent: { windowSec: 300, queuedSec: unmeasured, elapsedSec: unmeasured },
+      ...setup.status,
+    }),
+    beginTrace: () => undefined,
+  };
+  const activity = createActivity();
+  const buffers = createBuffers(setup.maxBufferedBytes ?? Infinity);
+  const fetch = createRoutes(door, {
+    mayRun: createPasswordCheck(
+      setup.password === undefined
+        ? undefined
+        : new Uint8Array(createHash("sha256").update(setup.password).digest()),
+    ),
+    limits: {
+      maxBytes: Infinity,
+      deadlines: createDeadlines(Infinity),
+      cut: new AbortController().signal,
+      ...setup.limits,
+    },
+    buffers,
+    activity,
+    clients: { watch: () => ({ [Symbol.dispose]() {} }) },
+  }, {
+    log: { debug: write, info: write, warn: write, error: write, flush: () => Promise.resolve() },
+    metrics: {
+      rejected: (reason) => void rejected.push(reason),
+      requestArrived: (method) => (route, status) => void answered.push([method, route, status]),
+    },
+    accessLog: setup.accessLog ?? false,
+  });
+  const send = async (path: string, init?: RequestInit) => {
+    const response = await fetch(new Request(`http://service${path}`, init));
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  };
+  const post = (body: BodyInit, headers: Record<string, string> = {}) =>
+    send("/payload", { method: "POST", body, headers });
+  return { send, post, buffers, log, activity, rejected, answered };
+}

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { decodeBase64, faultInBase64 } from "../../src/wire/base64.ts";
+
+Deno.test("text that is not base64 is refused with the place and the reason", () => {
+  const cases: [string, string][] = [
+    ["YWJj*mVm", "character 5 is U+002A, which base64 does not use"],
+    ["YWJj\n\u00e4", "character 6 is U+00E4, which base64 does not use"],
+    ["😀", "character 1 is U+1F600, which base64 does not use"],
+    ["YWJj\u000b", "character 5 is U+000B, which base64 does not use"],
+    ["ab-_", "character 3 is '-', which is base64url: use '+' and '/'"],
+    ["_b8=", "character 1 is '_', which is base64url: use '+' and '/'"],
+    ["YQ==YQ==", "character 5 follows padding, which must be at the end"],
+    ["Y=Q=", "character 3 follows padding, which must be at the end"],
+    [
+      "YQ",
+      "it has 2 characters without white space, which is not a multiple of 4: the end or the padding is missing",
+    ],
+    [
+      "YWJj\r\nYQ=",
+      "it has 7 characters without white space, which is not a multiple of 4: the end or the padding is missing",
+    ],
+    ["A===", "it ends in 3 padding characters, of which there can be 2 at most"],
+    ["====", "it ends in 4 padding characters, of which there can be 2 at most"],
+    ["YWJjYQ======", "it ends in 6 padding characters, of which there can be 2 at most"],
+  ];
+  for (const [text, fault] of cases) {
+    assert.equal(decodeBase64(text), undefined, text);
+    assert.equal(faultInBase64(text), fault);
+  }
+});
+
+Deno.test("whatever cannot be decoded has a true reason", () => {
+  const texts = fc.array(
+    fc.constantFrom("A", "b", "=", "==", "+", "/", "-", "_", " ", "\n", "*", "\u000b", "é"),
+  )
+    .map((parts) => parts.join(""));
+  fc.assert(
+    fc.property(texts, (text) => {
+      if (decodeBase64(text)) return;
+      const fault = faultInBase64(text);
+      const [, place] = /^character (\d+) /.exec(fault) ?? [];
+      const bare = text.replace(/[\t\n\f\r ]/g, "");
+      if (place !== undefined) {
+        assert.ok(/[A-Za-z0-9+/*_é\u000b-]/.test(text[Number(place) - 1] ?? ""), fault);
+      } else if (fault.includes("multiple")) assert.notEqual(bare.length % 4, 0, text);
+      else assert.match(bare, /={3,}$/);
+    }),
+    { numRuns: 2000 },
+  );
+});
