@@ -213,7 +213,7 @@ async function openTracingOf(
   const { openTracing } = await import("./telemetry/otlp.ts");
   return openTracing(tracing, {
     version,
-    program: command.program ?? command.name,
+    program: command.program,
     scheme: tls ? "https" : "http",
     address: listenAddress,
     port: listenPort,

@@ -168,8 +168,11 @@ function readCommand(
   around: Surroundings,
 ): Command | undefined {
   if (program) {
-    if (program[0]) return commandOf(program, around);
-    values.faults.push("--: must be followed by a program: jobrunner serve -- PROGRAM ARG…");
+    const result = commandOf(program, around);
+    if (result.ok) return result.command;
+    values.faults.push(
+      `--: must be followed by a program and its arguments (${result.reason}): jobrunner serve -- PROGRAM ARG…`,
+    );
     return undefined;
   }
   const text = values.text("JOBRUNNER_CMD");
@@ -179,8 +182,8 @@ function readCommand(
     );
     return undefined;
   }
-  return parseCommand(text, around) ??
-    values.fault("JOBRUNNER_CMD", "a quote is not closed, or the program has no name");
+  const result = parseCommand(text, around);
+  return result.ok ? result.command : values.fault("JOBRUNNER_CMD", result.reason);
 }
 
 function readListenAddress(values: Values): string {

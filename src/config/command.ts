@@ -28,31 +28,40 @@ export interface Command {
   readonly text: string;
   /** The program as it was named. */
   readonly name: string;
-  /** Its absolute path; undefined for a bare name that PATH did not find. */
-  readonly program: string | undefined;
+  /** Its absolute path. */
+  readonly program: string;
   /** Arguments. */
   readonly args: readonly string[];
   /** Whether an executable file was there at start. */
   readonly found: boolean;
 }
 
+/** A command, or why there is none. */
+export type CommandResult =
+  | { readonly ok: true; readonly command: Command }
+  | { readonly ok: false; readonly reason: string };
+
 /** A value in shell quoting, or one that as a whole names an executable. */
-export function parseCommand(text: string, lookup: ProgramLookup): Command | undefined {
+export function parseCommand(text: string, lookup: ProgramLookup): CommandResult {
   const whole = findProgram(text, lookup);
-  if (whole.found) return { text, name: text, args: [], ...whole };
+  if (whole?.found) return { ok: true, command: { text, name: text, args: [], ...whole } };
   let words: string[];
   try {
     words = splitWords(text, lookup.os);
   } catch {
-    return undefined;
+    return { ok: false, reason: "a quote is not closed" };
   }
-  return words[0] ? { ...commandOf(words, lookup), text } : undefined;
+  const result = commandOf(words, lookup);
+  return result.ok ? { ok: true, command: { ...result.command, text } } : result;
 }
 
 /** A program and arguments that are already apart. */
-export function commandOf(words: readonly string[], lookup: ProgramLookup): Command {
+export function commandOf(words: readonly string[], lookup: ProgramLookup): CommandResult {
   const [name = "", ...args] = words;
-  return { text: joinQuoted([...words]), name, args, ...findProgram(name, lookup) };
+  if (name === "") return { ok: false, reason: "the program has no name" };
+  const found = findProgram(name, lookup);
+  if (!found) return { ok: false, reason: `${name} was not found on PATH` };
+  return { ok: true, command: { text: joinQuoted([...words]), name, args, ...found } };
 }
 
 /**
@@ -64,7 +73,11 @@ function splitWords(text: string, os: string): string[] {
   return splitQuoted(text.replaceAll("\\", "\0")).map((word) => word.replaceAll("\0", "\\"));
 }
 
-function findProgram(name: string, lookup: ProgramLookup): Pick<Command, "program" | "found"> {
+/** Undefined for a bare name that PATH does not find: it has no path that the sandbox could be granted. */
+function findProgram(
+  name: string,
+  lookup: ProgramLookup,
+): Pick<Command, "program" | "found"> | undefined {
   const onWindows = lookup.os === "windows";
   const path = onWindows ? win32 : posix;
   const endings = onWindows
@@ -80,5 +93,5 @@ function findProgram(name: string, lookup: ProgramLookup): Pick<Command, "progra
       if (lookup.fileKind(program) === "executable") return { program, found: true };
     }
   }
-  return { program: isBare ? undefined : path.resolve(lookup.cwd, name), found: false };
+  return isBare ? undefined : { program: path.resolve(lookup.cwd, name), found: false };
 }

@@ -14,11 +14,7 @@ export function warningsOf(
 ): string[] {
   const warnings: string[] = [];
   const { command } = config;
-  if (!command.program) {
-    warnings.push(
-      `${command.name} was not found on PATH: every job will end with exit status 127 until it is installed and jobrunner is started again`,
-    );
-  } else if (!command.found) {
+  if (!command.found) {
     warnings.push(
       `${command.program} is missing or not an executable file: until it is there, every job will end with exit status 126 or 127`,
     );

@@ -30,9 +30,12 @@ export function spawnFailure(error: unknown, program: string): NotStarted | RunF
     return { kind: "spawn_refused", reason: `cannot run ${program}: ${detail}` };
   }
   if (error instanceof Deno.errors.NotFound) {
-    return notFound(
-      `cannot run ${program}: not found (the file itself, or the interpreter its first line names)`,
-    );
+    return {
+      kind: "not_started",
+      exitStatus: 127,
+      reason:
+        `cannot run ${program}: not found (the file itself, or the interpreter its first line names)`,
+    };
   }
   if (error instanceof Deno.errors.PermissionDenied) {
     return {
@@ -42,9 +45,4 @@ export function spawnFailure(error: unknown, program: string): NotStarted | RunF
     };
   }
   return { kind: "not_started", exitStatus: 126, reason: `cannot run ${program}: ${detail}` };
-}
-
-/** The ending of a command whose program does not exist. */
-export function notFound(reason: string): NotStarted {
-  return { kind: "not_started", exitStatus: 127, reason };
 }

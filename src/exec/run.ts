@@ -10,7 +10,7 @@ import type { Captured, JobRequest, RunFault, RunResult } from "../job.ts";
 import { capture, type Scratch } from "./capture.ts";
 import { environmentOf } from "./child_env.ts";
 import { commandEnd, endingOf, pipesEnd, type TreeEnder } from "./ending.ts";
-import { notFound, type NotStarted, spawnFailure } from "./not_started.ts";
+import { type NotStarted, spawnFailure } from "./not_started.ts";
 import type { Stop } from "../stop.ts";
 import type { Spool } from "./spool.ts";
 import { createWorkspace, type Workspace } from "./workspace.ts";
@@ -50,8 +50,8 @@ export type RunOutcome =
   | { readonly ok: true; readonly result: RunResult }
   | { readonly ok: false; readonly fault: RunFault };
 
-/** The longest that a timer of the runtime can count. */
-const longestTimerMs = 2 ** 31 - 1;
+/** The longest that a command may run where there is a limit: what a timer of the runtime can count, in whole seconds. */
+const longestMs = 2_147_483_000;
 
 const nothing: Captured = { bytes: new Uint8Array(), truncated: false };
 
@@ -99,10 +99,7 @@ async function runIn(
 ): Promise<RunOutcome> {
   const startedAt = performance.now();
   const elapsedSec = () => (performance.now() - startedAt) / 1000;
-  if (!command.program) {
-    return notStarted(notFound(`cannot run ${command.name}: not found on PATH`), elapsedSec());
-  }
-  const timeoutMs = Math.min(jobTimeoutMs, (request.timeoutSec ?? Infinity) * 1000);
+  const timeoutMs = timeoutMsOf(jobTimeoutMs, request.timeoutSec);
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(command.program, {
@@ -129,7 +126,7 @@ async function runIn(
   const error = capture(child.stderr, maxOutputBytes, scratch);
   const timer = timeoutMs === Infinity
     ? undefined
-    : setTimeout(() => stop.request("timed_out"), Math.min(timeoutMs, longestTimerMs));
+    : setTimeout(() => stop.request("timed_out"), timeoutMs);
   const mark = workspace.requestFile;
   const status = await commandEnd(child, stop, () => trees.endTree({ pid: child.pid, mark }));
   clearTimeout(timer);
@@ -148,6 +145,13 @@ async function runIn(
       ...(response.message === undefined ? {} : { message: response.message }),
     },
   };
+}
+
+/** The shorter of both limits in whole milliseconds, at least one; `Infinity` for none. */
+function timeoutMsOf(jobTimeoutMs: number, askedSec: number | undefined): number {
+  const askedMs = askedSec === undefined ? Infinity : Math.min(askedSec * 1000, longestMs);
+  const ms = Math.min(jobTimeoutMs, askedMs);
+  return ms === Infinity ? ms : Math.max(1, Math.round(ms));
 }
 
 function failed(fault: RunFault): RunOutcome {

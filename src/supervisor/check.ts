@@ -34,9 +34,7 @@ export async function check(
     lines: [
       ...effective,
       "",
-      `command: ${command.program ?? command.name}${
-        command.found ? "" : " (missing or not an executable file)"
-      }`,
+      `command: ${command.program}${command.found ? "" : " (missing or not an executable file)"}`,
       ...command.args.map((arg, index) => `argument ${index + 1}: ${arg}`),
       `PATH: ${path}`,
       `user: ${userName()} (uid ${Deno.uid()}, gid ${Deno.gid()})`,

@@ -32,7 +32,7 @@ export function permissionsOf(
       authority(config.listenAddress, config.listenPort),
       ...(config.tracing ? [config.tracing.receiver] : []),
     ],
-    run: config.command.program === undefined ? false : [config.command.program],
+    run: [config.command.program],
     read: [spool],
     write: [spool],
     env: config.tracing

@@ -68,7 +68,7 @@ export async function supervise(
   }
   log.info(`listening on ${service.url}`, {
     version,
-    program: config.command.program ?? config.command.name,
+    program: config.command.program,
     workers: config.numWorkers,
     queue_limit: config.queueLimit,
     sandbox: config.sandbox,

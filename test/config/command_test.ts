@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   type Command,
   commandOf,
+  type CommandResult,
   parseCommand,
   type ProgramLookup,
 } from "../../src/config/command.ts";
@@ -22,7 +23,13 @@ function lookup(os = "linux"): ProgramLookup {
 }
 
 function parse(text: string, os = "linux"): Partial<Command> | undefined {
-  return parseCommand(text, lookup(os));
+  const result = parseCommand(text, lookup(os));
+  return result.ok ? result.command : undefined;
+}
+
+function reason(result: CommandResult): string {
+  assert.ok(!result.ok);
+  return result.reason;
 }
 
 Deno.test("a bare name is looked up on PATH; its text stays as given", () => {
@@ -57,7 +64,7 @@ Deno.test("a value that as a whole names an executable is taken whole", () => {
   assert.deepEqual(parse("'my tool/run it.sh' x")?.args, ["x"]);
 });
 
-Deno.test("what is not there keeps its absolute path, a bare name has none", () => {
+Deno.test("a path where nothing is stays a command, a bare name that PATH does not find is a fault", () => {
   assert.deepEqual(parse("./gone -x"), {
     text: "./gone -x",
     name: "./gone",
@@ -65,21 +72,27 @@ Deno.test("what is not there keeps its absolute path, a bare name has none", () 
     args: ["-x"],
     found: false,
   });
-  assert.equal(parse("gone")?.program, undefined);
-});
-
-Deno.test("a relative folder on PATH is not searched", () => {
+  assert.equal(reason(parseCommand("gone -x", lookup())), "gone was not found on PATH");
+  assert.equal(reason(commandOf(["gone"], lookup())), "gone was not found on PATH");
   assert.equal(
-    parseCommand("evil", { ...lookup(), fileKind: () => "executable", env: { PATH: ".:relative" } })
-      ?.program,
-    undefined,
+    reason(parseCommand("gone.exe", lookup("windows"))),
+    "gone.exe was not found on PATH",
   );
 });
 
+Deno.test("a relative folder on PATH is not searched", () => {
+  const relative = {
+    ...lookup(),
+    fileKind: () => "executable" as const,
+    env: { PATH: ".:relative" },
+  };
+  assert.equal(reason(parseCommand("evil", relative)), "evil was not found on PATH");
+});
+
 Deno.test("a quote that is not closed is a fault", () => {
-  assert.equal(parse("octave 'x"), undefined);
-  assert.equal(parse('octave "x'), undefined);
-  assert.equal(parse('"" x'), undefined, "a program has a name");
+  assert.equal(reason(parseCommand("octave 'x", lookup())), "a quote is not closed");
+  assert.equal(reason(parseCommand('octave "x', lookup())), "a quote is not closed");
+  assert.equal(reason(parseCommand('"" x', lookup())), "the program has no name");
 });
 
 Deno.test("on Windows a backslash is literal and PATHEXT completes a name", () => {
@@ -95,7 +108,9 @@ Deno.test("on Windows a backslash is literal and PATHEXT completes a name", () =
 });
 
 Deno.test("a command given as words is told to itself in shell quoting", () => {
-  const command = commandOf(["octave", "a b", ""], lookup());
+  const result = commandOf(["octave", "a b", ""], lookup());
+  assert.ok(result.ok);
+  const { command } = result;
   assert.equal(command.program, "/usr/bin/octave");
   assert.equal(command.text, "octave 'a b' ''");
   assert.deepEqual(parse(command.text)?.args, ["a b", ""], "and that text means the same");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { commandOf } from "../../src/config/command.ts";
+import { type Command, commandOf } from "../../src/config/command.ts";
 import { createScratch } from "../../src/exec/capture.ts";
 import { run, type RunSettings } from "../../src/exec/run.ts";
 import type { RunResult } from "../../src/job.ts";
@@ -11,8 +11,20 @@ import { jobFiles, temporarySpool } from "../support/spool.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
+function commandHere(words: readonly string[]): Command {
+  const env = { PATH: Deno.env.get("PATH") ?? "" };
+  const result = commandOf(words, { ...thisMachine(env), env });
+  assert.ok(result.ok);
+  return result.command;
+}
+
 /** Runs `words` on a payload and checks that nothing is left behind. */
-async function outcomeOf(words: string[], payload: string, settings: Partial<RunSettings> = {}) {
+async function outcomeOf(
+  words: string[],
+  payload: string,
+  settings: Partial<RunSettings> = {},
+  timeoutSec?: number,
+) {
   using temporary = temporarySpool();
   const { spool } = temporary;
   let stored = 0;
@@ -21,9 +33,10 @@ async function outcomeOf(words: string[], payload: string, settings: Partial<Run
     requestId: "r",
     payload: new TextEncoder().encode(payload),
     onPayloadStored: () => void stored++,
+    ...(timeoutSec === undefined ? {} : { timeoutSec }),
   };
   const outcome = await run(request, 2, {
-    command: commandOf(words, { ...thisMachine({}), env: { PATH: Deno.env.get("PATH") ?? "" } }),
+    command: commandHere(words),
     commandEnv: { PATH: Deno.env.get("PATH") ?? "", GREETING: "hello" },
     spool,
     maxOutputBytes: Infinity,
@@ -50,8 +63,9 @@ async function resultOf(
   words: string[],
   payload: string,
   settings: Partial<RunSettings> = {},
+  timeoutSec?: number,
 ): Promise<RunResult> {
-  const outcome = await outcomeOf(words, payload, settings);
+  const outcome = await outcomeOf(words, payload, settings, timeoutSec);
   assert.ok(outcome.ok, JSON.stringify(outcome));
   return outcome.result;
 }
@@ -137,7 +151,6 @@ Deno.test("a command that cannot start: 127 not found, 126 not executable, with 
     return `${folder.path}/${name}`;
   };
   const cases: [string[], number, RegExp][] = [
-    [["no-such-program-anywhere"], 127, /cannot run no-such-program-anywhere: not found on PATH/],
     [[`${folder.path}/gone`], 127, /cannot run .*\/gone: not found/],
     [[file("interpreter", "#!/no/such/interpreter\n", 0o755)], 127, /not found/],
     [[file("plain", "#!/bin/sh\n", 0o644)], 126, /cannot run .*\/plain: permission denied/],
@@ -152,6 +165,21 @@ Deno.test("a command that cannot start: 127 not found, 126 not executable, with 
   }
 });
 
+Deno.test("a limit reaches the command in plain decimals, however long or short it was asked for", async () => {
+  const limit = async (timeoutSec: number | undefined, jobTimeoutMs: number) => {
+    const trees = { endTree: () => Promise.resolve(), endHolders: () => Promise.resolve() };
+    const settings = { jobTimeoutMs, trees };
+    const { output } = await resultOf(shell, "echo $JOBRUNNER_TIMEOUT_SEC", settings, timeoutSec);
+    return text(output.bytes).trim();
+  };
+  assert.equal(await limit(1e21, Infinity), "2147483");
+  assert.equal(await limit(Infinity, Infinity), "2147483");
+  assert.equal(await limit(1e21, 90_500), "90.5");
+  assert.equal(await limit(undefined, 90_500.0000001), "90.5");
+  assert.equal(await limit(77.123456, Infinity), "77.123");
+  assert.equal(await limit(undefined, Infinity), "");
+});
+
 Deno.test("a spool that cannot be used is the server's fault, not the command's", async () => {
   using temporary = temporarySpool();
   const broken = { ...temporary.spool, path: "/dev/null/spool", refresh: () => {} };
@@ -159,7 +187,7 @@ Deno.test("a spool that cannot be used is the server's fault, not the command's"
     { id: "i", requestId: "r", payload: new Uint8Array([1]), onPayloadStored: () => {} },
     1,
     {
-      command: commandOf(shell, { ...thisMachine({}), env: {} }),
+      command: commandHere(shell),
       commandEnv: {},
       spool: broken,
       maxOutputBytes: 1,

@@ -407,10 +407,10 @@ const changed: Row[] = [
   },
   {
     name: "a command that does not exist at start: 127, and a warning",
-    env: { JOBRUNNER_CMD: "no-such-program-anywhere" },
+    env: { JOBRUNNER_CMD: "/no/such/program" },
     async check(url, program) {
-      await program.line("no-such-program-anywhere was not found on PATH");
-      expectNotStarted(await post(url, "x"), 127, /not found on PATH/);
+      await program.line("/no/such/program is missing or not an executable file");
+      expectNotStarted(await post(url, "x"), 127, /not found/);
       assert.match((await get(`${url}/metrics`)).text, /outcome="not_started"} 1$/m);
     },
   },
