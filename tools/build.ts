@@ -114,6 +114,10 @@ async function compileWith(
     "--allow-all",
     "--no-check",
     "--no-lock",
+    // A binary would read V8's code from a file of a predictable name in the temp folder, whoever wrote it.
+    "--no-code-cache",
+    // On a terminal a refused permission would become a question to whoever sits there.
+    "--no-prompt",
     ...v8Flags(),
     ...(target ? ["--target", target.triple] : []),
     "--include",

@@ -32,13 +32,15 @@ export interface ProgramOptions {
   readonly stdin?: Uint8Array<ArrayBuffer>;
   /** Another entry file than `main.ts`. */
   readonly script?: string;
+  /** Ends the program when it is aborted. */
+  readonly signal?: AbortSignal;
 }
 
 /** A compiled binary to test instead of the source, when this variable names one. */
 const binary = Deno.env.get("JOBRUNNER_TEST_BINARY");
 
 function commandOf(
-  { env = {}, args = [], cwd = projectRoot, script, stdin }: ProgramOptions,
+  { env = {}, args = [], cwd = projectRoot, script, stdin, signal }: ProgramOptions,
 ): Deno.Command {
   const inherited = Object.fromEntries(
     ["PATH", "HOME", "DENO_DIR", "DENO_TLS_CA_STORE", "TMPDIR"]
@@ -62,6 +64,7 @@ function commandOf(
     stdin: stdin ? "piped" : "null",
     stdout: "piped",
     stderr: "piped",
+    ...(signal ? { signal } : {}),
   });
 }
 

@@ -1,0 +1,69 @@
+/**
+ * The program at a terminal: a pseudo-terminal that script(1) makes. There the runtime would ask whoever sits at it to
+ * allow what the service isolate may not do, and wait for an answer.
+ */
+
+import assert from "node:assert/strict";
+import { post } from "../support/client.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { fixture, projectRoot } from "../support/program.ts";
+import { TextLineStream } from "../support/lines.ts";
+
+const binary = Deno.env.get("JOBRUNNER_TEST_BINARY");
+
+/** Runs a subcommand at a terminal whose keyboard is the child's standard input. */
+function atTerminal(words: string, env: Record<string, string>): Deno.ChildProcess {
+  const program = binary === undefined
+    ? `make --no-print-directory -C ${projectRoot} start ARGS='${words}'`
+    : `${binary} serve ${words}`;
+  return new Deno.Command("script", {
+    args: ["--quiet", "--return", "--flush", "--command", `exec ${program}`, "/dev/null"],
+    env: { ...env, NO_COLOR: "1" },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+    // Not a clock to wait for: without it a question would hang the whole run.
+    signal: AbortSignal.timeout(60_000),
+  }).spawn();
+}
+
+Deno.test("at a terminal serve --check asks nothing and ends by itself", async () => {
+  using folder = temporaryFolder();
+  const child = atTerminal("--check", {
+    JOBRUNNER_CMD: fixture("run_payload.sh"),
+    JOBRUNNER_SPOOL_DIR: folder.path,
+  });
+  const { code, stdout } = await child.output();
+  await child.stdin.close();
+  const shown = new TextDecoder().decode(stdout);
+  assert.doesNotMatch(shown, /Deno requests|Allow\?/);
+  assert.match(shown, /^probe: reading \/etc\/passwd: refused\r?$/m);
+  assert.equal(shown.match(/^probe: .*: refused\r?$/gm)?.length, 5, shown);
+  assert.equal(code, 0, shown);
+});
+
+Deno.test("at a terminal a job runs without a question, and Ctrl-C stops the server", async () => {
+  const child = atTerminal("", {
+    JOBRUNNER_CMD: fixture("run_payload.sh"),
+    JOBRUNNER_HTTP_LISTEN_PORT: "0",
+  });
+  const shown: string[] = [];
+  const keyboard = child.stdin.getWriter();
+  for await (
+    const line of child.stdout.pipeThrough(new TextDecoderStream())
+      .pipeThrough(new TextLineStream())
+  ) {
+    shown.push(line);
+    const [, url] = /listening on (http:[^\s"]+)/.exec(line) ?? [];
+    if (url === undefined) continue;
+    const { output } = await post(url, "[ -t 0 ] || echo no terminal; echo ran");
+    assert.equal(output, "no terminal\nran\n");
+    await keyboard.write(new Uint8Array([3]));
+  }
+  await keyboard.close();
+  const all = shown.join("\n");
+  assert.match(all, / INFO stopped/);
+  assert.doesNotMatch(all, /Deno requests|Allow\?/);
+  // make is interrupted as well.
+  assert.equal((await child.status).code, binary === undefined ? 130 : 0, all);
+});
