@@ -69,10 +69,12 @@ async function start(message: ServiceStart): Promise<void> {
     return;
   }
   // An error that belongs to no request must not tear running jobs down with the isolate: it is logged, and main drains.
+  let faulty = false;
   const onBug = (event: ErrorEvent & PromiseRejectionEvent) => {
     event.preventDefault();
     app?.reportBug(event.reason ?? event.error);
-    isolate.postMessage({ type: "faulty" });
+    if (!faulty) isolate.postMessage({ type: "faulty" });
+    faulty = true;
   };
   isolate.addEventListener("error", onBug);
   isolate.addEventListener("unhandledrejection", onBug);

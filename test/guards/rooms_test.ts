@@ -78,7 +78,7 @@ const outsideThings: readonly { readonly what: RegExp; readonly who: readonly st
     who: ["config", "exec/child_env", "cli/send_options"],
   },
   { what: /\b(to|from)Base64\b|\bbtoa\b|\batob\b/, who: ["wire"] },
-  { what: /\bpostMessage\b/, who: ["service", "supervisor/isolate"] },
+  { what: /\bpostMessage\b/, who: ["service", "supervisor/worker"] },
   {
     what: /\bDeno\.(addSignalListener|removeSignalListener|kill)\b|\/proc\/|\btaskkill\b/,
     who: ["supervisor"],
