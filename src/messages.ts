@@ -59,7 +59,8 @@ export interface ProcessFigures {
 
 /** From main to the service. */
 export type ToService =
-  | { readonly type: "start"; readonly start: ServiceStart }
+  /** `busy` is memory in which the service marks the request that it is busy with (`busy.ts`). */
+  | { readonly type: "start"; readonly start: ServiceStart; readonly busy: SharedArrayBuffer }
   | { readonly type: "probe"; readonly start: ServiceStart }
   /** Admit nothing new, finish what there is, then say `drained`. */
   | { readonly type: "drain" }

@@ -5,6 +5,7 @@
  */
 
 import { type App, type Host, startApp } from "./app.ts";
+import { markedIn } from "./busy.ts";
 import type {
   ClientAddress,
   ProcessFigures,
@@ -33,7 +34,7 @@ let measuring: PromiseWithResolvers<ProcessFigures> | undefined;
 let findingGone: PromiseWithResolvers<readonly boolean[]> | undefined;
 
 /** Asks main, which alone may signal processes and look at its own. */
-const host: Host = {
+const host: Omit<Host, "during"> = {
   trees: {
     endTree: ({ pid, mark }) => ask({ pid, mark, holdersOnly: false }),
     endHolders: ({ mark }) => ask({ mark, holdersOnly: true }),
@@ -60,9 +61,9 @@ function ask(tree: Omit<TreeRequest, "id">): Promise<void> {
   return promise;
 }
 
-async function start(message: ServiceStart): Promise<void> {
+async function start(message: ServiceStart, busy: SharedArrayBuffer): Promise<void> {
   try {
-    app = await startApp(message, host);
+    app = await startApp(message, { ...host, during: markedIn(busy) });
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     isolate.postMessage({ type: "failed", reason: error.message });
@@ -84,7 +85,7 @@ async function start(message: ServiceStart): Promise<void> {
 isolate.onmessage = async ({ data: message }) => {
   switch (message.type) {
     case "start":
-      return await start(message.start);
+      return await start(message.start, message.busy);
     case "probe":
       return isolate.postMessage({ type: "probed", probes: await runProbes(message.start) });
     case "drain":

@@ -5,6 +5,7 @@
  */
 
 import { setImmediate } from "node:timers";
+import { busyWith, newBusyMemory } from "../busy.ts";
 import type { Cut } from "../dispatch.ts";
 import type {
   ClientAddress,
@@ -149,7 +150,8 @@ async function startIsolated(
     setImmediate(() => isolate.guard(() => isolate.send(answer())));
   }
 
-  isolate.send({ type: "start", start });
+  const busy = newBusyMemory();
+  isolate.send({ type: "start", start, busy });
   let url: string;
   try {
     url = await untilStarted(listening.promise, isolate, startMs);
@@ -161,6 +163,7 @@ async function startIsolated(
     if (unanswered++ >= missedBeats) {
       isolate.lose({
         reason: "the service isolate vanished or hangs: it does not answer any more",
+        requestId: busyWith(busy),
       });
     } else {
       isolate.send({ type: "ping" });

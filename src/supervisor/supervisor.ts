@@ -78,7 +78,10 @@ export async function supervise(
   let loss: Loss | undefined;
   const died = service.died.then((told) => {
     loss = told;
-    log.error("the service died: its jobs' processes are ended", { reason: told.reason });
+    log.error("the service died: its jobs' processes are ended", {
+      request_id: told.requestId,
+      reason: told.reason,
+    });
     return { end: "died" } as const;
   });
   const finished = await serveUntilStopped(service, died, signals, notifier, config, log);

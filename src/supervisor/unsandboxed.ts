@@ -4,6 +4,7 @@
  * @module
  */
 
+import { unmarked } from "../busy.ts";
 import type { ServiceStart } from "../messages.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Caretaker, IsolateOptions, Service } from "./isolate.ts";
@@ -24,6 +25,8 @@ export async function startHere(
     },
     measureProcess: () => Promise.resolve(measure()),
     findGone: (clients) => Promise.resolve(clientsGone(clients)),
+    // Who would look is in the same isolate, and hangs with it.
+    during: unmarked,
   }, log);
   const faulty = Promise.withResolvers<void>();
   const onBug = (event: ErrorEvent | PromiseRejectionEvent) => {

@@ -13,6 +13,8 @@ import { permissionsOf } from "./permissions.ts";
 export interface Loss {
   /** A sentence for the log. */
   readonly reason: string;
+  /** The request that it was busy with when it was given up. */
+  readonly requestId?: string | undefined;
   /** It broke the rules of its messages: then nothing that it left can be believed. */
   readonly brokeRules?: true;
 }

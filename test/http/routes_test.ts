@@ -73,6 +73,7 @@ function setUp(setup: Setup = {}) {
     beginTrace: () => undefined,
   };
   const activity = createActivity();
+  const worked: [string, unknown][] = [];
   const buffers = createBuffers(setup.maxBufferedBytes ?? Infinity);
   const fetch = createRoutes(door, {
     mayRun: createPasswordCheck(
@@ -89,6 +90,11 @@ function setUp(setup: Setup = {}) {
     buffers,
     activity,
     clients: { watch: () => ({ [Symbol.dispose]() {} }) },
+    during(requestId, work) {
+      const result = work();
+      worked.push([requestId, result]);
+      return result;
+    },
   }, {
     log: { debug: write, info: write, warn: write, error: write, flush: () => Promise.resolve() },
     metrics: {
@@ -103,7 +109,7 @@ function setUp(setup: Setup = {}) {
   };
   const post = (body: BodyInit, headers: Record<string, string> = {}) =>
     send("/payload", { method: "POST", body, headers });
-  return { send, post, buffers, log, activity, rejected, answered };
+  return { send, post, buffers, log, activity, rejected, answered, worked };
 }
 
 const job = JSON.stringify({ id: "some id", data: base64("hello") });
@@ -529,4 +535,19 @@ Deno.test("a saturated server is ready, and says that it is saturated", async ()
   assert.equal(text, "ready, saturated: 30 of 30 places are taken\n");
   const idle = setUp({ status: { waiting: 0, queueLimit: 0, workers: [{ id: 1, sinceSec: 1 }] } });
   assert.equal((await idle.send("/readyz")).text, "ready\n");
+});
+
+Deno.test("what depends on a client's bytes is marked as done for its request: the beginning, the body, the answer", async () => {
+  const { post, send, worked } = setUp({ password: "x" });
+  const marked = () => worked.splice(0).map(([id, result]) => `${id} ${kindOf(result)}`);
+  const kindOf = (result: unknown) =>
+    result instanceof Promise ? "beginning" : typeof result === "string" ? "answer" : Object.keys(
+      result as object,
+    )[0];
+  await post(job, { "x-request-id": "r1", "x-jr-password": "x" });
+  assert.deepEqual(marked(), ["r1 beginning", "r1 ok", "r1 answer"]);
+  await post("{", { "x-request-id": "r2", "x-jr-password": "x" });
+  assert.deepEqual(marked(), ["r2 beginning", "r2 ok", "r2 status"]);
+  await send("/nowhere", { headers: { "x-request-id": "r3" } });
+  assert.equal(marked()[0], "r3 status");
 });

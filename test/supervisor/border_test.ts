@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { newBusyMemory } from "../../src/busy.ts";
 import type { ServiceStart, ToMain, ToService } from "../../src/messages.ts";
 import { type Border, createBorder } from "../../src/supervisor/border.ts";
 import { configure } from "../support/machine.ts";
@@ -161,7 +162,7 @@ Deno.test("what the isolate words freely is cut and stays on one line", () => {
 Deno.test("the service listens where it was told to, on any port when it may choose", () => {
   const passes = (env: Record<string, string>, url: string) => {
     const border = createBorder(startWith(env));
-    border.sent({ type: "start", start });
+    border.sent({ type: "start", start, busy: newBusyMemory() });
     return border.check({ type: "listening", url }).ok;
   };
   const chosen = { JOBRUNNER_HTTP_LISTEN_PORT: "0" };

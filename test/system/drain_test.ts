@@ -167,12 +167,25 @@ for (const bug of ["vanishes", "hangs"]) {
   Deno.test(`a service that ${bug}: main notices, ends every job's processes, exit 1`, async () => {
     await on("stay_with_family.sh", faulty, async ({ url, program }) => {
       const lost = post(url, "x", { id: bug }).catch(() => "lost");
-      await program.line("the service died");
+      assert.doesNotMatch(await program.line("the service died"), /request_id/);
       assert.equal(await program.exit, 1);
       assert.equal(await lost, "lost");
     });
   });
 }
+
+Deno.test("a service that hangs in work for a request: the log names the request, exit 1", async () => {
+  await on("stay_with_family.sh", faulty, async ({ url, program, pids }) => {
+    const running = post(url, "x", { headers: { "x-request-id": "harmless" } }).catch(() => "lost");
+    await fileExists(`${pids}/command`);
+    const headers = { "x-request-id": "the-one_at=fault" };
+    const lost = post(url, "x", { id: "endless", headers }).catch(() => "lost");
+    const line = await program.line("the service died");
+    assert.match(line, / request_id="?the-one_at=fault"? reason="[^"]*vanished or hangs/);
+    assert.equal(await program.exit, 1);
+    assert.deepEqual(await Promise.all([running, lost]), ["lost", "lost"]);
+  });
+});
 
 Deno.test("Ctrl-C reaches the whole group, and deno task sends it on: it is still one signal", async () => {
   await on("hold_until_released.sh", {}, async ({ program, spool }) => {
