@@ -72,12 +72,13 @@ for (const [what, code, message] of before) {
 
 Deno.test("a crash is told in a thousand characters at most, on one line", async () => {
   using folder = temporaryFolder();
-  const service = await listening(folder.path, "throw new Error('x\\n'.repeat(600))");
-  const { reason } = await service.died;
-  service.terminate();
-  assert.match(reason, /^the service isolate crashed: .*x x x/);
-  assert.ok(reason.length < 1050);
-  assert.doesNotMatch(reason, /\n/);
+  const isolate = running("throw new Error('x\\n'.repeat(600))");
+  await assert.rejects(startService(startIn(folder.path), idle, log, isolate), ({ message }) => {
+    assert.match(message, /^the service isolate crashed: .*x x x/);
+    assert.ok(message.length < 1050);
+    assert.doesNotMatch(message, /\n/);
+    return true;
+  });
 });
 
 Deno.test("after its first wrong message nothing of the service is looked at any more", async () => {
