@@ -6,6 +6,7 @@
 
 import { atMost } from "./at_most.ts";
 import { idsOf, type Listeners, runAndTell } from "./account.ts";
+import type { During } from "./busy.ts";
 import { authority, type Config } from "./config.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDispatch, type Cut } from "./dispatch.ts";
@@ -36,6 +37,8 @@ export interface Host {
   measureProcess(): Promise<ProcessFigures>;
   /** Tells for each client whether its connection has gone. Asked once at a time. */
   findGone(clients: readonly ClientAddress[]): Promise<readonly boolean[]>;
+  /** Marks the request that work is done for, so that main can see it. */
+  readonly during: During;
 }
 
 /** A running service. */
@@ -149,6 +152,7 @@ export async function startApp(
     buffers,
     activity,
     clients: createClients(host.findGone),
+    during: host.during,
   }, { log, metrics, accessLog: config.accessLog });
 
   let server: Server;

@@ -42,6 +42,16 @@ export interface JobRequest {
   readonly trace?: JobTrace;
 }
 
+/** The most characters of a request's id, the one that ties the request, its log lines and its answer together. */
+export const maxRequestIdLength = 128;
+
+const plainCharacters = /^[\w=-]+$/;
+
+/** Whether a text may be one. */
+export function isRequestId(text: string): boolean {
+  return text.length <= maxRequestIdLength && plainCharacters.test(text);
+}
+
 /** A request's place in a distributed trace (W3C Trace Context), as its job sees it. */
 export interface JobTrace {
   /** Identifies the whole trace: 32 hexadecimal digits. */

@@ -1,5 +1,6 @@
 /**
- * The typed messages between the main isolate and the service isolate. Main never receives a byte that a client sent.
+ * The typed messages between the main isolate and the service isolate. Main never receives a byte that a client sent,
+ * and checks what it receives: a new message needs its rule in `supervisor/border.ts`.
  *
  * @module
  */
@@ -58,7 +59,8 @@ export interface ProcessFigures {
 
 /** From main to the service. */
 export type ToService =
-  | { readonly type: "start"; readonly start: ServiceStart }
+  /** `busy` is memory in which the service marks the request that it is busy with (`busy.ts`). */
+  | { readonly type: "start"; readonly start: ServiceStart; readonly busy: SharedArrayBuffer }
   | { readonly type: "probe"; readonly start: ServiceStart }
   /** Admit nothing new, finish what there is, then say `drained`. */
   | { readonly type: "drain" }
@@ -78,11 +80,11 @@ export type ToMain =
   | { readonly type: "failed"; readonly reason: string }
   | { readonly type: "probed"; readonly probes: readonly Probe[] }
   | { readonly type: "end_tree"; readonly tree: TreeRequest }
-  /** A bug was met outside any request; the service still works, but should be stopped. */
+  /** A bug was met outside any request; the service still works, but should be stopped. Said once. */
   | { readonly type: "faulty" }
   | { readonly type: "cut"; readonly running: number; readonly waiting: number }
   | { readonly type: "drained" }
-  /** Measure the process: a scrape wants its figures. */
+  /** Measure the process: a scrape wants its figures. Asked once at a time. */
   | { readonly type: "measure" }
   /** Which of these have gone? Asked once at a time. */
   | { readonly type: "find_gone"; readonly clients: readonly ClientAddress[] }

@@ -5,6 +5,7 @@
  */
 
 import { type App, type Host, startApp } from "./app.ts";
+import { markedIn } from "./busy.ts";
 import type {
   ClientAddress,
   ProcessFigures,
@@ -33,7 +34,7 @@ let measuring: PromiseWithResolvers<ProcessFigures> | undefined;
 let findingGone: PromiseWithResolvers<readonly boolean[]> | undefined;
 
 /** Asks main, which alone may signal processes and look at its own. */
-const host: Host = {
+const host: Omit<Host, "during"> = {
   trees: {
     endTree: ({ pid, mark }) => ask({ pid, mark, holdersOnly: false }),
     endHolders: ({ mark }) => ask({ mark, holdersOnly: true }),
@@ -60,19 +61,21 @@ function ask(tree: Omit<TreeRequest, "id">): Promise<void> {
   return promise;
 }
 
-async function start(message: ServiceStart): Promise<void> {
+async function start(message: ServiceStart, busy: SharedArrayBuffer): Promise<void> {
   try {
-    app = await startApp(message, host);
+    app = await startApp(message, { ...host, during: markedIn(busy) });
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     isolate.postMessage({ type: "failed", reason: error.message });
     return;
   }
   // An error that belongs to no request must not tear running jobs down with the isolate: it is logged, and main drains.
+  let faulty = false;
   const onBug = (event: ErrorEvent & PromiseRejectionEvent) => {
     event.preventDefault();
     app?.reportBug(event.reason ?? event.error);
-    isolate.postMessage({ type: "faulty" });
+    if (!faulty) isolate.postMessage({ type: "faulty" });
+    faulty = true;
   };
   isolate.addEventListener("error", onBug);
   isolate.addEventListener("unhandledrejection", onBug);
@@ -82,7 +85,7 @@ async function start(message: ServiceStart): Promise<void> {
 isolate.onmessage = async ({ data: message }) => {
   switch (message.type) {
     case "start":
-      return await start(message.start);
+      return await start(message.start, message.busy);
     case "probe":
       return isolate.postMessage({ type: "probed", probes: await runProbes(message.start) });
     case "drain":

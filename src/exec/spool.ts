@@ -9,6 +9,7 @@
  */
 
 import { join } from "node:path";
+import { removeWhatever } from "./removal.ts";
 
 /** A spool that this process holds. */
 export interface Spool {
@@ -181,23 +182,29 @@ function lockIfAbandoned(path: string, now: number): Deno.FsFile | "without a lo
   return undefined;
 }
 
-/** Paths of the payload files in a spool: the marks of the jobs that have not come to their end. */
-export function requestFilesIn(path: string): Set<string> {
+/** The longest path that the systems know. */
+const maxPathLength = 4096;
+
+/** Whether a mark has the form of those of a spool's jobs: a path of a file of a job, directly inside it. */
+export function isMarkIn(spool: string, mark: string): boolean {
+  const prefix = join(spool, "jobdata_");
+  return mark.length <= maxPathLength && mark.startsWith(prefix) &&
+    !/[\0/\\]/.test(mark.slice(prefix.length));
+}
+
+/**
+ * Whether a mark belongs to a job of this spool that has not come to its end: the payload's file is still there. Asked of
+ * each mark, because the folder itself may hold any number of files.
+ */
+export function isUnfinished(spool: string, mark: string): boolean {
   try {
-    return new Set(
-      [...Deno.readDirSync(path)].map((entry) => entry.name)
-        .filter((name) => /^jobdata_.*_req_[0-9a-f]+$/.test(name)).map((name) => join(path, name)),
-    );
+    return isMarkIn(spool, mark) && look(mark) !== undefined;
   } catch {
-    return new Set();
+    return false;
   }
 }
 
 /** Removes a spool folder, if there is one. */
 export function removeSpool(path: string): void {
-  try {
-    Deno.removeSync(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  removeWhatever(path);
 }

@@ -8,6 +8,7 @@ import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Captured } from "../job.ts";
+import { removeWhatever } from "./removal.ts";
 import type { Spool } from "./spool.ts";
 
 /** The files of one run. */
@@ -150,14 +151,4 @@ async function fill(file: number, bytes: Uint8Array): Promise<number> {
     length += count;
   }
   return length;
-}
-
-/** The command may have deleted the file or put a folder in its place. */
-function removeWhatever(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    Deno.removeSync(path, { recursive: true });
-  }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { During } from "../busy.ts";
 import type { Admission, JobOutcome, JobTrace } from "../job.ts";
 import type { ClientAddress } from "../messages.ts";
 import { encodeResult, parsePayloadRequest } from "../wire.ts";
@@ -24,6 +25,8 @@ export interface PayloadSettings {
   readonly buffers: Buffers;
   /** Notices clients that leave. */
   readonly clients: Clients;
+  /** Marks the request that work is done for. */
+  readonly during: During;
 }
 
 /** A request for a job, as it arrived. */
@@ -83,14 +86,14 @@ export async function postPayload(
 async function admit(
   { raw, requestId, trace }: Arrival,
   share: Share,
-  { limits, buffers }: PayloadSettings,
+  { limits, buffers, during }: PayloadSettings,
   door: FrontDoor,
 ): Promise<Admission | Fault> {
   // What is larger than the whole budget will never fit, so it is too large rather than too early.
   const bounds = { ...limits, maxBytes: Math.min(limits.maxBytes, buffers.limit) };
   const body = await readBody(raw, bounds, share);
   if (!body.ok) return bodyFault(body.fault, bounds, door);
-  const parsed = parsePayloadRequest(body.bytes);
+  const parsed = during(requestId, () => parsePayloadRequest(body.bytes));
   if (!parsed.ok) return { kind: "invalid", sentence: parsed.sentence };
   share.resize(parsed.request.payload.buffer.byteLength);
   if (raw.signal.aborted) return { kind: "client_gone" };

@@ -6,7 +6,7 @@
 
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
-import type { Admission, JobRequest } from "../job.ts";
+import { type Admission, isRequestId, type JobRequest } from "../job.ts";
 import type { RequestTrace } from "../telemetry/trace.ts";
 import { encodeStatus, type ServiceStatus, toMicroseconds } from "../wire.ts";
 import type { Activity } from "./activity.ts";
@@ -41,10 +41,6 @@ export interface FrontDoor {
   readonly version: string;
 }
 
-/** The longest X-Request-Id that is taken over from a client, and what it may hold. */
-const maxRequestIdLength = 128;
-const plainRequestId = /^[\w=-]+$/;
-
 /** What hono's `c.env` is: the exchange of the request. */
 interface Env {
   readonly Bindings: Exchange;
@@ -60,12 +56,16 @@ export function createRoutes(
   listeners: Listeners,
 ): Fetch {
   const { log, metrics } = listeners;
+  const { during } = payload;
   const app = new Hono<Env>();
   const observe = observer(listeners);
 
   function answer(c: Context<Env>, fault: Fault): Response {
     const { requestId } = c.env;
-    const { status, headers, body, detail } = problemAnswer(fault, requestId, asksForJson(c));
+    const { status, headers, body, detail } = during(
+      requestId,
+      () => problemAnswer(fault, requestId, asksForJson(c)),
+    );
     log.info("request refused", {
       ...describe(c.env),
       "http.response.status_code": status,
@@ -124,7 +124,7 @@ export function createRoutes(
     const outcome = await postPayload({ raw, requestId, trace, address }, payload, door);
     if (outcome.kind !== "ran") return reject(c, outcome);
     trace?.end({ status: 200 });
-    return new Response(joined(outcome.body), {
+    return new Response(during(requestId, () => joined(outcome.body)), {
       headers: { "content-type": "application/json", ...commonHeaders(exchange) },
     });
   });
@@ -159,7 +159,7 @@ export function createRoutes(
   return (request, info = {}) => {
     const requestId = requestIdOf(request.headers);
     const exchange: Exchange = { info, requestId, method: request.method, path: "" };
-    return observe(exchange, () => app.fetch(request, exchange));
+    return observe(exchange, () => during(requestId, () => app.fetch(request, exchange)));
   };
 }
 
@@ -172,9 +172,7 @@ function notePath(c: Context<Env>): { readonly exchange: Exchange; readonly path
 
 function requestIdOf(headers: Headers): string {
   const given = headers.get("x-request-id");
-  return given !== null && given.length <= maxRequestIdLength && plainRequestId.test(given)
-    ? given
-    : crypto.randomUUID();
+  return given !== null && isRequestId(given) ? given : crypto.randomUUID();
 }
 
 /** A saturated server is ready all the same: it answers, and says when to come back. */

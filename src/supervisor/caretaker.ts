@@ -4,9 +4,8 @@
  * @module
  */
 
-import { join } from "node:path";
 import type { Config } from "../config.ts";
-import { type DeadSpools, findDeadSpools, requestFilesIn } from "../exec/spool.ts";
+import { type DeadSpools, findDeadSpools, isMarkIn, isUnfinished } from "../exec/spool.ts";
 import type { ServiceStart, TreeRequest } from "../messages.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
 import type { Caretaker } from "./isolate.ts";
@@ -20,12 +19,20 @@ export interface BusyCaretaker extends Caretaker {
   idle(): Promise<unknown>;
 }
 
+/** Processes of one job that are being ended. */
+interface Ending {
+  /** Resolves after the first look at them. */
+  readonly looked: Promise<void>;
+  /** Resolves when it is over. */
+  readonly over: Promise<void>;
+}
+
 /**
- * The only thing that the service can have done outside its permissions, and only to processes of its own jobs: a mark
- * outside its spool is refused, whoever asks.
+ * The only thing that the service can have done outside its permissions, and only to processes of its own jobs: the
+ * border lets no mark outside its spool pass.
  */
-export function caretakerOf({ config, spool }: ServiceStart, log: Log): BusyCaretaker {
-  const busy = new Set<Promise<void>>();
+export function caretakerOf({ config }: Pick<ServiceStart, "config">, log: Log): BusyCaretaker {
+  const endings = new Map<string, Ending>();
   let processesEnded = 0;
 
   async function end(
@@ -34,7 +41,10 @@ export function caretakerOf({ config, spool }: ServiceStart, log: Log): BusyCare
   ): Promise<void> {
     try {
       const options = { graceMs: config.killGraceMs, holdersOnly, onLooked };
-      const { signalled, left } = await endTree({ pid, marks: new Set([mark]) }, options);
+      const { signalled, left } = await endTree(
+        { pid, hasMark: (other) => other === mark },
+        options,
+      );
       processesEnded += signalled;
       if (left > 0) log.error("processes of a job could not be ended", { mark, left });
     } catch (error) {
@@ -45,25 +55,42 @@ export function caretakerOf({ config, spool }: ServiceStart, log: Log): BusyCare
     }
   }
 
+  /** What is being ended is not ended a second time, however often that is asked. */
+  function ending(tree: Omit<TreeRequest, "id">): Ending {
+    const key = `${tree.holdersOnly} ${tree.mark}`;
+    const known = endings.get(key);
+    if (known) return known;
+    const looked = Promise.withResolvers<void>();
+    const over = end(tree, looked.resolve).finally(() => endings.delete(key));
+    const begun = { looked: looked.promise, over };
+    endings.set(key, begun);
+    return begun;
+  }
+
   return {
     async endTree(tree) {
-      if (!tree.mark.startsWith(join(spool, "jobdata_"))) return;
-      const looked = Promise.withResolvers<void>();
-      const ending = end(tree, looked.resolve);
-      busy.add(ending);
-      ending.finally(() => busy.delete(ending));
+      const { looked, over } = ending(tree);
       // Holders are found by the pipes that the service still has: it waits until they were looked at, and no longer.
-      await (tree.holdersOnly ? Promise.race([looked.promise, ending]) : ending);
+      await (tree.holdersOnly ? Promise.race([looked, over]) : over);
     },
     clientsGone: (clients) => clientsGone(clients),
     measure: () => ({ ...measureProcess(), processesEnded }),
-    idle: () => Promise.all(busy),
+    idle: () => Promise.all([...endings.values()].map(({ over }) => over)),
   };
 }
 
-/** Ends the processes of the jobs whose files are still in a spool; those of finished jobs are left alone. */
-export async function endJobsIn(spool: string, graceMs: number): Promise<number> {
-  const { signalled } = await endTree({ marks: requestFilesIn(spool) }, { graceMs });
+/**
+ * Ends the processes of the jobs whose files are still in a spool, those of finished jobs are left alone; or, where
+ * these files cannot be believed, of `every` job that the spool has had.
+ */
+export async function endJobsIn(
+  spool: string,
+  graceMs: number,
+  which: "unfinished" | "every" = "unfinished",
+): Promise<number> {
+  const belongs = which === "every" ? isMarkIn : isUnfinished;
+  const hasMark = (mark: string) => belongs(spool, mark);
+  const { signalled } = await endTree({ hasMark }, { graceMs });
   return signalled;
 }
 

@@ -5,8 +5,10 @@
  */
 
 import { userInfo } from "node:os";
-import type { ServiceStart } from "../messages.ts";
-import { probeService } from "./isolate.ts";
+import { removeSpool } from "../exec/spool.ts";
+import type { Probe, ServiceStart } from "../messages.ts";
+import { StartError } from "../start_error.ts";
+import { isolateDefaults, type IsolateOptions, probeService } from "./isolate.ts";
 
 /** The report, and whether everything is as it should be. */
 export interface CheckReport {
@@ -25,12 +27,13 @@ export async function check(
     /** The search path. */
     readonly path: string;
   },
+  isolate: IsolateOptions = isolateDefaults,
 ): Promise<CheckReport> {
   const { command, sandbox } = start.config;
-  const probes = await probeService(start);
+  const { probes, failure } = await tryOut(start, isolate);
   const surprises = sandbox ? probes.filter((probe) => probe.allowed !== probe.expected) : [];
   return {
-    healthy: command.found && probes.length > 0 && surprises.length === 0,
+    healthy: command.found && failure === undefined && surprises.length === 0,
     lines: [
       ...effective,
       "",
@@ -45,11 +48,27 @@ export async function check(
         `probe: ${attempt}: ${allowed ? "allowed" : "refused"}`
       ),
       ...warnings.map((warning) => `warning: ${warning}`),
+      ...(failure === undefined ? [] : [`fault: ${failure}`]),
       ...surprises.map(({ attempt, expected }) =>
         `fault: ${attempt}: must be ${expected ? "allowed" : "refused"}`
       ),
     ],
   };
+}
+
+/** What the service isolate may do, or why it could not say. Whatever it did, no spool stays. */
+async function tryOut(
+  start: ServiceStart,
+  isolate: IsolateOptions,
+): Promise<{ readonly probes: readonly Probe[]; readonly failure?: string }> {
+  try {
+    return { probes: await probeService(start, isolate) };
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    return { probes: [], failure: error.message };
+  } finally {
+    removeSpool(start.spool);
+  }
 }
 
 /** A user id in a container often has no name. */

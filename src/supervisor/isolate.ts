@@ -4,27 +4,29 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
+import { busyWith, newBusyMemory } from "../busy.ts";
 import type { Cut } from "../dispatch.ts";
 import type {
   ClientAddress,
   Probe,
   ProcessFigures,
   ServiceStart,
-  ToMain,
   ToService,
   TreeRequest,
 } from "../messages.ts";
 import { StartError } from "../start_error.ts";
 import type { Log } from "../telemetry/log.ts";
-import { permissionsOf } from "./permissions.ts";
 import { runProbes } from "./probes.ts";
+import { startHere } from "./unsandboxed.ts";
+import { type Isolate, type Loss, openIsolate } from "./worker.ts";
 
 /** A service that listens. */
 export interface Service {
   /** Where. */
   readonly url: string;
-  /** Resolves, with a sentence, when the service is gone or hangs. */
-  readonly died: Promise<string>;
+  /** Resolves when the service is gone, hangs, or was ended because it sent a wrong message. */
+  readonly died: Promise<Loss>;
   /** Resolves when the service met a bug that belongs to no request. It still works. */
   readonly faulty: Promise<void>;
   /** Admits nothing new, finishes what there is; resolves when the last answer is handed over. */
@@ -49,6 +51,8 @@ export interface Caretaker {
 export interface IsolateOptions {
   /** The module that the isolate runs. */
   readonly entry: URL;
+  /** How long it may take to listen, or to say what it can do. */
+  readonly startMs: number;
   /** How often it is asked whether it is alive. */
   readonly heartbeatMs: number;
   /** Hears of each answer. */
@@ -58,6 +62,7 @@ export interface IsolateOptions {
 /** The service, asked every two seconds. */
 export const isolateDefaults: IsolateOptions = {
   entry: new URL("../service.ts", import.meta.url),
+  startMs: 60_000,
   heartbeatMs: 2000,
 };
 
@@ -76,70 +81,36 @@ export async function startService(
     : startHere(start, caretaker, log, options));
 }
 
-/** Tries what the service isolate may do. */
-export async function probeService(start: ServiceStart): Promise<readonly Probe[]> {
+/** Tries what the service isolate may do. Throws a `StartError` when the isolate cannot say. */
+export async function probeService(
+  start: ServiceStart,
+  { entry, startMs }: IsolateOptions = isolateDefaults,
+): Promise<readonly Probe[]> {
   if (!start.config.sandbox) return await runProbes(start);
-  const { promise, resolve } = Promise.withResolvers<readonly Probe[]>();
-  const isolate = openIsolate(start, isolateDefaults.entry, {
+  const { promise, resolve, reject } = Promise.withResolvers<readonly Probe[]>();
+  const isolate = openIsolate(start, entry, {
     onMessage: (message) => message.type === "probed" && resolve(message.probes),
-    onCrash: () => resolve([]),
+    onLost: ({ reason }) => reject(new StartError(reason)),
   });
   isolate.send({ type: "probe", start });
-  const probes = await promise;
-  isolate.close();
-  return probes;
-}
-
-async function startHere(
-  start: ServiceStart,
-  { endTree, measure, clientsGone }: Caretaker,
-  log: Log,
-  { heartbeatMs, onAlive = () => {} }: IsolateOptions,
-): Promise<Service> {
-  // What serves is not loaded into main when it has an isolate of its own.
-  const { startApp } = await import("../app.ts");
-  const app = await startApp(start, {
-    trees: {
-      endTree: ({ pid, mark }) => endTree({ pid, mark, holdersOnly: false }),
-      endHolders: ({ mark }) => endTree({ mark, holdersOnly: true }),
-    },
-    measureProcess: () => Promise.resolve(measure()),
-    findGone: (clients) => Promise.resolve(clientsGone(clients)),
-  }, log);
-  const faulty = Promise.withResolvers<void>();
-  const onBug = (event: ErrorEvent | PromiseRejectionEvent) => {
-    event.preventDefault();
-    app.reportBug("reason" in event ? event.reason : event.error);
-    faulty.resolve();
-  };
-  globalThis.addEventListener("error", onBug);
-  globalThis.addEventListener("unhandledrejection", onBug);
-  const heartbeat = setInterval(onAlive, heartbeatMs);
-  return {
-    url: app.url,
-    died: new Promise<never>(() => {}),
-    faulty: faulty.promise,
-    drain: app.drain,
-    cut: () => Promise.resolve(app.cut()),
-    terminate: () => clearInterval(heartbeat),
-  };
+  return await untilStarted(promise, isolate, startMs).finally(isolate.close);
 }
 
 async function startIsolated(
   start: ServiceStart,
   caretaker: Caretaker,
-  { entry, heartbeatMs, onAlive = () => {} }: IsolateOptions,
+  { entry, startMs, heartbeatMs, onAlive = () => {} }: IsolateOptions,
 ): Promise<Service> {
   const listening = Promise.withResolvers<string>();
-  const died = Promise.withResolvers<string>();
+  const died = Promise.withResolvers<Loss>();
   const faulty = Promise.withResolvers<void>();
   const drained = Promise.withResolvers<void>();
   const cut = Promise.withResolvers<Cut>();
   let unanswered = 0;
   const isolate = openIsolate(start, entry, {
-    onCrash(reason) {
-      listening.reject(new StartError(reason));
-      died.resolve(reason);
+    onLost(loss) {
+      listening.reject(new StartError(loss.reason));
+      died.resolve(loss);
     },
     onMessage(message) {
       switch (message.type) {
@@ -147,10 +118,11 @@ async function startIsolated(
           return listening.resolve(message.url);
         case "failed":
           return listening.reject(new StartError(message.reason));
-        case "end_tree":
-          return void caretaker.endTree(message.tree).finally(() => {
-            isolate.send({ type: "tree_ended", id: message.tree.id });
-          });
+        case "end_tree": {
+          const { id } = message.tree;
+          const answer = () => isolate.send({ type: "tree_ended", id });
+          return void caretaker.endTree(message.tree).then(answer, answer);
+        }
         case "faulty":
           return faulty.resolve();
         case "cut":
@@ -161,28 +133,38 @@ async function startIsolated(
           unanswered = 0;
           return onAlive();
         case "measure":
-          return isolate.send({ type: "measured", figures: caretaker.measure() });
+          return answerLater(() => ({ type: "measured", figures: caretaker.measure() }));
         case "find_gone":
-          return isolate.send({
+          return answerLater(() => ({
             type: "clients_gone",
             gone: caretaker.clientsGone(message.clients),
-          });
+          }));
         case "probed":
           return;
       }
     },
   });
-  isolate.send({ type: "start", start });
+
+  /** After what else main has to do: a service that does not wait for its answer is found out before it costs any work. */
+  function answerLater(answer: () => ToService): void {
+    setImmediate(() => isolate.guard(() => isolate.send(answer())));
+  }
+
+  const busy = newBusyMemory();
+  isolate.send({ type: "start", start, busy });
   let url: string;
   try {
-    url = await listening.promise;
+    url = await untilStarted(listening.promise, isolate, startMs);
   } catch (error) {
     isolate.close();
     throw error;
   }
   const heartbeat = setInterval(() => {
     if (unanswered++ >= missedBeats) {
-      died.resolve("the service isolate vanished or hangs: it does not answer any more");
+      isolate.lose({
+        reason: "the service isolate vanished or hangs: it does not answer any more",
+        requestId: busyWith(busy),
+      });
     } else {
       isolate.send({ type: "ping" });
     }
@@ -206,28 +188,17 @@ async function startIsolated(
   };
 }
 
-interface Isolate {
-  send(message: ToService): void;
-  close(): void;
-}
-
-function openIsolate(
-  start: ServiceStart,
-  entry: URL,
-  { onMessage, onCrash }: {
-    readonly onMessage: (message: ToMain) => void;
-    readonly onCrash: (reason: string) => void;
-  },
-): Isolate {
-  const worker = new Worker(entry, {
-    type: "module",
-    name: "service",
-    deno: { permissions: permissionsOf(start) },
-  });
-  worker.onmessage = (event: MessageEvent<ToMain>) => onMessage(event.data);
-  worker.onerror = (event) => {
-    event.preventDefault();
-    onCrash(`the service isolate crashed: ${event.message}`);
-  };
-  return { send: (message) => worker.postMessage(message), close: () => worker.terminate() };
+async function untilStarted<T>(
+  started: Promise<T>,
+  isolate: Isolate,
+  startMs: number,
+): Promise<T> {
+  const timer = setTimeout(
+    () =>
+      isolate.lose({
+        reason: `the service isolate did not start within ${startMs / 1000} seconds`,
+      }),
+    startMs,
+  );
+  return await started.finally(() => clearTimeout(timer));
 }

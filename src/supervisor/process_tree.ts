@@ -16,8 +16,8 @@ import { type ProcessInfo, type ProcessTable, snapshot } from "./process_table.t
 export interface Tree {
   /** The command's process id, for a command that cleared its environment; undefined when only the mark is known. */
   readonly pid?: number | undefined;
-  /** Values of the mark. */
-  readonly marks: ReadonlySet<string>;
+  /** Whether a process with this mark belongs to it. */
+  readonly hasMark: (mark: string) => boolean;
 }
 
 /** How a tree is ended. */
@@ -60,7 +60,7 @@ export async function endTree(tree: Tree, options: EndOptions): Promise<Ended> {
     const table = await look();
     let living: ProcessInfo[];
     try {
-      living = find({ pid, marks: tree.marks }, table, known, options);
+      living = find({ ...tree, pid }, table, known, options);
     } catch {
       // Descriptors could not be looked into: the next look may.
       if (performance.now() > killAt + giveUpMs) return { signalled: known.size, left: 0 };
@@ -126,16 +126,18 @@ function find(
   const children = Map.groupBy(table.processes, (process) => process.parent);
   const found = new Map<string, ProcessInfo>();
   const add = (process: ProcessInfo) => {
-    if (process.pid === Deno.pid || found.has(keyOf(process))) return;
-    found.set(keyOf(process), process);
-    for (const child of children.get(process.pid) ?? []) add(child);
+    const family = [process];
+    for (let next = family.pop(); next; next = family.pop()) {
+      if (next.pid === Deno.pid || found.has(keyOf(next))) continue;
+      found.set(keyOf(next), next);
+      family.push(...children.get(next.pid) ?? []);
+    }
   };
   for (const process of table.processes) {
     const mark = table.markOf(process.pid);
     const isCommand = process.pid === tree.pid && process.parent === Deno.pid && mark === undefined;
-    if (isCommand || known.has(keyOf(process)) || (mark !== undefined && tree.marks.has(mark))) {
-      add(process);
-    }
+    const isMarked = mark !== undefined && tree.hasMark(mark);
+    if (isCommand || isMarked || known.has(keyOf(process))) add(process);
   }
   // Who was chosen once stays chosen: our end of its pipe is closed soon.
   const wanted = [...found.values()].filter((process) =>

@@ -17,6 +17,7 @@ import { isolateDefaults, type IsolateOptions, type Service, startService } from
 import { type Notifier, openNotifier } from "./notifier.ts";
 import { prepareToLook } from "./process_table.ts";
 import { listenForSignals, type Signals } from "./signals.ts";
+import type { Loss } from "./worker.ts";
 
 /** What the service is started with: the configuration, a spool of its own, an environment without secrets. */
 export function prepare(config: Config, env: Readonly<Record<string, string>>): ServiceStart {
@@ -74,11 +75,23 @@ export async function supervise(
     sandbox: config.sandbox,
   });
   notifier.ready(`listening on ${service.url}`);
-  const clean = await serveUntilStopped(service, signals, notifier, config, log);
+  let loss: Loss | undefined;
+  const died = service.died.then((told) => {
+    loss = told;
+    log.error("the service died: its jobs' processes are ended", {
+      request_id: told.requestId,
+      reason: told.reason,
+    });
+    return { end: "died" } as const;
+  });
+  const finished = await serveUntilStopped(service, died, signals, notifier, config, log);
   service.terminate();
+  const clean = finished && !loss;
   // The service, which was asked until now, is gone; what is left is main's own work.
   using _beats = beating(notifier);
-  if (!clean) await endJobsIn(spool, config.killGraceMs);
+  if (!clean) {
+    await endJobsIn(spool, config.killGraceMs, loss?.brokeRules ? "every" : "unfinished");
+  }
   await caretaker.idle();
   removeOwnSpool(spool, log);
   await notifier.flush();
@@ -105,12 +118,12 @@ function longestCutMs({ killGraceMs }: Config): number {
 /** Resolves with whether everything was finished and nothing was wrong. */
 async function serveUntilStopped(
   service: Service,
+  died: Promise<{ readonly end: "died" }>,
   signals: Signals,
   notifier: Notifier,
   config: Config,
   log: Log,
 ): Promise<boolean> {
-  const died = service.died.then((reason) => ({ end: "died", reason }) as const);
   const first = await Promise.race([
     died,
     signals.next().then((signal) => ({ end: "signal", signal }) as const),
@@ -118,7 +131,7 @@ async function serveUntilStopped(
   ]);
   if (first.end === "died") {
     notifier.stopping("clearing up after a service that died", longestCleanUpMs(config));
-    return lost(first.reason, log);
+    return false;
   }
   log.info(
     "stopping: no new jobs, what waits and runs is finished; a second signal ends it at once",
@@ -144,16 +157,11 @@ async function serveUntilStopped(
       log.info("stopped");
       return first.end === "signal";
     case "died":
-      return lost(second.reason, log);
+      return false;
     case "cut":
       return await cut(service, second.cause, Promise.race([drained, died]), config, log) &&
         first.end === "signal";
   }
-}
-
-function lost(reason: string, log: Log): false {
-  log.error("the service died: its jobs' processes are ended", { reason });
-  return false;
 }
 
 async function cut(

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { findDeadSpools, newSpoolPath, openSpool, removeSpool } from "../../src/exec/spool.ts";
+import {
+  findDeadSpools,
+  isMarkIn,
+  isUnfinished,
+  newSpoolPath,
+  openSpool,
+  removeSpool,
+} from "../../src/exec/spool.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
 function names(folder: string): string[] {
@@ -126,4 +133,26 @@ Deno.test("a lock that could not be made once is made when it can be", () => {
   spool.ensure();
   assert.deepEqual(names(spool.path), ["lock"]);
   spool.close();
+});
+
+Deno.test("a mark is a path of a job's file directly in the spool; its job is unfinished while the file is there", () => {
+  using folder = temporaryFolder();
+  const spool = openSpool(newSpoolPath(folder.path));
+  const mark = `${spool.path}/jobdata_w_1_id_x_req_0123456789abcdef`;
+  const others = [
+    "",
+    spool.path,
+    `${spool.path}/lock`,
+    `${spool.path}/jobdata_/../lock`,
+    `${spool.path}/x/jobdata_`,
+    `${spool.path}0/jobdata_w_1`,
+    `${mark}\0`,
+    `${mark}${"x".repeat(4096)}`,
+  ];
+  assert.deepEqual([mark, ...others].filter((other) => isMarkIn(spool.path, other)), [mark]);
+  assert.equal(isUnfinished(spool.path, mark), false);
+  Deno.writeTextFileSync(mark, "");
+  assert.deepEqual([mark, ...others].filter((other) => isUnfinished(spool.path, other)), [mark]);
+  spool.close();
+  assert.equal(isUnfinished(spool.path, mark), false);
 });

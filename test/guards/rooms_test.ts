@@ -10,6 +10,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   job: [],
   at_most: [],
   bytes: [],
+  busy: ["job"],
   channel: [],
   deadlines: [],
   version: [],
@@ -23,6 +24,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   telemetry: ["job", "at_most", "type:messages", "type:config"],
   http: [
     "job",
+    "type:busy",
     "at_most",
     "bytes",
     "type:deadlines",
@@ -36,6 +38,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   account: ["job", "wire", "exec", "type:dispatch", "type:telemetry"],
   app: [
     "at_most",
+    "type:busy",
     "deadlines",
     "account",
     "spool_keeper",
@@ -50,6 +53,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ],
   supervisor: [
     "at_most",
+    "busy",
     "config",
     "messages",
     "version",
@@ -60,7 +64,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "exec/child_env",
     "exec/spool",
   ],
-  service: ["messages", "app", "start_error", "supervisor/probes", "type:exec"],
+  service: ["messages", "app", "busy", "start_error", "supervisor/probes", "type:exec"],
   cli: ["wire"],
   main: ["config", "version", "supervisor", "cli"],
 };
@@ -78,7 +82,7 @@ const outsideThings: readonly { readonly what: RegExp; readonly who: readonly st
     who: ["config", "exec/child_env", "cli/send_options"],
   },
   { what: /\b(to|from)Base64\b|\bbtoa\b|\batob\b/, who: ["wire"] },
-  { what: /\bpostMessage\b/, who: ["service", "supervisor/isolate"] },
+  { what: /\bpostMessage\b/, who: ["service", "supervisor/worker"] },
   {
     what: /\bDeno\.(addSignalListener|removeSignalListener|kill)\b|\/proc\/|\btaskkill\b/,
     who: ["supervisor"],

@@ -517,3 +517,18 @@ Deno.test("a saturated server is ready, and says that it is saturated", async ()
   const idle = setUp({ status: { waiting: 0, queueLimit: 0, workers: [{ id: 1, sinceSec: 1 }] } });
   assert.equal((await idle.send("/readyz")).text, "ready\n");
 });
+
+Deno.test("what depends on a client's bytes is marked as done for its request: the beginning, the body, the answer", async () => {
+  const { post, send, worked } = setUp({ password: "x" });
+  const marked = () => worked.splice(0).map(([id, result]) => `${id} ${kindOf(result)}`);
+  const kindOf = (result: unknown) =>
+    result instanceof Promise ? "beginning" : typeof result === "string" ? "answer" : Object.keys(
+      result as object,
+    )[0];
+  await post(job, { "x-request-id": "r1", "x-jr-password": "x" });
+  assert.deepEqual(marked(), ["r1 beginning", "r1 ok", "r1 answer"]);
+  await post("{", { "x-request-id": "r2", "x-jr-password": "x" });
+  assert.deepEqual(marked(), ["r2 beginning", "r2 ok", "r2 status"]);
+  await send("/nowhere", { headers: { "x-request-id": "r3" } });
+  assert.equal(marked()[0], "r3 status");
+});

@@ -76,6 +76,7 @@ export function setUp(setup: Setup = {}) {
     beginTrace: () => undefined,
   };
   const activity = createActivity();
+  const worked: [string, unknown][] = [];
   const buffers = createBuffers(setup.maxBufferedBytes ?? Infinity);
   const fetch = createRoutes(door, {
     mayRun: createPasswordCheck(
@@ -92,6 +93,11 @@ export function setUp(setup: Setup = {}) {
     buffers,
     activity,
     clients: { watch: () => ({ [Symbol.dispose]() {} }) },
+    during(requestId, work) {
+      const result = work();
+      worked.push([requestId, result]);
+      return result;
+    },
   }, {
     log: { debug: write, info: write, warn: write, error: write, flush: () => Promise.resolve() },
     metrics: {
@@ -106,5 +112,5 @@ export function setUp(setup: Setup = {}) {
   };
   const post = (body: BodyInit, headers: Record<string, string> = {}) =>
     send("/payload", { method: "POST", body, headers });
-  return { send, post, buffers, log, activity, rejected, answered };
+  return { send, post, buffers, log, activity, rejected, answered, worked };
 }

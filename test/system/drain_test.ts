@@ -4,61 +4,10 @@
 
 import assert from "node:assert/strict";
 import { type Answer, get, post } from "../support/client.ts";
-import { fileExists, temporaryFolder } from "../support/folder.ts";
-import { aliveIn, eventually, isAlive, killAllIn } from "../support/processes.ts";
+import { fileExists } from "../support/folder.ts";
+import { aliveIn, eventually, isAlive } from "../support/processes.ts";
 import { fixture, type Program, startProgram, untilListening } from "../support/program.ts";
-
-interface Stage {
-  readonly url: string;
-  readonly program: Program;
-  /** Folder of a job's `started_<id>` files. */
-  readonly folder: string;
-  readonly pids: string;
-  readonly spool: string;
-  release(): void;
-}
-
-/** In place of the program: one whose service breaks when a job is called like a bug of `faulty_service.ts`. */
-const faulty = { script: fixture("faulty_program.ts") };
-
-async function on(
-  name: string,
-  { script, ...env }: Readonly<Record<string, string>>,
-  act: (stage: Stage) => Promise<void>,
-): Promise<void> {
-  using temporary = temporaryFolder();
-  const folder = temporary.path;
-  const pids = `${folder}/pids`;
-  const spool = `${folder}/spool`;
-  Deno.mkdirSync(pids);
-  Deno.mkdirSync(spool);
-  try {
-    await using program = await startProgram({
-      ...(script ? { script } : {}),
-      env: {
-        JOBRUNNER_CMD: fixture(name),
-        JOBRUNNER_NUM_WORKERS: "1",
-        JOBRUNNER_KILL_GRACE_SEC: "0.3",
-        JOBRUNNER_SPOOL_DIR: spool,
-        HOLD_RELEASE: `${folder}/release`,
-        PIDS: pids,
-        ...env,
-      },
-    });
-    await act({
-      url: program.url,
-      program,
-      folder,
-      pids,
-      spool,
-      release: () => Deno.writeTextFileSync(`${folder}/release`, ""),
-    });
-    assert.deepEqual(aliveIn(pids), [], "processes are gone");
-    assert.deepEqual([...Deno.readDirSync(spool)], [], "files are gone");
-  } finally {
-    killAllIn(pids);
-  }
-}
+import { faulty, on } from "../support/stage.ts";
 
 /** Signals that come at once are one, so it is sent until it is heard. */
 async function secondSignal(program: Program): Promise<void> {
@@ -218,12 +167,25 @@ for (const bug of ["vanishes", "hangs"]) {
   Deno.test(`a service that ${bug}: main notices, ends every job's processes, exit 1`, async () => {
     await on("stay_with_family.sh", faulty, async ({ url, program }) => {
       const lost = post(url, "x", { id: bug }).catch(() => "lost");
-      await program.line("the service died");
+      assert.doesNotMatch(await program.line("the service died"), /request_id/);
       assert.equal(await program.exit, 1);
       assert.equal(await lost, "lost");
     });
   });
 }
+
+Deno.test("a service that hangs in work for a request: the log names the request, exit 1", async () => {
+  await on("stay_with_family.sh", faulty, async ({ url, program, pids }) => {
+    const running = post(url, "x", { headers: { "x-request-id": "harmless" } }).catch(() => "lost");
+    await fileExists(`${pids}/command`);
+    const headers = { "x-request-id": "the-one_at=fault" };
+    const lost = post(url, "x", { id: "endless", headers }).catch(() => "lost");
+    const line = await program.line("the service died");
+    assert.match(line, / request_id="?the-one_at=fault"? reason="[^"]*vanished or hangs/);
+    assert.equal(await program.exit, 1);
+    assert.deepEqual(await Promise.all([running, lost]), ["lost", "lost"]);
+  });
+});
 
 Deno.test("Ctrl-C reaches the whole group, and deno task sends it on: it is still one signal", async () => {
   await on("hold_until_released.sh", {}, async ({ program, spool }) => {

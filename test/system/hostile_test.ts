@@ -1,0 +1,118 @@
+/**
+ * A service that somebody has taken over: what it sends ends it, and main clears up as after any other death.
+ */
+
+import assert from "node:assert/strict";
+import { post } from "../support/client.ts";
+import { fileExists } from "../support/folder.ts";
+import { aliveIn, eventually, killAllIn } from "../support/processes.ts";
+import { faulty, on, type Stage } from "../support/stage.ts";
+
+/** The spool that the program made for itself. */
+function spoolOf({ spool }: Stage): string {
+  const [own] = [...Deno.readDirSync(spool)];
+  return `${spool}/${own?.name}`;
+}
+
+/** Has the service do what it does when it sees a job of that name. */
+function bringAbout(bug: string, stage: Stage): void {
+  Deno.writeTextFileSync(`${spoolOf(stage)}/jobdata_w_9_id_${bug}_req_0`, "");
+}
+
+const wrong: readonly (readonly [bug: string, reason: string])[] = [
+  ["nulls", "a message must be an object with a known type"],
+  ["numbers", "a message must be an object with a known type"],
+  ["unknown", "a message must be an object with a known type"],
+  ["treeless", "end_tree: the tree must be an object"],
+  ["markless", "end_tree: the id must be a whole number, 1 or more"],
+  ["foreign", "end_tree: the mark must be the path of a payload's file in the spool"],
+  ["clientless", "find_gone: the hostname must be an address"],
+  ["uncalled", "drained: must come only when it is due, and no more often"],
+  ["ports", "a message must be plain data"],
+  ["unreadable", "a message must be plain data"],
+  ["floods", "measure: must come only when it is due, and no more often"],
+  ["fells", "end_tree: must come only when it is due, and no more often"],
+  ["hides", "a message must be an object with a known type"],
+];
+
+for (const [bug, reason] of wrong) {
+  Deno.test(`a wrong message (${bug}) is the service's end and not main's: processes and spool are gone, exit 1`, async () => {
+    await on("stay_with_family.sh", faulty, async (stage) => {
+      const { url, program, pids } = stage;
+      const lost = post(url, "x").catch(() => "lost");
+      await eventually("all of its processes run", () => aliveIn(pids).length === 5);
+      bringAbout(bug, stage);
+      const line = await program.line("the service died: its jobs' processes are ended");
+      assert.ok(line.endsWith(`it sent a wrong message: ${reason}"`), line);
+      assert.equal(await program.exit, 1);
+      assert.equal(await lost, "lost");
+      assert.ok(!program.log.some((line) => line.includes("open_the_door")), "nothing is quoted");
+    });
+  });
+}
+
+Deno.test("valid messages with strange values harm nobody", async () => {
+  await on("hold_until_released.sh", faulty, async (stage) => {
+    const { url, program, folder, release } = stage;
+    const running = post(url, "x", { id: "running" });
+    await fileExists(`${folder}/started_running`);
+    bringAbout("strange", stage);
+    await fileExists(`${spoolOf(stage)}/strange`);
+    release();
+    assert.equal((await running).output, "released\n");
+    assert.equal(await program.stop(), 0);
+  });
+});
+
+for (
+  const [bug, reason, left] of [
+    ["vanishes", /vanished or hangs/, ["daemon_a"]],
+    ["nulls", /wrong message/, []],
+  ] as const
+) {
+  Deno.test(`a service that ${bug}: ${left.length} daemons of finished jobs are left`, async () => {
+    await on("leave_daemon.sh", faulty, async (stage) => {
+      const { url, program, pids } = stage;
+      await post(url, "x", { id: "a" });
+      bringAbout(bug, stage);
+      assert.match(await program.line("the service died"), reason);
+      assert.equal(await program.exit, 1);
+      assert.deepEqual(aliveIn(pids), left);
+      killAllIn(pids);
+      await eventually("they are gone", () => aliveIn(pids).length === 0);
+    });
+  });
+}
+
+Deno.test("a service that only says that it is alive does not keep a server that is stopped", async () => {
+  const env = { ...faulty, JOBRUNNER_DRAIN_TIMEOUT_SEC: "0" };
+  await on("stay_with_family.sh", env, async (stage) => {
+    const { url, program, pids } = stage;
+    const lost = post(url, "x").catch(() => "lost");
+    await eventually("all of its processes run", () => aliveIn(pids).length === 5);
+    bringAbout("stalls", stage);
+    await fileExists(`${spoolOf(stage)}/stalls`);
+    assert.equal(await program.stop(), 1);
+    assert.match(await program.line("cut: "), /end="given up"/);
+    assert.equal(await lost, "lost");
+  });
+});
+
+Deno.test("a wrong message during a cut is told as well", async () => {
+  await on("ignore_sigterm.sh", { ...faulty, JOBRUNNER_KILL_GRACE_SEC: "5" }, async (stage) => {
+    const { url, program, pids } = stage;
+    const lost = post(url, "x").catch(() => "lost");
+    await fileExists(`${pids}/ignore_sigterm`);
+    Deno.kill(program.pid, "SIGTERM");
+    await program.line("stopping");
+    await eventually("the second signal is heard", () => {
+      if (program.log.some((line) => line.includes("cutting: "))) return true;
+      Deno.kill(program.pid, "SIGTERM");
+      return false;
+    });
+    bringAbout("nulls", stage);
+    assert.match(await program.line("the service died"), /wrong message/);
+    assert.equal(await program.exit, 1);
+    assert.equal(await lost, "lost");
+  });
+});
