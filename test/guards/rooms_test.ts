@@ -13,14 +13,18 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   channel: [],
   deadlines: [],
   version: [],
-  config: [],
+  shown: [],
+  password: [],
+  file_beginning: [],
+  flags: ["shown"],
+  config: ["flags", "password", "shown"],
   wire: ["job", "bytes"],
   messages: ["config"],
   pool: ["type:channel"],
   stop: ["job"],
   dispatch: ["job", "channel", "pool", "stop"],
-  exec: ["job", "at_most", "bytes", "config", "type:stop"],
-  telemetry: ["job", "at_most", "type:messages", "type:config"],
+  exec: ["job", "at_most", "bytes", "config", "shown", "type:stop"],
+  telemetry: ["job", "at_most", "shown", "type:messages", "type:config"],
   http: [
     "job",
     "at_most",
@@ -28,6 +32,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "type:deadlines",
     "wire",
     "config",
+    "password",
     "type:messages",
     "type:telemetry",
   ],
@@ -51,6 +56,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   supervisor: [
     "at_most",
     "config",
+    "file_beginning",
     "messages",
     "version",
     "app",
@@ -61,8 +67,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "exec/spool",
   ],
   service: ["messages", "app", "start_error", "supervisor/probes", "type:exec"],
-  cli: ["wire"],
-  main: ["config", "version", "supervisor", "cli"],
+  cli: ["wire", "flags", "password", "shown", "file_beginning"],
+  main: ["config", "version", "supervisor", "cli", "shown"],
 };
 
 /** Outside things, and the rooms (or files) that may name them. */
@@ -89,6 +95,7 @@ const outsideThings: readonly { readonly what: RegExp; readonly who: readonly st
     who: [
       "exec",
       "cli",
+      "file_beginning",
       "supervisor/probes",
       "supervisor/process_table",
       "supervisor/process_figures",
