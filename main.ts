@@ -7,8 +7,9 @@
 import { parseConfig } from "./src/config.ts";
 import { helpText } from "./src/config/help.ts";
 import { parseCommandLine } from "./src/config/sources.ts";
+import { shownArgument } from "./src/shown.ts";
 import { check } from "./src/supervisor/check.ts";
-import { thisMachine } from "./src/supervisor/machine.ts";
+import { thisMachine, undecodableVariables } from "./src/supervisor/machine.ts";
 import { prepare, supervise } from "./src/supervisor/supervisor.ts";
 import { version } from "./src/version.ts";
 
@@ -22,7 +23,7 @@ export async function main(
     case "serve":
       return await serve(rest, env);
     case "send":
-      return await (await import("./src/cli/send.ts")).send(rest, env);
+      return await (await import("./src/cli/send.ts")).send(rest, env, undecodableVariables(env));
     case "wait-file":
       return await (await import("./src/cli/wait_file.ts")).waitFile(rest);
     case "help":
@@ -37,7 +38,9 @@ export async function main(
     default:
       if (first.startsWith("-")) return await serve(args, env);
       console.error(
-        `${first}: must be a subcommand, serve, send, wait-file, help or version: see jobrunner --help`,
+        `${
+          shownArgument(first)
+        }: must be a subcommand, serve, send, wait-file, help or version: see jobrunner --help`,
       );
       return 2;
   }

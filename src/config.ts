@@ -27,8 +27,8 @@ export interface Surroundings extends ProgramLookup {
   readonly undecodable: readonly string[];
   /** A path without links; as it is when there is nothing there. */
   realPath(path: string): string;
-  /** The text of a file; throws an `Error` whose message says why it cannot be read. */
-  readFile(path: string): string;
+  /** The first bytes of a file, so many at most; throws an `Error` whose message says why it cannot be read. */
+  readFile(path: string, bytes: number): Uint8Array<ArrayBuffer>;
 }
 
 /** Grades of the log, from chatty to grave. */

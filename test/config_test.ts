@@ -207,18 +207,53 @@ Deno.test("the password is kept as a digest, line ends trimmed, from the variabl
   assert.match(faults(file, [], { "/work/secret": { text: "\n" } }).join(), /\(it is empty\)$/);
   assert.match(
     faults(file, [], { "/work/secret": { text: "two\nlines\n" } }).join(),
-    /\(one line, /,
+    /\(it must be one line, not several\)$/,
   );
+  const utf16 = Uint8Array.from([0xff, 0xfe, 0x68, 0x00]);
+  assert.match(faults(file, [], { "/work/secret": { bytes: utf16 } }).join(), /\(it must be UTF-8/);
   assert.deepEqual(
     faults({ ...file, JOBRUNNER_PASSWORD: "x" }, [], { "/work/secret": { text: "y" } }),
     [
       "JOBRUNNER_PASSWORD_FILE: must be left out when JOBRUNNER_PASSWORD is set",
     ],
   );
+  assert.deepEqual(
+    config({ ...cmd, JOBRUNNER_PASSWORD: "x" }, ["--password-file=secret"], {
+      "/work/secret": { text: "\ufeffhunter2\r\n" },
+    }).passwordDigest,
+    digest,
+    "the flag wins, and a byte order mark is dropped",
+  );
 });
 
-Deno.test("there is no flag for the password", () => {
-  assert.match(faults(cmd, ["--password=hunter2"]).join(), /^--password: must be a flag/);
+Deno.test("there is no flag for the password, and one that is given all the same is not shown", () => {
+  const unknown = ["must be a flag of jobrunner serve: see jobrunner --help"];
+  for (
+    const args of [
+      ["--password=hunter2"],
+      ["--password=hunter2", "hunter2"],
+      ["--password", "hunter2", "hunter2"],
+      ["--password", "-hunter2"],
+      ["--password", "--hunter2"],
+      ["--password:hunter2"],
+    ]
+  ) assert.deepEqual(faults(cmd, args), [`--password: ${unknown}`], args.join(" "));
+  assert.deepEqual(faults(cmd, ["-phunter2"]), [`-p: ${unknown}`]);
+  assert.deepEqual(faults(cmd, ["--cmd", "--password", "hunter2"]), [
+    "--cmd: must be given a value: a program and its arguments",
+  ]);
+  assert.deepEqual(faults(cmd, ["JOBRUNNER_PASSWORD=hunter2", "hunter2"]), [
+    "JOBRUNNER_PASSWORD=***: unexpected argument: the command goes after --",
+  ]);
+  assert.deepEqual(faults(cmd, ["--check=hunter2"]), ["--check: must be given no value"]);
+});
+
+Deno.test("a fault of one flag hides no other", () => {
+  assert.deepEqual(
+    faults(cmd, ["--num-worker", "7", "--queue-limt=5", "stray", "--colour", "--log-level=x"])
+      .map((fault) => fault.split(":")[0]),
+    ["--num-worker", "--queue-limt", "--colour", "--log-level=x"],
+  );
 });
 
 Deno.test("one of certificate and key: its own faults are told as well", () => {
@@ -230,6 +265,8 @@ Deno.test("one of certificate and key: its own faults are told as well", () => {
   const both = { ...cmd, JOBRUNNER_TLS_CERT_FILE: "/c", JOBRUNNER_TLS_KEY_FILE: "/k" };
   const cert = { text: "-----BEGIN CERTIFICATE-----\n" };
   assert.match(faults(both, [], { "/c": cert, "/k": encrypted }).join(), /it is encrypted/);
+  const endless = { bytes: new Uint8Array(2 ** 21) };
+  assert.match(faults(both, [], { "/c": cert, "/k": endless }).join(), /at most 1048576 bytes\)$/);
 });
 
 Deno.test("certificate and key come together and must be what they are called", () => {

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { beginningOf } from "../file_beginning.ts";
+import { maxPasswordBytes, readPasswordFrom } from "../password.ts";
+import { oneLine, withoutUrlSecrets } from "../shown.ts";
 import { createPayloadEncoder, parseResult, type ReceivedResult } from "../wire/client.ts";
 import { type Progress, showProgress } from "./progress.ts";
 import { type Input, inputOf, readingOf } from "./input.ts";
@@ -12,36 +15,38 @@ import { exits, SendFailure } from "./send_failure.ts";
 import { parseSendOptions, type SendOptions, sendUsage } from "./send_options.ts";
 import { UsageError } from "./usage.ts";
 
-/** Resolves with the exit code. */
+/** Resolves with the exit code. `undecodable` names variables that are set but could not be read, because they are not UTF-8. */
 export async function send(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  undecodable: readonly string[] = [],
 ): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {
     console.log(sendUsage);
     return 0;
   }
   try {
-    const options = parseSendOptions(args, env);
+    const options = parseSendOptions(args, env, undecodable);
     using output = options.output === undefined ? undefined : openOutput(options.output);
     return await finish(await resultOf(options), output);
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`jobrunner send: ${error.message}: see jobrunner send --help`);
+      console.error(oneLine(`jobrunner send: ${error.message}: see jobrunner send --help`));
       return exits.usage;
     }
     if (!(error instanceof SendFailure)) throw error;
-    console.error(`jobrunner send: ${error.message}`);
+    console.error(oneLine(`jobrunner send: ${error.message}`));
     return error.exit;
   }
 }
 
 /** Tries as often as it may. */
 async function resultOf(options: SendOptions): Promise<ReceivedResult> {
+  const password = passwordOf(options);
   const input = await inputOf(options.file);
   const headers = new Headers({ "content-type": "application/json" });
-  const password = passwordOf(options);
-  if (password !== undefined) headers.set("x-jr-password", password);
+  if (password !== undefined) headers.set("x-jr-password", headerOf(password));
+  const url = withoutUrlSecrets(options.url);
   for (let left = options.retries;; left--) {
     const { status, body, retryAfter } = await attempt(options, input, headers);
     if (status === 200) {
@@ -49,21 +54,21 @@ async function resultOf(options: SendOptions): Promise<ReceivedResult> {
       if (result) return result;
       throw new SendFailure(
         "noJobrunner",
-        `${options.url}: must be a jobrunner: its answer is none`,
+        `${url}: must be a jobrunner: its answer is none`,
       );
     }
     if (status >= 300 && status < 400) {
       // Not followed: the password is for this server alone.
       throw new SendFailure(
         "noJobrunner",
-        `${options.url}: must be the server itself: it redirects`,
+        `${url}: must be the server itself: it redirects`,
       );
     }
     if (status === 503 && left > 0) {
       await new Promise((resolve) => setTimeout(resolve, retryAfter * 1000));
       continue;
     }
-    throw refusal(status, body.trim().slice(0, 500));
+    throw refusal(status, wordsOf(body, headers));
   }
 }
 
@@ -111,17 +116,19 @@ async function explain(error: Error, url: string, headers: Headers): Promise<Sen
     const { status, body } = await answerOf(
       await fetch(url, { method: "POST", headers, body: "", redirect: "manual" }),
     );
-    if (status === 401 || status === 503) return refusal(status, body.trim());
+    if (status === 401 || status === 503) return refusal(status, wordsOf(body, headers));
     if (status === 400) {
       return new SendFailure(
         "refused",
-        `${url}: ended the connection while the payload was sent: is it larger than the server's limit? (${why})`,
+        withoutUrlSecrets(
+          `${url}: ended the connection while the payload was sent: is it larger than the server's limit? (${why})`,
+        ),
       );
     }
   } catch {
     // There is no server.
   }
-  return new SendFailure("noServer", `${url}: no answer: ${why}`);
+  return new SendFailure("noServer", withoutUrlSecrets(`${url}: no answer: ${why}`));
 }
 
 function encoded(
@@ -146,22 +153,40 @@ function encoded(
 }
 
 function passwordOf({ passwordFile, password }: SendOptions): string | undefined {
-  if (passwordFile === undefined) return headerOf(password);
+  if (passwordFile === undefined) return password;
+  let bytes: Uint8Array<ArrayBuffer>;
   try {
-    return headerOf(Deno.readTextFileSync(passwordFile));
+    bytes = beginningOf(passwordFile, maxPasswordBytes + 1);
   } catch (error) {
     throw new SendFailure(
       "noInput",
       `${passwordFile}: cannot be read: ${(error as Error).message}`,
     );
   }
+  const reading = readPasswordFrom(bytes);
+  if (reading.ok) return reading.password;
+  throw new SendFailure(
+    "noInput",
+    `${passwordFile}: must be a file that holds a password (${reading.sentence})`,
+  );
 }
 
 /** A header's value is bytes, here as one character per byte (Fetch, "byte sequence"). */
-function headerOf(password: string | undefined): string | undefined {
-  if (password === undefined) return undefined;
-  const bytes = new TextEncoder().encode(password.replace(/^[\r\n]+|[\r\n]+$/g, ""));
+function headerOf(password: string): string {
+  const bytes = new TextEncoder().encode(password);
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
+/** The most of a server's words that is shown. */
+const maxWords = 500;
+
+/** What a server says. One that is not a jobrunner may repeat what it was sent, in either reading of a header's bytes. */
+function wordsOf(body: string, headers: Headers): string {
+  const sent = headers.get("x-jr-password");
+  if (sent === null) return body.trim().slice(0, maxWords);
+  const bytes = Uint8Array.from(sent, (character) => character.charCodeAt(0));
+  return body.replaceAll(sent, "***").replaceAll(new TextDecoder().decode(bytes), "***").trim()
+    .slice(0, maxWords);
 }
 
 function refusal(status: number, detail: string): SendFailure {

@@ -5,7 +5,9 @@
  */
 
 import { basename } from "node:path";
-import { parseArgs } from "node:util";
+import { type Flag, readFlags } from "../flags.ts";
+import { passwordSource, readPasswordFrom } from "../password.ts";
+import { shownUrl } from "../shown.ts";
 import { maxIdLength } from "../wire.ts";
 import { UsageError } from "./usage.ts";
 
@@ -16,7 +18,8 @@ Posts a file, or standard input (-), as a job; writes the command's stdout and s
 with the command's status.
 
   --url URL             the server (default http://127.0.0.1:8080)
-  --password-file FILE  file that holds the password (default: JOBRUNNER_PASSWORD_FILE, JOBRUNNER_PASSWORD)
+  --password-file FILE  file that holds the password, one line of UTF-8 (default: the file that the variable
+                        JOBRUNNER_PASSWORD_FILE names, or the variable JOBRUNNER_PASSWORD, not both)
   --id TEXT             the job's id (default: the file's name)
   --timeout SECONDS     the longest that the command may run
   --output FILE         where the response file goes, also an empty one; without it, it is dropped
@@ -30,9 +33,9 @@ exit status: the command's; its own failures after sysexits(3): 64 usage, 65 the
 export interface SendOptions {
   /** Where to; ends in `/payload`. */
   readonly url: string;
-  /** File that holds the password, if any. */
+  /** File that holds the password, if it is in one. */
   readonly passwordFile: string | undefined;
-  /** The password itself, from the environment. */
+  /** The password itself, if it is in its variable. */
   readonly password: string | undefined;
   /** The job's id. */
   readonly id: string;
@@ -49,35 +52,50 @@ export interface SendOptions {
 /** The most retries, at which even a Retry-After of one second is weeks. */
 const maxRetries = 1_000_000;
 
-/** Reads the command line. Throws a `UsageError`. */
+const flags: ReadonlyMap<string, Flag> = new Map([
+  ["url", { wanted: "an http or https URL" }],
+  ["password-file", { wanted: "a file that holds the password" }],
+  ["id", { wanted: "the job's id" }],
+  ["timeout", { wanted: "a number of seconds" }],
+  ["output", { wanted: "a file for the response file" }],
+  ["retry", { wanted: "a whole number" }],
+]);
+
+/**
+ * Reads the command line and the variables; `undecodable` names those that are set but could not be read, because they are
+ * not UTF-8. Throws a `UsageError`.
+ */
 export function parseSendOptions(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  undecodable: readonly string[] = [],
 ): SendOptions {
-  const { values, positionals } = parsed(args);
-  const [file, ...more] = positionals;
+  const { values, positionals, rest = [], faults: [fault] } = readFlags(args, flags, {
+    unknown: "must be a flag of jobrunner send",
+  });
+  if (fault !== undefined) throw new UsageError(fault);
+  const [file, ...more] = [...positionals, ...rest];
   if (file === undefined || file === "" || more.length > 0) {
     throw new UsageError("FILE: must be one file, or - for standard input");
   }
-  const id = values.id ?? (file === "-" ? "stdin" : basename(file));
+  const id = values.get("id") ?? (file === "-" ? "stdin" : basename(file));
   if (id === "" || [...id].length > maxIdLength || id.includes("\0")) {
     throw new UsageError(`--id=${id}: must have 1 to ${maxIdLength} characters without NUL`);
   }
   return {
-    url: payloadUrl(values.url ?? "http://127.0.0.1:8080"),
-    passwordFile: values["password-file"] ?? (env["JOBRUNNER_PASSWORD_FILE"] || undefined),
-    password: env["JOBRUNNER_PASSWORD"] || undefined,
+    url: payloadUrl(values.get("url") ?? "http://127.0.0.1:8080"),
+    ...passwordOptions(values.get("password-file"), env, undecodable),
     id,
     timeoutSec: numberOf(
       "timeout",
-      values.timeout,
+      values.get("timeout"),
       "a number of seconds greater than 0",
       (n) => n > 0 && n < Infinity,
     ),
-    output: values.output,
+    output: values.get("output"),
     retries: numberOf(
       "retry",
-      values.retry,
+      values.get("retry"),
       `a whole number from 0 to ${maxRetries}`,
       (n) => Number.isInteger(n) && n >= 0 && n <= maxRetries,
     ) ?? 0,
@@ -85,31 +103,39 @@ export function parseSendOptions(
   };
 }
 
-function parsed(args: readonly string[]) {
-  const text = { type: "string" } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        url: text,
-        "password-file": text,
-        id: text,
-        timeout: text,
-        output: text,
-        retry: text,
-      },
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
+function passwordOptions(
+  flag: string | undefined,
+  env: Readonly<Record<string, string>>,
+  undecodable: readonly string[],
+): Pick<SendOptions, "passwordFile" | "password"> {
+  const names = ["JOBRUNNER_PASSWORD_FILE", "JOBRUNNER_PASSWORD"] as const;
+  const unread = names.find((name) => undecodable.includes(name));
+  if (flag === undefined && unread) throw new UsageError(`${unread}: must be UTF-8 text`);
+  const [file, variable] = names.map((name) => env[name]);
+  const source = passwordSource({ flag, file, variable });
+  switch (source.kind) {
+    case "none":
+      return { passwordFile: undefined, password: undefined };
+    case "both":
+      throw new UsageError(
+        "JOBRUNNER_PASSWORD_FILE: must be left out when JOBRUNNER_PASSWORD is set",
+      );
+    case "file":
+      return { passwordFile: source.path, password: undefined };
+    case "variable": {
+      const reading = readPasswordFrom(source.text);
+      if (reading.ok) return { passwordFile: undefined, password: reading.password };
+      throw new UsageError(`JOBRUNNER_PASSWORD=***: must be a password (${reading.sentence})`);
+    }
   }
 }
 
 function payloadUrl(text: string): string {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) {
-    const shown = text.replace(/^.*@/, "***@");
-    throw new UsageError(`--url=${shown}: must be an http or https URL without a user`);
+    throw new UsageError(
+      `--url=${shownUrl(text)}: must be an http or https URL without a user`,
+    );
   }
   url.pathname = url.pathname.replace(/\/*(payload)?\/*$/, "/payload");
   return url.href;

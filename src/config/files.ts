@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { posix, win32 } from "node:path";
+import { maxPasswordBytes, passwordSource, readPasswordFrom } from "../password.ts";
 import type { SettingName } from "./settings.ts";
 import type { Values } from "./sources.ts";
 
@@ -15,41 +16,47 @@ export interface Files {
   readonly os: string;
   /** Absolute path of the working directory. */
   readonly cwd: string;
-  /** The text of a file; throws an `Error` whose message says why it cannot be read. */
-  readFile(path: string): string;
+  /** The first bytes of a file, so many at most; throws an `Error` whose message says why it cannot be read. */
+  readFile(path: string, bytes: number): Uint8Array<ArrayBuffer>;
 }
+
+/** The largest PEM file: hundreds of times what a chain of certificates needs. */
+const maxPemBytes = 2 ** 20;
 
 /** The digest of the password, from its variable or its file; undefined without one, or after a fault. */
 export function readPassword(values: Values, around: Files): Uint8Array | undefined {
-  let password = trimLineEnds(values.text("JOBRUNNER_PASSWORD") ?? "");
-  let source: SettingName = "JOBRUNNER_PASSWORD";
-  if (values.text("JOBRUNNER_PASSWORD_FILE") !== undefined) {
-    if (password !== "") {
+  const path = values.text("JOBRUNNER_PASSWORD_FILE");
+  const isFlag = values.origin("JOBRUNNER_PASSWORD_FILE") === "flag";
+  const source = passwordSource({
+    flag: isFlag ? path : undefined,
+    file: path,
+    variable: values.text("JOBRUNNER_PASSWORD"),
+  });
+  switch (source.kind) {
+    case "none":
+      return undefined;
+    case "both":
       values.faults.push(
         "JOBRUNNER_PASSWORD_FILE: must be left out when JOBRUNNER_PASSWORD is set",
       );
       return undefined;
+    case "variable":
+      return digestOf("JOBRUNNER_PASSWORD", source.text, values);
+    case "file": {
+      const bytes = readSettingFile("JOBRUNNER_PASSWORD_FILE", maxPasswordBytes, values, around);
+      return bytes && digestOf("JOBRUNNER_PASSWORD_FILE", bytes, values);
     }
-    source = "JOBRUNNER_PASSWORD_FILE";
-    const text = readSettingFile(source, values, around);
-    if (text === undefined) return undefined;
-    password = trimLineEnds(text);
-    if (password === "") return values.fault(source, "it is empty");
   }
-  if (password === "") return undefined;
-  if (/(?!\t)\p{Cc}|^[ \t]|[ \t]$/u.test(password)) {
-    return values.fault(
-      source,
-      source === "JOBRUNNER_PASSWORD"
-        ? undefined
-        : "one line, without a space or tab at either end",
-    );
-  }
-  return new Uint8Array(createHash("sha256").update(password, "utf8").digest());
 }
 
-function trimLineEnds(text: string): string {
-  return text.replace(/^[\r\n]+|[\r\n]+$/g, "");
+function digestOf(
+  name: SettingName,
+  given: string | Uint8Array<ArrayBuffer>,
+  values: Values,
+): Uint8Array | undefined {
+  const reading = readPasswordFrom(given);
+  if (!reading.ok) return values.fault(name, reading.sentence);
+  return new Uint8Array(createHash("sha256").update(reading.password, "utf8").digest());
 }
 
 /** Certificate and key, both or none. */
@@ -63,7 +70,7 @@ export function readTls(
     values.faults.push(`${missing}=: must be set when ${given.join()} is`);
   }
   const [cert, key] = names.map((name) =>
-    given.includes(name) ? readSettingFile(name, values, around) : undefined
+    given.includes(name) ? readPem(name, values, around) : undefined
   );
   if (cert !== undefined && !cert.includes("-----BEGIN CERTIFICATE-----")) {
     values.fault("JOBRUNNER_TLS_CERT_FILE", "it holds no certificate");
@@ -76,9 +83,32 @@ export function readTls(
   return cert !== undefined && key !== undefined ? { cert, key } : undefined;
 }
 
-function readSettingFile(name: SettingName, values: Values, around: Files): string | undefined {
+function readPem(
+  name: "JOBRUNNER_TLS_CERT_FILE" | "JOBRUNNER_TLS_KEY_FILE",
+  values: Values,
+  around: Files,
+): string | undefined {
+  const bytes = readSettingFile(name, maxPemBytes, values, around);
+  if (!bytes) return undefined;
+  if (bytes.length > maxPemBytes) {
+    return values.fault(name, `it must have at most ${maxPemBytes} bytes`);
+  }
   try {
-    return around.readFile(absolute(values.text(name) ?? "", around));
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return values.fault(name, "it must be UTF-8 text");
+  }
+}
+
+/** A byte more than there may be, if there are as many. */
+function readSettingFile(
+  name: SettingName,
+  maxBytes: number,
+  values: Values,
+  around: Files,
+): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return around.readFile(absolute(values.text(name) ?? "", around), maxBytes + 1);
   } catch (error) {
     return values.fault(name, (error as Error).message);
   }

@@ -124,12 +124,11 @@ export const settings = [
     kind: {
       type: "text",
       placeholder: "TEXT",
-      wanted:
-        "text without control characters and without a space or tab at either end (HTTP drops those)",
+      wanted: "text without control characters, and without a space or tab at either end",
     },
     default: "",
     meaning:
-      "What clients must send in header X-JR-PASSWORD; CR and LF around it are trimmed on both sides. Empty: no password is asked for. It has no flag, since everyone can read a command line.",
+      "What clients must send in header X-JR-PASSWORD: one line of at most 4096 bytes; CR and LF around it are trimmed on both sides. Empty: no password is asked for. It has no flag, since everyone can read a command line.",
     secret: true,
     environmentOnly: true,
   },
@@ -137,7 +136,8 @@ export const settings = [
     name: "JOBRUNNER_PASSWORD_FILE",
     kind: path("a readable file that holds a password"),
     default: "",
-    meaning: "File that holds the password instead of JOBRUNNER_PASSWORD; read once, at start.",
+    meaning:
+      "File that holds the password instead of JOBRUNNER_PASSWORD, in UTF-8, not empty; read once, at start. The flag wins over JOBRUNNER_PASSWORD; both variables together are refused.",
     withheld: true,
   },
   {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { parseArgs } from "node:util";
+import { type Flag, readFlags } from "../flags.ts";
+import { oneLine } from "../shown.ts";
 import { flagOf, type Setting, type SettingName, settings, wantedOf } from "./settings.ts";
 
 /** What the command line of `jobrunner serve` said. */
@@ -23,51 +24,25 @@ export interface CommandLine {
 
 /** Reads the arguments after `serve`. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
-  const byFlag = new Map<string, Setting>();
-  for (const setting of settings) {
+  const flags = new Map<string, Flag>([["check", {}], ["help", { short: "h" }]]);
+  const names = new Map<string, string>();
+  for (const setting of settings as readonly Setting[]) {
     const flag = flagOf(setting);
-    if (flag) byFlag.set(flag, setting);
+    if (flag === undefined) continue;
+    flags.set(flag, { wanted: wantedOf(setting.kind) });
+    names.set(flag, setting.name);
   }
-  const options: Record<string, { type: "string" | "boolean"; short?: string }> = {
-    check: { type: "boolean" },
-    help: { type: "boolean", short: "h" },
-  };
-  for (const flag of byFlag.keys()) options[flag] = { type: "string" };
-  const { tokens } = parseArgs({
-    args: [...args],
-    options,
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
+  const { values, switches, rest, faults } = readFlags(args, flags, {
+    unknown: "must be a flag of jobrunner serve: see jobrunner --help",
+    stray: "unexpected argument: the command goes after --",
   });
-  const flags = new Map<string, string>();
-  const faults: string[] = [];
-  const seen = new Set<string>();
-  let program: readonly string[] | undefined;
-  let unknownAt = -Infinity;
-  for (const token of tokens) {
-    if (token.kind === "option-terminator") {
-      program = args.slice(token.index + 1);
-      break;
-    }
-    if (token.kind === "positional") {
-      // The value of a flag that was already found unknown.
-      if (token.index === unknownAt + 1) continue;
-      faults.push(`${token.value}: unexpected argument: the command goes after --`);
-      continue;
-    }
-    const setting = byFlag.get(token.name);
-    if (setting && token.value !== undefined) flags.set(setting.name, token.value);
-    else if (setting) {
-      faults.push(`${token.rawName}: must be given a value: ${wantedOf(setting.kind)}`);
-    } else if (!Object.hasOwn(options, token.name)) {
-      if (token.value === undefined) unknownAt = token.index;
-      faults.push(`${token.rawName}: must be a flag of jobrunner serve: see jobrunner --help`);
-    } else if (token.value !== undefined) {
-      faults.push(`${token.rawName}=${token.value}: must be given no value`);
-    } else seen.add(token.name);
-  }
-  return { check: seen.has("check"), help: seen.has("help"), flags, program, faults };
+  return {
+    check: switches.has("check"),
+    help: switches.has("help"),
+    flags: new Map([...values].map(([flag, value]) => [names.get(flag) ?? flag, value])),
+    program: rest,
+    faults,
+  };
 }
 
 /** Where a value came from. */
@@ -146,12 +121,4 @@ export function readValues(
       return kind.type === "choice" && kind.of.includes(text) ? text : fault(name);
     },
   };
-}
-
-/** A fault is one line, whatever the value holds. */
-function oneLine(value: string): string {
-  return value.replace(
-    /[\p{Cc}\p{Zl}\p{Zp}]/gu,
-    (c) => JSON.stringify(c).slice(1, -1),
-  );
 }

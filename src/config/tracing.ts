@@ -5,6 +5,8 @@
  * @module
  */
 
+import { oneLine, shownUrl } from "../shown.ts";
+
 /** Where spans go. */
 export interface Tracing {
   /** Host and port that the exporter connects to. */
@@ -42,9 +44,7 @@ export function readTracing(
   const exporter = text("OTEL_TRACES_EXPORTER");
   if (text("OTEL_SDK_DISABLED")?.toLowerCase() === "true" || exporter === "none") return undefined;
   if (exporter === undefined && !given) return undefined;
-  const wrong = (name: string, wanted: string) => {
-    // An endpoint may carry a password.
-    const shown = name.endsWith("_ENDPOINT") ? "***" : env[name] ?? "";
+  const wrong = (name: string, wanted: string, shown = oneLine(env[name] ?? "")) => {
     faults.push(`${name}=${shown}: must be ${wanted}`);
   };
   if (exporter !== undefined && exporter !== "otlp") wrong("OTEL_TRACES_EXPORTER", "otlp or none");
@@ -65,9 +65,19 @@ export function readTracing(
   if (!(delay >= 0 && delay < 2 ** 31)) {
     wrong("OTEL_BSP_SCHEDULE_DELAY", "a number of milliseconds from 0 to 2147483647");
   }
-  const endpoint = URL.parse(text(given ?? "") ?? defaultEndpoint);
-  if (!endpoint || !/^https?:$/.test(endpoint.protocol)) {
-    wrong(given ?? "", "an http or https URL");
+  for (const name of ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]) {
+    // The exporter would fail with each batch, and tell why by quoting what it takes for a name.
+    if (!(text(name) ?? "").split(",").every(isHeader)) {
+      wrong(name, "name=value pairs of HTTP headers, percent-encoded, separated by commas", "***");
+    }
+  }
+  const endpointText = env[given ?? ""] ?? defaultEndpoint;
+  const endpoint = URL.parse(endpointText);
+  // The exporter appends a path to the general endpoint as it is, blanks included.
+  const isWhole = given !== "OTEL_EXPORTER_OTLP_ENDPOINT" || URL.canParse(`${endpointText}/`);
+  if (!endpoint || !isWhole || !/^https?:$/.test(endpoint.protocol)) {
+    // An endpoint may carry a password.
+    wrong(given ?? "", "an http or https URL", shownUrl(endpointText));
     return undefined;
   }
   const port = endpoint.port || (endpoint.protocol === "https:" ? "443" : "80");
@@ -78,4 +88,19 @@ export function readTracing(
     sampler: { name: sampler, ratio },
     scheduleDelayMs: delay,
   };
+}
+
+/** `name=value`, or nothing, with what HTTP allows in either (RFC 9110, sections 5.1 and 5.5); what follows a `;` is left out. */
+function isHeader(entry: string): boolean {
+  const [pair = ""] = entry.split(";", 1);
+  if (pair.trim() === "") return true;
+  const equals = pair.indexOf("=");
+  if (equals < 0) return false;
+  try {
+    const [name, value] = [pair.slice(0, equals), pair.slice(equals + 1)]
+      .map((text) => decodeURIComponent(text.trim()));
+    return /^[\w!#$%&'*+.^`|~-]+$/.test(name ?? "") && /^[\t -~\x80-\xff]*$/.test(value ?? "");
+  } catch {
+    return false;
+  }
 }

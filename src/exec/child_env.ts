@@ -5,6 +5,7 @@
  */
 
 import { type Setting, settings } from "../config/settings.ts";
+import { withoutUrlSecrets } from "../shown.ts";
 
 /** Secrets that are not settings of ours: they belong to the server, its supervisor or its telemetry. */
 const foreignSecrets = /^(OTEL_.*_HEADERS|NOTIFY_SOCKET|WATCHDOG_.*|CREDENTIALS_DIRECTORY)$/i;
@@ -26,7 +27,7 @@ export function withoutSecrets(env: Readonly<Record<string, string>>): Record<st
   return Object.fromEntries(
     Object.entries(env).filter(([name, value]) =>
       !ownSecrets.has(name.toUpperCase()) && !foreignSecrets.test(name) && !ownTrace.test(name) &&
-      !(/^OTEL_.*_ENDPOINT$/i.test(name) && value.includes("@"))
+      !(/^OTEL_.*_ENDPOINT$/i.test(name) && withoutUrlSecrets(value) !== value)
     ),
   );
 }

@@ -5,6 +5,7 @@
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
+import { withoutLineEnds } from "../password.ts";
 
 /** Whether a request may run jobs. */
 export type PasswordCheck = (headers: Headers) => boolean;
@@ -16,7 +17,7 @@ export type PasswordCheck = (headers: Headers) => boolean;
 export function createPasswordCheck(digest: Uint8Array | undefined): PasswordCheck {
   if (!digest) return () => true;
   return (headers) => {
-    const given = (headers.get("x-jr-password") ?? "").replace(/^[\r\n]+|[\r\n]+$/g, "");
+    const given = withoutLineEnds(headers.get("x-jr-password") ?? "");
     // Header values arrive as one character per byte (Fetch, "byte sequence"): latin1 gives the bytes back.
     return timingSafeEqual(createHash("sha256").update(given, "latin1").digest(), digest);
   };

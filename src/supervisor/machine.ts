@@ -7,6 +7,7 @@
 import { accessSync, constants } from "node:fs";
 import { tmpdir } from "node:os";
 import type { Surroundings } from "../config.ts";
+import { beginningOf } from "../file_beginning.ts";
 
 /** This machine, seen now by a process with this environment. */
 export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroundings, "env"> {
@@ -17,7 +18,7 @@ export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroun
     stderrIsTerminal: Deno.stderr.isTerminal(),
     fileKind,
     realPath,
-    readFile: (path) => new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path)),
+    readFile: beginningOf,
     undecodable: undecodableVariables(env),
   };
 }
@@ -45,7 +46,7 @@ function realPath(path: string): string {
  * Names of variables that the runtime left out without a word, because they are not UTF-8. A password among them would
  * mean a server without one.
  */
-function undecodableVariables(env: Readonly<Record<string, string>>): string[] {
+export function undecodableVariables(env: Readonly<Record<string, string>>): string[] {
   if (Deno.build.os !== "linux") return [];
   let entries: string[];
   try {

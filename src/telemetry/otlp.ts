@@ -30,6 +30,7 @@ import {
 import { atMost } from "../at_most.ts";
 import type { Tracing as TracingConfig } from "../config/tracing.ts";
 import type { RunTrace } from "../job.ts";
+import { withoutUrlSecrets } from "../shown.ts";
 import type { Log } from "./log.ts";
 import type { Tracing } from "./trace.ts";
 
@@ -52,7 +53,7 @@ const closeMs = 2000;
 
 /** Starts to record. The exporter reads the other `OTEL_EXPORTER_OTLP_*` variables by itself. */
 export function openTracing(config: TracingConfig, source: SpanSource, log: Log): Tracing {
-  const tell = (message: string) => log.warn("tracing", { detail: shortened(message) });
+  const tell = (message: string) => log.warn("tracing", { detail: detailOf(message) });
   diag.setLogger({
     error: tell,
     warn: tell,
@@ -146,16 +147,24 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
   };
 }
 
-/** The most of the exporter's words that stands in a log line: a receiver's answer may be among them. */
+/** The most of the exporter's words that stands in a log line. */
 const maxDetailLength = 300;
 
-/** The SDK tells of an error as JSON with everything in it; what went wrong is in its name and message. */
-function shortened(message: string): string {
+/**
+ * What may stand in the log of what the SDK says. It says an error as JSON with everything in it; what went wrong is in its
+ * name, code and message. The message of a receiver's refusal is the receiver's own words, which may repeat a header or a
+ * password; a URL may hold a password too.
+ */
+export function detailOf(message: string): string {
+  return withoutUrlSecrets(whatWentWrong(message)).slice(0, maxDetailLength);
+}
+
+function whatWentWrong(message: string): string {
   try {
     const { name = "", message: what = "", code = "" } = JSON.parse(message);
-    return [name, what, code].filter(Boolean).join(" ").slice(0, maxDetailLength);
+    return [name, name === "OTLPExporterError" ? "" : what, code].filter(Boolean).join(" ");
   } catch {
-    return message.slice(0, maxDetailLength);
+    return message;
   }
 }
 

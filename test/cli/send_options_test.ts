@@ -29,11 +29,16 @@ Deno.test("each wrong flag has its sentence", () => {
     [[], /^FILE: must be one file/],
     [["a", "b"], /^FILE: must be one file/],
     [["a", "--url", "h:1"], /^--url=h:1: must be an http or https URL without a user$/],
-    [["a", "--url", "http://u:hunter2@h"], /^--url=\*\*\*@h: must be/],
+    [["a", "--url", "http://u:hunter2@h"], /^--url=\*\*\*: must be/],
+    [["a", "--url"], /^--url: must be given a value: an http or https URL$/],
+    [["a", "--url", "--id", "x"], /^--url: must be given a value: an http or https URL$/],
     [["a", "--timeout", "0"], /^--timeout=0: must be a number of seconds greater than 0$/],
     [["a", "--retry", "1.5"], /^--retry=1.5: must be a whole number from 0 to 1000000$/],
     [["a", "--id", ""], /^--id=: must have 1 to 1024 characters without NUL$/],
-    [["a", "--nonsense"], /nonsense/],
+    [["a", "--nonsense"], /^--nonsense: must be a flag of jobrunner send$/],
+    [["--password", "hunter2", "a"], /^--password: must be a flag of jobrunner send$/],
+    [["--password=hunter2", "a"], /^--password: must be a flag of jobrunner send$/],
+    [["-phunter2", "a"], /^-p: must be a flag of jobrunner send$/],
   ];
   for (const [args, sentence] of cases) {
     assert.throws(() => parseSendOptions(args, {}), { name: "UsageError", message: sentence });
@@ -47,4 +52,33 @@ Deno.test("a status that a process cannot exit with is never success", () => {
 Deno.test("a progress line fits its share", () => {
   assert.equal(progressLine(5, 10), `sending [${"#".repeat(15)}${" ".repeat(15)}] 50 %`);
   assert.equal(progressLine(2_500_000, undefined), "sending: 2.5 MB");
+});
+
+Deno.test("the password's flag wins over both variables, which exclude each other", () => {
+  const passwordOf = (args: string[], env: Record<string, string>, undecodable: string[] = []) => {
+    const { passwordFile, password } = parseSendOptions(["a", ...args], env, undecodable);
+    return { passwordFile, password };
+  };
+  const flag = ["--password-file", "flag"];
+  const file = { JOBRUNNER_PASSWORD_FILE: "file" };
+  const variable = { JOBRUNNER_PASSWORD: "\r\nhunter2\r\n" };
+  assert.deepEqual(passwordOf([], {}), { passwordFile: undefined, password: undefined });
+  assert.deepEqual(passwordOf([], file), { passwordFile: "file", password: undefined });
+  assert.deepEqual(passwordOf([], variable), { passwordFile: undefined, password: "hunter2" });
+  assert.deepEqual(
+    passwordOf(flag, { ...file, ...variable }, ["JOBRUNNER_PASSWORD"]),
+    { passwordFile: "flag", password: undefined },
+  );
+  assert.throws(() => passwordOf([], { ...file, ...variable }), {
+    name: "UsageError",
+    message: "JOBRUNNER_PASSWORD_FILE: must be left out when JOBRUNNER_PASSWORD is set",
+  });
+  assert.throws(() => passwordOf([], {}, ["JOBRUNNER_PASSWORD"]), {
+    name: "UsageError",
+    message: "JOBRUNNER_PASSWORD: must be UTF-8 text",
+  });
+  assert.throws(() => passwordOf([], { JOBRUNNER_PASSWORD: "hunter2\nhunter2" }), {
+    name: "UsageError",
+    message: "JOBRUNNER_PASSWORD=***: must be a password (it must be one line, not several)",
+  });
 });

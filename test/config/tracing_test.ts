@@ -65,3 +65,36 @@ Deno.test("the standard settings have their standard defaults and faults in our 
     ["OTEL_TRACES_SAMPLER_ARG=2: must be a number from 0 to 1"],
   );
 });
+
+Deno.test("an endpoint is shown if it can hold no password", () => {
+  const faultOf = (endpoint: string) => read({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }).faults[0];
+  const wanted = "must be an http or https URL";
+  assert.equal(faultOf("collector:4318"), `OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318: ${wanted}`);
+  for (const endpoint of ["user:hunter2@h", "http://user:hunter2", "http://user:hunter2@h:1 "]) {
+    assert.equal(faultOf(endpoint), `OTEL_EXPORTER_OTLP_ENDPOINT=***: ${wanted}`, endpoint);
+  }
+});
+
+Deno.test("headers that no request could have are a fault that does not show them", () => {
+  const faultsOf = (name: string, headers: string) =>
+    read({ OTEL_TRACES_EXPORTER: "otlp", [name]: headers }).faults;
+  const general = "OTEL_EXPORTER_OTLP_HEADERS";
+  for (
+    const fine of [
+      "",
+      "x-key=hunter2",
+      "a=b;meta=c, d%2De = f%20g,",
+      "authorization=Basic%20aHg=",
+      "x=",
+    ]
+  ) assert.deepEqual(faultsOf(general, fine), [], fine);
+  for (const name of [general, "OTEL_EXPORTER_OTLP_TRACES_HEADERS"]) {
+    for (
+      const wrong of ["Basic hunter2==", "hunter2", "=hunter2", "x=hunter2%0A", "x=%hunter2", "x=€"]
+    ) {
+      assert.deepEqual(faultsOf(name, wrong), [
+        `${name}=***: must be name=value pairs of HTTP headers, percent-encoded, separated by commas`,
+      ], wrong);
+    }
+  }
+});

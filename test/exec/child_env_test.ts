@@ -8,6 +8,7 @@ Deno.test("no secret of the server reaches the command, all else does", () => {
     JOBRUNNER_NUM_WORKERS: "2",
     JOBRUNNER_TLS_CERT_FILE: "c",
     OTEL_SERVICE_NAME: "s",
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "http://collector:4318/v1/logs",
     MY_PASSWORD: "the command's own",
   };
   assert.deepEqual(
@@ -24,6 +25,7 @@ Deno.test("no secret of the server reaches the command, all else does", () => {
       WATCHDOG_PID: "1",
       CREDENTIALS_DIRECTORY: "d",
       OTEL_EXPORTER_OTLP_ENDPOINT: "https://user:hunter2@collector",
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://collector/?api-key=hunter2",
       TRACEPARENT: "the server's own",
       TRACESTATE: "the server's own",
     }),

@@ -8,8 +8,15 @@ import type { ConfigResult, Surroundings } from "../../src/config.ts";
 import { parseConfig } from "../../src/config.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
 
-/** What there is on it, by absolute path: a kind, or a readable file's text. */
-export type Disk = Readonly<Record<string, "executable" | "folder" | { readonly text: string }>>;
+/** What there is on it, by absolute path: a kind, or what a readable file holds. */
+export type Disk = Readonly<
+  Record<
+    string,
+    "executable" | "folder" | { readonly text: string } | {
+      readonly bytes: Uint8Array<ArrayBuffer>;
+    }
+  >
+>;
 
 /** A Linux machine with `/bin/date` and a temp folder, and what else is put on its disk. */
 export function machine(disk: Disk = {}, os = "linux"): Omit<Surroundings, "env"> {
@@ -29,10 +36,11 @@ export function machine(disk: Disk = {}, os = "linux"): Omit<Surroundings, "env"
       return entry === undefined ? "missing" : typeof entry === "string" ? entry : "file";
     },
     realPath: (path) => path === "/run/shm" ? "/dev/shm" : path,
-    readFile(path) {
+    readFile(path, bytes) {
       const entry = all.get(nameOf(path));
-      if (typeof entry === "object") return entry.text;
-      throw new Error("No such file");
+      if (typeof entry !== "object") throw new Error("No such file");
+      return ("bytes" in entry ? entry.bytes : new TextEncoder().encode(entry.text))
+        .subarray(0, bytes);
     },
   };
 }

@@ -34,13 +34,15 @@ export interface ProgramOptions {
   readonly script?: string;
   /** Ends the program when it is aborted. */
   readonly signal?: AbortSignal;
+  /** A command that is handed the program and its arguments, and runs them. */
+  readonly through?: readonly string[];
 }
 
 /** A compiled binary to test instead of the source, when this variable names one. */
 const binary = Deno.env.get("JOBRUNNER_TEST_BINARY");
 
 function commandOf(
-  { env = {}, args = [], cwd = projectRoot, script, stdin, signal }: ProgramOptions,
+  { env = {}, args = [], cwd = projectRoot, script, stdin, signal, through = [] }: ProgramOptions,
 ): Deno.Command {
   const inherited = Object.fromEntries(
     ["PATH", "HOME", "DENO_DIR", "DENO_TLS_CA_STORE", "TMPDIR"]
@@ -48,16 +50,19 @@ function commandOf(
       .filter((pair): pair is readonly [string, string] => pair[1] !== undefined),
   );
   const program = script === undefined ? binary : undefined;
-  return new Deno.Command(program ?? Deno.execPath(), {
-    args: program ? [...args] : [
-      "run",
-      "-A",
-      "--cached-only",
-      "--config",
-      `${projectRoot}deno.json`,
-      script ?? `${projectRoot}main.ts`,
-      ...args,
-    ],
+  const words = program ? [...through, program, ...args] : [
+    ...through,
+    Deno.execPath(),
+    "run",
+    "-A",
+    "--cached-only",
+    "--config",
+    `${projectRoot}deno.json`,
+    script ?? `${projectRoot}main.ts`,
+    ...args,
+  ];
+  return new Deno.Command(words[0] ?? "", {
+    args: words.slice(1),
     cwd,
     clearEnv: true,
     env: { ...inherited, ...env },

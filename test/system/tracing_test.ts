@@ -167,7 +167,7 @@ Deno.test("a wrong OTEL_ value refuses the start like any other", async () => {
   assert.equal(code, 2);
   assert.equal(
     stderr,
-    "OTEL_EXPORTER_OTLP_ENDPOINT=***: must be an http or https URL\n",
+    "OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318: must be an http or https URL\n",
   );
 });
 

@@ -1,0 +1,70 @@
+/**
+ * Secrets that are recognised wherever they come out again, and in whatever form.
+ *
+ * @module
+ */
+
+/** A secret: what is planted is its text, or its two halves with something between them. */
+export interface Canary {
+  readonly left: string;
+  readonly right: string;
+  readonly text: string;
+}
+
+/** A new one, of letters and digits. */
+export function newCanary(): Canary {
+  const half = () => `Q${crypto.randomUUID().replaceAll("-", "").slice(0, 11)}`;
+  const [left, right] = [half(), half()];
+  return { left, right, text: left + right };
+}
+
+/** A secret made of bytes of somebody else's, such as a key: a piece at its beginning and one at its end. */
+export function canaryOf(text: string): Canary {
+  return { left: text.slice(0, 16), right: text.slice(-16), text };
+}
+
+/** What the bytes of a secret look like: an encoding of text to bytes by its name. */
+const encodings: Readonly<Record<string, (text: string) => Uint8Array>> = {
+  "UTF-8": (text) => new TextEncoder().encode(text),
+  "UTF-16LE": (text) => Uint8Array.from([...text].flatMap((c) => [c.charCodeAt(0), 0])),
+  "UTF-16BE": (text) => Uint8Array.from([...text].flatMap((c) => [0, c.charCodeAt(0)])),
+};
+
+/** Names of the forms in which a secret stands in what was printed or answered. */
+export async function formsIn(said: string, { left, right, text }: Canary): Promise<string[]> {
+  const found: string[] = [];
+  // Whatever stands between two letters: an escape of NUL, a percent sign, a replacement character, a line of log.
+  const squeezed = said.replace(/\\u0000|\\x00|\\0/g, "").replace(/[^\p{L}\p{N}]/gu, "")
+    .toLowerCase();
+  for (const part of [left, right]) {
+    if (said.toLowerCase().includes(part.toLowerCase())) found.push("itself");
+    else if (squeezed.includes(part.toLowerCase())) found.push("with something between");
+    for (const [name, encode] of Object.entries(encodings)) {
+      const bytes = encode(part);
+      if (squeezed.includes(bytes.toHex())) found.push(`hex or percent-encoded ${name}`);
+      if (base64FormsOf(bytes).some((form) => said.includes(form))) found.push(`base64 ${name}`);
+    }
+  }
+  for (const whole of [text, `${text}\n`]) {
+    const digest = new Uint8Array(
+      await crypto.subtle.digest("SHA-256", new TextEncoder().encode(whole)),
+    );
+    if (squeezed.includes(digest.toHex())) found.push("SHA-256 in hex");
+    if (base64FormsOf(digest).some((form) => said.includes(form))) found.push("SHA-256 in base64");
+  }
+  return [...new Set(found)];
+}
+
+/** Wherever the bytes stand in a longer base64 text, one of these three is in it; in either alphabet. */
+function base64FormsOf(bytes: Uint8Array): string[] {
+  return [0, 1, 2].flatMap((offset) => {
+    const longer = new Uint8Array([...new Uint8Array(offset), ...bytes]);
+    const whole = longer.toBase64({ omitPadding: true });
+    // What neighbours share with the first and the last byte is left out.
+    const inner = whole.slice(
+      offset === 0 ? 0 : offset + 1,
+      longer.length % 3 === 0 ? undefined : -1,
+    );
+    return [inner, inner.replaceAll("+", "-").replaceAll("/", "_")];
+  });
+}

@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { detailOf } from "../../src/telemetry/otlp.ts";
+
+Deno.test("detailOf() shows what went wrong, but neither a receiver's words nor a URL's secrets", () => {
+  const error = (name: string, message: string, code: string | number) =>
+    JSON.stringify({ name, message, code, stack: "hunter2", data: "hunter2" });
+  assert.equal(
+    detailOf(error("Error", "connect ECONNREFUSED 127.0.0.1:4318", "ECONNREFUSED")),
+    "Error connect ECONNREFUSED 127.0.0.1:4318 ECONNREFUSED",
+  );
+  assert.equal(
+    detailOf(error("OTLPExporterError", "no such key: hunter2", 401)),
+    "OTLPExporterError 401",
+  );
+  assert.equal(
+    detailOf("Could not parse 'http://user:hunter2@h:1 /v1', falling back"),
+    "Could not parse 'http://***@h:1 /v1', falling back",
+  );
+  assert.equal(detailOf("x".repeat(1000)).length, 300);
+});
