@@ -8,8 +8,8 @@ import { SendFailure } from "./send_failure.ts";
 
 /** The payload, which may have to be read more than once. */
 export interface Input {
-  /** Undefined for an input of unknown size. */
-  readonly size: number | undefined;
+  /** Bytes. */
+  readonly size: number;
   /** From its first byte. */
   open(): Promise<ReadableStream<Uint8Array>>;
 }
@@ -20,7 +20,8 @@ export async function inputOf(file: string): Promise<Input> {
     if (file === "-") return await kept(Deno.stdin.readable);
     const { isFile, isDirectory, size } = await Deno.stat(file);
     if (isDirectory) throw new Error("it is a folder");
-    if (!isFile) return await kept((await Deno.open(file)).readable);
+    // Files of /proc say that they are empty.
+    if (!isFile || size === 0) return await kept((await Deno.open(file)).readable);
     return { size, open: async () => (await Deno.open(file)).readable };
   } catch (error) {
     throw new SendFailure("noInput", `${file}: cannot be read: ${(error as Error).message}`);
@@ -33,13 +34,15 @@ async function kept(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<In
   return { size: bytes.size, open: () => Promise.resolve(bytes.stream()) };
 }
 
-/** Tells of an input that cannot be read to its end. */
+/** Reports an input that cannot be read to its end, or that has another size by now. */
 export function readingOf(
   stream: ReadableStream<Uint8Array>,
+  size: number,
   onFailure: (failure: SendFailure) => void,
 ): ReadableStream<Uint8Array> {
   const reader = stream.getReader();
   let canceled = false;
+  let length = 0;
   return new ReadableStream({
     async pull(controller) {
       let part: ReadableStreamReadResult<Uint8Array>;
@@ -53,6 +56,15 @@ export function readingOf(
         throw error;
       }
       if (canceled) return;
+      length += part.value?.length ?? 0;
+      if (length > size || (part.done && length < size)) {
+        const failure = new SendFailure(
+          "noInput",
+          `the input changed while it was sent: it had ${size} bytes`,
+        );
+        onFailure(failure);
+        throw failure;
+      }
       if (part.done) controller.close();
       else controller.enqueue(part.value);
     },

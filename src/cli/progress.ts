@@ -18,8 +18,8 @@ const bigUpload = 2 ** 20;
 /** Between two refreshes. */
 const refreshMs = 200;
 
-/** Shows on standard error; `total` is undefined for an input of unknown size. */
-export function showProgress(total: number | undefined): Progress {
+/** Shows on standard error. */
+export function showProgress(total: number): Progress {
   if (!Deno.stderr.isTerminal()) return { sent() {}, waiting() {}, [Symbol.dispose]() {} };
   const encoder = new TextEncoder();
   const startedAt = performance.now();
@@ -49,9 +49,8 @@ export function showProgress(total: number | undefined): Progress {
 
 const barWidth = 30;
 
-/** Such as `sending [#####     ] 50 %`; without a total only how much. */
-export function progressLine(sent: number, total: number | undefined): string {
-  if (total === undefined) return `sending: ${(sent / 1e6).toFixed(1)} MB`;
+/** Such as `sending [#####     ] 50 %`. */
+export function progressLine(sent: number, total: number): string {
   const share = total === 0 ? 1 : Math.min(1, sent / total);
   const bar = "#".repeat(Math.round(share * barWidth)).padEnd(barWidth);
   return `sending [${bar}] ${Math.floor(share * 100)} %`;

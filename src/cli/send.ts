@@ -7,12 +7,18 @@
 import { beginningOf } from "../file_beginning.ts";
 import { maxPasswordBytes, readPasswordFrom } from "../password.ts";
 import { oneLine, withoutUrlSecrets } from "../shown.ts";
-import { createPayloadEncoder, parseResult, type ReceivedResult } from "../wire/client.ts";
+import {
+  createPayloadEncoder,
+  parseResult,
+  type PayloadEncoder,
+  type ReceivedResult,
+} from "../wire/client.ts";
 import { type Progress, showProgress } from "./progress.ts";
 import { type Input, inputOf, readingOf } from "./input.ts";
 import { openOutput, type OutputFile } from "./output_file.ts";
 import { exits, SendFailure } from "./send_failure.ts";
 import { parseSendOptions, type SendOptions, sendUsage } from "./send_options.ts";
+import { sizedBody } from "./sized_body.ts";
 import { UsageError } from "./usage.ts";
 
 /** Resolves with the exit code. `undecodable` names variables that are set but could not be read, because they are not UTF-8. */
@@ -85,8 +91,9 @@ async function attempt(
 ): Promise<{ readonly status: number; readonly body: string; readonly retryAfter: number }> {
   using progress = showProgress(input.size);
   let broken: SendFailure | undefined;
-  const payload = readingOf(await input.open(), (failure) => broken = failure);
-  const body = encoded(payload, { id, timeoutSec }, progress);
+  const payload = readingOf(await input.open(), input.size, (failure) => broken = failure);
+  const encoder = createPayloadEncoder({ id, timeoutSec });
+  const body = sizedBody(encoded(payload, encoder, progress), encoder.bodyLength(input.size));
   try {
     return await answerOf(await fetch(url, { method: "POST", headers, body, redirect: "manual" }));
   } catch (error) {
@@ -133,10 +140,9 @@ async function explain(error: Error, url: string, headers: Headers): Promise<Sen
 
 function encoded(
   payload: ReadableStream<Uint8Array>,
-  about: { readonly id: string; readonly timeoutSec: number | undefined },
+  encoder: PayloadEncoder,
   progress: Progress,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const encoder = createPayloadEncoder(about);
   return payload.pipeThrough(
     new TransformStream<Uint8Array, string>({
       start: (controller) => controller.enqueue(encoder.head),

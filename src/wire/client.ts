@@ -44,6 +44,8 @@ export function parseResult(body: string): ReceivedResult | undefined {
 export interface PayloadEncoder {
   /** What comes before the payload. */
   readonly head: string;
+  /** Bytes of the whole body around a payload of so many bytes. */
+  bodyLength(payloadBytes: number): number;
   /** The next bytes of the payload. */
   encode(bytes: Uint8Array): string;
   /** What comes after the last of them. */
@@ -54,10 +56,14 @@ export interface PayloadEncoder {
 export function createPayloadEncoder(
   { id, timeoutSec }: { readonly id: string; readonly timeoutSec?: number | undefined },
 ): PayloadEncoder {
-  const start = JSON.stringify({ id, timeout_sec: timeoutSec });
+  const head = `${JSON.stringify({ id, timeout_sec: timeoutSec }).slice(0, -1)},"data":"`;
+  const tail = '"}';
   let rest = new Uint8Array();
   return {
-    head: `${start.slice(0, -1)},"data":"`,
+    head,
+    bodyLength(payloadBytes) {
+      return new TextEncoder().encode(head).length + 4 * Math.ceil(payloadBytes / 3) + tail.length;
+    },
     encode(bytes) {
       const all = new Uint8Array(rest.length + bytes.length);
       all.set(rest);
@@ -67,6 +73,6 @@ export function createPayloadEncoder(
       rest = all.slice(whole);
       return all.subarray(0, whole).toBase64();
     },
-    end: () => `${rest.toBase64()}"}`,
+    end: () => rest.toBase64() + tail,
   };
 }

@@ -23,7 +23,7 @@ async function outcomeOf(
   words: string[],
   payload: string,
   settings: Partial<RunSettings> = {},
-  timeoutSec?: number,
+  timeoutSec: number | undefined = undefined,
 ) {
   using temporary = temporarySpool();
   const { spool } = temporary;
@@ -63,7 +63,7 @@ async function resultOf(
   words: string[],
   payload: string,
   settings: Partial<RunSettings> = {},
-  timeoutSec?: number,
+  timeoutSec: number | undefined = undefined,
 ): Promise<RunResult> {
   const outcome = await outcomeOf(words, payload, settings, timeoutSec);
   assert.ok(outcome.ok, JSON.stringify(outcome));

@@ -222,3 +222,35 @@ Deno.test("wait-file: wrong usage and an unreadable folder are 2, with one line"
     assert.match(stderr, sentence);
   }
 });
+
+Deno.test("send states the length of its body, whatever it sends", async () => {
+  using folder = temporaryFolder();
+  const heads: string[][] = [];
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    async ({ headers, body }) => {
+      const bytes = await new Response(body).bytes();
+      heads.push([
+        headers.get("content-length") ?? "none",
+        String(bytes.length),
+        headers.get("transfer-encoding") ?? "none",
+      ]);
+      return new Response("", { status: 400 });
+    },
+  );
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  Deno.writeFileSync(`${folder.path}/large`, new Uint8Array(3_000_001));
+  Deno.writeFileSync(`${folder.path}/empty`, new Uint8Array());
+  for (const file of [`${folder.path}/large`, `${folder.path}/empty`, "/proc/self/status", "-"]) {
+    const { code } = await runProgram({
+      args: ["send", "--url", url, "--id", "ü", file],
+      stdin: encode("hello"),
+    });
+    assert.equal(code, 65, file);
+    const [announced, came, coding] = heads.at(-1) ?? [];
+    assert.equal(announced, came, file);
+    assert.ok(Number(came) >= '{"id":"ü","data":""}'.length);
+    assert.equal(coding, "none");
+  }
+  assert.equal(heads.length, 4);
+});

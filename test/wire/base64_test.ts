@@ -42,7 +42,7 @@ Deno.test("whatever cannot be decoded has a true reason", () => {
       const [, place] = /^character (\d+) /.exec(fault) ?? [];
       const bare = text.replace(/[\t\n\f\r ]/g, "");
       if (place !== undefined) {
-        assert.ok(/[A-Za-z0-9+/*_é\u000b-]/.test(text[Number(place) - 1] ?? ""), fault);
+        assert.ok(!/[\t\n\f\r =]/.test(text[Number(place) - 1] ?? "="), fault);
       } else if (fault.includes("multiple")) assert.notEqual(bare.length % 4, 0, text);
       else assert.match(bare, /={3,}$/);
     }),

@@ -12,7 +12,12 @@ Deno.test("what a client encodes in pieces, the server reads whole", () => {
       const encoder = createPayloadEncoder({ id, timeoutSec: 1.5 });
       const text = encoder.head + pieces.map((piece) => encoder.encode(piece)).join("") +
         encoder.end();
-      const parsed = parsePayloadRequest(new TextEncoder().encode(text));
+      const body = new TextEncoder().encode(text);
+      assert.equal(
+        encoder.bodyLength(pieces.reduce((sum, piece) => sum + piece.length, 0)),
+        body.length,
+      );
+      const parsed = parsePayloadRequest(body);
       assert.ok(parsed.ok, JSON.stringify(parsed));
       assert.equal(parsed.request.id, id.toWellFormed());
       assert.equal(parsed.request.timeoutSec, 1.5);

@@ -1,0 +1,119 @@
+/**
+ * Bodies that are small or legal, and would cost the server much more than they cost their sender.
+ */
+
+import assert from "node:assert/strict";
+import { get, post, postRaw } from "../support/client.ts";
+import { fixture, startProgram } from "../support/program.ts";
+
+const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
+const encode = (text: string) => new TextEncoder().encode(text);
+
+/** A connection over which a chunked request has been begun. */
+async function beginChunked(url: string) {
+  const { hostname, port } = new URL(url);
+  const connection = await Deno.connect({ hostname, port: Number(port) });
+  const write = async (bytes: Uint8Array) => {
+    for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+  };
+  await write(
+    encode("POST /payload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"),
+  );
+  return {
+    write,
+    chunks: (count: number, bytes: number) =>
+      write(encode(`${bytes.toString(16)}\r\n${" ".repeat(bytes)}\r\n`.repeat(count))),
+    /** The answer's head, or what came before the connection ended. */
+    async answer() {
+      const buffer = new Uint8Array(65_536);
+      let text = "";
+      while (!text.includes("\r\n\r\n")) {
+        const length = await connection.read(buffer);
+        if (length === null) break;
+        text += new TextDecoder().decode(buffer.subarray(0, length));
+      }
+      return text;
+    },
+    [Symbol.dispose]() {
+      try {
+        connection.close();
+      } catch {
+        // It is closed already.
+      }
+    },
+  };
+}
+
+Deno.test("a chunked body in tiny chunks is 411 before its end, and others are served meanwhile", async () => {
+  await using program = await startProgram({ env: shell });
+  using connection = await beginChunked(program.url);
+  await connection.chunks(3_000, 1);
+  assert.match(await connection.answer(), /^HTTP\/1\.1 411 /);
+  assert.equal((await post(program.url, "echo served")).output, "served\n");
+  assert.equal(JSON.parse((await get(`${program.url}/status`)).text).buffered_bytes, 0);
+});
+
+Deno.test("a chunked body beyond 8 MiB is 411 before its end, one within is a job", async () => {
+  await using program = await startProgram({ env: shell });
+  using connection = await beginChunked(program.url);
+  const sending = connection.chunks(200, 65_536).catch(() => "the server closed the connection");
+  assert.match(await connection.answer(), /^HTTP\/1\.1 411 /);
+  const body = encode(
+    JSON.stringify({ id: "x", data: encode("echo ran").toBase64(), more: "x".repeat(7_000_000) }),
+  );
+  assert.equal((await postRaw(program.url, new Blob([body]).stream())).output, "ran\n");
+  assert.equal((await post(program.url, "echo served")).output, "served\n");
+  connection[Symbol.dispose]();
+  await sending;
+});
+
+Deno.test("a chunked body that stops coming is 408, and its client can go", async () => {
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_REQUEST_TIMEOUT_SEC: "0.2" },
+  });
+  {
+    using connection = await beginChunked(program.url);
+    await connection.chunks(2, 10);
+    assert.match(await connection.answer(), /^HTTP\/1\.1 408 /);
+  }
+  assert.equal((await post(program.url, "echo served")).output, "served\n");
+  assert.equal(await program.stop(), 0);
+  assert.doesNotMatch(program.log.join("\n"), / ERROR /);
+});
+
+Deno.test("a refused password leaves a chunked body unread", async () => {
+  await using program = await startProgram({ env: { ...shell, JOBRUNNER_PASSWORD: "p" } });
+  using connection = await beginChunked(program.url);
+  await connection.chunks(20_000, 1);
+  assert.match(await connection.answer(), /^HTTP\/1\.1 401 /);
+  const headers = { "x-jr-password": "p" };
+  assert.equal((await post(program.url, "echo served", { headers })).output, "served\n");
+});
+
+Deno.test("a legal body of nothing but brackets is 400, and the server lives on", async () => {
+  await using program = await startProgram({ env: shell });
+  const start = '{"id":"x","data":"QQ==","more":';
+  const body = new Uint8Array(60_000_000).fill("[".charCodeAt(0));
+  body.set(encode(start));
+  const { status, text } = await postRaw(program.url, body);
+  assert.equal(status, 400);
+  assert.match(text, /^The body has more than 65536 of the characters/);
+  assert.equal((await post(program.url, "echo served")).output, "served\n");
+});
+
+Deno.test("padding that goes on is 400 with its place", async () => {
+  await using program = await startProgram({ env: shell });
+  const data = `${"QUJD".repeat(327_680)}${"=".repeat(65_535)}A`;
+  const { status, text } = await postRaw(program.url, `{"id":"x","data":"${data}"}`);
+  assert.equal(status, 400);
+  assert.match(text, /: character 1376256 follows padding, which must be at the end\n$/);
+});
+
+Deno.test("a compressed body is 415, an empty one says that it is empty", async () => {
+  await using program = await startProgram({ env: shell });
+  const headers = { "content-encoding": "gzip" };
+  const refused = await postRaw(program.url, "x", { headers });
+  assert.equal(refused.status, 415);
+  assert.equal(refused.headers.get("accept-encoding"), "identity");
+  assert.equal((await postRaw(program.url, "")).text, "The body is empty\n");
+});
