@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { post } from "../support/client.ts";
+import { post, postRaw } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { aliveIn, eventually, killAllIn } from "../support/processes.ts";
 import { fixture, projectRoot, startProgram } from "../support/program.ts";
@@ -25,7 +25,7 @@ function snippet(name: string, port: number, upstream: string): string {
 const proxies = {
   nginx(folder: string, config: string) {
     const main =
-      `daemon off; pid ${folder}/pid; error_log stderr; events {} http { access_log off; ${
+      `daemon off; user root; pid ${folder}/pid; error_log stderr; events {} http { access_log off; ${
         ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) =>
           `${name}_temp_path ${folder}/${name};`
         ).join(" ")
@@ -67,6 +67,11 @@ for (const [name, file] of [["nginx", "nginx.conf"], ["caddy", "Caddyfile"]] as 
         () => post(url, "exit 0").then(({ status }) => status === 200, () => false),
       );
       assert.equal((await post(url, "echo through")).output, "through\n");
+
+      // nginx reads the whole body and states its length; Caddy hands chunks on.
+      const body = JSON.stringify({ id: "x", data: btoa("exit 0"), more: "x".repeat(9 * 2 ** 20) });
+      const { status } = await postRaw(url, new Blob([body]).stream());
+      assert.equal(status, name === "nginx" ? 200 : 411);
 
       using half = await Deno.connect({ hostname: "127.0.0.1", port });
       await half.write(new TextEncoder().encode("POST /payload HTTP/1.1\r\nHost: x\r\nContent-Le"));

@@ -28,6 +28,6 @@ Deno.test("an IPv6 address is granted in brackets", () => {
   );
 });
 
-Deno.test("a command that was not found is no leave to run anything", () => {
-  assert.equal(permissions({ JOBRUNNER_CMD: "not-there" }).run, false);
+Deno.test("a command that is not there yet is all that may be run", () => {
+  assert.deepEqual(permissions({ JOBRUNNER_CMD: "/not/there" }).run, ["/not/there"]);
 });

@@ -57,6 +57,20 @@ Deno.test("beyond loopback without a password there is a loud warning", async ()
   assert.match(await program.line("ANYONE who can reach 0.0.0.0 can run jobs"), / (WARN|WARNING) /);
 });
 
+Deno.test("a bare name that PATH does not find is exit 2, with --check too", async () => {
+  for (const args of [["serve"], ["serve", "--check"]]) {
+    const { code, stdout, stderr } = await runProgram({
+      args,
+      env: { JOBRUNNER_CMD: "not-there" },
+    });
+    assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
+    assert.match(
+      stderr,
+      /^JOBRUNNER_CMD=not-there: must be .* \(not-there was not found on PATH\)\n$/,
+    );
+  }
+});
+
 Deno.test("HTTPS with a certificate and key from files", async () => {
   const cert = fixture("tls/cert.pem");
   await using program = await startProgram({
