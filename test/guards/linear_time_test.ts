@@ -17,8 +17,12 @@ type Work = () => unknown;
 /** What twice the input may cost: between the 2 of linear and the 4 of quadratic work. */
 const mostGrowth = 3;
 
-/** A machine that is busy makes single runs longer, never shorter: the shortest of several is looked at. */
-const mostRuns = 30;
+/**
+ * A machine that is busy makes single runs longer, never shorter: the shortest of several is looked at. With too few, a
+ * small input that happened to take long would make quadratic work look linear.
+ */
+const fewestRuns = 8;
+const mostRuns = 40;
 
 /**
  * How many times as long twice the input takes, the lesser of two doublings: memory that comes in larger portions can make
@@ -30,13 +34,15 @@ async function growth(workOf: (factor: number) => Work): Promise<number> {
     const [one = 0, two = 0, four = 0] = sizes.map(({ shortest }) => shortest);
     return Math.min(two / one, four / two);
   };
-  for (let run = 0; run < mostRuns; run++) {
+  // The first time, code is interpreted that is compiled later.
+  for (const { work } of sizes) await work();
+  for (let run = 1; run <= mostRuns; run++) {
     for (const size of sizes) {
       const startedAt = performance.now();
       await size.work();
       size.shortest = Math.min(size.shortest, performance.now() - startedAt);
     }
-    if (run > 2 && grown() < mostGrowth) break;
+    if (run >= fewestRuns && grown() < mostGrowth) break;
   }
   return grown();
 }
