@@ -10,7 +10,7 @@ import { parseCommandLine } from "./src/config/sources.ts";
 import { shownArgument } from "./src/shown.ts";
 import { check } from "./src/supervisor/check.ts";
 import { thisMachine, undecodableVariables } from "./src/supervisor/machine.ts";
-import { prepare, supervise } from "./src/supervisor/supervisor.ts";
+import { supervise } from "./src/supervisor/supervisor.ts";
 import { version } from "./src/version.ts";
 
 /** Runs the program and resolves with its exit code: 0 fine, 1 failed, 2 wrong usage or configuration; `send` has its own. */
@@ -57,9 +57,8 @@ async function serve(
     for (const fault of result.faults) console.error(fault);
     return 2;
   }
-  const start = prepare(result.config, env);
-  if (!commandLine.check) return await supervise(start, result.warnings, env);
-  const report = await check(start, { ...result, path: env["PATH"] ?? "" });
+  if (!commandLine.check) return await supervise(result.config, result.warnings, env);
+  const report = await check(result, env);
   for (const line of report.lines) console.log(line);
   return report.healthy ? 0 : 1;
 }

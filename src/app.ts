@@ -13,6 +13,7 @@ import { createDispatch, type Cut } from "./dispatch.ts";
 import { createScratch } from "./exec/capture.ts";
 import type { TreeEnder } from "./exec/ending.ts";
 import type { RunSettings } from "./exec/run.ts";
+import { openSpool } from "./exec/spool.ts";
 import { createActivity } from "./http/activity.ts";
 import { createPasswordCheck } from "./http/auth.ts";
 import { createBuffers } from "./http/buffers.ts";
@@ -20,7 +21,6 @@ import { createClients } from "./http/clients.ts";
 import { createRoutes, type FrontDoor } from "./http/routes.ts";
 import { type Server, startServer } from "./http/server.ts";
 import type { ClientAddress, ProcessFigures, ServiceStart } from "./messages.ts";
-import { keepSpool } from "./spool_keeper.ts";
 import { StartError } from "./start_error.ts";
 import { createExposition } from "./telemetry/exposition.ts";
 import { type Log, messageOf, openLog } from "./telemetry/log.ts";
@@ -37,6 +37,8 @@ export interface Host {
   measureProcess(): Promise<ProcessFigures>;
   /** Tells for each client whether its connection has gone. Asked once at a time. */
   findGone(clients: readonly ClientAddress[]): Promise<readonly boolean[]>;
+  /** Puts the server's folder right; resolves with nothing, or with the reason why that could not be done. */
+  mend(): Promise<string | undefined>;
   /** Marks the request that work is done for, so that main can see it. */
   readonly during: During;
 }
@@ -60,14 +62,14 @@ const unreadAnswerMs = 1000;
 const measureMs = 1000;
 
 /**
- * Starts the service; an isolate has one log, so who has opened one already hands it over. Throws a `StartError` when the spool cannot be made or the address cannot be listened on.
+ * Starts the service; an isolate has one log, so who has opened one already hands it over. Throws a
+ * `StartError` when the address cannot be listened on.
  */
 export async function startApp(
   { config, commandEnv, spool: spoolPath }: ServiceStart,
   host: Host,
   log: Log = openLog({ format: config.logFormat, level: config.logLevel }),
 ): Promise<App> {
-  const keeper = keepSpool(spoolPath, log);
   const startedAt = performance.now();
   const activity = createActivity();
   const cutting = new AbortController();
@@ -94,7 +96,10 @@ export async function startApp(
   const settings: RunSettings = {
     command: config.command,
     commandEnv,
-    spool: keeper.spool,
+    spool: openSpool(spoolPath, async () => {
+      const problem = await host.mend();
+      if (problem !== undefined) throw new Error(problem);
+    }),
     maxOutputBytes: config.maxOutputBytes,
     scratch: createScratch(),
     jobTimeoutMs: config.jobTimeoutMs,
@@ -168,7 +173,6 @@ export async function startApp(
     });
   } catch (error) {
     dispatch.close();
-    keeper.close();
     await log.flush();
     throw listenError(error, config);
   }
@@ -180,7 +184,6 @@ export async function startApp(
     await Promise.race([activity.idle(), answersGivenUp.promise]);
     await dispatch.close();
     await server.stop();
-    keeper.close();
     await tracing.close();
     await log.flush();
   }

@@ -23,7 +23,7 @@ export interface TreeRequest {
   readonly id: number;
   /** The command's process id; absent once the command has ended. */
   readonly pid?: number;
-  /** Path of the payload's file, inside the spool: the job's mark. */
+  /** Path of the job's folder, inside the spool: the job's mark. */
   readonly mark: string;
   /** Only those that hold a pipe of ours. */
   readonly holdersOnly: boolean;
@@ -71,6 +71,8 @@ export type ToService =
   | { readonly type: "measured"; readonly figures: ProcessFigures }
   /** For each client that was asked about, in that order. */
   | { readonly type: "clients_gone"; readonly gone: readonly boolean[] }
+  /** The server's folder was looked at; `problem` says why it could not be put right. */
+  | { readonly type: "mended"; readonly problem?: string }
   | { readonly type: "ping" };
 
 /** From the service to main. */
@@ -88,6 +90,8 @@ export type ToMain =
   | { readonly type: "measure" }
   /** Which of these have gone? Asked once at a time. */
   | { readonly type: "find_gone"; readonly clients: readonly ClientAddress[] }
+  /** Look at the server's folder: something in it is not as it should be. Asked once at a time. */
+  | { readonly type: "mend" }
   | { readonly type: "pong" };
 
 /** One attempt to do a thing inside the service isolate. */

@@ -31,6 +31,7 @@ const treesBeingEnded = new Map<number, () => void>();
 let treesAsked = 0;
 
 let measuring: PromiseWithResolvers<ProcessFigures> | undefined;
+let mending: PromiseWithResolvers<string | undefined> | undefined;
 let findingGone: PromiseWithResolvers<readonly boolean[]> | undefined;
 
 /** Asks main, which alone may signal processes and look at its own. */
@@ -45,6 +46,13 @@ const host: Omit<Host, "during"> = {
       isolate.postMessage({ type: "measure" });
     }
     return measuring.promise;
+  },
+  mend() {
+    if (!mending) {
+      mending = Promise.withResolvers();
+      isolate.postMessage({ type: "mend" });
+    }
+    return mending.promise;
   },
   findGone(clients: readonly ClientAddress[]) {
     findingGone = Promise.withResolvers();
@@ -100,6 +108,10 @@ isolate.onmessage = async ({ data: message }) => {
     case "measured":
       measuring?.resolve(message.figures);
       measuring = undefined;
+      return;
+    case "mended":
+      mending?.resolve(message.problem);
+      mending = undefined;
       return;
     case "clients_gone":
       findingGone?.resolve(message.gone);

@@ -15,9 +15,10 @@ if not defined LEGACY_INPUT set "LEGACY_INPUT=input.dat"
 if not defined LEGACY_RESULT set "LEGACY_RESULT=result.dat"
 rem How many seconds the result may take. JOBRUNNER_JOB_TIMEOUT_SEC should be longer.
 if not defined LEGACY_WAIT_SEC set "LEGACY_WAIT_SEC=60"
-rem Where each worker gets a folder of its own, so that two jobs never meet: beside the job's files, in a folder whose name
-rem nobody can know before. One of a fixed name in a temp folder that others write to could be theirs.
-for %%F in ("%JOBRUNNER_RESPONSE_DATA_FN%") do if not defined LEGACY_ROOT set "LEGACY_ROOT=%%~dpFlegacy"
+rem Where each worker gets a folder of its own, so that two jobs never meet: beside the job's folder, in one whose name
+rem nobody can know before. One of a fixed name in a temp folder that others write to could be theirs. The job's own folder
+rem would do for a program that is over when its result is there; of one that stays it could not be removed.
+for %%F in ("%JOBRUNNER_JOB_DIR%\..") do if not defined LEGACY_ROOT set "LEGACY_ROOT=%%~fF\legacy"
 rem The jobrunner that waits for the file.
 if not defined LEGACY_JOBRUNNER set "LEGACY_JOBRUNNER=%~dp0jobrunner.exe"
 

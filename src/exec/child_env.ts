@@ -33,7 +33,7 @@ export function withoutSecrets(env: Readonly<Record<string, string>>): Record<st
 }
 
 /** The variable whose value, unique to a job, marks the processes of its tree. */
-export const markVariable = "JOBRUNNER_REQUEST_DATA_FN";
+export const markVariable = "JOBRUNNER_JOB_DIR";
 
 /** The environment of one run: what every run inherits, the run's own variables, what the contract promises. */
 export function environmentOf(
@@ -46,7 +46,9 @@ export function environmentOf(
     readonly workerId: number;
     /** `JOBRUNNER_REQUEST_ID`: the client's id. */
     readonly id: string;
-    /** `JOBRUNNER_REQUEST_DATA_FN`; unique, and so the mark of the job's processes. */
+    /** `JOBRUNNER_JOB_DIR`; unique, and so the mark of the job's processes. */
+    readonly jobFolder: string;
+    /** `JOBRUNNER_REQUEST_DATA_FN`. */
     readonly requestFile: string;
     /** `JOBRUNNER_RESPONSE_DATA_FN`. */
     readonly responseFile: string;
@@ -60,7 +62,8 @@ export function environmentOf(
     JOBRUNNER_CMD: job.command,
     JOBRUNNER_WORKER_ID: String(job.workerId),
     JOBRUNNER_REQUEST_ID: job.id,
-    [markVariable]: job.requestFile,
+    [markVariable]: job.jobFolder,
+    JOBRUNNER_REQUEST_DATA_FN: job.requestFile,
     JOBRUNNER_RESPONSE_DATA_FN: job.responseFile,
     ...(job.timeoutMs === Infinity ? {} : {
       JOBRUNNER_TIMEOUT_SEC: String(job.timeoutMs / 1000),

@@ -83,7 +83,7 @@ export async function run(
     return await runIn(workspace, request, workerId, settings, { stop, variables, onStarted });
   } finally {
     try {
-      workspace.remove();
+      await workspace.remove();
     } catch (error) {
       settings.onLeftover(error);
     }
@@ -109,6 +109,7 @@ async function runIn(
         command: command.text,
         workerId,
         id: request.id,
+        jobFolder: workspace.folder,
         requestFile: workspace.requestFile,
         responseFile: workspace.responseFile,
         timeoutMs,
@@ -127,7 +128,7 @@ async function runIn(
   const timer = timeoutMs === Infinity
     ? undefined
     : setTimeout(() => stop.request("timed_out"), timeoutMs);
-  const mark = workspace.requestFile;
+  const mark = workspace.folder;
   const status = await commandEnd(child, stop, () => trees.endTree({ pid: child.pid, mark }));
   clearTimeout(timer);
   const elapsed = elapsedSec();

@@ -1,5 +1,6 @@
 /**
- * The two files of one run: the payload for the command to read, and the response file for it to write.
+ * The folder of one run, and the two files in it: the payload for the command to read, and the response file for it to
+ * write.
  *
  * @module
  */
@@ -8,19 +9,22 @@ import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Captured } from "../job.ts";
+import { look } from "./own_folder.ts";
 import { removeWhatever } from "./removal.ts";
-import type { Spool } from "./spool.ts";
+import { jobFolderIn, type Spool } from "./spool.ts";
 
-/** The files of one run. */
+/** The folder of one run. */
 export interface Workspace {
+  /** Absolute path of the folder, unique to the job; the command may leave there what it likes. */
+  readonly folder: string;
   /** Absolute path of the file that holds the payload. */
   readonly requestFile: string;
   /** Absolute path of the response file; empty at first. */
   readonly responseFile: string;
   /** What the command left in the response file. */
   readResponse(limit: number): Promise<ResponseFile>;
-  /** Removes both files, whatever the command made of them. Throws what the file system throws. */
-  remove(): void;
+  /** Removes the folder, whatever the command made of it. Rejects with what the file system throws. */
+  remove(): Promise<void>;
 }
 
 /** The response file's content, and why it is empty if that is not the command's doing. */
@@ -40,45 +44,80 @@ const smallFileBytes = 256 * 1024;
 /** How much of an id a file name may hold, so that the name stays within 255 bytes. */
 const maxIdInName = 100;
 
+/** What a workspace is made for. */
+export interface WorkspaceJob {
+  /** The worker's number. */
+  readonly workerId: number;
+  /** The client's id. */
+  readonly id: string;
+  /** The payload's bytes. */
+  readonly payload: Uint8Array;
+}
+
 /**
- * Creates both files, mode 0600, in the spool. A spool that was removed meanwhile is made again.
- * Throws what the file system throws; nothing is left behind then.
+ * Creates the folder, mode 0700, and both files, mode 0600, in the spool, which is mended if need be.
+ * Rejects with what the file system throws; nothing is left behind then.
  */
-export async function createWorkspace(
+export async function createWorkspace(spool: Spool, job: WorkspaceJob): Promise<Workspace> {
+  await spool.ensure();
+  try {
+    return await createIn(spool, job);
+  } catch (error) {
+    // Another job damaged the spool at this very moment.
+    if (spool.isSound()) throw error;
+    await spool.ensure();
+    return await createIn(spool, job);
+  }
+}
+
+async function createIn(
   spool: Spool,
-  { workerId, id, payload }: {
-    readonly workerId: number;
-    readonly id: string;
-    readonly payload: Uint8Array;
-  },
+  { workerId, id, payload }: WorkspaceJob,
 ): Promise<Workspace> {
-  const prefix = join(spool.path, `jobdata_w_${workerId}_id_${safeFormOf(id)}`);
   const random = crypto.getRandomValues(new Uint8Array(8)).toHex();
+  const folder = jobFolderIn(spool.path, random);
+  const prefix = join(folder, `jobdata_w_${workerId}_id_${safeFormOf(id)}`);
   const requestFile = `${prefix}_req_${random}`;
   const responseFile = `${prefix}_res_${random}`;
-  const workspace: Workspace = {
-    requestFile,
-    responseFile,
-    readResponse: (limit) => readResponse(responseFile, limit),
-    remove() {
-      try {
-        removeWhatever(requestFile);
-      } finally {
-        removeWhatever(responseFile);
+
+  async function remove(): Promise<void> {
+    await spool.ensure();
+    try {
+      // What mostly is there: a folder with these two files.
+      if (look(folder)?.isDirectory) {
+        Deno.removeSync(requestFile);
+        Deno.removeSync(responseFile);
       }
-    },
-  };
+      Deno.removeSync(folder);
+    } catch {
+      removeWhatever(folder);
+    }
+  }
+
   try {
-    spool.ensure();
+    Deno.mkdirSync(folder, { mode: 0o700 });
     createEmpty(responseFile);
     const options = { createNew: true, mode: 0o600 };
     if (payload.length <= smallFileBytes) Deno.writeFileSync(requestFile, payload, options);
     else await writeInPieces(requestFile, payload, options);
   } catch (error) {
-    workspace.remove();
+    await remove();
     throw error;
   }
-  return workspace;
+  return {
+    folder,
+    requestFile,
+    responseFile,
+    async readResponse(limit) {
+      try {
+        await spool.ensure();
+      } catch (error) {
+        return { data: nothing, message: unreadable((error as Error).message) };
+      }
+      return await readResponse(folder, responseFile, limit);
+    },
+    remove,
+  };
 }
 
 /** Bytes that go to or come from a large file at a time: the runtime copies what it hands to its thread pool. */
@@ -112,9 +151,17 @@ const nothing: Captured = { bytes: new Uint8Array(), truncated: false };
  * opened must be what was looked at. (`O_NOFOLLOW` alone is not enough: under path permissions Deno follows the link
  * itself, seen on 2.9.6 and 2.7.11.)
  */
-async function readResponse(path: string, limit: number): Promise<ResponseFile> {
+async function readResponse(
+  folder: string,
+  path: string,
+  limit: number,
+): Promise<ResponseFile> {
   let file: number | undefined;
   try {
+    const { isDirectory, mode } = Deno.lstatSync(folder);
+    if (!isDirectory) return { data: nothing, message: replaced };
+    // A command may have shut its folder; its owner may open it again.
+    if (mode !== null && (mode & 0o700) !== 0o700) Deno.chmodSync(folder, 0o700);
     const seen = Deno.lstatSync(path);
     if (!seen.isFile) return { data: nothing, message: notRegular };
     if (seen.size === 0) return { data: nothing };
@@ -130,13 +177,19 @@ async function readResponse(path: string, limit: number): Promise<ResponseFile> 
     const code = (error as { code?: unknown }).code;
     if (code === "ENOENT") return { data: nothing };
     const reason = code === "EACCES" ? "permission denied" : "an input/output error";
-    return { data: nothing, message: `the response file could not be read: ${reason}` };
+    return { data: nothing, message: unreadable(reason) };
   } finally {
     if (file !== undefined) closeSync(file);
   }
 }
 
+const replaced = "the job's folder was replaced, so the response file was not read";
+
 const notRegular = "the response file is not a regular file and was not read";
+
+function unreadable(reason: string): string {
+  return `the response file could not be read: ${reason}`;
+}
 
 const readAsync = promisify(read);
 

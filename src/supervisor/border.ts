@@ -40,6 +40,9 @@ const spareTrees = 1000;
 /** Clients beyond those that wait and run: their answers are being made. */
 const spareClients = 1000;
 
+/** What a service that starts may send once. */
+const startCredit = ["listening", "failed", "faulty", "measure", "find_gone", "mend"] as const;
+
 /** In one second. A service that waits for answers as it should sends a few thousand at most. */
 const maxMessagesPerSecond = 20_000;
 
@@ -87,6 +90,7 @@ export function createBorder(
     drained: () => ({ type: "drained" }),
     measure: () => ({ type: "measure" }),
     find_gone: ({ clients }) => readClients(clients, queueLimit + numWorkers + spareClients),
+    mend: () => ({ type: "mend" }),
     pong: () => ({ type: "pong" }),
   };
   const credit = new Map<ToMain["type"], number>();
@@ -100,9 +104,7 @@ export function createBorder(
   function sent(message: ToService): void {
     switch (message.type) {
       case "start":
-        for (const type of ["listening", "failed", "faulty", "measure", "find_gone"] as const) {
-          give(type);
-        }
+        startCredit.forEach((type) => give(type));
         return give("end_tree", treesPerWorker * numWorkers + spareTrees);
       case "probe":
         return give("probed");
@@ -117,6 +119,8 @@ export function createBorder(
         return give("measure");
       case "clients_gone":
         return give("find_gone");
+      case "mended":
+        return give("mend");
       case "ping":
         return give("pong");
     }
@@ -193,7 +197,7 @@ function readTree(value: unknown, spool: string): ToMain | string {
     return "the pid must be a process id or absent";
   }
   if (typeof mark !== "string" || !isMarkIn(spool, mark)) {
-    return "the mark must be the path of a payload's file in the spool";
+    return "the mark must be the path of a job's folder in the spool";
   }
   if (typeof holdersOnly !== "boolean") return "holdersOnly must be true or false";
   const tree: TreeRequest = { id, mark, holdersOnly, ...(pid === undefined ? {} : { pid }) };

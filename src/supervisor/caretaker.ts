@@ -4,14 +4,17 @@
  * @module
  */
 
+import { join } from "node:path";
 import type { Config } from "../config.ts";
-import { type DeadSpools, findDeadSpools, isMarkIn, isUnfinished } from "../exec/spool.ts";
-import type { ServiceStart, TreeRequest } from "../messages.ts";
+import { isMarkIn, isUnfinished } from "../exec/spool.ts";
+import type { TreeRequest } from "../messages.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
 import type { Caretaker } from "./isolate.ts";
 import { clientsGone } from "./connections.ts";
 import { measureProcess } from "./process_figures.ts";
 import { endTree } from "./process_tree.ts";
+import { type Folders, spoolName } from "./folders.ts";
+import { type DeadServerFolders, findDeadServerFolders } from "./server_folder.ts";
 
 /** What main does for the service, and what is still being done. */
 export interface BusyCaretaker extends Caretaker {
@@ -31,7 +34,7 @@ interface Ending {
  * The only thing that the service can have done outside its permissions, and only to processes of its own jobs: the
  * border lets no mark outside its spool pass.
  */
-export function caretakerOf({ config }: Pick<ServiceStart, "config">, log: Log): BusyCaretaker {
+export function caretakerOf(config: Config, folders: Folders, log: Log): BusyCaretaker {
   const endings = new Map<string, Ending>();
   let processesEnded = 0;
 
@@ -75,6 +78,14 @@ export function caretakerOf({ config }: Pick<ServiceStart, "config">, log: Log):
     },
     clientsGone: (clients) => clientsGone(clients),
     measure: () => ({ ...measureProcess(), processesEnded }),
+    mend() {
+      try {
+        folders.mend();
+        return undefined;
+      } catch (error) {
+        return messageOf(error);
+      }
+    },
     idle: () => Promise.all([...endings.values()].map(({ over }) => over)),
   };
 }
@@ -95,24 +106,24 @@ export async function endJobsIn(
 }
 
 /** What dead servers left: their jobs' processes are ended, their files removed. Nothing here stops a start. */
-export async function clearDeadSpools(config: Config, log: Log): Promise<void> {
-  let dead: DeadSpools;
+export async function clearDeadServers(config: Config, log: Log): Promise<void> {
+  let dead: DeadServerFolders;
   try {
-    dead = findDeadSpools(Deno.realPathSync(config.spoolParent));
+    dead = findDeadServerFolders([Deno.realPathSync(config.spoolParent)]);
   } catch (error) {
     log.warn("cannot look for what dead servers left", { "exception.message": messageOf(error) });
     return;
   }
   using _held = dead;
-  for (const spool of dead.paths) {
-    const ended = await endJobsIn(spool, config.killGraceMs);
+  for (const folder of dead.paths) {
+    const ended = await endJobsIn(join(folder, spoolName), config.killGraceMs);
+    const fields = { "file.path": folder, processes_ended: ended };
     try {
-      dead.remove(spool);
-      log.warn("cleared what a dead server left", { spool, processes_ended: ended });
+      dead.remove(folder);
+      log.warn("cleared what a dead server left", fields);
     } catch (error) {
       log.warn("cannot clear what a dead server left", {
-        spool,
-        processes_ended: ended,
+        ...fields,
         "exception.message": messageOf(error),
       });
     }

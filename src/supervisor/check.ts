@@ -5,9 +5,12 @@
  */
 
 import { userInfo } from "node:os";
-import { removeSpool } from "../exec/spool.ts";
-import type { Probe, ServiceStart } from "../messages.ts";
+import type { Config } from "../config.ts";
+import { withoutSecrets } from "../exec/child_env.ts";
+import type { Probe } from "../messages.ts";
 import { StartError } from "../start_error.ts";
+import { openLog } from "../telemetry/log.ts";
+import { type Folders, openFolders } from "./folders.ts";
 import { isolateDefaults, type IsolateOptions, probeService } from "./isolate.ts";
 
 /** The report, and whether everything is as it should be. */
@@ -18,19 +21,18 @@ export interface CheckReport {
   readonly healthy: boolean;
 }
 
-/** Looks at everything without serving anything. */
+/** Looks at everything without serving anything. `env` is the environment of the server. */
 export async function check(
-  start: ServiceStart,
-  { effective, warnings, path }: {
+  { config, effective, warnings }: {
+    readonly config: Config;
     readonly effective: readonly string[];
     readonly warnings: readonly string[];
-    /** The search path. */
-    readonly path: string;
   },
+  env: Readonly<Record<string, string>>,
   isolate: IsolateOptions = isolateDefaults,
 ): Promise<CheckReport> {
-  const { command, sandbox } = start.config;
-  const { probes, failure } = await tryOut(start, isolate);
+  const { command, sandbox } = config;
+  const { probes, failure } = await tryOut(config, env, isolate);
   const surprises = sandbox ? probes.filter((probe) => probe.allowed !== probe.expected) : [];
   return {
     healthy: command.found && failure === undefined && surprises.length === 0,
@@ -39,7 +41,7 @@ export async function check(
       "",
       `command: ${command.program}${command.found ? "" : " (missing or not an executable file)"}`,
       ...command.args.map((arg, index) => `argument ${index + 1}: ${arg}`),
-      `PATH: ${path}`,
+      `PATH: ${env["PATH"] ?? ""}`,
       `user: ${userName()} (uid ${Deno.uid()}, gid ${Deno.gid()})`,
       `working directory: ${Deno.cwd()}`,
       "",
@@ -56,18 +58,22 @@ export async function check(
   };
 }
 
-/** What the service isolate may do, or why it could not say. Whatever it did, no spool stays. */
+/** What the service isolate may do, or why it could not say. Whatever it did, no folder stays. */
 async function tryOut(
-  start: ServiceStart,
+  config: Config,
+  env: Readonly<Record<string, string>>,
   isolate: IsolateOptions,
 ): Promise<{ readonly probes: readonly Probe[]; readonly failure?: string }> {
+  let folders: Folders | undefined;
   try {
+    folders = openFolders(config, openLog({ format: config.logFormat, level: config.logLevel }));
+    const start = { config, commandEnv: withoutSecrets(env), spool: folders.spool };
     return { probes: await probeService(start, isolate) };
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     return { probes: [], failure: error.message };
   } finally {
-    removeSpool(start.spool);
+    folders?.close();
   }
 }
 

@@ -45,6 +45,8 @@ export interface Caretaker {
   measure(): ProcessFigures;
   /** For each client whether its connection has gone. */
   clientsGone(clients: readonly ClientAddress[]): readonly boolean[];
+  /** Puts the server's folder right; undefined, or why that could not be done. */
+  mend(): string | undefined;
 }
 
 /** How the isolate is made and watched. Only tests of its failures need another than the default. */
@@ -139,6 +141,8 @@ async function startIsolated(
             type: "clients_gone",
             gone: caretaker.clientsGone(message.clients),
           }));
+        case "mend":
+          return answerLater(() => mendedBy(caretaker));
         case "probed":
           return;
       }
@@ -186,6 +190,11 @@ async function startIsolated(
       isolate.close();
     },
   };
+}
+
+function mendedBy(caretaker: Caretaker): ToService {
+  const problem = caretaker.mend();
+  return { type: "mended", ...(problem === undefined ? {} : { problem }) };
 }
 
 async function untilStarted<T>(

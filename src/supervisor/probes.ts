@@ -5,7 +5,7 @@
  */
 
 import { basename, join } from "node:path";
-import { openSpool } from "../exec/spool.ts";
+import { jobFolderIn } from "../exec/spool.ts";
 import type { Probe, ServiceStart } from "../messages.ts";
 
 /** Tries each thing once, in the isolate that calls it. Nothing is changed and the command itself does not run. */
@@ -38,7 +38,12 @@ export async function runProbes({ config, commandEnv, spool }: ServiceStart): Pr
       async () => (await Deno.connect({ hostname: "127.0.0.1", port: 9 })).close(),
     ),
     await probe("reading a variable", false, () => Deno.env.get("PATH")),
-    await probe("using the spool", true, () => openSpool(spool).close()),
+    await probe("using the spool", true, () => {
+      const folder = jobFolderIn(spool, "probe");
+      Deno.mkdirSync(folder);
+      Deno.writeTextFileSync(join(folder, "file"), "");
+      Deno.removeSync(folder, { recursive: true });
+    }),
     await probe("running the command", true, () => spawn(program)),
   ];
 }

@@ -22,7 +22,7 @@ export interface ProcessInfo {
 export interface ProcessTable {
   /** All that could be read. */
   readonly processes: readonly ProcessInfo[];
-  /** Value of `JOBRUNNER_REQUEST_DATA_FN` in its environment, if that can be read. */
+  /** Value of `JOBRUNNER_JOB_DIR` in its environment, if that can be read. */
   markOf(pid: number): string | undefined;
   /** Whether it holds the other end of one of this process's pipes; true where that cannot be found out. */
   holdsOurPipe(pid: number): boolean;

@@ -1,8 +1,8 @@
 /**
  * Finding and ending the processes of a job: the command, its descendants, and whatever carries the job's mark.
  *
- * The mark is `JOBRUNNER_REQUEST_DATA_FN` in a process's environment: its value, the path of the payload's file, is
- * unique to the job, and a daemon that let its parents die still carries it. A process is known by its id and its
+ * The mark is `JOBRUNNER_JOB_DIR` in a process's environment: its value, the path of the job's folder, is unique to the
+ * job, and a daemon that let its parents die still carries it. A process is known by its id and its
  * start time together, so a reused id is never taken for the process that had it before.
  *
  * Only descendants of this process and processes with a mark inside a spool of ours are ever signalled.

@@ -8,38 +8,26 @@ import { StartError } from "../start_error.ts";
 import type { Config } from "../config.ts";
 import type { Cut } from "../dispatch.ts";
 import { withoutSecrets } from "../exec/child_env.ts";
-import { newSpoolPath, removeSpool } from "../exec/spool.ts";
-import type { ServiceStart } from "../messages.ts";
-import { type Log, messageOf, openLog } from "../telemetry/log.ts";
+import { type Log, openLog } from "../telemetry/log.ts";
 import { version } from "../version.ts";
-import { caretakerOf, clearDeadSpools, endJobsIn } from "./caretaker.ts";
+import { type BusyCaretaker, caretakerOf, clearDeadServers, endJobsIn } from "./caretaker.ts";
+import { type Folders, openFolders } from "./folders.ts";
 import { isolateDefaults, type IsolateOptions, type Service, startService } from "./isolate.ts";
 import { type Notifier, openNotifier } from "./notifier.ts";
 import { prepareToLook } from "./process_table.ts";
 import { listenForSignals, type Signals } from "./signals.ts";
 import type { Loss } from "./worker.ts";
 
-/** What the service is started with: the configuration, a spool of its own, an environment without secrets. */
-export function prepare(config: Config, env: Readonly<Record<string, string>>): ServiceStart {
-  return {
-    config,
-    commandEnv: withoutSecrets(env),
-    // Resolved once, here: the same string is granted to the service and used by it.
-    spool: newSpoolPath(Deno.realPathSync(config.spoolParent)),
-  };
-}
-
 /**
  * Serves until a signal or a failure; resolves with the exit code: 0 stopped cleanly, 1 anything else. `env` says whether
  * systemd wants to be told.
  */
 export async function supervise(
-  start: ServiceStart,
+  config: Config,
   warnings: readonly string[],
   env: Readonly<Record<string, string>>,
   isolate: IsolateOptions = isolateDefaults,
 ): Promise<number> {
-  const { config, spool } = start;
   const log = openLog({ format: config.logFormat, level: config.logLevel });
   const notifier = openNotifier(env, log);
   for (const warning of warnings) log.warn("look at the configuration", { warning });
@@ -50,10 +38,14 @@ export async function supervise(
   }
   using signals = listenForSignals();
   prepareToLook();
-  const caretaker = caretakerOf(start, log);
+  let folders: Folders | undefined;
+  let caretaker: BusyCaretaker;
   let service: Service;
   try {
-    await clearDeadSpools(config, log);
+    await clearDeadServers(config, log);
+    folders = openFolders(config, log);
+    caretaker = caretakerOf(config, folders, log);
+    const start = { config, commandEnv: withoutSecrets(env), spool: folders.spool };
     service = await startService(start, caretaker, log, {
       ...isolate,
       heartbeatMs: Math.min(isolate.heartbeatMs, notifier.keepAliveMs ?? Infinity),
@@ -63,7 +55,7 @@ export async function supervise(
     log.error("cannot start", {
       reason: error instanceof StartError ? error.message : (error as Error).stack,
     });
-    removeOwnSpool(spool, log);
+    folders?.close();
     await log.flush();
     return 1;
   }
@@ -90,24 +82,13 @@ export async function supervise(
   // The service, which was asked until now, is gone; what is left is main's own work.
   using _beats = beating(notifier);
   if (!clean) {
-    await endJobsIn(spool, config.killGraceMs, loss?.brokeRules ? "every" : "unfinished");
+    await endJobsIn(folders.spool, config.killGraceMs, loss?.brokeRules ? "every" : "unfinished");
   }
   await caretaker.idle();
-  removeOwnSpool(spool, log);
+  folders.close();
   await notifier.flush();
   await log.flush();
   return clean ? 0 : 1;
-}
-
-function removeOwnSpool(spool: string, log: Log): void {
-  try {
-    removeSpool(spool);
-  } catch (error) {
-    log.error("the spool folder could not be removed", {
-      spool,
-      "exception.message": messageOf(error),
-    });
-  }
 }
 
 /** How long the cut of a drain may take, with the answers and the last spans that follow it. */

@@ -12,7 +12,7 @@ import type { Caretaker, IsolateOptions, Service } from "./isolate.ts";
 /** Starts the service here and resolves when it listens. Throws a `StartError`. */
 export async function startHere(
   start: ServiceStart,
-  { endTree, measure, clientsGone }: Caretaker,
+  { endTree, measure, clientsGone, mend }: Caretaker,
   log: Log,
   { heartbeatMs, onAlive = () => {} }: IsolateOptions,
 ): Promise<Service> {
@@ -25,6 +25,7 @@ export async function startHere(
     },
     measureProcess: () => Promise.resolve(measure()),
     findGone: (clients) => Promise.resolve(clientsGone(clients)),
+    mend: () => Promise.resolve(mend()),
     // Who would look is in the same isolate, and hangs with it.
     during: unmarked,
   }, log);

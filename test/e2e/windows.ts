@@ -7,6 +7,7 @@ import { get, post, postRaw } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { type Program, projectRoot, untilListening } from "../support/program.ts";
+import { filesIn, spoolIn } from "../support/spool.ts";
 
 const binary = `${projectRoot}bin/jobrunner-windows-x64.exe`;
 const wine = Deno.env.get("WINE")?.split(" ").filter(Boolean);
@@ -99,11 +100,7 @@ Deno.test(".bat and .cmd run: binary data, exit status, stderr, and no file is l
     assert.equal(json["exit_status"], 0);
     assert.equal(json["data"], bytes.toBase64());
     assert.match(output, /^worker [12]\r\n$/);
-    const [spool] = [...Deno.readDirSync(`${folder.path}/spool`)];
-    assert.deepEqual(
-      [...Deno.readDirSync(`${folder.path}/spool/${spool?.name}`)].map(({ name }) => name),
-      ["lock"],
-    );
+    assert.deepEqual(filesIn(spoolIn(`${folder.path}/spool`)), []);
     const { text } = await get(`${program.url}/metrics`);
     assert.match(text, /outcome="success"} 1$/m);
     assert.match(text, /^process_resident_memory_bytes [1-9]/m);

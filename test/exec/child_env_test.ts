@@ -44,6 +44,7 @@ Deno.test("a job's variables win over inherited ones", () => {
     command: "c",
     workerId: 2,
     id: "i\nj",
+    jobFolder: "/j",
     requestFile: "/q",
     responseFile: "/s",
     timeoutMs: Infinity,
@@ -54,6 +55,7 @@ Deno.test("a job's variables win over inherited ones", () => {
     JOBRUNNER_CMD: "c",
     JOBRUNNER_WORKER_ID: "2",
     JOBRUNNER_REQUEST_ID: "i\nj",
+    JOBRUNNER_JOB_DIR: "/j",
     JOBRUNNER_REQUEST_DATA_FN: "/q",
     JOBRUNNER_RESPONSE_DATA_FN: "/s",
   });
@@ -65,6 +67,7 @@ Deno.test("a command with a limit is told the limit and its end", () => {
     command: "c",
     workerId: 1,
     id: "i",
+    jobFolder: "/j",
     requestFile: "/q",
     responseFile: "/s",
     timeoutMs: 90_500,

@@ -7,7 +7,7 @@ import { createStop } from "../../src/stop.ts";
 import { thisMachine } from "../../src/supervisor/machine.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { fixture } from "../support/program.ts";
-import { jobFiles, temporarySpool } from "../support/spool.ts";
+import { filesIn, temporarySpool } from "../support/spool.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
@@ -49,7 +49,7 @@ async function outcomeOf(
     onLeftover: (error) => assert.fail(String(error)),
     ...settings,
   }, hooks());
-  assert.deepEqual(jobFiles(spool.path), [], "files are gone");
+  assert.deepEqual(filesIn(spool.path), [], "files are gone");
   assert.equal(stored, 1);
   assert.equal(request.payload.length, 0, "the payload is not kept in memory");
   return outcome;

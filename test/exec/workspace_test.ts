@@ -1,25 +1,28 @@
 import assert from "node:assert/strict";
 import { createWorkspace } from "../../src/exec/workspace.ts";
-import { jobFiles, temporarySpool } from "../support/spool.ts";
+import { filesIn, temporarySpool } from "../support/spool.ts";
 
 const payload = new Uint8Array([0, 1, 2, 255]);
 const job = { workerId: 3, id: "some id/../x", payload };
 
-Deno.test("both files are named after worker and id, mode 0600, and gone after remove", async () => {
+Deno.test("a folder of its own, mode 0700, with both files, mode 0600, named after worker and id; gone after remove", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   const workspace = await createWorkspace(spool, job);
-  const [request = "", response = ""] = jobFiles(spool.path);
-  assert.match(request, /^jobdata_w_3_id_some_id_\.\._x_req_[0-9a-f]{16}$/);
-  assert.match(response, /^jobdata_w_3_id_some_id_\.\._x_res_[0-9a-f]{16}$/);
+  const [folder = "", request = "", response = ""] = filesIn(spool.path);
+  assert.match(folder, /^job-[0-9a-f]{16}$/);
+  assert.match(request, /^job-[0-9a-f]{16}\/jobdata_w_3_id_some_id_\.\._x_req_[0-9a-f]{16}$/);
+  assert.match(response, /^job-[0-9a-f]{16}\/jobdata_w_3_id_some_id_\.\._x_res_[0-9a-f]{16}$/);
+  assert.equal(workspace.folder, `${spool.path}/${folder}`);
+  assert.equal((Deno.statSync(workspace.folder).mode ?? 0) & 0o777, 0o700);
   assert.equal(workspace.requestFile, `${spool.path}/${request}`);
   assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
   assert.equal(Deno.statSync(workspace.responseFile).size, 0);
   for (const file of [workspace.requestFile, workspace.responseFile]) {
     assert.equal((Deno.statSync(file).mode ?? 0) & 0o777, 0o600);
   }
-  workspace.remove();
-  assert.deepEqual(jobFiles(spool.path), []);
+  await workspace.remove();
+  assert.deepEqual(filesIn(spool.path), []);
 });
 
 Deno.test("the longest id gives a name that a file system takes", async () => {
@@ -29,7 +32,7 @@ Deno.test("the longest id gives a name that a file system takes", async () => {
     workerId: 1024,
     id: "😀".repeat(1024),
   });
-  workspace.remove();
+  await workspace.remove();
 });
 
 Deno.test("a payload of any size arrives whole", async () => {
@@ -43,7 +46,7 @@ Deno.test("a payload of any size arrives whole", async () => {
       bytes: large,
       truncated: false,
     });
-    workspace.remove();
+    await workspace.remove();
   }
 });
 
@@ -57,7 +60,7 @@ Deno.test("a response is cut at the limit and says so", async () => {
   };
   assert.deepEqual(await text(5), ["12345", true]);
   assert.deepEqual(await text(6), ["123456", false]);
-  workspace.remove();
+  await workspace.remove();
 });
 
 Deno.test("a response that was renamed over, deleted or made a folder, link or FIFO", async () => {
@@ -95,10 +98,81 @@ Deno.test("a response that was renamed over, deleted or made a folder, link or F
     const response = await workspace.readResponse(100);
     assert.equal(new TextDecoder().decode(response.data.bytes), expected, name);
     assert.equal(response.message, message, name);
-    workspace.remove();
-    assert.deepEqual(jobFiles(spool.path), [], name);
+    await workspace.remove();
+    assert.deepEqual(filesIn(spool.path), [], name);
   }
   assert.equal(Deno.readTextFileSync(`${parent}/secret`), "secret");
+});
+
+Deno.test("whatever the command made of its folder, it is removed and nothing outside is touched", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  const other = `${parent}/other`;
+  Deno.mkdirSync(other);
+  Deno.writeTextFileSync(`${other}/file`, "");
+  const deeds: readonly ((folder: string) => void)[] = [
+    (folder) => Deno.writeTextFileSync(`${folder}/scratch`, "x"),
+    (folder) => Deno.mkdirSync(`${folder}/a/b/c`, { recursive: true }),
+    (folder) => {
+      Deno.mkdirSync(`${folder}/closed/inner`, { recursive: true });
+      Deno.writeTextFileSync(`${folder}/closed/inner/file`, "x");
+      Deno.chmodSync(`${folder}/closed/inner`, 0);
+      Deno.chmodSync(`${folder}/closed`, 0);
+    },
+    (folder) => Deno.symlinkSync(other, `${folder}/link`),
+    (folder) => Deno.chmodSync(folder, 0),
+    (folder) => Deno.removeSync(folder, { recursive: true }),
+    (folder) => {
+      Deno.removeSync(folder, { recursive: true });
+      Deno.symlinkSync(other, folder);
+    },
+    (folder) => {
+      Deno.removeSync(folder, { recursive: true });
+      Deno.writeTextFileSync(folder, "x");
+    },
+  ];
+  for (const deed of deeds) {
+    const workspace = await createWorkspace(spool, job);
+    deed(workspace.folder);
+    await workspace.remove();
+    assert.deepEqual(filesIn(spool.path), []);
+  }
+  assert.deepEqual(filesIn(other), ["file"]);
+});
+
+Deno.test("a response is not read through a link in the place of the job's folder or of the spool", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  for (const place of ["folder", "spool"] as const) {
+    const workspace = await createWorkspace(spool, job);
+    const path = place === "spool" ? spool.path : workspace.folder;
+    const away = `${parent}/${place}.away`;
+    Deno.renameSync(path, away);
+    Deno.symlinkSync(away, path);
+    Deno.writeTextFileSync(workspace.responseFile, "somebody else's");
+    const { data, message } = await workspace.readResponse(100);
+    assert.equal(data.bytes.length, 0);
+    assert.equal(
+      message,
+      place === "spool"
+        ? undefined
+        : "the job's folder was replaced, so the response file was not read",
+    );
+    await workspace.remove();
+    assert.deepEqual(filesIn(spool.path), []);
+    assert.ok(filesIn(away).some((path) => path.includes("_res_")), "what was moved is left alone");
+  }
+});
+
+Deno.test("a response is read although the command shut its folder", async () => {
+  using temporary = temporarySpool();
+  const workspace = await createWorkspace(temporary.spool, job);
+  Deno.writeTextFileSync(workspace.responseFile, "there");
+  Deno.chmodSync(workspace.folder, 0);
+  const { data } = await workspace.readResponse(100);
+  assert.equal(new TextDecoder().decode(data.bytes), "there");
+  assert.equal((Deno.statSync(workspace.folder).mode ?? 0) & 0o777, 0o700);
+  await workspace.remove();
 });
 
 Deno.test("a spool that vanished is made again; one that cannot be made is an error and leaves nothing", async () => {
@@ -108,8 +182,12 @@ Deno.test("a spool that vanished is made again; one that cannot be made is an er
   const workspace = await createWorkspace(spool, job);
   assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
   Deno.removeSync(spool.path, { recursive: true });
-  Deno.writeTextFileSync(spool.path, "a file in its place");
-  await assert.rejects(createWorkspace(spool, job));
-  Deno.removeSync(spool.path);
+  Deno.renameSync(parent, `${parent}.away`);
+  await assert.rejects(createWorkspace(spool, job), Deno.errors.NotFound);
+  assert.match(
+    (await workspace.readResponse(1)).message ?? "",
+    /^the response file could not be read: /,
+  );
+  Deno.renameSync(`${parent}.away`, parent);
   assert.deepEqual([...Deno.readDirSync(parent)], []);
 });

@@ -10,7 +10,7 @@ import { type Answer, base64, get, post, postRaw } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, type Program, startProgram } from "../support/program.ts";
-import { jobFiles } from "../support/spool.ts";
+import { filesIn, spoolIn } from "../support/spool.ts";
 
 const seconds = Number(Deno.env.get("SOAK_SECONDS") ?? 180);
 const floodBytes = Number(Deno.env.get("SOAK_FLOOD_BYTES") ?? 10e9);
@@ -116,7 +116,7 @@ function marked(spool: string): number {
     try {
       if (
         /^\d+$/.test(name) &&
-        Deno.readTextFileSync(`/proc/${name}/environ`).includes(`_DATA_FN=${spool}/`)
+        Deno.readTextFileSync(`/proc/${name}/environ`).includes(`JOBRUNNER_JOB_DIR=${spool}/`)
       ) count++;
     } catch {
       // Gone meanwhile.
@@ -170,11 +170,9 @@ Deno.test("everything at once leaves nothing behind, and every number adds up", 
   const [descriptorsBefore, memoryBefore] = [descriptors(pid), residentMiB(pid)];
   await phase(0.7);
   await idle();
-  const [spool = ""] = [...Deno.readDirSync(folder.path)].map((entry) =>
-    `${folder.path}/${entry.name}`
-  );
+  const spool = spoolIn(folder.path);
   await eventually("no process is left", () => marked(spool) === 0);
-  assert.deepEqual(jobFiles(spool), []);
+  assert.deepEqual(filesIn(spool), []);
   await eventually("no descriptor is left", () => descriptors(pid) <= descriptorsBefore + clients);
   const memoryAfter = residentMiB(pid);
 

@@ -6,7 +6,7 @@ import { type Border, createBorder } from "../../src/supervisor/border.ts";
 import { configure } from "../support/machine.ts";
 
 const spool = "/tmp/jobrunner-0123456789abcdef";
-const mark = `${spool}/jobdata_w_1_id_x_req_0123456789abcdef`;
+const mark = `${spool}/job-0123456789abcdef`;
 const tree = { id: 1, pid: 7, mark, holdersOnly: false };
 const client = { hostname: "127.0.0.1", port: 50000 };
 const probe = { attempt: "connecting out", allowed: false, expected: false };
@@ -80,7 +80,7 @@ const trees: readonly (readonly [change: Record<string, unknown>, rule: RegExp])
   [{ mark: 5 }, /the mark must/],
   [{ mark: new String(mark) }, /the mark must/],
   [{ mark: spool }, /the mark must/],
-  [{ mark: `${spool}x/jobdata_` }, /the mark must/],
+  [{ mark: `${spool}x/job-0123456789abcdef` }, /the mark must/],
   [{ mark: `${spool}/lock` }, /the mark must/],
   [{ mark: `${mark}/../lock` }, /the mark must/],
   [{ mark: `${mark}\\x` }, /the mark must/],

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Config } from "../../src/config.ts";
 import type { ServiceStart } from "../../src/messages.ts";
 import { check } from "../../src/supervisor/check.ts";
 import {
@@ -8,21 +9,25 @@ import {
   type Service,
   startService,
 } from "../../src/supervisor/isolate.ts";
-import { prepare } from "../../src/supervisor/supervisor.ts";
 import { openLog } from "../../src/telemetry/log.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { configure } from "../support/machine.ts";
 
-function startIn(folder: string): ServiceStart {
+function configIn(folder: string): Config {
   const result = configure({ JOBRUNNER_CMD: "/bin/date" });
   assert.ok(result.ok);
-  return prepare({ ...result.config, spoolParent: folder }, {});
+  return { ...result.config, spoolParent: folder };
+}
+
+function startIn(folder: string): ServiceStart {
+  return { config: configIn(folder), commandEnv: {}, spool: `${folder}/spool` };
 }
 
 const idle: Caretaker = {
   endTree: () => Promise.resolve(),
   measure: () => assert.fail("nothing is measured"),
   clientsGone: () => assert.fail("nobody is asked about"),
+  mend: () => assert.fail("nothing is mended"),
 };
 
 /** An isolate that does nothing but this. */
@@ -60,10 +65,12 @@ for (const [what, code, message] of before) {
 
   Deno.test(`serve --check: ${what} is a fault, and no spool stays`, async () => {
     using folder = temporaryFolder();
-    const start = startIn(folder.path);
-    Deno.mkdirSync(start.spool);
-    await assert.rejects(probeService(start, isolate), { name: "StartError", message });
-    const report = await check(start, { effective: [], warnings: [], path: "" }, isolate);
+    await assert.rejects(probeService(startIn(folder.path), isolate), {
+      name: "StartError",
+      message,
+    });
+    const config = configIn(folder.path);
+    const report = await check({ config, effective: [], warnings: [] }, {}, isolate);
     assert.equal(report.healthy, false);
     assert.match(report.lines.at(-1) ?? "", new RegExp(message.source.replace("^", "^fault: ")));
     assert.deepEqual([...Deno.readDirSync(folder.path)], []);
@@ -102,5 +109,19 @@ Deno.test("what main cannot do for the service is the service's end", async () =
   assert.deepEqual(await service.died, {
     reason: "main cannot serve the service isolate: nothing is measured",
   });
+  service.terminate();
+});
+
+Deno.test("what could not be put right is told to the service, once at a time", async () => {
+  using folder = temporaryFolder();
+  const caretaker = { ...idle, mend: () => "there is no folder" };
+  const url = "postMessage({type:'listening',url:'http://127.0.0.1:8080'});";
+  const code = `onmessage=({data})=>{if(data.type==='start'){${url}postMessage({type:'mend'})}` +
+    "if(data.type==='mended')throw new Error(JSON.stringify(data))}";
+  const service = await startService(startIn(folder.path), caretaker, log, running(code));
+  assert.match(
+    (await service.died).reason,
+    /crashed: .*\{"type":"mended","problem":"there is no folder"\}/,
+  );
   service.terminate();
 });

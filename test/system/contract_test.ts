@@ -128,6 +128,8 @@ const command: Row[] = [
         "for f in $JOBRUNNER_REQUEST_DATA_FN $JOBRUNNER_RESPONSE_DATA_FN; do",
         '  basename "$f"; stat -c "%a %s" "$f"',
         "done",
+        'dirname "$JOBRUNNER_REQUEST_DATA_FN"; dirname "$JOBRUNNER_RESPONSE_DATA_FN"',
+        'echo "$JOBRUNNER_JOB_DIR"; stat -c %a "$JOBRUNNER_JOB_DIR"',
       ].join("\n");
       const { output, json } = await post(url, script, { id: "my/id 1" });
       const lines = output.trimEnd().split("\n").map((line) => line.trim());
@@ -142,6 +144,8 @@ const command: Row[] = [
       assert.equal(lines[6], `600 ${script.length}`);
       assert.match(lines[7] ?? "", /^jobdata_w_1_id_my_id_1_res_[0-9a-f]+$/);
       assert.equal(lines[8], "600 0", "the response file exists and is empty");
+      assert.match(lines[11] ?? "", /\/job-[0-9a-f]{16}$/);
+      assert.deepEqual(lines.slice(9), [lines[11], lines[11], lines[11], "700"]);
       assert.equal(json["exit_status"], 0);
     },
   },
@@ -162,7 +166,7 @@ const command: Row[] = [
     async check(url) {
       const { output } = await post(
         url,
-        'echo "$JOBRUNNER_REQUEST_DATA_FN"; echo "$JOBRUNNER_RESPONSE_DATA_FN"; exit 3',
+        'echo "$JOBRUNNER_REQUEST_DATA_FN"; echo "$JOBRUNNER_RESPONSE_DATA_FN"; echo "$JOBRUNNER_JOB_DIR"; exit 3',
       );
       for (const file of output.trim().split("\n")) {
         assert.throws(() => Deno.lstatSync(file), Deno.errors.NotFound);

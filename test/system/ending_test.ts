@@ -14,7 +14,7 @@ import {
   pidIn,
 } from "../support/processes.ts";
 import { fixture, type Program, startProgram } from "../support/program.ts";
-import { jobFiles } from "../support/spool.ts";
+import { filesIn, spoolIn } from "../support/spool.ts";
 
 interface Stage {
   readonly url: string;
@@ -46,8 +46,7 @@ async function on(
         ...env,
       },
     });
-    const files = () =>
-      [...Deno.readDirSync(spool)].flatMap((entry) => jobFiles(`${spool}/${entry.name}`));
+    const files = () => filesIn(spoolIn(spool));
     await act({ url: program.url, program, pids, files });
     assert.equal(await program.stop(), 0);
     assert.deepEqual([...Deno.readDirSync(spool)], []);

@@ -6,17 +6,12 @@ import assert from "node:assert/strict";
 import { post } from "../support/client.ts";
 import { fileExists } from "../support/folder.ts";
 import { aliveIn, eventually, killAllIn } from "../support/processes.ts";
+import { spoolIn } from "../support/spool.ts";
 import { faulty, on, type Stage } from "../support/stage.ts";
 
-/** The spool that the program made for itself. */
-function spoolOf({ spool }: Stage): string {
-  const [own] = [...Deno.readDirSync(spool)];
-  return `${spool}/${own?.name}`;
-}
-
-/** Has the service do what it does when it sees a job of that name. */
-function bringAbout(bug: string, stage: Stage): void {
-  Deno.writeTextFileSync(`${spoolOf(stage)}/jobdata_w_9_id_${bug}_req_0`, "");
+/** Has the service do what it does when it sees that file. */
+function bringAbout(bug: string, { spool }: Stage): void {
+  Deno.writeTextFileSync(`${spoolIn(spool)}/${bug}`, "");
 }
 
 const wrong: readonly (readonly [bug: string, reason: string])[] = [
@@ -25,7 +20,7 @@ const wrong: readonly (readonly [bug: string, reason: string])[] = [
   ["unknown", "a message must be an object with a known type"],
   ["treeless", "end_tree: the tree must be an object"],
   ["markless", "end_tree: the id must be a whole number, 1 or more"],
-  ["foreign", "end_tree: the mark must be the path of a payload's file in the spool"],
+  ["foreign", "end_tree: the mark must be the path of a job's folder in the spool"],
   ["clientless", "find_gone: the hostname must be an address"],
   ["uncalled", "drained: must come only when it is due, and no more often"],
   ["ports", "a message must be plain data"],
@@ -57,7 +52,7 @@ Deno.test("valid messages with strange values harm nobody", async () => {
     const running = post(url, "x", { id: "running" });
     await fileExists(`${folder}/started_running`);
     bringAbout("strange", stage);
-    await fileExists(`${spoolOf(stage)}/strange`);
+    await fileExists(`${spoolIn(stage.spool)}/done-strange`);
     release();
     assert.equal((await running).output, "released\n");
     assert.equal(await program.stop(), 0);
@@ -91,7 +86,7 @@ Deno.test("a service that only says that it is alive does not keep a server that
     const lost = post(url, "x").catch(() => "lost");
     await eventually("all of its processes run", () => aliveIn(pids).length === 5);
     bringAbout("stalls", stage);
-    await fileExists(`${spoolOf(stage)}/stalls`);
+    await fileExists(`${spoolIn(stage.spool)}/done-stalls`);
     assert.equal(await program.stop(), 1);
     assert.match(await program.line("cut: "), /end="given up"/);
     assert.equal(await lost, "lost");

@@ -7,23 +7,22 @@ import { get, post } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, projectRoot, startProgram } from "../support/program.ts";
-import { jobFiles } from "../support/spool.ts";
+import { filesIn, spoolIn } from "../support/spool.ts";
 
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
 
-Deno.test("an unwritable spool is a 500, logged once, until it is writable again", async () => {
+Deno.test("a spool that cannot be made is a 500, logged once, until it can be made again", async () => {
   using folder = temporaryFolder();
-  await using program = await startProgram({ env: { ...shell, JOBRUNNER_SPOOL_DIR: folder.path } });
-  const [{ name }] = [...Deno.readDirSync(folder.path)] as [Deno.DirEntry];
-  const spool = `${folder.path}/${name}`;
-  Deno.removeSync(spool, { recursive: true });
-  Deno.writeTextFileSync(spool, "a file where the folder should be");
+  const parent = `${folder.path}/parent`;
+  Deno.mkdirSync(parent);
+  await using program = await startProgram({ env: { ...shell, JOBRUNNER_SPOOL_DIR: parent } });
+  Deno.renameSync(parent, `${parent}.away`);
   const { status, text } = await post(program.url, "exit 0");
   assert.equal(status, 500);
   assert.equal(text, "The server could not write the job's files; its log says why\n");
-  Deno.removeSync(spool);
+  Deno.renameSync(`${parent}.away`, parent);
   assert.equal((await post(program.url, "echo well again")).output, "well again\n");
-  assert.deepEqual(jobFiles(spool), []);
+  assert.deepEqual(filesIn(spoolIn(parent)), []);
   // A log is complete once its program has ended.
   await program.stop();
   assert.equal(program.log.filter((line) => line.includes("ERROR")).length, 1);

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { post } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { fixture, startProgram } from "../support/program.ts";
+import { spoolIn } from "../support/spool.ts";
 
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_KILL_GRACE_SEC: "2" };
 
@@ -85,8 +86,7 @@ Deno.test("a service that hangs is not said to be alive", async () => {
   })().catch(() => {});
   // The job must be there long enough to be noticed.
   const hanging = post(program.url, "exec sleep 1000", { id: "hangs" }).catch(() => {});
-  const spool = [...Deno.readDirSync(folder.path)].find(({ isDirectory }) => isDirectory)?.name;
-  await fileExists(`${folder.path}/${spool}/hanging`);
+  await fileExists(`${spoolIn(folder.path)}/hanging`);
   const before = beats;
   await program.line("hangs");
   // The service was asked ten times since; one answer may have been on its way.

@@ -1,26 +1,111 @@
 import assert from "node:assert/strict";
 import { post } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
-import { fixture, startProgram } from "../support/program.ts";
+import { boundByModes } from "../support/powers.ts";
+import { fixture, type ProgramOptions, startProgram } from "../support/program.ts";
+import { filesIn, spoolIn } from "../support/spool.ts";
 
 const names = (folder: string) =>
   [...Deno.readDirSync(folder)].map((entry) => entry.name).filter((name) =>
     name.startsWith("jobrunner-")
   );
 
-function start(parent: string, env: Record<string, string> = {}) {
+function start(parent: string, { env = {}, ...options }: ProgramOptions = {}) {
   return startProgram({
     env: { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_SPOOL_DIR: parent, ...env },
+    ...options,
   });
 }
 
-Deno.test("the spool is ours alone and gone after a clean stop", async () => {
+Deno.test("the server's folder is ours alone and gone after a clean stop", async () => {
   using folder = temporaryFolder();
   await using program = await start(folder.path);
-  const [spool = ""] = names(folder.path);
-  assert.equal((Deno.statSync(`${folder.path}/${spool}`).mode ?? 0) & 0o777, 0o700);
+  const [server = ""] = names(folder.path);
+  for (const path of [`${folder.path}/${server}`, spoolIn(folder.path)]) {
+    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o700);
+  }
   assert.equal(await program.stop(), 0);
   assert.deepEqual(names(folder.path), []);
+});
+
+/** What jobs have done to the folders that they share, by accident or not. */
+const damages: readonly (readonly [what: string, script: string])[] = [
+  ["shuts the spool", "chmod 000 $spool"],
+  ["makes the spool unwritable", "chmod 500 $spool"],
+  ["shuts the server's folder", "chmod 000 $server"],
+  ["opens the spool to everybody", "chmod 777 $spool"],
+  ["removes the spool", "rm -rf $spool"],
+  ["removes the server's folder", "cd /; rm -rf $server"],
+  ["puts a link in the spool's place", 'mv $spool "$OTHER/away"; ln -s "$OTHER" $spool'],
+  ["puts a file in the spool's place", 'mv $spool "$OTHER/away"; touch $spool'],
+  [
+    "puts a link in the place of the server's folder",
+    'mv $server "$OTHER/away"; ln -s "$OTHER" $server',
+  ],
+  ["removes the lock", "rm $server/lock"],
+  ["shuts its own folder", "mkdir -p a/b; chmod 000 a/b a . "],
+  ["removes its own folder", 'cd /; rm -rf "$JOBRUNNER_JOB_DIR"'],
+  [
+    "puts a link in the place of its own folder",
+    'cd /; rm -rf "$JOBRUNNER_JOB_DIR"; ln -s "$OTHER" "$JOBRUNNER_JOB_DIR"',
+  ],
+  [
+    "leaves whatever it likes",
+    'ln -s "$OTHER" link; mkdir -p .a/b/c; touch .a/b/c/d "a b" -- "-rf"; mkfifo fifo',
+  ],
+];
+
+for (const [what, script] of damages) {
+  Deno.test(`a job that ${what} harms no later job and nobody else's files`, async () => {
+    using folder = temporaryFolder();
+    using elsewhere = temporaryFolder();
+    const other = elsewhere.path;
+    Deno.mkdirSync(`${other}/kept`, { mode: 0o755 });
+    Deno.writeTextFileSync(`${other}/kept/file`, "");
+    await using program = await start(folder.path, {
+      env: { OTHER: other, JOBRUNNER_NUM_WORKERS: "1" },
+      through: boundByModes,
+    });
+    const { status, json } = await post(
+      program.url,
+      `cd "$JOBRUNNER_JOB_DIR"; spool=$(dirname "$PWD"); server=$(dirname "$spool")\n${script}`,
+    );
+    assert.deepEqual([status, json["exit_status"], json["error"]], [200, 0, ""]);
+    for (let round = 0; round < 2; round++) {
+      const answer = await post(program.url, 'echo well >"$JOBRUNNER_RESPONSE_DATA_FN"');
+      assert.equal(answer.data, "well\n");
+      assert.deepEqual(filesIn(spoolIn(folder.path)), []);
+      assert.equal((Deno.lstatSync(spoolIn(folder.path)).mode ?? 0) & 0o777, 0o700);
+    }
+    // Another server does not take this one for dead.
+    await using neighbour = await start(folder.path);
+    assert.equal((await post(program.url, "echo still there")).output, "still there\n");
+    assert.equal(await neighbour.stop(), 0);
+    assert.equal(await program.stop(), 0);
+    assert.deepEqual(program.log.filter((line) => line.includes("ERROR")), []);
+    assert.deepEqual(names(folder.path), []);
+    assert.deepEqual(filesIn(other).filter((name) => !name.startsWith("away")), [
+      "kept",
+      "kept/file",
+    ]);
+    assert.equal((Deno.statSync(other).mode ?? 0) & 0o777, 0o700);
+    assert.equal((Deno.statSync(`${other}/kept`).mode ?? 0) & 0o777, 0o755);
+  });
+}
+
+Deno.test("a running job whose spool another job shuts has its response read and its folder removed", async () => {
+  using folder = temporaryFolder();
+  const started = `${folder.path}/started`;
+  const release = `${folder.path}/release`;
+  const env = { STARTED: started, RELEASE: release, JOBRUNNER_NUM_WORKERS: "2" };
+  await using program = await start(folder.path, { env, through: boundByModes });
+  const wait = ': >"$STARTED"; until [ -e "$RELEASE" ]; do sleep 0.02; done';
+  const running = post(program.url, `echo mine >"$JOBRUNNER_RESPONSE_DATA_FN"; ${wait}`);
+  await fileExists(started);
+  await post(program.url, 'chmod 000 "$JOBRUNNER_JOB_DIR/.."');
+  Deno.writeTextFileSync(release, "");
+  assert.equal((await running).data, "mine\n");
+  assert.deepEqual(filesIn(spoolIn(folder.path)), []);
 });
 
 Deno.test("a server clears what a dead one left and does not touch a living one's job", async () => {
@@ -30,9 +115,9 @@ Deno.test("a server clears what a dead one left and does not touch a living one'
   const dead = await start(folder.path);
   await dead.stop("SIGKILL");
   const [left = ""] = names(folder.path);
-  Deno.writeTextFileSync(`${folder.path}/${left}/jobdata_w_1_id_x_req_0`, "a payload");
+  Deno.mkdirSync(`${spoolIn(folder.path)}/job-0123456789abcdef/x`, { recursive: true });
 
-  await using living = await start(folder.path, held);
+  await using living = await start(folder.path, { env: held });
   await living.line("cleared what a dead server left");
   assert.ok(!names(folder.path).includes(left));
   const running = post(living.url, "x", { id: "living" });

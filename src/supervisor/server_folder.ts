@@ -1,0 +1,210 @@
+/**
+ * The folder of one server, `jobrunner-<random>` (mode 0700). In it lie the spool and the programs that main makes.
+ *
+ * A living server holds a lock on the file `lock` in it. The lock, not a process id, says who is alive: containers share
+ * folders but not process ids. The lock file gets its name only after it was locked, so nobody ever sees the folder of a
+ * starting server as a dead one's.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { join } from "node:path";
+import { look, makeFolder, type OwnFolder } from "../exec/own_folder.ts";
+import { removeWhatever } from "../exec/removal.ts";
+
+/** The folder of a server, held by this process. */
+export interface ServerFolder {
+  /**
+   * Looks at the folder, its lock and all that was made in it, and puts right what is not as it was made; says what that
+   * was. Throws what the file system throws.
+   */
+  mend(): readonly string[];
+  /** As `mend`, and marks the lock as in use, so that no temp cleaner takes the folder for abandoned. */
+  refresh(): readonly string[];
+  /** Makes a folder in it. */
+  addFolder(name: string): void;
+  /** Makes a program in it, in a folder that was added: a file that its owner may run and read. */
+  addProgram(path: string, bytes: Uint8Array): void;
+  /** Removes the folder and gives the lock back. Twice is fine. */
+  close(): void;
+}
+
+const lockName = "lock";
+const newLockName = "lock.new";
+const folderName = /^jobrunner-[0-9a-f]{16}$/;
+
+/** How old a folder without a lock must be before it counts as abandoned by a server that died while making it. */
+const unlockedGraceMs = 60_000;
+
+/** Only its owner may run a program of ours, and read the environment that it holds. */
+const programMode = 0o500;
+
+/** A path for a new server folder inside `parent`. Nothing is made yet. */
+export function newServerFolderPath(parent: string): string {
+  return join(parent, `jobrunner-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`);
+}
+
+/** Makes the folder `path` and locks it. Throws what the file system throws, also when there is something already. */
+export function openServerFolder(path: string): ServerFolder {
+  const folder = makeFolder(path);
+  const folders = new Map<string, OwnFolder>();
+  const programs = new Map<string, Uint8Array>();
+  let lock: Deno.FsFile | undefined = lockIn(path);
+  let closed = false;
+
+  function giveBack(): void {
+    lock?.close();
+    lock = undefined;
+  }
+
+  function mend(): string[] {
+    if (closed) throw new Error(`${path}: the folder is closed`);
+    const mended: string[] = [];
+    if (!folder.isSound()) {
+      if (folder.mend()) giveBack();
+      mended.push(path);
+    }
+    if (!lock || look(join(path, lockName))?.ino !== lock.statSync().ino) {
+      giveBack();
+      lock = lockIn(path);
+    }
+    for (const [place, inner] of folders) {
+      if (inner.isSound()) continue;
+      inner.mend();
+      mended.push(place);
+    }
+    for (const [place, bytes] of programs) {
+      if (isProgram(place, bytes)) continue;
+      writeProgram(place, bytes);
+      mended.push(place);
+    }
+    return mended;
+  }
+
+  return {
+    mend,
+    refresh() {
+      const mended = mend();
+      const now = new Date();
+      Deno.utimeSync(join(path, lockName), now, now);
+      return mended;
+    },
+    addFolder(name) {
+      const place = join(path, name);
+      folders.set(place, makeFolder(place));
+    },
+    addProgram(name, bytes) {
+      const place = join(path, name);
+      writeProgram(place, bytes);
+      programs.set(place, bytes);
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      try {
+        // The lock goes last, or another server could clear the folder at the same time. Windows cannot remove an open file.
+        if (Deno.build.os === "windows") giveBack();
+        removeWhatever(path);
+      } finally {
+        giveBack();
+      }
+    },
+  };
+}
+
+/** A program is written under another name first: nobody can start half of it, nor one that is open for writing. */
+function writeProgram(path: string, bytes: Uint8Array): void {
+  const unfinished = `${path}.new`;
+  removeWhatever(unfinished);
+  Deno.writeFileSync(unfinished, bytes, { createNew: true, mode: programMode });
+  if (look(path)?.isDirectory) removeWhatever(path);
+  Deno.renameSync(unfinished, path);
+}
+
+function isProgram(path: string, bytes: Uint8Array): boolean {
+  const found = look(path);
+  if (!found?.isFile || found.size !== bytes.length) return false;
+  if (found.mode !== null && (found.mode & 0o777) !== programMode) return false;
+  return Buffer.from(Deno.readFileSync(path)).equals(bytes);
+}
+
+/** Folders whose server is dead. Held, so that no other server clears them at the same time, until disposed of. */
+export interface DeadServerFolders extends Disposable {
+  /** Absolute paths. */
+  readonly paths: readonly string[];
+  /** Removes one of them. */
+  remove(path: string): void;
+}
+
+/**
+ * Finds the folders in `parents` whose server is dead. Those of other users, of living servers and of servers that are
+ * just starting are left alone. Throws what the file system throws when it cannot look into one of `parents`.
+ */
+export function findDeadServerFolders(
+  parents: readonly string[],
+  now: number = Date.now(),
+): DeadServerFolders {
+  const locks = new Map<string, Deno.FsFile | undefined>();
+  for (const parent of parents) {
+    for (const entry of Deno.readDirSync(parent)) {
+      if (!entry.isDirectory || !folderName.test(entry.name)) continue;
+      const path = join(parent, entry.name);
+      try {
+        const dead = lockIfAbandoned(path, now);
+        if (!dead) continue;
+        locks.set(path, dead === "without a lock" ? undefined : dead);
+      } catch {
+        // Somebody else's, or cleared by another server at this very moment.
+      }
+    }
+  }
+  const giveBack = (path: string) => {
+    locks.get(path)?.close();
+    locks.delete(path);
+  };
+  return {
+    paths: [...locks.keys()],
+    remove(path) {
+      if (Deno.build.os === "windows") giveBack(path);
+      removeWhatever(path);
+    },
+    [Symbol.dispose]: () => [...locks.keys()].forEach(giveBack),
+  };
+}
+
+function lockIn(path: string): Deno.FsFile {
+  removeWhatever(join(path, newLockName));
+  const lock = Deno.openSync(join(path, newLockName), {
+    createNew: true,
+    read: true,
+    write: true,
+    mode: 0o600,
+  });
+  if (!lock.tryLockSync(true)) {
+    lock.close();
+    throw new Error(`${path}: another process holds its lock`);
+  }
+  removeWhatever(join(path, lockName));
+  Deno.renameSync(join(path, newLockName), join(path, lockName));
+  return lock;
+}
+
+function lockIfAbandoned(path: string, now: number): Deno.FsFile | "without a lock" | undefined {
+  const folder = Deno.lstatSync(path);
+  if (folder.uid !== null && folder.uid !== Deno.uid()) return undefined;
+  let lockInfo: Deno.FileInfo;
+  try {
+    lockInfo = Deno.lstatSync(join(path, lockName));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const age = now - (folder.mtime?.getTime() ?? now);
+    return age > unlockedGraceMs ? "without a lock" : undefined;
+  }
+  // Opening a FIFO would wait for ever.
+  if (!lockInfo.isFile) return undefined;
+  const lock = Deno.openSync(join(path, lockName), { read: true, write: true });
+  if (lock.tryLockSync(true)) return lock;
+  lock.close();
+  return undefined;
+}

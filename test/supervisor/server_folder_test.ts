@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import {
+  findDeadServerFolders,
+  newServerFolderPath,
+  openServerFolder,
+  type ServerFolder,
+} from "../../src/supervisor/server_folder.ts";
+import { temporaryFolder } from "../support/folder.ts";
+
+/** Opens a server's folder and says where it is. */
+function open(path: string): ServerFolder & { readonly path: string } {
+  return { ...openServerFolder(path), path };
+}
+
+function names(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map((entry) => entry.name).sort();
+}
+
+/** Removes what is dead and says what that was. */
+function clearDead(parent: string, now?: number): string[] {
+  using dead = findDeadServerFolders([parent], now);
+  for (const path of dead.paths) dead.remove(path);
+  return [...dead.paths];
+}
+
+Deno.test("a folder is ours alone, holds a lock, and is gone when closed", () => {
+  using folder = temporaryFolder();
+  const server = open(newServerFolderPath(folder.path));
+  assert.equal((Deno.statSync(server.path).mode ?? 0) & 0o777, 0o700);
+  assert.deepEqual(names(server.path), ["lock"]);
+  server.close();
+  server.close();
+  assert.deepEqual(names(folder.path), []);
+});
+
+Deno.test("a living server's folder is left alone, a dead one is cleared", () => {
+  using folder = temporaryFolder();
+  const living = open(newServerFolderPath(folder.path));
+  const dead = newServerFolderPath(folder.path);
+  Deno.mkdirSync(dead);
+  Deno.writeTextFileSync(`${dead}/lock`, "");
+  Deno.writeTextFileSync(`${dead}/file`, "payload");
+  assert.deepEqual(clearDead(folder.path), [dead]);
+  assert.deepEqual(names(folder.path), [living.path.slice(folder.path.length + 1)]);
+  assert.deepEqual(clearDead(folder.path), []);
+  living.close();
+});
+
+Deno.test("a folder that is just being made is left alone for a minute", () => {
+  using folder = temporaryFolder();
+  const young = newServerFolderPath(folder.path);
+  Deno.mkdirSync(young);
+  assert.deepEqual(clearDead(folder.path), []);
+  assert.deepEqual(clearDead(folder.path, Date.now() + 61_000), [young]);
+});
+
+Deno.test("what only looks like a server's folder is left alone", () => {
+  using folder = temporaryFolder();
+  const before = ["jobrunner-0123456789abcde", "jobrunner-0123456789ABCDEF", "other"];
+  for (const name of before) Deno.mkdirSync(`${folder.path}/${name}`);
+  Deno.mkdirSync(`${folder.path}/target`);
+  Deno.symlinkSync(`${folder.path}/target`, `${folder.path}/jobrunner-0123456789abcdef`);
+  assert.deepEqual(clearDead(folder.path, Date.now() + 61_000), []);
+  assert.equal(names(folder.path).length, 5);
+});
+
+Deno.test("a folder whose lock is a FIFO is left alone and nothing waits for it", async () => {
+  using folder = temporaryFolder();
+  const trap = newServerFolderPath(folder.path);
+  Deno.mkdirSync(trap);
+  await new Deno.Command("mkfifo", { args: [`${trap}/lock`] }).output();
+  assert.deepEqual(clearDead(folder.path), []);
+});
+
+Deno.test("a folder that a temp cleaner removed is made and locked again", () => {
+  using folder = temporaryFolder();
+  const server = open(newServerFolderPath(folder.path));
+  for (
+    const damage of [
+      () => Deno.removeSync(server.path, { recursive: true }),
+      () => Deno.removeSync(`${server.path}/lock`),
+    ]
+  ) {
+    damage();
+    server.refresh();
+    assert.deepEqual(names(server.path), ["lock"]);
+    assert.deepEqual(clearDead(folder.path, Date.now() + 61_000), [], "it is held again");
+  }
+  server.close();
+});
+
+Deno.test("a folder that could not be made again once is made when it can be", () => {
+  using folder = temporaryFolder();
+  const server = open(newServerFolderPath(`${folder.path}`));
+  Deno.removeSync(server.path, { recursive: true });
+  Deno.renameSync(folder.path, `${folder.path}.away`);
+  assert.throws(() => server.mend(), Deno.errors.NotFound);
+  Deno.renameSync(`${folder.path}.away`, folder.path);
+  server.mend();
+  assert.deepEqual(names(server.path), ["lock"]);
+  server.close();
+});
+
+Deno.test("a dead folder that one server is clearing is left alone by another", () => {
+  using folder = temporaryFolder();
+  const path = newServerFolderPath(folder.path);
+  Deno.mkdirSync(path);
+  Deno.writeTextFileSync(`${path}/lock`, "");
+  using first = findDeadServerFolders([folder.path]);
+  using second = findDeadServerFolders([folder.path]);
+  assert.deepEqual([first.paths, second.paths], [[path], []]);
+});
+
+Deno.test("a lock that somebody replaced, or whose place is taken, is made anew", () => {
+  using folder = temporaryFolder();
+  const server = open(newServerFolderPath(folder.path));
+  for (
+    const damage of [
+      () => {
+        Deno.renameSync(`${server.path}/lock`, `${server.path}/away`);
+        Deno.writeTextFileSync(`${server.path}/lock`, "");
+        Deno.removeSync(`${server.path}/away`);
+      },
+      () => {
+        Deno.removeSync(server.path, { recursive: true });
+        Deno.mkdirSync(`${server.path}/lock.new/folder`, { recursive: true });
+        Deno.mkdirSync(`${server.path}/lock/folder`, { recursive: true });
+      },
+    ]
+  ) {
+    damage();
+    server.mend();
+    assert.deepEqual(clearDead(folder.path), [], "it is held again");
+    assert.deepEqual(names(server.path), ["lock"]);
+  }
+  server.close();
+});
+
+Deno.test("what is made in the folder is mended with it, and told", () => {
+  using folder = temporaryFolder();
+  const server = open(newServerFolderPath(folder.path));
+  const program = `${server.path}/run/program`;
+  const bytes = new TextEncoder().encode("#!/bin/sh\necho it runs\n");
+  server.addFolder("spool");
+  server.addFolder("run");
+  server.addProgram("run/program", bytes);
+  assert.deepEqual(server.mend(), []);
+  Deno.writeTextFileSync(`${server.path}/spool/file`, "");
+  const damages: readonly (readonly [damage: () => void, mended: readonly string[]])[] = [
+    [() => Deno.chmodSync(server.path, 0), [""]],
+    [() => Deno.chmodSync(`${server.path}/spool`, 0o777), ["/spool"]],
+    [() => Deno.chmodSync(program, 0o400), ["/run/program"]],
+    [() => Deno.writeFileSync(program, bytes.map((byte) => byte ^ 1)), ["/run/program"]],
+    [() => Deno.truncateSync(program, 3), ["/run/program"]],
+    [() => Deno.removeSync(program), ["/run/program"]],
+    [() => {
+      Deno.removeSync(program);
+      Deno.symlinkSync("/bin/sh", program);
+    }, ["/run/program"]],
+    [() => {
+      Deno.removeSync(program);
+      Deno.mkdirSync(`${program}/folder`, { recursive: true });
+    }, ["/run/program"]],
+    [() => Deno.removeSync(`${server.path}/run`, { recursive: true }), ["/run", "/run/program"]],
+  ];
+  for (const [damage, mended] of damages) {
+    damage();
+    assert.deepEqual(server.mend(), mended.map((path) => server.path + path));
+    assert.deepEqual(Deno.readFileSync(program), bytes);
+    assert.equal((Deno.lstatSync(program).mode ?? 0) & 0o777, 0o500);
+    assert.deepEqual(names(`${server.path}/spool`), ["file"], "what is sound is left alone");
+  }
+  Deno.removeSync(server.path, { recursive: true });
+  assert.deepEqual(
+    server.refresh(),
+    ["", "/spool", "/run", "/run/program"].map((path) => server.path + path),
+  );
+  server.close();
+  assert.deepEqual(names(folder.path), []);
+});
