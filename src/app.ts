@@ -95,6 +95,8 @@ export async function startApp(
     command: config.command,
     commandEnv,
     spool: keeper.spool,
+    requestSuffix: config.requestSuffix,
+    responseSuffix: config.responseSuffix,
     maxOutputBytes: config.maxOutputBytes,
     scratch: createScratch(),
     jobTimeoutMs: config.jobTimeoutMs,

@@ -46,16 +46,18 @@ const maxIdInName = 100;
  */
 export async function createWorkspace(
   spool: Spool,
-  { workerId, id, payload }: {
+  { workerId, id, payload, requestSuffix, responseSuffix }: {
     readonly workerId: number;
     readonly id: string;
     readonly payload: Uint8Array;
+    readonly requestSuffix: string;
+    readonly responseSuffix: string;
   },
 ): Promise<Workspace> {
   const prefix = join(spool.path, `jobdata_w_${workerId}_id_${safeFormOf(id)}`);
   const random = crypto.getRandomValues(new Uint8Array(8)).toHex();
-  const requestFile = `${prefix}_req_${random}`;
-  const responseFile = `${prefix}_res_${random}`;
+  const requestFile = `${prefix}_req_${random}${requestSuffix}`;
+  const responseFile = `${prefix}_res_${random}${responseSuffix}`;
   const workspace: Workspace = {
     requestFile,
     responseFile,

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { createWorkspace } from "../../src/exec/workspace.ts";
+import { isMarkIn } from "../../src/exec/spool.ts";
 import { jobFiles, temporarySpool } from "../support/spool.ts";
 
 const payload = new Uint8Array([0, 1, 2, 255]);
-const job = { workerId: 3, id: "some id/../x", payload };
+const job = {
+  workerId: 3,
+  id: "some id/../x",
+  payload,
+  requestSuffix: "",
+  responseSuffix: "",
+};
 
 Deno.test("both files are named after worker and id, mode 0600, and gone after remove", async () => {
   using temporary = temporarySpool();
@@ -22,12 +29,34 @@ Deno.test("both files are named after worker and id, mode 0600, and gone after r
   assert.deepEqual(jobFiles(spool.path), []);
 });
 
-Deno.test("the longest id gives a name that a file system takes", async () => {
+Deno.test("suffixes end the names of both files, which are read and removed as ever", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const workspace = await createWorkspace(spool, {
+    ...job,
+    requestSuffix: ".png",
+    responseSuffix: " ä.gif",
+  });
+  const [request = "", response = ""] = jobFiles(spool.path);
+  assert.match(request, /_req_[0-9a-f]{16}\.png$/);
+  assert.match(response, /_res_[0-9a-f]{16} ä\.gif$/);
+  assert.equal(workspace.requestFile, `${spool.path}/${request}`);
+  assert.ok(isMarkIn(spool.path, workspace.requestFile), "the mark is one of this spool");
+  Deno.writeTextFileSync(workspace.responseFile, "GIF89a");
+  const { data } = await workspace.readResponse(100);
+  assert.equal(new TextDecoder().decode(data.bytes), "GIF89a");
+  workspace.remove();
+  assert.deepEqual(jobFiles(spool.path), []);
+});
+
+Deno.test("the longest id and suffix give a name that a file system takes", async () => {
   using temporary = temporarySpool();
   const workspace = await createWorkspace(temporary.spool, {
     ...job,
     workerId: 1024,
     id: "😀".repeat(1024),
+    requestSuffix: "😀".repeat(8),
+    responseSuffix: "x".repeat(32),
   });
   workspace.remove();
 });

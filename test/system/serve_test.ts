@@ -122,6 +122,25 @@ Deno.test("the password may come from a file, whose name the command never sees"
   assert.doesNotMatch(output, /PASSWORD/);
 });
 
+Deno.test("the names of a job's files end as the settings say; a suffix that some system does not take is exit 2", async () => {
+  using folder = temporaryFolder();
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_REQUEST_SUFFIX: ".png", JOBRUNNER_SPOOL_DIR: folder.path },
+    args: ["serve", "--response-suffix", " (1).gif"],
+  });
+  const names =
+    'echo "$JOBRUNNER_REQUEST_DATA_FN"; echo "$JOBRUNNER_RESPONSE_DATA_FN"; echo GIF > "$JOBRUNNER_RESPONSE_DATA_FN"';
+  const { output, data } = await post(program.url, names);
+  assert.match(output, /_req_[0-9a-f]{16}\.png\n.*_res_[0-9a-f]{16} \(1\)\.gif\n$/);
+  assert.equal(data, "GIF\n");
+  const { code, stderr } = await runProgram({
+    args: ["serve", "--response-suffix", "/x.gif"],
+    env: shell,
+  });
+  assert.equal(code, 2);
+  assert.match(stderr, /^--response-suffix=\/x\.gif: must be .* \(it holds \/, .*\)\n$/);
+});
+
 Deno.test("a request id is echoed and ties the answer to its log line", async () => {
   await using program = await startProgram({ env: { ...shell, JOBRUNNER_LOG_FORMAT: "json" } });
   const { headers } = await post(program.url, "exit 3", {
