@@ -373,6 +373,36 @@ Deno.test("warnings: an open door, a missing command, a switched-off sandbox, a 
   assert.equal(warnings({ JOBRUNNER_WORKER_ID: "1" }), "", "a jobrunner in a job inherits this");
 });
 
+Deno.test("warnings: shell syntax in the command, unless it names a file as a whole or came as words", () => {
+  const disk: Disk = {
+    "/bin/sh": "executable",
+    "/work/a|b $c.sh": "executable",
+    "/opt/convert": "executable",
+  };
+  const warnings = (text: string, args: string[] = []) => {
+    const result = configure({ PATH: "/bin:/opt", JOBRUNNER_CMD: text }, { args, disk });
+    assert.ok(result.ok, JSON.stringify(result));
+    return result.warnings;
+  };
+  const sentence = (found: string) => [
+    `JOBRUNNER_CMD holds shell syntax (${found}), but no shell is run: the program gets it as it stands; name a script, use sh -c '…', or put what is meant literally in single quotes`,
+  ];
+  assert.deepEqual(warnings("date | tr a b"), sentence("|"));
+  assert.deepEqual(
+    warnings('convert "$JOBRUNNER_REQUEST_DATA_FN" > /tmp/x'),
+    sentence("> and $NAME"),
+  );
+  assert.deepEqual(warnings("date ; date && date $(x)"), sentence("&&, ; and $(…)"));
+  assert.deepEqual(warnings("", ["--cmd=date <x"]), sentence("<"));
+  assert.equal(warnings("~/bin/convert").length, 2, "it is missing, too");
+  assert.deepEqual(warnings("./a|b $c.sh"), []);
+  assert.deepEqual(warnings("'./a|b $c.sh' x"), []);
+  assert.deepEqual(warnings("sh -c 'a | b > $C'"), []);
+  assert.deepEqual(warnings('sh -c "a | b > $C"'), [], "the shell that is run expands it");
+  assert.deepEqual(warnings('sh -c "a" > b'), sentence(">"));
+  assert.deepEqual(warnings("", ["--", "date", "|", "$HOME", "~", "a\\;'b", "`x`", "&"]), []);
+});
+
 Deno.test("the effective configuration names each value's origin and hides the password", () => {
   const result = configure({ ...cmd, JOBRUNNER_PASSWORD: "hunter2" }, {
     args: ["--num-workers=2"],

@@ -57,6 +57,21 @@ Deno.test("beyond loopback without a password there is a loud warning", async ()
   assert.match(await program.line("ANYONE who can reach 0.0.0.0 can run jobs"), / (WARN|WARNING) /);
 });
 
+Deno.test("shell syntax in the command is a warning at start and of --check, and no shell runs it", async () => {
+  const sentence = "JOBRUNNER_CMD holds shell syntax (| and $NAME), but no shell is run: ";
+  const env = { JOBRUNNER_CMD: `${fixture("print_arguments.sh")} | tr "$HOME" b` };
+  {
+    await using program = await startProgram({ env });
+    assert.match(await program.line(sentence), / (WARN|WARNING) /);
+    assert.match((await post(program.url, "x")).output, /\|.*tr.*\$HOME.*b/s);
+  }
+  const { code, stdout } = await runProgram({ args: ["serve", "--check"], env });
+  assert.equal(code, 0, stdout);
+  assert.ok(stdout.includes(`\nwarning: ${sentence}`), stdout);
+  await using quiet = await startProgram({ env: {}, args: ["serve", "--", "sh", "-c", "a | $b"] });
+  assert.ok(!quiet.log.some((line) => line.includes("shell syntax")), quiet.log.join("\n"));
+});
+
 Deno.test("a bare name that PATH does not find is exit 2, with --check too", async () => {
   for (const args of [["serve"], ["serve", "--check"]]) {
     const { code, stdout, stderr } = await runProgram({
