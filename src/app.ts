@@ -100,6 +100,8 @@ export async function startApp(
       const problem = await host.mend();
       if (problem !== undefined) throw new Error(problem);
     }),
+    requestSuffix: config.requestSuffix,
+    responseSuffix: config.responseSuffix,
     maxOutputBytes: config.maxOutputBytes,
     scratch: createScratch(),
     jobTimeoutMs: config.jobTimeoutMs,

@@ -14,6 +14,7 @@ import {
 } from "./config/settings.ts";
 import { absolute, readPassword, readTls } from "./config/files.ts";
 import { type CommandLine, readValues, type Values } from "./config/sources.ts";
+import { readSuffix } from "./config/suffix.ts";
 import { readTracing, type Tracing } from "./config/tracing.ts";
 import { warningsOf } from "./config/warnings.ts";
 
@@ -70,6 +71,10 @@ export interface Config {
   readonly maxOutputBytes: number;
   /** Absolute path of the folder in which the spool is made. */
   readonly spoolParent: string;
+  /** Appended to the name of the file that holds a payload; may be empty. */
+  readonly requestSuffix: string;
+  /** Appended to the name of the response file; may be empty. */
+  readonly responseSuffix: string;
   /** How log lines look. */
   readonly logFormat: "text" | "json";
   /** The least grave level that is logged. */
@@ -131,6 +136,8 @@ export function parseConfig(
     maxBufferedBytes: limit(values.number("JOBRUNNER_MAX_BUFFERED_BYTES") ?? 1024 * mebibyte),
     maxOutputBytes: limit(values.number("JOBRUNNER_MAX_OUTPUT_BYTES") ?? 100 * mebibyte),
     spoolParent: readSpoolParent(values, around, sandbox),
+    requestSuffix: readSuffix("JOBRUNNER_REQUEST_SUFFIX", values),
+    responseSuffix: readSuffix("JOBRUNNER_RESPONSE_SUFFIX", values),
     logFormat: (values.choice("JOBRUNNER_LOG_FORMAT") ??
       (around.stderrIsTerminal ? "text" : "json")) as "text" | "json",
     logLevel: (values.choice("JOBRUNNER_LOG_LEVEL") ?? "info") as LogLevel,

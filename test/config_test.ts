@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { type Config, parseConfig } from "../src/config.ts";
 import { parseCommandLine } from "../src/config/sources.ts";
+import { oneLine } from "../src/shown.ts";
 import { configure, type Disk, machine } from "./support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
@@ -42,6 +43,8 @@ Deno.test("defaults are those of the contract", () => {
     maxBufferedBytes: 1073741824,
     maxOutputBytes: 104857600,
     spoolParent: "/tmp",
+    requestSuffix: "",
+    responseSuffix: "",
     logFormat: "json",
     logLevel: "info",
     accessLog: false,
@@ -147,6 +150,52 @@ Deno.test("a variable that is not UTF-8 is a fault if it is ours, else a warning
 Deno.test("an unknown flag and its value are one fault, a name of Object.prototype is no flag", () => {
   assert.deepEqual(faults(cmd, ["--num-worker", "7"]).length, 1);
   assert.match(faults(cmd, ["--constructor"]).join(), /^--constructor: must be a flag/);
+});
+
+Deno.test("suffixes of file names are taken as they are, up to 32 bytes", () => {
+  const { requestSuffix, responseSuffix } = config(
+    { ...cmd, JOBRUNNER_REQUEST_SUFFIX: ".tar.gz" },
+    ["--response-suffix= x (1).gif"],
+  );
+  assert.deepEqual([requestSuffix, responseSuffix], [".tar.gz", " x (1).gif"]);
+  for (const fine of ["gif", "_%d.GIF", "..x", "x".repeat(32), "€".repeat(10), "😀".repeat(8)]) {
+    assert.equal(config({ ...cmd, JOBRUNNER_REQUEST_SUFFIX: fine }).requestSuffix, fine);
+  }
+});
+
+Deno.test("a suffix that some system does not take is a fault on every system, one line per broken rule", () => {
+  const wanted = "must be the end of a file's name, such as .png";
+  const reserved = (character: string) =>
+    `it holds ${character}, which not every system allows in the name of a file`;
+  const cases: [string, ...string[]][] = [
+    ["x".repeat(33), "it has 33 bytes, more than 32"],
+    ["€".repeat(11), "it has 33 bytes, more than 32"],
+    ["a\0b", "it holds a control character"],
+    ["\n.gif", "it holds a control character"],
+    ["\u0085x", "it holds a control character"],
+    ...[...'<>:"/\\|?*'].map((it): [string, string] => [`.${it}x`, reserved(it)]),
+    [".", "it ends in a dot or a space, which Windows drops"],
+    [".gif ", "it ends in a dot or a space, which Windows drops"],
+    [
+      "/../\x7f.",
+      "it holds a control character",
+      reserved("/"),
+      "it ends in a dot or a space, which Windows drops",
+    ],
+  ];
+  for (const os of ["linux", "windows"]) {
+    for (const [suffix, ...details] of cases) {
+      const env = { ...cmd, JOBRUNNER_RESPONSE_SUFFIX: suffix };
+      const result = parseConfig(env, parseCommandLine([]), machine({}, os));
+      assert.ok(!result.ok, suffix);
+      assert.deepEqual(
+        result.faults.filter((fault) => fault.startsWith("JOBRUNNER_RESPONSE_SUFFIX=")),
+        details.map((detail) =>
+          `JOBRUNNER_RESPONSE_SUFFIX=${oneLine(suffix)}: ${wanted} (${detail})`
+        ),
+      );
+    }
+  }
 });
 
 Deno.test("the sandbox rule about LD_* goes with the sandbox", () => {
@@ -322,6 +371,36 @@ Deno.test("warnings: an open door, a missing command, a switched-off sandbox, a 
   assert.match(warnings({ JOBRUNNER_SANDBOX: "off" }), /EVERY permission/);
   assert.match(warnings({ JOBRUNNER_NUM_WORKER: "1" }), /^JOBRUNNER_NUM_WORKER is not a setting/);
   assert.equal(warnings({ JOBRUNNER_WORKER_ID: "1" }), "", "a jobrunner in a job inherits this");
+});
+
+Deno.test("warnings: shell syntax in the command, unless it names a file as a whole or came as words", () => {
+  const disk: Disk = {
+    "/bin/sh": "executable",
+    "/work/a|b $c.sh": "executable",
+    "/opt/convert": "executable",
+  };
+  const warnings = (text: string, args: string[] = []) => {
+    const result = configure({ PATH: "/bin:/opt", JOBRUNNER_CMD: text }, { args, disk });
+    assert.ok(result.ok, JSON.stringify(result));
+    return result.warnings;
+  };
+  const sentence = (found: string) => [
+    `JOBRUNNER_CMD holds shell syntax (${found}), but no shell is run: the program gets it as it stands; name a script, use sh -c '…', or put what is meant literally in single quotes`,
+  ];
+  assert.deepEqual(warnings("date | tr a b"), sentence("|"));
+  assert.deepEqual(
+    warnings('convert "$JOBRUNNER_REQUEST_DATA_FN" > /tmp/x'),
+    sentence("> and $NAME"),
+  );
+  assert.deepEqual(warnings("date ; date && date $(x)"), sentence("&&, ; and $(…)"));
+  assert.deepEqual(warnings("", ["--cmd=date <x"]), sentence("<"));
+  assert.equal(warnings("~/bin/convert").length, 2, "it is missing, too");
+  assert.deepEqual(warnings("./a|b $c.sh"), []);
+  assert.deepEqual(warnings("'./a|b $c.sh' x"), []);
+  assert.deepEqual(warnings("sh -c 'a | b > $C'"), []);
+  assert.deepEqual(warnings('sh -c "a | b > $C"'), [], "the shell that is run expands it");
+  assert.deepEqual(warnings('sh -c "a" > b'), sentence(">"));
+  assert.deepEqual(warnings("", ["--", "date", "|", "$HOME", "~", "a\\;'b", "`x`", "&"]), []);
 });
 
 Deno.test("the effective configuration names each value's origin and hides the password", () => {

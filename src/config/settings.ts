@@ -45,6 +45,11 @@ export const largestRequestBytes: number = 500 * 2 ** 20;
 
 const bytes: Kind = { type: "whole", min: 0, max: maxBytes, placeholder: "BYTES" };
 const seconds: Kind = { type: "seconds", max: maxSeconds };
+const suffix: Kind = {
+  type: "text",
+  placeholder: "SUFFIX",
+  wanted: "the end of a file's name, such as .png",
+};
 
 function path(what: string): Kind {
   return { type: "text", placeholder: "PATH", wanted: what };
@@ -187,6 +192,20 @@ export const settings = [
     default: "the temp folder",
     meaning:
       "Folder in which the server makes its own spool folder (mode 0700) for the files of running jobs. With the sandbox on, not below /dev, /proc or /sys.",
+  },
+  {
+    name: "JOBRUNNER_REQUEST_SUFFIX",
+    kind: suffix,
+    default: "",
+    meaning:
+      'Appended to the name of the file that holds the payload, such as `.png`, for commands that go by it. At most 32 bytes of UTF-8, without control characters and `< > : " / \\ | ? *`, not ending in a dot or a space.',
+  },
+  {
+    name: "JOBRUNNER_RESPONSE_SUFFIX",
+    kind: suffix,
+    default: "",
+    meaning:
+      "Appended to the name of the response file, such as `.gif`. Same rules as JOBRUNNER_REQUEST_SUFFIX.",
   },
   {
     name: "JOBRUNNER_LOG_FORMAT",

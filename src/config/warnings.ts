@@ -5,18 +5,28 @@
  */
 
 import type { Config, Surroundings } from "../config.ts";
+import type { Command } from "./command.ts";
 import { settings } from "./settings.ts";
+import { shellSyntaxIn } from "./shell_syntax.ts";
 
 /** Sentences for the log. */
 export function warningsOf(
   config: Config,
-  { env, undecodable }: Pick<Surroundings, "env" | "undecodable">,
+  { env, os, undecodable }: Pick<Surroundings, "env" | "os" | "undecodable">,
 ): string[] {
   const warnings: string[] = [];
   const { command } = config;
   if (!command.found) {
     warnings.push(
       `${command.program} is missing or not an executable file: until it is there, every job will end with exit status 126 or 127`,
+    );
+  }
+  const syntax = shellSyntaxOf(command, os);
+  if (syntax.length > 0) {
+    warnings.push(
+      `JOBRUNNER_CMD holds shell syntax (${
+        listOf(syntax)
+      }), but no shell is run: the program gets it as it stands; name a script, use sh -c '…', or put what is meant literally in single quotes`,
     );
   }
   if (!config.passwordDigest && !isLoopback(config.listenAddress)) {
@@ -41,6 +51,19 @@ export function warningsOf(
     warnings.push(`${name} is not UTF-8 text: commands do not see it`);
   }
   return warnings;
+}
+
+/** Nothing for a text that as a whole names the program. One made of the words after `--` is quoted all over. */
+function shellSyntaxOf({ text, name, program, found }: Command, os: string): readonly string[] {
+  if (found && text === name) return [];
+  const runsShell = /[\\/](a|ba|da|k|z)?sh(\.exe)?$/i.test(program);
+  return shellSyntaxIn(text, { os, runsShell });
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+function listOf(words: readonly string[]): string {
+  const last = words.at(-1) ?? "";
+  return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} and ${last}`;
 }
 
 /** What a run sets for its command; a jobrunner inside a job inherits them, which is no mistake of anybody's. */

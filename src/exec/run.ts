@@ -23,6 +23,10 @@ export interface RunSettings {
   readonly commandEnv: Readonly<Record<string, string>>;
   /** Where the files lie. */
   readonly spool: Spool;
+  /** Appended to the name of the file that holds the payload; may be empty. */
+  readonly requestSuffix: string;
+  /** Appended to the name of the response file; may be empty. */
+  readonly responseSuffix: string;
   /** Bytes kept of each of stdout, stderr and the response file. */
   readonly maxOutputBytes: number;
   /** Memory that pipes are read into. */
@@ -68,6 +72,8 @@ export async function run(
       workerId,
       id: request.id,
       payload: request.payload,
+      requestSuffix: settings.requestSuffix,
+      responseSuffix: settings.responseSuffix,
     });
   } catch (error) {
     return failed({

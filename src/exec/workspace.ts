@@ -52,6 +52,10 @@ export interface WorkspaceJob {
   readonly id: string;
   /** The payload's bytes. */
   readonly payload: Uint8Array;
+  /** What the name of the payload's file ends in. */
+  readonly requestSuffix: string;
+  /** What the name of the response file ends in. */
+  readonly responseSuffix: string;
 }
 
 /**
@@ -62,9 +66,8 @@ export async function createWorkspace(spool: Spool, job: WorkspaceJob): Promise<
   await spool.ensure();
   try {
     return await createIn(spool, job);
-  } catch (error) {
-    // Another job damaged the spool at this very moment.
-    if (spool.isSound()) throw error;
+  } catch {
+    // Another job may have damaged the spool at this very moment.
     await spool.ensure();
     return await createIn(spool, job);
   }
@@ -72,13 +75,13 @@ export async function createWorkspace(spool: Spool, job: WorkspaceJob): Promise<
 
 async function createIn(
   spool: Spool,
-  { workerId, id, payload }: WorkspaceJob,
+  { workerId, id, payload, requestSuffix, responseSuffix }: WorkspaceJob,
 ): Promise<Workspace> {
   const random = crypto.getRandomValues(new Uint8Array(8)).toHex();
   const folder = jobFolderIn(spool.path, random);
   const prefix = join(folder, `jobdata_w_${workerId}_id_${safeFormOf(id)}`);
-  const requestFile = `${prefix}_req_${random}`;
-  const responseFile = `${prefix}_res_${random}`;
+  const requestFile = `${prefix}_req_${random}${requestSuffix}`;
+  const responseFile = `${prefix}_res_${random}${responseSuffix}`;
 
   async function remove(): Promise<void> {
     await spool.ensure();

@@ -3,7 +3,13 @@ import { createWorkspace } from "../../src/exec/workspace.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
 
 const payload = new Uint8Array([0, 1, 2, 255]);
-const job = { workerId: 3, id: "some id/../x", payload };
+const job = {
+  workerId: 3,
+  id: "some id/../x",
+  payload,
+  requestSuffix: "",
+  responseSuffix: "",
+};
 
 Deno.test("a folder of its own, mode 0700, with both files, mode 0600, named after worker and id; gone after remove", async () => {
   using temporary = temporarySpool();
@@ -25,12 +31,33 @@ Deno.test("a folder of its own, mode 0700, with both files, mode 0600, named aft
   assert.deepEqual(filesIn(spool.path), []);
 });
 
-Deno.test("the longest id gives a name that a file system takes", async () => {
+Deno.test("suffixes end the names of both files, which are read and removed as ever", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const workspace = await createWorkspace(spool, {
+    ...job,
+    requestSuffix: ".png",
+    responseSuffix: " ä.gif",
+  });
+  const [, request = "", response = ""] = filesIn(spool.path);
+  assert.match(request, /_req_[0-9a-f]{16}\.png$/);
+  assert.match(response, /_res_[0-9a-f]{16} ä\.gif$/);
+  assert.equal(workspace.requestFile, `${spool.path}/${request}`);
+  Deno.writeTextFileSync(workspace.responseFile, "GIF89a");
+  const { data } = await workspace.readResponse(100);
+  assert.equal(new TextDecoder().decode(data.bytes), "GIF89a");
+  await workspace.remove();
+  assert.deepEqual(filesIn(spool.path), []);
+});
+
+Deno.test("the longest id and suffix give a name that a file system takes", async () => {
   using temporary = temporarySpool();
   const workspace = await createWorkspace(temporary.spool, {
     ...job,
     workerId: 1024,
     id: "😀".repeat(1024),
+    requestSuffix: "😀".repeat(8),
+    responseSuffix: "x".repeat(32),
   });
   await workspace.remove();
 });
@@ -190,4 +217,20 @@ Deno.test("a spool that vanished is made again; one that cannot be made is an er
   );
   Deno.renameSync(`${parent}.away`, parent);
   assert.deepEqual([...Deno.readDirSync(parent)], []);
+});
+
+Deno.test("a spool that is damaged in the moment between the look and the writing is mended, too", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  let looks = 0;
+  const unlucky = {
+    ...spool,
+    async ensure() {
+      await spool.ensure();
+      if (looks++ === 0) Deno.removeSync(spool.path);
+    },
+  };
+  const workspace = await createWorkspace(unlucky, job);
+  assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
+  await workspace.remove();
 });

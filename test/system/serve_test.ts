@@ -57,6 +57,21 @@ Deno.test("beyond loopback without a password there is a loud warning", async ()
   assert.match(await program.line("ANYONE who can reach 0.0.0.0 can run jobs"), / (WARN|WARNING) /);
 });
 
+Deno.test("shell syntax in the command is a warning at start and of --check, and no shell runs it", async () => {
+  const sentence = "JOBRUNNER_CMD holds shell syntax (| and $NAME), but no shell is run: ";
+  const env = { JOBRUNNER_CMD: `${fixture("print_arguments.sh")} | tr "$HOME" b` };
+  {
+    await using program = await startProgram({ env });
+    assert.match(await program.line(sentence), / (WARN|WARNING) /);
+    assert.match((await post(program.url, "x")).output, /\|.*tr.*\$HOME.*b/s);
+  }
+  const { code, stdout } = await runProgram({ args: ["serve", "--check"], env });
+  assert.equal(code, 0, stdout);
+  assert.ok(stdout.includes(`\nwarning: ${sentence}`), stdout);
+  await using quiet = await startProgram({ env: {}, args: ["serve", "--", "sh", "-c", "a | $b"] });
+  assert.ok(!quiet.log.some((line) => line.includes("shell syntax")), quiet.log.join("\n"));
+});
+
 Deno.test("a bare name that PATH does not find is exit 2, with --check too", async () => {
   for (const args of [["serve"], ["serve", "--check"]]) {
     const { code, stdout, stderr } = await runProgram({
@@ -120,6 +135,25 @@ Deno.test("the password may come from a file, whose name the command never sees"
   const { output } = await post(program.url, "env", { headers: { "X-JR-PASSWORD": "hunter2" } });
   assert.match(output, /^JOBRUNNER_CMD=/m);
   assert.doesNotMatch(output, /PASSWORD/);
+});
+
+Deno.test("the names of a job's files end as the settings say; a suffix that some system does not take is exit 2", async () => {
+  using folder = temporaryFolder();
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_REQUEST_SUFFIX: ".png", JOBRUNNER_SPOOL_DIR: folder.path },
+    args: ["serve", "--response-suffix", " (1).gif"],
+  });
+  const names =
+    'echo "$JOBRUNNER_REQUEST_DATA_FN"; echo "$JOBRUNNER_RESPONSE_DATA_FN"; echo GIF > "$JOBRUNNER_RESPONSE_DATA_FN"';
+  const { output, data } = await post(program.url, names);
+  assert.match(output, /_req_[0-9a-f]{16}\.png\n.*_res_[0-9a-f]{16} \(1\)\.gif\n$/);
+  assert.equal(data, "GIF\n");
+  const { code, stderr } = await runProgram({
+    args: ["serve", "--response-suffix", "/x.gif"],
+    env: shell,
+  });
+  assert.equal(code, 2);
+  assert.match(stderr, /^--response-suffix=\/x\.gif: must be .* \(it holds \/, .*\)\n$/);
 });
 
 Deno.test("a request id is echoed and ties the answer to its log line", async () => {
