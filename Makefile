@@ -27,7 +27,7 @@ dist: ## All of them, archived, with SHA256SUMS and an SBOM, into dist
 	@$(DENO) task dist
 
 help: ## List the goals
-	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 start: ## Serve; JOBRUNNER_CMD=… names the command, without it a sample runs; ARGS=… are flags of serve
 	@if [ -z "$$JOBRUNNER_CMD" ]; then \
