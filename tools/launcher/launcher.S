@@ -25,9 +25,10 @@
  *     texts, each ended by a NUL: the word, the working directory, arguments (the first is the absolute path of the program),
  *          variables (NAME=value)
  *
- * There is one program below for both processors. It is written in the words of the following tables, each of which
- * is one or two instructions. A register is a variable of 64 bits; the system call's own registers lose their values at
- * each SYSCALL, the others keep them.
+ * There is one program below for both processors. It is written in the words of the following tables, each of which stands
+ * for one to three instructions; where a word changes a register, that is the first one named. A register is a variable of
+ * 64 bits. After a SYSCALL, its own registers hold nothing but RESULT, and all others what they held. LOAD, LOAD_COUNT and
+ * LOAD_BYTE read 8, 4 and 1 bytes from memory.
  */
 
 #ifdef AARCH64
@@ -40,13 +41,14 @@
 #define THIRD           x2
 #define FOURTH          x3
 #define RESULT          x0
-/* Registers that stay. */
+/* Pointers: the text being read, the place in our own environment, where to write next, the new environment. */
 #define CURSOR          x19
 #define OWN             x20
 #define OUT             x21
 #define ENVIRONMENT     x22
+/* Numbers: a counter, a descriptor, a limit, errno. */
 #define COUNT           x23
-/* Registers for a moment. */
+/* What is used at once: any value, a byte. */
 #define VALUE           x9
 #define CHAR            x10
 #define CHAR_LOW_BYTE   w10
@@ -56,7 +58,7 @@
 #define SET(to, number)                 mov to, number
 #define ADDRESS(to, label)              adr to, label
 #define LOAD(to, at, offset)            ldr to, [at, offset]
-#define LOAD_U31(to, at, offset)        ldrsw to, [at, offset]
+#define LOAD_COUNT(to, at, offset)      ldrsw to, [at, offset]
 #define LOAD_BYTE(to, at)               ldrsb to, [at]
 #define STORE(at, offset, from)         str from, [at, offset]
 #define STORE_CHAR(at)                  strb CHAR_LOW_BYTE, [at]
@@ -66,7 +68,6 @@
 #define NEGATE(what)                    neg what, what
 /* The stack grows downwards, and its pointer must be a multiple of 16. */
 #define RESERVE(bytes)                  sub VALUE, STACK, bytes; and STACK, VALUE, -16
-#define RESERVE_REGISTER(bytes)         mov VALUE, STACK; sub VALUE, VALUE, bytes; and STACK, VALUE, -16
 #define GOTO(label)                     b label
 #define IF_ZERO(what, label)            cbz what, label
 #define IF_NOT_ZERO(what, label)        cbnz what, label
@@ -92,6 +93,7 @@
 
 #define ELF_MACHINE     62
 
+/* The same roles as above. */
 #define FIRST           rdi
 #define SECOND          rsi
 #define THIRD           rdx
@@ -111,7 +113,7 @@
 #define SET(to, number)                 mov to, number
 #define ADDRESS(to, label)              lea to, [rip + label]
 #define LOAD(to, at, offset)            mov to, [at + offset]
-#define LOAD_U31(to, at, offset)        movsxd to, dword ptr [at + offset]
+#define LOAD_COUNT(to, at, offset)      movsxd to, dword ptr [at + offset]
 #define LOAD_BYTE(to, at)               movsx to, byte ptr [at]
 #define STORE(at, offset, from)         mov [at + offset], from
 #define STORE_CHAR(at)                  mov [at], CHAR_LOW_BYTE
@@ -120,7 +122,6 @@
 #define ADD_TIMES_8(to, index)          lea to, [to + index * 8]
 #define NEGATE(what)                    neg what
 #define RESERVE(bytes)                  sub STACK, bytes; and STACK, -16
-#define RESERVE_REGISTER(bytes)         sub STACK, bytes; and STACK, -16
 #define GOTO(label)                     jmp label
 #define IF_ZERO(what, label)            test what, what; jz label
 #define IF_NOT_ZERO(what, label)        test what, what; jnz label
@@ -255,19 +256,19 @@ count_own:
         GOTO(count_own)
 counted:
         ADDRESS(VALUE, blob)
-        LOAD_U31(CHAR, VALUE, 0)
+        LOAD_COUNT(CHAR, VALUE, 0)
         ADD(COUNT, CHAR)
-        LOAD_U31(CHAR, VALUE, 4)
+        LOAD_COUNT(CHAR, VALUE, 4)
         ADD(COUNT, CHAR)
         SET(OUT, 0)
         ADD_TIMES_8(OUT, COUNT)
-        RESERVE_REGISTER(OUT)
+        RESERVE(OUT)
         COPY(OUT, STACK)
 
         ADDRESS(VALUE, shell)
         APPEND(VALUE)
         ADDRESS(VALUE, blob)
-        LOAD_U31(COUNT, VALUE, 0)
+        LOAD_COUNT(COUNT, VALUE, 0)
 next_argument:
         APPEND(CURSOR)
         SKIP_TEXT(skip_argument)
@@ -278,7 +279,7 @@ next_argument:
 
         COPY(ENVIRONMENT, OUT)
         ADDRESS(VALUE, blob)
-        LOAD_U31(COUNT, VALUE, 4)
+        LOAD_COUNT(COUNT, VALUE, 4)
 next_variable:
         IF_ZERO(COUNT, next_own)
         APPEND(CURSOR)
@@ -345,7 +346,7 @@ measure_word:
         ADDRESS(VALUE, the_word)
         SUBTRACT(CURSOR, VALUE)                 /* the word's size with its NUL, whose place the space takes */
         ADD(CURSOR, 4)                          /* three digits, a newline */
-        RESERVE_REGISTER(CURSOR)
+        RESERVE(CURSOR)
         COPY(OUT, STACK)
         ADDRESS(CURSOR, the_word)
 copy_word:
