@@ -10,7 +10,7 @@ export DENO_TLS_CA_STORE ?= mozilla,system
 DENO = deno=$$(./tools/deno.sh $(PINNED_DENO) $(DENO_VERSION)) && exec "$$deno"
 
 .DEFAULT_GOAL := build
-.PHONY: build linux linux-arm64 win mac mac-arm64 dist help start test test-binary test-e2e test-windows test-arm64 soak check fmt bench bench-check clean
+.PHONY: build linux linux-arm64 win mac mac-arm64 dist help start test test-binary test-e2e test-windows test-arm64 soak check fmt launcher launcher-check bench bench-check clean
 
 build: ## Compile a binary for this platform into bin/jobrunner (the default)
 	@$(DENO) task build
@@ -27,7 +27,7 @@ dist: ## All of them, archived, with SHA256SUMS and an SBOM, into dist
 	@$(DENO) task dist
 
 help: ## List the goals
-	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 start: ## Serve; JOBRUNNER_CMD=… names the command, without it a sample runs; ARGS=… are flags of serve
 	@if [ -z "$$JOBRUNNER_CMD" ]; then \
@@ -60,6 +60,12 @@ check: ## Format, lint, types, documentation, README
 
 fmt: ## Format everything and write the README's generated parts
 	@$(DENO) task fmt
+
+launcher: ## Assemble tools/launcher/launcher.S and write its bytes into src/supervisor/launcher_code.ts; needs gcc and the binutils of x86-64 and aarch64
+	@$(DENO) task launcher
+
+launcher-check: ## Fail when those bytes are not what the source makes
+	@$(DENO) task launcher --check
 
 bench: ## Measure throughput, CPU, latency and memory beside their goals; BENCH_ONLY=…, BENCH_SHORT=1 and others (CONTRIBUTING.md) set what and how much
 	@$(DENO) task bench

@@ -7,11 +7,15 @@
 import { BuildFailure } from "./build_failure.ts";
 import { runCommand } from "./command.ts";
 
-/** What the program says. Throws a `BuildFailure` when there is no such program, or when it fails. */
+/**
+ * What the program says. Throws a `BuildFailure` when there is no such program, naming Debian's package where it is given,
+ * or when it fails.
+ */
 export async function requireCommand(
   program: string,
   args: readonly string[],
   cwd: string,
+  debianPackage?: string,
 ): Promise<string> {
   try {
     const said = await runCommand(program, args, { cwd });
@@ -20,6 +24,7 @@ export async function requireCommand(
     throw new BuildFailure(`${program} ${args[0]}: must succeed, but said: ${reason}`);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new BuildFailure(`${program}: must be installed, and ${cwd} must exist`);
+    const from = debianPackage === undefined ? "" : ` (Debian's package ${debianPackage})`;
+    throw new BuildFailure(`${program}: must be installed${from}, and ${cwd} must exist`);
   }
 }

@@ -1,10 +1,13 @@
 /**
- * The linux-arm64 binary under qemu-user: start, a job, metrics, stop.
+ * ARM64 programs under qemu-user: the binary (start, a job, metrics, stop) and the launcher, which starts programs of this
+ * machine.
  */
 
 import assert from "node:assert/strict";
+import type { Launch } from "../../src/supervisor/launcher.ts";
 import { get, post } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { type LauncherExit, runLauncher, writeProgram } from "../support/launcher.ts";
 import { fixture, projectRoot, startCommand } from "../support/program.ts";
 
 Deno.test("the ARM64 binary serves a job", async () => {
@@ -24,4 +27,75 @@ Deno.test("the ARM64 binary serves a job", async () => {
   assert.match((await get(`${program.url}/metrics`)).text, /outcome="failed"} 1$/m);
   assert.equal(await program.stop(), 0);
   assert.deepEqual([...Deno.readDirSync(folder.path)], []);
+});
+
+/** Runs a launcher for ARM64. */
+function runForeign(
+  folder: string,
+  launch: Partial<Launch>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<LauncherExit> {
+  const through = ["qemu-aarch64-static"];
+  return runLauncher(folder, launch, { env, stdin: "data", through, arch: "aarch64" });
+}
+
+Deno.test("the ARM64 launcher's command has its own session, limit, working directory and standard input", async () => {
+  using folder = temporaryFolder();
+  const script = "cat; readlink /proc/$$/fd/0; pwd; ulimit -Sn; cut -d ' ' -f 5,6 /proc/$$/stat";
+  const { pid, stdout, stderr } = await runForeign(folder.path, {
+    program: "/bin/sh",
+    args: ["-c", script],
+    cwd: "/usr",
+    env: { PATH: "/usr/bin:/bin" },
+    openFiles: 100,
+  });
+  assert.deepEqual([stdout, stderr], [`/dev/null\n/usr\n100\n${pid} ${pid}\n`, ""]);
+});
+
+Deno.test("the ARM64 launcher hands on arguments and environment", async () => {
+  using folder = temporaryFolder();
+  const baked = Object.fromEntries(
+    Array.from({ length: 10_000 }, (_, index) => [`V${index}`, "x".repeat(50)]),
+  );
+  const args = ["-c", "cat /proc/$$/cmdline /proc/$$/environ", "two words", "", "ü"];
+  for (const env of [{}, { ONE: "1" }, baked]) {
+    const { stdout } = await runForeign(folder.path, { program: "/bin/sh", args, env }, {
+      HOME: "/elsewhere",
+      TRACESTATES: "x",
+      TRACEPARENT: "a",
+    });
+    assert.deepEqual(stdout.split("\0"), [
+      "/bin/sh",
+      ...args,
+      ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+      "TRACEPARENT=a",
+      "",
+    ]);
+  }
+});
+
+Deno.test("the ARM64 launcher's line says why a program cannot be started", async () => {
+  using folder = temporaryFolder();
+  for (
+    const { launch, errno, status } of [
+      { launch: { program: `${folder.path}/missing` }, errno: "002", status: 127 },
+      { launch: { program: folder.path }, errno: "013", status: 126 },
+      { launch: { args: ["x".repeat(200_000)] }, errno: "007", status: 126 },
+      { launch: { program: `/${"x".repeat(300)}` }, errno: "036", status: 126 },
+    ]
+  ) {
+    const { code, stdout, stderr } = await runForeign(folder.path, launch);
+    assert.deepEqual([code, stdout, stderr], [status, "", `not-started ${errno}\n`]);
+  }
+});
+
+Deno.test("the ARM64 launcher has /bin/sh run a script without #!", async () => {
+  using folder = temporaryFolder();
+  const program = writeProgram(folder.path, 'printf "[%s]" "$0" "$@" "$A"; exit 5\n');
+  const { code, stdout } = await runForeign(folder.path, {
+    program,
+    args: ["one two", ""],
+    env: { A: "b" },
+  });
+  assert.deepEqual([code, stdout], [5, `[${program}][one two][][b]`]);
 });

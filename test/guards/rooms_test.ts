@@ -87,7 +87,7 @@ const outsideThings: readonly { readonly what: RegExp; readonly who: readonly st
     what: /"JOBRUNNER_|\bJOBRUNNER_[A-Z_]+:/,
     who: ["config", "exec/child_env", "cli/send_options"],
   },
-  { what: /\b(to|from)Base64\b|\bbtoa\b|\batob\b/, who: ["wire"] },
+  { what: /\b(to|from)Base64\b|\bbtoa\b|\batob\b/, who: ["wire", "supervisor/launcher"] },
   { what: /\bpostMessage\b/, who: ["service", "supervisor/worker"] },
   {
     what: /\bDeno\.(addSignalListener|removeSignalListener|kill)\b|\/proc\/|\btaskkill\b/,

@@ -1,0 +1,73 @@
+/**
+ * Launchers made for one test and run for real.
+ *
+ * @module
+ */
+
+import { type Launch, type LauncherArch, makeLauncher } from "../../src/supervisor/launcher.ts";
+import type { Exit } from "./program.ts";
+
+/** How to start a launcher. */
+export interface LauncherOptions {
+  /** The environment it is started in, with nothing else in it. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What its standard input holds. */
+  readonly stdin?: string;
+  /** A command that is handed the launcher's path and runs it. */
+  readonly through?: readonly string[];
+  /** Another processor than this machine's, which `through` must be able to run. */
+  readonly arch?: LauncherArch;
+}
+
+/** How it ended, and the process id of what was started. */
+export interface LauncherExit extends Exit {
+  readonly pid: number;
+}
+
+/** Writes a launcher into a folder and runs it to its end, in that folder. */
+export async function runLauncher(
+  folder: string,
+  launch: Partial<Launch>,
+  { env = {}, stdin = "", through = [], arch = hostArch() }: LauncherOptions = {},
+): Promise<LauncherExit> {
+  const path = `${folder}/launcher-${crypto.randomUUID()}`;
+  const file = makeLauncher(arch, {
+    program: "/bin/true",
+    args: [],
+    cwd: folder,
+    env: {},
+    openFiles: 0,
+    word: "not-started",
+    ...launch,
+  });
+  Deno.writeFileSync(path, file, { mode: 0o500, createNew: true });
+  const [program = path, ...args] = [...through, path];
+  await using child = new Deno.Command(program, {
+    args,
+    cwd: folder,
+    clearEnv: true,
+    env: { ...env },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const given = new Blob([stdin]).stream().pipeTo(child.stdin).catch((error: unknown) => {
+    // The program may end without having read anything.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  });
+  const { code, stdout, stderr } = await child.output();
+  await given;
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { pid: child.pid, code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+function hostArch(): LauncherArch {
+  return Deno.build.arch;
+}
+
+/** Writes a file of a mode and returns its path. */
+export function writeProgram(folder: string, content: string, mode = 0o700): string {
+  const path = `${folder}/program-${crypto.randomUUID()}`;
+  Deno.writeTextFileSync(path, content, { mode });
+  return path;
+}

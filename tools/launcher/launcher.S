@@ -1,0 +1,401 @@
+/*
+ * The launcher: a static program of about 1 KB that starts one command in a session of its own.
+ *
+ * jobrunner appends to these bytes what shall be run (src/supervisor/launcher.ts) and starts the result for each job. Whoever
+ * starts it chooses neither program nor arguments nor standard input, and of the environment only the variables that are
+ * named under "prefixes". In C it would be:
+ *
+ *     setsid();
+ *     chdir(workingDirectory);
+ *     null = open("/dev/null", O_RDONLY);  if (null > 0) { dup3(null, 0, 0); close(null); }
+ *     if (softLimit) setrlimit(RLIMIT_NOFILE, { min(softLimit, hard), hard });
+ *     environment = variables in the file, then those of our own that begin with a prefix;
+ *     execve(arguments[0], arguments, environment);
+ *     if (errno == ENOEXEC) execve("/bin/sh", { "/bin/sh", arguments... }, environment);
+ *     dprintf(2, "%s %03d\n", word, errno);  _exit(errno == ENOENT ? 127 : 126);
+ *
+ * It is assembly, with an ELF header written out here, so that every toolchain makes the same bytes: `make launcher` puts
+ * them into src/supervisor/launcher_code.ts, `make launcher-check` makes them again and compares.
+ *
+ * What is appended, at the label "blob", little endian:
+ *
+ *     u32  number of arguments, the program's name included; at least 1
+ *     u32  number of variables
+ *     u64  soft limit of open files; 0 leaves it as it is
+ *     texts, each ended by a NUL: the word, the working directory, arguments (the first is the absolute path of the program),
+ *          variables (NAME=value)
+ *
+ * There is one program below for both processors. It is written in the words of the following tables, each of which stands
+ * for one to three instructions; where a word changes a register, that is the first one named. A register is a variable of
+ * 64 bits. After a SYSCALL, its own registers hold nothing but RESULT, and all others what they held. LOAD, LOAD_COUNT and
+ * LOAD_BYTE read 8, 4 and 1 bytes from memory.
+ */
+
+#ifdef AARCH64
+
+#define ELF_MACHINE     183
+
+/* Registers of system calls: the arguments and what comes back, -errno for a failure. */
+#define FIRST           x0
+#define SECOND          x1
+#define THIRD           x2
+#define FOURTH          x3
+#define RESULT          x0
+/* Pointers: the text being read, the place in our own environment, where to write next, the new environment. */
+#define CURSOR          x19
+#define OWN             x20
+#define OUT             x21
+#define ENVIRONMENT     x22
+/* Numbers: a counter, a descriptor, a limit, errno. */
+#define COUNT           x23
+/* What is used at once: any value, a byte. */
+#define VALUE           x9
+#define CHAR            x10
+#define CHAR_LOW_BYTE   w10
+#define STACK           sp
+
+#define COPY(to, from)                  mov to, from
+#define SET(to, number)                 mov to, number
+#define ADDRESS(to, label)              adr to, label
+#define LOAD(to, at, offset)            ldr to, [at, offset]
+#define LOAD_COUNT(to, at, offset)      ldrsw to, [at, offset]
+#define LOAD_BYTE(to, at)               ldrsb to, [at]
+#define STORE(at, offset, from)         str from, [at, offset]
+#define STORE_CHAR(at)                  strb CHAR_LOW_BYTE, [at]
+#define ADD(to, number)                 add to, to, number
+#define SUBTRACT(from, what)            sub from, from, what
+#define ADD_TIMES_8(to, index)          add to, to, index, lsl 3
+#define NEGATE(what)                    neg what, what
+/* The stack grows downwards, and its pointer must be a multiple of 16. */
+#define RESERVE(bytes)                  sub VALUE, STACK, bytes; and STACK, VALUE, -16
+#define GOTO(label)                     b label
+#define IF_ZERO(what, label)            cbz what, label
+#define IF_NOT_ZERO(what, label)        cbnz what, label
+#define IF_EQUAL(one, other, label)     cmp one, other; b.eq label
+#define IF_BELOW(one, other, label)     cmp one, other; b.lo label
+#define IF_NEGATIVE(what, label)        tbnz what, 63, label
+#define SYSCALL(number)                 mov x8, number; svc 0
+
+/* System calls: include/uapi/asm-generic/unistd.h of Linux. */
+#define SYS_CHDIR       49
+#define SYS_OPENAT      56
+#define SYS_DUP3        24
+#define SYS_CLOSE       57
+#define SYS_WRITE       64
+#define SYS_EXIT_GROUP  94
+#define SYS_SETSID      157
+#define SYS_EXECVE      221
+#define SYS_PRLIMIT64   261
+
+#else /* x86_64 */
+
+.intel_syntax noprefix
+
+#define ELF_MACHINE     62
+
+/* The same roles as above. */
+#define FIRST           rdi
+#define SECOND          rsi
+#define THIRD           rdx
+#define FOURTH          r10
+#define RESULT          rax
+#define CURSOR          rbx
+#define OWN             rbp
+#define OUT             r12
+#define ENVIRONMENT     r13
+#define COUNT           r14
+#define VALUE           r8
+#define CHAR            r9
+#define CHAR_LOW_BYTE   r9b
+#define STACK           rsp
+
+#define COPY(to, from)                  mov to, from
+#define SET(to, number)                 mov to, number
+#define ADDRESS(to, label)              lea to, [rip + label]
+#define LOAD(to, at, offset)            mov to, [at + offset]
+#define LOAD_COUNT(to, at, offset)      movsxd to, dword ptr [at + offset]
+#define LOAD_BYTE(to, at)               movsx to, byte ptr [at]
+#define STORE(at, offset, from)         mov [at + offset], from
+#define STORE_CHAR(at)                  mov [at], CHAR_LOW_BYTE
+#define ADD(to, number)                 add to, number
+#define SUBTRACT(from, what)            sub from, what
+#define ADD_TIMES_8(to, index)          lea to, [to + index * 8]
+#define NEGATE(what)                    neg what
+#define RESERVE(bytes)                  sub STACK, bytes; and STACK, -16
+#define GOTO(label)                     jmp label
+#define IF_ZERO(what, label)            test what, what; jz label
+#define IF_NOT_ZERO(what, label)        test what, what; jnz label
+#define IF_EQUAL(one, other, label)     cmp one, other; je label
+#define IF_BELOW(one, other, label)     cmp one, other; jb label
+#define IF_NEGATIVE(what, label)        test what, what; js label
+#define SYSCALL(number)                 mov eax, number; syscall
+
+/* System calls: arch/x86/entry/syscalls/syscall_64.tbl of Linux. */
+#define SYS_CHDIR       80
+#define SYS_OPENAT      257
+#define SYS_DUP3        292
+#define SYS_CLOSE       3
+#define SYS_WRITE       1
+#define SYS_EXIT_GROUP  231
+#define SYS_SETSID      112
+#define SYS_EXECVE      59
+#define SYS_PRLIMIT64   302
+
+#endif
+
+/* Numbers that are the same on both. */
+#define AT_FDCWD        -100
+#define O_RDONLY        0
+#define RLIMIT_NOFILE   7
+#define ENOENT          2
+#define ENOEXEC         8
+#define STDERR          2
+#define ASCII_NEWLINE   10
+#define ASCII_SPACE     32
+#define ASCII_ZERO      48
+
+/* Goes behind the NUL that ends the text at CURSOR. */
+#define SKIP_TEXT(label)  label: LOAD_BYTE(CHAR, CURSOR); ADD(CURSOR, 1); IF_NOT_ZERO(CHAR, label)
+
+/* Appends to the array, or the line, that is being written at OUT. */
+#define APPEND(pointer)  STORE(OUT, 0, pointer); ADD(OUT, 8)
+#define APPEND_CHAR()    STORE_CHAR(OUT); ADD(OUT, 1)
+
+/* Where the kernel puts the file in memory. It is not linked and names no address but its entry. */
+#define BASE            0x400000
+
+.text
+
+/* ELF header and program headers (elf(5)); no sections. */
+file:
+        .byte   0x7f, 0x45, 0x4c, 0x46          /* \x7f E L F */
+        .byte   2, 1, 1, 0                      /* 64 bits, little endian, version 1, any System V */
+        .quad   0
+        .short  2, ELF_MACHINE                  /* an executable at a fixed address */
+        .long   1
+        .quad   BASE + start - file             /* entry */
+        .quad   headers - file                  /* where the program headers are */
+        .quad   0                               /* no section headers */
+        .long   0                               /* flags */
+        .short  64, 56, 2                       /* size of this, of a program header, their number */
+        .short  0, 0, 0
+headers:
+        .long   1, 5                            /* PT_LOAD, readable and executable: the whole file */
+        .quad   0, BASE, BASE
+        .quad   blob - file, blob - file        /* the size in file and memory: src/supervisor/launcher.ts sets both */
+        .quad   0x10000                         /* the largest page that either processor has */
+        .long   0x6474e551, 6                   /* PT_GNU_STACK: not executable */
+        .quad   0, 0, 0, 0, 0, 16
+
+/* The stack holds what the kernel handed over: argc, the arguments, NULL, the variables, NULL. */
+start:
+        LOAD(VALUE, STACK, 0)
+        COPY(OWN, STACK)
+        ADD_TIMES_8(OWN, VALUE)
+        ADD(OWN, 16)                            /* our own variables */
+
+        /* A session of its own. It fails for who leads one already, which is as good. */
+        SYSCALL(SYS_SETSID)
+
+        ADDRESS(CURSOR, the_word)
+        SKIP_TEXT(skip_word)
+        COPY(FIRST, CURSOR)
+        SYSCALL(SYS_CHDIR)
+        SKIP_TEXT(skip_directory)               /* CURSOR is at the first argument, and stays there */
+
+        /* An empty standard input. Descriptor 0 comes back if it was closed: then it is right already. */
+        SET(FIRST, AT_FDCWD)
+        ADDRESS(SECOND, null_device)
+        SET(THIRD, O_RDONLY)
+        SYSCALL(SYS_OPENAT)
+        IF_NEGATIVE(RESULT, limit)
+        IF_ZERO(RESULT, limit)
+        COPY(COUNT, RESULT)
+        COPY(FIRST, COUNT)
+        SET(SECOND, 0)
+        SET(THIRD, 0)
+        SYSCALL(SYS_DUP3)
+        COPY(FIRST, COUNT)
+        SYSCALL(SYS_CLOSE)
+
+        /* The soft limit of open files; a struct rlimit is two numbers, soft and hard. */
+limit:
+        ADDRESS(VALUE, blob)
+        LOAD(COUNT, VALUE, 8)
+        IF_ZERO(COUNT, arrays)
+        RESERVE(16)
+        SET(FIRST, 0)                           /* this process */
+        SET(SECOND, RLIMIT_NOFILE)
+        SET(THIRD, 0)
+        COPY(FOURTH, STACK)
+        SYSCALL(SYS_PRLIMIT64)
+        IF_NEGATIVE(RESULT, arrays)
+        LOAD(VALUE, STACK, 8)
+        IF_BELOW(COUNT, VALUE, set_limit)
+        COPY(COUNT, VALUE)
+set_limit:
+        STORE(STACK, 0, COUNT)
+        SET(FIRST, 0)
+        SET(SECOND, RLIMIT_NOFILE)
+        COPY(THIRD, STACK)
+        SET(FOURTH, 0)
+        SYSCALL(SYS_PRLIMIT64)
+
+        /*
+         * Room on the stack for two arrays of pointers: "/bin/sh", the arguments, NULL; the variables, our own variables, NULL.
+         * COUNT becomes the number of pointers.
+         */
+arrays:
+        SET(COUNT, 3)
+        COPY(OUT, OWN)
+count_own:
+        LOAD(VALUE, OUT, 0)
+        IF_ZERO(VALUE, counted)
+        ADD(OUT, 8)
+        ADD(COUNT, 1)
+        GOTO(count_own)
+counted:
+        ADDRESS(VALUE, blob)
+        LOAD_COUNT(CHAR, VALUE, 0)
+        ADD(COUNT, CHAR)
+        LOAD_COUNT(CHAR, VALUE, 4)
+        ADD(COUNT, CHAR)
+        SET(OUT, 0)
+        ADD_TIMES_8(OUT, COUNT)
+        RESERVE(OUT)
+        COPY(OUT, STACK)
+
+        ADDRESS(VALUE, shell)
+        APPEND(VALUE)
+        ADDRESS(VALUE, blob)
+        LOAD_COUNT(COUNT, VALUE, 0)
+next_argument:
+        APPEND(CURSOR)
+        SKIP_TEXT(skip_argument)
+        SUBTRACT(COUNT, 1)
+        IF_NOT_ZERO(COUNT, next_argument)
+        SET(VALUE, 0)
+        APPEND(VALUE)
+
+        COPY(ENVIRONMENT, OUT)
+        ADDRESS(VALUE, blob)
+        LOAD_COUNT(COUNT, VALUE, 4)
+next_variable:
+        IF_ZERO(COUNT, next_own)
+        APPEND(CURSOR)
+        SKIP_TEXT(skip_variable)
+        SUBTRACT(COUNT, 1)
+        GOTO(next_variable)
+
+        /* Our own variables: those that begin with one of the prefixes. CURSOR goes through these. */
+next_own:
+        LOAD(VALUE, OWN, 0)
+        IF_ZERO(VALUE, run)
+        ADDRESS(CURSOR, prefixes)
+next_prefix:
+        LOAD(VALUE, OWN, 0)
+next_char:
+        LOAD_BYTE(CHAR, CURSOR)
+        IF_ZERO(CHAR, has_prefix)
+        LOAD_BYTE(COUNT, VALUE)
+        ADD(CURSOR, 1)
+        ADD(VALUE, 1)
+        IF_EQUAL(CHAR, COUNT, next_char)
+        SKIP_TEXT(skip_prefix)
+        LOAD_BYTE(CHAR, CURSOR)
+        IF_NOT_ZERO(CHAR, next_prefix)          /* an empty text is behind the last prefix */
+        GOTO(own_done)
+has_prefix:
+        LOAD(VALUE, OWN, 0)
+        APPEND(VALUE)
+own_done:
+        ADD(OWN, 8)
+        GOTO(next_own)
+
+        /* The arrays are at STACK (first "/bin/sh", which the program itself does not get) and at ENVIRONMENT. */
+run:
+        SET(VALUE, 0)
+        APPEND(VALUE)
+        LOAD(FIRST, STACK, 8)
+        COPY(SECOND, STACK)
+        ADD(SECOND, 8)
+        COPY(THIRD, ENVIRONMENT)
+        SYSCALL(SYS_EXECVE)
+        COPY(COUNT, RESULT)
+        NEGATE(COUNT)                           /* from here on, COUNT is errno */
+
+        /* A script without "#!" is the shell's, as execvp(3) has it. */
+        IF_EQUAL(COUNT, ENOEXEC, run_shell)
+        GOTO(failed)
+run_shell:
+        LOAD(FIRST, STACK, 0)
+        COPY(SECOND, STACK)
+        COPY(THIRD, ENVIRONMENT)
+        SYSCALL(SYS_EXECVE)
+        COPY(COUNT, RESULT)
+        NEGATE(COUNT)
+
+        /* The line "<word> <errno>\n" is made on the stack, so that one call writes it. ENVIRONMENT becomes the exit status. */
+failed:
+        SET(ENVIRONMENT, 127)
+        IF_EQUAL(COUNT, ENOENT, measure_word)
+        SET(ENVIRONMENT, 126)
+measure_word:
+        ADDRESS(CURSOR, the_word)
+        SKIP_TEXT(skip_word_again)
+        ADDRESS(VALUE, the_word)
+        SUBTRACT(CURSOR, VALUE)                 /* the word's size with its NUL, whose place the space takes */
+        ADD(CURSOR, 4)                          /* three digits, a newline */
+        RESERVE(CURSOR)
+        COPY(OUT, STACK)
+        ADDRESS(CURSOR, the_word)
+copy_word:
+        LOAD_BYTE(CHAR, CURSOR)
+        IF_ZERO(CHAR, word_copied)
+        APPEND_CHAR()
+        ADD(CURSOR, 1)
+        GOTO(copy_word)
+word_copied:
+        SET(CHAR, ASCII_SPACE)
+        APPEND_CHAR()
+        SET(CHAR, ASCII_ZERO)
+hundreds:
+        IF_BELOW(COUNT, 100, hundreds_done)
+        SUBTRACT(COUNT, 100)
+        ADD(CHAR, 1)
+        GOTO(hundreds)
+hundreds_done:
+        APPEND_CHAR()
+        SET(CHAR, ASCII_ZERO)
+tens:
+        IF_BELOW(COUNT, 10, tens_done)
+        SUBTRACT(COUNT, 10)
+        ADD(CHAR, 1)
+        GOTO(tens)
+tens_done:
+        APPEND_CHAR()
+        COPY(CHAR, COUNT)
+        ADD(CHAR, ASCII_ZERO)
+        APPEND_CHAR()
+        SET(CHAR, ASCII_NEWLINE)
+        APPEND_CHAR()
+
+        SET(FIRST, STDERR)
+        COPY(SECOND, STACK)
+        COPY(THIRD, OUT)
+        COPY(VALUE, STACK)
+        SUBTRACT(THIRD, VALUE)
+        SYSCALL(SYS_WRITE)
+        COPY(FIRST, ENVIRONMENT)
+        SYSCALL(SYS_EXIT_GROUP)
+
+null_device:
+        .asciz  "/dev/null"
+shell:
+        .asciz  "/bin/sh"
+prefixes:
+        .asciz  "JOBRUNNER_", "TRACEPARENT=", "TRACESTATE=", ""
+
+        .balign 8, 0
+blob:                                           /* two counts and a limit, 16 bytes, then the texts */
+        .set    the_word, blob + 16
