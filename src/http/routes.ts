@@ -6,6 +6,7 @@
 
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
+import { getPath } from "hono/utils/url";
 import { type Admission, isRequestId, type JobRequest } from "../job.ts";
 import type { RequestTrace } from "../telemetry/trace.ts";
 import { encodeStatus, type ServiceStatus, toMicroseconds } from "../wire.ts";
@@ -57,7 +58,8 @@ export function createRoutes(
 ): Fetch {
   const { log, metrics } = listeners;
   const { during } = payload;
-  const app = new Hono<Env>();
+  // The router takes no empty path, which hono makes of a CONNECT to "?".
+  const app = new Hono<Env>({ getPath: (request) => getPath(request) || "?" });
   const observe = observer(listeners);
 
   function answer(c: Context<Env>, fault: Fault): Response {
