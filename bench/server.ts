@@ -82,10 +82,11 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
   }
 }
 
-/** What `deno task start` runs, with the Deno that runs us. */
+/** What `deno task start` runs once everything is in Deno's cache, with the Deno that runs us. */
 export function serveCommand(): string[] {
   const text = Deno.readTextFileSync(new URL("../deno.json", import.meta.url));
-  const [, ...args] = JSON.parse(text).tasks.start.command.split(" ") as string[];
+  const [run = ""] = JSON.parse(text).tasks.start.command.split(" && ").slice(-1) as string[];
+  const [, ...args] = run.split(" ");
   return [Deno.execPath(), ...args];
 }
 

@@ -66,7 +66,7 @@ const measureMs = 1000;
  * `StartError` when the address cannot be listened on.
  */
 export async function startApp(
-  { config, commandEnv, spool: spoolPath }: ServiceStart,
+  { config, commandEnv, launcher, spool: spoolPath }: ServiceStart,
   host: Host,
   log: Log = openLog({ format: config.logFormat, level: config.logLevel }),
 ): Promise<App> {
@@ -93,13 +93,16 @@ export async function startApp(
   });
   const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };
   const listeners: Listeners = { log, metrics, recent };
+  const mend = async () => {
+    const problem = await host.mend();
+    if (problem !== undefined) throw new Error(problem);
+  };
   const settings: RunSettings = {
     command: config.command,
     commandEnv,
-    spool: openSpool(spoolPath, async () => {
-      const problem = await host.mend();
-      if (problem !== undefined) throw new Error(problem);
-    }),
+    launcher,
+    mend,
+    spool: openSpool(spoolPath, mend),
     requestSuffix: config.requestSuffix,
     responseSuffix: config.responseSuffix,
     maxOutputBytes: config.maxOutputBytes,

@@ -24,6 +24,8 @@ export interface Surroundings extends ProgramLookup {
   readonly tempDir: string;
   /** Whether people watch the log. */
   readonly stderrIsTerminal: boolean;
+  /** Whether there is a launcher for this machine. */
+  readonly hasLauncher: boolean;
   /** Names of variables that are set but could not be read, because they are not UTF-8. */
   readonly undecodable: readonly string[];
   /** A path without links; as it is when there is nothing there. */
@@ -83,6 +85,10 @@ export interface Config {
   readonly accessLog: boolean;
   /** Where spans go; undefined when none are recorded. */
   readonly tracing: Tracing | undefined;
+  /** Whether each command should have a session of its own. */
+  readonly ownSession: boolean;
+  /** Absolute paths of folders in which a launcher may be made, in the order in which they are tried. */
+  readonly launcherParents: readonly string[];
   /** Whether the service runs in an isolate of narrowed permissions. */
   readonly sandbox: boolean;
 }
@@ -115,7 +121,8 @@ export function parseConfig(
   for (const name of around.undecodable) {
     if (name.startsWith("JOBRUNNER_")) values.faults.push(`${name}: must be UTF-8 text`);
   }
-  if (sandbox) values.faults.push(...refusedByTheSandbox(env));
+  const ownSession = values.choice("JOBRUNNER_OWN_SESSION") !== "off" && around.hasLauncher;
+  if (sandbox && !ownSession) values.faults.push(...refusedByTheSandbox(env));
   const mebibyte = 2 ** 20;
   const config: Omit<Config, "command"> & { command: Command | undefined } = {
     command,
@@ -135,7 +142,7 @@ export function parseConfig(
     requestTimeoutMs: limit((values.number("JOBRUNNER_REQUEST_TIMEOUT_SEC") ?? 60) * 1000),
     maxBufferedBytes: limit(values.number("JOBRUNNER_MAX_BUFFERED_BYTES") ?? 1024 * mebibyte),
     maxOutputBytes: limit(values.number("JOBRUNNER_MAX_OUTPUT_BYTES") ?? 100 * mebibyte),
-    spoolParent: readSpoolParent(values, around, sandbox),
+    ...readFolders(values, around, sandbox),
     requestSuffix: readSuffix("JOBRUNNER_REQUEST_SUFFIX", values),
     responseSuffix: readSuffix("JOBRUNNER_RESPONSE_SUFFIX", values),
     logFormat: (values.choice("JOBRUNNER_LOG_FORMAT") ??
@@ -143,6 +150,7 @@ export function parseConfig(
     logLevel: (values.choice("JOBRUNNER_LOG_LEVEL") ?? "info") as LogLevel,
     accessLog: values.choice("JOBRUNNER_ACCESS_LOG") === "on",
     tracing: readTracing(env, values.faults),
+    ownSession,
     sandbox,
   };
   if (values.faults.length > 0 || !isComplete(config)) return { ok: false, faults: values.faults };
@@ -219,11 +227,32 @@ function readSpoolParent(values: Values, around: Surroundings, sandbox: boolean)
   return folder;
 }
 
+/** Where the spool is made and, since a folder may forbid programs to run (mount option noexec), where launchers may be. */
+function readFolders(
+  values: Values,
+  around: Surroundings,
+  sandbox: boolean,
+): Pick<Config, "spoolParent" | "launcherParents"> {
+  const spoolParent = readSpoolParent(values, around, sandbox);
+  // systemd's folder for the state of a service (systemd.exec(5)).
+  const folders = [
+    spoolParent,
+    around.tempDir,
+    ...(around.env["STATE_DIRECTORY"] ?? "").split(":"),
+  ];
+  return {
+    spoolParent,
+    launcherParents: [...new Set(folders)].filter((folder) =>
+      folder.startsWith("/") && around.fileKind(folder) === "folder"
+    ),
+  };
+}
+
 /**
- * Deno refuses every spawn from a sandboxed isolate while one of these is in the command's environment,
- * because such a variable makes the allowed program load code of somebody else's choice.
+ * Without a launcher Deno refuses every spawn from a sandboxed isolate while one of these is in the command's environment,
+ * because such a variable makes the allowed program load code of somebody else's choice. One sentence for each.
  */
-function refusedByTheSandbox(env: Readonly<Record<string, string>>): string[] {
+export function refusedByTheSandbox(env: Readonly<Record<string, string>>): string[] {
   return Object.keys(env).filter((name) => /^(LD|DYLD)_/.test(name) && env[name]).map((name) =>
     `${name}: must be unset while the sandbox is on, or no command could start: unset it, or set JOBRUNNER_SANDBOX=off`
   );

@@ -6,13 +6,16 @@
  */
 
 import type { Config } from "./config.ts";
+import type { Launcher } from "./exec/start.ts";
 
 /** Everything the service needs to start; handed over once. */
 export interface ServiceStart {
   /** The frozen configuration. */
   readonly config: Config;
-  /** The environment that commands inherit, without the server's secrets. */
+  /** The environment that commands inherit, without the server's secrets; with a launcher, what that does not hold. */
   readonly commandEnv: Readonly<Record<string, string>>;
+  /** What commands are started through; undefined for directly. */
+  readonly launcher: Launcher | undefined;
   /** Absolute path of the spool folder, exactly as it was granted. */
   readonly spool: string;
 }
@@ -21,8 +24,8 @@ export interface ServiceStart {
 export interface TreeRequest {
   /** Ties the answer to the request. */
   readonly id: number;
-  /** The command's process id; absent once the command has ended. */
-  readonly pid?: number;
+  /** The command's process id, and of its session, if it had one of its own; it may have ended. */
+  readonly pid: number;
   /** Path of the job's folder, inside the spool: the job's mark. */
   readonly mark: string;
   /** Only those that hold a pipe of ours. */

@@ -38,7 +38,7 @@ let findingGone: PromiseWithResolvers<readonly boolean[]> | undefined;
 const host: Omit<Host, "during"> = {
   trees: {
     endTree: ({ pid, mark }) => ask({ pid, mark, holdersOnly: false }),
-    endHolders: ({ mark }) => ask({ mark, holdersOnly: true }),
+    endHolders: ({ pid, mark }) => ask({ pid, mark, holdersOnly: true }),
   },
   measureProcess() {
     if (!measuring) {

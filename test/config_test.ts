@@ -49,6 +49,8 @@ Deno.test("defaults are those of the contract", () => {
     logLevel: "info",
     accessLog: false,
     tracing: undefined,
+    ownSession: true,
+    launcherParents: ["/tmp"],
     sandbox: true,
   });
   assert.ok(Object.isFrozen(config(cmd)));
@@ -99,6 +101,7 @@ Deno.test("every fault is reported at once, one line each, in one grammar", () =
       JOBRUNNER_QUEUE_LIMIT: "-1",
       JOBRUNNER_LOG_LEVEL: "loud",
       JOBRUNNER_SANDBOX: "maybe",
+      JOBRUNNER_OWN_SESSION: "off",
       JOBRUNNER_MAX_OUTPUT_BYTES: "1e6",
       JOBRUNNER_SPOOL_DIR: "nowhere",
       JOBRUNNER_TLS_KEY_FILE: "/key",
@@ -204,9 +207,31 @@ Deno.test("the sandbox rule about LD_* goes with the sandbox", () => {
     false,
   );
   assert.match(
-    faults({ ...cmd, DYLD_INSERT_LIBRARIES: "x" }).join(),
+    faults({ ...cmd, DYLD_INSERT_LIBRARIES: "x", JOBRUNNER_OWN_SESSION: "off" }).join(),
     /^DYLD_INSERT_LIBRARIES: must be unset/,
   );
+});
+
+Deno.test("with a launcher LD_* may be set; a machine without one has neither", () => {
+  const env = { ...cmd, LD_PRELOAD: "x" };
+  assert.equal(config(env).ownSession, true);
+  const other = { ...machine(), hasLauncher: false };
+  const result = parseConfig(env, parseCommandLine([]), other);
+  assert.match(result.ok ? "" : result.faults.join(), /^LD_PRELOAD: must be unset/);
+  const without = parseConfig(cmd, parseCommandLine([]), other);
+  assert.equal(without.ok && without.config.ownSession, false);
+});
+
+Deno.test("a launcher may lie beside the spool, in the temp folder, or where systemd keeps a service's state", () => {
+  const disk = { "/spool": "folder", "/state": "folder", "/more": "folder" } as const;
+  const env = { ...cmd, JOBRUNNER_SPOOL_DIR: "/spool", STATE_DIRECTORY: "/state:/not/there:/more" };
+  const result = configure(env, { disk });
+  assert.deepEqual(result.ok && result.config.launcherParents, [
+    "/spool",
+    "/tmp",
+    "/state",
+    "/more",
+  ]);
 });
 
 Deno.test("the sandbox can open nothing in the system's own folders, so the spool cannot lie there", () => {

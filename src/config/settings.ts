@@ -227,11 +227,18 @@ export const settings = [
       "`on` logs a line for every request, whatever its path, besides the line for every job.",
   },
   {
+    name: "JOBRUNNER_OWN_SESSION",
+    kind: { type: "choice", of: ["on", "off"] },
+    default: "on",
+    meaning:
+      "`on` starts each command in a session of its own, through a small launcher (Linux, x64 and ARM64); `off` starts it in the server's, as other systems do.",
+  },
+  {
     name: "JOBRUNNER_SANDBOX",
     kind: { type: "choice", of: ["on", "off"] },
     default: "on",
     meaning:
-      "`off` runs the service with every permission the process has, for commands that need LD_* or DYLD_* variables.",
+      "`off` runs the service with every permission the process has. Where there is no launcher, commands that need LD_* or DYLD_* variables need it.",
   },
 ] as const satisfies readonly Setting[];
 

@@ -13,8 +13,11 @@ import type { Capture } from "./capture.ts";
 export interface TreeEnder {
   /** Resolves when nothing is left of it, or when it was given up, at most half a second after the grace. */
   endTree(tree: { readonly pid: number; readonly mark: string }): Promise<void>;
-  /** Ends those of the tree that hold a pipe of ours; resolves as soon as they were found by it. */
-  endHolders(tree: { readonly mark: string }): Promise<void>;
+  /**
+   * Ends those of the tree that hold a pipe of ours; resolves as soon as they were found by it. The command's process id
+   * is also the number of its session, if it had one of its own.
+   */
+  endHolders(tree: { readonly pid: number; readonly mark: string }): Promise<void>;
 }
 
 /** How long the command's status may be missing after its tree was ended: then it cannot be got rid of. */

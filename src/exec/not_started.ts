@@ -9,40 +9,79 @@ import type { Ending, RunFault } from "../job.ts";
 /** The ending of a command that never ran. */
 export type NotStarted = Extract<Ending, { readonly kind: "not_started" }>;
 
-/** Error codes that say that the machine, not the command, is in trouble. */
-const machineTrouble = new Set(["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"]);
-const machineTroubleErrno = /os error (11|12|23|24)\)/;
+/** Errors that say that the machine, not the command, is in trouble: EAGAIN, ENOMEM, ENFILE and EMFILE of Linux. */
+const machineTrouble: ReadonlySet<number> = new Set([11, 12, 23, 24]);
+const machineTroubleNames: ReadonlySet<string> = new Set(["EAGAIN", "ENOMEM", "ENFILE", "EMFILE"]);
+
+/** What execve(2) of Linux can end with, in the C library's words; EPERM, ENOENT and EACCES have words of ours. */
+const errorTexts: ReadonlyMap<number, string> = new Map([
+  [5, "Input/output error"],
+  [7, "Argument list too long"],
+  [8, "Exec format error"],
+  [11, "Resource temporarily unavailable"],
+  [12, "Cannot allocate memory"],
+  [20, "Not a directory"],
+  [21, "Is a directory"],
+  [22, "Invalid argument"],
+  [23, "Too many open files in system"],
+  [24, "Too many open files"],
+  [26, "Text file busy"],
+  [36, "File name too long"],
+  [40, "Too many levels of symbolic links"],
+  [80, "Accessing a corrupted shared library"],
+]);
 
 /**
  * What it means that a spawn failed: the ending of a command that cannot be started
  * (127: not found, 126: found but not executable, as POSIX has it), or a fault of the machine.
  */
 export function spawnFailure(error: unknown, program: string): NotStarted | RunFault {
-  const detail = error instanceof Error
+  const detail = detailOf(error);
+  const code = (error as { code?: unknown }).code;
+  const errno = Deno.build.os === "windows" ? undefined : /os error (\d+)\)/.exec(detail)?.[1];
+  if (
+    (typeof code === "string" && machineTroubleNames.has(code)) ||
+    machineTrouble.has(Number(errno)) ||
+    error instanceof Deno.errors.NotCapable
+  ) return refused(program, detail);
+  if (error instanceof Deno.errors.NotFound) return notFound(program);
+  if (error instanceof Deno.errors.PermissionDenied) return notExecutable(program);
+  return { kind: "not_started", exitStatus: 126, reason: `cannot run ${program}: ${detail}` };
+}
+
+/** The same for what a launcher says: the number of an error of Linux (errno(3)). */
+export function launchFailure(errno: number, program: string): NotStarted | RunFault {
+  const detail = `${errorTexts.get(errno) ?? "Unknown error"} (os error ${errno})`;
+  if (machineTrouble.has(errno)) return refused(program, detail);
+  if (errno === 2) return notFound(program);
+  if (errno === 1 || errno === 13) return notExecutable(program);
+  return { kind: "not_started", exitStatus: 126, reason: `cannot run ${program}: ${detail}` };
+}
+
+/** The runtime's sentence without the program, which is named anyway. */
+export function detailOf(error: unknown): string {
+  return error instanceof Error
     ? error.message.replace(/^Failed to spawn '.*?': /s, "")
     : String(error);
-  const code = (error as { code?: unknown }).code;
-  if (
-    (typeof code === "string" && machineTrouble.has(code)) ||
-    (Deno.build.os !== "windows" && machineTroubleErrno.test(detail)) ||
-    error instanceof Deno.errors.NotCapable
-  ) {
-    return { kind: "spawn_refused", reason: `cannot run ${program}: ${detail}` };
-  }
-  if (error instanceof Deno.errors.NotFound) {
-    return {
-      kind: "not_started",
-      exitStatus: 127,
-      reason:
-        `cannot run ${program}: not found (the file itself, or the interpreter its first line names)`,
-    };
-  }
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return {
-      kind: "not_started",
-      exitStatus: 126,
-      reason: `cannot run ${program}: permission denied (it must be an executable file)`,
-    };
-  }
-  return { kind: "not_started", exitStatus: 126, reason: `cannot run ${program}: ${detail}` };
+}
+
+function refused(program: string, detail: string): RunFault {
+  return { kind: "spawn_refused", reason: `cannot run ${program}: ${detail}` };
+}
+
+function notFound(program: string): NotStarted {
+  return {
+    kind: "not_started",
+    exitStatus: 127,
+    reason:
+      `cannot run ${program}: not found (the file itself, or the interpreter its first line names)`,
+  };
+}
+
+function notExecutable(program: string): NotStarted {
+  return {
+    kind: "not_started",
+    exitStatus: 126,
+    reason: `cannot run ${program}: permission denied (it must be an executable file)`,
+  };
 }

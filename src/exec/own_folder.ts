@@ -35,7 +35,7 @@ export function folderAt(path: string): OwnFolder {
     isSound() {
       try {
         const found = Deno.lstatSync(path);
-        return isOwn(found) && hasOwnMode(found);
+        return isOwn(found) && isPrivate(found);
       } catch {
         return false;
       }
@@ -43,7 +43,7 @@ export function folderAt(path: string): OwnFolder {
     mend() {
       const found = look(path);
       if (found && isOwn(found)) {
-        if (!hasOwnMode(found)) Deno.chmodSync(path, ownerOnly);
+        if (!isPrivate(found)) Deno.chmodSync(path, ownerOnly);
         return false;
       }
       if (found) removeWhatever(path);
@@ -64,7 +64,7 @@ export function look(path: string): Deno.FileInfo | undefined {
   }
 }
 
-/** Windows has no modes. */
-function hasOwnMode({ mode }: Deno.FileInfo): boolean {
-  return mode === null || (mode & 0o777) === ownerOnly;
+/** Whether a folder is open to its owner, and to nobody else. Windows has no modes. */
+export function isPrivate({ mode }: Deno.FileInfo): boolean {
+  return Deno.build.os === "windows" || mode === null || (mode & 0o777) === ownerOnly;
 }

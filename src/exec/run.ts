@@ -5,21 +5,25 @@
  */
 
 import { letGo } from "../bytes.ts";
-import type { Command } from "../config/command.ts";
 import type { Captured, JobRequest, RunFault, RunResult } from "../job.ts";
 import { capture, type Scratch } from "./capture.ts";
 import { environmentOf } from "./child_env.ts";
 import { commandEnd, endingOf, pipesEnd, type TreeEnder } from "./ending.ts";
-import { type NotStarted, spawnFailure } from "./not_started.ts";
+import { launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
 import type { Stop } from "../stop.ts";
 import type { Spool } from "./spool.ts";
+import {
+  LauncherError,
+  launchErrno,
+  launchLineLength,
+  startCommand,
+  type StartSettings,
+} from "./start.ts";
 import { createWorkspace, type Workspace } from "./workspace.ts";
 
 /** What every run of a server shares. */
-export interface RunSettings {
-  /** What is run. */
-  readonly command: Command;
-  /** The environment that commands inherit, without secrets. */
+export interface RunSettings extends StartSettings {
+  /** The environment that commands inherit, without secrets; with a launcher only what that does not hold. */
   readonly commandEnv: Readonly<Record<string, string>>;
   /** Where the files lie. */
   readonly spool: Spool;
@@ -100,37 +104,37 @@ async function runIn(
   workspace: Workspace,
   request: JobRequest,
   workerId: number,
-  { command, commandEnv, maxOutputBytes, scratch, jobTimeoutMs, trees }: RunSettings,
+  settings: RunSettings,
   { stop, variables, onStarted }: RunHooks,
 ): Promise<RunOutcome> {
+  const { command, launcher, commandEnv, maxOutputBytes, scratch, jobTimeoutMs, trees } = settings;
   const startedAt = performance.now();
   const elapsedSec = () => (performance.now() - startedAt) / 1000;
   const timeoutMs = timeoutMsOf(jobTimeoutMs, request.timeoutSec);
+  const env = environmentOf(commandEnv, variables, {
+    command: command.text,
+    workerId,
+    id: request.id,
+    jobFolder: workspace.folder,
+    requestFile: workspace.requestFile,
+    responseFile: workspace.responseFile,
+    timeoutMs,
+  });
   let child: Deno.ChildProcess;
   try {
-    child = new Deno.Command(command.program, {
-      args: [...command.args],
-      clearEnv: true,
-      env: environmentOf(commandEnv, variables, {
-        command: command.text,
-        workerId,
-        id: request.id,
-        jobFolder: workspace.folder,
-        requestFile: workspace.requestFile,
-        responseFile: workspace.responseFile,
-        timeoutMs,
-      }),
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
+    child = await startCommand(settings, env);
   } catch (error) {
-    const failure = spawnFailure(error, command.program);
-    return failure.kind === "not_started" ? notStarted(failure, elapsedSec()) : failed(failure);
+    return couldNotStart(
+      error instanceof LauncherError
+        ? { kind: "spawn_refused", reason: error.message }
+        : spawnFailure(error, command.program),
+      elapsedSec(),
+    );
   }
   onStarted(child.pid);
   const output = capture(child.stdout, maxOutputBytes, scratch);
-  const error = capture(child.stderr, maxOutputBytes, scratch);
+  const mostOfErrors = Math.max(maxOutputBytes, launcher ? launchLineLength(launcher) : 0);
+  const error = capture(child.stderr, mostOfErrors, scratch);
   const timer = timeoutMs === Infinity
     ? undefined
     : setTimeout(() => stop.request("timed_out"), timeoutMs);
@@ -138,15 +142,20 @@ async function runIn(
   const status = await commandEnd(child, stop, () => trees.endTree({ pid: child.pid, mark }));
   clearTimeout(timer);
   const elapsed = elapsedSec();
-  await pipesEnd([output, error], () => trees.endHolders({ mark }));
+  await pipesEnd([output, error], () => trees.endHolders({ pid: child.pid, mark }));
+  const [said, complained] = [output.take(), error.take()];
+  const errno = launcher && !stop.cause
+    ? launchErrno(launcher, status?.code, said, complained)
+    : undefined;
+  if (errno !== undefined) return couldNotStart(launchFailure(errno, command.program), elapsed);
   const response = await workspace.readResponse(maxOutputBytes);
   return {
     ok: true,
     result: {
       ending: endingOf(status, stop.cause),
       elapsedSec: elapsed,
-      output: output.take(),
-      error: error.take(),
+      output: said,
+      error: cutTo(maxOutputBytes, complained),
       data: response.data,
       pid: child.pid,
       ...(response.message === undefined ? {} : { message: response.message }),
@@ -159,6 +168,16 @@ function timeoutMsOf(jobTimeoutMs: number, askedSec: number | undefined): number
   const askedMs = askedSec === undefined ? Infinity : Math.min(askedSec * 1000, longestMs);
   const ms = Math.min(jobTimeoutMs, askedMs);
   return ms === Infinity ? ms : Math.max(1, Math.round(ms));
+}
+
+function cutTo(limit: number, { bytes, truncated }: Captured): Captured {
+  return bytes.length <= limit
+    ? { bytes, truncated }
+    : { bytes: bytes.subarray(0, limit), truncated: true };
+}
+
+function couldNotStart(failure: NotStarted | RunFault, elapsedSec: number): RunOutcome {
+  return failure.kind === "not_started" ? notStarted(failure, elapsedSec) : failed(failure);
 }
 
 function failed(fault: RunFault): RunOutcome {

@@ -9,9 +9,9 @@ import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Captured } from "../job.ts";
-import { look } from "./own_folder.ts";
+import { isPrivate, look } from "./own_folder.ts";
 import { removeWhatever } from "./removal.ts";
-import { jobFolderIn, type Spool } from "./spool.ts";
+import { idleFolderIn, jobFolderIn, type Spool } from "./spool.ts";
 
 /** The folder of one run. */
 export interface Workspace {
@@ -23,7 +23,10 @@ export interface Workspace {
   readonly responseFile: string;
   /** What the command left in the response file. */
   readResponse(limit: number): Promise<ResponseFile>;
-  /** Removes the folder, whatever the command made of it. Rejects with what the file system throws. */
+  /**
+   * Removes the folder, whatever the command made of it; to be called at once when the response was read. Rejects with what
+   * the file system throws.
+   */
   remove(): Promise<void>;
 }
 
@@ -83,22 +86,26 @@ async function createIn(
   const requestFile = `${prefix}_req_${random}${requestSuffix}`;
   const responseFile = `${prefix}_res_${random}${responseSuffix}`;
 
+  /** The folder was looked at in this very turn of the event loop: nothing has happened to it since. */
+  let looked = false;
+
   async function remove(): Promise<void> {
-    await spool.ensure();
+    if (!looked) await spool.ensure();
     try {
-      // What mostly is there: a folder with these two files.
-      if (look(folder)?.isDirectory) {
+      if (looked || isOpenFolder(folder)) {
+        // What mostly is there: a folder with these two files.
         Deno.removeSync(requestFile);
         Deno.removeSync(responseFile);
+        if (isEmpty(folder)) return keepIdle(spool, workerId, folder);
       }
-      Deno.removeSync(folder);
     } catch {
-      removeWhatever(folder);
+      // Then there is something else.
     }
+    removeWhatever(folder);
   }
 
   try {
-    Deno.mkdirSync(folder, { mode: 0o700 });
+    takeFolder(spool, workerId, folder);
     createEmpty(responseFile);
     const options = { createNew: true, mode: 0o600 };
     if (payload.length <= smallFileBytes) Deno.writeFileSync(requestFile, payload, options);
@@ -117,10 +124,58 @@ async function createIn(
       } catch (error) {
         return { data: nothing, message: unreadable((error as Error).message) };
       }
-      return await readResponse(folder, responseFile, limit);
+      if (!openAgain(folder)) return { data: nothing, message: replaced };
+      const response = await readResponse(responseFile, limit);
+      looked = response.data.bytes.length <= smallFileBytes;
+      return response;
     },
     remove,
   };
+}
+
+/**
+ * Makes the folder of a job out of the one that the worker's last job left empty, if it did: some file systems take long
+ * to make a folder (ext4 without a journal: 0.1 ms).
+ */
+function takeFolder(spool: Spool, workerId: number, folder: string): void {
+  if (spool.idle.delete(workerId)) {
+    const idle = idleFolderIn(spool.path, workerId);
+    try {
+      Deno.renameSync(idle, folder);
+      if (isOpenFolder(folder)) return;
+    } catch {
+      // Somebody removed it.
+    }
+    removeWhatever(folder);
+  }
+  Deno.mkdirSync(folder, { mode: 0o700 });
+}
+
+/** Keeps an empty folder, under another name: the job's own is gone with the job. */
+function keepIdle(spool: Spool, workerId: number, folder: string): void {
+  Deno.renameSync(folder, idleFolderIn(spool.path, workerId));
+  spool.idle.add(workerId);
+}
+
+/** Whether it is a folder, no link to one, and its owner's alone. */
+function isOpenFolder(path: string): boolean {
+  const found = look(path);
+  return found !== undefined && found.isDirectory && isPrivate(found);
+}
+
+/** A command may have shut its folder; its owner may open it again. False when something else is in its place. */
+function openAgain(folder: string): boolean {
+  try {
+    const found = look(folder);
+    if (found?.isDirectory && !isPrivate(found)) Deno.chmodSync(folder, 0o700);
+    return found === undefined || found.isDirectory;
+  } catch {
+    return false;
+  }
+}
+
+function isEmpty(folder: string): boolean {
+  return Deno.readDirSync(folder).next().done === true;
 }
 
 /** Bytes that go to or come from a large file at a time: the runtime copies what it hands to its thread pool. */
@@ -154,17 +209,9 @@ const nothing: Captured = { bytes: new Uint8Array(), truncated: false };
  * opened must be what was looked at. (`O_NOFOLLOW` alone is not enough: under path permissions Deno follows the link
  * itself, seen on 2.9.6 and 2.7.11.)
  */
-async function readResponse(
-  folder: string,
-  path: string,
-  limit: number,
-): Promise<ResponseFile> {
+async function readResponse(path: string, limit: number): Promise<ResponseFile> {
   let file: number | undefined;
   try {
-    const { isDirectory, mode } = Deno.lstatSync(folder);
-    if (!isDirectory) return { data: nothing, message: replaced };
-    // A command may have shut its folder; its owner may open it again.
-    if (mode !== null && (mode & 0o700) !== 0o700) Deno.chmodSync(folder, 0o700);
     const seen = Deno.lstatSync(path);
     if (!seen.isFile) return { data: nothing, message: notRegular };
     if (seen.size === 0) return { data: nothing };

@@ -11,14 +11,7 @@
 
 import { authority, type Config } from "../config.ts";
 import { isMarkIn } from "../exec/spool.ts";
-import type {
-  ClientAddress,
-  Probe,
-  ServiceStart,
-  ToMain,
-  ToService,
-  TreeRequest,
-} from "../messages.ts";
+import type { ClientAddress, Probe, ServiceStart, ToMain, ToService } from "../messages.ts";
 
 /** A message that keeps the rules, copied out of what came; or a sentence about the rule that was broken. */
 export type Checked =
@@ -193,15 +186,12 @@ function readTree(value: unknown, spool: string): ToMain | string {
   if (!own) return "the tree must be an object";
   const { id, pid, mark, holdersOnly } = own;
   if (!isWhole(id) || id === 0) return "the id must be a whole number, 1 or more";
-  if (pid !== undefined && !(isWhole(pid, maxProcessId) && pid > 0)) {
-    return "the pid must be a process id or absent";
-  }
+  if (!isWhole(pid, maxProcessId) || pid === 0) return "the pid must be a process id";
   if (typeof mark !== "string" || !isMarkIn(spool, mark)) {
     return "the mark must be the path of a job's folder in the spool";
   }
   if (typeof holdersOnly !== "boolean") return "holdersOnly must be true or false";
-  const tree: TreeRequest = { id, mark, holdersOnly, ...(pid === undefined ? {} : { pid }) };
-  return { type: "end_tree", tree };
+  return { type: "end_tree", tree: { id, pid, mark, holdersOnly } };
 }
 
 function readClients(value: unknown, most: number): ToMain | string {

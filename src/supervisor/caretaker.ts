@@ -91,8 +91,8 @@ export function caretakerOf(config: Config, folders: Folders, log: Log): BusyCar
 }
 
 /**
- * Ends the processes of the jobs whose files are still in a spool, those of finished jobs are left alone; or, where
- * these files cannot be believed, of `every` job that the spool has had.
+ * Ends the processes of the jobs whose folders are still in a spool, those of finished jobs are left alone; or, where the
+ * spool cannot be believed, of `every` job that it has had.
  */
 export async function endJobsIn(
   spool: string,
@@ -106,17 +106,28 @@ export async function endJobsIn(
 }
 
 /** What dead servers left: their jobs' processes are ended, their files removed. Nothing here stops a start. */
-export async function clearDeadServers(config: Config, log: Log): Promise<void> {
+export async function clearDeadServers(
+  { spoolParent, ownSession, launcherParents, killGraceMs }: Config,
+  log: Log,
+): Promise<void> {
+  const parents = [spoolParent, ...(ownSession ? launcherParents : [])].map(realPathOf);
+  for (const parent of new Set(parents)) await clearDeadServersIn(parent, killGraceMs, log);
+}
+
+async function clearDeadServersIn(parent: string, graceMs: number, log: Log): Promise<void> {
   let dead: DeadServerFolders;
   try {
-    dead = findDeadServerFolders([Deno.realPathSync(config.spoolParent)]);
+    dead = findDeadServerFolders(parent);
   } catch (error) {
-    log.warn("cannot look for what dead servers left", { "exception.message": messageOf(error) });
+    log.warn("cannot look for what dead servers left", {
+      "file.path": parent,
+      "exception.message": messageOf(error),
+    });
     return;
   }
   using _held = dead;
   for (const folder of dead.paths) {
-    const ended = await endJobsIn(join(folder, spoolName), config.killGraceMs);
+    const ended = await endJobsIn(join(folder, spoolName), graceMs);
     const fields = { "file.path": folder, processes_ended: ended };
     try {
       dead.remove(folder);
@@ -127,5 +138,14 @@ export async function clearDeadServers(config: Config, log: Log): Promise<void> 
         "exception.message": messageOf(error),
       });
     }
+  }
+}
+
+/** The path itself when it cannot be resolved: then looking into it says why. */
+function realPathOf(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
   }
 }

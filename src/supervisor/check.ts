@@ -5,9 +5,10 @@
  */
 
 import { userInfo } from "node:os";
+import { dirname } from "node:path";
 import type { Config } from "../config.ts";
-import { withoutSecrets } from "../exec/child_env.ts";
-import type { Probe } from "../messages.ts";
+import type { Command } from "../config/command.ts";
+import type { Probe, ServiceStart } from "../messages.ts";
 import { StartError } from "../start_error.ts";
 import { openLog } from "../telemetry/log.ts";
 import { type Folders, openFolders } from "./folders.ts";
@@ -32,7 +33,7 @@ export async function check(
   isolate: IsolateOptions = isolateDefaults,
 ): Promise<CheckReport> {
   const { command, sandbox } = config;
-  const { probes, failure } = await tryOut(config, env, isolate);
+  const { probes, failure, start, warnings: found } = await tryOut(config, env, isolate);
   const surprises = sandbox ? probes.filter((probe) => probe.allowed !== probe.expected) : [];
   return {
     healthy: command.found && failure === undefined && surprises.length === 0,
@@ -45,11 +46,13 @@ export async function check(
       `user: ${userName()} (uid ${Deno.uid()}, gid ${Deno.gid()})`,
       `working directory: ${Deno.cwd()}`,
       "",
+      ...(start ? [`session: ${sessionOf(start)}`] : []),
       `sandbox: ${sandbox ? "on" : "off"}`,
+      ...(start ? [`taken over, the service could: ${reachOf(start)}`] : []),
       ...probes.map(({ attempt, allowed }) =>
         `probe: ${attempt}: ${allowed ? "allowed" : "refused"}`
       ),
-      ...warnings.map((warning) => `warning: ${warning}`),
+      ...[...warnings, ...found].map((warning) => `warning: ${warning}`),
       ...(failure === undefined ? [] : [`fault: ${failure}`]),
       ...surprises.map(({ attempt, expected }) =>
         `fault: ${attempt}: must be ${expected ? "allowed" : "refused"}`
@@ -58,23 +61,64 @@ export async function check(
   };
 }
 
-/** What the service isolate may do, or why it could not say. Whatever it did, no folder stays. */
+/** What was found out by trying. */
+interface Trial {
+  readonly probes: readonly Probe[];
+  /** Why the service isolate could not say what it may do. */
+  readonly failure?: string;
+  /** What the service is started with. */
+  readonly start?: ServiceStart;
+  /** What is legal, but probably not what was meant. */
+  readonly warnings: readonly string[];
+}
+
+/** Tries what the service isolate may do. Whatever it does, no folder stays. The launcher starts a command that changes nothing. */
 async function tryOut(
   config: Config,
   env: Readonly<Record<string, string>>,
   isolate: IsolateOptions,
-): Promise<{ readonly probes: readonly Probe[]; readonly failure?: string }> {
+): Promise<Trial> {
   let folders: Folders | undefined;
   try {
-    folders = openFolders(config, openLog({ format: config.logFormat, level: config.logLevel }));
-    const start = { config, commandEnv: withoutSecrets(env), spool: folders.spool };
-    return { probes: await probeService(start, isolate) };
+    const log = openLog({ format: config.logFormat, level: config.logLevel });
+    folders = openFolders(config, env, log, standIn(config.command));
+    const { start, warnings } = folders;
+    return {
+      probes: await probeService(start, isolate),
+      start,
+      warnings,
+    };
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    return { probes: [], failure: error.message };
+    return { probes: [], failure: error.message, warnings: [] };
   } finally {
     folders?.close();
   }
+}
+
+/** In place of the command: what shows its environment (env(1), POSIX), so that it can be seen who chooses that. */
+function standIn(command: Command): Command {
+  return { ...command, program: "/usr/bin/env", args: [] };
+}
+
+function sessionOf({ launcher }: ServiceStart): string {
+  if (!launcher) return "the server's";
+  const folder = dirname(dirname(dirname(launcher.path)));
+  return `each command's own, by a launcher in ${folder}`;
+}
+
+/** What somebody could do who has taken the service isolate over. */
+function reachOf({ config, launcher }: ServiceStart): string {
+  if (!config.sandbox) return "do whatever this user may";
+  const { program } = config.command;
+  return [
+    launcher
+      ? "run the command as it is configured, with JOBRUNNER_*, TRACEPARENT and TRACESTATE of its choice"
+      : `run ${program} with arguments and variables of its choice, but no LD_* and DYLD_*`,
+    "read and write the spool",
+    // No permission governs the Cache API, which binaries do not have.
+    ...(Deno.build.standalone ? [] : ["write below Deno's cache (not from a binary)"]),
+  ].join("; ");
 }
 
 /** A user id in a container often has no name. */

@@ -1,19 +1,26 @@
 /**
- * The folders of a server from its start to its end.
+ * The folders of a server from its start to its end, with the launcher in them: what the service is started with.
  *
  * @module
  */
 
 import { join } from "node:path";
-import type { Config } from "../config.ts";
+import { type Config, refusedByTheSandbox } from "../config.ts";
+import type { Command } from "../config/command.ts";
+import { withoutSecrets } from "../exec/child_env.ts";
+import type { Launcher } from "../exec/start.ts";
+import type { ServiceStart } from "../messages.ts";
 import { StartError } from "../start_error.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
-import { newServerFolderPath, openServerFolder } from "./server_folder.ts";
+import { comesFromCaller, hasLauncher, type Launch, makeLauncher } from "./launcher.ts";
+import { newServerFolderPath, openServerFolder, type ServerFolder } from "./server_folder.ts";
 
 /** See the module's head. */
 export interface Folders {
-  /** Absolute path of the spool, without links: the same string is granted to the service and used by it. */
-  readonly spool: string;
+  /** What the service is started with. */
+  readonly start: ServiceStart;
+  /** Sentences for the log: why commands have no session of their own although they should. */
+  readonly warnings: readonly string[];
   /** Puts right what somebody changed or removed, and says so in the log. Throws what the file system throws. */
   mend(): void;
   /** Removes them; what is in the way of that is said in the log. Twice is fine. */
@@ -23,17 +30,48 @@ export interface Folders {
 /** Name of the spool inside the server's folder. */
 export const spoolName = "spool";
 
+/** Where the launcher is inside a server's folder. */
+const launcherFolder = "run";
+const launcherName = join(launcherFolder, "command");
+
 /** How often they are looked after, so that no temp cleaner takes them for abandoned. */
 const refreshMs = 20_000;
 
-/** Makes the folders and looks after them. Throws a `StartError` when they cannot be made. */
-export function openFolders({ spoolParent }: Pick<Config, "spoolParent">, log: Log): Folders {
-  const { path, folder } = orStartError(`make a folder in ${spoolParent}`, () => {
-    const path = newServerFolderPath(Deno.realPathSync(spoolParent));
-    const folder = openServerFolder(path);
-    folder.addFolder(spoolName);
-    return { path, folder };
-  });
+/** The soft limit of open files that a command starts with: the usual one. Deno has raised its own, which a command would inherit. */
+const commandOpenFiles = 1024;
+
+/**
+ * Makes the folders and looks after them. `env` is the server's environment; `command` is what the launcher runs. Throws a
+ * `StartError` when they cannot be made, or when there is no launcher and the environment makes every spawn fail.
+ */
+export function openFolders(
+  config: Config,
+  env: Readonly<Record<string, string>>,
+  log: Log,
+  command: Command = config.command,
+): Folders {
+  const held: HeldFolder[] = [];
+  const close = () => held.forEach((folder) => closeFolder(folder, log));
+  let launcher: Launcher | undefined;
+  let spool: string;
+  try {
+    const own = holdFolder(config.spoolParent, held);
+    own.folder.addFolder(spoolName);
+    spool = join(own.path, spoolName);
+    launcher = config.ownSession ? openLauncher(config, env, command, held) : undefined;
+  } catch (error) {
+    close();
+    throw new StartError(`cannot make a folder in ${config.spoolParent}: ${messageOf(error)}`);
+  }
+  const refused = config.sandbox && !launcher ? refusedByTheSandbox(env) : [];
+  const missing = config.ownSession && !launcher;
+  const reason = `no launcher can run in ${config.launcherParents.join(", ")} (noexec?)`;
+  if (missing && refused.length > 0) {
+    close();
+    throw new StartError([reason, ...refused].join("; "));
+  }
+
+  const inherited = withoutSecrets(env);
   const tellOf = (mended: readonly string[]) => {
     for (const path of mended) {
       log.warn("what the server needs was changed, replaced or removed, and is put right", {
@@ -42,35 +80,124 @@ export function openFolders({ spoolParent }: Pick<Config, "spoolParent">, log: L
     }
   };
   const refresher = setInterval(() => {
-    try {
-      tellOf(folder.refresh());
-    } catch (error) {
-      log.error("the server's folder cannot be put right", {
-        "exception.message": messageOf(error),
-      });
-    }
-  }, refreshMs);
-  return {
-    spool: join(path, spoolName),
-    mend: () => tellOf(folder.mend()),
-    close() {
-      clearInterval(refresher);
+    for (const { path, folder } of held) {
       try {
-        folder.close();
+        tellOf(folder.refresh());
       } catch (error) {
-        log.error("the server's folder could not be removed", {
+        log.error("the server's folder cannot be put right", {
           "file.path": path,
           "exception.message": messageOf(error),
         });
       }
+    }
+  }, refreshMs);
+  return {
+    start: {
+      config,
+      spool,
+      launcher,
+      commandEnv: launcher ? only(inherited, comesFromCaller) : inherited,
+    },
+    warnings: missing
+      ? [`${reason}: commands share the server's session and choose their environment`]
+      : [],
+    mend: () => held.forEach(({ folder }) => tellOf(folder.mend())),
+    close() {
+      clearInterval(refresher);
+      close();
     },
   };
 }
 
-function orStartError<T>(what: string, act: () => T): T {
+/** A folder of this server, and where it is. */
+interface HeldFolder {
+  readonly path: string;
+  readonly folder: ServerFolder;
+}
+
+/** Makes one in `parent`. Its path has no links, since permissions compare paths as text. */
+function holdFolder(parent: string, held: HeldFolder[]): HeldFolder {
+  const path = newServerFolderPath(Deno.realPathSync(parent));
+  const made = { path, folder: openServerFolder(path) };
+  held.push(made);
+  return made;
+}
+
+function closeFolder({ path, folder }: HeldFolder, log: Log): void {
+  try {
+    folder.close();
+  } catch (error) {
+    log.error("the server's folder could not be removed", {
+      "file.path": path,
+      "exception.message": messageOf(error),
+    });
+  }
+}
+
+/** The launcher in the first folder that lets programs run; undefined when there is none. */
+function openLauncher(
+  { spoolParent, launcherParents }: Config,
+  env: Readonly<Record<string, string>>,
+  { program, args }: Command,
+  held: HeldFolder[],
+): Launcher | undefined {
+  const launch: Launch = {
+    program,
+    args,
+    cwd: Deno.cwd(),
+    env: only(withoutSecrets(env), (name) => !comesFromCaller(name)),
+    openFiles: commandOpenFiles,
+    word: `jobrunner-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`,
+  };
+  for (const parent of launcherParents) {
+    const isOwn = parent === spoolParent;
+    const place = isOwn ? held[0] : attempt(() => holdFolder(parent, held));
+    if (!place) continue;
+    if (letsProgramsRun(place.path, launch)) {
+      place.folder.addFolder(launcherFolder);
+      place.folder.addProgram(launcherName, bytesOf(launch));
+      return { path: join(place.path, launcherName), word: launch.word };
+    }
+    if (!isOwn) held.pop()?.folder.close();
+  }
+  return undefined;
+}
+
+/** Found out by running a launcher whose program does not exist: it says so. */
+function letsProgramsRun(folder: string, launch: Launch): boolean {
+  const trial = join(folder, "trial");
+  return attempt(() => {
+    Deno.writeFileSync(trial, bytesOf({ ...launch, program: `${trial}.missing` }), {
+      createNew: true,
+      mode: 0o500,
+    });
+    try {
+      const { stderr } = new Deno.Command(trial, { clearEnv: true, stdin: "null" }).outputSync();
+      return new TextDecoder().decode(stderr) === `${launch.word} 002\n`;
+    } finally {
+      Deno.removeSync(trial);
+    }
+  }) ?? false;
+}
+
+function bytesOf(launch: Launch): Uint8Array<ArrayBuffer> {
+  const { arch } = Deno.build;
+  if (!hasLauncher(arch)) throw new Error(`there is no launcher for ${arch}`);
+  return makeLauncher(arch, launch);
+}
+
+/** Undefined for a failure. */
+function attempt<T>(act: () => T): T | undefined {
   try {
     return act();
-  } catch (error) {
-    throw new StartError(`cannot ${what}: ${messageOf(error)}`);
+  } catch {
+    return undefined;
   }
+}
+
+function only(
+  env: Readonly<Record<string, string>>,
+  wanted: (name: string) => boolean,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => wanted(name)));
 }

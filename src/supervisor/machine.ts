@@ -8,6 +8,7 @@ import { accessSync, constants } from "node:fs";
 import { tmpdir } from "node:os";
 import type { Surroundings } from "../config.ts";
 import { beginningOf } from "../file_beginning.ts";
+import { hasLauncher } from "./launcher.ts";
 
 /** This machine, seen now by a process with this environment. */
 export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroundings, "env"> {
@@ -15,6 +16,7 @@ export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroun
     os: Deno.build.os,
     cwd: Deno.cwd(),
     tempDir: tmpdir(),
+    hasLauncher: Deno.build.os === "linux" && hasLauncher(Deno.build.arch),
     stderrIsTerminal: Deno.stderr.isTerminal(),
     fileKind,
     realPath,

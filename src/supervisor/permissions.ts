@@ -19,20 +19,20 @@ function asksForAuthorities(): boolean {
 }
 
 /**
- * The address it listens on, the command, the spool; no variable, no other program, no other path, no other host.
+ * The address it listens on, the launcher (without one, the command), the spool; no variable, no other program, no other path, no other host.
  * Tracing alone adds something: the host that spans are sent to, the variables that say how and, for TLS, the
  * machine's certificate authorities.
  * Paths are compared as text, so the spool's path must be the very string that the service uses.
  */
 export function permissionsOf(
-  { config, spool }: Pick<ServiceStart, "config" | "spool">,
+  { config, launcher, spool }: Pick<ServiceStart, "config" | "launcher" | "spool">,
 ): Deno.PermissionOptionsObject {
   return {
     net: [
       authority(config.listenAddress, config.listenPort),
       ...(config.tracing ? [config.tracing.receiver] : []),
     ],
-    run: [config.command.program],
+    run: [launcher?.path ?? config.command.program],
     read: [spool],
     write: [spool],
     env: config.tracing

@@ -12,6 +12,10 @@ export interface ProcessInfo {
   readonly pid: number;
   /** Process id of the parent. */
   readonly parent: number;
+  /** Its process group; where that is known. */
+  readonly group?: number;
+  /** Its session; where that is known. */
+  readonly session?: number;
   /** When it started, in a form that is only good for comparing. */
   readonly startedAt: string;
   /** Its first thread has ended, others live on. */
@@ -99,7 +103,7 @@ function markOfThreads(pid: string): string | undefined {
 }
 
 /**
- * `pid (name) state ppid … num_threads … starttime …` (proc_pid_stat(5)); the name may hold spaces and brackets, so what
+ * `pid (name) state ppid pgrp session … num_threads … starttime …` (proc_pid_stat(5)); the name may hold spaces and brackets, so what
  * follows is counted from its last bracket. Undefined for a zombie and for what is no such line. A process whose first
  * thread has ended looks like a zombie, but has more threads.
  */
@@ -112,6 +116,8 @@ export function parseStat(line: string): ProcessInfo | undefined {
   return {
     pid: parseInt(line),
     parent: Number(parent),
+    group: Number(rest[0]),
+    session: Number(rest[1]),
     startedAt,
     ...(leaderGone ? { leaderGone } : {}),
   };

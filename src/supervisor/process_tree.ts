@@ -1,11 +1,17 @@
 /**
- * Finding and ending the processes of a job: the command, its descendants, and whatever carries the job's mark.
+ * Finding and ending the processes of a job: the command, its descendants, whatever carries the job's mark, and the
+ * sessions of all these.
  *
  * The mark is `JOBRUNNER_JOB_DIR` in a process's environment: its value, the path of the job's folder, is unique to the
  * job, and a daemon that let its parents die still carries it. A process is known by its id and its
  * start time together, so a reused id is never taken for the process that had it before.
  *
- * Only descendants of this process and processes with a mark inside a spool of ours are ever signalled.
+ * A session (setsid(2)) other than our own that holds a process of the job was begun by the launcher or by a process of the
+ * job, so all that is in it belongs to the job: also what cleared its environment and let its parents die, and what forks
+ * and exits faster than anybody can look, since a signal to a process group reaches it all at once.
+ *
+ * Only descendants of this process, processes with a mark inside a spool of ours, and processes in sessions of such are ever
+ * signalled.
  *
  * @module
  */
@@ -14,7 +20,10 @@ import { type ProcessInfo, type ProcessTable, snapshot } from "./process_table.t
 
 /** Whose processes are meant. */
 export interface Tree {
-  /** The command's process id, for a command that cleared its environment; undefined when only the mark is known. */
+  /**
+   * The command's process id, for a command that cleared its environment, and of its session, if it had one of its own;
+   * undefined when only the mark is known.
+   */
   readonly pid?: number | undefined;
   /** Whether a process with this mark belongs to it. */
   readonly hasMark: (mark: string) => boolean;
@@ -48,27 +57,32 @@ const giveUpRounds = 3;
  * nothing: a process that is just starting another program shows no environment for an instant.
  */
 export async function endTree(tree: Tree, options: EndOptions): Promise<Ended> {
-  if (Deno.build.os === "windows") return await endWindowsTree(tree);
+  if (Deno.build.os === "windows") return await endWindowsTree(tree, options);
   const known = new Map<string, ProcessInfo>();
   const warned = new Set<string>();
+  const found: Found = { known, sessions: new Set(), groups: new Set() };
   const killAt = performance.now() + options.graceMs;
   let firstKillAt: number | undefined;
   let killRounds = 0;
   let emptyLooks = 0;
   // The command's id is looked at once, at first: when it has ended, another job's command may get the same one.
-  for (let pid = tree.pid;; pid = undefined) {
+  for (let { pid } = tree;; pid = undefined) {
     const table = await look();
     let living: ProcessInfo[];
     try {
-      living = find({ ...tree, pid }, table, known, options);
+      living = find({ ...tree, pid }, table, found, options);
     } catch {
       // Descriptors could not be looked into: the next look may.
       if (performance.now() > killAt + giveUpMs) return { signalled: known.size, left: 0 };
       continue;
     }
-    emptyLooks = living.length === 0 ? emptyLooks + 1 : 0;
     const now = performance.now();
     const kill = now >= killAt;
+    emptyLooks = living.length === 0 ? emptyLooks + 1 : 0;
+    // What nobody ever sees may still be there: it forks and exits between two looks.
+    if (!options.holdersOnly && (kill || emptyLooks === 2)) {
+      found.groups.forEach((group) => send(-group, "SIGKILL"));
+    }
     for (const process of living) {
       const key = keyOf(process);
       if (kill || !warned.has(key)) send(process.pid, kill ? "SIGKILL" : "SIGTERM");
@@ -116,28 +130,70 @@ function look(): Promise<ProcessTable> {
   })();
 }
 
-/** Living processes of the tree; everything that was ever found stays known, also when its parent is gone. */
+/** What was found of a tree so far. */
+interface Found {
+  /** Processes; they stay known, also when their parents are gone. */
+  readonly known: Map<string, ProcessInfo>;
+  /** Sessions that hold nothing but processes of the tree. */
+  readonly sessions: Set<number>;
+  /** Process groups in these. */
+  readonly groups: Set<number>;
+}
+
+/** Living processes of the tree. */
 function find(
   tree: Tree,
   table: ProcessTable,
-  known: Map<string, ProcessInfo>,
+  { known, sessions, groups }: Found,
   { holdersOnly = false }: EndOptions,
 ): ProcessInfo[] {
+  const byId = new Map(table.processes.map((process) => [process.pid, process]));
+  const ownSession = byId.get(Deno.pid)?.session;
   const children = Map.groupBy(table.processes, (process) => process.parent);
+  const bySession = Map.groupBy(table.processes, (process) => process.session);
   const found = new Map<string, ProcessInfo>();
-  const add = (process: ProcessInfo) => {
+
+  function add(process: ProcessInfo): void {
     const family = [process];
     for (let next = family.pop(); next; next = family.pop()) {
       if (next.pid === Deno.pid || found.has(keyOf(next))) continue;
       found.set(keyOf(next), next);
       family.push(...children.get(next.pid) ?? []);
     }
-  };
+  }
+
   for (const process of table.processes) {
     const mark = table.markOf(process.pid);
-    const isCommand = process.pid === tree.pid && process.parent === Deno.pid && mark === undefined;
+    // When holders are asked for, the command has ended: its id may be another's.
+    const isCommand = !holdersOnly && process.pid === tree.pid && process.parent === Deno.pid &&
+      mark === undefined;
     const isMarked = mark !== undefined && tree.hasMark(mark);
     if (isCommand || isMarked || known.has(keyOf(process))) add(process);
+  }
+
+  /** A session that somebody else leads is theirs, even if a process with the job's mark is in it. */
+  function isOfTheTree(session: number): boolean {
+    const leader = byId.get(session);
+    return session !== ownSession && (!leader || found.has(keyOf(leader)));
+  }
+
+  for (const session of sessions) {
+    if (isOfTheTree(session)) bySession.get(session)?.forEach(add);
+    else sessions.delete(session);
+  }
+  for (const { session } of found.values()) {
+    if (!session || sessions.has(session) || !isOfTheTree(session)) continue;
+    sessions.add(session);
+    // What is found now comes to its turn in this very loop.
+    bySession.get(session)?.forEach(add);
+  }
+  // The command has ended, so nobody leads its session.
+  if (holdersOnly && tree.pid && isOfTheTree(tree.pid)) bySession.get(tree.pid)?.forEach(add);
+  for (const { group, session } of table.processes) {
+    if (!group) continue;
+    if (session && sessions.has(session)) groups.add(group);
+    // Its number has a new owner.
+    else groups.delete(group);
   }
   // Who was chosen once stays chosen: our end of its pipe is closed soon.
   const wanted = [...found.values()].filter((process) =>
@@ -163,8 +219,9 @@ function send(pid: number, signal: Deno.Signal): void {
  * Windows has no signal that a console program must heed, so there is no grace. Children are found through living
  * parents; an orphan is not found.
  */
-async function endWindowsTree({ pid }: Tree): Promise<Ended> {
-  if (pid === undefined) return { signalled: 0, left: 0 };
+async function endWindowsTree({ pid }: Tree, { holdersOnly }: EndOptions): Promise<Ended> {
+  // The command has ended when holders are asked for, and nothing tells who they are.
+  if (pid === undefined || holdersOnly) return { signalled: 0, left: 0 };
   const { success } = await new Deno.Command("taskkill", {
     args: ["/T", "/F", "/PID", String(pid)],
     stdin: "null",

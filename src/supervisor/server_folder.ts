@@ -138,25 +138,23 @@ export interface DeadServerFolders extends Disposable {
 }
 
 /**
- * Finds the folders in `parents` whose server is dead. Those of other users, of living servers and of servers that are
- * just starting are left alone. Throws what the file system throws when it cannot look into one of `parents`.
+ * Finds the folders in `parent` whose server is dead. Those of other users, of living servers and of servers that are
+ * just starting are left alone.
  */
 export function findDeadServerFolders(
-  parents: readonly string[],
+  parent: string,
   now: number = Date.now(),
 ): DeadServerFolders {
   const locks = new Map<string, Deno.FsFile | undefined>();
-  for (const parent of parents) {
-    for (const entry of Deno.readDirSync(parent)) {
-      if (!entry.isDirectory || !folderName.test(entry.name)) continue;
-      const path = join(parent, entry.name);
-      try {
-        const dead = lockIfAbandoned(path, now);
-        if (!dead) continue;
-        locks.set(path, dead === "without a lock" ? undefined : dead);
-      } catch {
-        // Somebody else's, or cleared by another server at this very moment.
-      }
+  for (const entry of Deno.readDirSync(parent)) {
+    if (!entry.isDirectory || !folderName.test(entry.name)) continue;
+    const path = join(parent, entry.name);
+    try {
+      const dead = lockIfAbandoned(path, now);
+      if (!dead) continue;
+      locks.set(path, dead === "without a lock" ? undefined : dead);
+    } catch {
+      // Somebody else's, or cleared by another server at this very moment.
     }
   }
   const giveBack = (path: string) => {

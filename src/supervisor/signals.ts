@@ -16,6 +16,12 @@ export interface Signals extends Disposable {
  */
 const sameMs = 500;
 
+/**
+ * Signals that stop a process in the background that uses its terminal. A command in the server's session can bring them
+ * on the server; who listens is not stopped.
+ */
+const stopping: readonly Deno.Signal[] = ["SIGTTIN", "SIGTTOU"];
+
 /** Listens until disposed of: Ctrl-C and SIGTERM; on Windows Ctrl-C and Ctrl-Break. */
 export function listenForSignals(): Signals {
   const names: readonly Deno.Signal[] = Deno.build.os === "windows"
@@ -32,9 +38,12 @@ export function listenForSignals(): Signals {
       came.push(name);
       wake?.();
     };
-    Deno.addSignalListener(name, handler);
     return { name, handler };
   });
+  if (Deno.build.os !== "windows") {
+    handlers.push(...stopping.map((name) => ({ name, handler: () => {} })));
+  }
+  for (const { name, handler } of handlers) Deno.addSignalListener(name, handler);
   return {
     async next() {
       while (came.length === 0) await new Promise<void>((resolve) => wake = resolve);

@@ -7,7 +7,6 @@
 import { StartError } from "../start_error.ts";
 import type { Config } from "../config.ts";
 import type { Cut } from "../dispatch.ts";
-import { withoutSecrets } from "../exec/child_env.ts";
 import { type Log, openLog } from "../telemetry/log.ts";
 import { version } from "../version.ts";
 import { type BusyCaretaker, caretakerOf, clearDeadServers, endJobsIn } from "./caretaker.ts";
@@ -43,10 +42,10 @@ export async function supervise(
   let service: Service;
   try {
     await clearDeadServers(config, log);
-    folders = openFolders(config, log);
+    folders = openFolders(config, env, log);
+    for (const warning of folders.warnings) log.warn("look at the configuration", { warning });
     caretaker = caretakerOf(config, folders, log);
-    const start = { config, commandEnv: withoutSecrets(env), spool: folders.spool };
-    service = await startService(start, caretaker, log, {
+    service = await startService(folders.start, caretaker, log, {
       ...isolate,
       heartbeatMs: Math.min(isolate.heartbeatMs, notifier.keepAliveMs ?? Infinity),
       onAlive: notifier.keepAliveMs === undefined ? () => {} : notifier.alive,
@@ -82,7 +81,11 @@ export async function supervise(
   // The service, which was asked until now, is gone; what is left is main's own work.
   using _beats = beating(notifier);
   if (!clean) {
-    await endJobsIn(folders.spool, config.killGraceMs, loss?.brokeRules ? "every" : "unfinished");
+    await endJobsIn(
+      folders.start.spool,
+      config.killGraceMs,
+      loss?.brokeRules ? "every" : "unfinished",
+    );
   }
   await caretaker.idle();
   folders.close();

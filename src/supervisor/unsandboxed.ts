@@ -21,7 +21,7 @@ export async function startHere(
   const app = await startApp(start, {
     trees: {
       endTree: ({ pid, mark }) => endTree({ pid, mark, holdersOnly: false }),
-      endHolders: ({ mark }) => endTree({ mark, holdersOnly: true }),
+      endHolders: ({ pid, mark }) => endTree({ pid, mark, holdersOnly: true }),
     },
     measureProcess: () => Promise.resolve(measure()),
     findGone: (clients) => Promise.resolve(clientsGone(clients)),

@@ -7,7 +7,14 @@ import { parsePsLine } from "../../src/supervisor/process_table.ts";
 import { get, post } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { childrenOf } from "../support/processes.ts";
-import { fixture, projectRoot, startCommand, startProgram } from "../support/program.ts";
+import {
+  fixture,
+  projectRoot,
+  runProgram,
+  startCommand,
+  startProgram,
+} from "../support/program.ts";
+import { filesIn, spoolIn } from "../support/spool.ts";
 
 async function run(name: string, ...args: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command(name, { args }).output();
@@ -29,10 +36,7 @@ Deno.test("a full disk is a 500 for that one request, leaves nothing half-writte
     assert.equal(status, 500);
     assert.match(text, /could not write the job's files/);
     assert.match(await program.line("job could not be run"), /No space left on device/);
-    const [{ name }] = [...Deno.readDirSync(folder.path)] as [Deno.DirEntry];
-    assert.deepEqual([...Deno.readDirSync(`${folder.path}/${name}`)].map((entry) => entry.name), [
-      "lock",
-    ]);
+    assert.deepEqual(filesIn(spoolIn(folder.path)), []);
     assert.equal((await post(program.url, "echo well again")).output, "well again\n");
     const full = await post(program.url, 'head -c 400000 /dev/zero >"$JOBRUNNER_RESPONSE_DATA_FN"');
     assert.deepEqual(
@@ -44,6 +48,82 @@ Deno.test("a full disk is a 500 for that one request, leaves nothing half-writte
   } finally {
     await run("umount", folder.path);
   }
+});
+
+/** Mounts file systems that let no program run, for one test. */
+async function withoutPrograms(folders: readonly string[], act: () => Promise<void>) {
+  const mounted: string[] = [];
+  try {
+    for (const folder of folders) {
+      await run("mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", folder);
+      mounted.push(folder);
+    }
+    await act();
+    for (const folder of mounted) {
+      assert.deepEqual([...Deno.readDirSync(folder)], [], "nothing is left");
+    }
+  } finally {
+    for (const folder of mounted) await run("umount", folder);
+  }
+}
+
+function foldersIn(parent: string, names: readonly string[]): string[] {
+  const paths = names.map((name) => `${parent}/${name}`);
+  for (const path of paths) Deno.mkdirSync(path);
+  return paths;
+}
+
+const session = "set -- $(cat /proc/$$/stat); [ $$ = $6 ] && echo its own || echo the server\\'s";
+
+for (const place of ["the temp folder", "the folder for state"]) {
+  Deno.test(`where the spool lets no program run, the launcher lies in ${place}`, async () => {
+    using own = temporaryFolder();
+    const [spool = "", temp = "", state = ""] = foldersIn(own.path, ["spool", "temp", "state"]);
+    const closed = place === "the temp folder" ? [spool] : [spool, temp];
+    await withoutPrograms(closed, async () => {
+      await using program = await startProgram({
+        env: {
+          JOBRUNNER_CMD: fixture("run_payload.sh"),
+          JOBRUNNER_SPOOL_DIR: spool,
+          TMPDIR: temp,
+          STATE_DIRECTORY: state,
+        },
+      });
+      assert.equal((await post(program.url, session)).output, "its own\n");
+      const { output } = await post(program.url, "echo $JOBRUNNER_JOB_DIR");
+      assert.ok(output.startsWith(`${spool}/`));
+      assert.equal(await program.stop(), 0);
+      assert.ok(!program.log.some((line) => line.includes("no launcher")));
+    });
+    for (const folder of [temp, state]) assert.deepEqual([...Deno.readDirSync(folder)], []);
+  });
+}
+
+Deno.test("where no folder lets programs run, commands share the server's session, and LD_* refuses the start", async () => {
+  using own = temporaryFolder();
+  const [spool = "", temp = ""] = foldersIn(own.path, ["spool", "temp"]);
+  await withoutPrograms([spool, temp], async () => {
+    const env = {
+      JOBRUNNER_CMD: fixture("run_payload.sh"),
+      JOBRUNNER_SPOOL_DIR: spool,
+      TMPDIR: temp,
+    };
+    await using program = await startProgram({ env });
+    const warning = await program.line("no launcher can run in");
+    assert.ok(warning.includes(`${spool}, ${temp}`), warning);
+    assert.equal((await post(program.url, session)).output, "the server's\n");
+    assert.equal(await program.stop(), 0);
+
+    const checked = await runProgram({ env, args: ["serve", "--check"] });
+    assert.equal(checked.code, 0, checked.stdout);
+    assert.match(checked.stdout, /^session: the server's$/m);
+    assert.match(checked.stdout, /^warning: no launcher can run in /m);
+    assert.match(checked.stdout, /^probe: choosing the command's PATH: allowed$/m);
+
+    const refused = await runProgram({ env: { ...env, LD_BIND_NOW: "1" } });
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /no launcher can run in .*; LD_BIND_NOW: must be unset/);
+  });
 });
 
 Deno.test("as process 1 it warns and names the remedy; under an init it does not", async () => {

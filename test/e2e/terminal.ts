@@ -12,12 +12,20 @@ import { TextLineStream } from "../support/lines.ts";
 const binary = Deno.env.get("JOBRUNNER_TEST_BINARY");
 
 /** Runs a subcommand at a terminal whose keyboard is the child's standard input. */
-function atTerminal(words: string, env: Record<string, string>): Deno.ChildProcess {
+function atTerminal(
+  words: string,
+  env: Record<string, string>,
+  place: "foreground" | "background" = "foreground",
+): Deno.ChildProcess {
   const program = binary === undefined
     ? `make --no-print-directory -C ${projectRoot} start ARGS='${words}'`
     : `${binary} serve ${words}`;
+  // A shell with job control puts what it starts with & into the background of its terminal; it waits for a key.
+  const command = place === "foreground"
+    ? `exec ${program}`
+    : `exec bash -mc '${program.replaceAll("'", "")} & read -r _'`;
   return new Deno.Command("script", {
-    args: ["--quiet", "--return", "--flush", "--command", `exec ${program}`, "/dev/null"],
+    args: ["--quiet", "--return", "--flush", "--command", command, "/dev/null"],
     env: { ...env, NO_COLOR: "1" },
     stdin: "piped",
     stdout: "piped",
@@ -38,7 +46,7 @@ Deno.test("at a terminal serve --check asks nothing and ends by itself", async (
   const shown = new TextDecoder().decode(stdout);
   assert.doesNotMatch(shown, /Deno requests|Allow\?/);
   assert.match(shown, /^probe: reading \/etc\/passwd: refused\r?$/m);
-  assert.equal(shown.match(/^probe: .*: refused\r?$/gm)?.length, 5, shown);
+  assert.equal(shown.match(/^probe: .*: refused\r?$/gm)?.length, 9, shown);
   assert.equal(code, 0, shown);
 });
 
@@ -67,3 +75,33 @@ Deno.test("at a terminal a job runs without a question, and Ctrl-C stops the ser
   // make is interrupted as well.
   assert.equal((await child.status).code, binary === undefined ? 130 : 0, all);
 });
+
+for (const ownSession of ["on", "off"]) {
+  Deno.test(`a command that reads from the terminal does not stop a server in the background (JOBRUNNER_OWN_SESSION=${ownSession})`, async () => {
+    const child = atTerminal("", {
+      JOBRUNNER_CMD: fixture("run_payload.sh"),
+      JOBRUNNER_HTTP_LISTEN_PORT: "0",
+      JOBRUNNER_OWN_SESSION: ownSession,
+      JOBRUNNER_JOB_TIMEOUT_SEC: "0.5",
+      JOBRUNNER_KILL_GRACE_SEC: "0",
+    }, "background");
+    const keyboard = child.stdin.getWriter();
+    const lines = child.stdout.pipeThrough(new TextDecoderStream())
+      .pipeThrough(new TextLineStream());
+    const shown: string[] = [];
+    for await (const line of lines) {
+      shown.push(line);
+      if (line.includes("INFO stopped")) await keyboard.write(new TextEncoder().encode("\n"));
+      const [, url] = /listening on (http:[^\s"]+)/.exec(line) ?? [];
+      if (url === undefined) continue;
+      const { json } = await post(url, "head -c 1 /dev/tty");
+      // It has no terminal, or it is stopped by it, until its time is over.
+      assert.equal(json["ending"], ownSession === "on" ? "exited" : "timed_out");
+      assert.equal((await post(url, "echo well")).output, "well\n");
+      await post(url, "kill -TERM $PPID");
+    }
+    await keyboard.close();
+    await child.status;
+    assert.match(shown.join("\n"), / INFO stopped/);
+  });
+}

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawnFailure } from "../../src/exec/not_started.ts";
+import { launchFailure, spawnFailure } from "../../src/exec/not_started.ts";
 
 const at = (message: string) => new Error(`Failed to spawn '/x': ${message}`);
 
@@ -29,4 +29,25 @@ Deno.test("anything else that fails is a file that cannot be executed", () => {
     exitStatus: 126,
     reason: "cannot run /x: Exec format error (os error 8)",
   });
+});
+
+Deno.test("the number that a launcher tells means the same as a spawn that failed", () => {
+  const kinds = [11, 12, 23, 24].map((errno) => launchFailure(errno, "/x").kind);
+  assert.deepEqual(new Set(kinds), new Set(["spawn_refused"]));
+  const meaning = (errno: number) => {
+    const failure = launchFailure(errno, "/x");
+    return failure.kind === "not_started" ? [failure.exitStatus, failure.reason] : failure;
+  };
+  assert.deepEqual(meaning(2), [
+    127,
+    "cannot run /x: not found (the file itself, or the interpreter its first line names)",
+  ]);
+  for (const errno of [1, 13]) {
+    assert.deepEqual(meaning(errno), [
+      126,
+      "cannot run /x: permission denied (it must be an executable file)",
+    ]);
+  }
+  assert.deepEqual(meaning(7), [126, "cannot run /x: Argument list too long (os error 7)"]);
+  assert.deepEqual(meaning(999), [126, "cannot run /x: Unknown error (os error 999)"]);
 });

@@ -44,6 +44,8 @@ async function outcomeOf(
     maxOutputBytes: Infinity,
     scratch: createScratch(),
     jobTimeoutMs: Infinity,
+    launcher: undefined,
+    mend: () => assert.fail("nothing is to be mended"),
     trees: {
       endTree: () => assert.fail("no tree is to be ended"),
       endHolders: () => Promise.resolve(),
@@ -184,7 +186,7 @@ Deno.test("a limit reaches the command in plain decimals, however long or short 
 
 Deno.test("a spool that cannot be used is the server's fault, not the command's", async () => {
   using temporary = temporarySpool();
-  const broken = { ...temporary.spool, path: "/dev/null/spool", refresh: () => {} };
+  const broken = { ...temporary.spool, path: "/dev/null/spool" };
   const outcome = await run(
     { id: "i", requestId: "r", payload: new Uint8Array([1]), onPayloadStored: () => {} },
     1,
@@ -197,6 +199,8 @@ Deno.test("a spool that cannot be used is the server's fault, not the command's"
       maxOutputBytes: 1,
       scratch: createScratch(),
       jobTimeoutMs: Infinity,
+      launcher: undefined,
+      mend: () => Promise.resolve(),
       trees: { endTree: () => Promise.resolve(), endHolders: () => Promise.resolve() },
       onLeftover: () => {},
     },

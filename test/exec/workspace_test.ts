@@ -234,3 +234,47 @@ Deno.test("a spool that is damaged in the moment between the look and the writin
   assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
   await workspace.remove();
 });
+
+Deno.test("a folder that its job left empty serves the same worker's next job, under a name of its own", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const inodeOf = (path: string) => Deno.lstatSync(path).ino;
+  const first = await createWorkspace(spool, job);
+  const inode = inodeOf(first.folder);
+  await first.remove();
+  assert.throws(() => Deno.lstatSync(first.folder), Deno.errors.NotFound);
+  const other = await createWorkspace(spool, { ...job, workerId: 4 });
+  assert.notEqual(inodeOf(other.folder), inode);
+  const second = await createWorkspace(spool, job);
+  assert.equal(inodeOf(second.folder), inode);
+  assert.notEqual(second.folder, first.folder);
+  await Promise.all([other.remove(), second.remove()]);
+});
+
+Deno.test("an idle folder that somebody removed, shut, opened or replaced is not used", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  Deno.mkdirSync(`${parent}/other`, { mode: 0o700 });
+  const deeds: readonly ((idle: string) => void)[] = [
+    (idle) => Deno.removeSync(idle),
+    (idle) => Deno.chmodSync(idle, 0),
+    (idle) => Deno.chmodSync(idle, 0o777),
+    (idle) => {
+      Deno.removeSync(idle);
+      Deno.symlinkSync(`${parent}/other`, idle);
+    },
+    (idle) => {
+      Deno.removeSync(idle);
+      Deno.writeTextFileSync(idle, "x");
+    },
+  ];
+  for (const deed of deeds) {
+    await (await createWorkspace(spool, job)).remove();
+    deed(`${spool.path}/idle-${job.workerId}`);
+    const workspace = await createWorkspace(spool, job);
+    const { isDirectory, mode } = Deno.lstatSync(workspace.folder);
+    assert.deepEqual([isDirectory, (mode ?? 0) & 0o777], [true, 0o700]);
+    await workspace.remove();
+  }
+  assert.deepEqual(filesIn(`${parent}/other`), []);
+});

@@ -20,7 +20,12 @@ function configIn(folder: string): Config {
 }
 
 function startIn(folder: string): ServiceStart {
-  return { config: configIn(folder), commandEnv: {}, spool: `${folder}/spool` };
+  return {
+    config: configIn(folder),
+    commandEnv: {},
+    launcher: undefined,
+    spool: `${folder}/spool`,
+  };
 }
 
 const idle: Caretaker = {

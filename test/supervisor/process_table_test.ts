@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { parsePsLine, parseStat } from "../../src/supervisor/process_table.ts";
 
 Deno.test("a line of /proc/PID/stat, whatever the process calls itself", () => {
-  const rest = "S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 10";
+  const rest = "S 7 3 4 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 10";
   for (const name of ["sh", "a b", "a) S 1 (b", ")"]) {
     assert.deepEqual(parseStat(`42 (${name}) ${rest}`), {
       pid: 42,
       parent: 7,
+      group: 3,
+      session: 4,
       startedAt: "987654",
     });
   }
@@ -15,6 +17,8 @@ Deno.test("a line of /proc/PID/stat, whatever the process calls itself", () => {
   assert.deepEqual(parseStat(leaderGone), {
     pid: 42,
     parent: 7,
+    group: 3,
+    session: 4,
     startedAt: "987654",
     leaderGone: true,
   });

@@ -18,7 +18,7 @@ function names(folder: string): string[] {
 
 /** Removes what is dead and says what that was. */
 function clearDead(parent: string, now?: number): string[] {
-  using dead = findDeadServerFolders([parent], now);
+  using dead = findDeadServerFolders(parent, now);
   for (const path of dead.paths) dead.remove(path);
   return [...dead.paths];
 }
@@ -106,8 +106,8 @@ Deno.test("a dead folder that one server is clearing is left alone by another", 
   const path = newServerFolderPath(folder.path);
   Deno.mkdirSync(path);
   Deno.writeTextFileSync(`${path}/lock`, "");
-  using first = findDeadServerFolders([folder.path]);
-  using second = findDeadServerFolders([folder.path]);
+  using first = findDeadServerFolders(folder.path);
+  using second = findDeadServerFolders(folder.path);
   assert.deepEqual([first.paths, second.paths], [[path], []]);
 });
 

@@ -29,6 +29,7 @@ export function machine(disk: Disk = {}, os = "linux"): Omit<Surroundings, "env"
     os,
     cwd: os === "windows" ? "C:\\work" : "/work",
     tempDir: "/tmp",
+    hasLauncher: os === "linux",
     stderrIsTerminal: false,
     undecodable: [],
     fileKind(path) {

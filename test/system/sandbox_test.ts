@@ -28,6 +28,10 @@ Deno.test("serve --check: inside the sandbox only the command may run", async ()
     "writing outside the spool": "refused",
     "connecting out": "refused",
     "reading a variable": "refused",
+    "choosing the command's PATH": "refused",
+    "choosing the command's BASH_ENV": "refused",
+    "choosing the command's LD_PRELOAD": "refused",
+    "choosing the command's arguments": "refused",
     "using the spool": "allowed",
     "running the command": "allowed",
   });
@@ -40,10 +44,12 @@ Deno.test("serve --check: inside the sandbox only the command may run", async ()
       "argument 1: a b",
       `PATH: ${Deno.env.get("PATH")}`,
       "sandbox: on",
+      `session: each command's own, by a launcher in ${folder.path}`,
     ]
   ) assert.ok(lines.includes(line), `${line} is not in\n${stdout}`);
   assert.match(stdout, /^user: \S+ \(uid \d+, gid \d+\)$/m);
   assert.match(stdout, /^working directory: \/.+$/m);
+  assert.match(stdout, /^taken over, the service could: run the command as it is configured, /m);
   assert.ok(!stdout.includes("hunter2"));
   assert.deepEqual([...Deno.readDirSync(folder.path)], [], "nothing is left behind");
 });
@@ -57,6 +63,7 @@ Deno.test("serve --check: the probes can fail: without the sandbox everything is
   assert.equal(code, 0);
   assert.deepEqual(new Set(Object.values(probesOf(stdout))), new Set(["allowed"]));
   assert.match(stdout, /^warning: JOBRUNNER_SANDBOX=off: /m);
+  assert.match(stdout, /^taken over, the service could: do whatever this user may$/m);
   assert.deepEqual([...Deno.readDirSync(folder.path)], []);
 });
 
@@ -69,13 +76,24 @@ Deno.test("serve --check: a command that is not there is exit 1", async () => {
   assert.match(stdout, /^command: \/no\/such\/command \(missing or not an executable file\)$/m);
 });
 
-Deno.test("with the sandbox, LD_* refuses the start and names both ways out", async () => {
-  const env = { JOBRUNNER_CMD: fixture("run_payload.sh"), LD_BIND_NOW: "1" };
-  const { code, stderr } = await runProgram({ env });
-  assert.equal(code, 2);
-  assert.equal(
-    stderr,
-    "LD_BIND_NOW: must be unset while the sandbox is on, or no command could start: unset it, or set JOBRUNNER_SANDBOX=off\n",
+Deno.test("serve --check: without a launcher the service chooses arguments and all variables but LD_*", async () => {
+  using folder = temporaryFolder();
+  const { code, stdout } = await runProgram({
+    args: ["serve", "--check", "--own-session=off"],
+    env: { JOBRUNNER_CMD: fixture("print_arguments.sh"), JOBRUNNER_SPOOL_DIR: folder.path },
+  });
+  assert.equal(code, 0, stdout);
+  const probes = probesOf(stdout);
+  assert.equal(probes["running another program"], "refused");
+  assert.deepEqual(
+    ["PATH", "BASH_ENV", "LD_PRELOAD", "arguments"]
+      .map((what) => probes[`choosing the command's ${what}`]),
+    ["allowed", "allowed", "refused", "allowed"],
+  );
+  assert.match(stdout, /^session: the server's$/m);
+  assert.match(
+    stdout,
+    /^taken over, the service could: run \S+print_arguments\.sh with arguments and variables of its choice, but no LD_\* and DYLD_\*; /m,
   );
 });
 

@@ -1,0 +1,230 @@
+/**
+ * Each command has a session of its own, and only the server chooses what it is.
+ */
+
+import assert from "node:assert/strict";
+import { post } from "../support/client.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { boundByModes } from "../support/powers.ts";
+import { aliveIn } from "../support/processes.ts";
+import { fixture, type ProgramOptions, runProgram, startProgram } from "../support/program.ts";
+import { on } from "../support/stage.ts";
+
+const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
+
+function start({ env = {}, ...options }: ProgramOptions = {}) {
+  return startProgram({ env: { ...shell, ...env }, ...options });
+}
+
+/** State, process group and session of a process (proc_pid_stat(5)). */
+function statOf(pid: number): { readonly state: string; readonly group: number; session: number } {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  const [state = "", , group, session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return { state, group: Number(group), session: Number(session) };
+}
+
+const whoAmI = "set -- $(cat /proc/$$/stat); echo $$ $5 $6";
+
+Deno.test("a command leads a session and a process group of its own", async () => {
+  await using program = await start();
+  const [pid, group, session] = (await post(program.url, whoAmI)).output.trim().split(" ");
+  assert.deepEqual([group, session], [pid, pid]);
+});
+
+Deno.test("with JOBRUNNER_OWN_SESSION=off it is in the server's", async () => {
+  await using program = await start({ env: { JOBRUNNER_OWN_SESSION: "off" } });
+  const { group, session } = statOf(program.pid);
+  const { output } = await post(program.url, whoAmI);
+  assert.deepEqual(output.trim().split(" ").slice(1), [String(group), String(session)]);
+});
+
+for (
+  const [script, status, signal] of [
+    ["trap 'kill 0' EXIT; sleep 1000 & echo said", 143, "SIGTERM"],
+    ["echo said; kill -KILL 0", 137, "SIGKILL"],
+    ["echo said; kill -INT 0; sleep 1000", 130, "SIGINT"],
+  ] as const
+) {
+  Deno.test(`a command that signals its process group (${script}) reaches nothing but its own job`, async () => {
+    await using program = await start();
+    const { json, output } = await post(program.url, script);
+    assert.deepEqual([json["exit_status"], json["signal"], output], [status, signal, "said\n"]);
+    assert.equal((await post(program.url, "echo well")).output, "well\n");
+    assert.equal(await program.stop(), 0);
+  });
+}
+
+Deno.test("a command has no terminal, no input, and as many files as is usual", async () => {
+  await using program = await start();
+  const { output, error } = await post(program.url, "cat; ulimit -Sn; : </dev/tty");
+  assert.equal(output, "1024\n");
+  assert.match(error, /No such device or address/);
+});
+
+Deno.test("signals that stop who reads or writes at a terminal in the background do not stop the server", async () => {
+  await using program = await start({ env: { JOBRUNNER_OWN_SESSION: "off" } });
+  for (const signal of ["SIGTTIN", "SIGTTOU"] as const) {
+    Deno.kill(program.pid, signal);
+    assert.equal((await post(program.url, "echo well")).output, "well\n");
+    assert.notEqual(statOf(program.pid).state, "T");
+  }
+  assert.equal(await program.stop(), 0);
+});
+
+Deno.test("the environment is the server's, secrets left out; JOBRUNNER_ variables are the job's", async () => {
+  const env = {
+    GREETING: "hello world",
+    EMPTY: "",
+    JOBRUNNER_PASSWORD: "hunter2",
+    JOBRUNNER_WORKER_ID: "77",
+    JOBRUNNER_LOG_LEVEL: "info",
+    TRACEPARENT: "the server's",
+    LD_BIND_NOW: "1",
+  };
+  await using program = await start({ env });
+  const { output } = await post(program.url, "env -0", {
+    headers: { "X-JR-PASSWORD": "hunter2" },
+  });
+  const entries = output.split("\0");
+  const names = entries.map((entry) => entry.slice(0, entry.indexOf("=")));
+  assert.equal(new Set(names).size, names.length, "no variable stands there twice");
+  for (
+    const entry of [
+      "GREETING=hello world",
+      "EMPTY=",
+      "JOBRUNNER_WORKER_ID=1",
+      "JOBRUNNER_LOG_LEVEL=info",
+      "LD_BIND_NOW=1",
+      `PATH=${Deno.env.get("PATH")}`,
+    ]
+  ) assert.ok(entries.includes(entry), entry);
+  assert.ok(!output.includes("hunter2"));
+  assert.ok(!names.includes("TRACEPARENT"));
+});
+
+/** Commands that cannot be started: exactly as without a launcher. */
+const missing: readonly (readonly [what: string, status: number, make: (path: string) => void])[] =
+  [
+    ["is not there", 127, () => {}],
+    ["is not executable", 126, (path) => Deno.writeTextFileSync(path, "#!/bin/sh\n")],
+    ["is a folder", 126, (path) => Deno.mkdirSync(path)],
+    ["wants an interpreter that is not there", 127, (path) => {
+      Deno.writeTextFileSync(path, "#!/no/such/interpreter\n", { mode: 0o755 });
+    }],
+  ];
+
+for (const [what, status, make] of missing) {
+  Deno.test(`a command that ${what} is ${status} with the same words as without a session of its own`, async () => {
+    using folder = temporaryFolder();
+    const command = `${folder.path}/command`;
+    make(command);
+    const answers = [];
+    for (const ownSession of ["on", "off"]) {
+      await using program = await start({
+        env: {
+          JOBRUNNER_CMD: command,
+          JOBRUNNER_OWN_SESSION: ownSession,
+          // A limit shorter than what the launcher says.
+          JOBRUNNER_MAX_OUTPUT_BYTES: "5",
+        },
+      });
+      const { json } = await post(program.url, "x");
+      const { elapsed_sec: _elapsed, queued_sec: _queued, ...rest } = json;
+      answers.push(rest);
+    }
+    assert.deepEqual(answers[0], answers[1]);
+    assert.equal(answers[0]?.["exit_status"], status);
+    assert.equal(answers[0]?.["ending"], "not_started");
+  });
+}
+
+Deno.test("a command that itself exits with 126 or 127 was started", async () => {
+  await using program = await start();
+  for (const script of ["exit 127", "echo 'jobrunner-0123456789abcdef 002' >&2; exit 126"]) {
+    assert.equal((await post(program.url, script)).json["ending"], "exited");
+  }
+});
+
+Deno.test("a script without a first line is run by sh, with its arguments", async () => {
+  using folder = temporaryFolder();
+  const command = `${folder.path}/command`;
+  Deno.writeTextFileSync(command, 'echo "$0" "$@"\n', { mode: 0o755 });
+  await using program = await start({ env: { JOBRUNNER_CMD: `${command} 'a b' ''` } });
+  assert.equal((await post(program.url, "x")).output, `${command} a b \n`);
+});
+
+/** What jobs have done to the launcher, by accident or not. */
+const damages: readonly (readonly [what: string, script: string])[] = [
+  ["removes it", "rm $run/command"],
+  ["removes its folder", "rm -rf $run"],
+  ["makes it unexecutable", "chmod 600 $run/command"],
+  ["shuts its folder", "chmod 000 $run"],
+  ["puts a folder in its place", "rm -f $run/command; mkdir $run/command"],
+  ["removes all that the server has", 'cd /; rm -rf "$(dirname $run)"'],
+];
+
+for (const [what, script] of damages) {
+  Deno.test(`the launcher heals: a job that ${what} harms no later one`, async () => {
+    using folder = temporaryFolder();
+    await using program = await start({
+      env: { JOBRUNNER_SPOOL_DIR: folder.path },
+      through: boundByModes,
+    });
+    const run = "run=${JOBRUNNER_JOB_DIR%/spool/*}/run";
+    assert.equal((await post(program.url, `${run}; ${script}`)).json["exit_status"], 0);
+    const { output } = await post(program.url, whoAmI);
+    const [pid, , session] = output.trim().split(" ");
+    assert.equal(session, pid, "it was started by the launcher");
+    await program.line("is put right");
+    assert.equal(await program.stop(), 0);
+    assert.deepEqual([...Deno.readDirSync(folder.path)], []);
+  });
+}
+
+Deno.test("a timeout ends also what cleared its environment and whose parents are gone", async () => {
+  const env = { JOBRUNNER_JOB_TIMEOUT_SEC: "1" };
+  await on("stay_without_environment.sh", env, async ({ url, program, pids }) => {
+    assert.equal((await post(url, "x")).json["ending"], "timed_out");
+    assert.deepEqual(aliveIn(pids), []);
+    assert.equal(await program.stop(), 0);
+  });
+});
+
+Deno.test("who holds an output of a command that is over is ended, also without environment and parents", async () => {
+  await on("hold_stdout_without_environment.sh", {}, async ({ url, program, pids }) => {
+    assert.equal((await post(url, "x")).output, "begun\n");
+    assert.deepEqual(aliveIn(pids), []);
+    assert.equal(await program.stop(), 0);
+  });
+});
+
+Deno.test("a timeout ends a chain that forks and exits faster than anybody can look", async () => {
+  using folder = temporaryFolder();
+  const chain = `${folder.path}/chain`;
+  await new Deno.Command("mkfifo", { args: [chain] }).output();
+  // Ends when nobody holds the other end any more.
+  const held = new Deno.Command("cat", { args: [chain] }).output();
+  const env = { JOBRUNNER_JOB_TIMEOUT_SEC: "0.5", CHAIN: chain };
+  try {
+    await on("fork_chain.sh", env, async ({ url, program }) => {
+      assert.equal((await post(url, "x")).json["ending"], "timed_out");
+      const giveUp = AbortSignal.timeout(20_000);
+      const never = new Promise((resolve) => giveUp.onabort = () => resolve("never"));
+      assert.notEqual(await Promise.race([held, never]), "never", "the chain is gone");
+      assert.equal(await program.stop(), 0);
+    });
+  } finally {
+    Deno.removeSync(chain);
+    await held;
+  }
+});
+
+Deno.test("without a launcher, LD_* refuses the start and names both ways out", async () => {
+  const env = { ...shell, LD_BIND_NOW: "1", JOBRUNNER_OWN_SESSION: "off" };
+  const { code, stderr } = await runProgram({ env });
+  assert.equal(code, 2);
+  assert.equal(
+    stderr,
+    "LD_BIND_NOW: must be unset while the sandbox is on, or no command could start: unset it, or set JOBRUNNER_SANDBOX=off\n",
+  );
+});
