@@ -92,16 +92,19 @@ export function caretakerOf(config: Config, folders: Folders, log: Log): BusyCar
 
 /**
  * Ends the processes of the jobs whose folders are still in a spool, those of finished jobs are left alone; or, where the
- * spool cannot be believed, of `every` job that it has had.
+ * spool cannot be believed, of `every` job that it has had. `ofDeadServer`: the spool is not this server's.
  */
 export async function endJobsIn(
   spool: string,
   graceMs: number,
-  which: "unfinished" | "every" = "unfinished",
+  { which = "unfinished", ofDeadServer = false }: {
+    readonly which?: "unfinished" | "every";
+    readonly ofDeadServer?: boolean;
+  } = {},
 ): Promise<number> {
   const belongs = which === "every" ? isMarkIn : isUnfinished;
   const hasMark = (mark: string) => belongs(spool, mark);
-  const { signalled } = await endTree({ hasMark }, { graceMs });
+  const { signalled } = await endTree({ hasMark, ofDeadServer }, { graceMs });
   return signalled;
 }
 
@@ -127,7 +130,7 @@ async function clearDeadServersIn(parent: string, graceMs: number, log: Log): Pr
   }
   using _held = dead;
   for (const folder of dead.paths) {
-    const ended = await endJobsIn(join(folder, spoolName), graceMs);
+    const ended = await endJobsIn(join(folder, spoolName), graceMs, { ofDeadServer: true });
     const fields = { "file.path": folder, processes_ended: ended };
     try {
       dead.remove(folder);

@@ -27,6 +27,11 @@ export interface Tree {
   readonly pid?: number | undefined;
   /** Whether a process with this mark belongs to it. */
   readonly hasMark: (mark: string) => boolean;
+  /**
+   * Another server started it, which is dead. Its jobs may be in the session that it had, with whatever else was started
+   * there, so a session counts only if it was seen with a process of the tree as its leader.
+   */
+  readonly ofDeadServer?: boolean;
 }
 
 /** How a tree is ended. */
@@ -174,7 +179,8 @@ function find(
   /** A session that somebody else leads is theirs, even if a process with the job's mark is in it. */
   function isOfTheTree(session: number): boolean {
     const leader = byId.get(session);
-    return session !== ownSession && (!leader || found.has(keyOf(leader)));
+    if (session === ownSession) return false;
+    return leader ? found.has(keyOf(leader)) : !tree.ofDeadServer || sessions.has(session);
   }
 
   for (const session of sessions) {

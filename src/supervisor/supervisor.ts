@@ -81,11 +81,9 @@ export async function supervise(
   // The service, which was asked until now, is gone; what is left is main's own work.
   using _beats = beating(notifier);
   if (!clean) {
-    await endJobsIn(
-      folders.start.spool,
-      config.killGraceMs,
-      loss?.brokeRules ? "every" : "unfinished",
-    );
+    await endJobsIn(folders.start.spool, config.killGraceMs, {
+      which: loss?.brokeRules ? "every" : "unfinished",
+    });
   }
   await caretaker.idle();
   folders.close();

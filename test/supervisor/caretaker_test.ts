@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { endJobsIn } from "../../src/supervisor/caretaker.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { aliveIn, killAllIn } from "../support/processes.ts";
+
+/** A job, and something else, in a session whose leader has ended: as a server's that a login shell had started. */
+const sharedSession = `
+  JOBRUNNER_JOB_DIR="$1/spool/job-0123456789abcdef" sleep 1000 & echo $! >"$1/pids/job"
+  sleep 1000 & echo $! >"$1/pids/other"`;
+
+for (
+  const [whose, ofDeadServer, left] of [
+    ["a dead server's jobs are ended, what shares its session is not", true, ["other"]],
+    ["this server's jobs are ended with their sessions", false, []],
+  ] as const
+) {
+  Deno.test(whose, async () => {
+    using folder = temporaryFolder();
+    const { path } = folder;
+    const spool = `${path}/spool`;
+    Deno.mkdirSync(`${spool}/job-0123456789abcdef`, { recursive: true });
+    Deno.mkdirSync(`${path}/pids`);
+    try {
+      const command = new Deno.Command("setsid", {
+        args: ["sh", "-c", sharedSession, "sh", path],
+        stdin: "null",
+        stdout: "null",
+        stderr: "null",
+      });
+      assert.equal((await command.spawn().status).code, 0);
+      assert.deepEqual(aliveIn(`${path}/pids`).sort(), ["job", "other"]);
+      await endJobsIn(spool, 0, { ofDeadServer });
+      assert.deepEqual(aliveIn(`${path}/pids`), left);
+    } finally {
+      killAllIn(`${path}/pids`);
+    }
+  });
+}
