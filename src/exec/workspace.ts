@@ -124,7 +124,7 @@ async function createIn(
       } catch (error) {
         return { data: nothing, message: unreadable((error as Error).message) };
       }
-      if (!openAgain(folder)) return { data: nothing, message: replaced };
+      if (!openAgain(folder)) return { data: nothing, message: goneOrReplaced };
       const response = await readResponse(responseFile, limit);
       looked = response.data.bytes.length <= smallFileBytes;
       return response;
@@ -163,12 +163,12 @@ function isOpenFolder(path: string): boolean {
   return found !== undefined && found.isDirectory && isPrivate(found);
 }
 
-/** A command may have shut its folder; its owner may open it again. False when something else is in its place. */
+/** A command may have shut its folder; its owner may open it again. False when it is gone, or something else is in its place. */
 function openAgain(folder: string): boolean {
   try {
     const found = look(folder);
     if (found?.isDirectory && !isPrivate(found)) Deno.chmodSync(folder, 0o700);
-    return found === undefined || found.isDirectory;
+    return found?.isDirectory === true;
   } catch {
     return false;
   }
@@ -233,7 +233,8 @@ async function readResponse(path: string, limit: number): Promise<ResponseFile> 
   }
 }
 
-const replaced = "the job's folder was replaced, so the response file was not read";
+const goneOrReplaced =
+  "the job's folder was removed or replaced, so the response file was not read";
 
 const notRegular = "the response file is not a regular file and was not read";
 

@@ -167,6 +167,22 @@ Deno.test("whatever the command made of its folder, it is removed and nothing ou
   assert.deepEqual(filesIn(other), ["file"]);
 });
 
+const notRead = "the job's folder was removed or replaced, so the response file was not read";
+
+Deno.test("a response that was lost with the job's folder or the spool is said to be lost", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  for (const place of ["folder", "spool"] as const) {
+    const workspace = await createWorkspace(spool, job);
+    Deno.writeTextFileSync(workspace.responseFile, "precious");
+    Deno.removeSync(place === "spool" ? spool.path : workspace.folder, { recursive: true });
+    const { data, message } = await workspace.readResponse(100);
+    assert.deepEqual([data.bytes.length, message], [0, notRead]);
+    await workspace.remove();
+    assert.deepEqual(filesIn(spool.path), []);
+  }
+});
+
 Deno.test("a response is not read through a link in the place of the job's folder or of the spool", async () => {
   using temporary = temporarySpool();
   const { spool, parent } = temporary;
@@ -179,12 +195,7 @@ Deno.test("a response is not read through a link in the place of the job's folde
     Deno.writeTextFileSync(workspace.responseFile, "somebody else's");
     const { data, message } = await workspace.readResponse(100);
     assert.equal(data.bytes.length, 0);
-    assert.equal(
-      message,
-      place === "spool"
-        ? undefined
-        : "the job's folder was replaced, so the response file was not read",
-    );
+    assert.equal(message, notRead);
     await workspace.remove();
     assert.deepEqual(filesIn(spool.path), []);
     assert.ok(filesIn(away).some((path) => path.includes("_res_")), "what was moved is left alone");
