@@ -55,13 +55,14 @@ export function isMarkIn(spool: string, mark: string): boolean {
 }
 
 /**
- * Whether a mark belongs to a job of this spool that has not come to its end: its folder is still there. Asked of each
- * mark, because the spool may hold any number of files.
+ * Whether a mark belongs to a job of this spool that has not come to its end: its folder is still there, or nobody can tell,
+ * since a job shut the spool. Asked of each mark, because the spool may hold any number of files.
  */
 export function isUnfinished(spool: string, mark: string): boolean {
+  if (!isMarkIn(spool, mark)) return false;
   try {
-    return isMarkIn(spool, mark) && look(mark) !== undefined;
+    return look(mark) !== undefined;
   } catch {
-    return false;
+    return true;
   }
 }

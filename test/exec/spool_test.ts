@@ -29,6 +29,15 @@ Deno.test("a mark is the path of a job's folder; its job is unfinished while the
   assert.equal(isUnfinished(path, mark), false);
 });
 
+Deno.test("a job counts as unfinished when nobody can look into its spool", () => {
+  using temporary = temporarySpool();
+  const { path } = temporary.spool;
+  Deno.removeSync(path);
+  Deno.writeTextFileSync(path, "");
+  assert.equal(isUnfinished(path, jobFolderIn(path, "0123456789abcdef")), true);
+  assert.equal(isUnfinished(path, `${path}/other`), false);
+});
+
 Deno.test("a sound spool is not mended; a damaged one is, and a reason why not is told", async () => {
   using temporary = temporarySpool();
   const { spool, parent } = temporary;
