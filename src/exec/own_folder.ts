@@ -22,8 +22,14 @@ const ownerOnly = 0o700;
 
 /** Makes the folder `path`. Throws what the file system throws, also when there is something already. */
 export function makeFolder(path: string): OwnFolder {
-  Deno.mkdirSync(path, { mode: ownerOnly });
+  make(path);
   return folderAt(path);
+}
+
+/** A umask can take the owner's own rights away. */
+function make(path: string): void {
+  Deno.mkdirSync(path, { mode: ownerOnly });
+  if (modeOf(Deno.lstatSync(path)) !== ownerOnly) Deno.chmodSync(path, ownerOnly);
 }
 
 /** Takes what is at `path` now for the folder that is meant. Throws what the file system throws. */
@@ -35,7 +41,8 @@ export function folderAt(path: string): OwnFolder {
     isSound() {
       try {
         const found = Deno.lstatSync(path);
-        return isOwn(found) && isPrivate(found);
+        // Some file systems have modes of their own, which nobody can change.
+        return isOwn(found) && modeOf(found) === modeOf(own);
       } catch {
         return false;
       }
@@ -43,11 +50,11 @@ export function folderAt(path: string): OwnFolder {
     mend() {
       const found = look(path);
       if (found && isOwn(found)) {
-        if (!isPrivate(found)) Deno.chmodSync(path, ownerOnly);
+        Deno.chmodSync(path, ownerOnly);
         return false;
       }
       if (found) removeWhatever(path);
-      Deno.mkdirSync(path, { mode: ownerOnly });
+      make(path);
       own = Deno.lstatSync(path);
       return true;
     },
@@ -64,7 +71,7 @@ export function look(path: string): Deno.FileInfo | undefined {
   }
 }
 
-/** Whether a folder is open to its owner, and to nobody else. Windows has no modes. */
-export function isPrivate({ mode }: Deno.FileInfo): boolean {
-  return Deno.build.os === "windows" || mode === null || (mode & 0o777) === ownerOnly;
+/** Windows has no modes. */
+function modeOf({ mode }: Deno.FileInfo): number {
+  return Deno.build.os === "windows" ? ownerOnly : (mode ?? ownerOnly) & 0o777;
 }

@@ -14,8 +14,6 @@ export interface Spool {
   readonly path: string;
   /** Whether it is the folder that main made. */
   isSound(): boolean;
-  /** Workers whose last job left its folder empty: it waits for the next one, at `idleFolderIn`. */
-  readonly idle: Set<number>;
   /** Has it mended unless it is sound. Rejects with the reason when that could not be done. */
   ensure(): Promise<void>;
 }
@@ -25,7 +23,6 @@ export function openSpool(path: string, mend: () => Promise<void>): Spool {
   let folder = folderAt(path);
   return {
     path,
-    idle: new Set(),
     isSound: () => folder.isSound(),
     async ensure() {
       if (folder.isSound()) return;
@@ -39,11 +36,6 @@ export function openSpool(path: string, mend: () => Promise<void>): Spool {
 /** The folder of one job; its path is also the mark of the job's processes. `random` is 16 hexadecimal digits. */
 export function jobFolderIn(spool: string, random: string): string {
   return join(spool, `job-${random}`);
-}
-
-/** Where a folder that a worker's last job left empty waits for the next one. */
-export function idleFolderIn(spool: string, workerId: number): string {
-  return join(spool, `idle-${workerId}`);
 }
 
 const jobFolderName = /^job-[0-9a-f]{16}$/;

@@ -65,7 +65,7 @@ export async function startCommand(
 /** A launcher that somebody removed or changed, or that is just being put right: it is open for writing for an instant. */
 function isDamage(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
-    /os error (8|26)\)/.test(String(error));
+    /os error 26\)/.test(String(error));
 }
 
 /** Bytes of a launcher's line behind its word. */

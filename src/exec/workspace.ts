@@ -9,9 +9,9 @@ import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Captured } from "../job.ts";
-import { isPrivate, look } from "./own_folder.ts";
-import { removeWhatever } from "./removal.ts";
-import { idleFolderIn, jobFolderIn, type Spool } from "./spool.ts";
+import { look } from "./own_folder.ts";
+import { removeInBackground } from "./removal.ts";
+import { jobFolderIn, type Spool } from "./spool.ts";
 
 /** The folder of one run. */
 export interface Workspace {
@@ -92,26 +92,27 @@ async function createIn(
   async function remove(): Promise<void> {
     if (!looked) await spool.ensure();
     try {
-      if (looked || isOpenFolder(folder)) {
+      if (looked || look(folder)?.isDirectory) {
         // What mostly is there: a folder with these two files.
         Deno.removeSync(requestFile);
         Deno.removeSync(responseFile);
-        if (isEmpty(folder)) return keepIdle(spool, workerId, folder);
+        return Deno.removeSync(folder);
       }
     } catch {
       // Then there is something else.
     }
-    removeWhatever(folder);
+    await removeInBackground(folder);
   }
 
   try {
-    takeFolder(spool, workerId, folder);
+    Deno.mkdirSync(folder, { mode: 0o700 });
     createEmpty(responseFile);
     const options = { createNew: true, mode: 0o600 };
     if (payload.length <= smallFileBytes) Deno.writeFileSync(requestFile, payload, options);
     else await writeInPieces(requestFile, payload, options);
   } catch (error) {
-    await remove();
+    // What cannot be removed now goes with the spool; why nothing could be written is what counts.
+    await remove().catch(() => {});
     throw error;
   }
   return {
@@ -133,49 +134,20 @@ async function createIn(
   };
 }
 
-/**
- * Makes the folder of a job out of the one that the worker's last job left empty, if it did: some file systems take long
- * to make a folder (ext4 without a journal: 0.1 ms).
- */
-function takeFolder(spool: Spool, workerId: number, folder: string): void {
-  if (spool.idle.delete(workerId)) {
-    const idle = idleFolderIn(spool.path, workerId);
-    try {
-      Deno.renameSync(idle, folder);
-      if (isOpenFolder(folder)) return;
-    } catch {
-      // Somebody removed it.
-    }
-    removeWhatever(folder);
-  }
-  Deno.mkdirSync(folder, { mode: 0o700 });
-}
-
-/** Keeps an empty folder, under another name: the job's own is gone with the job. */
-function keepIdle(spool: Spool, workerId: number, folder: string): void {
-  Deno.renameSync(folder, idleFolderIn(spool.path, workerId));
-  spool.idle.add(workerId);
-}
-
-/** Whether it is a folder, no link to one, and its owner's alone. */
-function isOpenFolder(path: string): boolean {
-  const found = look(path);
-  return found !== undefined && found.isDirectory && isPrivate(found);
-}
-
 /** A command may have shut its folder; its owner may open it again. False when it is gone, or something else is in its place. */
 function openAgain(folder: string): boolean {
   try {
     const found = look(folder);
-    if (found?.isDirectory && !isPrivate(found)) Deno.chmodSync(folder, 0o700);
+    if (found?.isDirectory && isShut(found)) Deno.chmodSync(folder, 0o700);
     return found?.isDirectory === true;
   } catch {
     return false;
   }
 }
 
-function isEmpty(folder: string): boolean {
-  return Deno.readDirSync(folder).next().done === true;
+/** Windows has no modes. */
+function isShut({ mode }: Deno.FileInfo): boolean {
+  return Deno.build.os !== "windows" && mode !== null && (mode & 0o700) !== 0o700;
 }
 
 /** Bytes that go to or come from a large file at a time: the runtime copies what it hands to its thread pool. */

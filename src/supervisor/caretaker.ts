@@ -110,10 +110,10 @@ export async function endJobsIn(
 
 /** What dead servers left: their jobs' processes are ended, their files removed. Nothing here stops a start. */
 export async function clearDeadServers(
-  { spoolParent, ownSession, launcherParents, killGraceMs }: Config,
+  { spoolParent, launcherParents, killGraceMs }: Config,
   log: Log,
 ): Promise<void> {
-  const parents = [spoolParent, ...(ownSession ? launcherParents : [])].map(realPathOf);
+  const parents = [spoolParent, ...launcherParents].map(realPathOf);
   for (const parent of new Set(parents)) await clearDeadServersIn(parent, killGraceMs, log);
 }
 

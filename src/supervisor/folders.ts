@@ -51,6 +51,7 @@ export function openFolders(
   command: Command = config.command,
 ): Folders {
   const held: HeldFolder[] = [];
+  const reasons: string[] = [];
   const close = () => held.forEach((folder) => closeFolder(folder, log));
   let launcher: Launcher | undefined;
   let spool: string;
@@ -58,14 +59,14 @@ export function openFolders(
     const own = holdFolder(config.spoolParent, held);
     own.folder.addFolder(spoolName);
     spool = join(own.path, spoolName);
-    launcher = config.ownSession ? openLauncher(config, env, command, held) : undefined;
+    launcher = config.ownSession ? openLauncher(config, env, command, held, reasons) : undefined;
   } catch (error) {
     close();
     throw new StartError(`cannot make a folder in ${config.spoolParent}: ${messageOf(error)}`);
   }
   const refused = config.sandbox && !launcher ? refusedByTheSandbox(env) : [];
   const missing = config.ownSession && !launcher;
-  const reason = `no launcher can run in ${config.launcherParents.join(", ")} (noexec?)`;
+  const reason = `no launcher can run: ${reasons.join(", ")}`;
   if (missing && refused.length > 0) {
     close();
     throw new StartError([reason, ...refused].join("; "));
@@ -134,12 +135,13 @@ function closeFolder({ path, folder }: HeldFolder, log: Log): void {
   }
 }
 
-/** The launcher in the first folder that lets programs run; undefined when there is none. */
+/** The launcher in the first folder that lets programs run; undefined, and `reasons`, when there is none. */
 function openLauncher(
   { spoolParent, launcherParents }: Config,
   env: Readonly<Record<string, string>>,
   { program, args }: Command,
   held: HeldFolder[],
+  reasons: string[],
 ): Launcher | undefined {
   const launch: Launch = {
     program,
@@ -151,48 +153,46 @@ function openLauncher(
   };
   for (const parent of launcherParents) {
     const isOwn = parent === spoolParent;
-    const place = isOwn ? held[0] : attempt(() => holdFolder(parent, held));
-    if (!place) continue;
-    if (letsProgramsRun(place.path, launch)) {
-      place.folder.addFolder(launcherFolder);
-      place.folder.addProgram(launcherName, bytesOf(launch));
-      return { path: join(place.path, launcherName), word: launch.word };
+    let place: HeldFolder | undefined;
+    try {
+      place = isOwn ? held[0] : holdFolder(parent, held);
+      if (place) return launcherIn(place, launch);
+    } catch (error) {
+      reasons.push(`${parent}: ${messageOf(error)}`);
     }
-    if (!isOwn) held.pop()?.folder.close();
+    if (place && !isOwn) held.pop()?.folder.close();
   }
   return undefined;
 }
 
-/** Found out by running a launcher whose program does not exist: it says so. */
-function letsProgramsRun(folder: string, launch: Launch): boolean {
+/** Throws an `Error` when the folder does not let it run. */
+function launcherIn({ path, folder }: HeldFolder, launch: Launch): Launcher {
+  tryToLaunch(path, launch);
+  folder.addFolder(launcherFolder);
+  folder.addProgram(launcherName, bytesOf(launch));
+  return { path: join(path, launcherName), word: launch.word };
+}
+
+/** Runs a launcher whose program does not exist: it says so. Throws an `Error` when it does not, as with the mount option noexec. */
+function tryToLaunch(folder: string, launch: Launch): void {
   const trial = join(folder, "trial");
-  return attempt(() => {
-    Deno.writeFileSync(trial, bytesOf({ ...launch, program: `${trial}.missing` }), {
-      createNew: true,
-      mode: 0o500,
-    });
-    try {
-      const { stderr } = new Deno.Command(trial, { clearEnv: true, stdin: "null" }).outputSync();
-      return new TextDecoder().decode(stderr) === `${launch.word} 002\n`;
-    } finally {
-      Deno.removeSync(trial);
-    }
-  }) ?? false;
+  Deno.writeFileSync(trial, bytesOf({ ...launch, program: `${trial}.missing` }), {
+    createNew: true,
+    mode: 0o500,
+  });
+  try {
+    const { stderr } = new Deno.Command(trial, { clearEnv: true, stdin: "null" }).outputSync();
+    const said = new TextDecoder().decode(stderr);
+    if (said !== `${launch.word} 002\n`) throw new Error("a program did not run as it should");
+  } finally {
+    Deno.removeSync(trial);
+  }
 }
 
 function bytesOf(launch: Launch): Uint8Array<ArrayBuffer> {
   const { arch } = Deno.build;
   if (!hasLauncher(arch)) throw new Error(`there is no launcher for ${arch}`);
   return makeLauncher(arch, launch);
-}
-
-/** Undefined for a failure. */
-function attempt<T>(act: () => T): T | undefined {
-  try {
-    return act();
-  } catch {
-    return undefined;
-  }
 }
 
 function only(

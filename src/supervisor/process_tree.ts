@@ -196,7 +196,8 @@ function find(
   // The command has ended, so nobody leads its session.
   if (holdersOnly && tree.pid && isOfTheTree(tree.pid)) bySession.get(tree.pid)?.forEach(add);
   for (const { group, session } of table.processes) {
-    if (!group) continue;
+    // -1 would mean every process there is (kill(2)).
+    if (!group || group === 1) continue;
     if (session && sessions.has(session)) groups.add(group);
     // Its number has a new owner.
     else groups.delete(group);

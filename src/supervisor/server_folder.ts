@@ -49,7 +49,7 @@ export function newServerFolderPath(parent: string): string {
 export function openServerFolder(path: string): ServerFolder {
   const folder = makeFolder(path);
   const folders = new Map<string, OwnFolder>();
-  const programs = new Map<string, Uint8Array>();
+  const programs = new Map<string, Program>();
   let lock: Deno.FsFile | undefined = lockIn(path);
   let closed = false;
 
@@ -68,15 +68,16 @@ export function openServerFolder(path: string): ServerFolder {
     if (!lock || look(join(path, lockName))?.ino !== lock.statSync().ino) {
       giveBack();
       lock = lockIn(path);
+      mended.push(join(path, lockName));
     }
     for (const [place, inner] of folders) {
       if (inner.isSound()) continue;
       inner.mend();
       mended.push(place);
     }
-    for (const [place, bytes] of programs) {
-      if (isProgram(place, bytes)) continue;
-      writeProgram(place, bytes);
+    for (const [place, program] of programs) {
+      if (isProgram(place, program)) continue;
+      writeProgram(place, program.bytes);
       mended.push(place);
     }
     return mended;
@@ -97,7 +98,7 @@ export function openServerFolder(path: string): ServerFolder {
     addProgram(name, bytes) {
       const place = join(path, name);
       writeProgram(place, bytes);
-      programs.set(place, bytes);
+      programs.set(place, { bytes, mode: Deno.lstatSync(place).mode });
     },
     close() {
       if (closed) return;
@@ -113,19 +114,26 @@ export function openServerFolder(path: string): ServerFolder {
   };
 }
 
+/** What a program is when nobody has touched it. Some file systems have modes of their own. */
+interface Program {
+  readonly bytes: Uint8Array;
+  readonly mode: number | null;
+}
+
 /** A program is written under another name first: nobody can start half of it, nor one that is open for writing. */
 function writeProgram(path: string, bytes: Uint8Array): void {
   const unfinished = `${path}.new`;
   removeWhatever(unfinished);
   Deno.writeFileSync(unfinished, bytes, { createNew: true, mode: programMode });
+  // A umask can take the owner's own rights away.
+  if (Deno.build.os !== "windows") Deno.chmodSync(unfinished, programMode);
   if (look(path)?.isDirectory) removeWhatever(path);
   Deno.renameSync(unfinished, path);
 }
 
-function isProgram(path: string, bytes: Uint8Array): boolean {
+function isProgram(path: string, { bytes, mode }: Program): boolean {
   const found = look(path);
-  if (!found?.isFile || found.size !== bytes.length) return false;
-  if (found.mode !== null && (found.mode & 0o777) !== programMode) return false;
+  if (!found?.isFile || found.size !== bytes.length || found.mode !== mode) return false;
   return Buffer.from(Deno.readFileSync(path)).equals(bytes);
 }
 
@@ -191,6 +199,8 @@ function lockIn(path: string): Deno.FsFile {
 function lockIfAbandoned(path: string, now: number): Deno.FsFile | "without a lock" | undefined {
   const folder = Deno.lstatSync(path);
   if (folder.uid !== null && folder.uid !== Deno.uid()) return undefined;
+  // A job may have shut it.
+  if (folder.mode !== null && (folder.mode & 0o700) !== 0o700) Deno.chmodSync(path, 0o700);
   let lockInfo: Deno.FileInfo;
   try {
     lockInfo = Deno.lstatSync(join(path, lockName));

@@ -109,20 +109,21 @@ Deno.test("where no folder lets programs run, commands share the server's sessio
       TMPDIR: temp,
     };
     await using program = await startProgram({ env });
-    const warning = await program.line("no launcher can run in");
-    assert.ok(warning.includes(`${spool}, ${temp}`), warning);
+    const warning = await program.line("no launcher can run: ");
+    assert.ok(warning.includes(`${spool}: `) && warning.includes(`${temp}: `), warning);
+    assert.match(warning, /permission denied/i);
     assert.equal((await post(program.url, session)).output, "the server's\n");
     assert.equal(await program.stop(), 0);
 
     const checked = await runProgram({ env, args: ["serve", "--check"] });
     assert.equal(checked.code, 0, checked.stdout);
     assert.match(checked.stdout, /^session: the server's$/m);
-    assert.match(checked.stdout, /^warning: no launcher can run in /m);
+    assert.match(checked.stdout, /^warning: no launcher can run: /m);
     assert.match(checked.stdout, /^probe: choosing the command's PATH: allowed$/m);
 
     const refused = await runProgram({ env: { ...env, LD_BIND_NOW: "1" } });
     assert.equal(refused.code, 1);
-    assert.match(refused.stderr, /no launcher can run in .*; LD_BIND_NOW: must be unset/);
+    assert.match(refused.stderr, /no launcher can run: .*; LD_BIND_NOW: must be unset/);
   });
 });
 

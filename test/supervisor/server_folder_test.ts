@@ -149,6 +149,7 @@ Deno.test("what is made in the folder is mended with it, and told", () => {
   const damages: readonly (readonly [damage: () => void, mended: readonly string[]])[] = [
     [() => Deno.chmodSync(server.path, 0), [""]],
     [() => Deno.chmodSync(`${server.path}/spool`, 0o777), ["/spool"]],
+    [() => Deno.removeSync(`${server.path}/lock`), ["/lock"]],
     [() => Deno.chmodSync(program, 0o400), ["/run/program"]],
     [() => Deno.writeFileSync(program, bytes.map((byte) => byte ^ 1)), ["/run/program"]],
     [() => Deno.truncateSync(program, 3), ["/run/program"]],
@@ -173,7 +174,7 @@ Deno.test("what is made in the folder is mended with it, and told", () => {
   Deno.removeSync(server.path, { recursive: true });
   assert.deepEqual(
     server.refresh(),
-    ["", "/spool", "/run", "/run/program"].map((path) => server.path + path),
+    ["", "/lock", "/spool", "/run", "/run/program"].map((path) => server.path + path),
   );
   server.close();
   assert.deepEqual(names(folder.path), []);

@@ -25,13 +25,13 @@ export function spoolIn(parent: string): string {
   return `${parent}/${server?.name}/spool`;
 }
 
-/** Paths of all that lies in a spool, from there; without the empty folders that wait for a next job. */
+/** Paths of all that lies in a spool, from there. */
 export function filesIn(spoolPath: string): string[] {
   const found: string[] = [];
   const folders = [""];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     for (const { name, isDirectory } of Deno.readDirSync(`${spoolPath}/${folder}`)) {
-      if (!/^idle-\d+$/.test(name)) found.push(`${folder}${name}`);
+      found.push(`${folder}${name}`);
       if (isDirectory) folders.push(`${folder}${name}/`);
     }
   }
