@@ -22,35 +22,63 @@ const sameMs = 500;
  */
 const stopping: readonly Deno.Signal[] = ["SIGTTIN", "SIGTTOU"];
 
-/** Listens until disposed of: Ctrl-C and SIGTERM; on Windows Ctrl-C and Ctrl-Break. */
-export function listenForSignals(): Signals {
-  const names: readonly Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT", "SIGBREAK"]
-    : ["SIGINT", "SIGTERM"];
+/** How the surroundings want a hang-up (SIGHUP) to be taken. */
+export interface HangUp {
+  /** It was ignored when the program started, as nohup(1) has it. */
+  readonly ignored: boolean;
+  /** A standard stream is a terminal, so it means that the terminal was closed. */
+  readonly atTerminal: boolean;
+}
+
+/** To be called before there is a listener for any signal: then the runtime handles SIGHUP, whoever ignored it. */
+export function hangUpHere(): HangUp {
+  return {
+    ignored: ignoresHangUp(),
+    atTerminal: [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal()),
+  };
+}
+
+/** The lowest bit of `SigIgn` is signal 1, SIGHUP (proc_pid_status(5)). False where that cannot be found out. */
+function ignoresHangUp(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  const [, ignored] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status")) ??
+    [];
+  return (BigInt(`0x${ignored ?? 0}`) & 1n) === 1n;
+}
+
+/**
+ * Listens until disposed of: Ctrl-C, SIGTERM, SIGQUIT, and SIGHUP of a terminal that is closed; on Windows Ctrl-C and
+ * Ctrl-Break. Commands with a session of their own do not hear any of these. Another SIGHUP is told to `onHangUp`.
+ */
+export function listenForSignals({ ignored, atTerminal }: HangUp, onHangUp: () => void): Signals {
   const came: Deno.Signal[] = [];
   let wake: (() => void) | undefined;
   let last = -Infinity;
-  const handlers = names.map((name) => {
-    const handler = () => {
-      const now = performance.now();
-      if (now - last < sameMs) return;
-      last = now;
-      came.push(name);
-      wake?.();
-    };
-    return { name, handler };
-  });
-  if (Deno.build.os !== "windows") {
-    handlers.push(...stopping.map((name) => ({ name, handler: () => {} })));
+
+  function stop(name: Deno.Signal): void {
+    const now = performance.now();
+    if (now - last < sameMs) return;
+    last = now;
+    came.push(name);
+    wake?.();
   }
-  for (const { name, handler } of handlers) Deno.addSignalListener(name, handler);
+
+  const stops: readonly Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT", "SIGBREAK"]
+    : ["SIGINT", "SIGTERM", "SIGQUIT", ...(atTerminal && !ignored ? ["SIGHUP" as const] : [])];
+  const handlers = new Map<Deno.Signal, () => void>(stops.map((name) => [name, () => stop(name)]));
+  if (Deno.build.os !== "windows") {
+    for (const name of stopping) handlers.set(name, () => {});
+    if (!handlers.has("SIGHUP")) handlers.set("SIGHUP", ignored ? () => {} : onHangUp);
+  }
+  for (const [name, handler] of handlers) Deno.addSignalListener(name, handler);
   return {
     async next() {
       while (came.length === 0) await new Promise<void>((resolve) => wake = resolve);
       return came.shift() as Deno.Signal;
     },
     [Symbol.dispose]() {
-      for (const { name, handler } of handlers) Deno.removeSignalListener(name, handler);
+      for (const [name, handler] of handlers) Deno.removeSignalListener(name, handler);
     },
   };
 }

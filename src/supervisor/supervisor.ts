@@ -14,7 +14,7 @@ import { type Folders, openFolders } from "./folders.ts";
 import { isolateDefaults, type IsolateOptions, type Service, startService } from "./isolate.ts";
 import { type Notifier, openNotifier } from "./notifier.ts";
 import { prepareToLook } from "./process_table.ts";
-import { listenForSignals, type Signals } from "./signals.ts";
+import { hangUpHere, listenForSignals, type Signals } from "./signals.ts";
 import type { Loss } from "./worker.ts";
 
 /**
@@ -35,7 +35,10 @@ export async function supervise(
       "running as process 1: processes that jobs leave behind stay as zombies; start jobrunner under an init such as tini (docker run --init)",
     );
   }
-  using signals = listenForSignals();
+  using signals = listenForSignals(
+    hangUpHere(),
+    () => log.info("SIGHUP is not followed: there is no terminal that could have been closed"),
+  );
   prepareToLook();
   let folders: Folders | undefined;
   let caretaker: BusyCaretaker;

@@ -5,7 +5,8 @@
 
 import assert from "node:assert/strict";
 import { post } from "../support/client.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { fileExists, temporaryFolder } from "../support/folder.ts";
+import { eventually } from "../support/processes.ts";
 import { fixture, projectRoot } from "../support/program.ts";
 import { TextLineStream } from "../support/lines.ts";
 
@@ -15,15 +16,19 @@ const binary = Deno.env.get("JOBRUNNER_TEST_BINARY");
 function atTerminal(
   words: string,
   env: Record<string, string>,
-  place: "foreground" | "background" = "foreground",
+  place: "foreground" | "background" | "under a shell" = "foreground",
 ): Deno.ChildProcess {
   const program = binary === undefined
     ? `make --no-print-directory -C ${projectRoot} start ARGS='${words}'`
     : `${binary} serve ${words}`;
-  // A shell with job control puts what it starts with & into the background of its terminal; it waits for a key.
-  const command = place === "foreground"
-    ? `exec ${program}`
-    : `exec bash -mc '${program.replaceAll("'", "")} & read -r _'`;
+  const plain = program.replaceAll("'", "");
+  const command = {
+    foreground: `exec ${program}`,
+    // A shell with job control puts what it starts with & into the background of its terminal; it waits for a key.
+    background: `exec bash -mc '${plain} & read -r _'`,
+    // The kernel tells a closed terminal to the shell that leads the session; when that has gone, to the foreground.
+    "under a shell": `exec bash -c '${plain}; true'`,
+  }[place];
   return new Deno.Command("script", {
     args: ["--quiet", "--return", "--flush", "--command", command, "/dev/null"],
     env: { ...env, NO_COLOR: "1" },
@@ -105,3 +110,27 @@ for (const ownSession of ["on", "off"]) {
     assert.match(shown.join("\n"), / INFO stopped/);
   });
 }
+
+Deno.test("a server whose terminal is closed stops, with its jobs answered and nothing left", async () => {
+  using folder = temporaryFolder();
+  const child = atTerminal("", {
+    JOBRUNNER_CMD: fixture("run_payload.sh"),
+    JOBRUNNER_HTTP_LISTEN_PORT: "0",
+    JOBRUNNER_SPOOL_DIR: folder.path,
+  }, "under a shell");
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
+  for await (const line of lines) {
+    const [, url] = /listening on (http:[^\s"]+)/.exec(line) ?? [];
+    if (url === undefined) continue;
+    const started = `${folder.path}/started`;
+    const running = post(url, `: >${started}; sleep 0.3; echo answered`);
+    await fileExists(started);
+    // With the program that has made it, the terminal goes.
+    child.kill("SIGKILL");
+    assert.equal((await running).output, "answered\n");
+    Deno.removeSync(started);
+  }
+  await child.stdin.close().catch(() => {});
+  await child.status;
+  await eventually("nothing is left", () => [...Deno.readDirSync(folder.path)].length === 0);
+});
