@@ -242,6 +242,11 @@ export const settings = [
   },
 ] as const satisfies readonly Setting[];
 
+/** Settings that no command may see. */
+export const withheldSettings: readonly string[] = settings
+  .filter((setting: Setting) => setting.secret || setting.withheld)
+  .map(({ name }) => name);
+
 /** Name of a setting that exists. */
 export type SettingName = typeof settings[number]["name"];
 

@@ -4,17 +4,13 @@
  * @module
  */
 
-import { type Setting, settings } from "../config/settings.ts";
+import { withheldSettings } from "../config/settings.ts";
 import { withoutUrlSecrets } from "../shown.ts";
 
 /** Secrets that are not settings of ours: they belong to the server, its supervisor or its telemetry. */
 const foreignSecrets = /^(OTEL_.*_HEADERS|NOTIFY_SOCKET|WATCHDOG_.*|CREDENTIALS_DIRECTORY)$/i;
 
-const ownSecrets: ReadonlySet<string> = new Set(
-  settings.filter((setting: Setting) => setting.secret || setting.withheld).map((setting) =>
-    setting.name
-  ),
-);
+const ownSecrets: ReadonlySet<string> = new Set(withheldSettings);
 
 /** The trace that the server itself was started in is no job's trace. */
 const ownTrace = /^(TRACEPARENT|TRACESTATE)$/i;

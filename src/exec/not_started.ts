@@ -37,16 +37,20 @@ const errorTexts: ReadonlyMap<number, string> = new Map([
  */
 export function spawnFailure(error: unknown, program: string): NotStarted | RunFault {
   const detail = detailOf(error);
-  const code = (error as { code?: unknown }).code;
-  const errno = Deno.build.os === "windows" ? undefined : /os error (\d+)\)/.exec(detail)?.[1];
-  if (
-    (typeof code === "string" && machineTroubleNames.has(code)) ||
-    machineTrouble.has(Number(errno)) ||
-    error instanceof Deno.errors.NotCapable
-  ) return refused(program, detail);
+  if (isMachineTrouble(error) || error instanceof Deno.errors.NotCapable) {
+    return refused(program, detail);
+  }
   if (error instanceof Deno.errors.NotFound) return notFound(program);
   if (error instanceof Deno.errors.PermissionDenied) return notExecutable(program);
   return { kind: "not_started", exitStatus: 126, reason: `cannot run ${program}: ${detail}` };
+}
+
+/** Whether a spawn failed because the machine has not enough of something. */
+export function isMachineTrouble(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === "string" && machineTroubleNames.has(code)) return true;
+  if (Deno.build.os === "windows") return false;
+  return machineTrouble.has(Number(/os error (\d+)\)/.exec(String(error))?.[1]));
 }
 
 /** The same for what a launcher says: the number of an error of Linux (errno(3)). */

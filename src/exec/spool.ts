@@ -14,6 +14,8 @@ export interface Spool {
   readonly path: string;
   /** Whether it is the folder that main made. */
   isSound(): boolean;
+  /** Folders of jobs that could not be removed, such as in a spool that was shut at that moment. */
+  readonly leftovers: Set<string>;
   /** Has it mended unless it is sound. Rejects with the reason when that could not be done. */
   ensure(): Promise<void>;
 }
@@ -23,6 +25,7 @@ export function openSpool(path: string, mend: () => Promise<void>): Spool {
   let folder = folderAt(path);
   return {
     path,
+    leftovers: new Set(),
     isSound: () => folder.isSound(),
     async ensure() {
       if (folder.isSound()) return;

@@ -6,7 +6,7 @@
 
 import type { Command } from "../config/command.ts";
 import type { Captured } from "../job.ts";
-import { detailOf } from "./not_started.ts";
+import { detailOf, isMachineTrouble } from "./not_started.ts";
 
 /** A program that runs one command, in a session of its own, and takes only some variables from who starts it. */
 export interface Launcher {
@@ -49,23 +49,29 @@ export async function startCommand(
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-  try {
-    return spawn();
-  } catch (error) {
-    if (!launcher || !isDamage(error)) throw error;
+  for (let tries = 1;; tries++) {
     try {
-      await mend();
       return spawn();
     } catch (error) {
-      throw new LauncherError(`cannot run the launcher ${launcher.path}: ${detailOf(error)}`);
+      if (!launcher || isNoDamage(error)) throw error;
+      const failed = (error: unknown) =>
+        new LauncherError(`cannot run the launcher ${launcher.path}: ${detailOf(error)}`);
+      if (tries === mostTries) throw failed(error);
+      await mend().catch((error) => {
+        throw failed(error);
+      });
     }
   }
 }
 
-/** A launcher that somebody removed or changed, or that is just being put right: it is open for writing for an instant. */
-function isDamage(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
-    /os error 26\)/.test(String(error));
+/** Others may damage the launcher again and again. */
+const mostTries = 3;
+
+/** Anything else means that somebody removed or changed the launcher, or that it is just being put right. */
+function isNoDamage(error: unknown): boolean {
+  return error instanceof Deno.errors.NotCapable || isMachineTrouble(error) ||
+    // The variables are too long for any program.
+    /os error 7\)/.test(String(error));
 }
 
 /** Bytes of a launcher's line behind its word. */

@@ -90,18 +90,36 @@ async function createIn(
   let looked = false;
 
   async function remove(): Promise<void> {
-    if (!looked) await spool.ensure();
     try {
-      if (looked || look(folder)?.isDirectory) {
-        // What mostly is there: a folder with these two files.
-        Deno.removeSync(requestFile);
-        Deno.removeSync(responseFile);
-        return Deno.removeSync(folder);
-      }
-    } catch {
-      // Then there is something else.
+      // Another job may damage the spool at this very moment.
+      await removeNow().catch(removeNow);
+    } catch (error) {
+      spool.leftovers.add(folder);
+      throw error;
     }
-    await removeInBackground(folder);
+    for (const left of spool.leftovers) {
+      spool.leftovers.delete(left);
+      removeInBackground(left).catch(() => spool.leftovers.add(left));
+    }
+  }
+
+  async function removeNow(): Promise<void> {
+    if (!looked) await spool.ensure();
+    if (!removeAtOnce()) await removeInBackground(folder);
+  }
+
+  /** What mostly is there: a folder with the two files. False if there is anything else. */
+  function removeAtOnce(): boolean {
+    try {
+      if (!looked && !look(folder)?.isDirectory) return false;
+      Deno.removeSync(requestFile);
+      Deno.removeSync(responseFile);
+      Deno.removeSync(folder);
+      return true;
+    } catch {
+      looked = false;
+      return false;
+    }
   }
 
   try {
@@ -111,7 +129,7 @@ async function createIn(
     if (payload.length <= smallFileBytes) Deno.writeFileSync(requestFile, payload, options);
     else await writeInPieces(requestFile, payload, options);
   } catch (error) {
-    // What cannot be removed now goes with the spool; why nothing could be written is what counts.
+    // Why nothing could be written is what counts.
     await remove().catch(() => {});
     throw error;
   }
@@ -122,8 +140,8 @@ async function createIn(
     async readResponse(limit) {
       try {
         await spool.ensure();
-      } catch (error) {
-        return { data: nothing, message: unreadable((error as Error).message) };
+      } catch {
+        return { data: nothing, message: unreadable("the server's folder is damaged") };
       }
       if (!openAgain(folder)) return { data: nothing, message: goneOrReplaced };
       const response = await readResponse(responseFile, limit);

@@ -12,6 +12,7 @@ import { type Log, messageOf } from "../telemetry/log.ts";
 import type { Caretaker } from "./isolate.ts";
 import { clientsGone } from "./connections.ts";
 import { measureProcess } from "./process_figures.ts";
+import type { ProcessInfo } from "./process_table.ts";
 import { endTree } from "./process_tree.ts";
 import { type Folders, spoolName } from "./folders.ts";
 import { type DeadServerFolders, findDeadServerFolders } from "./server_folder.ts";
@@ -92,19 +93,21 @@ export function caretakerOf(config: Config, folders: Folders, log: Log): BusyCar
 
 /**
  * Ends the processes of the jobs whose folders are still in a spool, those of finished jobs are left alone; or, where the
- * spool cannot be believed, of `every` job that it has had. `ofDeadServer`: the spool is not this server's.
+ * spool cannot be believed, of `every` job that it has had. `ofDeadServer`: the spool is not this server's. `seen`: what was
+ * seen to belong to running jobs when there still was a service.
  */
 export async function endJobsIn(
   spool: string,
   graceMs: number,
-  { which = "unfinished", ofDeadServer = false }: {
+  { which = "unfinished", ofDeadServer = false, seen = [] }: {
     readonly which?: "unfinished" | "every";
     readonly ofDeadServer?: boolean;
+    readonly seen?: readonly ProcessInfo[];
   } = {},
 ): Promise<number> {
   const belongs = which === "every" ? isMarkIn : isUnfinished;
   const hasMark = (mark: string) => belongs(spool, mark);
-  const { signalled } = await endTree({ hasMark, ofDeadServer }, { graceMs });
+  const { signalled } = await endTree({ hasMark, ofDeadServer, seen }, { graceMs });
   return signalled;
 }
 

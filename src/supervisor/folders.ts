@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { type Config, refusedByTheSandbox } from "../config.ts";
 import type { Command } from "../config/command.ts";
 import { withoutSecrets } from "../exec/child_env.ts";
+import { look } from "../exec/own_folder.ts";
 import type { Launcher } from "../exec/start.ts";
 import type { ServiceStart } from "../messages.ts";
 import { StartError } from "../start_error.ts";
@@ -80,6 +81,7 @@ export function openFolders(
       });
     }
   };
+  const watches = held.map((folder) => watch(folder, () => tellOf(folder.folder.mend())));
   const refresher = setInterval(() => {
     for (const { path, folder } of held) {
       try {
@@ -105,6 +107,7 @@ export function openFolders(
     mend: () => held.forEach(({ folder }) => tellOf(folder.mend())),
     close() {
       clearInterval(refresher);
+      for (const watching of watches) watching[Symbol.dispose]();
       close();
     },
   };
@@ -122,6 +125,50 @@ function holdFolder(parent: string, held: HeldFolder[]): HeldFolder {
   const made = { path, folder: openServerFolder(path) };
   held.push(made);
   return made;
+}
+
+/** At most so often is a folder mended because something in it has changed. */
+const watchPauseMs = 50;
+
+/**
+ * Mends a server's folder as soon as something in it, or in the launcher's folder, is changed by anybody: a changed launcher
+ * would run something else, and a lock that was replaced holds nobody off. What goes on in the spool is not looked at, and
+ * nothing is lost where folders cannot be watched: the refreshing finds it.
+ */
+function watch({ path }: HeldFolder, mend: () => void): Disposable {
+  let watcher: Deno.FsWatcher | undefined;
+  let closed = Deno.build.os !== "linux";
+  const mendIfPossible = () => {
+    try {
+      mend();
+    } catch {
+      // The next refresh says why.
+    }
+  };
+
+  async function keepWatching(): Promise<void> {
+    while (!closed) {
+      const run = join(path, launcherFolder);
+      watcher = Deno.watchFs(look(run)?.isDirectory ? [path, run] : [path], { recursive: false });
+      // Whatever happened before it was watched.
+      mendIfPossible();
+      // Leaving the loop closes it.
+      for await (const _change of watcher) break;
+      watcher = undefined;
+      if (!closed) await new Promise((resolve) => setTimeout(resolve, watchPauseMs));
+      // A folder that is gone cannot be watched.
+      if (!closed) mendIfPossible();
+    }
+  }
+
+  keepWatching().catch(() => {});
+  return {
+    [Symbol.dispose]() {
+      if (closed) return;
+      closed = true;
+      watcher?.close();
+    },
+  };
 }
 
 function closeFolder({ path, folder }: HeldFolder, log: Log): void {

@@ -68,6 +68,9 @@ export const isolateDefaults: IsolateOptions = {
   heartbeatMs: 2000,
 };
 
+/** Between two mends: main has other things to do, whoever asks for them. */
+const mendPauseMs = 50;
+
 /** Unanswered questions after which it counts as hanging. Counting beats, not time, survives a suspended machine. */
 const missedBeats = 10;
 
@@ -109,6 +112,7 @@ async function startIsolated(
   const drained = Promise.withResolvers<void>();
   const cut = Promise.withResolvers<Cut>();
   let unanswered = 0;
+  let nextMendAt = 0;
   const isolate = openIsolate(start, entry, {
     onLost(loss) {
       listening.reject(new StartError(loss.reason));
@@ -142,7 +146,10 @@ async function startIsolated(
             gone: caretaker.clientsGone(message.clients),
           }));
         case "mend":
-          return answerLater(() => mendedBy(caretaker));
+          return void setTimeout(
+            () => isolate.guard(() => isolate.send(mendedBy(caretaker))),
+            mendPause(),
+          );
         case "probed":
           return;
       }
@@ -152,6 +159,13 @@ async function startIsolated(
   /** After what else main has to do: a service that does not wait for its answer is found out before it costs any work. */
   function answerLater(answer: () => ToService): void {
     setImmediate(() => isolate.guard(() => isolate.send(answer())));
+  }
+
+  /** Milliseconds until the next mend, at once if the last one was long ago. */
+  function mendPause(): number {
+    const now = performance.now();
+    nextMendAt = Math.max(now, nextMendAt) + mendPauseMs;
+    return nextMendAt - mendPauseMs - now;
   }
 
   const busy = newBusyMemory();

@@ -7,6 +7,7 @@
 import { accessSync, constants } from "node:fs";
 import { tmpdir } from "node:os";
 import type { Surroundings } from "../config.ts";
+import { withheldSettings } from "../config/settings.ts";
 import { beginningOf } from "../file_beginning.ts";
 import { hasLauncher } from "./launcher.ts";
 
@@ -23,6 +24,14 @@ export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroun
     readFile: beginningOf,
     undecodable: undecodableVariables(env),
   };
+}
+
+/**
+ * Takes out of this process's environment what no command may see: whoever takes the service over could have a command
+ * started with all that is in it.
+ */
+export function forgetSecrets(): void {
+  for (const name of withheldSettings) Deno.env.delete(name);
 }
 
 function fileKind(path: string): ReturnType<Surroundings["fileKind"]> {

@@ -32,6 +32,16 @@ export interface ProcessTable {
   holdsOurPipe(pid: number): boolean;
 }
 
+/** Looks at once, where that can be done without waiting; undefined elsewhere, and when the machine does not let it look. */
+export function snapshotAtOnce(): ProcessTable | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  try {
+    return fromProc();
+  } catch {
+    return undefined;
+  }
+}
+
 /** Looks now. Throws when the machine does not let it look, as with too many open files: that is no empty table. */
 export async function snapshot(): Promise<ProcessTable> {
   if (Deno.build.os !== "linux") return await fromPs();

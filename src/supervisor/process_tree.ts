@@ -16,7 +16,7 @@
  * @module
  */
 
-import { type ProcessInfo, type ProcessTable, snapshot } from "./process_table.ts";
+import { type ProcessInfo, type ProcessTable, snapshot, snapshotAtOnce } from "./process_table.ts";
 
 /** Whose processes are meant. */
 export interface Tree {
@@ -27,6 +27,8 @@ export interface Tree {
   readonly pid?: number | undefined;
   /** Whether a process with this mark belongs to it. */
   readonly hasMark: (mark: string) => boolean;
+  /** Processes that were seen earlier to belong to it. */
+  readonly seen?: readonly ProcessInfo[];
   /**
    * Another server started it, which is dead. Its jobs may be in the session that it had, with whatever else was started
    * there, so a session counts only if it was seen with a process of the tree as its leader.
@@ -63,7 +65,7 @@ const giveUpRounds = 3;
  */
 export async function endTree(tree: Tree, options: EndOptions): Promise<Ended> {
   if (Deno.build.os === "windows") return await endWindowsTree(tree, options);
-  const known = new Map<string, ProcessInfo>();
+  const known = new Map(tree.seen?.map((process) => [keyOf(process), process]));
   const warned = new Set<string>();
   const found: Found = { known, sessions: new Set(), groups: new Set() };
   const killAt = performance.now() + options.graceMs;
@@ -104,6 +106,21 @@ export async function endTree(tree: Tree, options: EndOptions): Promise<Ended> {
       return { signalled: known.size, left: living.length };
     }
   }
+}
+
+/**
+ * All that the commands of this process have started and that can be seen now: its descendants, and what shares their
+ * sessions. To be asked before the service is ended, since the runtime then ends the commands, and what they have started
+ * loses its parent.
+ */
+export function lookAtOwn(): ProcessInfo[] {
+  const table = snapshotAtOnce();
+  const children = table?.processes.filter(({ parent }) => parent === Deno.pid) ?? [];
+  const known = new Map(children.map((child) => [keyOf(child), child]));
+  if (!table) return [];
+  return find({ hasMark: () => false }, table, { known, sessions: new Set(), groups: new Set() }, {
+    graceMs: 0,
+  });
 }
 
 /** The shortest pause between two looks; a look that takes long makes it longer. */

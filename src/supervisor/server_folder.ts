@@ -1,9 +1,9 @@
 /**
  * The folder of one server, `jobrunner-<random>` (mode 0700). In it lie the spool and the programs that main makes.
  *
- * A living server holds a lock on the file `lock` in it. The lock, not a process id, says who is alive: containers share
- * folders but not process ids. The lock file gets its name only after it was locked, so nobody ever sees the folder of a
- * starting server as a dead one's.
+ * A living server holds a lock on the file `lock` in it and, where folders can be locked, on the folder itself, since a job
+ * could replace the file. The lock, not a process id, says who is alive: containers share folders but not process ids. The
+ * lock file gets its name only after it was locked, so nobody ever sees the folder of a starting server as a dead one's.
  *
  * @module
  */
@@ -50,12 +50,12 @@ export function openServerFolder(path: string): ServerFolder {
   const folder = makeFolder(path);
   const folders = new Map<string, OwnFolder>();
   const programs = new Map<string, Program>();
-  let lock: Deno.FsFile | undefined = lockIn(path);
+  let locks: Locks | undefined = lock(path);
   let closed = false;
 
   function giveBack(): void {
-    lock?.close();
-    lock = undefined;
+    locks?.[Symbol.dispose]();
+    locks = undefined;
   }
 
   function mend(): string[] {
@@ -65,9 +65,9 @@ export function openServerFolder(path: string): ServerFolder {
       if (folder.mend()) giveBack();
       mended.push(path);
     }
-    if (!lock || look(join(path, lockName))?.ino !== lock.statSync().ino) {
+    if (!locks || look(join(path, lockName))?.ino !== locks.ino) {
       giveBack();
-      lock = lockIn(path);
+      locks = lock(path);
       mended.push(join(path, lockName));
     }
     for (const [place, inner] of folders) {
@@ -106,7 +106,7 @@ export function openServerFolder(path: string): ServerFolder {
       try {
         // The lock goes last, or another server could clear the folder at the same time. Windows cannot remove an open file.
         if (Deno.build.os === "windows") giveBack();
-        removeWhatever(path);
+        removeServerFolder(path);
       } finally {
         giveBack();
       }
@@ -153,30 +153,60 @@ export function findDeadServerFolders(
   parent: string,
   now: number = Date.now(),
 ): DeadServerFolders {
-  const locks = new Map<string, Deno.FsFile | undefined>();
+  const locks = new Map<string, Disposable>();
   for (const entry of Deno.readDirSync(parent)) {
     if (!entry.isDirectory || !folderName.test(entry.name)) continue;
     const path = join(parent, entry.name);
     try {
       const dead = lockIfAbandoned(path, now);
-      if (!dead) continue;
-      locks.set(path, dead === "without a lock" ? undefined : dead);
+      if (dead) locks.set(path, dead);
     } catch {
       // Somebody else's, or cleared by another server at this very moment.
     }
   }
   const giveBack = (path: string) => {
-    locks.get(path)?.close();
+    locks.get(path)?.[Symbol.dispose]();
     locks.delete(path);
   };
   return {
     paths: [...locks.keys()],
     remove(path) {
       if (Deno.build.os === "windows") giveBack(path);
-      removeWhatever(path);
+      removeServerFolder(path);
     },
     [Symbol.dispose]: () => [...locks.keys()].forEach(giveBack),
   };
+}
+
+/** What a living server holds. */
+interface Locks extends Disposable {
+  /** Number of the lock file. */
+  readonly ino: number | null;
+}
+
+function lock(path: string): Locks {
+  const folder = lockFolder(path);
+  try {
+    if (folder === "held") throw new Error(`${path}: another process holds its lock`);
+    const file = lockIn(path);
+    return { ino: file.statSync().ino, [Symbol.dispose]: () => closeAll(file, folder) };
+  } catch (error) {
+    if (folder !== "held") folder?.close();
+    throw error;
+  }
+}
+
+/** Undefined on Windows, which cannot open folders as files. */
+function lockFolder(path: string): Deno.FsFile | "held" | undefined {
+  if (Deno.build.os === "windows") return undefined;
+  const folder = Deno.openSync(path, { read: true });
+  if (folder.tryLockSync(true)) return folder;
+  folder.close();
+  return "held";
+}
+
+function closeAll(...files: readonly (Deno.FsFile | undefined)[]): void {
+  for (const file of files) file?.close();
 }
 
 function lockIn(path: string): Deno.FsFile {
@@ -196,23 +226,54 @@ function lockIn(path: string): Deno.FsFile {
   return lock;
 }
 
-function lockIfAbandoned(path: string, now: number): Deno.FsFile | "without a lock" | undefined {
+/** The locks of a folder whose server is dead. */
+function lockIfAbandoned(path: string, now: number): Disposable | undefined {
   const folder = Deno.lstatSync(path);
   if (folder.uid !== null && folder.uid !== Deno.uid()) return undefined;
   // A job may have shut it.
   if (folder.mode !== null && (folder.mode & 0o700) !== 0o700) Deno.chmodSync(path, 0o700);
-  let lockInfo: Deno.FileInfo;
-  try {
-    lockInfo = Deno.lstatSync(join(path, lockName));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  const ofFolder = lockFolder(path);
+  if (ofFolder === "held") return undefined;
+  const ofFile = lockFileIfAbandoned(path, folder, now);
+  if (ofFile) {
+    return {
+      [Symbol.dispose]: () => closeAll(ofFolder, ofFile === "missing" ? undefined : ofFile),
+    };
+  }
+  ofFolder?.close();
+  return undefined;
+}
+
+function lockFileIfAbandoned(
+  path: string,
+  folder: Deno.FileInfo,
+  now: number,
+): Deno.FsFile | "missing" | undefined {
+  const found = look(join(path, lockName));
+  if (!found) {
     const age = now - (folder.mtime?.getTime() ?? now);
-    return age > unlockedGraceMs ? "without a lock" : undefined;
+    return age > unlockedGraceMs ? "missing" : undefined;
   }
   // Opening a FIFO would wait for ever.
-  if (!lockInfo.isFile) return undefined;
+  if (!found.isFile) return undefined;
   const lock = Deno.openSync(join(path, lockName), { read: true, write: true });
   if (lock.tryLockSync(true)) return lock;
   lock.close();
   return undefined;
+}
+
+/**
+ * Names that are not UTF-8 reach the runtime changed, so it can neither open nor move folders with such names: there the
+ * system's own programs help.
+ */
+function removeServerFolder(path: string): void {
+  try {
+    removeWhatever(path);
+  } catch (error) {
+    if (Deno.build.os === "windows") throw error;
+    for (const [program, ...args] of [["chmod", "-R", "u+rwx"], ["rm", "-rf"]] as const) {
+      new Deno.Command(program, { args: [...args, "--", path], stdin: "null" }).outputSync();
+    }
+    if (look(path)) throw error;
+  }
 }

@@ -12,8 +12,10 @@ import { version } from "../version.ts";
 import { type BusyCaretaker, caretakerOf, clearDeadServers, endJobsIn } from "./caretaker.ts";
 import { type Folders, openFolders } from "./folders.ts";
 import { isolateDefaults, type IsolateOptions, type Service, startService } from "./isolate.ts";
+import { forgetSecrets } from "./machine.ts";
 import { type Notifier, openNotifier } from "./notifier.ts";
 import { prepareToLook } from "./process_table.ts";
+import { lookAtOwn } from "./process_tree.ts";
 import { hangUpHere, listenForSignals, type Signals } from "./signals.ts";
 import type { Loss } from "./worker.ts";
 
@@ -29,6 +31,7 @@ export async function supervise(
 ): Promise<number> {
   const log = openLog({ format: config.logFormat, level: config.logLevel });
   const notifier = openNotifier(env, log);
+  forgetSecrets();
   for (const warning of warnings) log.warn("look at the configuration", { warning });
   if (Deno.pid === 1) {
     log.warn(
@@ -79,13 +82,15 @@ export async function supervise(
     return { end: "died" } as const;
   });
   const finished = await serveUntilStopped(service, died, signals, notifier, config, log);
-  service.terminate();
   const clean = finished && !loss;
+  const seen = clean ? [] : loss?.processes ?? lookAtOwn();
+  service.terminate();
   // The service, which was asked until now, is gone; what is left is main's own work.
   using _beats = beating(notifier);
   if (!clean) {
     await endJobsIn(folders.start.spool, config.killGraceMs, {
       which: loss?.brokeRules ? "every" : "unfinished",
+      seen,
     });
   }
   await caretaker.idle();

@@ -8,6 +8,8 @@ import type { ServiceStart, ToMain, ToService } from "../messages.ts";
 import { messageOf } from "../telemetry/log.ts";
 import { createBorder, textFromIsolate } from "./border.ts";
 import { permissionsOf } from "./permissions.ts";
+import type { ProcessInfo } from "./process_table.ts";
+import { lookAtOwn } from "./process_tree.ts";
 
 /** Why there is no service any more. */
 export interface Loss {
@@ -17,6 +19,8 @@ export interface Loss {
   readonly requestId?: string | undefined;
   /** It broke the rules of its messages: then nothing that it left can be believed. */
   readonly brokeRules?: true;
+  /** The processes of its running jobs at that moment. */
+  readonly processes?: readonly ProcessInfo[];
 }
 
 /** See the module's head. */
@@ -56,8 +60,10 @@ export function openIsolate(
 
   function lose(loss: Loss): void {
     if (closed) return;
+    // The runtime ends the commands together with the isolate; what they have started then loses its parent.
+    const processes = lookAtOwn();
     close();
-    onLost(loss);
+    onLost({ ...loss, processes });
   }
 
   function guard(act: () => void): void {

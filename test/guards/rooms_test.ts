@@ -78,7 +78,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 
 /** Outside things, and the rooms (or files) that may name them. */
 const outsideThings: readonly { readonly what: RegExp; readonly who: readonly string[] }[] = [
-  { what: /\bDeno\.(args|env|exit)\b/, who: ["main", "supervisor/probes"] },
+  { what: /\bDeno\.(args|env|exit)\b/, who: ["main", "supervisor/machine", "supervisor/probes"] },
   { what: /\bOTEL_[A-Z_]+/, who: ["config", "exec/child_env"] },
   {
     what: /\b(NOTIFY_SOCKET|WATCHDOG_)/,

@@ -122,6 +122,10 @@ Deno.test("a lock that somebody replaced, or whose place is taken, is made anew"
         Deno.removeSync(`${server.path}/away`);
       },
       () => {
+        Deno.removeSync(`${server.path}/lock`);
+        Deno.utimeSync(server.path, 0, 0);
+      },
+      () => {
         Deno.removeSync(server.path, { recursive: true });
         Deno.mkdirSync(`${server.path}/lock.new/folder`, { recursive: true });
         Deno.mkdirSync(`${server.path}/lock/folder`, { recursive: true });
@@ -129,6 +133,7 @@ Deno.test("a lock that somebody replaced, or whose place is taken, is made anew"
     ]
   ) {
     damage();
+    assert.deepEqual(clearDead(folder.path), [], "it is held all the same");
     server.mend();
     assert.deepEqual(clearDead(folder.path), [], "it is held again");
     assert.deepEqual(names(server.path), ["lock"]);
@@ -176,6 +181,16 @@ Deno.test("what is made in the folder is mended with it, and told", () => {
     server.refresh(),
     ["", "/lock", "/spool", "/run", "/run/program"].map((path) => server.path + path),
   );
+  server.close();
+  assert.deepEqual(names(folder.path), []);
+});
+
+Deno.test("a folder with names that are not UTF-8 is removed, whatever their modes", async () => {
+  using folder = temporaryFolder();
+  const server = open(newServerFolderPath(folder.path));
+  const script =
+    'name=$(printf "\\377"); mkdir -p "$1/$name/$name"; chmod 000 "$1/$name/$name" "$1/$name"';
+  await new Deno.Command("sh", { args: ["-c", script, "sh", server.path] }).output();
   server.close();
   assert.deepEqual(names(folder.path), []);
 });

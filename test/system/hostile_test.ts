@@ -79,6 +79,45 @@ for (
   });
 }
 
+for (const bug of ["nulls", "hangs"]) {
+  Deno.test(`a service that ${bug}: what a running command started without mark and parent is ended, too`, async () => {
+    await on("stay_without_environment.sh", faulty, async (stage) => {
+      const { url, program, pids } = stage;
+      const lost = post(url, "x").catch(() => "lost");
+      await eventually("it runs", () => aliveIn(pids).length === 2);
+      bringAbout(bug, stage);
+      await program.line("the service died");
+      assert.equal(await program.exit, 1);
+      assert.equal(await lost, "lost");
+    });
+  });
+}
+
+Deno.test("a service that starts the command by itself chooses no secret, and what it started is ended", async () => {
+  const env = { ...faulty, JOBRUNNER_PASSWORD: "hunter2", OWN: "the server's" };
+  await on("run_payload.sh", env, async (stage) => {
+    const { url, program, pids, spool } = stage;
+    const headers = { "X-JR-PASSWORD": "hunter2" };
+    const lost = post(url, "sleep 1000", { headers }).catch(() => "lost");
+    await eventually(
+      "a job runs",
+      () => [...Deno.readDirSync(spoolIn(spool))].some(({ isDirectory }) => isDirectory),
+    );
+    bringAbout("starts", stage);
+    await eventually(
+      "its own command runs",
+      () => [...Deno.readDirSync(spoolIn(spool))].some(({ name }) => name === "done-starts"),
+    );
+    const shown = Deno.readTextFileSync(`${spoolIn(spool)}/done-starts`);
+    assert.match(shown, /^OWN=the server's$/m);
+    assert.doesNotMatch(shown, /hunter2/);
+    assert.deepEqual(aliveIn(pids), ["child", "started"]);
+    bringAbout("nulls", stage);
+    assert.equal(await program.exit, 1);
+    assert.equal(await lost, "lost");
+  });
+});
+
 Deno.test("a service that only says that it is alive does not keep a server that is stopped", async () => {
   const env = { ...faulty, JOBRUNNER_DRAIN_TIMEOUT_SEC: "0" };
   await on("stay_with_family.sh", env, async (stage) => {

@@ -176,6 +176,8 @@ const damages: readonly (readonly [what: string, script: string])[] = [
   ["makes it unexecutable", "chmod 600 $run/command"],
   ["shuts its folder", "chmod 000 $run"],
   ["puts a folder in its place", "rm -f $run/command; mkdir $run/command"],
+  ["puts a file in its folder's place", "rm -rf $run; echo x >$run"],
+  ["puts a link to itself in its place", "rm -f $run/command; ln -s command $run/command"],
   ["removes all that the server has", 'cd /; rm -rf "$(dirname $run)"'],
 ];
 
@@ -194,6 +196,21 @@ for (const [what, script] of damages) {
     await program.line("is put right");
     assert.equal(await program.stop(), 0);
     assert.deepEqual([...Deno.readDirSync(folder.path)], []);
+  });
+}
+
+for (
+  const [what, script] of [
+    ["empties", "chmod 700 $run/command; : >$run/command"],
+    ["replaces", "cp /bin/true $run/other; mv -f $run/other $run/command"],
+    ["overwrites", "chmod 700 $run/command; echo 'exit 3' >$run/command"],
+  ] as const
+) {
+  Deno.test(`the launcher heals as soon as a job ${what} it`, async () => {
+    await using program = await start({ through: boundByModes });
+    await post(program.url, `run=\${JOBRUNNER_JOB_DIR%/spool/*}/run; ${script}`);
+    await program.line("is put right");
+    assert.equal((await post(program.url, "echo well; exit 7")).output, "well\n");
   });
 }
 
