@@ -232,15 +232,13 @@ function lockIfAbandoned(path: string, now: number): Disposable | undefined {
   if (folder.uid !== null && folder.uid !== Deno.uid()) return undefined;
   // A job may have shut it.
   if (folder.mode !== null && (folder.mode & 0o700) !== 0o700) Deno.chmodSync(path, 0o700);
-  const ofFolder = lockFolder(path);
-  if (ofFolder === "held") return undefined;
+  // The file comes first: a starting server must not find its folder locked.
   const ofFile = lockFileIfAbandoned(path, folder, now);
-  if (ofFile) {
-    return {
-      [Symbol.dispose]: () => closeAll(ofFolder, ofFile === "missing" ? undefined : ofFile),
-    };
-  }
-  ofFolder?.close();
+  if (!ofFile) return undefined;
+  const file = ofFile === "missing" ? undefined : ofFile;
+  const ofFolder = lockFolder(path);
+  if (ofFolder !== "held") return { [Symbol.dispose]: () => closeAll(ofFolder, file) };
+  closeAll(file);
   return undefined;
 }
 
@@ -271,8 +269,12 @@ function removeServerFolder(path: string): void {
     removeWhatever(path);
   } catch (error) {
     if (Deno.build.os === "windows") throw error;
-    for (const [program, ...args] of [["chmod", "-R", "u+rwx"], ["rm", "-rf"]] as const) {
-      new Deno.Command(program, { args: [...args, "--", path], stdin: "null" }).outputSync();
+    try {
+      for (const [program, ...args] of [["chmod", "-R", "u+rwx"], ["rm", "-rf"]] as const) {
+        new Deno.Command(program, { args: [...args, "--", path], stdin: "null" }).outputSync();
+      }
+    } catch {
+      // A small container has no such programs.
     }
     if (look(path)) throw error;
   }
