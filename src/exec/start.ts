@@ -38,13 +38,13 @@ export class LauncherError extends Error {
  */
 export async function startCommand(
   { command, launcher, mend }: StartSettings,
-  env: Readonly<Record<string, string>>,
+  env: Record<string, string>,
 ): Promise<Deno.ChildProcess> {
   const spawn = () =>
     new Deno.Command(launcher ? launcher.path : command.program, {
       args: launcher ? [] : [...command.args],
       clearEnv: true,
-      env: { ...env },
+      env,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

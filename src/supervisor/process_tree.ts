@@ -115,9 +115,9 @@ export async function endTree(tree: Tree, options: EndOptions): Promise<Ended> {
  */
 export function lookAtOwn(): ProcessInfo[] {
   const table = snapshotAtOnce();
-  const children = table?.processes.filter(({ parent }) => parent === Deno.pid) ?? [];
-  const known = new Map(children.map((child) => [keyOf(child), child]));
   if (!table) return [];
+  const children = table.processes.filter(({ parent }) => parent === Deno.pid);
+  const known = new Map(children.map((child) => [keyOf(child), child]));
   return find({ hasMark: () => false }, table, { known, sessions: new Set(), groups: new Set() }, {
     graceMs: 0,
   });
