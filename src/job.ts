@@ -11,7 +11,7 @@
  * - **ending**: why a run ended. First cause wins; it is data, not an exception.
  * - **cause**: a reason of ours to end a run before it is over: its time, its client, the server's own stop.
  * - **tree**: the command's process and every process that came from it.
- * - **mark**: the path of the payload's file in a process's environment; by it a tree's processes are known.
+ * - **mark**: the path of the job's folder in a process's environment; by it a tree's processes are known.
  * - **capture**: bytes of the command's stdout, stderr or response file, up to a limit.
  * - **spool**: the folder of our own that holds the files of running jobs.
  * - **result**: the ending and the captures; what the client gets.
