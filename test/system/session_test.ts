@@ -231,26 +231,28 @@ Deno.test("who holds an output of a command that is over is ended, also without 
   });
 });
 
-Deno.test("a timeout ends a chain that forks and exits faster than anybody can look", async () => {
-  using folder = temporaryFolder();
-  const chain = `${folder.path}/chain`;
-  await new Deno.Command("mkfifo", { args: [chain] }).output();
-  // Ends when nobody holds the other end any more.
-  const held = new Deno.Command("cat", { args: [chain] }).output();
-  const env = { JOBRUNNER_JOB_TIMEOUT_SEC: "0.5", CHAIN: chain };
-  try {
-    await on("fork_chain.sh", env, async ({ url, program }) => {
-      assert.equal((await post(url, "x")).json["ending"], "timed_out");
-      const giveUp = AbortSignal.timeout(20_000);
-      const never = new Promise((resolve) => giveUp.onabort = () => resolve("never"));
-      assert.notEqual(await Promise.race([held, never]), "never", "the chain is gone");
-      assert.equal(await program.stop(), 0);
-    });
-  } finally {
-    Deno.removeSync(chain);
-    await held;
-  }
-});
+for (const fixture of ["fork_chain.sh", "fork_chain_in_groups.sh"]) {
+  Deno.test(`a timeout ends a chain that forks and exits faster than anybody can look: ${fixture}`, async () => {
+    using folder = temporaryFolder();
+    const chain = `${folder.path}/chain`;
+    await new Deno.Command("mkfifo", { args: [chain] }).output();
+    // Ends when nobody holds the other end any more.
+    const held = new Deno.Command("cat", { args: [chain] }).output();
+    const env = { JOBRUNNER_JOB_TIMEOUT_SEC: "0.5", CHAIN: chain };
+    try {
+      await on(fixture, env, async ({ url, program }) => {
+        assert.equal((await post(url, "x")).json["ending"], "timed_out");
+        const giveUp = AbortSignal.timeout(20_000);
+        const never = new Promise((resolve) => giveUp.onabort = () => resolve("never"));
+        assert.notEqual(await Promise.race([held, never]), "never", "the chain is gone");
+        assert.equal(await program.stop(), 0);
+      });
+    } finally {
+      Deno.removeSync(chain);
+      await held;
+    }
+  });
+}
 
 Deno.test("without a launcher, LD_* refuses the start and names both ways out", async () => {
   const env = { ...shell, LD_BIND_NOW: "1", JOBRUNNER_OWN_SESSION: "off" };
