@@ -138,14 +138,19 @@ const newestIds = 8;
 
 /**
  * Living processes among the newest of this machine, the newest first, each read when it is asked for: what forks and exits
- * without a pause is one of them. Nothing where the newest process id is not told (proc_loadavg(5)).
+ * without a pause is one of them. Nothing where the newest process id is not told (proc_loadavg(5)), and when the machine does
+ * not let it look.
  */
 export function* newest(): Generator<ProcessInfo> {
   if (Deno.build.os !== "linux") return;
-  const last = Number(read("/proc/loadavg").split(" ")[4]);
-  for (let pid = last; pid > Math.max(1, last - newestIds); pid--) {
-    const process = parseStat(read(`/proc/${pid}/stat`));
-    if (process) yield process;
+  try {
+    const last = Number(read("/proc/loadavg").split(" ")[4]);
+    for (let pid = last; pid > Math.max(1, last - newestIds); pid--) {
+      const process = parseStat(read(`/proc/${pid}/stat`));
+      if (process) yield process;
+    }
+  } catch {
+    // Too many open files, for instance.
   }
 }
 

@@ -117,7 +117,7 @@ for (
 Deno.test("a server that was killed: the next one ends what its jobs left and says so", async () => {
   await on("stay_with_family.sh", {}, async ({ url, program, pids, spool }) => {
     const lost = post(url, "x").catch(() => "lost");
-    await fileExists(`${pids}/command`);
+    await eventually("all of its processes run", () => aliveIn(pids).length === 5);
     await program.stop("SIGKILL");
     assert.equal(await lost, "lost");
     assert.equal(aliveIn(pids).length, 5);
@@ -133,12 +133,12 @@ Deno.test("a server that was killed: the next one ends what its jobs left and sa
 Deno.test("a living server's processes are left alone by the next one", async () => {
   await on("ignore_sigterm.sh", {}, async ({ url, program, pids, spool }) => {
     const running = post(url, "x");
-    await fileExists(`${pids}/ignore_sigterm`);
+    await eventually("it runs", () => aliveIn(pids).length === 1);
     await using other = await startProgram({
       env: { JOBRUNNER_CMD: "true", JOBRUNNER_SPOOL_DIR: spool },
     });
     assert.equal(await other.stop(), 0);
-    assert.ok(isAlive(Number(Deno.readTextFileSync(`${pids}/ignore_sigterm`))));
+    assert.deepEqual(aliveIn(pids), ["ignore_sigterm"]);
     const stopped = program.stop();
     await program.line("stopping");
     await secondSignal(program);
