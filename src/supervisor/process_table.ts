@@ -22,10 +22,17 @@ export interface ProcessInfo {
   readonly leaderGone?: true;
 }
 
+/** Tells a process from another one that had, or will have, its id. */
+export function keyOf({ pid, startedAt }: ProcessInfo): string {
+  return `${pid} ${startedAt}`;
+}
+
 /** Processes, and what is known of each. */
 export interface ProcessTable {
   /** All that could be read. */
   readonly processes: readonly ProcessInfo[];
+  /** The process id that had been given last when the look began; undefined where that is not told. */
+  readonly newestId: number | undefined;
   /** Value of `JOBRUNNER_JOB_DIR` in its environment, if that can be read. */
   markOf(pid: number): string | undefined;
   /** Whether it holds the other end of one of this process's pipes; true where that cannot be found out. */
@@ -77,11 +84,12 @@ export function prepareToLook(): void {
 const markName = `${markVariable}=`;
 
 function fromProc(): ProcessTable {
+  const newest = newestId();
   const processes: ProcessInfo[] = [];
   const marks = new Map<number, string | undefined>();
   for (const { name } of Deno.readDirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    const info = parseStat(read(`/proc/${name}/stat`));
+    const info = processAt(Number(name));
     if (!info) continue;
     processes.push(info);
     marks.set(
@@ -92,6 +100,7 @@ function fromProc(): ProcessTable {
   let ours: ReadonlySet<string> | undefined;
   return {
     processes,
+    newestId: newest,
     markOf: (pid) => marks.get(pid),
     holdsOurPipe(pid) {
       ours ??= ourPipes();
@@ -133,25 +142,14 @@ export function parseStat(line: string): ProcessInfo | undefined {
   };
 }
 
-/** How many of the newest process ids are looked at. */
-const newestIds = 8;
+/** The process that has this id now. Throws when the machine does not let it look. */
+export function processAt(pid: number): ProcessInfo | undefined {
+  return parseStat(read(`/proc/${pid}/stat`));
+}
 
-/**
- * Living processes among the newest of this machine, the newest first, each read when it is asked for: what forks and exits
- * without a pause is one of them. Nothing where the newest process id is not told (proc_loadavg(5)), and when the machine does
- * not let it look.
- */
-export function* newest(): Generator<ProcessInfo> {
-  if (Deno.build.os !== "linux") return;
-  try {
-    const last = Number(read("/proc/loadavg").split(" ")[4]);
-    for (let pid = last; pid > Math.max(1, last - newestIds); pid--) {
-      const process = parseStat(read(`/proc/${pid}/stat`));
-      if (process) yield process;
-    }
-  } catch {
-    // Too many open files, for instance.
-  }
+/** The process id that was given last (proc_loadavg(5)); undefined where that is not told. */
+export function newestId(): number | undefined {
+  return Number(read("/proc/loadavg").split(" ")[4]) || undefined;
 }
 
 /** The pipes that this process reads from; its own standard streams are its parent's business. */
@@ -203,6 +201,7 @@ async function fromPs(): Promise<ProcessTable> {
   }
   return {
     processes: links.flatMap((line) => parsePsLine(line) ?? []),
+    newestId: undefined,
     markOf: (pid) => marks.get(pid),
     holdsOurPipe: () => true,
   };

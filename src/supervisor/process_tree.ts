@@ -17,12 +17,13 @@
  */
 
 import {
-  newest,
+  keyOf,
   type ProcessInfo,
   type ProcessTable,
   snapshot,
   snapshotAtOnce,
 } from "./process_table.ts";
+import { type Found, killUnseen } from "./unseen.ts";
 
 /** Whose processes are meant. */
 export interface Tree {
@@ -73,44 +74,48 @@ export async function endTree(tree: Tree, options: EndOptions): Promise<Ended> {
   if (Deno.build.os === "windows") return await endWindowsTree(tree, options);
   const known = new Map(tree.seen?.map((process) => [keyOf(process), process]));
   const warned = new Set<string>();
-  const found: Found = { known, sessions: new Set(), groups: new Set() };
+  const found: Found = { known, sessions: new Set() };
+  const { holdersOnly = false } = options;
+  const enoughEmptyLooks = holdersOnly ? 1 : 2;
   const killAt = performance.now() + options.graceMs;
   let firstKillAt: number | undefined;
   let killRounds = 0;
   let emptyLooks = 0;
+  let unseen = 0;
+  const ended = (left: number): Ended => ({ signalled: known.size + unseen, left });
   // The command's id is looked at once, at first: when it has ended, another job's command may get the same one.
   for (let { pid } = tree;; pid = undefined) {
     const table = await look();
     let living: ProcessInfo[];
     try {
-      living = find({ ...tree, pid }, table, found, options);
+      living = find({ ...tree, pid }, table, found, holdersOnly);
     } catch {
       // Descriptors could not be looked into: the next look may.
-      if (performance.now() > killAt + giveUpMs) return { signalled: known.size, left: 0 };
+      if (performance.now() > killAt + giveUpMs) return ended(0);
       continue;
     }
     const now = performance.now();
     const kill = now >= killAt;
     emptyLooks = living.length === 0 ? emptyLooks + 1 : 0;
     // What nobody ever sees may still be there: it forks and exits between two looks.
-    if (!options.holdersOnly && (kill || emptyLooks === 2)) {
-      found.groups.forEach((group) => send(-group, "SIGKILL"));
-      if (chase(found.sessions)) emptyLooks = 0;
-    }
+    const killed = kill || emptyLooks === enoughEmptyLooks
+      ? killUnseen(found, table, (pid) => send(pid, "SIGKILL"), holdersOnly)
+      : 0;
+    if (killed > 0) emptyLooks = 0;
+    unseen += killed;
     for (const process of living) {
       const key = keyOf(process);
       if (kill || !warned.has(key)) send(process.pid, kill ? "SIGKILL" : "SIGTERM");
       warned.add(key);
     }
     options.onLooked?.();
-    if (emptyLooks === 2 || (emptyLooks === 1 && options.holdersOnly)) {
-      return { signalled: known.size, left: 0 };
-    }
+    if (emptyLooks === enoughEmptyLooks) return ended(0);
     if (!kill) continue;
     firstKillAt ??= now;
     killRounds++;
     if (now > firstKillAt + giveUpMs && killRounds > giveUpRounds) {
-      return { signalled: known.size, left: living.length };
+      // Where one was killed that no look had shown there may be more.
+      return ended(living.length || Math.min(killed, 1));
     }
   }
 }
@@ -125,34 +130,7 @@ export function lookAtOwn(): ProcessInfo[] {
   if (!table) return [];
   const children = table.processes.filter(({ parent }) => parent === Deno.pid);
   const known = new Map(children.map((child) => [keyOf(child), child]));
-  return find({ hasMark: () => false }, table, { known, sessions: new Set(), groups: new Set() }, {
-    graceMs: 0,
-  });
-}
-
-/** How many looks in a row must find nobody for a chase to be over, and how many there are at most. */
-const chaseLooks = 5;
-const longestChase = 200;
-
-/**
- * Kills what is among the newest processes of the machine and in one of the sessions, until nobody is: a chain that forks and
- * exits, and begins a process group each time, can only be killed in the instant in which it is seen. Says whether
- * anybody was killed. Takes half a millisecond when there is nobody, and some tens at most.
- */
-function chase(sessions: ReadonlySet<number>): boolean {
-  if (sessions.size === 0) return false;
-  let killed = false;
-  let empty = 0;
-  for (let looks = 0; looks < longestChase && empty < chaseLooks; looks++) {
-    empty++;
-    for (const { pid, session } of newest()) {
-      if (!sessions.has(session ?? 0)) continue;
-      send(pid, "SIGKILL");
-      killed = true;
-      empty = 0;
-    }
-  }
-  return killed;
+  return find({ hasMark: () => false }, table, { known, sessions: new Set() }, false);
 }
 
 /** The shortest pause between two looks; a look that takes long makes it longer. */
@@ -184,22 +162,12 @@ function look(): Promise<ProcessTable> {
   })();
 }
 
-/** What was found of a tree so far. */
-interface Found {
-  /** Processes; they stay known, also when their parents are gone. */
-  readonly known: Map<string, ProcessInfo>;
-  /** Sessions that hold nothing but processes of the tree. */
-  readonly sessions: Set<number>;
-  /** Process groups in these. */
-  readonly groups: Set<number>;
-}
-
 /** Living processes of the tree. */
 function find(
   tree: Tree,
   table: ProcessTable,
-  { known, sessions, groups }: Found,
-  { holdersOnly = false }: EndOptions,
+  { known, sessions }: Found,
+  holdersOnly: boolean,
 ): ProcessInfo[] {
   const byId = new Map(table.processes.map((process) => [process.pid, process]));
   const ownSession = byId.get(Deno.pid)?.session;
@@ -232,6 +200,8 @@ function find(
     return leader ? found.has(keyOf(leader)) : !tree.ofDeadServer || sessions.has(session);
   }
 
+  // The command has ended, so nobody leads its session.
+  if (holdersOnly && tree.pid) sessions.add(tree.pid);
   for (const session of sessions) {
     if (isOfTheTree(session)) bySession.get(session)?.forEach(add);
     else sessions.delete(session);
@@ -242,25 +212,12 @@ function find(
     // What is found now comes to its turn in this very loop.
     bySession.get(session)?.forEach(add);
   }
-  // The command has ended, so nobody leads its session.
-  if (holdersOnly && tree.pid && isOfTheTree(tree.pid)) bySession.get(tree.pid)?.forEach(add);
-  for (const { group, session } of table.processes) {
-    // -1 would mean every process there is (kill(2)).
-    if (!group || group === 1) continue;
-    if (session && sessions.has(session)) groups.add(group);
-    // Its number has a new owner.
-    else groups.delete(group);
-  }
   // Who was chosen once stays chosen: our end of its pipe is closed soon.
   const wanted = [...found.values()].filter((process) =>
     !holdersOnly || known.has(keyOf(process)) || table.holdsOurPipe(process.pid)
   );
   for (const process of wanted) known.set(keyOf(process), process);
   return wanted;
-}
-
-function keyOf({ pid, startedAt }: ProcessInfo): string {
-  return `${pid} ${startedAt}`;
 }
 
 function send(pid: number, signal: Deno.Signal): void {

@@ -231,17 +231,33 @@ Deno.test("who holds an output of a command that is over is ended, also without 
   });
 });
 
-for (const fixture of ["fork_chain.sh", "fork_chain_in_groups.sh"]) {
-  Deno.test(`a timeout ends a chain that forks and exits faster than anybody can look: ${fixture}`, async () => {
+for (
+  const [what, fixture, limit, ending] of [
+    ["a timeout ends", "fork_chain.sh", { JOBRUNNER_JOB_TIMEOUT_SEC: "0.5" }, "timed_out"],
+    [
+      "a timeout ends, with a process group for each process,",
+      "fork_chain_in_groups.sh",
+      { JOBRUNNER_JOB_TIMEOUT_SEC: "0.5" },
+      "timed_out",
+    ],
+    [
+      "when it holds an output of a command that is over, there ends",
+      "fork_chain_in_groups.sh",
+      { STAY: "0.2" },
+      "exited",
+    ],
+  ] as const
+) {
+  Deno.test(`${what} a chain that forks and exits faster than anybody can look`, async () => {
     using folder = temporaryFolder();
     const chain = `${folder.path}/chain`;
     await new Deno.Command("mkfifo", { args: [chain] }).output();
     // Ends when nobody holds the other end any more.
     const held = new Deno.Command("cat", { args: [chain] }).output();
-    const env = { JOBRUNNER_JOB_TIMEOUT_SEC: "0.5", CHAIN: chain };
+    const env = { ...limit, CHAIN: chain };
     try {
       await on(fixture, env, async ({ url, program }) => {
-        assert.equal((await post(url, "x")).json["ending"], "timed_out");
+        assert.equal((await post(url, "x")).json["ending"], ending);
         const giveUp = AbortSignal.timeout(20_000);
         const never = new Promise<undefined>((resolve) =>
           giveUp.onabort = () => resolve(undefined)
