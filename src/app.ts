@@ -15,6 +15,7 @@ import type { TreeEnder } from "./exec/ending.ts";
 import type { RunSettings } from "./exec/run.ts";
 import { openSpool } from "./exec/spool.ts";
 import { createActivity } from "./http/activity.ts";
+import { createAnswers } from "./http/answers.ts";
 import { createPasswordCheck } from "./http/auth.ts";
 import { createBuffers } from "./http/buffers.ts";
 import { createClients } from "./http/clients.ts";
@@ -47,8 +48,11 @@ export interface Host {
 export interface App {
   /** Where it listens. */
   readonly url: string;
-  /** Admits nothing new, waits until the last answer is handed over, then gives everything back. Twice is fine. */
-  drain(): Promise<void>;
+  /**
+   * Admits nothing new, waits until the last answer is handed over, then gives everything back; resolves with how many
+   * answers were given up on the way. Twice is fine.
+   */
+  drain(): Promise<number>;
   /** Ends what is left, with an answer for every client. The drain then comes to its end. */
   cut(): Cut;
   /** Puts a bug that belongs to no request into the log. */
@@ -73,8 +77,9 @@ export async function startApp(
   const startedAt = performance.now();
   const activity = createActivity();
   const cutting = new AbortController();
-  const answersGivenUp = Promise.withResolvers<void>();
+  const goneOn = Promise.withResolvers<void>();
   const buffers = createBuffers(config.maxBufferedBytes);
+  const answers = createAnswers(createDeadlines(config.answerTimeoutMs));
   const tracing = await openTracingOf(config, log);
   let figures: ProcessFigures | undefined;
   const exposition = createExposition(() =>
@@ -88,7 +93,7 @@ export async function startApp(
     queuedJobs: () => dispatch.waiting,
     oldestWaitSec: () => dispatch.oldestWaitSec(),
     workersBusy: () => dispatch.pool.busy,
-    bufferedBytes: () => buffers.held,
+    buffered: () => buffers.held,
     process: () => figures,
   });
   const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };
@@ -156,10 +161,11 @@ export async function startApp(
     mayRun: createPasswordCheck(config.passwordDigest),
     limits: {
       maxBytes: config.maxRequestBytes,
-      deadlines: createDeadlines(config.requestTimeoutMs),
+      periods: createDeadlines(config.requestTimeoutMs),
       cut: cutting.signal,
     },
     buffers,
+    answers,
     activity,
     clients: createClients(host.findGone),
     during: host.during,
@@ -181,16 +187,20 @@ export async function startApp(
     await log.flush();
     throw listenError(error, config);
   }
-  let drained: Promise<void> | undefined;
+  let drained: Promise<number> | undefined;
 
-  async function drain(): Promise<void> {
+  async function drain(): Promise<number> {
     draining = true;
+    const givenUpBefore = answers.givenUp;
     // Uploads that began before the drain may still become jobs, so the line closes after the last of them.
-    await Promise.race([activity.idle(), answersGivenUp.promise]);
+    await Promise.race([activity.idle(), goneOn.promise]);
+    // The runtime has not told of these short ones that they were handed over.
+    const givenUp = answers.givenUp - givenUpBefore + activity.active;
     await dispatch.close();
     await server.stop();
     await tracing.close();
     await log.flush();
+    return givenUp;
   }
 
   return {
@@ -203,10 +213,8 @@ export async function startApp(
       // A client that does not read its answer must not keep the server.
       dispatch.close().then(() =>
         setTimeout(() => {
-          if (activity.active > 0) {
-            log.warn("answers were not read and are given up", { answers: activity.active });
-          }
-          answersGivenUp.resolve();
+          answers.giveUpAll();
+          goneOn.resolve();
         }, unreadAnswerMs)
       );
       return cut;

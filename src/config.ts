@@ -65,10 +65,12 @@ export interface Config {
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   /** Largest request body; always a number. */
   readonly maxRequestBytes: number;
-  /** Time to send a body. */
+  /** The periods in each of which enough of a body must come. */
   readonly requestTimeoutMs: number;
-  /** Bytes of requests being read or waiting, all together. */
+  /** Bytes held in memory for requests, all together. */
   readonly maxBufferedBytes: number;
+  /** How long a client may take nothing of its answer. */
+  readonly answerTimeoutMs: number;
   /** Bytes kept of each of stdout, stderr and the response file. */
   readonly maxOutputBytes: number;
   /** Absolute path of the folder in which the spool is made. */
@@ -141,6 +143,7 @@ export function parseConfig(
       largestRequestBytes,
     requestTimeoutMs: limit((values.number("JOBRUNNER_REQUEST_TIMEOUT_SEC") ?? 60) * 1000),
     maxBufferedBytes: limit(values.number("JOBRUNNER_MAX_BUFFERED_BYTES") ?? 1024 * mebibyte),
+    answerTimeoutMs: limit((values.number("JOBRUNNER_ANSWER_TIMEOUT_SEC") ?? 60) * 1000),
     maxOutputBytes: limit(values.number("JOBRUNNER_MAX_OUTPUT_BYTES") ?? 100 * mebibyte),
     ...readFolders(values, around, sandbox),
     requestSuffix: readSuffix("JOBRUNNER_REQUEST_SUFFIX", values),

@@ -22,9 +22,9 @@ export function createDeadlines(
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function end(): void {
-    timer = undefined;
     const time = now();
     for (const wait of waits) {
+      // What an `onOver` has started is among them.
       if (wait.end > time) {
         timer = setTimeout(end, wait.end - time);
         return;
@@ -32,6 +32,7 @@ export function createDeadlines(
       waits.delete(wait);
       wait.onOver();
     }
+    timer = undefined;
   }
 
   return {

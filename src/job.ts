@@ -38,6 +38,8 @@ export interface JobRequest {
   readonly timeoutSec?: number;
   /** Called once, when the payload has been taken out of memory. */
   readonly onPayloadStored: () => void;
+  /** Called whenever so many more bytes of what the command puts out are held in memory. */
+  readonly onCaptured: (bytes: number) => void;
   /** Its part of a distributed trace; absent when it belongs to none. */
   readonly trace?: JobTrace;
 }

@@ -88,7 +88,8 @@ export type ToMain =
   /** A bug was met outside any request; the service still works, but should be stopped. Said once. */
   | { readonly type: "faulty" }
   | { readonly type: "cut"; readonly running: number; readonly waiting: number }
-  | { readonly type: "drained" }
+  /** `answersGivenUp`: clients that were there, and did not get to the end of their answers. */
+  | { readonly type: "drained"; readonly answersGivenUp: number }
   /** Measure the process: a scrape wants its figures. Asked once at a time. */
   | { readonly type: "measure" }
   /** Which of these have gone? Asked once at a time. */

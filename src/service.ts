@@ -97,8 +97,7 @@ isolate.onmessage = async ({ data: message }) => {
     case "probe":
       return isolate.postMessage({ type: "probed", probes: await runProbes(message.start) });
     case "drain":
-      await app?.drain();
-      return isolate.postMessage({ type: "drained" });
+      return isolate.postMessage({ type: "drained", answersGivenUp: await app?.drain() ?? 0 });
     case "cut":
       return isolate.postMessage({ type: "cut", ...(app?.cut() ?? { running: 0, waiting: 0 }) });
     case "tree_ended":

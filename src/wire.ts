@@ -113,39 +113,53 @@ function check(
 /**
  * The answer of a job that ran: one line of compact JSON and a newline. The first six keys and their order are the contract;
  * ours follow, those after `ending` only when they apply. In pieces, because a string has a largest length. The memory of
- * large captures is given back as they are encoded: a result can be encoded once.
+ * large captures is given back as they are encoded, or when the rest is not wanted: a result can be encoded once. `onEncoded`
+ * hears of so many bytes of a capture each time that one is done.
  */
-export function* encodeResult(result: JobResult): Generator<string> {
+export function* encodeResult(
+  result: JobResult,
+  onEncoded: (bytes: number) => void = () => {},
+): Generator<string> {
   const { ending, output, error, data } = result;
-  yield '{"data":"';
-  yield* base64Of(data.bytes);
-  yield `","worker_id":${result.workerId},"elapsed_sec":${toMicroseconds(result.elapsedSec)}`;
-  yield `,"exit_status":${ending.exitStatus},"output":"`;
-  yield* base64Of(output.bytes);
-  yield '","error":"';
-  yield* base64Of(error.bytes);
-  const more = JSON.stringify({
-    id: result.id,
-    queued_sec: toMicroseconds(result.queuedSec),
-    ending: ending.kind,
-    signal: "signal" in ending ? ending.signal : undefined,
-    timed_out: ending.kind === "timed_out" || undefined,
-    output_truncated: output.truncated || undefined,
-    error_truncated: error.truncated || undefined,
-    data_truncated: data.truncated || undefined,
-    message: result.message,
-  });
-  yield `",${more.slice(1)}\n`;
+  const base64Of = (bytes: Uint8Array<ArrayBuffer>) => encodeCapture(bytes, onEncoded);
+  try {
+    yield '{"data":"';
+    yield* base64Of(data.bytes);
+    yield `","worker_id":${result.workerId},"elapsed_sec":${toMicroseconds(result.elapsedSec)}`;
+    yield `,"exit_status":${ending.exitStatus},"output":"`;
+    yield* base64Of(output.bytes);
+    yield '","error":"';
+    yield* base64Of(error.bytes);
+    const more = JSON.stringify({
+      id: result.id,
+      queued_sec: toMicroseconds(result.queuedSec),
+      ending: ending.kind,
+      signal: "signal" in ending ? ending.signal : undefined,
+      timed_out: ending.kind === "timed_out" || undefined,
+      output_truncated: output.truncated || undefined,
+      error_truncated: error.truncated || undefined,
+      data_truncated: data.truncated || undefined,
+      message: result.message,
+    });
+    yield `",${more.slice(1)}\n`;
+  } finally {
+    for (const { bytes } of [data, output, error]) letGo(bytes);
+  }
 }
 
 /** Bytes that are encoded at a time; a multiple of three, so that only the last piece has padding. */
 const base64Slice = 3 * 2 ** 14;
 
-function* base64Of(bytes: Uint8Array<ArrayBuffer>): Generator<string> {
-  for (let at = 0; at < bytes.length; at += base64Slice) {
+function* encodeCapture(
+  bytes: Uint8Array<ArrayBuffer>,
+  onEncoded: (bytes: number) => void,
+): Generator<string> {
+  const { length } = bytes;
+  for (let at = 0; at < length; at += base64Slice) {
     yield bytes.subarray(at, at + base64Slice).toBase64();
   }
   letGo(bytes);
+  onEncoded(length);
 }
 
 /** The state of the service, as `GET /status` tells it. */
@@ -162,8 +176,12 @@ export interface ServiceStatus {
   readonly ready: boolean;
   /** Jobs that may wait. */
   readonly queueLimit: number;
-  /** Bytes of requests being read or waiting. */
-  readonly bufferedBytes: number;
+  /** Bytes held in memory for requests, by what they are. */
+  readonly buffered: {
+    readonly bodies: number;
+    readonly captures: number;
+    readonly answers: number;
+  };
   /** Workers in the order of their ids; `job` is what it runs, absent while idle. */
   readonly workers: readonly {
     readonly id: number;
@@ -196,6 +214,7 @@ export interface Quantiles {
 
 /** The body of `GET /status`: the two keys of the contract, then ours. Never a payload. */
 export function encodeStatus(status: ServiceStatus): string {
+  const { bodies, captures, answers } = status.buffered;
   return JSON.stringify({
     queued_jobs: status.waiting,
     total_jobs: status.started,
@@ -205,7 +224,8 @@ export function encodeStatus(status: ServiceStatus): string {
     workers: status.workers.length,
     busy: status.workers.filter((worker) => worker.job).length,
     queue_limit: status.queueLimit,
-    buffered_bytes: status.bufferedBytes,
+    buffered_bytes: bodies + captures + answers,
+    buffered: { bodies, captures, answers },
     worker_states: status.workers.map((worker) => ({
       worker_id: worker.id,
       state: worker.job ? "running" : "idle",

@@ -41,6 +41,7 @@ Deno.test("defaults are those of the contract", () => {
     maxRequestBytes: 104857600,
     requestTimeoutMs: 60000,
     maxBufferedBytes: 1073741824,
+    answerTimeoutMs: 60000,
     maxOutputBytes: 104857600,
     spoolParent: "/tmp",
     requestSuffix: "",
@@ -71,10 +72,17 @@ Deno.test("0 means no limit where it is a limit", () => {
     JOBRUNNER_MAX_BUFFERED_BYTES: "0",
     JOBRUNNER_MAX_OUTPUT_BYTES: "0",
     JOBRUNNER_REQUEST_TIMEOUT_SEC: "0",
+    JOBRUNNER_ANSWER_TIMEOUT_SEC: "0",
   });
   assert.deepEqual(
-    [all.maxRequestBytes, all.maxBufferedBytes, all.maxOutputBytes, all.requestTimeoutMs],
-    [500 * 2 ** 20, Infinity, Infinity, Infinity],
+    [
+      all.maxRequestBytes,
+      all.maxBufferedBytes,
+      all.maxOutputBytes,
+      all.requestTimeoutMs,
+      all.answerTimeoutMs,
+    ],
+    [500 * 2 ** 20, Infinity, Infinity, Infinity, Infinity],
   );
 });
 

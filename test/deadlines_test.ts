@@ -39,6 +39,24 @@ Deno.test("nothing is told before its own time, though there is one timer for al
   await second.promise;
 });
 
+Deno.test("who starts again at its end waits for a whole time more", async () => {
+  let time = 0;
+  const deadlines = createDeadlines(10, () => time);
+  const told: number[] = [];
+  const twice = Promise.withResolvers<void>();
+  deadlines.start(() => {
+    told.push(time);
+    deadlines.start(() => {
+      told.push(time);
+      twice.resolve();
+    });
+    time = 20;
+  });
+  time = 10;
+  await twice.promise;
+  assert.deepEqual(told, [10, 20]);
+});
+
 Deno.test("without an end nothing is started", () => {
   createDeadlines(Infinity).start(() => assert.fail("it was told"))();
 });

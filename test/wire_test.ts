@@ -169,7 +169,7 @@ Deno.test("the status begins with the two keys of the contract", () => {
     uptimeSec: 1.23456,
     ready: true,
     queueLimit: 30,
-    bufferedBytes: 7,
+    buffered: { bodies: 4, captures: 2, answers: 1 },
     workers: [{ id: 1, sinceSec: 0.5, job: { id: "i", requestId: "r", pid: 17 } }, {
       id: 2,
       sinceSec: 2,
@@ -193,6 +193,7 @@ Deno.test("the status begins with the two keys of the contract", () => {
     busy: 1,
     queue_limit: 30,
     buffered_bytes: 7,
+    buffered: { bodies: 4, captures: 2, answers: 1 },
     worker_states: [
       { worker_id: 1, state: "running", since_sec: 0.5, id: "i", request_id: "r", pid: 17 },
       { worker_id: 2, state: "idle", since_sec: 2 },

@@ -170,14 +170,22 @@ export const settings = [
     name: "JOBRUNNER_REQUEST_TIMEOUT_SEC",
     kind: seconds,
     default: "60",
-    meaning: "Seconds a client has to send its body; then 408. 0: no limit.",
+    meaning:
+      "A period, in seconds: in each of them at least 16 KiB a second of a body must come, or all that is left of it; else 408. When memory is short, uploads older than one period are refused first. 0: no limit.",
   },
   {
     name: "JOBRUNNER_MAX_BUFFERED_BYTES",
     kind: bytes,
     default: String(2 ** 30),
     meaning:
-      "Bytes of payloads being read or waiting, all requests together; beyond it 503 before the body is read. 0: no limit.",
+      "Bytes held in memory, all requests together: bodies being read or waiting, what commands put out, answers not taken yet (these two count for half of it at most). A body for which there is no room is 503; a tenth is kept for those of up to 64 KiB. 0: no limit.",
+  },
+  {
+    name: "JOBRUNNER_ANSWER_TIMEOUT_SEC",
+    kind: seconds,
+    default: "60",
+    meaning:
+      "Seconds in which a client may take nothing of an answer beyond 64 KiB; then it is broken off. 0: no limit.",
   },
   {
     name: "JOBRUNNER_MAX_OUTPUT_BYTES",

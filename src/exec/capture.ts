@@ -41,13 +41,17 @@ export function createScratch(): Scratch {
   };
 }
 
-/** Starts to read a byte stream. Bytes beyond `limit` are read and dropped, so that the writer is never blocked. */
+/**
+ * Starts to read a byte stream. Bytes beyond `limit` are read and dropped, so that the writer is never blocked. `onKept`
+ * hears of so many more bytes that are kept.
+ */
 export function capture(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   limit: number,
   scratch: Scratch,
+  onKept: (bytes: number) => void = () => {},
 ): Capture {
-  return new Reading(stream, limit, scratch);
+  return new Reading(stream, limit, scratch, onKept);
 }
 
 /** A class, because every job has two: getters of a plain object are made anew with each. */
@@ -55,6 +59,7 @@ class Reading implements Capture {
   readonly done: Promise<void>;
   readonly #reader: ReadableStreamBYOBReader;
   readonly #limit: number;
+  readonly #onKept: (bytes: number) => void;
   readonly #buffer = createByteBuffer();
   #truncated = false;
   #seen = 0;
@@ -64,9 +69,11 @@ class Reading implements Capture {
     stream: ReadableStream<Uint8Array<ArrayBuffer>>,
     limit: number,
     scratch: Scratch,
+    onKept: (bytes: number) => void,
   ) {
     this.#reader = stream.getReader({ mode: "byob" });
     this.#limit = limit;
+    this.#onKept = onKept;
     this.done = this.#drain(scratch);
   }
 
@@ -105,6 +112,8 @@ class Reading implements Capture {
     this.#seen += piece.length;
     const room = this.#limit - this.#buffer.length;
     this.#truncated ||= piece.length > room;
-    if (room > 0) this.#buffer.append(piece.length <= room ? piece : piece.subarray(0, room));
+    if (room <= 0) return;
+    this.#buffer.append(piece.length <= room ? piece : piece.subarray(0, room));
+    this.#onKept(Math.min(piece.length, room));
   }
 }

@@ -132,9 +132,10 @@ async function runIn(
     );
   }
   onStarted(child.pid);
-  const output = capture(child.stdout, maxOutputBytes, scratch);
+  const { onCaptured } = request;
+  const output = capture(child.stdout, maxOutputBytes, scratch, onCaptured);
   const mostOfErrors = Math.max(maxOutputBytes, launcher ? launchLineLength(launcher) : 0);
-  const error = capture(child.stderr, mostOfErrors, scratch);
+  const error = capture(child.stderr, mostOfErrors, scratch, onCaptured);
   const timer = timeoutMs === Infinity
     ? undefined
     : setTimeout(() => stop.request("timed_out"), timeoutMs);
@@ -149,6 +150,7 @@ async function runIn(
     : undefined;
   if (errno !== undefined) return couldNotStart(launchFailure(errno, command.program), elapsed);
   const response = await workspace.readResponse(maxOutputBytes);
+  onCaptured(response.data.bytes.length);
   return {
     ok: true,
     result: {

@@ -12,8 +12,8 @@ import type { Share } from "./buffers.ts";
 export interface BodyLimits {
   /** Largest body; `Infinity` for no limit. */
   readonly maxBytes: number;
-  /** The time that a whole body may take. */
-  readonly deadlines: Deadlines;
+  /** The periods in each of which `leastBytesPerSec` must come. */
+  readonly periods: Deadlines;
   /** Aborted when the server can wait for no upload any more. */
   readonly cut: AbortSignal;
 }
@@ -48,9 +48,12 @@ function mostPieces(bytes: number): number {
   return 1024 + bytes / 4096;
 }
 
+/** The slowest that a body may come, in bytes per second. */
+export const leastBytesPerSec: number = 16 * 1024;
+
 /**
- * Reads the body to its end. What Content-Length announces is taken from the budget before the first byte is read;
- * a body of unknown length takes its share as it grows. On failure the rest is not read and the share is released.
+ * Reads the body to its end. The share holds what has arrived and the piece that is being read; what is announced only has
+ * to fit in at the beginning. On failure the rest is not read and the share is released.
  */
 export async function readBody(
   request: Request,
@@ -67,24 +70,30 @@ export async function readBody(
   if (!/^\d+$/.test(announcement)) return refuse("body_unreadable");
   const announced = Number(announcement);
   if (announced > limits.maxBytes) return refuse("too_large");
-  if (!share.resize(announced)) return refuse("buffers_full");
+  if (!share.expect(announced)) return refuse("buffers_full");
   if (!request.body) return { ok: true, bytes: new Uint8Array() };
 
   const isChunked = request.headers.has("transfer-encoding");
   const pieces = announced < longBodyBytes
     ? inPieces(request.body, announced, isChunked)
     : inPlace(request.body, announced);
-  let broken: "request_timeout" | "draining" | undefined;
-  const breakOff = (reason: "request_timeout" | "draining") => {
+  let broken: "request_timeout" | "buffers_full" | "draining" | undefined;
+  const breakOff = (reason: NonNullable<typeof broken>) => {
     broken ??= reason;
     pieces.giveUp();
   };
   const onCut = () => breakOff("draining");
   limits.cut.addEventListener("abort", onCut);
-  const inTime = limits.deadlines.start(() => breakOff("request_timeout"));
+  const paced = keepPace(pieces, limits.periods, share, breakOff);
   let count = 0;
   try {
-    while (await pieces.next()) {
+    for (;;) {
+      if (broken) return refuse(broken);
+      if (!share.resize(pieces.held)) {
+        pieces.giveUp();
+        return refuse("buffers_full");
+      }
+      if (!await pieces.next()) break;
       if (pieces.length > limits.maxBytes) {
         pieces.giveUp();
         return refuse("too_large");
@@ -93,20 +102,40 @@ export async function readBody(
         pieces.giveUp();
         return refuse("length_required");
       }
-      if (pieces.capacity > announced && !share.resize(pieces.capacity)) {
-        pieces.giveUp();
-        return refuse("buffers_full");
-      }
     }
   } catch {
     // The runtime tells of one error only, the connection's; the request's signal is not aborted yet.
     return refuse(broken ?? "client_gone");
   } finally {
-    inTime();
+    paced();
     limits.cut.removeEventListener("abort", onCut);
   }
   if (broken) return refuse(broken);
+  share.keep();
+  share.resize(pieces.length);
   return { ok: true, bytes: pieces.bytes() };
+}
+
+/**
+ * Ends an upload in which less than `leastBytesPerSec` have come in a period. After the first period it may be let go for
+ * others as well. Ends when what is returned is called.
+ */
+function keepPace(
+  pieces: Pieces,
+  periods: Deadlines,
+  share: Share,
+  breakOff: (reason: "request_timeout" | "buffers_full") => void,
+): () => void {
+  const due = leastBytesPerSec * periods.ms / 1000;
+  let before = 0;
+  let stop = periods.start(onOver);
+  function onOver(): void {
+    if (pieces.length - before < due) return breakOff("request_timeout");
+    if (before === 0) share.lend(() => breakOff("buffers_full"));
+    before = pieces.length;
+    stop = periods.start(onOver);
+  }
+  return () => stop();
 }
 
 /** Whether the body is compressed or otherwise encoded (RFC 9110, section 8.4). */
@@ -124,8 +153,8 @@ interface Pieces {
   next(): Promise<boolean>;
   /** Bytes read so far. */
   readonly length: number;
-  /** Bytes of memory that it takes. */
-  readonly capacity: number;
+  /** Bytes that it holds: what was read, and what is set aside for the next piece. */
+  readonly held: number;
   /** Everything read. */
   bytes(): Uint8Array<ArrayBuffer>;
   /** Lets go of the rest; a `next` that is under way ends or rejects. */
@@ -150,8 +179,8 @@ function inPieces(body: Body, announced: number, isChunked: boolean): Pieces {
     get length() {
       return buffer.length;
     },
-    get capacity() {
-      return buffer.capacity;
+    get held() {
+      return buffer.length;
     },
     bytes: () => buffer.bytes(),
     giveUp() {
@@ -165,18 +194,27 @@ function inPieces(body: Body, announced: number, isChunked: boolean): Pieces {
 const longBodyBytes = 64 * 1024;
 
 /** More would have the runtime make a buffer of that size of its own. */
-const readBytes = 256 * 1024;
+const mostReadBytes = 256 * 1024;
 
-/** Reads a body of a known length without a copy. The system gives the memory only as it is written to. */
+/** Who has sent nothing yet holds next to nothing. */
+const leastReadBytes = 16 * 1024;
+
+/** The place of a body grows by this factor: by what it is copied, or what is reserved in vain. */
+const growth = 4;
+
+/** Reads a body of a known length into memory that grows with what arrives. */
 function inPlace(body: Body, announced: number): Pieces {
   const reader = body.getReader({ mode: "byob" });
   // One byte more, since the end is told only to who has room for another.
-  let memory = new ArrayBuffer(announced + 1);
+  const most = announced + 1;
+  let memory = new ArrayBuffer(leastReadBytes);
   let length = 0;
+  const room = () => Math.min(Math.max(length, leastReadBytes), mostReadBytes);
   return {
     async next() {
-      const room = Math.min(readBytes, memory.byteLength - length);
-      const { done, value } = await reader.read(new Uint8Array(memory, length, room));
+      if (length === memory.byteLength) memory = memory.transfer(Math.min(growth * length, most));
+      const free = Math.min(room(), memory.byteLength - length);
+      const { done, value } = await reader.read(new Uint8Array(memory, length, free));
       // Who gives up does not get the memory back.
       memory = value?.buffer ?? new ArrayBuffer(0);
       if (value) length += value.length;
@@ -185,8 +223,8 @@ function inPlace(body: Body, announced: number): Pieces {
     get length() {
       return length;
     },
-    get capacity() {
-      return announced;
+    get held() {
+      return Math.min(length + room(), announced);
     },
     bytes: () => new Uint8Array(memory, 0, length),
     giveUp: () => void reader.cancel().catch(() => {}),

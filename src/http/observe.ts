@@ -31,8 +31,10 @@ export interface Exchange {
   path: string;
   /** Its part of a trace. */
   trace?: RequestTrace | undefined;
-  /** Called when the answer was handed over. */
+  /** Called once, when the answer was handed over, or was given up. */
   onHandedOver?: () => void;
+  /** The answer is given up: the request is over, whenever the runtime comes to the same opinion. */
+  giveUp?: () => void;
 }
 
 /** Who hears of requests. */
@@ -91,7 +93,10 @@ export function observer(
     const arrivedAt = performance.now();
     const answered = metrics.requestArrived(exchange.method);
     let status = 500;
+    let ended = false;
     const end = () => {
+      if (ended) return;
+      ended = true;
       answered(known.has(exchange.path) ? exchange.path : undefined, status);
       exchange.onHandedOver?.();
       if (!about) return;
@@ -101,6 +106,7 @@ export function observer(
         duration_sec: Math.round((performance.now() - arrivedAt) * 1000) / 1e6,
       });
     };
+    exchange.giveUp = end;
     let about: Fields | undefined;
     try {
       const response = await handle();

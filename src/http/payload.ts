@@ -9,8 +9,14 @@ import type { Admission, JobOutcome, JobTrace } from "../job.ts";
 import type { ClientAddress } from "../messages.ts";
 import { encodeResult, parsePayloadRequest } from "../wire.ts";
 import type { PasswordCheck } from "./auth.ts";
-import { type BodyFault, type BodyLimits, maxChunkedBytes, readBody } from "./body.ts";
-import type { Buffers, Share } from "./buffers.ts";
+import {
+  type BodyFault,
+  type BodyLimits,
+  leastBytesPerSec,
+  maxChunkedBytes,
+  readBody,
+} from "./body.ts";
+import type { Share } from "./buffers.ts";
 import type { Clients } from "./clients.ts";
 import type { Fault } from "./problem.ts";
 import type { FrontDoor } from "./routes.ts";
@@ -21,8 +27,8 @@ export interface PayloadSettings {
   readonly mayRun: PasswordCheck;
   /** Bounds of one body. */
   readonly limits: BodyLimits;
-  /** The budget of all bodies together. */
-  readonly buffers: Buffers;
+  /** The largest body that the budget of all requests could ever take in. */
+  readonly largestBody: number;
   /** Notices clients that leave. */
   readonly clients: Clients;
   /** Marks the request that work is done for. */
@@ -39,6 +45,8 @@ export interface Arrival {
   readonly trace: JobTrace | undefined;
   /** The client's end of the connection. */
   readonly address: () => ClientAddress | undefined;
+  /** What it holds; the caller gives that back. */
+  readonly share: Share;
 }
 
 /** The answer of a job that ran. */
@@ -57,9 +65,8 @@ export async function postPayload(
 ): Promise<PayloadAnswer | Fault> {
   if (!settings.mayRun(arrival.raw.headers)) return { kind: "unauthorized" };
   if (!door.ready()) return { kind: "draining", retryAfterSec: door.retryAfterSec() };
-  using share = settings.buffers.open();
   // Nothing here may hold the body or the payload while the job waits and runs: admit() has forgotten them.
-  const admission = await admit(arrival, share, settings, door);
+  const admission = await admit(arrival, settings, door);
   if ("kind" in admission) return admission;
   if (!admission.admitted) {
     const { waiting, retryAfterSec } = admission;
@@ -67,13 +74,14 @@ export async function postPayload(
       ? { kind: "draining", retryAfterSec }
       : { kind: "queue_full", waiting, retryAfterSec };
   }
-  const { signal } = arrival.raw;
+  const { raw: { signal }, share } = arrival;
   signal.addEventListener("abort", admission.clientGone, { once: true });
   using _watched = settings.clients.watch(arrival.address, admission.clientGone);
   const outcome = await admission.outcome;
   switch (outcome.kind) {
     case "ran":
-      return { kind: "ran", body: encodeResult(outcome.result) };
+      share.answer();
+      return { kind: "ran", body: encodeResult(outcome.result, (bytes) => share.taken(bytes)) };
     case "failed":
       return outcome.fault.kind === "spool_unusable"
         ? { kind: "spool_unusable" }
@@ -84,13 +92,12 @@ export async function postPayload(
 }
 
 async function admit(
-  { raw, requestId, trace }: Arrival,
-  share: Share,
-  { limits, buffers, during }: PayloadSettings,
+  { raw, requestId, trace, share }: Arrival,
+  { limits, largestBody, during }: PayloadSettings,
   door: FrontDoor,
 ): Promise<Admission | Fault> {
   // What is larger than the whole budget will never fit, so it is too large rather than too early.
-  const bounds = { ...limits, maxBytes: Math.min(limits.maxBytes, buffers.limit) };
+  const bounds = { ...limits, maxBytes: Math.min(limits.maxBytes, largestBody) };
   const body = await readBody(raw, bounds, share);
   if (!body.ok) return bodyFault(body.fault, bounds, door);
   const parsed = during(requestId, () => parsePayloadRequest(body.bytes));
@@ -101,7 +108,8 @@ async function admit(
     {
       ...parsed.request,
       requestId,
-      onPayloadStored: share.release,
+      onPayloadStored: () => void share.resize(0),
+      onCaptured: (bytes) => share.captured(bytes),
       ...(trace ? { trace } : {}),
     },
   );
@@ -134,7 +142,7 @@ function bodyFault(
     case "unsupported_encoding":
       return { kind: "unsupported_encoding" };
     case "request_timeout":
-      return { kind: "request_timeout", seconds: limits.deadlines.ms / 1000 };
+      return { kind: "request_timeout", seconds: limits.periods.ms / 1000, leastBytesPerSec };
     case "buffers_full":
       return { kind: "buffers_full", retryAfterSec: door.retryAfterSec() };
     case "draining":

@@ -14,7 +14,11 @@ export type Fault =
   | { readonly kind: "too_large"; readonly maxBytes: number }
   | { readonly kind: "length_required"; readonly maxBytes: number }
   | { readonly kind: "unsupported_encoding" }
-  | { readonly kind: "request_timeout"; readonly seconds: number }
+  | {
+    readonly kind: "request_timeout";
+    readonly seconds: number;
+    readonly leastBytesPerSec: number;
+  }
   | { readonly kind: "body_unreadable" }
   | { readonly kind: "client_gone"; readonly queuedSec?: number }
   | { readonly kind: "invalid"; readonly sentence: string }
@@ -72,7 +76,8 @@ function problemOf(fault: Fault): Problem {
     case "request_timeout":
       return {
         status: 408,
-        detail: `The body did not arrive within ${fault.seconds} seconds`,
+        detail:
+          `Less than ${fault.leastBytesPerSec} bytes a second of the body arrived in ${fault.seconds} seconds`,
         headers: closing,
       };
     case "body_unreadable":
@@ -107,7 +112,7 @@ function problemOf(fault: Fault): Problem {
     case "buffers_full":
       return {
         status: 503,
-        detail: "Too many bytes of other requests are being read or waiting",
+        detail: "Too many bytes are held for other requests",
         headers: { ...retryAfter(fault.retryAfterSec), ...closing },
       };
     case "spool_unusable":

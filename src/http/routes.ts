@@ -20,8 +20,9 @@ import {
   type Listeners,
   observer,
 } from "./observe.ts";
+import type { Answers, GivenUpCause } from "./answers.ts";
+import type { Buffers } from "./buffers.ts";
 import { type PayloadSettings, postPayload } from "./payload.ts";
-import { joined } from "./pieces.ts";
 import { type Fault, problemAnswer, rejectionOf } from "./problem.ts";
 
 /** What the rest of the program offers to HTTP. */
@@ -35,7 +36,7 @@ export interface FrontDoor {
   /** The request's part of a trace; undefined when it belongs to none. */
   beginTrace(headers: Headers): RequestTrace | undefined;
   /** The state of the service, without the bytes that HTTP itself holds. */
-  status(): Omit<ServiceStatus, "bufferedBytes" | "ready">;
+  status(): Omit<ServiceStatus, "buffered" | "ready">;
   /** The page for Prometheus. */
   metricsText(): Promise<string>;
   /** Version of the program. */
@@ -50,14 +51,19 @@ interface Env {
 /** Builds the routes. Each path has one handler: hono calls a single one without ado. */
 export function createRoutes(
   door: FrontDoor,
-  { activity, ...payload }: PayloadSettings & {
+  { activity, answers, buffers, ...settings }: Omit<PayloadSettings, "largestBody"> & {
     /** Counts the requests that are on their way to a job's answer. */
     readonly activity: Activity;
+    /** Hands answers over. */
+    readonly answers: Answers;
+    /** The budget of all requests together. */
+    readonly buffers: Buffers;
   },
   listeners: Listeners,
 ): Fetch {
   const { log, metrics } = listeners;
-  const { during } = payload;
+  const { during } = settings;
+  const payload = { ...settings, largestBody: buffers.largestBody };
   // The router takes no empty path, which hono makes of a CONNECT to "?".
   const app = new Hono<Env>({ getPath: (request) => getPath(request) || "?" });
   const observe = observer(listeners);
@@ -117,16 +123,35 @@ export function createRoutes(
 
   app.post("/payload", async (c) => {
     const { exchange } = notePath(c);
-    exchange.onHandedOver = activity.begin();
+    const share = buffers.open();
+    const over = activity.begin();
+    exchange.onHandedOver = () => {
+      over();
+      share.release();
+    };
     const { raw } = c.req;
     const trace = door.beginTrace(raw.headers);
     exchange.trace = trace;
     const { requestId } = exchange;
     const address = () => clientOf(exchange);
-    const outcome = await postPayload({ raw, requestId, trace, address }, payload, door);
-    if (outcome.kind !== "ran") return reject(c, outcome);
+    const outcome = await postPayload({ raw, requestId, trace, address, share }, payload, door);
+    if (outcome.kind !== "ran") {
+      share.release();
+      return reject(c, outcome);
+    }
     trace?.end({ status: 200 });
-    return new Response(during(requestId, () => joined(outcome.body)), {
+    const taker = {
+      share,
+      lastLine: () =>
+        log.line("info", "the connection of an answer that was given up is closed", {
+          request_id: requestId,
+        }),
+      onGivenUp(cause: GivenUpCause) {
+        log.warn("an answer was not read and is given up", { ...describe(exchange), cause });
+        exchange.giveUp?.();
+      },
+    };
+    return new Response(during(requestId, () => answers.bodyOf(outcome.body, taker)), {
       headers: { "content-type": "application/json", ...commonHeaders(exchange) },
     });
   });
@@ -141,7 +166,7 @@ export function createRoutes(
     return page(
       c,
       "application/json",
-      encodeStatus({ ...door.status(), ready: door.ready(), bufferedBytes: payload.buffers.held }),
+      encodeStatus({ ...door.status(), ready: door.ready(), buffered: buffers.held }),
     );
   });
   get(

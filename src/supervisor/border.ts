@@ -80,7 +80,10 @@ export function createBorder(
       isWhole(running) && isWhole(waiting)
         ? { type: "cut", running, waiting }
         : "the counts must be whole numbers, 0 or more",
-    drained: () => ({ type: "drained" }),
+    drained: ({ answersGivenUp }) =>
+      isWhole(answersGivenUp)
+        ? { type: "drained", answersGivenUp }
+        : "the count must be a whole number, 0 or more",
     measure: () => ({ type: "measure" }),
     find_gone: ({ clients }) => readClients(clients, queueLimit + numWorkers + spareClients),
     mend: () => ({ type: "mend" }),

@@ -29,8 +29,8 @@ export interface Service {
   readonly died: Promise<Loss>;
   /** Resolves when the service met a bug that belongs to no request. It still works. */
   readonly faulty: Promise<void>;
-  /** Admits nothing new, finishes what there is; resolves when the last answer is handed over. */
-  drain(): Promise<void>;
+  /** Admits nothing new, finishes what there is; resolves when the last answer is handed over, with how many were given up. */
+  drain(): Promise<number>;
   /** Ends what is left, with an answer for every client; resolves with how much that was. */
   cut(): Promise<Cut>;
   /** Ends the service at once. */
@@ -109,7 +109,7 @@ async function startIsolated(
   const listening = Promise.withResolvers<string>();
   const died = Promise.withResolvers<Loss>();
   const faulty = Promise.withResolvers<void>();
-  const drained = Promise.withResolvers<void>();
+  const drained = Promise.withResolvers<number>();
   const cut = Promise.withResolvers<Cut>();
   let unanswered = 0;
   let nextMendAt = 0;
@@ -134,7 +134,7 @@ async function startIsolated(
         case "cut":
           return cut.resolve(message);
         case "drained":
-          return drained.resolve();
+          return drained.resolve(message.answersGivenUp);
         case "pong":
           unanswered = 0;
           return onAlive();

@@ -105,6 +105,12 @@ function longestCutMs({ killGraceMs }: Config): number {
   return killGraceMs + 5000;
 }
 
+/** The drain has come to its end. */
+interface Drained {
+  readonly end: "drained";
+  readonly answersGivenUp: number;
+}
+
 /** Resolves with whether everything was finished and nothing was wrong. */
 async function serveUntilStopped(
   service: Service,
@@ -135,7 +141,9 @@ async function serveUntilStopped(
     config.drainTimeoutMs + longestCutMs(config) + longestCleanUpMs(config),
   );
   using timeout = timer(config.drainTimeoutMs);
-  const drained = service.drain().then(() => ({ end: "drained" }) as const);
+  const drained = service.drain().then((answersGivenUp) =>
+    ({ end: "drained", answersGivenUp }) as const
+  );
   const second = await Promise.race([
     drained,
     died,
@@ -144,8 +152,7 @@ async function serveUntilStopped(
   ]);
   switch (second.end) {
     case "drained":
-      log.info("stopped");
-      return first.end === "signal";
+      return endedWell(second, log) && first.end === "signal";
     case "died":
       return false;
     case "cut":
@@ -154,10 +161,17 @@ async function serveUntilStopped(
   }
 }
 
+/** Whether every client that was there has got its answer. */
+function endedWell({ answersGivenUp }: Drained, log: Log): boolean {
+  if (answersGivenUp === 0) log.info("stopped");
+  else log.error("stopped: answers were not read and are given up", { answers: answersGivenUp });
+  return answersGivenUp === 0;
+}
+
 async function cut(
   service: Service,
   cause: string,
-  over: Promise<{ readonly end: "drained" | "died" }>,
+  over: Promise<Drained | { readonly end: "died" }>,
   config: Config,
   log: Log,
 ): Promise<boolean> {
@@ -165,17 +179,20 @@ async function cut(
   log.warn("cutting: what is left is ended and answered", { cause });
   let counted: Partial<Cut> = {};
   const cutting = service.cut().then((cut) => void (counted = cut));
-  const end = await Promise.race([
-    Promise.all([cutting, over]).then(([, { end }]) => end),
-    over.then(({ end }) => end === "died" ? end : new Promise<never>(() => {})),
-    timeout.over.then(() => "given up" as const),
+  const last = await Promise.race([
+    Promise.all([cutting, over]).then(([, last]) => last),
+    over.then((last) => last.end === "died" ? last : new Promise<never>(() => {})),
+    timeout.over.then(() => ({ end: "given up" }) as const),
   ]);
   const { running, waiting } = counted;
-  if (end === "drained" && running === 0 && waiting === 0) {
-    log.info("stopped");
-    return true;
-  }
-  log.error("cut: jobs were ended, their clients told", { cause, running, waiting, end });
+  if (last.end === "drained" && running === 0 && waiting === 0) return endedWell(last, log);
+  log.error("cut: jobs were ended, their clients told", {
+    cause,
+    running,
+    waiting,
+    end: last.end,
+    answers_given_up: last.end === "drained" ? last.answersGivenUp : undefined,
+  });
   return false;
 }
 

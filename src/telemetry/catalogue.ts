@@ -29,6 +29,12 @@ export const captureNames = ["stdout", "stderr", "data"] as const;
 /** One of them. */
 export type CaptureName = typeof captureNames[number];
 
+/** What bytes are held for: bodies being read or waiting, what running commands have put out, answers not taken yet. */
+export const bufferShares = ["bodies", "captures", "answers"] as const;
+
+/** One of them. */
+export type BufferShare = typeof bufferShares[number];
+
 /** One row of the catalogue. */
 export interface MetricRow {
   /** As Prometheus knows it, unit included. */
@@ -169,8 +175,9 @@ export const catalogue = {
     name: "jobrunner_buffered_bytes",
     type: "gauge",
     unit: "bytes",
-    labels: {},
-    help: "Bytes of requests being read or waiting, all together.",
+    labels: { share: bufferShares },
+    help:
+      "Bytes held in memory for requests: bodies being read or waiting, captures of commands that run, answers not taken yet.",
   },
   buildInfo: {
     name: "jobrunner_build_info",

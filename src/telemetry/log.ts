@@ -29,6 +29,8 @@ export interface Log {
   warn(message: string, fields?: Fields): void;
   /** Something did not work. */
   error(message: string, fields?: Fields): void;
+  /** The line of an event for somebody else to write, without its end. */
+  line(level: "info" | "warning" | "error", message: string, fields?: Fields): string;
   /** Resolves when what was said is written, or cannot be within a second. */
   flush(): Promise<void>;
 }
@@ -65,16 +67,19 @@ export function openLog(
   sink: Sink = Deno.stderr,
 ): Log {
   const render = format === "json" ? json : text;
-  const lost = (count: number) =>
+  const line = (level: LogLevel, message: string, fields: Fields = {}) =>
     oneLine(render({
       category: ["jobrunner"],
-      level: "warning",
-      message: ["log lines were lost"],
-      rawMessage: "",
+      level,
+      message: [message],
+      rawMessage: message,
       timestamp: Date.now(),
-      properties: { count },
+      properties: fields,
     }));
-  const writer = createLineWriter(sink, lost);
+  const writer = createLineWriter(
+    sink,
+    (count) => line("warning", "log lines were lost", { count }),
+  );
   configureSync({
     reset: true,
     sinks: { out: (record) => writer.write(oneLine(render(record))) },
@@ -115,6 +120,7 @@ export function openLog(
     info: take("info"),
     warn: take("warning"),
     error: take("error"),
+    line: (level, message, fields) => line(level, message, fields).trimEnd(),
     async flush() {
       clearTimeout(resting);
       resting = undefined;

@@ -8,6 +8,8 @@
 import { type OutcomeLabel, outcomeLabels } from "../job.ts";
 import type { ProcessFigures } from "../messages.ts";
 import {
+  type BufferShare,
+  bufferShares,
   type CaptureName,
   captureNames,
   catalogue,
@@ -59,8 +61,8 @@ export interface LiveFigures {
   oldestWaitSec(): number;
   /** Workers that hold a job. */
   workersBusy(): number;
-  /** Bytes of requests being read or waiting. */
-  bufferedBytes(): number;
+  /** Bytes held in memory for requests. */
+  buffered(): Readonly<Record<BufferShare, number>>;
   /** The server's own process, as last measured. */
   process(): ProcessFigures | undefined;
 }
@@ -104,7 +106,10 @@ export function createMetrics(exposition: Exposition, live: LiveFigures): Metric
   observe(catalogue.queueLimit, (tell) => tell(live.queueLimit));
   observe(catalogue.workers, (tell) => tell(live.numWorkers));
   observe(catalogue.workersBusy, (tell) => tell(live.workersBusy()));
-  observe(catalogue.buffered, (tell) => tell(live.bufferedBytes()));
+  observe(catalogue.buffered, (tell) => {
+    const held = live.buffered();
+    for (const share of bufferShares) tell(held[share], { share });
+  });
   observe(catalogue.buildInfo, (tell) => {
     tell(1, { version: live.versions.jobrunner, deno_version: live.versions.deno });
   });

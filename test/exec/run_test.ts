@@ -28,11 +28,13 @@ async function outcomeOf(
   using temporary = temporarySpool();
   const { spool } = temporary;
   let stored = 0;
+  let captured = 0;
   const request = {
     id: "some id",
     requestId: "r",
     payload: new TextEncoder().encode(payload),
     onPayloadStored: () => void stored++,
+    onCaptured: (bytes: number) => void (captured += bytes),
     ...(timeoutSec === undefined ? {} : { timeoutSec }),
   };
   const outcome = await run(request, 2, {
@@ -56,6 +58,11 @@ async function outcomeOf(
   assert.deepEqual(filesIn(spool.path), [], "files are gone");
   assert.equal(stored, 1);
   assert.equal(request.payload.length, 0, "the payload is not kept in memory");
+  if (outcome.ok && outcome.result.pid !== undefined) {
+    const { output, error, data } = outcome.result;
+    const kept = [output, error, data].reduce((sum, { bytes }) => sum + bytes.length, 0);
+    assert.equal(captured, kept, "what is kept was told");
+  }
   return outcome;
 }
 
@@ -188,7 +195,13 @@ Deno.test("a spool that cannot be used is the server's fault, not the command's"
   using temporary = temporarySpool();
   const broken = { ...temporary.spool, path: "/dev/null/spool" };
   const outcome = await run(
-    { id: "i", requestId: "r", payload: new Uint8Array([1]), onPayloadStored: () => {} },
+    {
+      id: "i",
+      requestId: "r",
+      payload: new Uint8Array([1]),
+      onPayloadStored: () => {},
+      onCaptured: () => {},
+    },
     1,
     {
       command: commandHere(shell),

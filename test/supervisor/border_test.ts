@@ -47,7 +47,7 @@ const valid: readonly ToMain[] = [
   { type: "end_tree", tree: { id: 2, pid: 5, mark, holdersOnly: true } },
   { type: "faulty" },
   { type: "cut", running: 0, waiting: 3 },
-  { type: "drained" },
+  { type: "drained", answersGivenUp: 0 },
   { type: "measure" },
   { type: "find_gone", clients: [client, { hostname: "::1", port: 0 }] },
   { type: "find_gone", clients: [] },

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { createDeadlines } from "../../src/deadlines.ts";
 import { createActivity } from "../../src/http/activity.ts";
 import { createPasswordCheck } from "../../src/http/auth.ts";
+import { createAnswers } from "../../src/http/answers.ts";
 import { createBuffers } from "../../src/http/buffers.ts";
 import type { PayloadSettings } from "../../src/http/payload.ts";
 import { createRoutes, type FrontDoor } from "../../src/http/routes.ts";
@@ -78,6 +79,7 @@ export function setUp(setup: Setup = {}) {
   const activity = createActivity();
   const worked: [string, unknown][] = [];
   const buffers = createBuffers(setup.maxBufferedBytes ?? Infinity);
+  const held = () => Object.values(buffers.held).reduce((sum, bytes) => sum + bytes);
   const fetch = createRoutes(door, {
     mayRun: createPasswordCheck(
       setup.password === undefined
@@ -86,11 +88,12 @@ export function setUp(setup: Setup = {}) {
     ),
     limits: {
       maxBytes: Infinity,
-      deadlines: createDeadlines(Infinity),
+      periods: createDeadlines(Infinity),
       cut: new AbortController().signal,
       ...setup.limits,
     },
     buffers,
+    answers: createAnswers(createDeadlines(Infinity)),
     activity,
     clients: { watch: () => ({ [Symbol.dispose]() {} }) },
     during(requestId, work) {
@@ -99,7 +102,14 @@ export function setUp(setup: Setup = {}) {
       return result;
     },
   }, {
-    log: { debug: write, info: write, warn: write, error: write, flush: () => Promise.resolve() },
+    log: {
+      debug: write,
+      info: write,
+      warn: write,
+      error: write,
+      line: (_, message) => message,
+      flush: () => Promise.resolve(),
+    },
     metrics: {
       rejected: (reason) => void rejected.push(reason),
       requestArrived: (method) => (route, status) => void answered.push([method, route, status]),
@@ -112,5 +122,5 @@ export function setUp(setup: Setup = {}) {
   };
   const post = (body: BodyInit, headers: Record<string, string> = {}) =>
     send("/payload", { method: "POST", body, headers });
-  return { send, post, buffers, log, activity, rejected, answered, worked };
+  return { send, post, held, buffers, log, activity, rejected, answered, worked };
 }

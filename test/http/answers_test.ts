@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { createAnswers } from "../../src/http/answers.ts";
+import { createBuffers } from "../../src/http/buffers.ts";
+import { byHand } from "../support/deadlines.ts";
+
+/** An answer of so many pieces of 64 KiB, each of which counts 1 while it is held. */
+function setUp(pieces: number) {
+  const patience = byHand(1);
+  const answers = createAnswers(patience);
+  const buffers = createBuffers(Infinity);
+  const share = buffers.open();
+  share.captured(pieces);
+  share.answer();
+  const state = { made: 0, ended: false };
+  const givenUp: string[] = [];
+  function* make() {
+    try {
+      for (; state.made < pieces; state.made++) {
+        yield "x".repeat(65_536);
+        share.taken(1);
+      }
+    } finally {
+      state.ended = true;
+    }
+  }
+  const body = answers.bodyOf(make(), {
+    share,
+    lastLine: () => "the last line",
+    onGivenUp: (cause) => void givenUp.push(cause),
+  });
+  return { answers, patience, buffers, body, state, givenUp };
+}
+
+function reader({ body }: ReturnType<typeof setUp>) {
+  assert.ok(body instanceof ReadableStream);
+  return body.getReader();
+}
+
+Deno.test("up to 64 KiB an answer is one string, and nothing is held any more", () => {
+  const { body, buffers, patience } = setUp(1);
+  assert.equal(body, "x".repeat(65_536));
+  assert.equal(buffers.held.answers, 0);
+  assert.equal(patience.waiting, 0);
+});
+
+Deno.test("a longer one is made as it is taken", async () => {
+  const answer = setUp(10);
+  const taking = reader(answer);
+  assert.ok(answer.state.made < 3, "nobody has asked for it");
+  let bytes = 0;
+  let part = await taking.read();
+  const afterFirst = answer.buffers.held.answers;
+  assert.ok(afterFirst >= 7 && afterFirst < 10, String(afterFirst));
+  for (; !part.done; part = await taking.read()) bytes += part.value.length;
+  assert.equal(bytes, 655_360);
+  assert.equal(answer.buffers.held.answers, 0);
+  assert.equal(answer.patience.waiting, 0);
+  assert.deepEqual(answer.givenUp, []);
+});
+
+Deno.test("an answer of which nothing is taken in time is broken off, and what it held is let go", async () => {
+  const answer = setUp(10);
+  const taking = reader(answer);
+  await taking.read();
+  answer.patience.over();
+  assert.deepEqual(answer.givenUp, ["answer_timeout"]);
+  assert.ok(answer.state.ended);
+  assert.equal(answer.buffers.held.answers, 0);
+  await assert.rejects(taking.read(), (reason) => {
+    assert.equal(Deno.inspect(reason), "the last line");
+    return true;
+  });
+  assert.equal(answer.answers.givenUp, 1);
+  answer.answers.giveUpAll();
+  assert.equal(answer.answers.givenUp, 1, "it was given up before");
+});
+
+Deno.test("each piece that is taken gives the client its time anew", async () => {
+  const answer = setUp(10);
+  const taking = reader(answer);
+  const first = answer.patience.waiting;
+  for (let part = await taking.read(); !part.done; part = await taking.read()) {
+    assert.ok(answer.patience.waiting <= 1, "one wait at a time");
+  }
+  assert.equal(first, 1);
+  answer.patience.over();
+  assert.deepEqual(answer.givenUp, []);
+});
+
+Deno.test("a client that leaves is not given up: nothing is held for it", async () => {
+  const answer = setUp(10);
+  await reader(answer).cancel();
+  assert.ok(answer.state.ended);
+  assert.equal(answer.buffers.held.answers, 0);
+  assert.equal(answer.patience.waiting, 0);
+  answer.answers.giveUpAll();
+  assert.deepEqual([answer.givenUp, answer.answers.givenUp], [[], 0]);
+});
+
+Deno.test("a server that stops gives up all that are still to be taken", () => {
+  const answer = setUp(10);
+  answer.answers.giveUpAll();
+  assert.deepEqual(answer.givenUp, ["shutdown"]);
+  assert.equal(answer.buffers.held.answers, 0);
+  assert.equal(answer.patience.waiting, 0);
+});

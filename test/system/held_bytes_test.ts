@@ -1,0 +1,166 @@
+/**
+ * What the server holds in memory for requests: bodies that come, outputs, answers that nobody reads.
+ */
+
+import assert from "node:assert/strict";
+import { base64, get, post, postRaw } from "../support/client.ts";
+import { eventually } from "../support/processes.ts";
+import { fixture, startProgram } from "../support/program.ts";
+import { temporaryFolder } from "../support/folder.ts";
+
+const shell = { JOBRUNNER_CMD: fixture("run_payload.sh") };
+const encoder = new TextEncoder();
+
+async function held(url: string) {
+  const { buffered_bytes, buffered } = JSON.parse((await get(`${url}/status`)).text);
+  return { all: buffered_bytes, ...buffered };
+}
+
+/** A connection over which text was sent. */
+async function say(url: string, text: string): Promise<Deno.TcpConn> {
+  const { hostname, port } = new URL(url);
+  const connection = await Deno.connect({ hostname, port: Number(port) });
+  const bytes = encoder.encode(text);
+  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+  return connection;
+}
+
+const headOf = (bytes: number) =>
+  `POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n\r\n`;
+
+/** Requests that the server knows of. */
+async function activePosts(url: string): Promise<number> {
+  const { text } = await get(`${url}/metrics`);
+  return Number(/^http_server_active_requests\{[^}]*"POST"[^}]*\} (\d+)/m.exec(text)?.[1]);
+}
+
+/** A job with so many bytes beside its payload. */
+function job(payload: string, bytes = 0): string {
+  return JSON.stringify({ id: "x", data: base64(payload), more: "x".repeat(bytes) });
+}
+
+/** A job with a large output, whose client reads nothing of it. */
+async function deafClient(url: string, bytes: number): Promise<Deno.TcpConn> {
+  const body = job(`head -c ${bytes} /dev/zero`);
+  return await say(url, headOf(body.length) + body);
+}
+
+Deno.test("bodies that are announced and do not come hold neither budget nor memory", async () => {
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_MAX_BUFFERED_BYTES: "120000000" },
+  });
+  const { url, pid } = program;
+  const virtualMb = () => {
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    return Number(/^VmSize:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
+  };
+  const before = virtualMb();
+  const silent = await Promise.all(
+    Array.from({ length: 300 }, () => say(url, headOf(100_000_000))),
+  );
+  await eventually("all are known", async () => await activePosts(url) === silent.length);
+  const { all } = await held(url);
+  assert.ok(all <= silent.length * 16_384, `${all} bytes`);
+  assert.ok(virtualMb() - before < 3_000, `from ${before} to ${virtualMb()} MB`);
+  assert.equal((await postRaw(url, job("echo served", 50_000_000))).output, "served\n");
+  for (const connection of silent) connection.close();
+  await eventually("nothing is held", async () => (await held(url)).all === 0);
+});
+
+Deno.test("an upload may take longer than JOBRUNNER_REQUEST_TIMEOUT_SEC as long as it flows", async () => {
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_REQUEST_TIMEOUT_SEC: "1" },
+  });
+  const body = encoder.encode(job("echo whole", 400_000));
+  let sent = 0;
+  const startedAt = performance.now();
+  const slow = new ReadableStream({
+    async pull(controller) {
+      controller.enqueue(body.slice(sent, sent += 20_000));
+      if (sent >= body.length) return controller.close();
+      await new Promise((resolve) => setTimeout(resolve, 125));
+    },
+  });
+  const answer = await postRaw(program.url, slow);
+  assert.equal(answer.output, "whole\n", answer.text);
+  assert.ok(performance.now() - startedAt > 2000, "it took more than two periods");
+});
+
+Deno.test("what a running command has put out is shown, and is the answer's until that is taken", async () => {
+  using folder = temporaryFolder();
+  await using program = await startProgram({ env: shell });
+  const { url } = program;
+  const release = `${folder.path}/release`;
+  const answer = post(
+    url,
+    `head -c 200000 /dev/zero; while [ ! -e '${release}' ]; do sleep 0.01; done`,
+  );
+  await eventually("it is captured", async () => (await held(url)).captures === 200_000);
+  const { text } = await get(`${url}/metrics`);
+  assert.match(text, /^jobrunner_buffered_bytes\{share="captures"\} 200000$/m);
+  assert.match(text, /^jobrunner_buffered_bytes\{share="bodies"\} 0$/m);
+  assert.match(text, /^jobrunner_buffered_bytes\{share="answers"\} 0$/m);
+  Deno.writeTextFileSync(release, "");
+  assert.equal((await answer).output.length, 200_000);
+  await eventually("nothing is held", async () => (await held(url)).all === 0);
+});
+
+Deno.test("answers that nobody reads are shown, leave half of the budget to jobs, and are broken off in time", async () => {
+  await using program = await startProgram({
+    env: {
+      ...shell,
+      JOBRUNNER_MAX_BUFFERED_BYTES: "20000000",
+      JOBRUNNER_ANSWER_TIMEOUT_SEC: "2",
+    },
+  });
+  const { url } = program;
+  using first = await deafClient(url, 30_000_000);
+  using _second = await deafClient(url, 30_000_000);
+  await eventually("both are held", async () => (await held(url)).answers === 60_000_000);
+  assert.equal((await postRaw(url, job("echo served", 7_000_000))).output, "served\n");
+  const refused = await postRaw(url, job("echo refused", 9_000_000));
+  assert.equal(refused.status, 503);
+  assert.match(refused.text, /^Too many bytes are held for other requests/);
+  await eventually("they are given up", async () => (await held(url)).all === 0);
+  assert.match(
+    await program.line("an answer was not read and is given up"),
+    / WARN .* cause=answer_timeout$/,
+  );
+  assert.equal(await activePosts(url), 0);
+  assert.equal((await postRaw(url, job("echo served", 9_000_000))).output, "served\n");
+  const text = await restOf(first);
+  assert.match(text, /^HTTP\/1\.1 200 /);
+  assert.doesNotMatch(text, /\r\n0\r\n\r\n$/, "its end tells that it is not whole");
+  assert.equal(await program.stop(), 0, "these were given up long before the stop");
+});
+
+Deno.test("an answer that is read slowly is whole, though it takes longer than JOBRUNNER_ANSWER_TIMEOUT_SEC", async () => {
+  await using program = await startProgram({
+    env: { ...shell, JOBRUNNER_ANSWER_TIMEOUT_SEC: "2" },
+  });
+  using connection = await deafClient(program.url, 30_000_000);
+  await program.line("job ended");
+  const startedAt = performance.now();
+  const text = await restOf(connection, { end: /\r\n0\r\n\r\n$/, pauseMs: 75 });
+  assert.ok(text.length > 40_000_000);
+  assert.ok(performance.now() - startedAt > 2000, "it took longer than that");
+  await eventually("nothing is held", async () => (await held(program.url)).all === 0);
+  assert.doesNotMatch(program.log.join("\n"), /given up/);
+});
+
+/** What a connection has to say until its end, or until the text ends so. */
+async function restOf(
+  connection: Deno.TcpConn,
+  { end, pauseMs = 0 }: { readonly end?: RegExp; readonly pauseMs?: number } = {},
+): Promise<string> {
+  const buffer = new Uint8Array(1_000_000);
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const length = await connection.read(buffer).catch(() => null);
+    if (length === null) return text;
+    text += decoder.decode(buffer.subarray(0, length), { stream: true });
+    if (end?.test(text.slice(-20))) return text;
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
