@@ -103,7 +103,12 @@ export async function readBody(
         return refuse("length_required");
       }
     }
-  } catch {
+  } catch (error) {
+    if (error instanceof RangeError) {
+      pieces.giveUp();
+      // There is no more memory, whatever the budget says.
+      return refuse("buffers_full");
+    }
     // The runtime tells of one error only, the connection's; the request's signal is not aborted yet.
     return refuse(broken ?? "client_gone");
   } finally {
@@ -199,8 +204,14 @@ const mostReadBytes = 256 * 1024;
 /** Who has sent nothing yet holds next to nothing. */
 const leastReadBytes = 16 * 1024;
 
-/** The place of a body grows by this factor: by what it is copied, or what is reserved in vain. */
-const growth = 4;
+/**
+ * The next size of a place that is full: sixteen times as much, or all of it where that is more than half. What is copied is
+ * little then, and what is reserved in vain is not real memory: the system gives that as it is written to.
+ */
+function grown(length: number, most: number): number {
+  const wanted = 16 * length;
+  return 2 * wanted < most ? wanted : most;
+}
 
 /** Reads a body of a known length into memory that grows with what arrives. */
 function inPlace(body: Body, announced: number): Pieces {
@@ -212,7 +223,7 @@ function inPlace(body: Body, announced: number): Pieces {
   const room = () => Math.min(Math.max(length, leastReadBytes), mostReadBytes);
   return {
     async next() {
-      if (length === memory.byteLength) memory = memory.transfer(Math.min(growth * length, most));
+      if (length === memory.byteLength) memory = memory.transfer(grown(length, most));
       const free = Math.min(room(), memory.byteLength - length);
       const { done, value } = await reader.read(new Uint8Array(memory, length, free));
       // Who gives up does not get the memory back.
