@@ -42,8 +42,8 @@ export function createScratch(): Scratch {
 }
 
 /**
- * Starts to read a byte stream. Bytes beyond `limit` are read and dropped, so that the writer is never blocked. `onKept`
- * hears of so many more bytes that are kept.
+ * Starts to read a byte stream. Bytes beyond `limit`, or beyond what memory there is, are read and dropped, so that the
+ * writer is never blocked. `onKept` hears of so many more bytes that are kept.
  */
 export function capture(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
@@ -58,7 +58,7 @@ export function capture(
 class Reading implements Capture {
   readonly done: Promise<void>;
   readonly #reader: ReadableStreamBYOBReader;
-  readonly #limit: number;
+  #limit: number;
   readonly #onKept: (bytes: number) => void;
   readonly #buffer = createByteBuffer();
   #truncated = false;
@@ -113,7 +113,14 @@ class Reading implements Capture {
     const room = this.#limit - this.#buffer.length;
     this.#truncated ||= piece.length > room;
     if (room <= 0) return;
-    this.#buffer.append(piece.length <= room ? piece : piece.subarray(0, room));
-    this.#onKept(Math.min(piece.length, room));
+    try {
+      this.#buffer.append(piece.length <= room ? piece : piece.subarray(0, room));
+      this.#onKept(Math.min(piece.length, room));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      // There is no more memory. The writer must not be blocked for that.
+      this.#truncated = true;
+      this.#limit = this.#buffer.length;
+    }
   }
 }

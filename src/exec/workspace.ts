@@ -216,11 +216,17 @@ async function readResponse(path: string, limit: number): Promise<ResponseFile> 
   } catch (error) {
     const code = (error as { code?: unknown }).code;
     if (code === "ENOENT") return { data: nothing };
-    const reason = code === "EACCES" ? "permission denied" : "an input/output error";
-    return { data: nothing, message: unreadable(reason) };
+    return { data: nothing, message: unreadable(reasonOf(error)) };
   } finally {
     if (file !== undefined) closeSync(file);
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof RangeError) return "there is not enough memory for it";
+  return (error as { code?: unknown }).code === "EACCES"
+    ? "permission denied"
+    : "an input/output error";
 }
 
 const goneOrReplaced =

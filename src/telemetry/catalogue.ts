@@ -120,7 +120,7 @@ export const catalogue = {
     type: "counter",
     unit: "",
     labels: { output: captureNames },
-    help: "Outputs cut at JOBRUNNER_MAX_OUTPUT_BYTES.",
+    help: "Outputs cut at JOBRUNNER_MAX_OUTPUT_BYTES, or for lack of memory.",
   },
   processesEnded: {
     name: "jobrunner_processes_ended_total",

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { get, post } from "../support/client.ts";
+import { base64, get, post, postRaw } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, projectRoot, startProgram } from "../support/program.ts";
@@ -65,6 +65,39 @@ Deno.test("too many open files are a 5xx that says so, logged once, until there 
       .length,
     2,
     program.log.join("\n"),
+  );
+});
+
+Deno.test("memory that cannot be had: a body is 503, an output is cut, a response file is told of", async () => {
+  await using program = await startProgram({ env: shell });
+  const { url, pid } = program;
+  assert.equal((await post(url, "exit 0")).status, 200);
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  const mostBytes = Number(/^VmSize:\s+(\d+) kB/m.exec(status)?.[1]) * 1024 + 60_000_000;
+  const { success } = await new Deno.Command("prlimit", {
+    args: ["--pid", String(pid), `--as=${mostBytes}:`],
+  }).output();
+  assert.ok(success);
+  const body = await postRaw(
+    url,
+    JSON.stringify({ id: "x", data: base64("exit 0"), more: "x".repeat(90_000_000) }),
+  );
+  assert.equal(body.status, 503);
+  assert.match(body.headers.get("retry-after") ?? "", /^[1-9]\d*$/);
+  const output = await post(url, "head -c 90000000 /dev/zero; echo done >&2");
+  assert.equal(output.status, 200, output.text.slice(0, 200));
+  assert.equal(output.json["output_truncated"], true);
+  assert.equal(output.error, "done\n", "the command was not blocked");
+  const response = await post(url, 'head -c 90000000 /dev/zero >"$JOBRUNNER_RESPONSE_DATA_FN"');
+  assert.equal(response.status, 200);
+  assert.equal(
+    response.json["message"],
+    "the response file could not be read: there is not enough memory for it",
+  );
+  assert.equal((await post(url, "echo well again")).output, "well again\n");
+  await eventually(
+    "nothing is held",
+    async () => JSON.parse((await get(`${url}/status`)).text).buffered_bytes === 0,
   );
 });
 
