@@ -94,6 +94,7 @@ export async function startApp(
     oldestWaitSec: () => dispatch.oldestWaitSec(),
     workersBusy: () => dispatch.pool.busy,
     buffered: () => buffers.held,
+    answersGivenUp: () => answers.givenUp,
     process: () => figures,
   });
   const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };

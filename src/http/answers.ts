@@ -71,13 +71,18 @@ export function createAnswers(patience: Deadlines): Answers {
       start: (itsController) => void (controller = itsController),
       pull() {
         stopWaiting();
-        controller.enqueue(encoder.encode(next));
-        const piece = rest.next();
-        if (piece.done) {
+        try {
+          controller.enqueue(encoder.encode(next));
+          const piece = rest.next();
+          if (piece.done) {
+            end();
+            return controller.close();
+          }
+          next = piece.value;
+        } catch (error) {
           end();
-          return controller.close();
+          throw error;
         }
-        next = piece.value;
         stopWaiting = patience.start(onOver);
       },
       cancel: end,

@@ -122,6 +122,13 @@ export const catalogue = {
     labels: { output: captureNames },
     help: "Outputs cut at JOBRUNNER_MAX_OUTPUT_BYTES, or for lack of memory.",
   },
+  answersGivenUp: {
+    name: "jobrunner_answers_given_up_total",
+    type: "counter",
+    unit: "",
+    labels: {},
+    help: "Answers broken off because their clients did not take them.",
+  },
   processesEnded: {
     name: "jobrunner_processes_ended_total",
     type: "counter",

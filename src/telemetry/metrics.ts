@@ -63,6 +63,8 @@ export interface LiveFigures {
   workersBusy(): number;
   /** Bytes held in memory for requests. */
   buffered(): Readonly<Record<BufferShare, number>>;
+  /** Answers that were broken off. */
+  answersGivenUp(): number;
   /** The server's own process, as last measured. */
   process(): ProcessFigures | undefined;
 }
@@ -98,6 +100,7 @@ export function createMetrics(exposition: Exposition, live: LiveFigures): Metric
   observe(catalogue.truncated, (tell) => {
     for (const output of captureNames) tell(truncated[output], { output });
   });
+  observe(catalogue.answersGivenUp, (tell) => tell(live.answersGivenUp()));
   observe(catalogue.rejected, (tell) => {
     for (const reason of rejectionReasons) tell(rejections[reason], { reason });
   });

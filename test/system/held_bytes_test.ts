@@ -127,6 +127,7 @@ Deno.test("answers that nobody reads are shown, leave half of the budget to jobs
     / WARN .* cause=answer_timeout$/,
   );
   assert.equal(await activePosts(url), 0);
+  assert.match((await get(`${url}/metrics`)).text, /^jobrunner_answers_given_up_total 2$/m);
   assert.equal((await postRaw(url, job("echo served", 9_000_000))).output, "served\n");
   const text = await restOf(first);
   assert.match(text, /^HTTP\/1\.1 200 /);

@@ -15,6 +15,7 @@ function setUp(live: Partial<LiveFigures> = {}) {
     queuedJobs: () => 12,
     oldestWaitSec: () => 3.5,
     workersBusy: () => 1,
+    answersGivenUp: () => 4,
     buffered: () => ({ bodies: 77, captures: 8, answers: 9 }),
     process: () => ({
       cpuSec: 1.5,
