@@ -143,7 +143,7 @@ export function createRoutes(
     const taker = {
       share,
       lastLine: () =>
-        log.line("info", "the connection of an answer that was given up is closed", {
+        log.warningLine("the connection of an answer that was given up is closed", {
           request_id: requestId,
         }),
       onGivenUp(cause: GivenUpCause) {

@@ -29,8 +29,8 @@ export interface Log {
   warn(message: string, fields?: Fields): void;
   /** Something did not work. */
   error(message: string, fields?: Fields): void;
-  /** The line of an event for somebody else to write, without its end. */
-  line(level: "info" | "warning" | "error", message: string, fields?: Fields): string;
+  /** The line of a warning for somebody else to write, without its end. */
+  warningLine(message: string, fields?: Fields): string;
   /** Resolves when what was said is written, or cannot be within a second. */
   flush(): Promise<void>;
 }
@@ -67,10 +67,10 @@ export function openLog(
   sink: Sink = Deno.stderr,
 ): Log {
   const render = format === "json" ? json : text;
-  const line = (level: LogLevel, message: string, fields: Fields = {}) =>
+  const warningLine = (message: string, fields: Fields = {}) =>
     oneLine(render({
       category: ["jobrunner"],
-      level,
+      level: "warning",
       message: [message],
       rawMessage: message,
       timestamp: Date.now(),
@@ -78,7 +78,7 @@ export function openLog(
     }));
   const writer = createLineWriter(
     sink,
-    (count) => line("warning", "log lines were lost", { count }),
+    (count) => warningLine("log lines were lost", { count }),
   );
   configureSync({
     reset: true,
@@ -120,7 +120,7 @@ export function openLog(
     info: take("info"),
     warn: take("warning"),
     error: take("error"),
-    line: (level, message, fields) => line(level, message, fields).trimEnd(),
+    warningLine: (message, fields) => warningLine(message, fields).trimEnd(),
     async flush() {
       clearTimeout(resting);
       resting = undefined;

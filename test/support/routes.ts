@@ -107,7 +107,7 @@ export function setUp(setup: Setup = {}) {
       info: write,
       warn: write,
       error: write,
-      line: (_, message) => message,
+      warningLine: (message) => message,
       flush: () => Promise.resolve(),
     },
     metrics: {

@@ -49,6 +49,16 @@ Deno.test("every metric of the catalogue is there from the start", async () => {
   assert.deepEqual(names.sort(), Object.values(catalogue).map(({ name }) => name).sort());
 });
 
+Deno.test("what is held is told by share, what was given up is counted", async () => {
+  const { sample } = setUp();
+  assert.deepEqual(await sample("jobrunner_buffered_bytes"), [
+    '{share="bodies"} 77',
+    '{share="captures"} 8',
+    '{share="answers"} 9',
+  ]);
+  assert.deepEqual(await sample("jobrunner_answers_given_up_total"), [" 4"]);
+});
+
 Deno.test("every label value that is known at the start is there with 0", async () => {
   const { sample } = setUp();
   assert.deepEqual(
