@@ -1,10 +1,10 @@
 /**
- * The signals that ask the program to stop.
+ * What each signal does to the program. The README has the same list for its users.
  *
  * @module
  */
 
-/** They come one at a time. */
+/** Those that ask the program to stop. They come one at a time. */
 export interface Signals extends Disposable {
   /** The next one; one that came earlier and was not asked for yet counts. */
   next(): Promise<Deno.Signal>;
@@ -17,10 +17,59 @@ export interface Signals extends Disposable {
 const sameMs = 500;
 
 /**
- * Signals that stop a process in the background that uses its terminal. A command in the server's session can bring them
- * on the server; who listens is not stopped.
+ * What a signal does: `stop` counts as the first or the second signal; `drain` counts only as the first; `told` is logged and
+ * nothing else; `nothing` is what its reason says.
  */
-const stopping: readonly Deno.Signal[] = ["SIGTTIN", "SIGTTOU"];
+type Effect = "stop" | "drain" | "told" | "nothing";
+
+/**
+ * Without a listener each of these would end the program at once, with its jobs unanswered and its files left behind, or stop it.
+ * SIGHUP is decided by `HangUp`. A signal that is caught has its default again in commands (execve(2)).
+ *
+ * Nobody listens to the others of signal(7): SIGKILL and SIGSTOP cannot be caught, SIGSEGV, SIGILL and SIGFPE the runtime keeps to
+ * itself, and real-time signals it does not know. SIGABRT, SIGBUS, SIGTRAP and SIGSYS say that the program is broken or hangs
+ * (systemd's watchdog sends SIGABRT): it must end even if it cannot listen any more. SIGTSTP stops it until SIGCONT. SIGPIPE is
+ * ignored by the runtime, which needs SIGCHLD; SIGURG and SIGWINCH do nothing by default.
+ */
+const unixEffects: Readonly<Partial<Record<Deno.Signal, Effect>>> = {
+  SIGTERM: "stop",
+  // Ctrl-C and Ctrl-\ at a terminal.
+  SIGINT: "stop",
+  SIGQUIT: "stop",
+  // A clock that who started the program has set outlives execve: alarm(2).
+  SIGALRM: "stop",
+  // Power fails; LXC stops the first process of a container with it.
+  SIGPWR: "stop",
+  // The soft limit of CPU time (RLIMIT_CPU) is reached. It comes again each second, until SIGKILL at the hard limit.
+  SIGXCPU: "drain",
+  // Without a listener the runtime ends the program or, see `shutOutDebugger`, opens a debugger.
+  SIGUSR1: "told",
+  SIGUSR2: "told",
+  SIGIO: "told",
+  SIGPROF: "told",
+  SIGVTALRM: "told",
+  SIGSTKFLT: "told",
+  // The write beyond the limit of a file's size (RLIMIT_FSIZE) fails with EFBIG, as any other write can fail.
+  SIGXFSZ: "nothing",
+  // They stop who uses its terminal in the background. A command in the server's session can bring them on the server.
+  SIGTTIN: "nothing",
+  SIGTTOU: "nothing",
+};
+
+/** Signals that other systems do not have. */
+const onlyOnLinux: ReadonlySet<string> = new Set(["SIGPWR", "SIGSTKFLT"]);
+
+/** No listener could put off the end that a closed console, a logoff or a shutdown brings: the runtime tells Windows at once that it is done. */
+const windowsEffects: typeof unixEffects = { SIGINT: "stop", SIGBREAK: "stop" };
+
+function effectsHere({ ignored, atTerminal }: HangUp): readonly (readonly [Deno.Signal, Effect])[] {
+  const { os } = Deno.build;
+  const effects: typeof unixEffects = os === "windows"
+    ? windowsEffects
+    : { ...unixEffects, SIGHUP: ignored ? "nothing" : atTerminal ? "stop" : "told" };
+  return (Object.entries(effects) as [Deno.Signal, Effect][])
+    .filter(([name]) => os === "linux" || !onlyOnLinux.has(name));
+}
 
 /** How the surroundings want a hang-up (SIGHUP) to be taken. */
 export interface HangUp {
@@ -46,12 +95,16 @@ function ignoresHangUp(): boolean {
   return (BigInt(`0x${ignored ?? 0}`) & 1n) === 1n;
 }
 
+/** How often at most a signal of one name is told: who sends one can send any number. */
+const tellMs = 60_000;
+
 /**
- * Listens until disposed of: Ctrl-C, SIGTERM, SIGQUIT, and SIGHUP of a terminal that is closed; on Windows Ctrl-C and
- * Ctrl-Break. Commands with a session of their own do not hear any of these. Another SIGHUP is told to `onHangUp`.
+ * Listens until disposed of. Commands with a session of their own do not hear any of these signals. One that is not followed is
+ * handed to `tell`, of each name one a minute.
  */
-export function listenForSignals({ ignored, atTerminal }: HangUp, onHangUp: () => void): Signals {
+export function listenForSignals(hangUp: HangUp, tell: (name: Deno.Signal) => void): Signals {
   const came: Deno.Signal[] = [];
+  const toldAt = new Map<Deno.Signal, number>();
   let wake: (() => void) | undefined;
   let last = -Infinity;
 
@@ -63,14 +116,20 @@ export function listenForSignals({ ignored, atTerminal }: HangUp, onHangUp: () =
     wake?.();
   }
 
-  const stops: readonly Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT", "SIGBREAK"]
-    : ["SIGINT", "SIGTERM", "SIGQUIT", ...(atTerminal && !ignored ? ["SIGHUP" as const] : [])];
-  const handlers = new Map<Deno.Signal, () => void>(stops.map((name) => [name, () => stop(name)]));
-  if (Deno.build.os !== "windows") {
-    for (const name of stopping) handlers.set(name, () => {});
-    if (!handlers.has("SIGHUP")) handlers.set("SIGHUP", ignored ? () => {} : onHangUp);
-  }
+  const act: Readonly<Record<Effect, (name: Deno.Signal) => void>> = {
+    stop,
+    drain: (name) => last === -Infinity && stop(name),
+    told(name) {
+      const now = performance.now();
+      if (now - (toldAt.get(name) ?? -Infinity) < tellMs) return;
+      toldAt.set(name, now);
+      tell(name);
+    },
+    nothing() {},
+  };
+  const handlers = effectsHere(hangUp).map(([name, effect]) =>
+    [name, () => act[effect](name)] as const
+  );
   for (const [name, handler] of handlers) Deno.addSignalListener(name, handler);
   return {
     async next() {

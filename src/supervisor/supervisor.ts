@@ -7,9 +7,10 @@
 import { StartError } from "../start_error.ts";
 import type { Config } from "../config.ts";
 import type { Cut } from "../dispatch.ts";
-import { type Log, openLog } from "../telemetry/log.ts";
+import { type Log, messageOf, openLog } from "../telemetry/log.ts";
 import { version } from "../version.ts";
 import { type BusyCaretaker, caretakerOf, clearDeadServers, endJobsIn } from "./caretaker.ts";
+import { shutOutDebugger } from "./debugger.ts";
 import { type Folders, openFolders } from "./folders.ts";
 import { isolateDefaults, type IsolateOptions, type Service, startService } from "./isolate.ts";
 import { forgetSecrets } from "./machine.ts";
@@ -30,6 +31,18 @@ export async function supervise(
   isolate: IsolateOptions = isolateDefaults,
 ): Promise<number> {
   const log = openLog({ format: config.logFormat, level: config.logLevel });
+  // Before anything is written: also the log can be a file that may not grow.
+  using signals = listenForSignals(
+    hangUpHere(),
+    (signal) => log.info("a signal is not followed", { signal }),
+  );
+  try {
+    shutOutDebugger();
+  } catch (error) {
+    log.warn("SIGUSR1 may open a debugger of the runtime", {
+      "exception.message": messageOf(error),
+    });
+  }
   const notifier = openNotifier(env, log);
   forgetSecrets();
   for (const warning of warnings) log.warn("look at the configuration", { warning });
@@ -38,10 +51,6 @@ export async function supervise(
       "running as process 1: processes that jobs leave behind stay as zombies; start jobrunner under an init such as tini (docker run --init)",
     );
   }
-  using signals = listenForSignals(
-    hangUpHere(),
-    () => log.info("SIGHUP is not followed: there is no terminal that could have been closed"),
-  );
   prepareToLook();
   let folders: Folders | undefined;
   let caretaker: BusyCaretaker;
@@ -136,6 +145,8 @@ async function serveUntilStopped(
       drain_timeout_sec: config.drainTimeoutMs / 1000,
     },
   );
+  // Nobody wants a server to stop because of the CPU time that it has used: a service manager shall start it again.
+  const wanted = first.end === "signal" && first.signal !== "SIGXCPU";
   notifier.stopping(
     "finishing what waits and runs",
     config.drainTimeoutMs + longestCutMs(config) + longestCleanUpMs(config),
@@ -152,12 +163,11 @@ async function serveUntilStopped(
   ]);
   switch (second.end) {
     case "drained":
-      return endedWell(second, log) && first.end === "signal";
+      return endedWell(second, log) && wanted;
     case "died":
       return false;
     case "cut":
-      return await cut(service, second.cause, Promise.race([drained, died]), config, log) &&
-        first.end === "signal";
+      return await cut(service, second.cause, Promise.race([drained, died]), config, log) && wanted;
   }
 }
 

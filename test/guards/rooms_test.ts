@@ -95,6 +95,7 @@ const outsideThings: readonly { readonly what: RegExp; readonly who: readonly st
     who: ["supervisor"],
   },
   { what: /\bDeno\.Command\b/, who: ["exec", "supervisor"] },
+  { what: /\bDeno\.dlopen\b/, who: ["supervisor/debugger"] },
   {
     what: /\bDeno\.(open|write\w*|remove|mkdir|lstat|rename|utime|readDir|makeTemp\w*)(Sync)?\(/,
     who: [
@@ -190,6 +191,7 @@ Deno.test("each kind of breach is found", () => {
     ["src/app.ts", "const name = Deno.env.get(x);", "names Deno.env"],
     ["src/http/x.ts", "text.toBase64()", "names toBase64"],
     ["src/app.ts", "new Deno.Command(x)", "names Deno.Command"],
+    ["src/supervisor/x.ts", "Deno.dlopen(x)", "names Deno.dlopen"],
     ["src/wire.ts", "new Response(x)", "names new Response"],
     ["src/helpers.ts", "", "helpers is no room of the design"],
   ];

@@ -1,5 +1,5 @@
 /**
- * Ordinary users' rights: root may do anything to any file, so a test of modes must do without root's capabilities.
+ * Powers that a test must do without, or cannot do without: of a file's modes root sees nothing, and only root makes namespaces.
  *
  * @module
  */
@@ -8,3 +8,16 @@
 export const boundByModes: readonly string[] = Deno.uid() === 0
   ? ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
   : [];
+
+/**
+ * Runs what follows as process 1 of a namespace of its own (unshare(1)), and ends with its status. Who is not root becomes root of a
+ * user namespace. The signals of a terminal do not reach unshare itself; process 1 ends with it.
+ */
+export const asProcess1: readonly string[] = [
+  "unshare",
+  ...(Deno.uid() === 0 ? [] : ["--user", "--map-root-user"]),
+  "--pid",
+  "--fork",
+  "--mount-proc",
+  "--kill-child",
+];

@@ -71,22 +71,6 @@ Deno.test("signals that stop who reads or writes at a terminal in the background
   assert.equal(await program.stop(), 0);
 });
 
-Deno.test("SIGHUP without a terminal ends nothing and is told; SIGQUIT stops the server", async () => {
-  await using program = await start();
-  Deno.kill(program.pid, "SIGHUP");
-  await program.line("SIGHUP is not followed");
-  assert.equal((await post(program.url, "echo well")).output, "well\n");
-  assert.equal(await program.stop("SIGQUIT"), 0);
-});
-
-Deno.test("SIGHUP that was ignored at the start stays ignored, and nothing is told of it", async () => {
-  await using program = await start({ through: ["sh", "-c", 'trap "" HUP; exec "$0" "$@"'] });
-  Deno.kill(program.pid, "SIGHUP");
-  assert.equal((await post(program.url, "echo well")).output, "well\n");
-  assert.equal(await program.stop(), 0);
-  assert.ok(!program.log.some((line) => line.includes("SIGHUP")));
-});
-
 Deno.test("the environment is the server's, secrets left out; JOBRUNNER_ variables are the job's", async () => {
   const env = {
     GREETING: "hello world",

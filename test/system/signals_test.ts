@@ -1,0 +1,266 @@
+/**
+ * Each signal does what `src/supervisor/signals.ts` and the README say.
+ */
+
+import assert from "node:assert/strict";
+import { get, post } from "../support/client.ts";
+import { fileExists, temporaryFolder } from "../support/folder.ts";
+import { asProcess1 } from "../support/powers.ts";
+import { childrenOf, eventually, isAlive } from "../support/processes.ts";
+import {
+  fixture,
+  type Program,
+  type ProgramOptions,
+  projectRoot,
+  startProgram,
+} from "../support/program.ts";
+import { filesIn } from "../support/spool.ts";
+import { faulty, on } from "../support/stage.ts";
+
+const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
+
+function start({ env = {}, ...options }: ProgramOptions = {}): Promise<Program> {
+  return startProgram({ env: { ...shell, ...env }, ...options });
+}
+
+function count(lines: readonly string[], text: string): number {
+  return lines.filter((line) => line.includes(text)).length;
+}
+
+for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGALRM", "SIGPWR"] as const) {
+  Deno.test(`${signal} stops the server: what runs is answered, exit 0`, async () => {
+    await on("hold_until_released.sh", {}, async ({ url, program, folder, release }) => {
+      const running = post(url, "x", { id: "running" });
+      await fileExists(`${folder}/started_running`);
+      const stopped = program.stop(signal);
+      assert.ok((await program.line("stopping")).includes(` cause=${signal} `));
+      release();
+      assert.equal((await running).output, "released\n");
+      assert.equal(await stopped, 0);
+    });
+  });
+}
+
+const notFollowed = ["SIGHUP", "SIGUSR2", "SIGIO", "SIGPROF", "SIGVTALRM", "SIGSTKFLT"] as const;
+
+Deno.test(`${notFollowed.join(", ")}: a flood of them ends nothing and is one line each`, async () => {
+  await on("hold_until_released.sh", {}, async ({ url, program, folder, release }) => {
+    const running = post(url, "x", { id: "running" });
+    await fileExists(`${folder}/started_running`);
+    for (const signal of notFollowed) {
+      for (let times = 0; times < 100; times++) {
+        Deno.kill(program.pid, signal);
+        await program.line(`a signal is not followed signal=${signal}`);
+      }
+    }
+    release();
+    assert.equal((await running).output, "released\n");
+    assert.equal(await program.stop(), 0);
+    assert.equal(count(program.log, "a signal is not followed"), notFollowed.length);
+  });
+});
+
+Deno.test("SIGHUP that was ignored at the start stays ignored, and nothing is told of it", async () => {
+  await using program = await start({ through: ["sh", "-c", 'trap "" HUP; exec "$0" "$@"'] });
+  Deno.kill(program.pid, "SIGHUP");
+  assert.equal((await post(program.url, "echo well")).output, "well\n");
+  assert.equal(await program.stop(), 0);
+  assert.equal(count(program.log, "SIGHUP"), 0);
+});
+
+Deno.test("SIGUSR1 does nothing: above all it opens no debugger of the runtime", async () => {
+  const startedAt = performance.now();
+  await using program = await start();
+  await eventually("the runtime listens, which begins half a second after its start", () => {
+    Deno.kill(program.pid, "SIGUSR1");
+    return performance.now() - startedAt > 1500;
+  });
+  assert.equal((await post(program.url, "echo well")).output, "well\n");
+  assert.equal(await program.stop(), 0);
+  assert.equal(count(program.log, "Debugger listening"), 0);
+  assert.equal(count(program.log, "SIGUSR1"), 0);
+});
+
+/** Sets soft limits of a running process, such as `--cpu=1:`. */
+async function limit(pid: number, limits: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command("prlimit", {
+    args: ["--pid", String(pid), limits],
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
+
+Deno.test("SIGXCPU drains, however often it comes, and the exit says that nobody wanted it", async () => {
+  const env = { JOBRUNNER_DRAIN_TIMEOUT_SEC: "600" };
+  await on("hold_until_released.sh", env, async ({ url, program, folder, release }) => {
+    const running = post(url, "x", { id: "running" });
+    await fileExists(`${folder}/started_running`);
+    await limit(program.pid, "--cpu=1:");
+    // With each signal the kernel puts the limit a second higher.
+    await eventually("it came three times", async () => {
+      await Promise.all(Array.from({ length: 50 }, () => get(`${url}/metrics`)));
+      const limits = Deno.readTextFileSync(`/proc/${program.pid}/limits`);
+      return Number(/^Max cpu time +(\d+)/m.exec(limits)?.[1]) > 3;
+    });
+    assert.ok((await program.line("stopping")).includes(" cause=SIGXCPU "));
+    release();
+    assert.equal((await running).output, "released\n");
+    assert.equal(await program.exit, 1);
+    assert.equal(count(program.log, "cutting: "), 0);
+  });
+});
+
+Deno.test("SIGXFSZ: a payload beyond the limit of a file's size is a 5xx, the server lives, and a command dies of its own", async () => {
+  await using program = await start();
+  await limit(program.pid, "--fsize=100000:");
+  // Written in one piece, and in several.
+  for (const bytes of [200_000, 3_000_000]) {
+    const { status, text } = await post(program.url, " ".repeat(bytes));
+    assert.equal(status, 500);
+    assert.equal(text, "The server could not write the job's files; its log says why\n");
+  }
+  const { json } = await post(
+    program.url,
+    'exec head -c 200000 /dev/zero >"$JOBRUNNER_JOB_DIR/zeros"',
+  );
+  assert.deepEqual([json["exit_status"], json["signal"]], [128 + 25, "SIGXFSZ"]);
+  assert.equal((await post(program.url, "echo well")).output, "well\n");
+  assert.equal(await program.stop(), 0);
+  assert.equal(count(program.log, "File too large"), 2);
+});
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+Deno.test("a log that has reached the limit of a file's size stops neither the start nor jobs", async () => {
+  using folder = temporaryFolder();
+  const log = `${folder.path}/log`;
+  const bytes = 20_000_000;
+  Deno.writeTextFileSync(log, "");
+  Deno.truncateSync(log, bytes);
+  const port = freePort();
+  const child = new Deno.Command("prlimit", {
+    args: [
+      `--fsize=${bytes}`,
+      "sh",
+      "-c",
+      'exec 2>>"$LOG"; exec "$0" "$@"',
+      Deno.execPath(),
+      "run",
+      "-A",
+      "--cached-only",
+      `${projectRoot}main.ts`,
+    ],
+    // An unknown name is a line of the log before anything else is done.
+    env: { ...shell, LOG: log, JOBRUNNER_HTTP_LISTEN_PORT: String(port), JOBRUNNER_WORKER: "1" },
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const url = `http://127.0.0.1:${port}`;
+  await eventually(
+    "it listens",
+    () => get(`${url}/livez`).then(({ status }) => status === 200, () => !isAlive(child.pid)),
+  );
+  assert.equal((await post(url, "echo well")).output, "well\n");
+  child.kill("SIGTERM");
+  assert.equal((await child.status).code, 0);
+  assert.equal(Deno.statSync(log).size, bytes);
+});
+
+Deno.test("SIGPIPE and what reads or writes at a terminal in the background end and stop nothing", async () => {
+  await using program = await start();
+  for (const signal of ["SIGPIPE", "SIGTTIN", "SIGTTOU"] as const) {
+    Deno.kill(program.pid, signal);
+    assert.equal((await post(program.url, "echo well")).output, "well\n");
+    assert.notEqual(stateOf(program.pid), "T");
+  }
+  assert.equal(await program.stop(), 0);
+});
+
+/** Such as S for sleeping, T for stopped (proc_pid_stat(5)). */
+function stateOf(pid: number): string {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  return stat.charAt(stat.lastIndexOf(")") + 2);
+}
+
+Deno.test("stopped and continued after more beats than may be missed, the server answers what ran, and goes on", async () => {
+  await on("run_payload.sh", faulty, async ({ url, program, folder }) => {
+    // Ten beats of a tenth of a second.
+    const running = post(url, `: >${folder}/started; sleep 2; : >${folder}/over; echo done`);
+    await fileExists(`${folder}/started`);
+    Deno.kill(program.pid, "SIGSTOP");
+    await fileExists(`${folder}/over`);
+    assert.equal(stateOf(program.pid), "T");
+    Deno.kill(program.pid, "SIGCONT");
+    assert.equal((await running).output, "done\n");
+    assert.equal((await post(url, "sleep 0.5; echo well")).output, "well\n");
+    assert.equal(await program.stop(), 0);
+  });
+});
+
+for (const signal of ["SIGABRT", "SIGTRAP", "SIGSYS"] as const) {
+  Deno.test(`${signal} ends the server at once; the next start clears up`, async () => {
+    using folder = temporaryFolder();
+    const env = { JOBRUNNER_SPOOL_DIR: folder.path };
+    await using program = await start({ env });
+    await program.stop(signal);
+    assert.notDeepEqual(filesIn(folder.path), []);
+    await using next = await start({ env });
+    await next.line("cleared what a dead server left");
+    assert.equal(await next.stop(), 0);
+    assert.deepEqual(filesIn(folder.path), []);
+  });
+}
+
+Deno.test("commands have every signal's default, also of those that were ignored when the server started", async () => {
+  await using program = await start({
+    through: ["sh", "-c", 'trap "" HUP INT QUIT PIPE USR1 USR2 XFSZ; exec "$0" "$@"'],
+  });
+  const { output } = await post(program.url, "exec grep -E '^Sig(Blk|Ign)' /proc/self/status");
+  const [blocked, ignored] = [...output.matchAll(/[0-9a-f]{16}/g)].map(([set]) =>
+    BigInt(`0x${set}`)
+  );
+  // What lies beyond these belongs to the C library (signal(7)).
+  assert.deepEqual([blocked, BigInt.asUintN(31, ignored ?? -1n)], [0n, 0n], output);
+});
+
+/** Process 1 of a namespace has no defaults: what the runtime would end itself by was a segmentation fault. */
+async function onlyProcess1(act: (program: Program, pid: number) => Promise<void>): Promise<void> {
+  await using program = await start({ through: asProcess1 });
+  const [pid = 0] = childrenOf(program.pid);
+  try {
+    await program.line("running as process 1");
+    await act(program, pid);
+  } finally {
+    // unshare itself does not end by signals of ours.
+    if (isAlive(pid)) Deno.kill(pid, "SIGKILL");
+  }
+}
+
+Deno.test("as process 1: signals that are not followed, and those that would end any other process, end nothing", async () => {
+  await onlyProcess1(async (program, pid) => {
+    for (const signal of [...notFollowed, "SIGUSR1", "SIGXFSZ", "SIGPIPE", "SIGABRT"] as const) {
+      Deno.kill(pid, signal);
+      assert.equal((await post(program.url, "echo well")).output, "well\n");
+    }
+    for (const signal of notFollowed) await program.line(`not followed signal=${signal}`);
+    Deno.kill(pid, "SIGTERM");
+    assert.equal(await program.exit, 0);
+  });
+});
+
+for (const signal of ["SIGQUIT", "SIGINT", "SIGPWR"] as const) {
+  Deno.test(`as process 1: ${signal} stops the server, exit 0`, async () => {
+    await onlyProcess1(async (program, pid) => {
+      const running = post(program.url, "sleep 0.3; echo answered");
+      await eventually(
+        "it runs",
+        async () => JSON.parse((await get(`${program.url}/status`)).text).busy === 1,
+      );
+      Deno.kill(pid, signal);
+      assert.equal((await running).output, "answered\n");
+      assert.equal(await program.exit, 0);
+    });
+  });
+}
