@@ -12,13 +12,17 @@ export interface OutputFile extends Disposable {
   keep(data: Uint8Array): void;
 }
 
-/** Found out before anything is sent: what cannot be written must not cost a run. */
+/**
+ * Found out before anything is sent: what cannot be written must not cost a run. While the job runs nothing lies there, since a
+ * signal may end the program.
+ */
 export function openOutput(path: string): OutputFile {
   const partial = `${path}.${crypto.randomUUID().slice(0, 8)}.part`;
   const failed = (error: unknown) =>
     new SendFailure("noOutput", `${path}: cannot be written: ${(error as Error).message}`);
   try {
     Deno.writeFileSync(partial, new Uint8Array(), { createNew: true });
+    Deno.removeSync(partial);
   } catch (error) {
     throw failed(error);
   }
@@ -26,7 +30,7 @@ export function openOutput(path: string): OutputFile {
     /** Puts the file there. Throws a `SendFailure`. */
     keep(data) {
       try {
-        Deno.writeFileSync(partial, data);
+        Deno.writeFileSync(partial, data, { createNew: true });
         Deno.renameSync(partial, path);
       } catch (error) {
         throw failed(error);
@@ -36,7 +40,7 @@ export function openOutput(path: string): OutputFile {
       try {
         Deno.removeSync(partial);
       } catch {
-        // It has its name by now.
+        // It has its name by now, or never was there.
       }
     },
   };

@@ -4,9 +4,10 @@
 
 import assert from "node:assert/strict";
 import { get, post } from "../support/client.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, runProgram, startProgram } from "../support/program.ts";
+import { on } from "../support/stage.ts";
 
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -183,6 +184,24 @@ Deno.test("what cannot be written costs no run and loses nothing", async () => {
   assert.equal(refused.code, 69);
   assert.equal(Deno.readTextFileSync(`${folder.path}/result`), "as it was");
   assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["result"]);
+});
+
+Deno.test("send that a signal ends leaves nothing where the result would have been", async () => {
+  await on("hold_until_released.sh", {}, async ({ url, program, folder }) => {
+    const results = `${folder}/results`;
+    Deno.mkdirSync(results);
+    const ending = new AbortController();
+    const sending = runProgram({
+      args: ["send", "--url", url, "--id", "sent", "--output", `${results}/result`, "-"],
+      stdin: encode("x"),
+      signal: ending.signal,
+    });
+    await fileExists(`${folder}/started_sent`);
+    ending.abort();
+    assert.equal((await sending).code, 143);
+    assert.deepEqual([...Deno.readDirSync(results)], []);
+    assert.equal(await program.stop(), 0);
+  });
 });
 
 Deno.test("wait-file says whether the file came, and waits until it is whole", async () => {
