@@ -8,6 +8,7 @@ import { StartError } from "../start_error.ts";
 import type { Config } from "../config.ts";
 import type { Cut } from "../dispatch.ts";
 import { type Log, openLog } from "../telemetry/log.ts";
+import { keepThreads } from "../threads.ts";
 import { version } from "../version.ts";
 import { type BusyCaretaker, caretakerOf, clearDeadServers, endJobsIn } from "./caretaker.ts";
 import { type Folders, openFolders } from "./folders.ts";
@@ -43,6 +44,7 @@ export async function supervise(
     () => log.info("SIGHUP is not followed: there is no terminal that could have been closed"),
   );
   prepareToLook();
+  using _threads = keepThreads();
   let folders: Folders | undefined;
   let caretaker: BusyCaretaker;
   let service: Service;
