@@ -16,6 +16,7 @@ import type {
 } from "./messages.ts";
 import { StartError } from "./start_error.ts";
 import { runProbes } from "./supervisor/probes.ts";
+import { keepThreads } from "./threads.ts";
 
 const isolate = self as unknown as {
   addEventListener(
@@ -70,6 +71,7 @@ function ask(tree: Omit<TreeRequest, "id">): Promise<void> {
 }
 
 async function start(message: ServiceStart, busy: SharedArrayBuffer): Promise<void> {
+  keepThreads();
   try {
     app = await startApp(message, { ...host, during: markedIn(busy) });
   } catch (error) {

@@ -8,6 +8,7 @@ import { StartError } from "../start_error.ts";
 import type { Config } from "../config.ts";
 import type { Cut } from "../dispatch.ts";
 import { type Log, messageOf, openLog } from "../telemetry/log.ts";
+import { keepThreads } from "../threads.ts";
 import { version } from "../version.ts";
 import { type BusyCaretaker, caretakerOf, clearDeadServers, endJobsIn } from "./caretaker.ts";
 import { shutOutDebugger } from "./debugger.ts";
@@ -52,6 +53,7 @@ export async function supervise(
     );
   }
   prepareToLook();
+  using _threads = keepThreads();
   let folders: Folders | undefined;
   let caretaker: BusyCaretaker;
   let service: Service;

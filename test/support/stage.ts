@@ -23,11 +23,15 @@ export interface Stage {
 /** In place of the program: one whose service breaks when a job is called like a bug of `faulty_service.ts`. */
 export const faulty: { readonly script: string } = { script: fixture("faulty_program.ts") };
 
-/** Runs a fixture as the command of a program of its own; afterwards no process and no file may be left. */
+/**
+ * Runs a fixture as the command of a program of its own, which `through` starts; afterwards no process and no file may be
+ * left.
+ */
 export async function on(
   name: string,
   { script, ...env }: Readonly<Record<string, string>>,
   act: (stage: Stage) => Promise<void>,
+  through: readonly string[] = [],
 ): Promise<void> {
   using temporary = temporaryFolder();
   const folder = temporary.path;
@@ -38,6 +42,7 @@ export async function on(
   try {
     await using program = await startProgram({
       ...(script ? { script } : {}),
+      through,
       env: {
         JOBRUNNER_CMD: fixture(name),
         JOBRUNNER_NUM_WORKERS: "1",

@@ -1,0 +1,163 @@
+/**
+ * A machine that grants no more processes and threads, to a server that has been idle.
+ */
+
+import assert from "node:assert/strict";
+import { type Answer, base64, get, post, postRaw } from "../support/client.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { boundByCount } from "../support/powers.ts";
+import { eventually } from "../support/processes.ts";
+import { fixture } from "../support/program.ts";
+import { on, type Stage } from "../support/stage.ts";
+
+/** Larger than what is written and read without a thread. */
+const largeBytes = 300_000;
+
+/** Idle threads of the runtime leave after ten seconds. Nothing says when, if some stay. */
+async function idleThreadsLeave(pid: number): Promise<void> {
+  const giveUpAt = performance.now() + 11_000;
+  const pooled = () =>
+    [...Deno.readDirSync(`/proc/${pid}/task`)].filter(({ name }) =>
+      Deno.readTextFileSync(`/proc/${pid}/task/${name}/comm`).startsWith("tokio-runtime")
+    );
+  while (pooled().length > 0 && performance.now() < giveUpAt) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** A program that may have more processes and threads than at its start, but not many more. */
+async function onFewProcesses(
+  env: Readonly<Record<string, string>>,
+  act: (stage: Stage) => Promise<void>,
+  through: readonly string[] = [],
+): Promise<void> {
+  await on("run_payload.sh", { JOBRUNNER_NUM_WORKERS: "3", ...env }, async (stage) => {
+    try {
+      await act(stage);
+    } catch (error) {
+      // A runtime that fails while nobody reads its complaint hangs.
+      Deno.kill(stage.program.pid, "SIGKILL");
+      throw error;
+    }
+  }, [...through, ...boundByCount(120)]);
+}
+
+/** A job that has forked to the limit, and goes on. */
+interface Forking {
+  /** Its answer; nothing once its client has left. */
+  readonly answer: Promise<Answer | undefined>;
+  /** Its client leaves. */
+  leave(): void;
+}
+
+async function forkToTheLimit({ url, folder }: Stage, timeoutSec = 60): Promise<Forking> {
+  const client = new AbortController();
+  const data = base64(`exec ${fixture("fork_to_the_limit.sh")}`);
+  const answer = postRaw(url, JSON.stringify({ id: "forks", data, timeout_sec: timeoutSec }), {
+    signal: client.signal,
+  }).catch(() => undefined);
+  await eventually("it has forked to the limit", () => {
+    return [...Deno.readDirSync(folder)].some(({ name }) => name === "full");
+  });
+  return { answer, leave: () => client.abort() };
+}
+
+/** What every job is answered with meanwhile. */
+async function isRefused(url: string, payload: string): Promise<void> {
+  // Not a clock to wait for: a runtime that fails may hang.
+  const { status, text } = await post(url, payload, { signal: AbortSignal.timeout(20_000) });
+  assert.equal(status, 503);
+  assert.equal(text, "The server could not start a process; its log says why\n");
+}
+
+const large = `exit 0\n${"#".repeat(largeBytes)}`;
+
+/** A job that waits and then leaves a large response, both without another process. */
+async function waitingJob({ url, folder }: Stage): Promise<{ finish(): Promise<Answer> }> {
+  const fifo = `${folder}/fifo`;
+  await new Deno.Command("mkfifo", { args: ["--mode=666", fifo] }).output();
+  const answer = post(
+    url,
+    `echo $$ >"$PIDS/waiting"; read line <${fifo}
+    printf '%${largeBytes}d' 0 >"$JOBRUNNER_RESPONSE_DATA_FN"`,
+  );
+  // If the server dies, that is seen elsewhere.
+  answer.catch(() => {});
+  await eventually(
+    "it runs",
+    async () => JSON.parse((await get(`${url}/status`)).text).busy === 1,
+  );
+  return {
+    finish() {
+      Deno.writeTextFileSync(fifo, "\n");
+      return answer;
+    },
+  };
+}
+
+/** As soon as the system has cleared away what was ended. */
+async function runsAgain(url: string): Promise<void> {
+  await eventually("a job runs", async () => (await post(url, large)).status === 200);
+}
+
+Deno.test("a server that was idle and can have no thread refuses jobs and lives on", async () => {
+  await onFewProcesses({}, async (stage) => {
+    const { url, program } = stage;
+    const waiting = await waitingJob(stage);
+    await idleThreadsLeave(program.pid);
+    const forking = await forkToTheLimit(stage);
+    await isRefused(url, "exit 0");
+    await isRefused(url, large);
+    const { status, data } = await waiting.finish();
+    assert.equal(status, 200);
+    assert.equal(data.length, largeBytes);
+    await eventually("the launcher is put right whenever the job damages it", () => {
+      return program.log.filter((line) => line.includes("is put right")).length === 2;
+    });
+    await isRefused(url, "exit 0");
+    forking.leave();
+    await runsAgain(url);
+    assert.equal(await program.stop(), 0);
+  });
+});
+
+Deno.test("without a sandbox, too, it lives on, and a timeout ends the job that took all", async () => {
+  await onFewProcesses({ JOBRUNNER_SANDBOX: "off" }, async (stage) => {
+    const { url, program } = stage;
+    await idleThreadsLeave(program.pid);
+    const forking = await forkToTheLimit(stage, 5);
+    await isRefused(url, "exit 0");
+    await isRefused(url, large);
+    assert.equal((await forking.answer)?.json["exit_status"], 124);
+    await runsAgain(url);
+    assert.equal(await program.stop(), 0);
+  });
+});
+
+/** Makes the log a pipe in `folder`, of which only the first line is read. */
+function unread(folder: string): readonly string[] {
+  const script = 'mkfifo "$0"; exec 3<>"$0"; head -n 1 <&3 >&2 & exec "$@" 2>&3 3>&-';
+  return ["sh", "-c", script, `${folder}/log`];
+}
+
+Deno.test("with a log that nobody reads it lives on, and two signals stop it", async () => {
+  using folder = temporaryFolder();
+  await onFewProcesses({}, async (stage) => {
+    const { url, program } = stage;
+    // Each line is longer than half a kilobyte, so a pipe of 64 KiB is full long before the end.
+    for (let index = 0; index < 200; index++) await post(url, "exit 0", { id: "x".repeat(600) });
+    await idleThreadsLeave(program.pid);
+    const forking = await forkToTheLimit(stage);
+    await isRefused(url, large);
+    await isRefused(url, large);
+    let answer: Answer | undefined;
+    forking.answer.then((answered) => answer = answered);
+    await eventually("the job is cut", () => {
+      // Signals that come at once are one, so it is sent until it is heard.
+      if (!answer) Deno.kill(program.pid, "SIGTERM");
+      return answer !== undefined;
+    });
+    assert.equal(answer?.json["ending"], "shutdown");
+    assert.equal(await program.exit, 1);
+  }, unread(folder.path));
+});
