@@ -15,7 +15,7 @@ import type { TreeEnder } from "./exec/ending.ts";
 import type { RunSettings } from "./exec/run.ts";
 import { openSpool } from "./exec/spool.ts";
 import { createActivity } from "./http/activity.ts";
-import { createAnswers } from "./http/answers.ts";
+import { createAnswers, givenUpError } from "./http/answers.ts";
 import { createPasswordCheck } from "./http/auth.ts";
 import { createBuffers } from "./http/buffers.ts";
 import { createClients } from "./http/clients.ts";
@@ -182,6 +182,12 @@ export async function startApp(
         log.error("connections could not be accepted; listening again as soon as possible", {
           "exception.message": messageOf(error),
         }),
+      onFault(error) {
+        if (error === givenUpError) return;
+        log.error("an answer could not be made to its end", {
+          "exception.stacktrace": stackOf(error),
+        });
+      },
     });
   } catch (error) {
     dispatch.close();

@@ -23,16 +23,17 @@ export function createDeadlines(
 
   function end(): void {
     const time = now();
-    for (const wait of waits) {
-      // What an `onOver` has started is among them.
-      if (wait.end > time) {
-        timer = setTimeout(end, wait.end - time);
-        return;
+    try {
+      for (const wait of waits) {
+        // What an `onOver` has started is among them.
+        if (wait.end > time) break;
+        waits.delete(wait);
+        wait.onOver();
       }
-      waits.delete(wait);
-      wait.onOver();
+    } finally {
+      const [next] = waits;
+      timer = next && setTimeout(end, Math.max(0, next.end - time));
     }
-    timer = undefined;
   }
 
   return {

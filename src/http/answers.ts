@@ -5,14 +5,13 @@
  */
 
 import type { Deadlines } from "../deadlines.ts";
+import type { Encoded } from "../wire.ts";
 import type { Share } from "./buffers.ts";
 
 /** Whose answer it is. */
 export interface Taker {
   /** What it holds until it is taken. */
   readonly share: Share;
-  /** What the runtime prints when the connection of an answer that was given up has closed: a line for the log. */
-  readonly lastLine: () => string;
   /** Hears that the answer was given up, and why. */
   readonly onGivenUp: (cause: GivenUpCause) => void;
 }
@@ -20,31 +19,39 @@ export interface Taker {
 /** Nothing of it was taken for too long, or the server stops. */
 export type GivenUpCause = "answer_timeout" | "shutdown";
 
+/** An answer on its way. */
+export interface Answer {
+  /** One string when it is short, else a stream, which is made as it is taken. */
+  readonly body: string | ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** To be called when the runtime tells that it was handed over. */
+  handedOver(): void;
+}
+
 /** See the module's head. */
 export interface Answers {
-  /** The pieces as a body: one string when they are short, else a stream, which is made as it is taken. */
-  bodyOf(pieces: Iterable<string>, taker: Taker): string | ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** An answer begins. */
+  begin(answer: Encoded, taker: Taker): Answer;
   /** How many were given up. */
   readonly givenUp: number;
   /** Gives up all that are still to be taken. */
   giveUpAll(): void;
 }
 
-/** Up to this size an answer is one string; beyond it a stream. */
-const joinedLength = 64 * 1024;
+/** What the stream of an answer that was given up fails with. */
+export const givenUpError: Error = new Error("the answer was not taken and is given up");
+
+/** Up to this size an answer is one string; beyond it a stream, of pieces that are at least as long. */
+const pieceBytes = 64 * 1024;
 
 /** `patience` is how long a client may take nothing of a stream. */
 export function createAnswers(patience: Deadlines): Answers {
   const open = new Set<(cause: GivenUpCause) => void>();
   let givenUp = 0;
 
-  function streamed(
-    first: string,
-    rest: Iterator<string>,
-    { share, lastLine, onGivenUp }: Taker,
-  ): ReadableStream<Uint8Array<ArrayBuffer>> {
+  function streamed(answer: Encoded, { share, onGivenUp }: Taker): Answer {
     const encoder = new TextEncoder();
-    let next = first;
+    const rest = answer.pieces[Symbol.iterator]();
+    let left = answer.byteLength;
     let controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
     let stopWaiting = patience.start(onOver);
     open.add(giveUp);
@@ -52,54 +59,62 @@ export function createAnswers(patience: Deadlines): Answers {
     function end(): void {
       open.delete(giveUp);
       stopWaiting();
-      // It lets go of what it has not come to.
-      rest.return?.();
+      letGo();
+    }
+    function letGo(): void {
+      answer.letGo();
       share.release();
     }
     function giveUp(cause: GivenUpCause): void {
       end();
       givenUp++;
-      // Not an Error: the runtime (2.9.6) prints what a stream has failed with, and a log has one line for each event.
-      controller.error({ [Symbol.for("Deno.customInspect")]: lastLine });
+      controller.error(givenUpError);
       onGivenUp(cause);
     }
     function onOver(): void {
       giveUp("answer_timeout");
     }
+    function nextPiece(): Uint8Array<ArrayBuffer> {
+      let text = "";
+      while (text.length < pieceBytes) {
+        const { done, value } = rest.next();
+        if (done) break;
+        text += value;
+      }
+      return encoder.encode(text);
+    }
 
-    return new ReadableStream({
-      start: (itsController) => void (controller = itsController),
+    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      start: (itsOwn) => void (controller = itsOwn),
       pull() {
         stopWaiting();
         try {
-          controller.enqueue(encoder.encode(next));
-          const piece = rest.next();
-          if (piece.done) {
-            end();
-            return controller.close();
-          }
-          next = piece.value;
+          const piece = nextPiece();
+          left -= piece.length;
+          controller.enqueue(piece);
         } catch (error) {
           end();
           throw error;
         }
+        if (left <= 0) {
+          letGo();
+          controller.close();
+        }
+        // Also for the last piece: the runtime has it, the client has not.
         stopWaiting = patience.start(onOver);
       },
       cancel: end,
       // Nothing counts as taken before it is asked for.
     }, { highWaterMark: 0 });
+    return { body, handedOver: () => left <= 0 && end() };
   }
 
   return {
-    bodyOf(pieces, taker) {
-      let text = "";
-      const rest = pieces[Symbol.iterator]();
-      for (let piece = rest.next(); !piece.done; piece = rest.next()) {
-        text += piece.value;
-        if (text.length > joinedLength) return streamed(text, rest, taker);
-      }
+    begin(answer, taker) {
+      if (answer.byteLength > pieceBytes) return streamed(answer, taker);
+      const body = [...answer.pieces].join("");
       taker.share.release();
-      return text;
+      return { body, handedOver() {} };
     },
     get givenUp() {
       return givenUp;

@@ -205,12 +205,16 @@ const mostReadBytes = 256 * 1024;
 const leastReadBytes = 16 * 1024;
 
 /**
- * The next size of a place that is full: sixteen times as much, or all of it where that is more than half. What is copied is
- * little then, and what is reserved in vain is not real memory: the system gives that as it is written to.
+ * A place for what is in a full one, and for more: sixteen times as much, or all that is to come where that is more than half.
+ * What is copied is little then, and what is reserved in vain is no real memory: the system gives that as it is written to.
+ * (`transfer` to a larger size would write to all of it.)
  */
-function grown(length: number, most: number): number {
-  const wanted = 16 * length;
-  return 2 * wanted < most ? wanted : most;
+function grown(full: ArrayBuffer, most: number): ArrayBuffer {
+  const wanted = 16 * full.byteLength;
+  const larger = new ArrayBuffer(2 * wanted < most ? wanted : most);
+  new Uint8Array(larger).set(new Uint8Array(full));
+  full.transfer(0);
+  return larger;
 }
 
 /** Reads a body of a known length into memory that grows with what arrives. */
@@ -223,7 +227,7 @@ function inPlace(body: Body, announced: number): Pieces {
   const room = () => Math.min(Math.max(length, leastReadBytes), mostReadBytes);
   return {
     async next() {
-      if (length === memory.byteLength) memory = memory.transfer(grown(length, most));
+      if (length === memory.byteLength) memory = grown(memory, most);
       const free = Math.min(room(), memory.byteLength - length);
       const { done, value } = await reader.read(new Uint8Array(memory, length, free));
       // Who gives up does not get the memory back.

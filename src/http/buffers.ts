@@ -38,7 +38,7 @@ export interface Share {
   captured(bytes: number): void;
   /** What was captured is the answer now. */
   answer(): void;
-  /** So many bytes of the answer are not held any more. */
+  /** So many bytes of the answer are not held any more; more than there are count as all. */
   taken(bytes: number): void;
   /** Gives everything back. Twice is fine. */
   release(): void;
@@ -162,12 +162,16 @@ class RequestShare implements Share {
   answer(): void {
     const bytes = this.#captures;
     this.captured(-bytes);
-    this.taken(-bytes);
+    this.#answers(bytes);
   }
 
   taken(bytes: number): void {
-    this.#answer -= bytes;
-    this.#budget.held.answers -= bytes;
+    this.#answers(-Math.min(bytes, this.#answer));
+  }
+
+  #answers(more: number): void {
+    this.#answer += more;
+    this.#budget.held.answers += more;
   }
 
   release(): void {

@@ -7,7 +7,7 @@
 import type { During } from "../busy.ts";
 import type { Admission, JobOutcome, JobTrace } from "../job.ts";
 import type { ClientAddress } from "../messages.ts";
-import { encodeResult, parsePayloadRequest } from "../wire.ts";
+import { type Encoded, encodeResult, parsePayloadRequest } from "../wire.ts";
 import type { PasswordCheck } from "./auth.ts";
 import {
   type BodyFault,
@@ -53,8 +53,8 @@ export interface Arrival {
 export interface PayloadAnswer {
   /** Tells it from a fault. */
   readonly kind: "ran";
-  /** JSON, in pieces. */
-  readonly body: Iterable<string>;
+  /** JSON. */
+  readonly body: Encoded;
 }
 
 /** Password, readiness, body, JSON, line: in this order, so that each step costs only those who passed the one before. */
@@ -96,13 +96,14 @@ async function admit(
   { limits, largestBody, during }: PayloadSettings,
   door: FrontDoor,
 ): Promise<Admission | Fault> {
-  // What is larger than the whole budget will never fit, so it is too large rather than too early.
+  // What the budget can never take in is too large rather than too early.
   const bounds = { ...limits, maxBytes: Math.min(limits.maxBytes, largestBody) };
   const body = await readBody(raw, bounds, share);
   if (!body.ok) return bodyFault(body.fault, bounds, door);
+  const { length } = body.bytes;
   const parsed = during(requestId, () => parsePayloadRequest(body.bytes));
   if (!parsed.ok) return { kind: "invalid", sentence: parsed.sentence };
-  share.resize(parsed.request.payload.buffer.byteLength);
+  share.resize(Math.min(length, parsed.request.payload.buffer.byteLength));
   if (raw.signal.aborted) return { kind: "client_gone" };
   return door.submit(
     {

@@ -20,7 +20,7 @@ import {
   type Listeners,
   observer,
 } from "./observe.ts";
-import type { Answers, GivenUpCause } from "./answers.ts";
+import type { Answers } from "./answers.ts";
 import type { Buffers } from "./buffers.ts";
 import { type PayloadSettings, postPayload } from "./payload.ts";
 import { type Fault, problemAnswer, rejectionOf } from "./problem.ts";
@@ -140,19 +140,26 @@ export function createRoutes(
       return reject(c, outcome);
     }
     trace?.end({ status: 200 });
-    const taker = {
-      share,
-      lastLine: () =>
-        log.warningLine("the connection of an answer that was given up is closed", {
-          request_id: requestId,
-        }),
-      onGivenUp(cause: GivenUpCause) {
-        log.warn("an answer was not read and is given up", { ...describe(exchange), cause });
-        exchange.giveUp?.();
-      },
+    const { byteLength } = outcome.body;
+    const answer = during(requestId, () =>
+      answers.begin(outcome.body, {
+        share,
+        onGivenUp(cause) {
+          log.warn("an answer was not read and is given up", { ...describe(exchange), cause });
+          exchange.giveUp?.();
+        },
+      }));
+    exchange.onHandedOver = () => {
+      answer.handedOver();
+      over();
+      share.release();
     };
-    return new Response(during(requestId, () => answers.bodyOf(outcome.body, taker)), {
-      headers: { "content-type": "application/json", ...commonHeaders(exchange) },
+    return new Response(answer.body, {
+      headers: {
+        "content-type": "application/json",
+        "content-length": String(byteLength),
+        ...commonHeaders(exchange),
+      },
     });
   });
 

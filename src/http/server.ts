@@ -29,14 +29,16 @@ const listenAgainMs = 200;
  * Starts to listen. Throws what the runtime throws when the address is taken or not ours, or the certificate and key
  * do not fit. When connections cannot be accepted any more (too many open files), the runtime gives the socket up:
  * `onTrouble` hears of it, and it is listened again as soon as that is possible. Other connections live on meanwhile.
+ * `onFault` hears what the stream of an answer has failed with (not under Deno 2.7.11, which tells nobody).
  */
 export function startServer(
   fetch: Fetch,
-  { address, port, tls, onTrouble }: {
+  { address, port, tls, onTrouble, onFault }: {
     readonly address: string;
     readonly port: number;
     readonly tls: { readonly cert: string; readonly key: string } | undefined;
     readonly onTrouble: (error: unknown) => void;
+    readonly onFault: (error: unknown) => void;
   },
 ): Server {
   let stopped: Promise<void> | undefined;
@@ -44,7 +46,17 @@ export function startServer(
 
   function listen(port: number): Deno.HttpServer<Deno.NetAddr> {
     const server = Deno.serve(
-      { hostname: address, port, onListen: () => {}, ...(tls ?? {}) },
+      {
+        hostname: address,
+        port,
+        onListen: () => {},
+        // Without it the runtime writes the error to standard error, and waits until somebody reads that.
+        onError(error) {
+          onFault(error);
+          return new Response(null, { status: 500 });
+        },
+        ...(tls ?? {}),
+      },
       (request, info) => fetch(request, info),
     );
     server.finished.catch((error) => {

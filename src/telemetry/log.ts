@@ -29,8 +29,6 @@ export interface Log {
   warn(message: string, fields?: Fields): void;
   /** Something did not work. */
   error(message: string, fields?: Fields): void;
-  /** The line of a warning for somebody else to write, without its end. */
-  warningLine(message: string, fields?: Fields): string;
   /** Resolves when what was said is written, or cannot be within a second. */
   flush(): Promise<void>;
 }
@@ -67,19 +65,16 @@ export function openLog(
   sink: Sink = Deno.stderr,
 ): Log {
   const render = format === "json" ? json : text;
-  const warningLine = (message: string, fields: Fields = {}) =>
+  const lost = (count: number) =>
     oneLine(render({
       category: ["jobrunner"],
       level: "warning",
-      message: [message],
-      rawMessage: message,
+      message: ["log lines were lost"],
+      rawMessage: "",
       timestamp: Date.now(),
-      properties: fields,
+      properties: { count },
     }));
-  const writer = createLineWriter(
-    sink,
-    (count) => warningLine("log lines were lost", { count }),
-  );
+  const writer = createLineWriter(sink, lost);
   configureSync({
     reset: true,
     sinks: { out: (record) => writer.write(oneLine(render(record))) },
@@ -120,7 +115,6 @@ export function openLog(
     info: take("info"),
     warn: take("warning"),
     error: take("error"),
-    warningLine: (message, fields) => warningLine(message, fields).trimEnd(),
     async flush() {
       clearTimeout(resting);
       resting = undefined;

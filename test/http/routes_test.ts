@@ -522,11 +522,9 @@ Deno.test("what depends on a client's bytes is marked as done for its request: t
   const { post, send, worked } = setUp({ password: "x" });
   const marked = () => worked.splice(0).map(([id, result]) => `${id} ${kindOf(result)}`);
   const kindOf = (result: unknown) =>
-    result instanceof Promise ? "beginning" : typeof result === "string" ? "answer" : Object.keys(
-      result as object,
-    )[0];
+    result instanceof Promise ? "beginning" : Object.keys(result as object)[0];
   await post(job, { "x-request-id": "r1", "x-jr-password": "x" });
-  assert.deepEqual(marked(), ["r1 beginning", "r1 ok", "r1 answer"]);
+  assert.deepEqual(marked(), ["r1 beginning", "r1 ok", "r1 body"]);
   await post("{", { "x-request-id": "r2", "x-jr-password": "x" });
   assert.deepEqual(marked(), ["r2 beginning", "r2 ok", "r2 status"]);
   await send("/nowhere", { headers: { "x-request-id": "r3" } });

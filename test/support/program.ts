@@ -15,6 +15,12 @@ export function fixture(name: string): string {
   return `${projectRoot}test/fixtures/${name}`;
 }
 
+/** To start a program through: its log is a pipe in `folder`, of which only the first line is read. */
+export function unreadLog(folder: string): readonly string[] {
+  const script = 'mkfifo "$0"; exec 3<>"$0"; head -n 1 <&3 >&2 & exec "$@" 2>&3 3>&-';
+  return ["sh", "-c", script, `${folder}/log`];
+}
+
 /** How the program came to its end. */
 export interface Exit {
   readonly code: number;

@@ -107,7 +107,6 @@ export function setUp(setup: Setup = {}) {
       info: write,
       warn: write,
       error: write,
-      warningLine: (message) => message,
       flush: () => Promise.resolve(),
     },
     metrics: {

@@ -7,7 +7,7 @@ import { type Answer, base64, get, post, postRaw } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { boundByCount } from "../support/powers.ts";
 import { eventually } from "../support/processes.ts";
-import { fixture } from "../support/program.ts";
+import { fixture, unreadLog } from "../support/program.ts";
 import { on, type Stage } from "../support/stage.ts";
 
 /** Larger than what is written and read without a thread. */
@@ -134,12 +134,6 @@ Deno.test("without a sandbox, too, it lives on, and a timeout ends the job that 
   });
 });
 
-/** Makes the log a pipe in `folder`, of which only the first line is read. */
-function unread(folder: string): readonly string[] {
-  const script = 'mkfifo "$0"; exec 3<>"$0"; head -n 1 <&3 >&2 & exec "$@" 2>&3 3>&-';
-  return ["sh", "-c", script, `${folder}/log`];
-}
-
 Deno.test("with a log that nobody reads it lives on, and two signals stop it", async () => {
   using folder = temporaryFolder();
   await onFewProcesses({}, async (stage) => {
@@ -159,5 +153,5 @@ Deno.test("with a log that nobody reads it lives on, and two signals stop it", a
     });
     assert.equal(answer?.json["ending"], "shutdown");
     assert.equal(await program.exit, 1);
-  }, unread(folder.path));
+  }, unreadLog(folder.path));
 });

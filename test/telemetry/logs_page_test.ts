@@ -12,7 +12,7 @@ function eventsOfTheSources(): Map<string, string> {
         continue;
       }
       const calls = Deno.readTextFileSync(`${projectRoot}${path}`).matchAll(
-        /\blog\.(debug|info|warn|error)(?:ingLine)?\(\s*(?:"([^"]+)"|`([^`]+)`)/g,
+        /\blog\.(debug|info|warn|error)\(\s*(?:"([^"]+)"|`([^`]+)`)/g,
       );
       for (const [, level = "", text, template = ""] of calls) {
         const event = text ?? template.replace(/\$\{[^}]*\}/g, "<url>");

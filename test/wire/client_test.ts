@@ -28,8 +28,8 @@ Deno.test("what a client encodes in pieces, the server reads whole", () => {
 
 Deno.test("what the server encodes, a client reads", () => {
   fc.assert(fc.property(bytes, bytes, bytes, (output, error, data) => {
-    const text = [...encodeResult({
-      id: "i",
+    const { byteLength, pieces } = encodeResult({
+      id: "an id: ü 😀",
       workerId: 1,
       queuedSec: 0,
       elapsedSec: 0,
@@ -37,7 +37,9 @@ Deno.test("what the server encodes, a client reads", () => {
       output: { bytes: output, truncated: true },
       error: { bytes: error, truncated: false },
       data: { bytes: data, truncated: false },
-    })].join("");
+    });
+    const text = [...pieces].join("");
+    assert.equal(new TextEncoder().encode(text).length, byteLength);
     assert.deepEqual(parseResult(text), {
       exitStatus: 3,
       output,
