@@ -81,6 +81,7 @@ export function createAnswers(patience: Deadlines): Answers {
         if (done) break;
         text += value;
       }
+      if (text === "") throw new Error("the answer is shorter than its length says");
       return encoder.encode(text);
     }
 

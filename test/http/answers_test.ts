@@ -95,6 +95,16 @@ Deno.test("what cannot be made to its end is let go, and its stream fails", asyn
   assert.deepEqual([answers.givenUp, patience.waiting], [0, 0]);
 });
 
+Deno.test("an answer that is shorter than it says fails, it does not go on for ever", async () => {
+  const answers = createAnswers(byHand(1));
+  const { body } = answers.begin(
+    { byteLength: 200_000, pieces: ["x".repeat(70_000)], letGo() {} },
+    { share: createBuffers(Infinity).open(), onGivenUp: () => assert.fail("nobody gave it up") },
+  );
+  assert.ok(body instanceof ReadableStream);
+  await assert.rejects(new Response(body).text(), /shorter than its length says/);
+});
+
 Deno.test("an answer of which nothing is taken in time is broken off, and what it held is let go", async () => {
   const answer = setUp(10);
   const taking = reader(answer);
