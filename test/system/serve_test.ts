@@ -210,7 +210,7 @@ Deno.test("all payloads together stay under their budget", async () => {
   while (JSON.parse((await get(`${program.url}/status`)).text).queued_jobs !== 1);
   const { status, headers, text } = await post(program.url, "x".repeat(1500));
   assert.equal(status, 503);
-  assert.match(text, /^Too many bytes of other requests/);
+  assert.match(text, /^Too many bytes are held for other requests/);
   assert.match(headers.get("retry-after") ?? "", /^\d+$/);
   Deno.writeTextFileSync(`${folder.path}/release`, "");
   assert.deepEqual((await Promise.all([running, waiting])).map((answer) => answer.status), [
