@@ -35,7 +35,14 @@ function freePort(): number {
 
 /** Lets the process open `count` more files, and no more than that. */
 async function allowMoreFiles(pid: number, count: number): Promise<void> {
-  const open = new Set([...Deno.readDirSync(`/proc/${pid}/fd`)].map((entry) => Number(entry.name)));
+  const now = () =>
+    new Set([...Deno.readDirSync(`/proc/${pid}/fd`)].map(({ name }) => Number(name)));
+  // What is open only for a moment would be taken for one more.
+  let open = now();
+  for (let look = 0; look < 10; look++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    open = open.intersection(now());
+  }
   let limit = 0;
   for (let free = 0; free < count || open.has(limit); limit++) if (!open.has(limit)) free++;
   const { success } = await new Deno.Command("prlimit", {
