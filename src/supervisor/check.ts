@@ -13,6 +13,7 @@ import { StartError } from "../start_error.ts";
 import { openLog } from "../telemetry/log.ts";
 import { type Folders, openFolders } from "./folders.ts";
 import { isolateDefaults, type IsolateOptions, probeService } from "./isolate.ts";
+import { hearOfEnds } from "./signals.ts";
 
 /** The report, and whether everything is as it should be. */
 export interface CheckReport {
@@ -78,6 +79,7 @@ async function tryOut(
   env: Readonly<Record<string, string>>,
   isolate: IsolateOptions,
 ): Promise<Trial> {
+  using _ends = hearOfEnds();
   let folders: Folders | undefined;
   try {
     const log = openLog({ format: config.logFormat, level: config.logLevel });

@@ -29,7 +29,7 @@ type Effect = "stop" | "drain" | "told" | "nothing";
  * Nobody listens to the others of signal(7): SIGKILL and SIGSTOP cannot be caught, SIGSEGV, SIGILL and SIGFPE the runtime keeps to
  * itself, and real-time signals it does not know. SIGABRT, SIGBUS, SIGTRAP and SIGSYS say that the program is broken or hangs
  * (systemd's watchdog sends SIGABRT): it must end even if it cannot listen any more. SIGTSTP stops it until SIGCONT. SIGPIPE is
- * ignored by the runtime, which needs SIGCHLD; SIGURG and SIGWINCH do nothing by default.
+ * ignored by the runtime; SIGURG and SIGWINCH do nothing by default.
  */
 const unixEffects: Readonly<Partial<Record<Deno.Signal, Effect>>> = {
   SIGTERM: "stop",
@@ -51,6 +51,8 @@ const unixEffects: Readonly<Partial<Record<Deno.Signal, Effect>>> = {
   SIGSTKFLT: "told",
   // The write beyond the limit of a file's size (RLIMIT_FSIZE) fails with EFBIG, as any other write can fail.
   SIGXFSZ: "nothing",
+  // Where it was ignored at the start, the system would forget how commands end (wait(2), ECHILD).
+  SIGCHLD: "nothing",
   // They stop who uses its terminal in the background. A command in the server's session can bring them on the server.
   SIGTTIN: "nothing",
   SIGTTOU: "nothing",
@@ -93,6 +95,17 @@ function ignoresHangUp(): boolean {
   const [, ignored] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status")) ??
     [];
   return (BigInt(`0x${ignored ?? 0}`) & 1n) === 1n;
+}
+
+/** For who runs commands and listens to no other signal: see SIGCHLD above. */
+export function hearOfEnds(): Disposable {
+  const nothing = () => {};
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGCHLD", nothing);
+  return {
+    [Symbol.dispose]() {
+      if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGCHLD", nothing);
+    },
+  };
 }
 
 /** How often at most a signal of one name is told: who sends one can send any number. */

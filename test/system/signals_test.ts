@@ -12,6 +12,7 @@ import {
   type Program,
   type ProgramOptions,
   projectRoot,
+  runProgram,
   startProgram,
 } from "../support/program.ts";
 import { filesIn } from "../support/spool.ts";
@@ -225,6 +226,23 @@ Deno.test("commands have every signal's default, also of those that were ignored
   assert.deepEqual([blocked, BigInt.asUintN(31, ignored ?? -1n)], [0n, 0n], output);
 });
 
+/** Ignores SIGCHLD and becomes another program; a shell would not hand that on. */
+const withoutChildren = ["perl", "-e", '$SIG{CHLD} = "IGNORE"; exec @ARGV'];
+
+Deno.test("how commands end is known also where SIGCHLD was ignored when the server started", async () => {
+  await using program = await start({ through: withoutChildren });
+  const { json } = await post(program.url, "exit 3");
+  assert.equal(json["exit_status"], 3);
+  assert.equal(count(program.log, " WARN "), 0, program.log.join("\n"));
+  const checked = await runProgram({
+    args: ["serve", "--check"],
+    env: shell,
+    through: withoutChildren,
+  });
+  assert.equal(checked.code, 0);
+  assert.match(checked.stdout, /^session: each command's own, by a launcher in /m);
+});
+
 /** Process 1 of a namespace has no defaults: what the runtime would end itself by was a segmentation fault. */
 async function onlyProcess1(act: (program: Program, pid: number) => Promise<void>): Promise<void> {
   await using program = await start({ through: asProcess1 });
@@ -252,13 +270,20 @@ Deno.test("as process 1: signals that are not followed, and those that would end
 
 for (const signal of ["SIGQUIT", "SIGINT", "SIGPWR"] as const) {
   Deno.test(`as process 1: ${signal} stops the server, exit 0`, async () => {
+    using folder = temporaryFolder();
+    const release = `${folder.path}/release`;
     await onlyProcess1(async (program, pid) => {
-      const running = post(program.url, "sleep 0.3; echo answered");
+      const running = post(
+        program.url,
+        `until [ -e '${release}' ]; do sleep 0.02; done; echo answered`,
+      );
       await eventually(
         "it runs",
         async () => JSON.parse((await get(`${program.url}/status`)).text).busy === 1,
       );
       Deno.kill(pid, signal);
+      await program.line("stopping");
+      Deno.writeTextFileSync(release, "");
       assert.equal((await running).output, "answered\n");
       assert.equal(await program.exit, 0);
     });
