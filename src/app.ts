@@ -77,7 +77,7 @@ export async function startApp(
   const startedAt = performance.now();
   const activity = createActivity();
   const cutting = new AbortController();
-  const goneOn = Promise.withResolvers<void>();
+  const waitedEnough = Promise.withResolvers<void>();
   const buffers = createBuffers(config.maxBufferedBytes);
   const answers = createAnswers(createDeadlines(config.answerTimeoutMs));
   const tracing = await openTracingOf(config, log);
@@ -200,7 +200,7 @@ export async function startApp(
     draining = true;
     const givenUpBefore = answers.givenUp;
     // Uploads that began before the drain may still become jobs, so the line closes after the last of them.
-    await Promise.race([activity.idle(), goneOn.promise]);
+    await Promise.race([activity.idle(), waitedEnough.promise]);
     // The runtime has not told of these short ones that they were handed over.
     const givenUp = answers.givenUp - givenUpBefore + activity.active;
     await dispatch.close();
@@ -221,7 +221,7 @@ export async function startApp(
       dispatch.close().then(() =>
         setTimeout(() => {
           answers.giveUpAll();
-          goneOn.resolve();
+          waitedEnough.resolve();
         }, unreadAnswerMs)
       );
       return cut;

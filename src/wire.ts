@@ -158,11 +158,13 @@ export function encodeResult(
   };
 }
 
+const encoder = new TextEncoder();
+
 type Part = string | Uint8Array<ArrayBuffer>;
 
 function encodedLength(part: Part): number {
   if (typeof part !== "string") return 4 * Math.ceil(part.length / 3);
-  return new TextEncoder().encode(part).length;
+  return encoder.encode(part).length;
 }
 
 /** Bytes that are encoded at a time; a multiple of three, so that only the last piece has padding. */
@@ -186,6 +188,16 @@ function* encodeParts(
   }
 }
 
+/** Bytes held in memory for requests, by what they are. */
+export interface BufferedBytes {
+  /** Bodies that are coming, and payloads of jobs that wait. */
+  readonly bodies: number;
+  /** What the commands that run have put out. */
+  readonly captures: number;
+  /** Results that clients have not taken yet. */
+  readonly answers: number;
+}
+
 /** The state of the service, as `GET /status` tells it. */
 export interface ServiceStatus {
   /** Jobs waiting in the line. */
@@ -200,12 +212,8 @@ export interface ServiceStatus {
   readonly ready: boolean;
   /** Jobs that may wait. */
   readonly queueLimit: number;
-  /** Bytes held in memory for requests, by what they are. */
-  readonly buffered: {
-    readonly bodies: number;
-    readonly captures: number;
-    readonly answers: number;
-  };
+  /** Bytes held in memory for requests. */
+  readonly buffered: BufferedBytes;
   /** Workers in the order of their ids; `job` is what it runs, absent while idle. */
   readonly workers: readonly {
     readonly id: number;

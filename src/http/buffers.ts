@@ -9,15 +9,7 @@
  * @module
  */
 
-/** Bytes held now, by what they are. */
-export interface BufferedBytes {
-  /** Bodies that are coming, and payloads of jobs that wait. */
-  readonly bodies: number;
-  /** What the commands that run have put out. */
-  readonly captures: number;
-  /** Results that clients have not taken yet. */
-  readonly answers: number;
-}
+import type { BufferedBytes } from "../wire.ts";
 
 /** What one request holds. Its body comes first, then what was captured, then the answer. */
 export interface Share {
@@ -81,25 +73,23 @@ class Budget implements Buffers {
   }
 
   /** Bytes that are missing for `more` bytes of a body; 0 or less when there is room. */
-  missing(more: number, isSmall: boolean): number {
+  #missing(more: number, isSmall: boolean): number {
     const { bodies, captures, answers } = this.held;
     const ofResults = Math.min(captures + answers, this.#limit / 2);
     return bodies + ofResults + more - (isSmall ? this.#limit : this.#mostOfLarge);
   }
 
-  /** Makes room for `more` bytes by letting uploads go that have had their time. Lets none go when that is of no use. */
-  makeRoom(more: number, share: RequestShare, isSmall: boolean): boolean {
-    let missing = this.missing(more, isSmall);
+  /** Uploads that have had their time and must go for `more` bytes of a share; undefined when that would be of no use. */
+  leavingFor(more: number, share: RequestShare, isSmall: boolean): RequestShare[] | undefined {
+    let missing = this.#missing(more, isSmall);
     const leaving: RequestShare[] = [];
     for (const lender of this.lent) {
       if (missing <= 0) break;
-      if (lender === share) return false;
+      if (lender === share) return undefined;
       missing -= lender.bodyBytes;
       leaving.push(lender);
     }
-    if (missing > 0) return false;
-    for (const lender of leaving) lender.giveUp();
-    return true;
+    return missing <= 0 ? leaving : undefined;
   }
 }
 
@@ -122,15 +112,17 @@ class RequestShare implements Share {
 
   expect(bytes: number): boolean {
     this.#announced = bytes;
-    let missing = this.#budget.missing(bytes, bytes <= smallBodyBytes);
-    for (const lender of this.#budget.lent) missing -= lender.bodyBytes;
-    return missing <= 0;
+    return this.#budget.leavingFor(bytes, this, bytes <= smallBodyBytes) !== undefined;
   }
 
   resize(bytes: number): boolean {
     const isSmall = Math.max(bytes, this.#announced) <= smallBodyBytes;
     const more = bytes - this.#body;
-    if (more > 0 && !this.#budget.makeRoom(more, this, isSmall)) return false;
+    if (more > 0) {
+      const leaving = this.#budget.leavingFor(more, this, isSmall);
+      if (!leaving) return false;
+      for (const lender of leaving) lender.giveUp();
+    }
     this.#body = bytes;
     this.#budget.held.bodies += more;
     return true;

@@ -20,7 +20,7 @@ import {
   type Listeners,
   observer,
 } from "./observe.ts";
-import type { Answers } from "./answers.ts";
+import type { Answer, Answers } from "./answers.ts";
 import type { Buffers } from "./buffers.ts";
 import { type PayloadSettings, postPayload } from "./payload.ts";
 import { type Fault, problemAnswer, rejectionOf } from "./problem.ts";
@@ -125,7 +125,9 @@ export function createRoutes(
     const { exchange } = notePath(c);
     const share = buffers.open();
     const over = activity.begin();
+    let answer: Answer | undefined = undefined;
     exchange.onHandedOver = () => {
+      answer?.handedOver();
       over();
       share.release();
     };
@@ -141,7 +143,7 @@ export function createRoutes(
     }
     trace?.end({ status: 200 });
     const { byteLength } = outcome.body;
-    const answer = during(requestId, () =>
+    answer = during(requestId, () =>
       answers.begin(outcome.body, {
         share,
         onGivenUp(cause) {
@@ -149,11 +151,6 @@ export function createRoutes(
           exchange.giveUp?.();
         },
       }));
-    exchange.onHandedOver = () => {
-      answer.handedOver();
-      over();
-      share.release();
-    };
     return new Response(answer.body, {
       headers: {
         "content-type": "application/json",

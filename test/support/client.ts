@@ -104,3 +104,38 @@ export async function postInTwoParts(
   await write(body);
   return connection;
 }
+
+/** Every sample of a scrape by its name and labels. */
+export async function scrape(url: string): Promise<Map<string, number>> {
+  const { text } = await get(`${url}/metrics`);
+  return new Map(
+    text.split("\n").filter((line) => line && !line.startsWith("#")).map((line) => {
+      const at = line.lastIndexOf(" ");
+      return [line.slice(0, at), Number(line.slice(at + 1))];
+    }),
+  );
+}
+
+/**
+ * Runs jobs until a log that nobody reads takes no more: each line is longer than half a kilobyte, so a pipe of 64 KiB is
+ * full long before the end.
+ */
+export async function fillLog(url: string): Promise<void> {
+  for (let count = 0; count < 200; count++) {
+    const { status, text } = await post(url, "exit 0", { id: "x".repeat(600) });
+    if (status !== 200) throw new Error(text);
+  }
+}
+
+/** A connection over which text was sent. */
+export async function say(url: string, text: string): Promise<Deno.TcpConn> {
+  const { hostname, port } = new URL(url);
+  const connection = await Deno.connect({ hostname, port: Number(port) });
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+  return connection;
+}
+
+/** The head of a request for a job whose body has so many bytes. */
+export const headOf = (bytes: number): string =>
+  `POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n\r\n`;

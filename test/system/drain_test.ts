@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type Answer, get, post } from "../support/client.ts";
+import { type Answer, get, headOf, post, say } from "../support/client.ts";
 import { fileExists } from "../support/folder.ts";
 import { aliveIn, eventually, isAlive } from "../support/processes.ts";
 import { fixture, type Program, startProgram, untilListening } from "../support/program.ts";
@@ -27,18 +27,11 @@ async function queued(url: string, count: number): Promise<void> {
 
 /** An upload of which the head and the beginning of the body are sent. */
 async function halfSent(url: string): Promise<{ finish(): Promise<string> } & Disposable> {
-  const { hostname, port } = new URL(url);
-  const connection = await Deno.connect({ hostname, port: Number(port) });
   const body = JSON.stringify({ id: "upload", data: "YQ==" });
-  const encoder = new TextEncoder();
-  await connection.write(encoder.encode(
-    `POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${
-      body.slice(0, 5)
-    }`,
-  ));
+  const connection = await say(url, headOf(body.length) + body.slice(0, 5));
   return {
     async finish() {
-      await connection.write(encoder.encode(body.slice(5)));
+      await connection.write(new TextEncoder().encode(body.slice(5)));
       return await readHead(connection);
     },
     [Symbol.dispose]: () => connection.close(),
@@ -244,14 +237,8 @@ Deno.test("daemons of finished jobs are left alone by a cut and by the next serv
 
 Deno.test("a client that does not read its answer does not keep a server that is cut, which then exits with 1", async () => {
   await on("run_payload.sh", { JOBRUNNER_DRAIN_TIMEOUT_SEC: "0.2" }, async ({ url, program }) => {
-    const { hostname, port } = new URL(url);
-    using deaf = await Deno.connect({ hostname, port: Number(port) });
     const body = JSON.stringify({ id: "x", data: btoa("head -c 30000000 /dev/zero") });
-    await deaf.write(
-      new TextEncoder().encode(
-        `POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-      ),
-    );
+    using _deaf = await say(url, headOf(body.length) + body);
     await program.line("outcome=success");
     assert.equal(await program.stop(), 1);
     assert.match(await program.line("an answer was not read"), /cause=shutdown/);

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { base64, get, post, postRaw } from "../support/client.ts";
+import { base64, fillLog, get, headOf, post, postRaw, say, scrape } from "../support/client.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, startProgram, unreadLog } from "../support/program.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -16,22 +16,15 @@ async function held(url: string) {
   return { all: buffered_bytes, ...buffered };
 }
 
-/** A connection over which text was sent. */
-async function say(url: string, text: string): Promise<Deno.TcpConn> {
-  const { hostname, port } = new URL(url);
-  const connection = await Deno.connect({ hostname, port: Number(port) });
-  const bytes = encoder.encode(text);
-  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
-  return connection;
+/** Requests that the server knows of. */
+async function activePosts(url: string): Promise<number | undefined> {
+  const series = 'http_server_active_requests{http_request_method="POST",url_scheme="http"}';
+  return (await scrape(url)).get(series);
 }
 
-const headOf = (bytes: number) =>
-  `POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n\r\n`;
-
-/** Requests that the server knows of. */
-async function activePosts(url: string): Promise<number> {
-  const { text } = await get(`${url}/metrics`);
-  return Number(/^http_server_active_requests\{[^}]*"POST"[^}]*\} (\d+)/m.exec(text)?.[1]);
+/** Answers that were given up. */
+async function givenUp(url: string): Promise<number | undefined> {
+  return (await scrape(url)).get("jobrunner_answers_given_up_total");
 }
 
 /** A job with so many bytes beside its payload. */
@@ -127,7 +120,7 @@ Deno.test("answers that nobody reads are shown, leave half of the budget to jobs
     / WARN .* cause=answer_timeout$/,
   );
   assert.equal(await activePosts(url), 0);
-  assert.match((await get(`${url}/metrics`)).text, /^jobrunner_answers_given_up_total 2$/m);
+  assert.equal(await givenUp(url), 2);
   assert.equal((await postRaw(url, job("echo served", 9_000_000))).output, "served\n");
   const text = await restOf(first);
   assert.match(text, /^HTTP\/1\.1 200 /);
@@ -164,12 +157,9 @@ Deno.test("an answer that is given up waits for nobody who reads the log", async
     through: unreadLog(folder.path),
   });
   const { url } = program;
-  // Each line is longer than half a kilobyte, so a pipe of 64 KiB is full long before the end.
-  for (let count = 0; count < 200; count++) await post(url, "exit 0", { id: "x".repeat(600) });
+  await fillLog(url);
   const deaf = await deafClient(url, 30_000_000);
-  await eventually("it is given up", async () => {
-    return /^jobrunner_answers_given_up_total 1$/m.test((await get(`${url}/metrics`)).text);
-  });
+  await eventually("it is given up", async () => await givenUp(url) === 1);
   await restOf(deaf);
   deaf.close();
   await serves(url);
@@ -185,9 +175,7 @@ Deno.test("an answer states its length, so that its end is known also where noth
     const body = job(`head -c ${bytes} /dev/zero`);
     using connection = await say(url, headOf(body.length).replace("HTTP/1.1", "HTTP/1.0") + body);
     if (!whole) {
-      await eventually("it is given up", async () => {
-        return /^jobrunner_answers_given_up_total 1$/m.test((await get(`${url}/metrics`)).text);
-      });
+      await eventually("it is given up", async () => await givenUp(url) === 1);
     }
     const text = await restOf(connection, { end: /}\n$/ });
     const stated = Number(/\r\ncontent-length: (\d+)\r\n/.exec(text)?.[1]);
@@ -236,9 +224,7 @@ Deno.test("over HTTP/2, too, an answer that nobody takes is given up, to its las
   const jobs = [60_000, 1_000_000].map((bytes) => job(`head -c ${bytes} /dev/zero`));
   using deaf = await say(url, "");
   await deaf.write(http2Requests(jobs));
-  await eventually("both are given up", async () => {
-    return /^jobrunner_answers_given_up_total 2$/m.test((await get(`${url}/metrics`)).text);
-  });
+  await eventually("both are given up", async () => await givenUp(url) === 2);
   assert.equal(await activePosts(url), 0);
   assert.equal((await held(url)).all, 0);
   assert.equal(await program.stop(), 0);

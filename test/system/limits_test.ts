@@ -3,10 +3,10 @@
  */
 
 import assert from "node:assert/strict";
-import { base64, get, post, postRaw } from "../support/client.ts";
+import { base64, fillLog, get, post, postRaw } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
-import { fixture, projectRoot, startProgram } from "../support/program.ts";
+import { fixture, startProgram, unreadLog } from "../support/program.ts";
 import { filesIn, spoolIn } from "../support/spool.ts";
 
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
@@ -139,36 +139,10 @@ Deno.test("when no connection can be accepted any more, the server lives on and 
 });
 
 Deno.test("a log that nobody reads stops neither jobs nor the stop", async () => {
-  const port = freePort();
   using folder = temporaryFolder();
-  const pipe = `${folder.path}/pipe`;
-  await new Deno.Command("mkfifo", { args: [pipe] }).output();
-  // Opened for both directions, so that nobody waits for a reader; and nobody reads.
-  const child = new Deno.Command("sh", {
-    args: [
-      "-c",
-      'exec 2<>"$PIPE"; exec "$0" "$@"',
-      Deno.execPath(),
-      "run",
-      "-A",
-      "--cached-only",
-      `${projectRoot}main.ts`,
-    ],
-    env: { ...shell, PIPE: pipe, JOBRUNNER_HTTP_LISTEN_PORT: String(port) },
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  const url = `http://127.0.0.1:${port}`;
-  await eventually(
-    "it listens",
-    () => get(`${url}/livez`).then(({ status }) => status === 200, () => false),
-  );
-  // Each line is longer than half a kilobyte, so a pipe of 64 KiB is full long before the end.
-  for (let index = 0; index < 200; index++) {
-    assert.equal((await post(url, "exit 0", { id: "x".repeat(600) })).status, 200);
-  }
-  child.kill("SIGTERM");
-  assert.equal((await child.status).code, 0);
+  await using program = await startProgram({ env: shell, through: unreadLog(folder.path) });
+  await fillLog(program.url);
+  assert.equal(await program.stop(), 0);
 });
 
 Deno.test("2 000 idle and half-sent connections do not stop others from being served", async () => {

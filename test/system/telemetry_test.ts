@@ -3,23 +3,12 @@
  */
 
 import assert from "node:assert/strict";
-import { get, post, postRaw } from "../support/client.ts";
+import { get, post, postRaw, scrape } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, startProgram } from "../support/program.ts";
 
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
-
-/** Every sample of a scrape by its name and labels. */
-async function scrape(url: string): Promise<Map<string, number>> {
-  const { text } = await get(`${url}/metrics`);
-  return new Map(
-    text.split("\n").filter((line) => line && !line.startsWith("#")).map((line) => {
-      const at = line.lastIndexOf(" ");
-      return [line.slice(0, at), Number(line.slice(at + 1))];
-    }),
-  );
-}
 
 async function status(url: string) {
   return JSON.parse((await get(`${url}/status`)).text);

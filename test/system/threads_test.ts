@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type Answer, base64, get, post, postRaw } from "../support/client.ts";
+import { type Answer, base64, fillLog, get, post, postRaw } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { boundByCount } from "../support/powers.ts";
 import { eventually } from "../support/processes.ts";
@@ -138,8 +138,7 @@ Deno.test("with a log that nobody reads it lives on, and two signals stop it", a
   using folder = temporaryFolder();
   await onFewProcesses({}, async (stage) => {
     const { url, program } = stage;
-    // Each line is longer than half a kilobyte, so a pipe of 64 KiB is full long before the end.
-    for (let index = 0; index < 200; index++) await post(url, "exit 0", { id: "x".repeat(600) });
+    await fillLog(url);
     await idleThreadsLeave(program.pid);
     const forking = await forkToTheLimit(stage);
     await isRefused(url, large);
