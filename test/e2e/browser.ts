@@ -1,0 +1,127 @@
+/**
+ * What web pages in a real Chromium can do to a server: those of other sites run no job, those of its own origin do.
+ */
+
+import assert from "node:assert/strict";
+import { browse, pageAt, startSite } from "../support/browser.ts";
+import { base64, get } from "../support/client.ts";
+import { fixture, type Program, startProgram } from "../support/program.ts";
+
+/** Chromium sends no Sec-Fetch-Site to this name, since it is neither HTTPS nor localhost. */
+const allowed = "jobs.example";
+
+function startServer(env: Record<string, string> = {}): Promise<Program> {
+  return startProgram({
+    env: {
+      JOBRUNNER_CMD: fixture("echo_payload.sh"),
+      JOBRUNNER_ALLOWED_HOSTS: allowed,
+      ...env,
+    },
+  });
+}
+
+async function jobsOf(program: Program): Promise<number> {
+  return JSON.parse((await get(`${program.url}/status`)).text).total_jobs;
+}
+
+const job = JSON.stringify({ id: "from-a-page", data: base64("hello\n") });
+
+/** Hosts of the page and of the server it attacks; their ports differ. */
+const sites = [
+  ["evil.example", "127.0.0.1"],
+  ["evil.example", "localhost"],
+  ["localhost", "localhost"],
+  ["127.0.0.1", "localhost"],
+  ["evil.example", allowed],
+  [allowed, allowed],
+] as const;
+
+const send = (url: string) =>
+  `fetch("${url}", {
+    method: "POST", mode: "no-cors", headers: { "content-type": "text/plain" }, body: '${job}',
+  })`;
+
+const form = (url: string, target: string) =>
+  `<form method="post" enctype="text/plain" action="${url}" target="${target}">
+    <input name='${job.slice(0, -1)},"more":"' value='"}'>
+  </form>
+  <script>document.forms[0].submit()</script>`;
+
+/** Pages that need nobody's consent to send a job. */
+const attempts: Readonly<Record<string, (url: string) => string>> = {
+  "fetch": (url) => `<script>${send(url)}</script>`,
+  "fetch of a frame without origin": (url) =>
+    `<iframe sandbox="allow-scripts" srcdoc="<script>${
+      send(url).replaceAll('"', "&quot;")
+    }</script>"></iframe>`,
+  "beacon": (url) => `<script>navigator.sendBeacon("${url}", '${job}')</script>`,
+  "form": (url) => form(url, "_self"),
+  "form into a frame": (url) => `<iframe name="frame"></iframe>${form(url, "frame")}`,
+};
+
+for (const [from, to] of sites) {
+  for (const [name, page] of Object.entries(attempts)) {
+    Deno.test(`a ${name} of ${from} at ${to} reaches the server and runs no job`, async () => {
+      await using program = await startServer();
+      const server = `http://${to}:${new URL(program.url).port}`;
+      await using site = startSite(page(`${server}/payload`));
+      await using _browser = browse(`http://${from}:${site.port}/`);
+
+      const line = await Promise.race([
+        program.line("request refused"),
+        program.line("job ended"),
+      ]);
+      assert.match(line, / http.request.method=POST url.path=\/payload .* reason=cross_site/);
+      assert.equal(await jobsOf(program), 0);
+    });
+  }
+}
+
+/** A page that waits until another server has its address, and reports what that answers. */
+const patient = (reporter: string) =>
+  `<script>(async () => {
+    await fetch("${reporter}/go");
+    const answers = [];
+    for (const [path, init] of [["/payload", { method: "POST", body: '${job}' }], ["/status"]]) {
+      const response = await fetch(path, { ...init, headers: { accept: "application/json" } });
+      const { code = "none" } = await response.json();
+      answers.push([response.status, code]);
+    }
+    await fetch("${reporter}/report", { method: "POST", body: JSON.stringify(answers) });
+  })().catch((error) => fetch("${reporter}/report", { method: "POST", body: String(error) }))</script>`;
+
+const refused = [[403, "unknown_host"], [403, "unknown_host"]];
+const answered = [[200, "none"], [200, "none"]];
+
+for (
+  const { host, what, answers, jobs } of [
+    { host: "rebind.example", what: "is refused", answers: refused, jobs: 0 },
+    { host: "localhost", what: "runs a job", answers: answered, jobs: 1 },
+    { host: allowed, what: "runs a job", answers: answered, jobs: 1 },
+  ]
+) {
+  Deno.test(`a page of ${host} whose origin has become the server's ${what}`, async () => {
+    await using reporter = startSite("");
+    const site = startSite(patient(`http://127.0.0.1:${reporter.port}`));
+    await using _browser = browse(`http://${host}:${site.port}/`);
+    const go = await reporter.asked;
+    await site[Symbol.asyncDispose]();
+    await using program = await startServer({ JOBRUNNER_HTTP_LISTEN_PORT: String(site.port) });
+    go();
+
+    assert.deepEqual(JSON.parse(await reporter.report), answers);
+    assert.equal(await jobsOf(program), jobs);
+    assert.equal(
+      program.log.filter((line) => line.includes("reason=unknown_host")).length,
+      answers.filter(([status]) => status === 403).length,
+    );
+  });
+}
+
+for (const host of ["127.0.0.1", "localhost", allowed]) {
+  Deno.test(`an address at ${host} that is typed shows the page`, async () => {
+    await using program = await startServer();
+    const { port } = new URL(program.url);
+    assert.match(await pageAt(`http://${host}:${port}/status`), /"total_jobs":0/);
+  });
+}

@@ -1,0 +1,85 @@
+/**
+ * A real Chromium without a screen, and pages of foreign sites for it, all on loopback.
+ *
+ * @module
+ */
+
+import { temporaryFolder } from "./folder.ts";
+
+/** Every name under `.example` is this machine; Chromium itself knows `localhost`. */
+const switches = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-proxy-server",
+  "--host-resolver-rules=MAP *.example 127.0.0.1",
+];
+
+/** The browser with a profile in this folder; it sees neither a desktop nor the profile of whoever runs the test. */
+function chromium(folder: string, args: readonly string[]): Deno.ChildProcess {
+  return new Deno.Command("chromium", {
+    args: [...switches, `--user-data-dir=${folder}/profile`, ...args],
+    env: { HOME: folder },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    // Not a clock to wait for: without it a browser that hangs would hang the whole run.
+    signal: AbortSignal.timeout(60_000),
+  }).spawn();
+}
+
+/** Opens a page; disposing ends the browser. */
+export function browse(url: string): AsyncDisposable {
+  const folder = temporaryFolder();
+  const browser = chromium(folder.path, [url]);
+  // All its processes have standard error: it ends with the last of them, and the profile is nobody's then.
+  const over = browser.output();
+  return {
+    async [Symbol.asyncDispose]() {
+      browser.kill("SIGTERM");
+      await over;
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+/** Opens a page as someone does who types its address; resolves with what is seen there, as HTML. */
+export async function pageAt(url: string): Promise<string> {
+  using folder = temporaryFolder();
+  const { stdout } = await chromium(folder.path, ["--dump-dom", url]).output();
+  return new TextDecoder().decode(stdout);
+}
+
+/** A web server with one page. */
+export interface Site extends AsyncDisposable {
+  readonly port: number;
+  /** Bodies that pages of any origin posted to `/report`. */
+  readonly report: Promise<string>;
+  /** Resolves when a page of any origin fetches `/go`; call the function to answer it. */
+  readonly asked: Promise<() => void>;
+}
+
+/** Serves this HTML at `/`. */
+export function startSite(html: string): Site {
+  const report = Promise.withResolvers<string>();
+  const asked = Promise.withResolvers<() => void>();
+  const headers = { "access-control-allow-origin": "*", "connection": "close" };
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/report") report.resolve(await request.text());
+    if (pathname === "/go") await new Promise<void>((go) => asked.resolve(go));
+    if (pathname !== "/") return new Response(null, { status: 204, headers });
+    return new Response(html, { headers: { ...headers, "content-type": "text/html" } });
+  });
+  return {
+    port: server.addr.port,
+    report: report.promise,
+    asked: asked.promise,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
