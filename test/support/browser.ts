@@ -33,19 +33,25 @@ function chromium(folder: string, args: readonly string[]): Deno.ChildProcess {
   }).spawn();
 }
 
-/** Opens a page; disposing ends the browser. */
-export function browse(url: string): AsyncDisposable {
-  const folder = temporaryFolder();
+/** Has a page open while something is awaited; throws when the browser ends before. */
+export async function visiting<T>(url: string, awaited: () => Promise<T>): Promise<T> {
+  using folder = temporaryFolder();
   const browser = chromium(folder.path, [url]);
-  // All its processes have standard error: it ends with the last of them, and the profile is nobody's then.
+  // All its processes have standard error: that ends with the last of them, and nobody writes into the profile then.
   const over = browser.output();
-  return {
-    async [Symbol.asyncDispose]() {
-      browser.kill("SIGTERM");
-      await over;
-      folder[Symbol.dispose]();
-    },
-  };
+  const lost = over.then(({ stderr }) => {
+    throw new Error(`the browser ended:\n${new TextDecoder().decode(stderr)}`);
+  });
+  try {
+    return await Promise.race([awaited(), lost]);
+  } finally {
+    try {
+      browser.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+    await over;
+  }
 }
 
 /** Opens a page as someone does who types its address; resolves with what is seen there, as HTML. */
