@@ -24,7 +24,7 @@ const switches = [
 function chromium(folder: string, args: readonly string[]): Deno.ChildProcess {
   return new Deno.Command("chromium", {
     args: [...switches, `--user-data-dir=${folder}/profile`, ...args],
-    env: { HOME: folder },
+    env: { HOME: folder, TMPDIR: folder },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
