@@ -32,8 +32,22 @@ export type Fault =
   | { readonly kind: "spawn_refused"; readonly retryAfterSec: number }
   | { readonly kind: "internal" };
 
+/** Status codes of errors. */
+export type ErrorStatus =
+  | 400
+  | 401
+  | 403
+  | 404
+  | 405
+  | 408
+  | 411
+  | 413
+  | 415
+  | 500
+  | 503;
+
 interface Problem {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 411 | 413 | 415 | 500 | 503;
+  readonly status: ErrorStatus;
   readonly detail: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -159,7 +173,7 @@ function retryAfter(seconds: number): Record<string, string> {
   return { "retry-after": String(seconds) };
 }
 
-const titles: Readonly<Record<Problem["status"], string>> = {
+const titles: Readonly<Record<ErrorStatus, string>> = {
   400: "Bad Request",
   401: "Unauthorized",
   403: "Forbidden",
@@ -206,7 +220,7 @@ export function rejectionOf(fault: Fault): RejectionReason | undefined {
 /** An answer, ready to be sent. */
 export interface ProblemAnswer {
   /** Status code. */
-  readonly status: Problem["status"];
+  readonly status: ErrorStatus;
   /** Headers, content type included. */
   readonly headers: Readonly<Record<string, string>>;
   /** One line. */
