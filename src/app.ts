@@ -17,6 +17,7 @@ import { openSpool } from "./exec/spool.ts";
 import { createActivity } from "./http/activity.ts";
 import { createAnswers, givenUpError } from "./http/answers.ts";
 import { createPasswordCheck } from "./http/auth.ts";
+import { createGuard } from "./http/guard.ts";
 import { createBuffers } from "./http/buffers.ts";
 import { createClients } from "./http/clients.ts";
 import { createRoutes, type FrontDoor } from "./http/routes.ts";
@@ -159,6 +160,7 @@ export async function startApp(
     }),
   };
   const fetch = createRoutes(door, {
+    guard: createGuard(config.passwordDigest ? undefined : config.hostNames),
     mayRun: createPasswordCheck(config.passwordDigest),
     limits: {
       maxBytes: config.maxRequestBytes,

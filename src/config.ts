@@ -4,7 +4,6 @@
  * @module
  */
 
-import { isIP } from "node:net";
 import { type Command, commandOf, parseCommand, type ProgramLookup } from "./config/command.ts";
 import {
   largestRequestBytes,
@@ -12,7 +11,8 @@ import {
   type SettingName,
   settings,
 } from "./config/settings.ts";
-import { absolute, readPassword, readTls } from "./config/files.ts";
+import { absolute, passwordSourceOf, readPassword, readTls } from "./config/files.ts";
+import { doorsOfTheRuntime, type Listening, readListening } from "./config/listening.ts";
 import { type CommandLine, readValues, type Values } from "./config/sources.ts";
 import { readSuffix } from "./config/suffix.ts";
 import { readTracing, type Tracing } from "./config/tracing.ts";
@@ -38,7 +38,7 @@ export interface Surroundings extends ProgramLookup {
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
 /** The configuration. Times in milliseconds, sizes in bytes; `Infinity` where there is no limit. Holds no password. */
-export interface Config {
+export interface Config extends Listening {
   /** What each job runs. */
   readonly command: Command;
   /** Workers, 1 to 1024. */
@@ -55,8 +55,6 @@ export interface Config {
   readonly drainTimeoutMs: number;
   /** What becomes of a running job whose client is gone. */
   readonly onDisconnect: "cancel" | "finish";
-  /** IP address or host name, IPv6 without brackets. */
-  readonly listenAddress: string;
   /** 0 asks for a free port. */
   readonly listenPort: number;
   /** SHA-256 of the password's UTF-8 bytes; undefined when no password is asked for. */
@@ -118,11 +116,12 @@ export function parseConfig(
   const values = readValues(env, commandLine);
   const command = readCommand(values, commandLine, around);
   const numWorkers = values.number("JOBRUNNER_NUM_WORKERS") ?? 3;
-  const listenAddress = readListenAddress(values);
+  const listening = readListening(values, passwordSourceOf(values).kind !== "none");
   const sandbox = values.choice("JOBRUNNER_SANDBOX") !== "off";
   for (const name of around.undecodable) {
     if (name.startsWith("JOBRUNNER_")) values.faults.push(`${name}: must be UTF-8 text`);
   }
+  values.faults.push(...doorsOfTheRuntime(env));
   const ownSession = values.choice("JOBRUNNER_OWN_SESSION") !== "off" && around.hasLauncher;
   if (sandbox && !ownSession) values.faults.push(...refusedByTheSandbox(env));
   const mebibyte = 2 ** 20;
@@ -135,7 +134,7 @@ export function parseConfig(
     killGraceMs: (values.number("JOBRUNNER_KILL_GRACE_SEC") ?? 5) * 1000,
     drainTimeoutMs: (values.number("JOBRUNNER_DRAIN_TIMEOUT_SEC") ?? 30) * 1000,
     onDisconnect: values.choice("JOBRUNNER_ON_DISCONNECT") === "finish" ? "finish" : "cancel",
-    listenAddress,
+    ...listening,
     listenPort: values.number("JOBRUNNER_HTTP_LISTEN_PORT") ?? 8080,
     passwordDigest: readPassword(values, around),
     tls: readTls(values, around),
@@ -202,16 +201,6 @@ function readCommand(
   }
   const result = parseCommand(text, around);
   return result.ok ? result.command : values.fault("JOBRUNNER_CMD", result.reason);
-}
-
-function readListenAddress(values: Values): string {
-  const text = values.text("JOBRUNNER_HTTP_LISTEN_ADDRESS") ?? "127.0.0.1";
-  const address = text.replace(/^\[(.*)\]$/, "$1");
-  const isHostName =
-    /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$/i;
-  const isName = isHostName.test(text) && !/^[\d.]+$/.test(text);
-  if (isIP(address) === 0 && !isName) values.fault("JOBRUNNER_HTTP_LISTEN_ADDRESS");
-  return address;
 }
 
 function readSpoolParent(values: Values, around: Surroundings, sandbox: boolean): string {

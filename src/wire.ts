@@ -244,8 +244,8 @@ export interface Quantiles {
   quantile(q: number): number | undefined;
 }
 
-/** The body of `GET /status`: the two keys of the contract, then ours. Never a payload. */
-export function encodeStatus(status: ServiceStatus): string {
+/** The body of `GET /status`: the two keys of the contract, then ours. Never a payload; ids of jobs and processes only if it is said so. */
+export function encodeStatus(status: ServiceStatus, namesJobs: boolean): string {
   const { bodies, captures, answers } = status.buffered;
   return JSON.stringify({
     queued_jobs: status.waiting,
@@ -262,9 +262,9 @@ export function encodeStatus(status: ServiceStatus): string {
       worker_id: worker.id,
       state: worker.job ? "running" : "idle",
       since_sec: toMilliseconds(worker.sinceSec),
-      id: worker.job?.id,
-      request_id: worker.job?.requestId,
-      pid: worker.job?.pid,
+      ...(namesJobs
+        ? { id: worker.job?.id, request_id: worker.job?.requestId, pid: worker.job?.pid }
+        : {}),
     })),
     outcomes: status.outcomes,
     rejections: status.rejections,

@@ -23,6 +23,11 @@ function faults(
   return result.faults;
 }
 
+function faultsOrNone(env: Record<string, string>): readonly string[] {
+  const result = configure(env);
+  return result.ok ? [] : result.faults;
+}
+
 Deno.test("defaults are those of the contract", () => {
   const { command, ...rest } = config(cmd);
   assert.equal(command.program, "/bin/date");
@@ -35,6 +40,7 @@ Deno.test("defaults are those of the contract", () => {
     drainTimeoutMs: 30000,
     onDisconnect: "cancel",
     listenAddress: "127.0.0.1",
+    hostNames: ["127.0.0.1"],
     listenPort: 8080,
     passwordDigest: undefined,
     tls: undefined,
@@ -262,7 +268,7 @@ Deno.test("the sandbox can open nothing in the system's own folders, so the spoo
 
 Deno.test("listen addresses: IPv4, IPv6 with and without brackets, host names", () => {
   const address = (text: string) =>
-    config({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: text }).listenAddress;
+    config({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: text, JOBRUNNER_PASSWORD: "x" }).listenAddress;
   assert.equal(address("::1"), "::1");
   assert.equal(address("[::1]"), "::1");
   assert.equal(address("0.0.0.0"), "0.0.0.0");
@@ -270,6 +276,101 @@ Deno.test("listen addresses: IPv4, IPv6 with and without brackets, host names", 
   for (const bad of ["127.0.0.256", "1.2.3", "::g", "a..b", "-a", "host:80", "[host]"]) {
     assert.equal(faults({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: bad }).length, 1, bad);
   }
+});
+
+Deno.test("beyond loopback a password is needed, or a setting that says that the door is open", () => {
+  const listening = (address: string, env: Record<string, string> = {}) =>
+    faultsOrNone({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: address, ...env });
+  for (
+    const address of [
+      "",
+      "127.0.0.1",
+      "127.255.0.3",
+      "::1",
+      "[::1]",
+      "0:0:0:0:0:0:0:1",
+      "::ffff:127.0.0.1",
+      "localhost",
+      "LOCALHOST.",
+    ]
+  ) assert.deepEqual(listening(address), [], address);
+  const beyond = [
+    "0.0.0.0",
+    "::",
+    "192.0.2.7",
+    "128.0.0.1",
+    "::ffff:192.0.2.7",
+    "::127.0.0.1",
+    "fe80::1%lo",
+    "127.example.com",
+    "localhost.example.com",
+    "a.localhost",
+    "my-host",
+  ];
+  for (const address of beyond) {
+    assert.deepEqual(listening(address), [
+      `JOBRUNNER_HTTP_LISTEN_ADDRESS=${address}: must be on loopback while no password is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on`,
+    ]);
+    assert.deepEqual(listening(address, { JOBRUNNER_PASSWORD: "x" }), []);
+    assert.deepEqual(listening(address, { JOBRUNNER_ALLOW_OPEN: "on" }), []);
+  }
+  assert.equal(listening("0.0.0.0", { JOBRUNNER_ALLOW_OPEN: "off" }).length, 1);
+  assert.equal(listening("0.0.0.0", { JOBRUNNER_PASSWORD: "\r\n" }).length, 1, "that is none");
+  // A password that is wrong is the fault, not that there is none; a wrong address is no door.
+  const [wrong, ...more] = listening("0.0.0.0", { JOBRUNNER_PASSWORD_FILE: "/missing" });
+  assert.match(wrong ?? "", /^JOBRUNNER_PASSWORD_FILE=/);
+  assert.deepEqual(more, []);
+  assert.equal(listening("not an address").length, 1);
+});
+
+Deno.test("names of the server: as URLs have them, with what is below, and nothing else", () => {
+  const names = (text: string, address = "") =>
+    config({
+      ...cmd,
+      JOBRUNNER_ALLOWED_HOSTS: text,
+      JOBRUNNER_HTTP_LISTEN_ADDRESS: address,
+      JOBRUNNER_ALLOW_OPEN: "on",
+    }).hostNames;
+  assert.deepEqual(names(""), ["127.0.0.1"]);
+  assert.deepEqual(names("", "My-Host."), ["my-host"]);
+  assert.deepEqual(names("", "::"), []);
+  assert.deepEqual(
+    names(" Jobs.Example.com ,*.svc.Example., job_runner,, 10.0.0.1,::1,bücher.de"),
+    [
+      "127.0.0.1",
+      "jobs.example.com",
+      ".svc.example",
+      "job_runner",
+      "10.0.0.1",
+      "::1",
+      "xn--bcher-kva.de",
+    ],
+  );
+  for (
+    const bad of ["*", "a.*", "*a", "*.", "*.*.a", "a:80", "http://a", "a b", "a/b", "[::1]:8"]
+  ) {
+    assert.deepEqual(faults({ ...cmd, JOBRUNNER_ALLOWED_HOSTS: `good,${bad}` }), [
+      `JOBRUNNER_ALLOWED_HOSTS=good,${bad}: must be host names without ports, separated by commas, such as jobs.example.com,*.example.net (${bad} is none)`,
+    ]);
+  }
+});
+
+Deno.test("variables by which the runtime would open a door refuse the start", () => {
+  for (
+    const [name, value] of [
+      ["DENO_SERVE_ADDRESS", "tcp:0.0.0.0:80"],
+      ["DENO_SERVE_ADDRESS", "nonsense"],
+      ["DENO_TRUST_PROXY_HEADERS", "1"],
+      ["NODE_OPTIONS", "--inspect"],
+      ["NODE_OPTIONS", "--max-old-space-size=100 --inspect-brk=0.0.0.0:9229"],
+    ] as const
+  ) {
+    const found = faults({ ...cmd, JOBRUNNER_PASSWORD: "x", [name]: value });
+    assert.equal(found.length, 1, `${name}=${value}`);
+    assert.match(found[0] ?? "", new RegExp(`^${name}: must `));
+    assert.deepEqual(faultsOrNone({ ...cmd, [name]: "" }), []);
+  }
+  assert.deepEqual(faultsOrNone({ ...cmd, NODE_OPTIONS: "--max-old-space-size=100" }), []);
 });
 
 Deno.test("the password is kept as a digest, line ends trimmed, from the variable or the file", () => {
@@ -391,12 +492,13 @@ Deno.test("warnings: an open door, a missing command, a switched-off sandbox, a 
   };
   assert.equal(warnings({}), "");
   assert.match(
-    warnings({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "0.0.0.0" }),
+    warnings({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "0.0.0.0", JOBRUNNER_ALLOW_OPEN: "on" }),
     /^ANYONE who can reach 0\.0\.0\.0/,
   );
-  assert.match(warnings({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "::" }), /^ANYONE/);
-  assert.equal(warnings({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "::", JOBRUNNER_PASSWORD: "x" }), "");
-  assert.equal(warnings({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "127.0.0.2" }), "");
+  const open = { JOBRUNNER_HTTP_LISTEN_ADDRESS: "::", JOBRUNNER_ALLOW_OPEN: "on" };
+  assert.match(warnings(open), /^ANYONE/);
+  assert.equal(warnings({ ...open, JOBRUNNER_PASSWORD: "x" }), "");
+  assert.equal(warnings({ JOBRUNNER_ALLOW_OPEN: "on" }), "");
   assert.match(
     warnings({ JOBRUNNER_CMD: "./nothing" }),
     /^\/work\/nothing is missing or not an executable file/,

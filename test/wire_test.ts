@@ -164,7 +164,7 @@ Deno.test("keys that apply sometimes are there when they apply", () => {
 });
 
 Deno.test("the status begins with the two keys of the contract", () => {
-  const text = encodeStatus({
+  const status = {
     waiting: 4,
     started: 9,
     version: "1.2.3",
@@ -180,9 +180,17 @@ Deno.test("the status begins with the two keys of the contract", () => {
     rejections: { queue_full: 2 },
     recent: {
       windowSec: 300,
-      queuedSec: { count: 4, quantile: (q) => q },
+      queuedSec: { count: 4, quantile: (q: number) => q },
       elapsedSec: { count: 0, quantile: () => undefined },
     },
+  };
+  const text = encodeStatus(status, true);
+  assert.deepEqual(JSON.parse(encodeStatus(status, false)), {
+    ...JSON.parse(text),
+    worker_states: [
+      { worker_id: 1, state: "running", since_sec: 0.5 },
+      { worker_id: 2, state: "idle", since_sec: 2 },
+    ],
   });
   assert.ok(text.startsWith('{"queued_jobs":4,"total_jobs":9,'));
   assert.deepEqual(JSON.parse(text), {

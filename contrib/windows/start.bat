@@ -3,7 +3,8 @@ rem Starts jobrunner.exe, which lies beside this file, in this window; Ctrl-C st
 rem on to it: start.bat --num-workers 8
 rem
 rem The settings are variables, set here or before. Asks for a password if others than this machine can connect
-rem and none is set. It is shown while it is typed; JOBRUNNER_PASSWORD_FILE avoids that.
+rem and none is set: jobrunner would not start, unless JOBRUNNER_ALLOW_OPEN is on. It is shown while it is typed;
+rem JOBRUNNER_PASSWORD_FILE avoids that.
 setlocal EnableExtensions DisableDelayedExpansion
 
 if not defined JOBRUNNER_CMD set "JOBRUNNER_CMD=%~dp0legacy_wrapper.bat"
@@ -15,6 +16,7 @@ if /i "%JOBRUNNER_HTTP_LISTEN_ADDRESS%"=="localhost" set "ASK="
 if /i "%JOBRUNNER_HTTP_LISTEN_ADDRESS%"=="::1" set "ASK="
 if defined JOBRUNNER_PASSWORD set "ASK="
 if defined JOBRUNNER_PASSWORD_FILE set "ASK="
+if "%JOBRUNNER_ALLOW_OPEN%"=="on" set "ASK="
 
 rem The password is never expanded here: a sign such as an ampersand in it would be taken for a command.
 if defined ASK set /p "JOBRUNNER_PASSWORD=Password that clients must send: "

@@ -123,7 +123,9 @@ async function explain(error: Error, url: string, headers: Headers): Promise<Sen
     const { status, body } = await answerOf(
       await fetch(url, { method: "POST", headers, body: "", redirect: "manual" }),
     );
-    if (status === 401 || status === 503) return refusal(status, wordsOf(body, headers));
+    if (status === 401 || status === 403 || status === 503) {
+      return refusal(status, wordsOf(body, headers));
+    }
     if (status === 400) {
       return new SendFailure(
         "refused",
@@ -196,8 +198,8 @@ function wordsOf(body: string, headers: Headers): string {
 }
 
 function refusal(status: number, detail: string): SendFailure {
-  const kind = status === 401
-    ? "wrongPassword"
+  const kind = status === 401 || status === 403
+    ? "notAllowed"
     : status === 503
     ? "busy"
     : status === 400 || status === 408 || status === 413

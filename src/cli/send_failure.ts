@@ -14,7 +14,7 @@ export const exits = {
   noOutput: 73,
   busy: 75,
   noJobrunner: 76,
-  wrongPassword: 77,
+  notAllowed: 77,
 } as const;
 
 /** A failure of ours, not of the command; the message is one line. */

@@ -27,7 +27,7 @@ with the command's status.
 
 exit status: the command's; its own failures after sysexits(3): 64 usage, 65 the server refuses the request,
 66 the input cannot be read, 69 no server answers, 70 the server failed, 73 the output cannot be written,
-75 the server is too busy (503), 76 the answer is not a jobrunner's, 77 the password is wrong`;
+75 the server is too busy (503), 76 the answer is not a jobrunner's, 77 the server does not allow it (401, 403)`;
 
 /** A request to send. */
 export interface SendOptions {

@@ -6,7 +6,12 @@
 
 import { createHash } from "node:crypto";
 import { posix, win32 } from "node:path";
-import { maxPasswordBytes, passwordSource, readPasswordFrom } from "../password.ts";
+import {
+  maxPasswordBytes,
+  type PasswordSource,
+  passwordSource,
+  readPasswordFrom,
+} from "../password.ts";
 import type { SettingName } from "./settings.ts";
 import type { Values } from "./sources.ts";
 
@@ -23,15 +28,20 @@ export interface Files {
 /** The largest PEM file: hundreds of times what a chain of certificates needs. */
 const maxPemBytes = 2 ** 20;
 
-/** The digest of the password, from its variable or its file; undefined without one, or after a fault. */
-export function readPassword(values: Values, around: Files): Uint8Array | undefined {
-  const path = values.text("JOBRUNNER_PASSWORD_FILE");
+/** Where the password is to come from. */
+export function passwordSourceOf(values: Values): PasswordSource {
+  const file = values.text("JOBRUNNER_PASSWORD_FILE");
   const isFlag = values.origin("JOBRUNNER_PASSWORD_FILE") === "flag";
-  const source = passwordSource({
-    flag: isFlag ? path : undefined,
-    file: path,
+  return passwordSource({
+    flag: isFlag ? file : undefined,
+    file,
     variable: values.text("JOBRUNNER_PASSWORD"),
   });
+}
+
+/** The digest of the password, from its variable or its file; undefined without one, or after a fault. */
+export function readPassword(values: Values, around: Files): Uint8Array | undefined {
+  const source = passwordSourceOf(values);
   switch (source.kind) {
     case "none":
       return undefined;

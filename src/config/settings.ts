@@ -116,7 +116,26 @@ export const settings = [
     kind: { type: "text", placeholder: "ADDRESS", wanted: "an IP address or a host name" },
     default: "127.0.0.1",
     meaning:
-      "Address to listen on, IPv4, IPv6 or a host name. Set a password before you leave loopback.",
+      "Address to listen on, IPv4, IPv6 or a host name. Beyond loopback, as which every name but localhost counts, a password is required, or JOBRUNNER_ALLOW_OPEN=on.",
+  },
+  {
+    name: "JOBRUNNER_ALLOW_OPEN",
+    kind: { type: "choice", of: ["on", "off"] },
+    default: "off",
+    meaning:
+      "`on` lets the server listen beyond loopback without a password: anyone who can reach it can run jobs.",
+  },
+  {
+    name: "JOBRUNNER_ALLOWED_HOSTS",
+    kind: {
+      type: "text",
+      placeholder: "NAMES",
+      wanted:
+        "host names without ports, separated by commas, such as jobs.example.com,*.example.net",
+    },
+    default: "",
+    meaning:
+      "Names by which clients call a server without a password, beside IP addresses, localhost and the listen address; requests for others are 403, since a web page could have sent them. `*.` at the beginning stands for every name below.",
   },
   {
     name: "JOBRUNNER_HTTP_LISTEN_PORT",

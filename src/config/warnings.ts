@@ -6,6 +6,7 @@
 
 import type { Config, Surroundings } from "../config.ts";
 import type { Command } from "./command.ts";
+import { isLoopback } from "./listening.ts";
 import { settings } from "./settings.ts";
 import { shellSyntaxIn } from "./shell_syntax.ts";
 
@@ -31,7 +32,7 @@ export function warningsOf(
   }
   if (!config.passwordDigest && !isLoopback(config.listenAddress)) {
     warnings.push(
-      `ANYONE who can reach ${config.listenAddress} can run jobs: no password is set; set JOBRUNNER_PASSWORD_FILE or listen on 127.0.0.1`,
+      `ANYONE who can reach ${config.listenAddress} can run jobs: no password is set (JOBRUNNER_ALLOW_OPEN=on)`,
     );
   }
   if (!config.sandbox) {
@@ -76,7 +77,3 @@ const jobVariables = [
   "JOBRUNNER_TIMEOUT_SEC",
   "JOBRUNNER_DEADLINE",
 ];
-
-function isLoopback(address: string): boolean {
-  return /^(127\.|::1$|localhost\.?$|(0+:){7}0*1$)/i.test(address);
-}

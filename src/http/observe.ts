@@ -49,6 +49,7 @@ export interface Listeners {
 
 /** Paths that exist. A request for any other has no route, so that clients cannot make labels. */
 export const knownRoutes: readonly string[] = [
+  "/",
   "/payload",
   "/status",
   "/metrics",

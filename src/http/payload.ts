@@ -18,11 +18,14 @@ import {
 } from "./body.ts";
 import type { Share } from "./buffers.ts";
 import type { Clients } from "./clients.ts";
+import type { Guard } from "./guard.ts";
 import type { Fault } from "./problem.ts";
 import type { FrontDoor } from "./routes.ts";
 
 /** What the resource needs beside the front door. */
 export interface PayloadSettings {
+  /** Says whose requests are looked at. */
+  readonly guard: Guard;
   /** Says who may run jobs. */
   readonly mayRun: PasswordCheck;
   /** Bounds of one body. */
@@ -57,12 +60,15 @@ export interface PayloadAnswer {
   readonly body: Encoded;
 }
 
-/** Password, readiness, body, JSON, line: in this order, so that each step costs only those who passed the one before. */
+/** Host, page, password, readiness, body, JSON, line: in this order, so that each step costs only those who passed the one before. */
 export async function postPayload(
   arrival: Arrival,
   settings: PayloadSettings,
   door: FrontDoor,
 ): Promise<PayloadAnswer | Fault> {
+  const { guard } = settings;
+  const refusal = guard.hostFault(arrival.raw) ?? guard.pageFault(arrival.raw);
+  if (refusal) return refusal;
   if (!settings.mayRun(arrival.raw.headers)) return { kind: "unauthorized" };
   if (!door.ready()) return { kind: "draining", retryAfterSec: door.retryAfterSec() };
   // Nothing here may hold the body or the payload while the job waits and runs: admit() has forgotten them.

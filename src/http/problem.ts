@@ -9,8 +9,10 @@ import type { RejectionReason } from "../telemetry/catalogue.ts";
 /** Everything that can be wrong with a request, or with us. */
 export type Fault =
   | { readonly kind: "not_found" }
-  | { readonly kind: "method_not_allowed"; readonly allow: string }
+  | { readonly kind: "method_not_allowed"; readonly methods: string }
   | { readonly kind: "unauthorized" }
+  | { readonly kind: "cross_site" }
+  | { readonly kind: "unknown_host"; readonly host: string | undefined }
   | { readonly kind: "too_large"; readonly maxBytes: number }
   | { readonly kind: "length_required"; readonly maxBytes: number }
   | { readonly kind: "unsupported_encoding" }
@@ -30,8 +32,22 @@ export type Fault =
   | { readonly kind: "spawn_refused"; readonly retryAfterSec: number }
   | { readonly kind: "internal" };
 
+/** Status codes of errors. */
+export type ErrorStatus =
+  | 400
+  | 401
+  | 403
+  | 404
+  | 405
+  | 408
+  | 411
+  | 413
+  | 415
+  | 500
+  | 503;
+
 interface Problem {
-  readonly status: 400 | 401 | 404 | 405 | 408 | 411 | 413 | 415 | 500 | 503;
+  readonly status: ErrorStatus;
   readonly detail: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -44,14 +60,27 @@ function problemOf(fault: Fault): Problem {
     case "method_not_allowed":
       return {
         status: 405,
-        detail: `This path takes ${fault.allow} only`,
-        headers: { "allow": fault.allow },
+        detail: `This path takes ${fault.methods} only`,
+        headers: allow(fault.methods),
       };
     case "unauthorized":
       return {
         status: 401,
         detail: "Invalid password supplied in X-JR-PASSWORD header",
         headers: { "www-authenticate": 'X-JR-PASSWORD realm="jobrunner"', ...closing },
+      };
+    case "cross_site":
+      return {
+        status: 403,
+        detail: "A web page of another origin sent this request, and may not",
+        headers: closing,
+      };
+    case "unknown_host":
+      return {
+        status: 403,
+        detail:
+          "The server does not go by the name in the Host header: list it in JOBRUNNER_ALLOWED_HOSTS, or set a password",
+        headers: closing,
       };
     case "too_large":
       return {
@@ -134,14 +163,20 @@ function problemOf(fault: Fault): Problem {
 /** The body of such a request may still be on its way: the connection is of no further use. */
 const closing = { "connection": "close" };
 
+/** The methods of a path, as OPTIONS tells them and a 405 must (RFC 9110, section 15.5.6). */
+export function allow(methods: string): Readonly<Record<string, string>> {
+  return { "allow": methods === "" ? "OPTIONS" : `${methods}, OPTIONS` };
+}
+
 /** RFC 9110, section 10.2.3: whole seconds. */
 function retryAfter(seconds: number): Record<string, string> {
   return { "retry-after": String(seconds) };
 }
 
-const titles: Readonly<Record<Problem["status"], string>> = {
+const titles: Readonly<Record<ErrorStatus, string>> = {
   400: "Bad Request",
   401: "Unauthorized",
+  403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
   408: "Request Timeout",
@@ -160,6 +195,8 @@ export function rejectionOf(fault: Fault): RejectionReason | undefined {
     case "buffers_full":
     case "draining":
     case "unauthorized":
+    case "cross_site":
+    case "unknown_host":
     case "too_large":
     case "invalid":
       return fault.kind;
@@ -183,7 +220,7 @@ export function rejectionOf(fault: Fault): RejectionReason | undefined {
 /** An answer, ready to be sent. */
 export interface ProblemAnswer {
   /** Status code. */
-  readonly status: 400 | 401 | 404 | 405 | 408 | 411 | 413 | 415 | 500 | 503;
+  readonly status: ErrorStatus;
   /** Headers, content type included. */
   readonly headers: Readonly<Record<string, string>>;
   /** One line. */

@@ -23,7 +23,7 @@ import {
 import type { Answer, Answers } from "./answers.ts";
 import type { Buffers } from "./buffers.ts";
 import { type PayloadSettings, postPayload } from "./payload.ts";
-import { type Fault, problemAnswer, rejectionOf } from "./problem.ts";
+import { allow, type Fault, problemAnswer, rejectionOf } from "./problem.ts";
 
 /** What the rest of the program offers to HTTP. */
 export interface FrontDoor {
@@ -62,7 +62,7 @@ export function createRoutes(
   listeners: Listeners,
 ): Fetch {
   const { log, metrics } = listeners;
-  const { during } = settings;
+  const { during, guard, mayRun } = settings;
   const payload = { ...settings, largestBody: buffers.largestBody };
   // The router takes no empty path, which hono makes of a CONNECT to "?".
   const app = new Hono<Env>({ getPath: (request) => getPath(request) || "?" });
@@ -79,6 +79,9 @@ export function createRoutes(
       "http.response.status_code": status,
       reason: fault.kind,
       detail,
+      "server.address": fault.kind === "unknown_host"
+        ? fault.host?.slice(0, maxHostLength)
+        : undefined,
       queued_sec: "queuedSec" in fault ? toMicroseconds(fault.queuedSec ?? 0) : undefined,
     });
     return new Response(body, { status, headers: { ...headers, ...commonHeaders(c.env) } });
@@ -107,12 +110,16 @@ export function createRoutes(
   app.notFound((context) => {
     const c = context as Context<Env>;
     const { exchange, path } = notePath(c);
-    if (path === "/payload") {
-      return answer(c, { kind: "method_not_allowed", allow: "POST" });
+    const methods = methodsOf(path);
+    if (exchange.method === "OPTIONS") {
+      return new Response(null, {
+        status: 204,
+        headers: { ...allow(methods), ...commonHeaders(exchange) },
+      });
     }
-    if (knownRoutes.includes(path)) {
-      return answer(c, { kind: "method_not_allowed", allow: "GET, HEAD" });
-    }
+    const stranger = guard.hostFault(c.req.raw);
+    if (stranger) return answer(c, stranger);
+    if (methods !== "") return answer(c, { kind: "method_not_allowed", methods });
     // A server address that ends in a slash makes //payload of /payload; old clients follow redirects for that.
     // What is no URL, such as the target of CONNECT, has no path to be mended.
     const asked = URL.parse(c.req.url)?.pathname ?? path;
@@ -160,18 +167,30 @@ export function createRoutes(
     });
   });
 
-  function get(path: string, handle: (c: Context<Env>) => Response | Promise<Response>): void {
+  type Handler = (c: Context<Env>) => Response | Promise<Response>;
+  /** A page for whoever names the server as its users do. */
+  function get(path: string, handle: Handler): void {
+    getByAnyName(path, (c) => {
+      const stranger = guard.hostFault(c.req.raw);
+      return stranger ? answer(c, stranger) : handle(c);
+    });
+  }
+  /** A page for those who look whether the server is there: they often name it by what it is to them. */
+  function getByAnyName(path: string, handle: Handler): void {
     app.get(path, (c) => {
       notePath(c);
       return handle(c);
     });
   }
+  function whileReady(text: () => string): Handler {
+    return (c) => {
+      if (door.ready()) return page(c, plainText, text());
+      return answer(c, { kind: "draining", retryAfterSec: door.retryAfterSec() });
+    };
+  }
   get("/status", (c) => {
-    return page(
-      c,
-      "application/json",
-      encodeStatus({ ...door.status(), ready: door.ready(), buffered: buffers.held }),
-    );
+    const status = { ...door.status(), ready: door.ready(), buffered: buffers.held };
+    return page(c, "application/json", encodeStatus(status, mayRun(c.req.raw.headers)));
   });
   get(
     "/metrics",
@@ -181,11 +200,9 @@ export function createRoutes(
     "/version",
     (c) => page(c, "application/json", JSON.stringify({ version: door.version }) + "\n"),
   );
-  get("/livez", (c) => page(c, plainText, "ok\n"));
-  get("/readyz", (c) => {
-    if (door.ready()) return page(c, plainText, readiness(door.status()));
-    return answer(c, { kind: "draining", retryAfterSec: door.retryAfterSec() });
-  });
+  getByAnyName("/livez", (c) => page(c, plainText, "ok\n"));
+  getByAnyName("/readyz", whileReady(() => readiness(door.status())));
+  getByAnyName("/", whileReady(() => overview));
 
   return (request, info = {}) => {
     const requestId = requestIdOf(request.headers);
@@ -222,6 +239,20 @@ const uncached = "no-store, no-transform";
 function commonHeaders({ requestId }: Exchange): Record<string, string> {
   return { "cache-control": uncached, "x-request-id": requestId };
 }
+
+/** The most of a Host header that stands in a log line: a name has at most 253 characters (RFC 1035). */
+const maxHostLength = 260;
+
+/** The methods of a path but OPTIONS, which all have; empty for a path that does not exist. */
+function methodsOf(path: string): string {
+  if (path === "/payload") return "POST";
+  if (knownRoutes.includes(path)) return "GET, HEAD";
+  // The server as a whole: OPTIONS * (RFC 9110, section 9.3.7), which the runtime makes a path of.
+  return path === "/*" ? "GET, HEAD, POST" : "";
+}
+
+const overview =
+  "jobrunner: jobs go to POST /payload; GET /status, /metrics, /version, /livez and /readyz\n";
 
 const plainText = "text/plain; charset=utf-8";
 

@@ -15,6 +15,8 @@ export const rejectionReasons = [
   "canceled",
   "draining",
   "unauthorized",
+  "cross_site",
+  "unknown_host",
   "too_large",
   "invalid",
   "timeout",
@@ -61,10 +63,11 @@ const durations = [
 const sizes = [0, ...Array.from({ length: 14 }, (_, step) => 16 * 4 ** step)];
 
 /** Methods that have a label value of their own; others are `_OTHER` (OpenTelemetry HTTP conventions). */
-export const knownMethods = ["GET", "HEAD", "POST", "_OTHER"] as const;
+export const knownMethods = ["GET", "HEAD", "OPTIONS", "POST", "_OTHER"] as const;
 
 /** Paths that exist; a request for any other has no route. */
 export const routes = [
+  "/",
   "/payload",
   "/status",
   "/metrics",

@@ -74,7 +74,9 @@ for (const [name, file] of [["nginx", "nginx.conf"], ["caddy", "Caddyfile"]] as 
       assert.equal(status, name === "nginx" ? 200 : 411);
 
       using half = await Deno.connect({ hostname: "127.0.0.1", port });
-      await half.write(new TextEncoder().encode("POST /payload HTTP/1.1\r\nHost: x\r\nContent-Le"));
+      await half.write(
+        new TextEncoder().encode("POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Le"),
+      );
       const buffer = new Uint8Array(4096);
       let closed = false;
       while (!closed) closed = await half.read(buffer).catch(() => null) === null;

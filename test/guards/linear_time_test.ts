@@ -142,6 +142,9 @@ const values: readonly ((length: number) => string)[] = [
   (n) => "a=b,".repeat(n >> 2),
   (n) => "1".repeat(n),
   (n) => "=-_".repeat(n / 3),
+  (n) => "http://" + "\xe4".repeat(n),
+  (n) => "\xe4.a-".repeat(n >> 2),
+  (n) => "%c3%a4".repeat(n / 6),
 ];
 
 /** Every header that the program looks at. */
@@ -154,6 +157,9 @@ const headers = [
   "content-encoding",
   "content-length",
   "transfer-encoding",
+  "host",
+  "origin",
+  "sec-fetch-site",
 ];
 
 /** The runtime takes heads of some hundred kilobytes. */

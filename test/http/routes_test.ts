@@ -27,17 +27,18 @@ Deno.test("the request's Content-Type is not looked at", async () => {
 
 Deno.test("paths and methods: 404, 405 with Allow, HEAD where GET is", async () => {
   const { send } = setUp();
-  assert.equal((await send("/")).status, 404);
+  assert.equal((await send("/index.html")).status, 404);
   assert.equal((await send("/payload/")).status, 404);
-  for (const method of ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]) {
-    const { status, headers } = await send("/payload", { method });
+  for (const method of ["GET", "HEAD", "PUT", "DELETE"]) {
+    const { status, headers, text } = await send("/payload", { method });
     assert.equal(status, 405, method);
-    assert.equal(headers.get("allow"), "POST");
+    assert.equal(headers.get("allow"), "POST, OPTIONS");
+    assert.equal(text, method === "HEAD" ? "" : "This path takes POST only\n");
   }
-  for (const path of ["/status", "/metrics", "/version", "/livez", "/readyz"]) {
+  for (const path of ["/", "/status", "/metrics", "/version", "/livez", "/readyz"]) {
     const { status, headers } = await send(path, { method: "POST", body: "x" });
     assert.equal(status, 405, path);
-    assert.equal(headers.get("allow"), "GET, HEAD");
+    assert.equal(headers.get("allow"), "GET, HEAD, OPTIONS");
     const got = await send(path);
     const head = await send(path, { method: "HEAD" });
     assert.equal(got.status, 200, path);
@@ -47,6 +48,102 @@ Deno.test("paths and methods: 404, 405 with Allow, HEAD where GET is", async () 
       assert.equal(head.headers.get(name), got.headers.get(name), `${path} ${name}`);
     }
     assert.equal(Number(got.headers.get("content-length")), got.text.length);
+  }
+});
+
+Deno.test("OPTIONS is 204 with Allow everywhere, without a word for other origins", async () => {
+  const { send, log } = setUp({ ready: false });
+  for (
+    const [path, allow] of [
+      ["/*", "GET, HEAD, POST, OPTIONS"], // what the runtime makes of OPTIONS *
+      ["/", "GET, HEAD, OPTIONS"],
+      ["/payload", "POST, OPTIONS"],
+      ["/status", "GET, HEAD, OPTIONS"],
+      ["/nowhere", "OPTIONS"],
+    ] as const
+  ) {
+    const headers = {
+      host: "evil.example",
+      origin: "http://evil.example",
+      "access-control-request-method": "POST",
+      "access-control-request-headers": "x-jr-password",
+    };
+    const answer = await send(path, { method: "OPTIONS", headers });
+    assert.deepEqual([answer.status, answer.text], [204, ""], path);
+    assert.equal(answer.headers.get("allow"), allow);
+    const names = [...answer.headers.keys()];
+    assert.deepEqual(names.sort(), ["allow", "cache-control", "x-request-id"], path);
+  }
+  assert.deepEqual(log, []);
+});
+
+Deno.test("GET / names the endpoints in one line", async () => {
+  const { headers, text } = await setUp().send("/");
+  assert.equal(headers.get("content-type"), "text/plain; charset=utf-8");
+  assert.match(text, /^[^\n]+\n$/);
+  for (const path of knownRoutes.slice(1)) assert.ok(text.includes(path), path);
+});
+
+Deno.test("without a password, a Host that is not the server's is 403 but where balancers look", async () => {
+  const { send, post, log, rejected } = setUp({ hostNames: ["jobs.example.com"] });
+  const asked = (path: string, host: string, method = "GET") =>
+    send(path, { method, headers: { host, accept: "application/json" } });
+  for (const path of ["/", "/livez", "/readyz"]) {
+    assert.equal((await asked(path, "evil.example")).status, 200, path);
+  }
+  for (const path of ["/status", "/metrics", "/version", "/payload", "/nowhere", "//payload"]) {
+    for (const method of ["GET", "HEAD", "PUT"]) {
+      const { status, text } = await asked(path, "evil.example", method);
+      assert.equal(status, 403, `${method} ${path}`);
+      if (text) assert.equal(JSON.parse(text).code, "unknown_host");
+    }
+    assert.notEqual((await asked(path, "jobs.example.com:8080")).status, 403);
+  }
+  assert.deepEqual(rejected, [], "none of these was to run a job");
+  const refused = await post(job, { host: "evil.example" });
+  assert.equal(refused.status, 403);
+  assert.match(refused.text, /JOBRUNNER_ALLOWED_HOSTS/);
+  assert.equal((await post(job, { host: "jobs.example.com" })).status, 200);
+  assert.deepEqual(rejected, ["unknown_host"]);
+  assert.equal(log.at(-1)?.[1]?.["server.address"], "evil.example");
+  const withPassword = setUp({ password: "p" });
+  assert.equal(
+    (await withPassword.send("/status", { headers: { host: "evil.example" } })).status,
+    200,
+  );
+});
+
+Deno.test("a page of another origin runs no job, password or not, before the body is read", async () => {
+  for (const setup of [{}, { password: "p" }]) {
+    const { send, rejected } = setUp(setup);
+    let pulled = 0;
+    const body = new ReadableStream({ pull: () => void pulled++ }, { highWaterMark: 0 });
+    const headers = {
+      "sec-fetch-site": "cross-site",
+      "content-type": "text/plain",
+      "x-jr-password": "p",
+      "accept": "application/json",
+    };
+    const { status, text } = await send("/payload", { method: "POST", body, headers });
+    assert.equal(status, 403);
+    assert.equal(JSON.parse(text).code, "cross_site");
+    assert.equal(pulled, 0);
+    assert.deepEqual(rejected, ["cross_site"]);
+    assert.equal((await send("/status", { headers })).status, 200, "a page cannot read the answer");
+  }
+});
+
+Deno.test("with a password, the status names jobs to none but who sends it", async () => {
+  const workers = [{ id: 1, sinceSec: 1, job: { id: "i", requestId: "r", pid: 17 } }];
+  const statesFor = async (setup: Setup, headers: Record<string, string>) =>
+    JSON.parse((await setUp({ ...setup, status: { workers } }).send("/status", { headers })).text)
+      .worker_states;
+  const all = [{ worker_id: 1, state: "running", since_sec: 1, id: "i", request_id: "r", pid: 17 }];
+  const few = [{ worker_id: 1, state: "running", since_sec: 1 }];
+  assert.deepEqual(await statesFor({}, {}), all);
+  assert.deepEqual(await statesFor({ password: "p" }, { "x-jr-password": "p" }), all);
+  for (const headers of [{}, { "x-jr-password": "" }, { "x-jr-password": "wrong" }]) {
+    assert.deepEqual(await statesFor({ password: "p" }, headers as Record<string, string>), few);
   }
 });
 
@@ -66,9 +163,11 @@ Deno.test("the pages say what they are about", async () => {
 Deno.test("a draining server is alive but not ready", async () => {
   const { send } = setUp({ ready: false });
   assert.equal((await send("/livez")).status, 200);
-  const { status, headers } = await send("/readyz");
-  assert.equal(status, 503);
-  assert.equal(headers.get("retry-after"), "7");
+  for (const path of ["/readyz", "/"]) {
+    const { status, headers } = await send(path);
+    assert.equal(status, 503);
+    assert.equal(headers.get("retry-after"), "7");
+  }
   assert.equal(JSON.parse((await send("/status")).text).state, "draining");
 });
 
@@ -485,6 +584,7 @@ Deno.test("every answer is observed with its route; a path that does not exist h
   await post(job);
   await send("/what/ever", { method: "BREW" });
   assert.deepEqual(answered, [
+    ["GET", "/", 200],
     ["GET", "/payload", 405],
     ["GET", "/status", 200],
     ["GET", "/metrics", 200],

@@ -91,7 +91,7 @@ export async function postInTwoParts(
   const body = JSON.stringify(job);
   const write = (text: string) => connection.write(new TextEncoder().encode(text));
   await write(
-    `POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`,
+    `POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`,
   );
   let said = "";
   while (!said.endsWith("\r\n\r\n")) {
@@ -138,4 +138,4 @@ export async function say(url: string, text: string): Promise<Deno.TcpConn> {
 
 /** The head of a request for a job whose body has so many bytes. */
 export const headOf = (bytes: number): string =>
-  `POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n\r\n`;
+  `POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${bytes}\r\n\r\n`;

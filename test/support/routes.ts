@@ -10,6 +10,7 @@ import { createActivity } from "../../src/http/activity.ts";
 import { createPasswordCheck } from "../../src/http/auth.ts";
 import { createAnswers } from "../../src/http/answers.ts";
 import { createBuffers } from "../../src/http/buffers.ts";
+import { createGuard } from "../../src/http/guard.ts";
 import type { PayloadSettings } from "../../src/http/payload.ts";
 import { createRoutes, type FrontDoor } from "../../src/http/routes.ts";
 import type { Admission, JobOutcome, JobRequest, JobResult } from "../../src/job.ts";
@@ -35,6 +36,7 @@ export function resultOf(request: JobRequest): JobResult {
 export interface Setup {
   readonly submit?: (request: JobRequest) => Admission;
   readonly password?: string;
+  readonly hostNames?: readonly string[];
   readonly limits?: Partial<PayloadSettings["limits"]>;
   readonly maxBufferedBytes?: number;
   readonly ready?: boolean;
@@ -81,6 +83,7 @@ export function setUp(setup: Setup = {}) {
   const buffers = createBuffers(setup.maxBufferedBytes ?? Infinity);
   const held = () => Object.values(buffers.held).reduce((sum, bytes) => sum + bytes);
   const fetch = createRoutes(door, {
+    guard: createGuard(setup.password === undefined ? setup.hostNames ?? [] : undefined),
     mayRun: createPasswordCheck(
       setup.password === undefined
         ? undefined
@@ -116,7 +119,7 @@ export function setUp(setup: Setup = {}) {
     accessLog: setup.accessLog ?? false,
   });
   const send = async (path: string, init?: RequestInit) => {
-    const response = await fetch(new Request(`http://service${path}`, init));
+    const response = await fetch(new Request(`http://localhost${path}`, init));
     return { status: response.status, headers: response.headers, text: await response.text() };
   };
   const post = (body: BodyInit, headers: Record<string, string> = {}) =>

@@ -17,7 +17,7 @@ async function beginChunked(url: string) {
     for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
   };
   await write(
-    encode("POST /payload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    encode("POST /payload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"),
   );
   return {
     write,

@@ -85,6 +85,10 @@ Deno.test("each failure of send's own has its exit status and one line", async (
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     () => new Response("hello"),
   );
+  await using refusing = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => new Response("The server does not go by the name\n", { status: 403 }),
+  );
   const strange = `http://127.0.0.1:${stranger.addr.port}`;
   const send = (url: string, ...more: string[]) =>
     runProgram({ args: ["send", "--url", url, "-", ...more], stdin: encode("exit 0") });
@@ -104,6 +108,7 @@ Deno.test("each failure of send's own has its exit status and one line", async (
     [73, /cannot be written/, send(program.url, ...password, "--output", "/nowhere/x")],
     [76, /must be a jobrunner/, send(strange)],
     [77, /401: Invalid password/, send(program.url)],
+    [77, /403: The server does not/, send(`http://127.0.0.1:${refusing.addr.port}`)],
   ];
   for (const [code, sentence, sent] of cases) {
     const { code: actual, stderr } = await sent;

@@ -214,7 +214,7 @@ const http: Row[] = [
     async check(url) {
       const { status, headers } = await get(`${url}/payload`);
       assert.equal(status, 405);
-      assert.equal(headers.get("allow"), "POST");
+      assert.equal(headers.get("allow"), "POST, OPTIONS");
     },
   },
   {

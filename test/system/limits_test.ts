@@ -153,8 +153,8 @@ Deno.test("2 000 idle and half-sent connections do not stop others from being se
   const encoder = new TextEncoder();
   const beginnings = [
     "",
-    "POST /payload HTTP/1.1\r\nHost: x\r\nContent-Le",
-    'POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"id":',
+    "POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Le",
+    'POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"id":',
   ].map((text) => encoder.encode(text));
   const connections: Deno.Conn[] = [];
   try {

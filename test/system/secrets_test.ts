@@ -454,10 +454,10 @@ async function askEverything(
 async function sendRawRequests(url: string, { left, right, text }: Canary): Promise<string> {
   const { hostname, port } = new URL(url);
   const body = "Content-Length: 2\r\n\r\n{}";
-  const post = `POST /payload HTTP/1.1\r\nHost: x\r\nConnection: close\r\n`;
+  const post = `POST /payload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n`;
   const requests = [
-    `POST http://user:${text}@x/payload HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${body}`,
-    `GET http://user:${text}@x//status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    `POST http://user:${text}@x/payload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${body}`,
+    `GET http://user:${text}@x//status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
     `CONNECT user:${text}@x HTTP/1.1\r\nHost: user:${text}@x\r\nConnection: close\r\n\r\n`,
     `${post}X-JR-PASSWORD: ${left}\xe4${right}\r\n${body}`,
     `${post}X-JR-PASSWORD: ${left}\0${right}\r\n${body}`,

@@ -44,15 +44,41 @@ Deno.test("a name to listen on works inside the sandbox", async () => {
 
 Deno.test("an address that is not ours is exit 1 naming it", async () => {
   const { code, stderr } = await runProgram({
-    env: { ...shell, JOBRUNNER_HTTP_LISTEN_ADDRESS: "192.0.2.1", JOBRUNNER_HTTP_LISTEN_PORT: "0" },
+    env: {
+      ...shell,
+      JOBRUNNER_HTTP_LISTEN_ADDRESS: "192.0.2.1",
+      JOBRUNNER_HTTP_LISTEN_PORT: "0",
+      JOBRUNNER_PASSWORD: "x",
+    },
   });
   assert.equal(code, 1);
   assert.ok(stderr.includes("cannot listen on 192.0.2.1:0: "), stderr);
 });
 
-Deno.test("beyond loopback without a password there is a loud warning", async () => {
+Deno.test("beyond loopback without a password it does not start, and says what to do", async () => {
+  for (const address of ["0.0.0.0", "::", "127.example.com"]) {
+    const { code, stderr } = await runProgram({
+      env: { ...shell, JOBRUNNER_HTTP_LISTEN_ADDRESS: address },
+    });
+    assert.equal(code, 2);
+    assert.match(stderr, /^[^\n]+: must be on loopback [^\n]+\n$/);
+    for (const way of ["JOBRUNNER_PASSWORD_FILE", "127.0.0.1", "JOBRUNNER_ALLOW_OPEN=on"]) {
+      assert.ok(stderr.includes(way), way);
+    }
+  }
+});
+
+Deno.test("an address that the runtime would listen on instead refuses the start", async () => {
+  const { code, stderr } = await runProgram({
+    env: { ...shell, DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0" },
+  });
+  assert.equal(code, 2);
+  assert.match(stderr, /^DENO_SERVE_ADDRESS: must be unset: /m);
+});
+
+Deno.test("beyond loopback without a password, on purpose, there is a loud warning", async () => {
   await using program = await startProgram({
-    env: { ...shell, JOBRUNNER_HTTP_LISTEN_ADDRESS: "0.0.0.0" },
+    env: { ...shell, JOBRUNNER_HTTP_LISTEN_ADDRESS: "0.0.0.0", JOBRUNNER_ALLOW_OPEN: "on" },
   });
   assert.match(await program.line("ANYONE who can reach 0.0.0.0 can run jobs"), / (WARN|WARNING) /);
 });
@@ -184,7 +210,7 @@ Deno.test("a body that is too large or too slow is refused while others are serv
   using slow = await Deno.connect({ hostname, port: Number(port) });
   await slow.write(
     new TextEncoder().encode(
-      'POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"id":',
+      'POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"id":',
     ),
   );
   assert.equal((await post(program.url, "exit 0")).status, 200);

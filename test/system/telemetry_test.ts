@@ -222,7 +222,7 @@ Deno.test("a client that vanishes while it sends counts as canceled; a long meth
   await using program = await startProgram({ env: shell });
   const { hostname, port } = new URL(program.url);
   const connection = await Deno.connect({ hostname, port: Number(port) });
-  const head = `POST /payload HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf`;
+  const head = `POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf`;
   await connection.write(new TextEncoder().encode(head));
   await eventually(
     "it is being read",
@@ -233,7 +233,7 @@ Deno.test("a client that vanishes while it sends counts as canceled; a long meth
   assert.equal((await status(program.url)).rejections.canceled, 1);
   const other = await Deno.connect({ hostname, port: Number(port) });
   await other.write(
-    new TextEncoder().encode(`${"A".repeat(5000)} /x HTTP/1.1\r\nHost: x\r\n\r\n`),
+    new TextEncoder().encode(`${"A".repeat(5000)} /x HTTP/1.1\r\nHost: localhost\r\n\r\n`),
   );
   const line = await program.line("http.request.method=AAAA");
   other.close();

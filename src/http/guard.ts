@@ -1,0 +1,67 @@
+/**
+ * Keeps web pages from using the server by the browser of whoever looks at them.
+ *
+ * A page of another site can send what needs no permission of ours (Fetch, "CORS-safelisted method"): its browser tells
+ * where such a request comes from. A page can also have its own name lead to our address (DNS rebinding): then the Host header
+ * has that name.
+ *
+ * @module
+ */
+
+import { isIP } from "node:net";
+import { hostNameOf } from "../host_name.ts";
+import type { Fault } from "./problem.ts";
+
+/** Looks at the head of a request alone. */
+export interface Guard {
+  /** A fault if the server does not go by the host that the request names. One that names none passes (HTTP/1.0). */
+  hostFault(request: Request): Fault | undefined;
+  /** A fault if a browser says that a page of another origin sends the request. For paths that have effects. */
+  pageFault(request: Request): Fault | undefined;
+}
+
+/**
+ * Without a password, `names` says which hosts pass beside IP addresses, which nobody can make lead elsewhere, and `localhost`
+ * with what is below it (RFC 6761, section 6.3). A name that begins with a dot stands for all below it. With a password, which
+ * no such page knows, `names` is undefined: every host passes.
+ */
+export function createGuard(names: readonly string[] | undefined): Guard {
+  const known = new Set(["localhost", ...names ?? []]);
+  const suffixes = [".localhost", ...names?.filter((name) => name.startsWith(".")) ?? []];
+
+  function passes(name: string | undefined): boolean {
+    return name !== undefined &&
+      (isIP(name) !== 0 || known.has(name) || suffixes.some((suffix) => name.endsWith(suffix)));
+  }
+
+  return {
+    hostFault(request) {
+      const host = hostOf(request);
+      if (!names || host === "" || passes(hostNameOf(host))) return undefined;
+      return { kind: "unknown_host", host: hostNameOf(host) };
+    },
+    pageFault(request) {
+      return isCrossSite(request) ? { kind: "cross_site" } : undefined;
+    },
+  };
+}
+
+/** The Host header; over HTTP/2 `:authority`, which the runtime has in the URL alone. */
+function hostOf({ headers, url }: Request): string {
+  return headers.get("host") ?? URL.parse(url)?.host ?? "";
+}
+
+/**
+ * `Sec-Fetch-Site` (Fetch Metadata) decides where there is one: browsers send it to loopback and over HTTPS. Else `Origin`
+ * (Fetch), which a POST always has. Other clients send neither.
+ */
+function isCrossSite(request: Request): boolean {
+  const site = request.headers.get("sec-fetch-site");
+  if (site !== null) return site !== "same-origin" && site !== "none";
+  const origin = request.headers.get("origin");
+  if (origin === null) return false;
+  const page = URL.parse(origin);
+  if (!page || page.host === "") return true;
+  // Read alike, so that both have no port where it is the default one.
+  return URL.parse(`${page.protocol}//${hostOf(request)}`)?.host !== page.host;
+}

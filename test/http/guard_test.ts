@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { createGuard } from "../../src/http/guard.ts";
+
+const url = "http://127.0.0.1:8080/payload";
+
+Deno.test("a server without a password goes by addresses, localhost and its names, at any port", () => {
+  const { hostFault } = createGuard(["jobs.example.com", ".svc.example"]);
+  const passes = (host: string) => hostFault(new Request(url, { headers: { host } })) === undefined;
+  for (
+    const host of [
+      "127.0.0.1:8080",
+      "127.0.0.1",
+      "0.0.0.0:1",
+      "203.0.113.7",
+      "[::1]:8080",
+      "[2001:db8::1]",
+      "localhost",
+      "LocalHost.:9",
+      "a.b.localhost:8080",
+      "jobs.example.com",
+      "JOBS.example.com.:443",
+      "a.svc.example",
+      "a.b.svc.example:80",
+    ]
+  ) assert.ok(passes(host), host);
+  for (
+    const host of [
+      "evil.example",
+      "evil.example:8080",
+      "notlocalhost",
+      "localhost.evil.example",
+      "127.0.0.1.evil.example",
+      "www.jobs.example.com",
+      "svc.example",
+      "evilsvc.example",
+      "evil.example@localhost",
+      "localhost, evil.example",
+      "evil.example/localhost",
+      "a b",
+    ]
+  ) assert.ok(!passes(host), host);
+});
+
+Deno.test("a request that names no host passes, as HTTP/1.0 may; over HTTP/2 the URL names it", () => {
+  const { hostFault } = createGuard([]);
+  assert.equal(hostFault(new Request(url, { headers: { host: "" } })), undefined);
+  assert.equal(hostFault(new Request(url)), undefined);
+  assert.deepEqual(hostFault(new Request("http://evil.example:1/payload")), {
+    kind: "unknown_host",
+    host: "evil.example",
+  });
+});
+
+Deno.test("what is no host is refused and not told", () => {
+  const headers = { host: "user:secret@evil.example" };
+  assert.deepEqual(createGuard([]).hostFault(new Request(url, { headers })), {
+    kind: "unknown_host",
+    host: undefined,
+  });
+});
+
+Deno.test("with a password every host passes, and a page of another origin does not", () => {
+  const { hostFault, pageFault } = createGuard(undefined);
+  const headers = { host: "evil.example", origin: "http://other.example" };
+  assert.equal(hostFault(new Request(url, { headers })), undefined);
+  assert.deepEqual(pageFault(new Request(url, { headers })), { kind: "cross_site" });
+});
+
+Deno.test("Sec-Fetch-Site decides whether a page may, and without it Origin", () => {
+  const { pageFault } = createGuard([]);
+  const mayPass = (headers: Record<string, string>, of = url) =>
+    pageFault(new Request(of, { headers })) === undefined;
+  const host = "127.0.0.1:8080";
+  for (
+    const headers of [
+      {},
+      { "sec-fetch-site": "same-origin" },
+      { "sec-fetch-site": "none" },
+      { "sec-fetch-site": "same-origin", origin: "https://jobs.example.com" },
+      { origin: "http://127.0.0.1:8080" },
+      { origin: "HTTP://127.0.0.1:8080" },
+    ]
+  ) assert.ok(mayPass({ host, ...headers }), JSON.stringify(headers));
+  for (
+    const headers of [
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site" },
+      { "sec-fetch-site": "" },
+      { "sec-fetch-site": "None" },
+      { "sec-fetch-site": "same-origin, cross-site" },
+      { "sec-fetch-site": "cross-site", origin: "http://127.0.0.1:8080" },
+      { origin: "" },
+      { origin: "null" },
+      { origin: "http://evil.example" },
+      { origin: "http://127.0.0.1" },
+      { origin: "http://127.0.0.1:3000" },
+      { origin: "http://localhost:8080" },
+      { origin: "http://127.0.0.1:8080, http://evil.example" },
+      { origin: "file://" },
+      { origin: "chrome-extension://abcdefgh" },
+    ]
+  ) assert.ok(!mayPass({ host, ...headers }), JSON.stringify(headers));
+  // The port that a scheme has by default stands in neither, in one, or in both.
+  for (const host of ["jobs.example.com", "jobs.example.com:443", "JOBS.example.com"]) {
+    assert.ok(mayPass({ host, origin: "https://jobs.example.com" }), host);
+  }
+  const overHttp2 = "http://jobs.example.com:8443/payload";
+  assert.ok(mayPass({ origin: "http://jobs.example.com:8443" }, overHttp2));
+  assert.ok(!mayPass({ origin: "http://evil.example:8443" }, overHttp2));
+});
