@@ -204,7 +204,7 @@ function http2Requests(bodies: readonly string[]): Uint8Array {
   // POST, http, then a path and a host that are in no table (RFC 7541, section 6.2.2).
   const fields = Uint8Array.from([
     ...[0x83, 0x86, 0x04, "/payload".length, ...encoder.encode("/payload")],
-    ...[0x01, 1, ...encoder.encode("x")],
+    ...[0x01, "localhost".length, ...encoder.encode("localhost")],
   ]);
   const frames = bodies.flatMap((body, index) => [
     frame(headers, endOfHeaders, 2 * index + 1, fields),

@@ -90,6 +90,8 @@ Deno.test("what never ran is counted by its reason", async () => {
   assert.equal((await get(`${url}/readyz`)).text, "ready, saturated: 1 of 1 places are taken\n");
   assert.equal((await waiting).status, 503);
   assert.equal((await post(url, "exit 0")).status, 401);
+  const page = { headers: { ...headers, origin: "http://evil.example" } };
+  assert.equal((await post(url, "exit 0", page)).status, 403);
   assert.equal((await postRaw(url, "{", { headers })).status, 400);
   assert.equal((await postRaw(url, "x".repeat(10_001), { headers })).status, 413);
   Deno.writeTextFileSync(`${folder.path}/release`, "");
@@ -102,6 +104,8 @@ Deno.test("what never ran is counted by its reason", async () => {
     canceled: 0,
     draining: 0,
     unauthorized: 1,
+    cross_site: 1,
+    unknown_host: 0,
     too_large: 1,
     invalid: 1,
     timeout: 0,
