@@ -79,7 +79,7 @@ export function doorsOfTheRuntime(env: Readonly<Record<string, string>>): string
       "DENO_TRUST_PROXY_HEADERS: must be unset: the runtime would believe a header of the request about the client's address",
     );
   }
-  if (/(^|\s)--inspect/.test(env["NODE_OPTIONS"] ?? "")) {
+  if (env["NODE_OPTIONS"]?.includes("--inspect")) {
     faults.push(
       "NODE_OPTIONS: must not hold --inspect: the runtime would open a debugger, through which anyone on this machine could do anything as the server",
     );

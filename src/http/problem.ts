@@ -72,7 +72,7 @@ function problemOf(fault: Fault): Problem {
     case "cross_site":
       return {
         status: 403,
-        detail: "A web page of another origin sent this request, and may not",
+        detail: "Web pages of another origin may not send this request",
         headers: closing,
       };
     case "unknown_host":

@@ -100,6 +100,10 @@ export function createRoutes(
     return response;
   }
 
+  function hostFault(c: Context<Env>): Fault | undefined {
+    return byAnyName.has(c.env.path) ? undefined : guard.hostFault(c.req.raw);
+  }
+
   app.onError((error, c) => {
     log.error("request handling failed", {
       request_id: c.env.requestId,
@@ -117,7 +121,7 @@ export function createRoutes(
         headers: { ...allow(methods), ...commonHeaders(exchange) },
       });
     }
-    const stranger = guard.hostFault(c.req.raw);
+    const stranger = hostFault(c);
     if (stranger) return answer(c, stranger);
     if (methods !== "") return answer(c, { kind: "method_not_allowed", methods });
     // A server address that ends in a slash makes //payload of /payload; old clients follow redirects for that.
@@ -168,18 +172,11 @@ export function createRoutes(
   });
 
   type Handler = (c: Context<Env>) => Response | Promise<Response>;
-  /** A page for whoever names the server as its users do. */
   function get(path: string, handle: Handler): void {
-    getByAnyName(path, (c) => {
-      const stranger = guard.hostFault(c.req.raw);
-      return stranger ? answer(c, stranger) : handle(c);
-    });
-  }
-  /** A page for those who look whether the server is there: they often name it by what it is to them. */
-  function getByAnyName(path: string, handle: Handler): void {
     app.get(path, (c) => {
       notePath(c);
-      return handle(c);
+      const stranger = hostFault(c);
+      return stranger ? answer(c, stranger) : handle(c);
     });
   }
   function whileReady(text: () => string): Handler {
@@ -200,9 +197,9 @@ export function createRoutes(
     "/version",
     (c) => page(c, "application/json", JSON.stringify({ version: door.version }) + "\n"),
   );
-  getByAnyName("/livez", (c) => page(c, plainText, "ok\n"));
-  getByAnyName("/readyz", whileReady(() => readiness(door.status())));
-  getByAnyName("/", whileReady(() => overview));
+  get("/livez", (c) => page(c, plainText, "ok\n"));
+  get("/readyz", whileReady(() => readiness(door.status())));
+  get("/", whileReady(() => overview));
 
   return (request, info = {}) => {
     const requestId = requestIdOf(request.headers);
@@ -242,6 +239,9 @@ function commonHeaders({ requestId }: Exchange): Record<string, string> {
 
 /** The most of a Host header that stands in a log line: a name has at most 253 characters (RFC 1035). */
 const maxHostLength = 260;
+
+/** Where balancers look whether the server is there: they often name it by what it is to them. */
+const byAnyName: ReadonlySet<string> = new Set(["/", "/livez", "/readyz"]);
 
 /** The methods of a path but OPTIONS, which all have; empty for a path that does not exist. */
 function methodsOf(path: string): string {

@@ -90,6 +90,7 @@ Deno.test("without a password, a Host that is not the server's is 403 but where 
     send(path, { method, headers: { host, accept: "application/json" } });
   for (const path of ["/", "/livez", "/readyz"]) {
     assert.equal((await asked(path, "evil.example")).status, 200, path);
+    assert.equal((await asked(path, "evil.example", "POST")).status, 405, path);
   }
   for (const path of ["/status", "/metrics", "/version", "/payload", "/nowhere", "//payload"]) {
     for (const method of ["GET", "HEAD", "PUT"]) {
