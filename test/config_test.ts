@@ -362,6 +362,7 @@ Deno.test("variables by which the runtime would open a door refuse the start", (
       ["DENO_SERVE_ADDRESS", "nonsense"],
       ["DENO_TRUST_PROXY_HEADERS", "1"],
       ["NODE_OPTIONS", "--inspect"],
+      ["NODE_OPTIONS", '"--inspect"'],
       ["NODE_OPTIONS", "--max-old-space-size=100 --inspect-brk=0.0.0.0:9229"],
     ] as const
   ) {
