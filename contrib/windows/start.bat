@@ -27,5 +27,5 @@ set "ASK="
 exit /b %ERRORLEVEL%
 
 :without
-echo jobrunner was not started: beyond loopback it needs a password 1>&2
+echo jobrunner was not started: beyond loopback it needs a password, or JOBRUNNER_ALLOW_OPEN=on 1>&2
 exit /b 2

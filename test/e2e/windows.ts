@@ -36,10 +36,15 @@ const scripts = {
   "forever.bat": [":again", "ping -n 2 127.0.0.1 >nul", "goto again"],
 };
 
-function commandOf(folder: string, args: readonly string[], env: Record<string, string>) {
+function commandOf(
+  folder: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  name = wine ? "jobrunner.exe" : `${folder}/jobrunner.exe`,
+) {
   const [program = "wine", ...rest] = wine ? [...wine, folder] : ["wine"];
   return new Deno.Command(program, {
-    args: [...rest, wine ? "jobrunner.exe" : `${folder}/jobrunner.exe`, ...args],
+    args: [...rest, name, ...args],
     cwd: folder,
     env,
     stdin: "null",
@@ -200,4 +205,32 @@ Deno.test("the companions and the words about itself", async () => {
   assert.match(sent.stdout, /^worker [12]\r\n$/);
   assert.equal(Deno.readTextFileSync(`${folder.path}/result`), "hello");
   await stop(program, folder.path);
+});
+
+Deno.test("start.bat starts beyond loopback with a password, or when it is told to be open", async () => {
+  using folder = windowsFolder();
+  for (const name of ["start.bat", "legacy_wrapper.bat"]) {
+    Deno.copyFileSync(`${projectRoot}contrib/windows/${name}`, `${folder.path}/${name}`);
+  }
+  const started = async (env: Record<string, string>) => {
+    const common = { JOBRUNNER_SPOOL_DIR: "spool", JOBRUNNER_HTTP_LISTEN_ADDRESS: "0.0.0.0" };
+    const args = ["/c", "start.bat", "--check"];
+    const { code, stdout, stderr } =
+      await (commandOf(folder.path, args, { ...common, ...env }, "cmd").output());
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    return { code, said: text(stdout) + text(stderr) };
+  };
+  // Nobody types a password here.
+  for (const env of [{}, { JOBRUNNER_ALLOW_OPEN: "off" }] as Record<string, string>[]) {
+    const { code, said } = await started(env);
+    assert.equal(code, 2, said);
+    assert.match(said, /it needs a password, or JOBRUNNER_ALLOW_OPEN=on/);
+  }
+  const open = await started({ JOBRUNNER_ALLOW_OPEN: "on" });
+  assert.equal(open.code, 0, open.said);
+  assert.match(open.said, /warning: ANYONE who can reach 0\.0\.0\.0/);
+  const closed = await started({ JOBRUNNER_PASSWORD: "hunter2" });
+  assert.equal(closed.code, 0, closed.said);
+  assert.doesNotMatch(closed.said, /ANYONE/);
+  await endWindows();
 });
