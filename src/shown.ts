@@ -42,6 +42,11 @@ export function withoutUrlSecrets(text: string): string {
   return text.replace(/([?#])\S+/g, `$1${hidden}`);
 }
 
+/** The value of a setting in a sentence: somebody may have put a URL with a password where it does not belong. */
+export function shownValue(value: string): string {
+  return oneLine(/:\/\/|:.*@/s.test(value) ? withoutUrlSecrets(value) : value);
+}
+
 /** An argument nobody asked for: of `NAME=value` only the name. */
 export function shownArgument(argument: string): string {
   const equals = argument.indexOf("=");

@@ -315,6 +315,13 @@ Deno.test("beyond loopback a password is needed, or a setting that says that the
     assert.deepEqual(listening(address, { JOBRUNNER_ALLOW_OPEN: "on" }), []);
   }
   assert.equal(listening("0.0.0.0", { JOBRUNNER_ALLOW_OPEN: "off" }).length, 1);
+  assert.deepEqual(listening("0.0.0.0", { JOBRUNNER_ALLOW_OPEN: "ON" }), [
+    "JOBRUNNER_ALLOW_OPEN=ON: must be on or off",
+  ]);
+  assert.match(
+    faults(cmd, ["--http-listen-address", "::"])[0] ?? "",
+    /^--http-listen-address=::: /,
+  );
   assert.equal(listening("0.0.0.0", { JOBRUNNER_PASSWORD: "\r\n" }).length, 1, "that is none");
   // A password that is wrong is the fault, not that there is none; a wrong address is no door.
   const [wrong, ...more] = listening("0.0.0.0", { JOBRUNNER_PASSWORD_FILE: "/missing" });
@@ -346,12 +353,32 @@ Deno.test("names of the server: as URLs have them, with what is below, and nothi
       "xn--bcher-kva.de",
     ],
   );
-  for (
-    const bad of ["*", "a.*", "*a", "*.", "*.*.a", "a:80", "http://a", "a b", "a/b", "[::1]:8"]
-  ) {
+  const wrong = [
+    ...["*", "a.*", "*a", "*.", "*.*.a", "*.10.0.0.1", ".a", "a..b", "-", "a-", "-.a", "a.-b"],
+    ...["a:80", "[::1]:8", "a b", "a/b", "a;b", "a@b", "%61", "a?b", "1.2.3.256"],
+  ];
+  for (const bad of wrong) {
     assert.deepEqual(faults({ ...cmd, JOBRUNNER_ALLOWED_HOSTS: `good,${bad}` }), [
       `JOBRUNNER_ALLOWED_HOSTS=good,${bad}: must be host names without ports, separated by commas, such as jobs.example.com,*.example.net (${bad} is none)`,
     ]);
+  }
+});
+
+Deno.test("a fault is one line, and shows no password of a URL that does not belong there", () => {
+  for (const name of ["JOBRUNNER_ALLOWED_HOSTS", "JOBRUNNER_HTTP_LISTEN_ADDRESS"]) {
+    for (
+      const value of [
+        "a\nb",
+        "https://user:hunter2@jobs.example.com",
+        "user:hunter2@jobs.example.com",
+        "https://hunter2@jobs.example.com/?key=hunter2",
+        "a\nhttps://hunter2@jobs.example.com",
+      ]
+    ) {
+      const [fault = "", ...more] = faults({ ...cmd, [name]: value });
+      assert.deepEqual(more, []);
+      assert.doesNotMatch(fault, /\n|hunter2/);
+    }
   }
 });
 
@@ -362,7 +389,9 @@ Deno.test("variables by which the runtime would open a door refuse the start", (
       ["DENO_SERVE_ADDRESS", "nonsense"],
       ["DENO_TRUST_PROXY_HEADERS", "1"],
       ["NODE_OPTIONS", "--inspect"],
-      ["NODE_OPTIONS", '"--inspect"'],
+      ["NODE_OPTIONS", '"--inspect=127.0.0.1:0"'],
+      ["NODE_OPTIONS", '--expose-gc "-"-ins"pect"'],
+      ["DENO_CONNECTED", "1"],
       ["NODE_OPTIONS", "--max-old-space-size=100 --inspect-brk=0.0.0.0:9229"],
     ] as const
   ) {

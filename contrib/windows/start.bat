@@ -3,8 +3,8 @@ rem Starts jobrunner.exe, which lies beside this file, in this window; Ctrl-C st
 rem on to it: start.bat --num-workers 8
 rem
 rem The settings are variables, set here or before. Asks for a password if others than this machine can connect
-rem and none is set: jobrunner would not start, unless JOBRUNNER_ALLOW_OPEN is on. It is shown while it is typed;
-rem JOBRUNNER_PASSWORD_FILE avoids that.
+rem and none is set: without one jobrunner does not start then, unless JOBRUNNER_ALLOW_OPEN is on. It is shown while it is
+rem typed; JOBRUNNER_PASSWORD_FILE avoids that.
 setlocal EnableExtensions DisableDelayedExpansion
 
 if not defined JOBRUNNER_CMD set "JOBRUNNER_CMD=%~dp0legacy_wrapper.bat"
@@ -20,12 +20,7 @@ if "%JOBRUNNER_ALLOW_OPEN%"=="on" set "ASK="
 
 rem The password is never expanded here: a sign such as an ampersand in it would be taken for a command.
 if defined ASK set /p "JOBRUNNER_PASSWORD=Password that clients must send: "
-if defined ASK if not defined JOBRUNNER_PASSWORD goto without
 
 set "ASK="
 "%~dp0jobrunner.exe" serve %*
 exit /b %ERRORLEVEL%
-
-:without
-echo jobrunner was not started: beyond loopback it needs a password, or JOBRUNNER_ALLOW_OPEN=on 1>&2
-exit /b 2

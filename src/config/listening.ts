@@ -6,6 +6,7 @@
 
 import { BlockList, isIP } from "node:net";
 import { hostNameOf } from "../host_name.ts";
+import { shownValue } from "../shown.ts";
 import type { Values } from "./sources.ts";
 
 /** What is settled about listening. */
@@ -19,16 +20,19 @@ export interface Listening {
 /** A password that is wrong counts as one: that is a fault already. */
 export function readListening(values: Values, hasPassword: boolean): Listening {
   const listenAddress = readListenAddress(values);
-  const allowOpen = values.choice("JOBRUNNER_ALLOW_OPEN") === "on";
-  if (listenAddress !== undefined && !isLoopback(listenAddress) && !hasPassword && !allowOpen) {
-    values.faults.push(
-      `JOBRUNNER_HTTP_LISTEN_ADDRESS=${listenAddress}: must be on loopback while no password is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on`,
+  const hostNames = readAllowedHosts(values);
+  if (listenAddress === undefined) return { listenAddress: "", hostNames };
+  values.choice("JOBRUNNER_ALLOW_OPEN");
+  const mayBeOpen = (values.text("JOBRUNNER_ALLOW_OPEN") ?? "off") !== "off";
+  if (!isLoopback(listenAddress) && !hasPassword && !mayBeOpen) {
+    values.fault(
+      "JOBRUNNER_HTTP_LISTEN_ADDRESS",
+      undefined,
+      "on loopback while no password is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on",
     );
   }
-  return {
-    listenAddress: listenAddress ?? "",
-    hostNames: [hostNameOf(listenAddress ?? "") ?? [], readAllowedHosts(values)].flat(),
-  };
+  const own = hostNameOf(listenAddress);
+  return { listenAddress, hostNames: own === undefined ? hostNames : [own, ...hostNames] };
 }
 
 function readListenAddress(values: Values): string | undefined {
@@ -52,18 +56,28 @@ export function isLoopback(address: string): boolean {
   return loopback.check(address, version === 4 ? "ipv4" : "ipv6");
 }
 
-function readAllowedHosts(values: Values): readonly string[] {
-  const names: string[] = [];
-  for (const entry of (values.text("JOBRUNNER_ALLOWED_HOSTS") ?? "").split(",")) {
-    const given = entry.trim();
-    if (given === "") continue;
-    const [, dot = "", rest = ""] = /^(?:\*(\.))?([^*:]*)$/.exec(given) ?? [];
-    const name = isIP(given) === 0 ? hostNameOf(rest) : given;
-    if (name === undefined) {
-      values.fault("JOBRUNNER_ALLOWED_HOSTS", `${given} is none`);
-    } else names.push(dot + name);
+function readAllowedHosts(values: Values): string[] {
+  const given = (values.text("JOBRUNNER_ALLOWED_HOSTS") ?? "").split(",")
+    .map((entry) => entry.trim()).filter((entry) => entry !== "");
+  const names = given.map(allowedHost);
+  const wrong = names.indexOf(undefined);
+  if (wrong >= 0) {
+    values.fault("JOBRUNNER_ALLOWED_HOSTS", `${shownValue(given[wrong] ?? "")} is none`);
   }
-  return names;
+  return names.filter((name) => name !== undefined);
+}
+
+/** Also an address, which passes anyway; what cannot be the name of a host is none. */
+function allowedHost(entry: string): string | undefined {
+  const address = entry.replace(/^\[(.*)\]$/, "$1");
+  if (isIP(address) !== 0) return address;
+  const below = entry.startsWith("*.");
+  const name = hostNameOf(below ? entry.slice(2) : entry) ?? "";
+  const isName = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/.test(
+    name,
+  );
+  if (!isName || isIP(name) !== 0 || /[:%]/.test(entry)) return undefined;
+  return below ? `.${name}` : name;
 }
 
 /** Variables by which the runtime itself would open a door, or let clients lie about where they are. One sentence for each. */
@@ -74,12 +88,18 @@ export function doorsOfTheRuntime(env: Readonly<Record<string, string>>): string
       "DENO_SERVE_ADDRESS: must be unset: the runtime would listen there in place of JOBRUNNER_HTTP_LISTEN_ADDRESS",
     );
   }
+  if (env["DENO_CONNECTED"]) {
+    faults.push(
+      "DENO_CONNECTED: must be unset: the runtime would serve through a tunnel as well (deno run --tunnel)",
+    );
+  }
   if (env["DENO_TRUST_PROXY_HEADERS"]) {
     faults.push(
       "DENO_TRUST_PROXY_HEADERS: must be unset: the runtime would believe a header of the request about the client's address",
     );
   }
-  if (env["NODE_OPTIONS"]?.includes("--inspect")) {
+  // Its parts may be quoted.
+  if (env["NODE_OPTIONS"]?.replace(/["\\]/g, "").includes("--inspect")) {
     faults.push(
       "NODE_OPTIONS: must not hold --inspect: the runtime would open a debugger, through which anyone on this machine could do anything as the server",
     );

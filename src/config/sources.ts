@@ -5,7 +5,7 @@
  */
 
 import { type Flag, readFlags } from "../flags.ts";
-import { oneLine } from "../shown.ts";
+import { oneLine, shownValue } from "../shown.ts";
 import { flagOf, type Setting, type SettingName, settings, wantedOf } from "./settings.ts";
 
 /** What the command line of `jobrunner serve` said. */
@@ -58,8 +58,8 @@ export interface Values {
   choice(name: SettingName): string | undefined;
   /** Where the value came from. */
   origin(name: SettingName): Origin;
-  /** Notes a fault of this value: `NAME=value: must be …`. */
-  fault(name: SettingName, detail?: string): undefined;
+  /** Notes a fault of this value: `NAME=value: must be …`, what its kind wants unless something else is named. */
+  fault(name: SettingName, detail?: string, wanted?: string): undefined;
   /** All faults so far. */
   readonly faults: string[];
 }
@@ -84,15 +84,12 @@ export function readValues(
     return commandLine.flags.has(name) ? "flag" : "environment";
   }
 
-  function fault(name: SettingName, detail?: string): undefined {
+  function fault(name: SettingName, detail?: string, wanted?: string): undefined {
     const setting = settingOf(name);
     const label = origin(name) === "flag" ? `--${flagOf(setting)}` : name;
-    const value = setting.secret ? "***" : raw(name);
-    faults.push(
-      `${label}=${oneLine(value)}: must be ${wantedOf(setting.kind)}${
-        detail ? ` (${detail})` : ""
-      }`,
-    );
+    const value = setting.secret ? "***" : shownValue(raw(name));
+    const what = wanted ?? wantedOf(setting.kind);
+    faults.push(`${label}=${value}: must be ${what}${detail ? ` (${oneLine(detail)})` : ""}`);
     return undefined;
   }
 

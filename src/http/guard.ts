@@ -29,16 +29,17 @@ export function createGuard(names: readonly string[] | undefined): Guard {
   const known = new Set(["localhost", ...names ?? []]);
   const suffixes = [".localhost", ...names?.filter((name) => name.startsWith(".")) ?? []];
 
-  function passes(name: string | undefined): boolean {
+  function passes(host: string): boolean {
+    const name = hostNameOf(host);
     return name !== undefined &&
       (isIP(name) !== 0 || known.has(name) || suffixes.some((suffix) => name.endsWith(suffix)));
   }
 
   return {
     hostFault(request) {
-      const host = hostOf(request);
-      if (!names || host === "" || passes(hostNameOf(host))) return undefined;
-      return { kind: "unknown_host", host: hostNameOf(host) };
+      const stranger = names && hostsOf(request).find((host) => !passes(host));
+      if (stranger === undefined) return undefined;
+      return { kind: "unknown_host", host: hostNameOf(stranger) };
     },
     pageFault(request) {
       return isCrossSite(request) ? { kind: "cross_site" } : undefined;
@@ -46,14 +47,21 @@ export function createGuard(names: readonly string[] | undefined): Guard {
   };
 }
 
-/** The Host header; over HTTP/2 `:authority`, which the runtime has in the URL alone. */
-function hostOf({ headers, url }: Request): string {
-  return headers.get("host") ?? URL.parse(url)?.host ?? "";
+/**
+ * What the request names as host: the Host header, and what the runtime has made its URL of: `:authority` over HTTP/2 (RFC 9113,
+ * section 8.3.1), the host of an absolute target (RFC 9112, section 3.2.2), else the same header.
+ */
+function hostsOf({ headers, url }: Request): readonly string[] {
+  const header = headers.get("host");
+  // 2.7.11 has no host in the URL then, and what is taken for one is the path.
+  if (header === "") return [];
+  const inUrl = URL.parse(url)?.host;
+  return [...new Set([header, inUrl])].filter((host) => host !== null && host !== undefined);
 }
 
 /**
  * `Sec-Fetch-Site` (Fetch Metadata) decides where there is one: browsers send it to loopback and over HTTPS. Else `Origin`
- * (Fetch), which a POST always has. Other clients send neither.
+ * (Fetch), which a POST always has. Clients that are no browsers rarely send either.
  */
 function isCrossSite(request: Request): boolean {
   const site = request.headers.get("sec-fetch-site");
@@ -61,7 +69,8 @@ function isCrossSite(request: Request): boolean {
   const origin = request.headers.get("origin");
   if (origin === null) return false;
   const page = URL.parse(origin);
-  if (!page || page.host === "") return true;
+  const hosts = hostsOf(request);
+  if (!page || !/^https?:$/.test(page.protocol) || hosts.length === 0) return true;
   // Read alike, so that both have no port where it is the default one.
-  return URL.parse(`${page.protocol}//${hostOf(request)}`)?.host !== page.host;
+  return hosts.some((host) => URL.parse(`${page.protocol}//${host}`)?.host !== page.host);
 }

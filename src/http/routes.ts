@@ -237,8 +237,8 @@ function commonHeaders({ requestId }: Exchange): Record<string, string> {
   return { "cache-control": uncached, "x-request-id": requestId };
 }
 
-/** The most of a Host header that stands in a log line: a name has at most 253 characters (RFC 1035). */
-const maxHostLength = 260;
+/** The most of a host that stands in a log line: names have at most so many characters (RFC 1035, section 2.3.4). */
+const maxHostLength = 253;
 
 /** Where balancers look whether the server is there: they often name it by what it is to them. */
 const byAnyName: ReadonlySet<string> = new Set(["/", "/livez", "/readyz"]);

@@ -3,9 +3,15 @@ import { createGuard } from "../../src/http/guard.ts";
 
 const url = "http://127.0.0.1:8080/payload";
 
+/** A request as the runtime makes it of these headers; where their host makes no URL, it has one of its own. */
+function requestOf(headers: Record<string, string>): Request {
+  const own = `http://${headers["host"]}/payload`;
+  return new Request(headers["host"] && URL.canParse(own) ? own : url, { headers });
+}
+
 Deno.test("a server without a password goes by addresses, localhost and its names, at any port", () => {
   const { hostFault } = createGuard(["jobs.example.com", ".svc.example"]);
-  const passes = (host: string) => hostFault(new Request(url, { headers: { host } })) === undefined;
+  const passes = (host: string) => hostFault(requestOf({ host })) === undefined;
   for (
     const host of [
       "127.0.0.1:8080",
@@ -32,6 +38,8 @@ Deno.test("a server without a password goes by addresses, localhost and its name
       "127.0.0.1.evil.example",
       "www.jobs.example.com",
       "svc.example",
+      "a.svc.example.evil.example",
+      "a.localhost.evil.example",
       "evilsvc.example",
       "evil.example@localhost",
       "localhost, evil.example",
@@ -51,9 +59,22 @@ Deno.test("a request that names no host passes, as HTTP/1.0 may; over HTTP/2 the
   });
 });
 
+Deno.test("whichever of two hosts counts for a reader of HTTP, both must be the server's", () => {
+  const { hostFault } = createGuard([]);
+  const fault = (of: string, host: string) => hostFault(new Request(of, { headers: { host } }));
+  assert.deepEqual(fault("http://evil.example/", "localhost"), {
+    kind: "unknown_host",
+    host: "evil.example",
+  });
+  assert.deepEqual(fault("http://localhost/", "evil.example"), {
+    kind: "unknown_host",
+    host: "evil.example",
+  });
+});
+
 Deno.test("what is no host is refused and not told", () => {
   const headers = { host: "user:secret@evil.example" };
-  assert.deepEqual(createGuard([]).hostFault(new Request(url, { headers })), {
+  assert.deepEqual(createGuard([]).hostFault(requestOf(headers)), {
     kind: "unknown_host",
     host: undefined,
   });
@@ -62,14 +83,13 @@ Deno.test("what is no host is refused and not told", () => {
 Deno.test("with a password every host passes, and a page of another origin does not", () => {
   const { hostFault, pageFault } = createGuard(undefined);
   const headers = { host: "evil.example", origin: "http://other.example" };
-  assert.equal(hostFault(new Request(url, { headers })), undefined);
-  assert.deepEqual(pageFault(new Request(url, { headers })), { kind: "cross_site" });
+  assert.equal(hostFault(requestOf(headers)), undefined);
+  assert.deepEqual(pageFault(requestOf(headers)), { kind: "cross_site" });
 });
 
 Deno.test("Sec-Fetch-Site decides whether a page may, and without it Origin", () => {
   const { pageFault } = createGuard([]);
-  const mayPass = (headers: Record<string, string>, of = url) =>
-    pageFault(new Request(of, { headers })) === undefined;
+  const mayPass = (headers: Record<string, string>) => pageFault(requestOf(headers)) === undefined;
   const host = "127.0.0.1:8080";
   for (
     const headers of [
@@ -104,7 +124,11 @@ Deno.test("Sec-Fetch-Site decides whether a page may, and without it Origin", ()
   for (const host of ["jobs.example.com", "jobs.example.com:443", "JOBS.example.com"]) {
     assert.ok(mayPass({ host, origin: "https://jobs.example.com" }), host);
   }
-  const overHttp2 = "http://jobs.example.com:8443/payload";
-  assert.ok(mayPass({ origin: "http://jobs.example.com:8443" }, overHttp2));
-  assert.ok(!mayPass({ origin: "http://evil.example:8443" }, overHttp2));
+  assert.ok(!mayPass({ host: "", origin: "file://" }));
+  assert.ok(!mayPass({ host: "", origin: "http://localhost" }));
+  assert.ok(!mayPass({ host: "localhost", origin: "chrome-extension://localhost" }));
+  const overHttp2 = (origin: string) =>
+    pageFault(new Request("http://jobs.example.com:8443/payload", { headers: { origin } }));
+  assert.equal(overHttp2("http://jobs.example.com:8443"), undefined);
+  assert.deepEqual(overHttp2("http://evil.example:8443"), { kind: "cross_site" });
 });

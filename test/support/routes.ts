@@ -118,8 +118,8 @@ export function setUp(setup: Setup = {}) {
     },
     accessLog: setup.accessLog ?? false,
   });
-  const send = async (path: string, init?: RequestInit) => {
-    const response = await fetch(new Request(`http://localhost${path}`, init));
+  const send = async (path: string, init?: RequestInit, origin = "http://localhost") => {
+    const response = await fetch(new Request(origin + path, init));
     return { status: response.status, headers: response.headers, text: await response.text() };
   };
   const post = (body: BodyInit, headers: Record<string, string> = {}) =>
