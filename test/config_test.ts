@@ -328,6 +328,7 @@ Deno.test("beyond loopback a password is needed, or a setting that says that the
   assert.match(wrong ?? "", /^JOBRUNNER_PASSWORD_FILE=/);
   assert.deepEqual(more, []);
   assert.equal(listening("not an address").length, 1);
+  assert.equal(listening("not an address", { JOBRUNNER_ALLOW_OPEN: "maybe" }).length, 2);
 });
 
 Deno.test("names of the server: as URLs have them, with what is below, and nothing else", () => {

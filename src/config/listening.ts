@@ -21,10 +21,11 @@ export interface Listening {
 export function readListening(values: Values, hasPassword: boolean): Listening {
   const listenAddress = readListenAddress(values);
   const hostNames = readAllowedHosts(values);
-  if (listenAddress === undefined) return { listenAddress: "", hostNames };
+  // A wrong value is a fault already as well.
+  const isClosed = [undefined, "off"].includes(values.text("JOBRUNNER_ALLOW_OPEN"));
   values.choice("JOBRUNNER_ALLOW_OPEN");
-  const mayBeOpen = (values.text("JOBRUNNER_ALLOW_OPEN") ?? "off") !== "off";
-  if (!isLoopback(listenAddress) && !hasPassword && !mayBeOpen) {
+  if (listenAddress === undefined) return { listenAddress: "", hostNames };
+  if (!isLoopback(listenAddress) && !hasPassword && isClosed) {
     values.fault(
       "JOBRUNNER_HTTP_LISTEN_ADDRESS",
       undefined,
