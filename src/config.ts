@@ -17,6 +17,7 @@ import { type CommandLine, readValues, type Values } from "./config/sources.ts";
 import { readSuffix } from "./config/suffix.ts";
 import { readTracing, type Tracing } from "./config/tracing.ts";
 import { warningsOf } from "./config/warnings.ts";
+import { oneLine } from "./shown.ts";
 
 /** The machine around the program, as far as the configuration depends on it. */
 export interface Surroundings extends ProgramLookup {
@@ -155,7 +156,9 @@ export function parseConfig(
     ownSession,
     sandbox,
   };
-  if (values.faults.length > 0 || !isComplete(config)) return { ok: false, faults: values.faults };
+  if (values.faults.length > 0 || !isComplete(config)) {
+    return { ok: false, faults: values.faults.map(oneLine) };
+  }
   return {
     ok: true,
     config: Object.freeze(config),

@@ -343,7 +343,7 @@ Deno.test("names of the server: as URLs have them, with what is below, and nothi
   assert.deepEqual(names("", "My-Host."), ["my-host"]);
   assert.deepEqual(names("", "::"), []);
   assert.deepEqual(
-    names(" Jobs.Example.com ,*.svc.Example., job_runner,, 10.0.0.1,::1,bücher.de"),
+    names(" Jobs.Example.com ,*.svc.Example., job_runner,, 10.0.0.1,::1,[::2],bücher.de"),
     [
       "127.0.0.1",
       "jobs.example.com",
@@ -351,6 +351,7 @@ Deno.test("names of the server: as URLs have them, with what is below, and nothi
       "job_runner",
       "10.0.0.1",
       "::1",
+      "::2",
       "xn--bcher-kva.de",
     ],
   );
@@ -381,6 +382,11 @@ Deno.test("a fault is one line, and shows no password of a URL that does not bel
       assert.doesNotMatch(fault, /\n|hunter2/);
     }
   }
+  const folder: Disk = { "/dev/a\nb": "folder" };
+  assert.doesNotMatch(
+    faults({ ...cmd, JOBRUNNER_SPOOL_DIR: "/dev/a\nb" }, [], folder).join(),
+    /\n/,
+  );
 });
 
 Deno.test("variables by which the runtime would open a door refuse the start", () => {

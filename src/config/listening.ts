@@ -39,12 +39,14 @@ export function readListening(values: Values, hasPassword: boolean): Listening {
 function readListenAddress(values: Values): string | undefined {
   const text = values.text("JOBRUNNER_HTTP_LISTEN_ADDRESS") ?? "127.0.0.1";
   const address = text.replace(/^\[(.*)\]$/, "$1");
-  const isHostName =
-    /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$/i;
-  const isName = isHostName.test(text) && !/^[\d.]+$/.test(text);
+  const isName = hostName.test(text) && !/^[\d.]+$/.test(text);
   if (isIP(address) !== 0 || isName) return address;
   return values.fault("JOBRUNNER_HTTP_LISTEN_ADDRESS");
 }
+
+/** RFC 1123, section 2.1, with a dot at the end if one likes. */
+const hostName =
+  /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$/i;
 
 const loopback = new BlockList();
 loopback.addSubnet("127.0.0.0", 8, "ipv4");
@@ -74,31 +76,24 @@ function allowedHost(entry: string): string | undefined {
   if (isIP(address) !== 0) return address;
   const below = entry.startsWith("*.");
   const name = hostNameOf(below ? entry.slice(2) : entry) ?? "";
-  const isName = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/.test(
-    name,
-  );
-  if (!isName || isIP(name) !== 0 || /[:%]/.test(entry)) return undefined;
+  // Names in a container's network may have underscores, too.
+  const isName = hostName.test(name.replaceAll("_", "x")) && isIP(name) === 0;
+  if (!isName || /[:%]/.test(entry)) return undefined;
   return below ? `.${name}` : name;
 }
 
-/** Variables by which the runtime itself would open a door, or let clients lie about where they are. One sentence for each. */
+/** Variables by which the runtime itself would open a door, and what it would do. */
+const doors: Readonly<Record<string, string>> = {
+  DENO_SERVE_ADDRESS: "listen there in place of JOBRUNNER_HTTP_LISTEN_ADDRESS",
+  DENO_CONNECTED: "serve through a tunnel as well (deno run --tunnel)",
+  DENO_TRUST_PROXY_HEADERS: "believe a header of the request about the client's address",
+};
+
+/** One sentence for each of them that is set. */
 export function doorsOfTheRuntime(env: Readonly<Record<string, string>>): string[] {
-  const faults: string[] = [];
-  if (env["DENO_SERVE_ADDRESS"]) {
-    faults.push(
-      "DENO_SERVE_ADDRESS: must be unset: the runtime would listen there in place of JOBRUNNER_HTTP_LISTEN_ADDRESS",
-    );
-  }
-  if (env["DENO_CONNECTED"]) {
-    faults.push(
-      "DENO_CONNECTED: must be unset: the runtime would serve through a tunnel as well (deno run --tunnel)",
-    );
-  }
-  if (env["DENO_TRUST_PROXY_HEADERS"]) {
-    faults.push(
-      "DENO_TRUST_PROXY_HEADERS: must be unset: the runtime would believe a header of the request about the client's address",
-    );
-  }
+  const faults = Object.entries(doors).filter(([name]) => env[name]).map(([name, does]) =>
+    `${name}: must be unset: the runtime would ${does}`
+  );
   // Its parts may be quoted.
   if (env["NODE_OPTIONS"]?.replace(/["\\]/g, "").includes("--inspect")) {
     faults.push(

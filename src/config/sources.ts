@@ -5,7 +5,7 @@
  */
 
 import { type Flag, readFlags } from "../flags.ts";
-import { oneLine, shownValue } from "../shown.ts";
+import { shownValue } from "../shown.ts";
 import { flagOf, type Setting, type SettingName, settings, wantedOf } from "./settings.ts";
 
 /** What the command line of `jobrunner serve` said. */
@@ -89,7 +89,7 @@ export function readValues(
     const label = origin(name) === "flag" ? `--${flagOf(setting)}` : name;
     const value = setting.secret ? "***" : shownValue(raw(name));
     const what = wanted ?? wantedOf(setting.kind);
-    faults.push(`${label}=${value}: must be ${what}${detail ? ` (${oneLine(detail)})` : ""}`);
+    faults.push(`${label}=${value}: must be ${what}${detail ? ` (${detail})` : ""}`);
     return undefined;
   }
 
