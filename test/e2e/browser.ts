@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { pageAt, startSite, visiting } from "../support/browser.ts";
-import { base64, get } from "../support/client.ts";
+import { base64, statusOf } from "../support/client.ts";
 import { fixture, type Program, startProgram } from "../support/program.ts";
 
 /** Chromium sends no Sec-Fetch-Site to this name, since it is neither HTTPS nor localhost. */
@@ -19,10 +19,6 @@ function startServer(host: string, port = 0): Promise<Program> {
       ...(host === allowed ? { JOBRUNNER_ALLOWED_HOSTS: allowed } : {}),
     },
   });
-}
-
-async function jobsOf(program: Program): Promise<number> {
-  return JSON.parse((await get(`${program.url}/status`)).text).total_jobs;
 }
 
 const job = JSON.stringify({ id: "from-a-page", data: base64("hello\n") });
@@ -71,7 +67,7 @@ for (const [from, to] of sites) {
         () => Promise.race([program.line("request refused"), program.line("job ended")]),
       );
       assert.match(line, / http.request.method=POST url.path=\/payload .* reason=cross_site/);
-      assert.equal(await jobsOf(program), 0);
+      assert.equal((await statusOf(program.url)).total_jobs, 0);
     });
   }
 }
@@ -109,7 +105,7 @@ for (
       go();
 
       assert.deepEqual(JSON.parse(await reporter.report), answers);
-      assert.equal(await jobsOf(program), jobs);
+      assert.equal((await statusOf(program.url)).total_jobs, jobs);
       if (jobs > 0) return;
       assert.match(await program.line("url.path=/payload"), /reason=unknown_host/);
       assert.match(await program.line("url.path=/status"), /reason=unknown_host/);

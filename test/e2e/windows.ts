@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { get, post, postRaw } from "../support/client.ts";
+import { get, post, postRaw, statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { type Program, projectRoot, untilListening } from "../support/program.ts";
@@ -150,7 +150,7 @@ Deno.test("a timeout ends the tree, and the worker goes on", async () => {
   }
   await eventually(
     "the worker is free",
-    async () => JSON.parse((await get(`${program.url}/status`)).text).busy === 0,
+    async () => (await statusOf(program.url)).busy === 0,
   );
   await eventually("nothing of the trees is left", () => processesWith("forever.bat") === 0);
   await stop(program, folder.path);
@@ -179,7 +179,7 @@ Deno.test("Ctrl-C lets a running job finish", async () => {
   const running = post(program.url, "x");
   await eventually(
     "it runs",
-    async () => JSON.parse((await get(`${program.url}/status`)).text).busy === 1,
+    async () => (await statusOf(program.url)).busy === 1,
   );
   const stopped = stop(program, folder.path);
   assert.equal((await running).output, "whole\r\n");

@@ -6,7 +6,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type Answer, base64, get, post, postRaw } from "../support/client.ts";
+import { type Answer, base64, get, post, postRaw, statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, type Program, startProgram } from "../support/program.ts";
@@ -161,7 +161,7 @@ Deno.test("everything at once leaves nothing behind, and every number adds up", 
   };
   const idle = () =>
     eventually("the line and the workers are empty", async () => {
-      const status = JSON.parse((await get(`${url}/status`)).text);
+      const status = await statusOf(url);
       return status.busy === 0 && status.queued_jobs === 0 && status.buffered_bytes === 0;
     });
 
@@ -192,7 +192,7 @@ Deno.test("everything at once leaves nothing behind, and every number adds up", 
     total >= answered && total <= answered + tally.left,
     "counted is what was answered, and some that left",
   );
-  assert.equal(JSON.parse((await get(`${url}/status`)).text).total_jobs, total);
+  assert.equal((await statusOf(url)).total_jobs, total);
   assert.equal(sums.get("shutdown"), 0);
   assert.equal(sums.get("not_started"), 0);
   assert.ok(memoryAfter < memoryBefore * 1.3 + 20, `${memoryBefore} MiB became ${memoryAfter} MiB`);

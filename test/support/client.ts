@@ -78,6 +78,12 @@ export async function get(url: string, init: RequestInit = {}): Promise<{
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
+/** What `/status` says. */
+// deno-lint-ignore no-explicit-any
+export async function statusOf(url: string): Promise<any> {
+  return JSON.parse((await get(`${url}/status`)).text);
+}
+
 /** Posts a job whose body is sent only when the server has asked for it; the answer is left unread. */
 export async function postInTwoParts(
   url: string,

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { get, post, postRaw } from "../support/client.ts";
+import { post, postRaw, statusOf } from "../support/client.ts";
 import { fixture, startProgram } from "../support/program.ts";
 
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
@@ -50,7 +50,7 @@ Deno.test("a chunked body in tiny chunks is 411 before its end, and others are s
   await connection.chunks(3_000, 1);
   assert.match(await connection.answer(), /^HTTP\/1\.1 411 /);
   assert.equal((await post(program.url, "echo served")).output, "served\n");
-  assert.equal(JSON.parse((await get(`${program.url}/status`)).text).buffered_bytes, 0);
+  assert.equal((await statusOf(program.url)).buffered_bytes, 0);
 });
 
 Deno.test("a chunked body beyond 8 MiB is 411 before its end, one within is a job", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Answer, get, post } from "../support/client.ts";
+import { type Answer, get, post, statusOf } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { fixture, startProgram } from "../support/program.ts";
 
@@ -28,7 +28,7 @@ async function burst(workers: number, queueLimit: number): Promise<Map<number, A
       Promise.reject(new Error(`all came back, ${refusals} refused`))
     ),
   ]);
-  const status = JSON.parse((await get(`${program.url}/status`)).text);
+  const status = await statusOf(program.url);
   assert.equal(status.busy, workers);
   assert.equal(status.queued_jobs, queueLimit);
   assert.match(
@@ -113,7 +113,7 @@ Deno.test("a waiting job whose client left frees its place and never runs", asyn
     error.name
   );
   const queued = async (count: number) => {
-    while (JSON.parse((await get(`${program.url}/status`)).text).queued_jobs !== count);
+    while ((await statusOf(program.url)).queued_jobs !== count);
   };
   await queued(1);
   leaver.abort();
@@ -125,6 +125,6 @@ Deno.test("a waiting job whose client left frees its place and never runs", asyn
   assert.equal((await running).status, 200);
   assert.equal((await next).status, 200);
   assert.throws(() => Deno.statSync(`${folder.path}/started_leaver`), Deno.errors.NotFound);
-  const status = JSON.parse((await get(`${program.url}/status`)).text);
+  const status = await statusOf(program.url);
   assert.deepEqual([status.total_jobs, status.buffered_bytes], [2, 0]);
 });

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { get, post } from "../support/client.ts";
+import { post, statusOf } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, runProgram, startProgram } from "../support/program.ts";
@@ -58,7 +58,7 @@ Deno.test("send comes back when a full server says so, and tells when it gives u
   const running = post(program.url, `until [ -e ${folder.path}/release ]; do sleep 0.01; done`);
   await eventually(
     "it runs",
-    async () => JSON.parse((await get(`${program.url}/status`)).text).busy === 1,
+    async () => (await statusOf(program.url)).busy === 1,
   );
   const args = ["send", "--url", program.url, "-"];
   const refused = await runProgram({ args, stdin: encode("echo late") });
@@ -68,7 +68,7 @@ Deno.test("send comes back when a full server says so, and tells when it gives u
   const patient = runProgram({ args: [...args, "--retry", "1000"], stdin: encode("echo late") });
   await eventually(
     "it was refused once more",
-    async () => JSON.parse((await get(`${program.url}/status`)).text).rejections.queue_full >= 2,
+    async () => (await statusOf(program.url)).rejections.queue_full >= 2,
   );
   Deno.writeTextFileSync(`${folder.path}/release`, "");
   await running;
@@ -180,7 +180,7 @@ Deno.test("what cannot be written costs no run and loses nothing", async () => {
     stdin: encode("echo ran"),
   });
   assert.equal(before.code, 73);
-  assert.equal(JSON.parse((await get(`${program.url}/status`)).text).total_jobs, 0);
+  assert.equal((await statusOf(program.url)).total_jobs, 0);
   Deno.writeTextFileSync(`${folder.path}/result`, "as it was");
   const refused = await runProgram({
     args: ["send", "--url", "http://127.0.0.1:1", "--output", `${folder.path}/result`, "-"],

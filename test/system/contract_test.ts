@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type Answer, base64, get, post, postRaw } from "../support/client.ts";
+import { type Answer, base64, get, post, postRaw, statusOf } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import {
   fixture,
@@ -60,7 +60,7 @@ const environment: Row[] = [
     name: "JOBRUNNER_NUM_WORKERS: 3 by default, numbered from 1 without gaps",
     env: shell,
     async check(url) {
-      const status = JSON.parse((await get(`${url}/status`)).text);
+      const status = await statusOf(url);
       assert.equal(status.workers, 3);
       assert.deepEqual(
         status.worker_states.map((worker: { worker_id: number }) => worker.worker_id),

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type Answer, get, headOf, post, say } from "../support/client.ts";
+import { type Answer, get, headOf, post, say, statusOf } from "../support/client.ts";
 import { fileExists } from "../support/folder.ts";
 import { aliveIn, eventually, isAlive } from "../support/processes.ts";
 import { fixture, type Program, startProgram, untilListening } from "../support/program.ts";
@@ -21,7 +21,7 @@ async function secondSignal(program: Program): Promise<void> {
 async function queued(url: string, count: number): Promise<void> {
   await eventually(
     `${count} wait`,
-    async () => JSON.parse((await get(`${url}/status`)).text).queued_jobs === count,
+    async () => (await statusOf(url)).queued_jobs === count,
   );
 }
 
@@ -52,13 +52,13 @@ Deno.test("a drain: not ready, new jobs 503, what waits and runs gets its answer
     await queued(url, 1);
     using upload = await halfSent(url);
     await eventually("the upload has begun", async () => {
-      return JSON.parse((await get(`${url}/status`)).text).buffered_bytes > 1;
+      return (await statusOf(url)).buffered_bytes > 1;
     });
     const stopped = program.stop();
     await program.line("stopping");
     await eventually("it is not ready", async () => (await get(`${url}/readyz`)).status === 503);
     assert.equal((await get(`${url}/livez`)).status, 200);
-    assert.equal(JSON.parse((await get(`${url}/status`)).text).state, "draining");
+    assert.equal((await statusOf(url)).state, "draining");
     const refused = await post(url, "x", { id: "late" });
     assert.equal(refused.status, 503);
     assert.match(refused.text, /^The server is stopping/);
@@ -200,7 +200,7 @@ Deno.test("Ctrl-C reaches the whole group, and deno task sends it on: it is stil
     const ignoring = post(group.url, "trap '' INT; sleep 0.3; echo whole");
     await eventually(
       "it runs",
-      async () => JSON.parse((await get(`${group.url}/status`)).text).busy === 1,
+      async () => (await statusOf(group.url)).busy === 1,
     );
     // The leader of the session is deno task; a negative id means its group, as a terminal has it.
     await new Deno.Command("kill", { args: ["-INT", "--", `-${group.pid}`] }).output();

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { get, post, postInTwoParts, postRaw } from "../support/client.ts";
+import { get, post, postInTwoParts, postRaw, statusOf } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import {
   aliveIn,
@@ -57,12 +57,8 @@ async function on(
 
 const ended = (outcome: string) => new RegExp(`outcome="${outcome}"} 1$`, "m");
 
-async function statusOf(url: string): Promise<Record<string, unknown>> {
-  return JSON.parse((await get(`${url}/status`)).text);
-}
-
 async function busyWorkers(url: string): Promise<unknown> {
-  return (await statusOf(url))["busy"];
+  return (await statusOf(url)).busy;
 }
 
 Deno.test("a job over its time: 124, timed_out, and everything captured until then", async () => {
@@ -295,13 +291,13 @@ Deno.test("a waiting job leaves the line with its client, also when its body cam
     const stayer = await postInTwoParts(url, { id: "stays", data: "YQ==" });
     await fileExists(`${folder.path}/started_stays`);
     const leaver = await postInTwoParts(url, { id: "leaves", data: "YQ==" });
-    await eventually("it waits", async () => (await statusOf(url))["queued_jobs"] === 1);
+    await eventually("it waits", async () => (await statusOf(url)).queued_jobs === 1);
     leaver.close();
     await program.line("reason=client_gone");
-    assert.equal((await statusOf(url))["queued_jobs"], 0);
+    assert.equal((await statusOf(url)).queued_jobs, 0);
     Deno.writeTextFileSync(`${folder.path}/release`, "");
     await program.line("outcome=success");
-    assert.equal((await statusOf(url))["total_jobs"], 1, "it never ran");
+    assert.equal((await statusOf(url)).total_jobs, 1, "it never ran");
     stayer.close();
   });
 });

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { get, post } from "../support/client.ts";
+import { post, statusOf } from "../support/client.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, startProgram } from "../support/program.ts";
 
@@ -122,7 +122,7 @@ Deno.test("no bytes on the socket bring a 5xx or a crash", async () => {
   assert.ok(answered > 100, `${answered} answers`);
   assert.equal((await post(program.url, "echo alive")).output, "alive\n");
   await eventually("everything is given back", async () => {
-    const status = JSON.parse((await get(`${program.url}/status`)).text);
+    const status = await statusOf(program.url);
     return status.busy === 0 && status.queued_jobs === 0 && status.buffered_bytes === 0;
   });
   assert.equal(await program.stop(), 0);

@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:http2";
-import { base64, get, post, postRaw, say } from "../support/client.ts";
+import { base64, get, post, postRaw, say, statusOf } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
-import { fixture, type Program, startProgram } from "../support/program.ts";
+import { fixture, startProgram } from "../support/program.ts";
 
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh") };
 const job = JSON.stringify({ id: "x", data: base64("exit 0") });
@@ -23,10 +23,6 @@ async function answerTo(url: string, lines: readonly string[], body = "") {
 
 const run = "POST /payload HTTP/1.1";
 
-async function jobsOf({ url }: Program): Promise<number> {
-  return JSON.parse((await get(`${url}/status`)).text).total_jobs;
-}
-
 Deno.test("without a password: a job and a page by the server's names only", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_ALLOWED_HOSTS: "jobs.example.com,*.svc.example" },
@@ -40,7 +36,7 @@ Deno.test("without a password: a job and a page by the server's names only", asy
   }
   // HTTP/1.0 need not name a host.
   assert.equal((await answerTo(url, ["POST /payload HTTP/1.0"], job)).status, 200);
-  const jobs = await jobsOf(program);
+  const jobs = (await statusOf(program.url)).total_jobs;
   for (const host of ["evil.example", "svc.example", "x@localhost", "localhost.evil.example"]) {
     for (const path of ["/payload", "//payload", "/payload?x"]) {
       const { status, text } = await answerTo(url, [`POST ${path} HTTP/1.1`, `Host: ${host}`], job);
@@ -58,23 +54,23 @@ Deno.test("without a password: a job and a page by the server's names only", asy
   }
   const absolute = ["POST http://evil.example/payload HTTP/1.1", "Host: localhost"];
   assert.equal((await answerTo(url, absolute, job)).status, 403);
-  assert.equal(await jobsOf(program), jobs);
+  assert.equal((await statusOf(program.url)).total_jobs, jobs);
 });
 
 Deno.test("over HTTP/2 :authority is the name, and a Host beside it does not help", async () => {
   await using program = await startProgram({ env: shell });
   const session = connect(program.url);
-  const statusOf = async (headers: Record<string, string>) => {
+  const codeOf = async (headers: Record<string, string>) => {
     const stream = session.request({ ":path": "/status", ...headers });
     const [{ ":status": status }] = await once(stream, "response");
     stream.resume();
     await once(stream, "end");
     return status;
   };
-  assert.equal(await statusOf({}), 200);
-  assert.equal(await statusOf({ ":authority": "localhost:1" }), 200);
-  assert.equal(await statusOf({ ":authority": "evil.example" }), 403);
-  assert.equal(await statusOf({ ":authority": "evil.example", "host": "localhost" }), 403);
+  assert.equal(await codeOf({}), 200);
+  assert.equal(await codeOf({ ":authority": "localhost:1" }), 200);
+  assert.equal(await codeOf({ ":authority": "evil.example" }), 403);
+  assert.equal(await codeOf({ ":authority": "evil.example", "host": "localhost" }), 403);
   session.close();
   await once(session, "close");
 });
@@ -92,7 +88,7 @@ Deno.test("with a password any name will do, but no page of another origin", asy
   }
   const own = [...named, "Origin: https://jobs.example.com"];
   assert.equal((await answerTo(program.url, own, job)).status, 200);
-  assert.equal(await jobsOf(program), 2);
+  assert.equal((await statusOf(program.url)).total_jobs, 2);
 });
 
 Deno.test("a page's text, form and large body are refused before the body is read", async () => {
@@ -102,9 +98,7 @@ Deno.test("a page's text, form and large body are refused before the body is rea
     const refused = await postRaw(program.url, body, { headers });
     assert.equal(refused.status, 403);
   }
-  const { rejections, total_jobs, buffered_bytes } = JSON.parse(
-    (await get(`${program.url}/status`)).text,
-  );
+  const { rejections, total_jobs, buffered_bytes } = await statusOf(program.url);
   assert.deepEqual([rejections.cross_site, total_jobs, buffered_bytes], [2, 0, 0]);
   const line = await program.line("reason=cross_site");
   assert.match(line, / http\.request\.method=POST url\.path=\/payload .*status_code=403 /);

@@ -3,7 +3,17 @@
  */
 
 import assert from "node:assert/strict";
-import { base64, fillLog, get, headOf, post, postRaw, say, scrape } from "../support/client.ts";
+import {
+  base64,
+  fillLog,
+  get,
+  headOf,
+  post,
+  postRaw,
+  say,
+  scrape,
+  statusOf,
+} from "../support/client.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, startProgram, unreadLog } from "../support/program.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -12,7 +22,7 @@ const shell = { JOBRUNNER_CMD: fixture("run_payload.sh") };
 const encoder = new TextEncoder();
 
 async function held(url: string) {
-  const { buffered_bytes, buffered } = JSON.parse((await get(`${url}/status`)).text);
+  const { buffered_bytes, buffered } = await statusOf(url);
   return { all: buffered_bytes, ...buffered };
 }
 

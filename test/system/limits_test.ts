@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { base64, fillLog, get, post, postRaw } from "../support/client.ts";
+import { base64, fillLog, get, post, postRaw, statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, startProgram, unreadLog } from "../support/program.ts";
@@ -104,7 +104,7 @@ Deno.test("memory that cannot be had: a body is 503, an output is cut, a respons
   assert.equal((await post(url, "echo well again")).output, "well again\n");
   await eventually(
     "nothing is held",
-    async () => JSON.parse((await get(`${url}/status`)).text).buffered_bytes === 0,
+    async () => (await statusOf(url)).buffered_bytes === 0,
   );
 });
 
@@ -116,7 +116,7 @@ Deno.test("when no connection can be accepted any more, the server lives on and 
   const running = post(program.url, "sleep 0.3; echo whole");
   await eventually(
     "it runs",
-    async () => JSON.parse((await get(`${program.url}/status`)).text).busy === 1,
+    async () => (await statusOf(program.url)).busy === 1,
   );
   await allowMoreFiles(program.pid, 0);
   const connections: Deno.Conn[] = [];
@@ -169,7 +169,7 @@ Deno.test("2 000 idle and half-sent connections do not stop others from being se
     }
     assert.equal((await post(program.url, "echo served")).output, "served\n");
     await eventually("what half-sent bodies held is freed", async () => {
-      return JSON.parse((await get(`${program.url}/status`)).text).buffered_bytes === 0;
+      return (await statusOf(program.url)).buffered_bytes === 0;
     });
   } finally {
     for (const connection of connections) connection.close();

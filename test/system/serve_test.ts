@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { get, post, postRaw } from "../support/client.ts";
+import { get, post, postRaw, statusOf } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { fixture, projectRoot, runProgram, startProgram } from "../support/program.ts";
 
@@ -217,7 +217,7 @@ Deno.test("a body that is too large or too slow is refused while others are serv
   const buffer = new Uint8Array(4096);
   const length = await slow.read(buffer);
   assert.match(new TextDecoder().decode(buffer.subarray(0, length ?? 0)), /^HTTP\/1\.1 408 /);
-  assert.equal(JSON.parse((await get(`${program.url}/status`)).text).buffered_bytes, 0);
+  assert.equal((await statusOf(program.url)).buffered_bytes, 0);
 });
 
 Deno.test("all payloads together stay under their budget", async () => {
@@ -233,7 +233,7 @@ Deno.test("all payloads together stay under their budget", async () => {
   const running = post(program.url, "x".repeat(1500), { id: "running" });
   await fileExists(`${folder.path}/started_running`);
   const waiting = post(program.url, "x".repeat(1500), { id: "waiting" });
-  while (JSON.parse((await get(`${program.url}/status`)).text).queued_jobs !== 1);
+  while ((await statusOf(program.url)).queued_jobs !== 1);
   const { status, headers, text } = await post(program.url, "x".repeat(1500));
   assert.equal(status, 503);
   assert.match(text, /^Too many bytes are held for other requests/);

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { get, post } from "../support/client.ts";
+import { get, post, statusOf } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { asProcess1 } from "../support/powers.ts";
 import { childrenOf, eventually, isAlive } from "../support/processes.ts";
@@ -279,7 +279,7 @@ for (const signal of ["SIGQUIT", "SIGINT", "SIGPWR"] as const) {
       );
       await eventually(
         "it runs",
-        async () => JSON.parse((await get(`${program.url}/status`)).text).busy === 1,
+        async () => (await statusOf(program.url)).busy === 1,
       );
       Deno.kill(pid, signal);
       await program.line("stopping");

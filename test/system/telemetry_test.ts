@@ -3,16 +3,12 @@
  */
 
 import assert from "node:assert/strict";
-import { get, post, postRaw, scrape } from "../support/client.ts";
+import { get, post, postRaw, scrape, statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, startProgram } from "../support/program.ts";
 
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
-
-async function status(url: string) {
-  return JSON.parse((await get(`${url}/status`)).text);
-}
 
 Deno.test("each outcome is counted where it belongs, in /metrics and in /status", async () => {
   await using program = await startProgram({
@@ -27,10 +23,10 @@ Deno.test("each outcome is counted where it belongs, in /metrics and in /status"
   assert.equal((await postRaw(url, slow)).json["exit_status"], 124);
   const leaver = new AbortController();
   const left = post(url, "sleep 1000", { signal: leaver.signal }).catch((error) => error.name);
-  await eventually("it runs", async () => (await status(url)).busy === 1);
+  await eventually("it runs", async () => (await statusOf(url)).busy === 1);
   leaver.abort();
   assert.equal(await left, "AbortError");
-  await eventually("it was ended", async () => (await status(url)).busy === 0);
+  await eventually("it was ended", async () => (await statusOf(url)).busy === 0);
 
   const samples = await scrape(url);
   const outcomes = {
@@ -44,7 +40,7 @@ Deno.test("each outcome is counted where it belongs, in /metrics and in /status"
   for (const [outcome, count] of Object.entries(outcomes)) {
     assert.equal(samples.get(`jobrunner_jobs_total{worker_id="1",outcome="${outcome}"}`), count);
   }
-  const { outcomes: told, total_jobs, recent } = await status(url);
+  const { outcomes: told, total_jobs, recent } = await statusOf(url);
   assert.deepEqual(told, outcomes);
   assert.equal(total_jobs, 6);
   assert.equal(samples.get("jobrunner_job_duration_seconds_count"), 6);
@@ -77,9 +73,9 @@ Deno.test("what never ran is counted by its reason", async () => {
   const running = post(url, `until [ -e ${folder.path}/release ]; do sleep 0.01; done`, {
     headers,
   });
-  await eventually("it runs", async () => (await status(url)).busy === 1);
+  await eventually("it runs", async () => (await statusOf(url)).busy === 1);
   const waiting = post(url, "exit 0", { headers });
-  await eventually("it waits", async () => (await status(url)).queued_jobs === 1);
+  await eventually("it waits", async () => (await statusOf(url)).queued_jobs === 1);
   assert.equal((await post(url, "exit 0", { headers })).status, 503);
   const samples = await scrape(url);
   assert.equal(samples.get("jobrunner_queued_jobs"), 1);
@@ -96,7 +92,7 @@ Deno.test("what never ran is counted by its reason", async () => {
   assert.equal((await postRaw(url, "x".repeat(10_001), { headers })).status, 413);
   Deno.writeTextFileSync(`${folder.path}/release`, "");
   await running;
-  const { rejections } = await status(url);
+  const { rejections } = await statusOf(url);
   const expected = {
     queue_full: 1,
     queue_timeout: 1,
@@ -131,7 +127,7 @@ Deno.test("a scrape is right while 500 requests wait", async () => {
   using folder = temporaryFolder();
   const script = `until [ -e ${folder.path}/release ]; do sleep 0.01; done`;
   const jobs = Array.from({ length: 501 }, (_, index) => post(url, script, { id: String(index) }));
-  await eventually("they wait", async () => (await status(url)).queued_jobs === 500);
+  await eventually("they wait", async () => (await statusOf(url)).queued_jobs === 500);
   const samples = await scrape(url);
   assert.equal(samples.get("jobrunner_queued_jobs"), 500);
   const active = 'http_server_active_requests{http_request_method="POST",url_scheme="http"}';
@@ -168,8 +164,8 @@ Deno.test("the line of a job says which request caused which process; /status sa
     `echo $$; until [ -e ${folder.path}/release ]; do sleep 0.01; done`,
     { id: "job 1", headers: { "x-request-id": "r1" } },
   );
-  await eventually("it runs", async () => (await status(url)).busy === 1);
-  const [worker] = (await status(url)).worker_states;
+  await eventually("it runs", async () => (await statusOf(url)).busy === 1);
+  const [worker] = (await statusOf(url)).worker_states;
   Deno.writeTextFileSync(`${folder.path}/release`, "");
   const pid = (await running).output.trim();
   assert.equal(String(worker.pid), pid);
@@ -230,11 +226,11 @@ Deno.test("a client that vanishes while it sends counts as canceled; a long meth
   await connection.write(new TextEncoder().encode(head));
   await eventually(
     "it is being read",
-    async () => (await status(program.url)).buffered_bytes === "half".length,
+    async () => (await statusOf(program.url)).buffered_bytes === "half".length,
   );
   connection.close();
   await program.line("reason=client_gone");
-  assert.equal((await status(program.url)).rejections.canceled, 1);
+  assert.equal((await statusOf(program.url)).rejections.canceled, 1);
   const other = await Deno.connect({ hostname, port: Number(port) });
   await other.write(
     new TextEncoder().encode(`${"A".repeat(5000)} /x HTTP/1.1\r\nHost: localhost\r\n\r\n`),

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type Answer, base64, fillLog, get, post, postRaw } from "../support/client.ts";
+import { type Answer, base64, fillLog, post, postRaw, statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { boundByCount } from "../support/powers.ts";
 import { eventually } from "../support/processes.ts";
@@ -85,7 +85,7 @@ async function waitingJob({ url, folder }: Stage): Promise<{ finish(): Promise<A
   answer.catch(() => {});
   await eventually(
     "it runs",
-    async () => JSON.parse((await get(`${url}/status`)).text).busy === 1,
+    async () => (await statusOf(url)).busy === 1,
   );
   return {
     finish() {

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { get, post } from "../support/client.ts";
+import { post, statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { type ReceivedSpan, startReceiver } from "../support/otlp.ts";
 import { eventually } from "../support/processes.ts";
@@ -84,7 +84,7 @@ Deno.test("a job that left the line has a span of its wait and none of a run", a
   const running = post(program.url, `until [ -e ${folder.path}/release ]; do sleep 0.01; done`);
   await eventually(
     "it runs",
-    async () => JSON.parse((await get(`${program.url}/status`)).text).busy === 1,
+    async () => (await statusOf(program.url)).busy === 1,
   );
   assert.equal((await post(program.url, "exit 0", { headers: { traceparent } })).status, 503);
   Deno.writeTextFileSync(`${folder.path}/release`, "");
