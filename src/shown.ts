@@ -7,9 +7,9 @@
 /** Where a secret stood. */
 const hidden = "***";
 
-/** A sentence is one line, whatever the value in it holds. */
+/** A sentence is one line and reads as it is written, whatever the value in it holds: a terminal obeys nothing of it. */
 export function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, (character) => {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (character) => {
     const escaped = JSON.stringify(character).slice(1, -1);
     if (escaped !== character) return escaped;
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;

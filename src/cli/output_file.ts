@@ -4,44 +4,187 @@
  * @module
  */
 
+import { dirname, isAbsolute, join, sep } from "node:path";
 import { SendFailure } from "./send_failure.ts";
 
-/** A file that is there, whole, or as it was before. */
+/** A file, or whatever else has that name. */
 export interface OutputFile extends Disposable {
-  /** Puts the file there. Throws a `SendFailure`. */
-  keep(data: Uint8Array): void;
+  /** Puts the bytes there. Rejects with a `SendFailure`. */
+  keep(data: Uint8Array<ArrayBuffer>): Promise<void>;
+}
+
+/** What has the name that was given. */
+type Place =
+  /** One of our own streams, such as `/dev/stdout`: if it is a file, opening it anew would write over what went before. */
+  | { readonly kind: "stream"; readonly stream: Stream }
+  /** Something that is written to and stays what it is: a device, a pipe. */
+  | { readonly kind: "through"; readonly file: Deno.FsFile }
+  /** A regular file, or none yet; links to it have been followed. */
+  | { readonly kind: "file"; readonly path: string; readonly before: Deno.FileInfo | undefined };
+
+/** A writable stream of the program. */
+interface Stream {
+  write(bytes: Uint8Array): Promise<number>;
 }
 
 /**
- * Found out before anything is sent: what cannot be written must not cost a run. While the job runs nothing lies there, since a
- * signal may end the program.
+ * Found out before anything is sent: what cannot be written must not cost a run. A FIFO is opened now, which waits for its
+ * reader, as in a shell: if there is no result, the reader comes to an end all the same. A file does not change while the
+ * job runs, since a signal may end the program. Throws a `SendFailure`.
  */
 export function openOutput(path: string): OutputFile {
-  const partial = `${path}.${crypto.randomUUID().slice(0, 8)}.part`;
   const failed = (error: unknown) =>
     new SendFailure("noOutput", `${path}: cannot be written: ${(error as Error).message}`);
+  let place: Place;
   try {
-    Deno.writeFileSync(partial, new Uint8Array(), { createNew: true });
-    Deno.removeSync(partial);
+    place = placeOf(path);
+    if (place.kind === "file") tryOut(place);
   } catch (error) {
     throw failed(error);
   }
   return {
-    /** Puts the file there. Throws a `SendFailure`. */
-    keep(data) {
+    async keep(data) {
       try {
-        Deno.writeFileSync(partial, data, { createNew: true });
-        Deno.renameSync(partial, path);
+        // A file is looked at again: a job may take days.
+        await write(place.kind === "file" ? placeOf(path) : place, data);
       } catch (error) {
         throw failed(error);
       }
     },
     [Symbol.dispose]() {
-      try {
-        Deno.removeSync(partial);
-      } catch {
-        // It has its name by now, or never was there.
-      }
+      if (place.kind === "through") place.file.close();
     },
   };
+}
+
+function placeOf(path: string): Place {
+  if (path === "-") return { kind: "stream", stream: Deno.stdout };
+  const info = existing(() => Deno.statSync(path));
+  if (!info) {
+    if (path.endsWith("/") || path.endsWith(sep)) throw new Error("there is no such folder");
+    return { kind: "file", path: endOfLinks(path), before: undefined };
+  }
+  if (info.isDirectory) throw new Error("it is a folder");
+  if (info.isSocket) throw new Error("it is a socket");
+  const stream = ownStream(info);
+  if (stream) return { kind: "stream", stream };
+  return info.isFile && !isDescriptor(path)
+    ? { kind: "file", path: Deno.realPathSync(path), before: info }
+    : { kind: "through", file: Deno.openSync(path, { write: true }) };
+}
+
+/** The stream that this is. Windows has no names for them. */
+function ownStream(info: Deno.FileInfo): Stream | undefined {
+  if (Deno.build.os === "windows") return undefined;
+  for (
+    const [name, stream] of [["/dev/stdout", Deno.stdout], ["/dev/stderr", Deno.stderr]] as const
+  ) {
+    const own = existing(() => Deno.statSync(name));
+    if (own?.ino === info.ino && own.dev === info.dev) return stream;
+  }
+  return undefined;
+}
+
+/** A file that somebody has open, such as `/dev/fd/3`, must stay the one that is open. */
+function isDescriptor(path: string): boolean {
+  return Deno.realPathSync(dirname(path)).startsWith("/proc/");
+}
+
+/** Where a link leads, also one to nothing yet. */
+function endOfLinks(path: string): string {
+  if (!existing(() => Deno.lstatSync(path))?.isSymlink) return path;
+  const target = Deno.readLinkSync(path);
+  // Not normalized: of a/../b, a may be a link.
+  return endOfLinks(
+    isAbsolute(target) ? target : `${Deno.realPathSync(dirname(path))}/${target}`,
+  );
+}
+
+function tryOut({ path, before }: Extract<Place, { readonly kind: "file" }>): void {
+  // Opening tells what modes, lists and mounts permit, and changes nothing.
+  if (before) return Deno.openSync(path, { write: true }).close();
+  const partial = partialName(path);
+  Deno.writeFileSync(partial, new Uint8Array(), { createNew: true });
+  Deno.removeSync(partial);
+}
+
+async function write(place: Place, data: Uint8Array<ArrayBuffer>): Promise<void> {
+  switch (place.kind) {
+    case "stream":
+      return await writeAll(place.stream, data);
+    case "through":
+      if (place.file.statSync().isFile) place.file.truncateSync();
+      return await writeAll(place.file, data);
+    case "file":
+      if (!replace(place.path, place.before, data)) {
+        Deno.writeFileSync(place.path, data, { create: place.before === undefined });
+      }
+  }
+}
+
+/**
+ * Puts a file with mode and owner of the one before in its place, so that it is there whole or as it was. False when that cannot
+ * be: the folder may not be written, the owner not be given, the file is mounted there, or has more names than this one.
+ */
+function replace(
+  path: string,
+  before: Deno.FileInfo | undefined,
+  data: Uint8Array<ArrayBuffer>,
+): boolean {
+  if ((before?.nlink ?? 1) > 1) return false;
+  const partial = partialName(path);
+  try {
+    Deno.writeFileSync(partial, new Uint8Array(), { createNew: true });
+  } catch {
+    return false;
+  }
+  try {
+    if (!likeBefore(partial, before)) return false;
+    Deno.writeFileSync(partial, data, { create: false });
+    return renamed(partial, path);
+  } finally {
+    existing(() => Deno.removeSync(partial));
+  }
+}
+
+/** Gives a new file mode and owner of the one before. False when that is not allowed. */
+function likeBefore(path: string, before: Deno.FileInfo | undefined): boolean {
+  if (!before) return true;
+  try {
+    const { uid, gid } = Deno.statSync(path);
+    if (uid !== before.uid || gid !== before.gid) Deno.chownSync(path, before.uid, before.gid);
+    if (before.mode !== null) Deno.chmodSync(path, before.mode & 0o7777);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function renamed(from: string, to: string): boolean {
+  try {
+    Deno.renameSync(from, to);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Beside the file, and short: a name may have 255 bytes, all of which the file's own may need. */
+function partialName(path: string): string {
+  return join(dirname(path), `.jobrunner-${crypto.randomUUID().slice(0, 8)}.part`);
+}
+
+/** What it returns; undefined when there is no such file. */
+function existing<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Writes it all to a stream. */
+export async function writeAll(sink: Stream, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await sink.write(bytes.subarray(at));
 }

@@ -18,21 +18,26 @@ Posts a file, or standard input (-), as a job; writes the command's stdout and s
 with the command's status.
 
   --url URL             the server (default http://127.0.0.1:8080)
+  --cacert FILE         PEM file with certificates to trust beside the machine's: the authority's, or the server's own
   --password-file FILE  file that holds the password, one line of UTF-8 (default: the file that the variable
                         JOBRUNNER_PASSWORD_FILE names, or the variable JOBRUNNER_PASSWORD, not both)
   --id TEXT             the job's id (default: the file's name)
   --timeout SECONDS     the longest that the command may run
-  --output FILE         where the response file goes, also an empty one; without it, it is dropped
-  --retry N             come back N times when the server says 503, after the time it names
+  --output FILE         where the response file goes, also an empty one; without it, it is dropped. A link is followed,
+                        what is no regular file (a FIFO, /dev/stdout) is written to
+  --retry N             come back N times, when the server is too busy (429, 503) after the time it names, when it cannot be
+                        reached after a second; never when the job may have run
 
 exit status: the command's; its own failures after sysexits(3): 64 usage, 65 the server refuses the request,
-66 the input cannot be read, 69 no server answers, 70 the server failed, 73 the output cannot be written,
-75 the server is too busy (503), 76 the answer is not a jobrunner's, 77 the server does not allow it (401, 403)`;
+66 the input cannot be read, 69 no server answers, or the connection broke, 70 the server failed, 73 the output cannot be
+written, 75 the server is too busy (429, 503), 76 the answer is not a jobrunner's, 77 the server does not allow it (401, 403)`;
 
 /** A request to send. */
 export interface SendOptions {
   /** Where to; ends in `/payload`. */
   readonly url: string;
+  /** PEM file with certificates to trust, if there is one. */
+  readonly caCertFile: string | undefined;
   /** File that holds the password, if it is in one. */
   readonly passwordFile: string | undefined;
   /** The password itself, if it is in its variable. */
@@ -43,7 +48,7 @@ export interface SendOptions {
   readonly timeoutSec: number | undefined;
   /** Where the response file goes. */
   readonly output: string | undefined;
-  /** How often to come back after a 503. */
+  /** How often to come back. */
   readonly retries: number;
   /** Path of the payload; `-` for standard input. */
   readonly file: string;
@@ -54,6 +59,7 @@ const maxRetries = 1_000_000;
 
 const flags: ReadonlyMap<string, Flag> = new Map([
   ["url", { wanted: "an http or https URL" }],
+  ["cacert", { wanted: "a PEM file with certificates" }],
   ["password-file", { wanted: "a file that holds the password" }],
   ["id", { wanted: "the job's id" }],
   ["timeout", { wanted: "a number of seconds" }],
@@ -82,8 +88,11 @@ export function parseSendOptions(
   if (id === "" || [...id].length > maxIdLength || id.includes("\0")) {
     throw new UsageError(`--id=${id}: must have 1 to ${maxIdLength} characters without NUL`);
   }
+  const output = values.get("output");
+  if (output === "") throw new UsageError("--output: must name a file, or - for standard output");
   return {
     url: payloadUrl(values.get("url") ?? "http://127.0.0.1:8080"),
+    caCertFile: values.get("cacert"),
     ...passwordOptions(values.get("password-file"), env, undecodable),
     id,
     timeoutSec: numberOf(
@@ -92,7 +101,7 @@ export function parseSendOptions(
       "a number of seconds greater than 0",
       (n) => n > 0 && n < Infinity,
     ),
-    output: values.get("output"),
+    output,
     retries: numberOf(
       "retry",
       values.get("retry"),

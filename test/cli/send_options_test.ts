@@ -8,6 +8,7 @@ Deno.test("a file alone goes to this machine under its own name", () => {
     url: "http://127.0.0.1:8080/payload",
     passwordFile: undefined,
     password: undefined,
+    caCertFile: undefined,
     id: "invoice.xml",
     timeoutSec: undefined,
     output: undefined,

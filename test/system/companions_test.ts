@@ -155,7 +155,7 @@ Deno.test("the password stays with the server that was named", async () => {
     stdin: encode("x"),
   });
   assert.equal(code, 76);
-  assert.match(stderr, /it redirects\n$/);
+  assert.match(stderr, /it redirects to http:\/\/127\.0\.0\.1:\d+\/payload\n$/);
   assert.equal(asked, 0);
 });
 

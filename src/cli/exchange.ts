@@ -1,0 +1,150 @@
+/**
+ * One request of `jobrunner send`: its answer, or how far it came.
+ *
+ * @module
+ */
+
+import { sizedBody } from "./sized_body.ts";
+
+/** What is sent. */
+export interface Outgoing {
+  /** Where to. */
+  readonly url: string;
+  /** Beside the Content-Length. */
+  readonly headers: Headers;
+  /** The body, to be read once. */
+  readonly body: AsyncIterable<Uint8Array<ArrayBuffer>>;
+  /** Its length in bytes. */
+  readonly length: number;
+  /** Has the certificates to trust; without it those of the machine are. */
+  readonly client: Deno.HttpClient | undefined;
+}
+
+/** How a request went. */
+export type Exchange = Answer | NoAnswer;
+
+/** A whole answer, or the head of one. */
+export interface Answer {
+  /** Tells it from none. */
+  readonly kind: "answer";
+  /** The status code. */
+  readonly status: number;
+  /** The text; undefined when the connection broke before its end. */
+  readonly body: string | undefined;
+  /** What Retry-After says, in seconds. */
+  readonly retryAfterSec: number;
+  /** Where a redirect leads, as the server wrote it. */
+  readonly location: string | undefined;
+}
+
+/** A connection that failed before an answer. */
+export interface NoAnswer {
+  /**
+   * How far it came: there was no connection; it broke before the whole body had been handed to the runtime, so that no job
+   * can have run; or after that, so that one may have.
+   */
+  readonly kind: "not_connected" | "not_sent" | "not_answered";
+  /** The runtime's words. */
+  readonly why: string;
+  /** Bytes of the body that were handed over: what was sent is less by what buffers held. */
+  readonly handedOver: number;
+}
+
+/** Sends a request once. */
+export async function exchange(request: Outgoing): Promise<Exchange> {
+  const answered = Promise.withResolvers<void>();
+  const sending = new AbortController();
+  const progress = { handedOver: 0 };
+  const stream = ReadableStream.from(paced(request, progress, answered.promise));
+  let response: Response;
+  try {
+    response = await fetch(request.url, {
+      method: "POST",
+      headers: request.headers,
+      body: sizedBody(stream, request.length),
+      // Not followed: the password is for this server alone.
+      redirect: "manual",
+      signal: sending.signal,
+      ...(request.client ? { client: request.client } : {}),
+    });
+  } catch (error) {
+    return noAnswer(error as Error, progress.handedOver, request.length);
+  } finally {
+    answered.resolve();
+  }
+  const body = await response.text().catch(() => undefined);
+  // What is left of a body that the server did not wait for.
+  sending.abort();
+  return {
+    kind: "answer",
+    status: response.status,
+    body,
+    retryAfterSec: retryAfterOf(response.headers),
+    location: response.headers.get("location") ?? undefined,
+  };
+}
+
+/** What is sent before the rest is held back for a moment. */
+const aheadBytes = 2 ** 16;
+
+/** The longest that it is held back. */
+const maxHoldMs = 250;
+
+/** The rate at which an upload would take as long as the rest of it is held back, in bytes per millisecond. */
+const holdRate = 20_000;
+
+/**
+ * The body, the rest of it a little later than its beginning: a server that refuses it by its head has answered by then. It may
+ * close the connection at once (Deno 2.7.11 does), and whoever is writing at that time does not get to read the answer.
+ */
+async function* paced(
+  { body, length }: Outgoing,
+  progress: { handedOver: number },
+  answered: Promise<void>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let isHeldBack = true;
+  for await (const piece of body) {
+    if (isHeldBack && progress.handedOver >= aheadBytes) {
+      isHeldBack = false;
+      await within(Math.min(length / holdRate, maxHoldMs), answered);
+    }
+    progress.handedOver += piece.length;
+    yield piece;
+  }
+}
+
+/** Waits for an event, but no longer than that. */
+async function within(ms: number, event: Promise<void>): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const timer = setTimeout(over.resolve, ms);
+  await Promise.race([event, over.promise]);
+  clearTimeout(timer);
+}
+
+/** The runtime tells how far it was only in its words. */
+function noAnswer(error: Error, handedOver: number, length: number): NoAnswer {
+  const { message } = error.cause instanceof Error ? error.cause : error;
+  const [, stage, words] = /client error \((\w+)\): (.*)/s.exec(message) ?? [];
+  return {
+    kind: stage === "Connect" || handedOver === 0
+      ? "not_connected"
+      : handedOver < length
+      ? "not_sent"
+      : "not_answered",
+    why: words ?? message,
+    handedOver,
+  };
+}
+
+/** Without a Retry-After that can be read. */
+const defaultRetrySec = 1;
+
+/** The longest that a server's Retry-After is believed. */
+const maxRetrySec = 3600;
+
+/** Seconds, or a date (RFC 9110, section 10.2.3). */
+function retryAfterOf(headers: Headers): number {
+  const text = headers.get("retry-after") ?? "";
+  const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000;
+  return seconds > 0 ? Math.min(seconds, maxRetrySec) : defaultRetrySec;
+}

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { type Exchange, exchange } from "../../src/cli/exchange.ts";
+import { failureOf, retryAfter } from "../../src/cli/no_result.ts";
+import { readBytes, readRequest, startRawServer, writeAnswer } from "../support/raw_server.ts";
+
+const large = 20_000_000;
+
+/** Sends `length` bytes in pieces, once. */
+function send(url: string, length: number): Promise<Exchange> {
+  async function* body() {
+    for (let left = length; left > 0; left -= 2 ** 16) {
+      yield await Promise.resolve(new Uint8Array(Math.min(left, 2 ** 16)));
+    }
+  }
+  return exchange({ url, headers: new Headers(), body: body(), length, client: undefined });
+}
+
+function closedPort(): string {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return `http://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`;
+}
+
+/** What `send` would make of it. */
+function told(outcome: Exchange, length: number) {
+  const { exit, message } = failureOf(outcome, { url: "http://h/payload", secrets: [], length });
+  return { exit, message, again: retryAfter(outcome) };
+}
+
+Deno.test("without a connection nothing was sent: it may be tried again", async () => {
+  const url = closedPort();
+  for (const length of [100, large]) {
+    const outcome = await send(url, length);
+    assert.equal(outcome.kind, "not_connected");
+    const { exit, message, again } = told(outcome, length);
+    assert.deepEqual([exit, again], [69, 1]);
+    assert.equal(
+      message,
+      "http://h/payload: no answer: tcp connect error: Connection refused (os error 111)",
+    );
+  }
+});
+
+Deno.test("a connection that breaks while the body is sent: no job ran", async () => {
+  await using server = startRawServer((connection) => readBytes(connection, 1000));
+  const outcome = await send(server.url, large);
+  assert.equal(outcome.kind, "not_sent");
+  assert.ok(outcome.handedOver > 1000 && outcome.handedOver < large);
+  const { exit, message, again } = told(outcome, large);
+  assert.deepEqual([exit, again], [69, undefined]);
+  assert.match(message, /broke after at most \d+ of 20000000 bytes, so no job ran; is the request/);
+  assert.equal(server.connections, 1);
+});
+
+Deno.test("a connection that breaks after the body: the job may have run", async () => {
+  await using server = startRawServer(async (connection, number) =>
+    number === 1 ? await readRequest(connection) : await readBytes(connection, large)
+  );
+  for (const length of [100, large]) {
+    const outcome = await send(server.url, length);
+    assert.equal(outcome.kind, "not_answered");
+    const { exit, message, again } = told(outcome, length);
+    assert.deepEqual([exit, again], [69, undefined]);
+    assert.match(message, /broke when all was sent: the job may have run/);
+  }
+  assert.equal(server.connections, 2);
+});
+
+Deno.test("an answer that breaks off: the job ran", async () => {
+  await using server = startRawServer(async (connection) => {
+    await readRequest(connection);
+    await writeAnswer(connection, 200, { body: '{"data":', length: 300 });
+  });
+  const outcome = await send(server.url, 100);
+  assert.ok(outcome.kind === "answer" && outcome.body === undefined);
+  const { exit, message, again } = told(outcome, 100);
+  assert.deepEqual([exit, again], [69, undefined]);
+  assert.match(message, /broke off: the job ran, its result is lost/);
+});
+
+Deno.test("a server that refuses a large body by its head and closes at once is heard", async () => {
+  await using server = startRawServer(async (connection) => {
+    await readBytes(connection, 1000);
+    await writeAnswer(connection, 401, { body: "Invalid password\n" });
+  });
+  for (let round = 1; round <= 5; round++) {
+    const outcome = await send(server.url, large);
+    assert.ok(outcome.kind === "answer", JSON.stringify(outcome));
+    assert.deepEqual([outcome.status, outcome.body], [401, "Invalid password\n"]);
+    assert.equal(server.connections, round);
+  }
+});
+
+Deno.test("only a job that cannot have run is tried again", async () => {
+  const cases: [number, number, number | undefined, boolean][] = [
+    [429, 75, 7, false],
+    [503, 75, 7, false],
+    [500, 70, undefined, false],
+    [502, 70, undefined, true],
+    [504, 70, undefined, true],
+    [524, 70, undefined, true],
+    [400, 65, undefined, false],
+    [408, 65, undefined, false],
+    [413, 65, undefined, false],
+    [403, 77, undefined, false],
+    [404, 76, undefined, false],
+  ];
+  for (const [status, exit, again, mayHaveRun] of cases) {
+    await using server = startRawServer(async (connection) => {
+      await readRequest(connection);
+      await writeAnswer(connection, status, { headers: { "retry-after": "7" }, body: "words\n" });
+    });
+    const failure = told(await send(server.url, 100), 100);
+    const message = `${status}: words${mayHaveRun ? " (the job may have run)" : ""}`;
+    assert.deepEqual(failure, { exit, message, again });
+  }
+});
+
+Deno.test("Retry-After is seconds or a date, bounded, one second when it is neither", async () => {
+  const date = (seconds: number) => new Date(Date.now() + seconds * 1000).toUTCString();
+  const cases: [string, number, number][] = [
+    ["30", 30, 30],
+    ["99999999999", 3600, 3600],
+    ["0", 1, 1],
+    ["-5", 1, 1],
+    ["soon", 1, 1],
+    [date(1800), 1700, 1800],
+    [date(-1800), 1, 1],
+  ];
+  for (const [value, least, most] of cases) {
+    await using server = startRawServer(async (connection) => {
+      await readRequest(connection);
+      await writeAnswer(connection, 503, { headers: { "retry-after": value } });
+    });
+    const seconds = retryAfter(await send(server.url, 100)) ?? 0;
+    assert.ok(seconds >= least && seconds <= most, `${value}: ${seconds}`);
+  }
+});
+
+Deno.test("a redirect's target is named, without what is secret in it", async () => {
+  const cases: [string | undefined, RegExp][] = [
+    ["https://other:8443/payload", /it redirects to https:\/\/other:8443\/payload$/],
+    ["/elsewhere", /it redirects to http:\/\/h\/elsewhere$/],
+    ["http://u:hunter2@other/?token=hunter2", /it redirects to http:\/\/\*\*\*@other\/\?\*\*\*$/],
+    ["http://[", /it redirects to http:\/\/\[$/],
+    [undefined, /it redirects$/],
+  ];
+  for (const [location, sentence] of cases) {
+    await using server = startRawServer(async (connection) => {
+      await readRequest(connection);
+      await writeAnswer(connection, 307, { headers: location === undefined ? {} : { location } });
+    });
+    const { exit, message } = told(await send(server.url, 100), 100);
+    assert.equal(exit, 76);
+    assert.match(message, sentence);
+    assert.doesNotMatch(message, /hunter2/);
+  }
+});

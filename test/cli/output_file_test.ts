@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { openOutput } from "../../src/cli/output_file.ts";
+import { temporaryFolder } from "../support/folder.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const read = Deno.readTextFileSync;
+const namesIn = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+const modeOf = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o7777;
+
+async function keep(path: string, text: string): Promise<void> {
+  using output = openOutput(path);
+  await output.keep(bytes(text));
+}
+
+async function run(name: string, ...args: string[]): Promise<void> {
+  assert.ok((await new Deno.Command(name, { args }).output()).success);
+}
+
+Deno.test("a new file is there whole, with the mode that the umask gives", async () => {
+  using folder = temporaryFolder();
+  Deno.writeTextFileSync(`${folder.path}/other`, "");
+  using output = openOutput(`${folder.path}/result`);
+  assert.deepEqual(namesIn(folder.path), ["other"], "nothing lies there while the job runs");
+  await output.keep(bytes("new"));
+  assert.equal(read(`${folder.path}/result`), "new");
+  assert.equal(modeOf(`${folder.path}/result`), modeOf(`${folder.path}/other`));
+  assert.deepEqual(namesIn(folder.path), ["other", "result"]);
+});
+
+Deno.test("a file that was there keeps mode and owner, and is replaced in one step", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/result`;
+  for (const mode of [0o600, 0o640, 0o444 | 0o200, 0o777]) {
+    Deno.writeTextFileSync(path, "a longer text from before");
+    Deno.chmodSync(path, mode);
+    if (Deno.uid() === 0) Deno.chownSync(path, 1234, 4321);
+    const before = Deno.statSync(path);
+    using open = Deno.openSync(path);
+    await keep(path, "new");
+    const { uid, gid } = Deno.statSync(path);
+    assert.deepEqual([modeOf(path), uid, gid], [mode, before.uid, before.gid]);
+    assert.equal(read(path), "new");
+    assert.equal(open.statSync().size, before.size, "whoever reads the old one still does");
+    Deno.removeSync(path);
+  }
+  assert.deepEqual(namesIn(folder.path), []);
+});
+
+Deno.test("a link is followed, also one to a file that is still to come", async () => {
+  using folder = temporaryFolder();
+  Deno.mkdirSync(`${folder.path}/real/deep`, { recursive: true });
+  Deno.mkdirSync(`${folder.path}/links`);
+  // From there, ".." is the folder real, whatever the path to it looks like.
+  Deno.symlinkSync("../real/deep", `${folder.path}/links/folder`);
+  Deno.symlinkSync("../target", `${folder.path}/real/deep/link`);
+  Deno.symlinkSync(`${folder.path}/links/folder/link`, `${folder.path}/first`);
+  for (const text of ["new", "newer"]) {
+    await keep(`${folder.path}/first`, text);
+    assert.equal(read(`${folder.path}/real/target`), text);
+  }
+  assert.ok(Deno.lstatSync(`${folder.path}/first`).isSymlink);
+  assert.ok(Deno.lstatSync(`${folder.path}/real/deep/link`).isSymlink);
+  assert.deepEqual(namesIn(`${folder.path}/real`), ["deep", "target"]);
+});
+
+Deno.test("a FIFO is written to and stays one", async () => {
+  using folder = temporaryFolder();
+  const fifo = `${folder.path}/fifo`;
+  await run("mkfifo", fifo);
+  const reading = new Deno.Command("cat", { args: [fifo], stdout: "piped" }).spawn();
+  await keep(fifo, "through");
+  assert.equal(new TextDecoder().decode((await reading.output()).stdout), "through");
+  assert.ok(Deno.statSync(fifo).isFifo);
+  // When there is no result, the reader does not wait for ever.
+  const unread = new Deno.Command("cat", { args: [fifo], stdout: "piped" }).spawn();
+  openOutput(fifo)[Symbol.dispose]();
+  assert.equal((await unread.output()).stdout.length, 0);
+});
+
+Deno.test("a device is written to and stays one", async () => {
+  using folder = temporaryFolder();
+  const link = `${folder.path}/device`;
+  Deno.symlinkSync("/dev/null", link);
+  await keep(link, "gone");
+  assert.ok(Deno.lstatSync(link).isSymlink && Deno.statSync(link).isCharDevice);
+  Deno.removeSync(link);
+  Deno.symlinkSync("/dev/full", link);
+  await assert.rejects(keep(link, "x"), {
+    exit: 73,
+    message: /device: cannot be written: No space left on device/,
+  });
+});
+
+Deno.test("of a file with several names all are the same file afterwards", async () => {
+  using folder = temporaryFolder();
+  Deno.writeTextFileSync(`${folder.path}/one`, "before");
+  Deno.linkSync(`${folder.path}/one`, `${folder.path}/two`);
+  await keep(`${folder.path}/one`, "new");
+  assert.equal(read(`${folder.path}/two`), "new");
+});
+
+Deno.test("a name may be as long as names can be", async () => {
+  using folder = temporaryFolder();
+  const name = "n".repeat(255);
+  for (const text of ["new", "newer"]) {
+    await keep(`${folder.path}/${name}`, text);
+    assert.equal(read(`${folder.path}/${name}`), text);
+  }
+  assert.deepEqual(namesIn(folder.path), [name]);
+});
+
+Deno.test("what cannot be an output is refused at once", () => {
+  using folder = temporaryFolder();
+  const at = (name: string) => `${folder.path}/${name}`;
+  Deno.writeTextFileSync(at("file"), "");
+  Deno.symlinkSync(folder.path, at("link_to_folder"));
+  Deno.symlinkSync("loop", at("loop"));
+  using _socket = Deno.listen({ transport: "unix", path: at("socket") });
+  const cases: [string, RegExp][] = [
+    [folder.path, /it is a folder$/],
+    [`${folder.path}/`, /it is a folder$/],
+    [at("link_to_folder"), /it is a folder$/],
+    [at("missing/"), /there is no such folder$/],
+    [at("missing/file"), /No such file or directory/],
+    [at("file/file"), /Not a directory/],
+    [at("socket"), /it is a socket$/],
+    [at("loop"), /Too many levels of symbolic links/],
+    [at("n".repeat(256)), /File name too long/],
+  ];
+  for (const [path, sentence] of cases) {
+    assert.throws(() => openOutput(path), { exit: 73, message: sentence });
+  }
+  assert.deepEqual(namesIn(folder.path), ["file", "link_to_folder", "loop", "socket"]);
+});

@@ -1,0 +1,125 @@
+/**
+ * Where `send` of the real program puts the response file.
+ */
+
+import assert from "node:assert/strict";
+import { statusOf } from "../support/client.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { boundByModes } from "../support/powers.ts";
+import { fixture, type Program, runProgram, startProgram } from "../support/program.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+function startShell(): Promise<Program> {
+  return startProgram({ env: { JOBRUNNER_CMD: fixture("run_payload.sh") } });
+}
+
+/** Sends a job that writes a line to stdout, one to stderr and one to the response file. */
+function send(
+  { url }: Program,
+  output: readonly string[],
+  through: readonly string[] = [],
+) {
+  const script = 'echo out; echo err >&2; echo file >"$JOBRUNNER_RESPONSE_DATA_FN"';
+  return runProgram({
+    args: ["send", "--url", url, ...output, "-"],
+    stdin: encode(script),
+    through,
+  });
+}
+
+/** Runs the program in a line of bash in which it is `"$@"`, and `$0` a path. */
+const inBash = (line: string, path: string) => ["bash", "-euc", line, path];
+
+Deno.test("the response file goes to a stream of send's own, after what the command wrote there", async () => {
+  using folder = temporaryFolder();
+  const log = `${folder.path}/log`;
+  await using program = await startShell();
+  for (const name of ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]) {
+    const piped = await send(program, ["--output", name]);
+    assert.deepEqual(piped, { code: 0, stdout: "out\nfile\n", stderr: "err\n" });
+    // A file is not opened anew, which would write from its beginning.
+    Deno.writeTextFileSync(log, "before\n");
+    await send(program, ["--output", name], inBash('exec "$@" >>"$0"', log));
+    assert.equal(Deno.readTextFileSync(log), "before\nout\nfile\n");
+    await send(program, ["--output", name], inBash('exec "$@" >"$0"', log));
+    assert.equal(Deno.readTextFileSync(log), "out\nfile\n");
+  }
+  const toError = await send(program, ["--output", "/dev/stderr"]);
+  assert.deepEqual(toError, { code: 0, stdout: "out\n", stderr: "err\nfile\n" });
+});
+
+Deno.test("the response file goes through what a shell has opened", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/result`;
+  await using program = await startShell();
+  const substituted = await send(
+    program,
+    [],
+    inBash('"$@" --output >(cat >"$0"); wait $!', path),
+  );
+  assert.deepEqual(substituted, { code: 0, stdout: "out\n", stderr: "err\n" });
+  assert.equal(Deno.readTextFileSync(path), "file\n");
+  Deno.writeTextFileSync(path, "a longer text from before");
+  const descriptor = await send(
+    program,
+    [],
+    inBash('exec 3<>"$0"; "$@" --output /dev/fd/3; cat <&3', path),
+  );
+  assert.deepEqual(descriptor, { code: 0, stdout: "out\nfile\n", stderr: "err\n" });
+});
+
+Deno.test("where nothing can be put beside a file, it is written in place", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/result`;
+  await using program = await startShell();
+  Deno.writeTextFileSync(path, "a longer text from before");
+  Deno.chmodSync(folder.path, 0o555);
+  const { ino } = Deno.statSync(path);
+  assert.equal((await send(program, ["--output", path], boundByModes)).code, 0);
+  assert.equal(Deno.readTextFileSync(path), "file\n");
+  assert.equal(Deno.statSync(path).ino, ino);
+  // A file that is not there cannot be written, nor one whose mode forbids it, and no job runs for them.
+  const jobs = (await statusOf(program.url)).total_jobs;
+  Deno.chmodSync(path, 0o444);
+  for (const name of [path, `${folder.path}/new`, folder.path]) {
+    const { code, stderr } = await send(program, ["--output", name], boundByModes);
+    assert.equal(code, 73, stderr);
+    assert.match(stderr, /cannot be written: (Permission denied|it is a folder)/);
+  }
+  assert.equal((await statusOf(program.url)).total_jobs, jobs);
+  Deno.chmodSync(folder.path, 0o700);
+});
+
+Deno.test("an owner that cannot be given to a new file is kept by writing in place", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/result`;
+  await using program = await startShell();
+  Deno.writeTextFileSync(path, "a longer text from before");
+  Deno.chmodSync(path, 0o666);
+  if (Deno.uid() === 0) Deno.chownSync(path, 1234, 4321);
+  const before = Deno.statSync(path);
+  assert.equal((await send(program, ["--output", path], boundByModes)).code, 0);
+  const { uid, gid, mode } = Deno.statSync(path);
+  assert.deepEqual([uid, gid, mode], [before.uid, before.gid, before.mode]);
+  assert.equal(Deno.readTextFileSync(path), "file\n");
+  assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["result"]);
+});
+
+Deno.test("a result for which there is no room leaves the file as it was", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/result`;
+  await using program = await startShell();
+  Deno.writeTextFileSync(path, "as it was");
+  // A limit of zero bytes stands for a full disk: pipes have none.
+  const { code, stdout, stderr } = await send(
+    program,
+    ["--output", path],
+    inBash('trap "" XFSZ; ulimit -f 0; exec "$@"', path),
+  );
+  assert.equal(code, 73, stderr);
+  assert.equal(stdout, "out\n");
+  assert.match(stderr, /result: cannot be written: File too large/);
+  assert.equal(Deno.readTextFileSync(path), "as it was");
+  assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["result"]);
+});
