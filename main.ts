@@ -52,7 +52,7 @@ async function serve(
 ): Promise<number> {
   const commandLine = parseCommandLine(args);
   if (commandLine.help) return await main(["help"], env);
-  const result = parseConfig(env, commandLine, thisMachine(env));
+  const result = parseConfig(env, commandLine, thisMachine(env, args));
   if (!result.ok) {
     for (const fault of result.faults) console.error(fault);
     return 2;

@@ -9,6 +9,7 @@ import type { JobResult } from "./job.ts";
 import { decodeBase64, faultInBase64 } from "./wire/base64.ts";
 import { findLongData, type LongData } from "./wire/long_data.ts";
 import { isTooComplex, maxStructure } from "./wire/structure.ts";
+import { faultInEncoding } from "./wire/utf8.ts";
 
 /** The most characters (Unicode code points) that an id may have. */
 export const maxIdLength = 1024;
@@ -28,19 +29,28 @@ export type Parsed =
   | { readonly ok: true; readonly request: PayloadRequest }
   | { readonly ok: false; readonly sentence: string };
 
+/** How a body is to be read. */
+export interface Reading {
+  /** The header's value; null without one. Only a body that is not UTF-8 has it looked at, for the sentence. */
+  readonly contentType?: string | null;
+  /** The payload of a body of at least so many bytes may lie in the body's own memory, which then belongs to it. */
+  readonly fromLength?: number;
+}
+
 /**
- * Reads the body of `POST /payload`: a JSON object (RFC 8259) with `id`, a text, and `data`, base64 (RFC 4648 section 4,
- * padding required, line breaks allowed).
+ * Reads the body of `POST /payload`: a JSON object (RFC 8259) in UTF-8, a byte order mark before it or not, with `id`, a
+ * text, and `data`, base64 (RFC 4648 section 4, padding required, line breaks allowed).
  *
- * The sentences for a missing id and missing data are part of the contract. The payload of a body of at least
- * `fromLength` bytes may lie in the body's own memory, which then belongs to it. Whatever the body is, the time this takes
- * grows in proportion to its length.
+ * The sentences for a missing id and missing data are part of the contract. Whatever the body is, the time this takes grows
+ * in proportion to its length.
  */
 export function parsePayloadRequest(
   body: Uint8Array<ArrayBuffer>,
-  fromLength: number = longBodyBytes,
+  { contentType = null, fromLength = longBodyBytes }: Reading = {},
 ): Parsed {
   if (body.length === 0) return wrong("The body is empty");
+  const fault = faultInEncoding(body, contentType);
+  if (fault !== undefined) return wrong(fault);
   const found = body.length >= fromLength ? findLongData(body) : undefined;
   return (found && parseAround(found)) ?? parseWhole(body);
 }
@@ -107,6 +117,7 @@ function check(
   if (!payload) return wrong(`Json key 'data' is not valid base64: ${faultInBase64(data)}`);
   if (payload.length === 0) return wrong("Json key 'data' missing or empty");
   const limit = timeoutSec === null ? {} : { timeoutSec };
+  // Half a surrogate pair, which only an escape can be, is no character: U+FFFD, as the Go jobrunner had it.
   return { ok: true, request: { id: id.toWellFormed(), payload, ...limit } };
 }
 

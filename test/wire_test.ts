@@ -119,7 +119,46 @@ Deno.test("an id has up to 1024 characters, counted as people count them", () =>
   assert.ok(!request("x".repeat(5000)).ok);
 });
 
-Deno.test("an id that is no well-formed text is made one, as an environment needs it", () => {
+/** In Windows-1252, as far as it is Latin-1. */
+const windows1252 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
+
+Deno.test("ids in Windows-1252 are refused, not made the same", () => {
+  for (const [id, byte] of [["Müller", "0xFC"], ["Mäller", "0xE4"]] as const) {
+    const body = JSON.stringify({ id, data: "YQ==" });
+    assert.deepEqual(parsePayloadRequest(windows1252(body)), {
+      ok: false,
+      sentence: `The body is not UTF-8 text (byte 9 is ${byte}): send UTF-8`,
+    });
+    const parsed = parsePayloadRequest(encode(body));
+    assert.ok(parsed.ok);
+    assert.equal(parsed.request.id, id);
+  }
+});
+
+Deno.test("a body that is not UTF-8 is refused as that wherever the byte is, and whatever else is wrong", () => {
+  const bodies = [
+    '{"id":"x","data":"YQ==","more":"\xe4"}',
+    '{"id":"x","data":"YQ==","\xe4":1}',
+    '{"id":"x","data":"Y\xe4=="}',
+    '{"id":"","data":"YQ==","more":"\xe4"}',
+    '{"id":"x","data":"YQ=="}\xe4',
+    '\xe4{"id":"x","data":"YQ=="}',
+    `{"id":"\xe4","more":${"[".repeat(70_000)}`,
+  ];
+  for (const body of bodies) {
+    const parsed = parsePayloadRequest(windows1252(body));
+    assert.ok(!parsed.ok);
+    assert.match(parsed.sentence, /^The body is not UTF-8 text \(byte \d+ is 0xE4\): send UTF-8$/);
+  }
+});
+
+Deno.test("a byte order mark of UTF-8 is fine, and U+FFFD is a character like others", () => {
+  const parsed = parsePayloadRequest(encode('\ufeff{"id":"a\ufffdb","data":"YQ=="}'));
+  assert.ok(parsed.ok);
+  assert.equal(parsed.request.id, "a\ufffdb");
+});
+
+Deno.test("half a surrogate pair in an id becomes U+FFFD, as it did in the Go jobrunner", () => {
   const parsed = parsePayloadRequest(encode('{"id":"a\\ud800b","data":"YQ=="}'));
   assert.ok(parsed.ok);
   assert.equal(parsed.request.id, "a\ufffdb");

@@ -107,7 +107,8 @@ async function admit(
   const body = await readBody(raw, bounds, share);
   if (!body.ok) return bodyFault(body.fault, bounds, door);
   const { length } = body.bytes;
-  const parsed = during(requestId, () => parsePayloadRequest(body.bytes));
+  const contentType = raw.headers.get("content-type");
+  const parsed = during(requestId, () => parsePayloadRequest(body.bytes, { contentType }));
   if (!parsed.ok) return { kind: "invalid", sentence: parsed.sentence };
   share.resize(Math.min(length, parsed.request.payload.buffer.byteLength));
   if (raw.signal.aborted) return { kind: "client_gone" };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isUtf8 } from "node:buffer";
 import { accessSync, constants } from "node:fs";
 import { tmpdir } from "node:os";
 import type { Surroundings } from "../config.ts";
@@ -11,8 +12,11 @@ import { withheldSettings } from "../config/settings.ts";
 import { beginningOf } from "../file_beginning.ts";
 import { hasLauncher } from "./launcher.ts";
 
-/** This machine, seen now by a process with this environment. */
-export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroundings, "env"> {
+/** This machine, seen now by a process with this environment and these arguments. */
+export function thisMachine(
+  env: Readonly<Record<string, string>>,
+  args: readonly string[],
+): Omit<Surroundings, "env"> {
   return {
     os: Deno.build.os,
     cwd: Deno.cwd(),
@@ -23,6 +27,7 @@ export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroun
     realPath,
     readFile: beginningOf,
     undecodable: undecodableVariables(env),
+    argumentsAreUtf8: areUtf8(args),
   };
 }
 
@@ -70,4 +75,10 @@ export function undecodableVariables(env: Readonly<Record<string, string>>): str
     entry.slice(0, Math.max(0, entry.indexOf("=")))
   )
     .filter((name) => name !== "" && !Object.hasOwn(env, name));
+}
+
+/** Deno 2.9.6 reads what is not UTF-8 as U+FFFD, which the arguments may hold all the same; 2.7.11 refuses it. */
+function areUtf8(args: readonly string[]): boolean {
+  if (Deno.build.os !== "linux" || !args.some((arg) => arg.includes("\ufffd"))) return true;
+  return isUtf8(Deno.readFileSync("/proc/self/cmdline"));
 }

@@ -25,7 +25,7 @@ const headBytes = 16 * 1024;
 const quote = 0x22;
 const backslash = 0x5c;
 
-/** Undefined when there is nothing in that form. */
+/** Looks into a body that is UTF-8. Undefined when there is nothing in that form. */
 export function findLongData(body: Uint8Array<ArrayBuffer>): LongData | undefined {
   // Latin-1, one character per byte: the place in the text is the place in the bytes.
   const head = new TextDecoder("latin1").decode(body.subarray(0, headBytes));

@@ -88,7 +88,28 @@ for (const [name, make] of Object.entries(bodies)) {
     const grown = await growthAtLast((factor) => {
       const bytes = new TextEncoder().encode(make(bodyLength * factor));
       // It may decode in place, so each run has a copy.
-      return () => parsePayloadRequest(bytes.slice(), 0);
+      return () => parsePayloadRequest(bytes.slice(), { fromLength: 0 });
+    });
+    assert.ok(grown < mostGrowth, `${grown.toFixed(1)} times`);
+  });
+}
+
+/** Bytes that are not UTF-8, one for each character. */
+const otherBytes: Readonly<Record<string, (length: number) => string>> = {
+  "continuation bytes": (n) => `{"${"\x80".repeat(n)}`,
+  "first bytes": (n) => `{"${"\xf0".repeat(n)}`,
+  "a fault behind ASCII": (n) => `{"id":"${"x".repeat(n)}\xfc`,
+  "a fault behind other characters": (n) => `{"id":"${"\xc3\xbc".repeat(n >> 1)}\xfc`,
+  "a character that is cut off": (n) => `{"id":"${"\xf0\x9f\x98\x80".repeat(n >> 2)}\xf0\x9f`,
+  "UTF-16": (n) => `{\0"\0${"x\0".repeat(n >> 1)}`,
+};
+
+for (const [name, make] of Object.entries(otherBytes)) {
+  Deno.test(`a body that is not UTF-8 is refused in linear time: ${name}`, async () => {
+    const grown = await growthAtLast((factor) => {
+      const text = make(bodyLength * factor);
+      const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+      return () => parsePayloadRequest(bytes, { fromLength: 0 });
     });
     assert.ok(grown < mostGrowth, `${grown.toFixed(1)} times`);
   });
@@ -102,7 +123,7 @@ Deno.test("the last slice of long data is read in linear time", async () => {
       const bytes = new TextEncoder().encode(
         `{"id":"x","data":"${"QUJD".repeat(2 ** 14)}${last}A"}`,
       );
-      return () => parsePayloadRequest(bytes.slice(), 0);
+      return () => parsePayloadRequest(bytes.slice(), { fromLength: 0 });
     });
     assert.ok(grown < mostGrowth, `${unit}: ${grown.toFixed(1)} times`);
   }
@@ -145,6 +166,9 @@ const values: readonly ((length: number) => string)[] = [
   (n) => "http://" + "\xe4".repeat(n),
   (n) => "\xe4.a-".repeat(n >> 2),
   (n) => "%c3%a4".repeat(n / 6),
+  (n) => `a/b;${" ".repeat(n)}x`,
+  (n) => ";charset=".repeat(n / 9),
+  (n) => `a/b;charset=${"x".repeat(n)}`,
 ];
 
 /** Every header that the program looks at. */
@@ -155,12 +179,16 @@ const headers = [
   "tracestate",
   "accept",
   "content-encoding",
+  "content-type",
   "content-length",
   "transfer-encoding",
   "host",
   "origin",
   "sec-fetch-site",
 ];
+
+/** Not UTF-8, since only of such a body the Content-Type is looked at. */
+const otherBody = Uint8Array.of(0x7b, 0xfc);
 
 /** The runtime takes heads of some hundred kilobytes. */
 const headerLength = 16_000;
@@ -178,7 +206,7 @@ for (const header of headers) {
         return async () => {
           for (let times = 0; times < 5; times++) {
             passingOn.begin(new Headers(init.headers));
-            await send("/payload", { ...init, body: "{}" });
+            await send("/payload", { ...init, body: otherBody });
           }
         };
       });

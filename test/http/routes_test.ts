@@ -25,6 +25,22 @@ Deno.test("the request's Content-Type is not looked at", async () => {
   }
 });
 
+Deno.test("a charset is named to who sends a body that is not UTF-8, and never matters otherwise", async () => {
+  const { post, log } = setUp();
+  const headers = { "content-type": "application/json; charset=windows-1252" };
+  assert.equal((await post(job, headers)).status, 200);
+  const umlaut = JSON.stringify({ id: "Müller", data: base64("hello") });
+  assert.equal((await post(umlaut, headers)).status, 200);
+  const bytes = Uint8Array.from(umlaut, (character) => character.charCodeAt(0));
+  const sentence = "The body is not UTF-8 text (byte 9 is 0xFC)";
+  assert.deepEqual(await post(bytes, headers).then(({ status, text }) => [status, text]), [
+    400,
+    `${sentence}, and its Content-Type says charset=windows-1252: send UTF-8\n`,
+  ]);
+  assert.equal(log.at(-1)?.[1]?.["reason"], "invalid");
+  assert.equal((await post(bytes)).text, `${sentence}: send UTF-8\n`);
+});
+
 Deno.test("paths and methods: 404, 405 with Allow, HEAD where GET is", async () => {
   const { send } = setUp();
   assert.equal((await send("/index.html")).status, 404);
@@ -546,7 +562,7 @@ Deno.test("whatever the body is, the answer is 200 or 4xx and nothing of it is l
     ]);
     assert.match(
       String(fields["detail"]),
-      /^(The body is (empty|not (valid JSON( \(at position \d+\))?|a JSON object but (null|an? [a-z]+)))|Json key '[a-z_]+' [^"]*)$/,
+      /^(The body is (empty|not (valid JSON( \(at position \d+\))?|a JSON object but (null|an? [a-z]+)|UTF-8 text \(byte \d+ is 0x[89A-F][\dA-F]\): send UTF-8)|UTF-(16|32) text: send UTF-8)|Json key '[a-z_]+' [^"]*)$/,
     );
   }
 });

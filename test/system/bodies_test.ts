@@ -117,3 +117,39 @@ Deno.test("a compressed body is 415, an empty one says that it is empty", async 
   assert.equal(refused.headers.get("accept-encoding"), "identity");
   assert.equal((await postRaw(program.url, "")).text, "The body is empty\n");
 });
+
+Deno.test("a body that is not UTF-8 is 400 and says so, also a large one, and a byte order mark is fine", async () => {
+  await using program = await startProgram({ env: shell });
+  const data = encode('printf %s "$JOBRUNNER_REQUEST_ID"').toBase64();
+  const bodyOf = (id: string, more = "") => JSON.stringify({ id, data, more });
+  const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const utf16 = (text: string) => latin1(text.replace(/./gs, "$&\0"));
+  const headers = { "content-type": "application/json; charset=ISO-8859-1" };
+  const large = "x".repeat(2_000_000);
+  const fault = "The body is not UTF-8 text (byte 9 is 0xFC)";
+  const refused: [Uint8Array<ArrayBuffer>, Record<string, string>, string][] = [
+    [latin1(bodyOf("Müller")), {}, `${fault}: send UTF-8\n`],
+    [
+      latin1(bodyOf("Müller", large)),
+      headers,
+      `${fault}, and its Content-Type says charset=ISO-8859-1: send UTF-8\n`,
+    ],
+    [utf16(bodyOf("Müller")), {}, "The body is UTF-16 text: send UTF-8\n"],
+    [utf16(bodyOf("x", large)), {}, "The body is UTF-16 text: send UTF-8\n"],
+    [latin1("\xff\xfe{\0}\0"), {}, "The body is UTF-16 text: send UTF-8\n"],
+  ];
+  for (const [body, headers, sentence] of refused) {
+    const { status, text } = await postRaw(program.url, body, { headers });
+    assert.deepEqual([status, text], [400, sentence]);
+  }
+  for (const id of ["Müller", "Mäller", "a\ufffdb"]) {
+    for (const more of ["", large]) {
+      const { output } = await postRaw(program.url, encode(`\ufeff${bodyOf(id, more)}`), {
+        headers,
+      });
+      assert.equal(output, id);
+    }
+  }
+  const { buffered_bytes, total_jobs } = await statusOf(program.url);
+  assert.deepEqual([buffered_bytes, total_jobs], [0, 6]);
+});

@@ -397,6 +397,19 @@ function expectNotStarted(answer: Answer, exitStatus: number, reason: RegExp) {
 
 const changed: Row[] = [
   {
+    name: "400: a body that is not UTF-8, whose ids would become the same",
+    env: shell,
+    async check(url) {
+      for (const [id, byte] of [["Müller", "0xFC"], ["Mäller", "0xE4"]] as const) {
+        const body = json({ id, data: base64("echo $JOBRUNNER_REQUEST_ID") });
+        const latin1 = Uint8Array.from(body, (character) => character.charCodeAt(0));
+        const sentence = `The body is not UTF-8 text (byte 9 is ${byte})`;
+        expect(await postRaw(url, latin1), 400, `${sentence}: send UTF-8\n`);
+        assert.equal((await postRaw(url, body)).output, `${id}\n`);
+      }
+    },
+  },
+  {
     name: "a command that is deleted or made non-executable while serving: 127, 126, and back",
     async check(url, _program, folder) {
       const script = `${folder}/tool.sh`;

@@ -281,3 +281,30 @@ Deno.test("a password that is not UTF-8, which the runtime drops, refuses the st
   assert.equal(new TextDecoder().decode(stderr), "JOBRUNNER_PASSWORD: must be UTF-8 text\n");
   assert.equal(code, 2);
 });
+
+Deno.test("an argument that is not UTF-8 refuses the start, U+FFFD itself is fine", async () => {
+  const check = async (argument: string) => {
+    const run = ["run", "-A", "--cached-only", `${projectRoot}main.ts`];
+    const script = `exec "$0" "$@" "$(printf '${argument}')"`;
+    const { code, stderr } = await new Deno.Command("sh", {
+      args: [
+        "-c",
+        script,
+        Deno.execPath(),
+        ...run,
+        "serve",
+        "--check",
+        "--",
+        fixture("run_payload.sh"),
+      ],
+      env: { JOBRUNNER_HTTP_LISTEN_PORT: "0", NO_COLOR: "1" },
+    }).output();
+    return { code, text: new TextDecoder().decode(stderr) };
+  };
+  const altered = await check("M\\374ller");
+  // Deno 2.7.11 refuses it before the program begins.
+  if (!/^error: invalid UTF-8 /.test(altered.text)) {
+    assert.deepEqual(altered, { code: 2, text: "the command line: must be UTF-8 text\n" });
+  }
+  assert.deepEqual(await check("M\\357\\277\\275ller"), { code: 0, text: "" });
+});

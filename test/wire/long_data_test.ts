@@ -7,8 +7,8 @@ const encode = (text: string) => new TextEncoder().encode(text);
 
 /** What is said of a body when its data is looked for, and when the whole is read. */
 function bothWays(body: Uint8Array<ArrayBuffer>) {
-  const whole = parsePayloadRequest(body.slice(), Infinity);
-  const around = parsePayloadRequest(body.slice(), 0);
+  const whole = parsePayloadRequest(body.slice(), { fromLength: Infinity });
+  const around = parsePayloadRequest(body.slice(), { fromLength: 0 });
   return { whole, around };
 }
 
@@ -47,6 +47,25 @@ Deno.test("looking for the data says what reading the whole says", () => {
   );
 });
 
+Deno.test("a byte that is not UTF-8 is found both ways, wherever it is", () => {
+  fc.assert(
+    fc.property(bodies, fc.nat(), fc.integer({ min: 0x80, max: 0xff }), (body, at, byte) => {
+      const bytes = [...encode(body.replace(/[^\0-\x7f]/g, ""))];
+      const place = at % (bytes.length + 1);
+      bytes.splice(place, 0, byte);
+      const { whole, around } = bothWays(new Uint8Array(bytes));
+      assert.deepEqual(around, whole);
+      assert.deepEqual(around, {
+        ok: false,
+        sentence: `The body is not UTF-8 text (byte ${place + 1} is 0x${
+          byte.toString(16).toUpperCase()
+        }): send UTF-8`,
+      });
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 /** Without the picture of a difference, which takes minutes for so many bytes. */
 function isSame(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, index) => byte === other[index]);
@@ -63,7 +82,7 @@ function longBody(length: number, odd: string, place: number) {
 Deno.test("long data is decoded where it stands, whatever its padding", () => {
   for (const length of [49_151, 49_152, 49_153, 98_304, 200_000, 200_001]) {
     const { bytes, body } = longBody(length, "", 0);
-    const parsed = parsePayloadRequest(body, 0);
+    const parsed = parsePayloadRequest(body, { fromLength: 0 });
     assert.ok(parsed.ok);
     assert.ok(isSame(parsed.request.payload, bytes));
     assert.equal(parsed.request.payload.buffer, body.buffer);

@@ -1,0 +1,68 @@
+/**
+ * The encoding of a body. JSON that travels is UTF-8 (RFC 8259, section 8.1); what is not must not be read with replacement
+ * characters, which would make different ids the same.
+ *
+ * @module
+ */
+
+import { isUtf8 } from "node:buffer";
+
+/**
+ * Says why a body cannot be read as UTF-8, or undefined if it can. The Content-Type is looked at only then: a charset that
+ * it names stands in the sentence. Bytes are counted from 1.
+ */
+export function faultInEncoding(
+  body: Uint8Array<ArrayBuffer>,
+  contentType: string | null,
+): string | undefined {
+  const encoding = wideEncoding(body);
+  if (!encoding && isUtf8(body)) return undefined;
+  const what = encoding
+    ? `The body is ${encoding} text`
+    : `The body is not UTF-8 text (${firstFault(body)})`;
+  const charset = foreignCharset(contentType ?? "");
+  return `${what}${charset ? `, and its Content-Type says charset=${charset}` : ""}: send UTF-8`;
+}
+
+/** A character as JSON begins with, printable ASCII or white space, in hexadecimal. */
+const ascii = "(?:0[9ad]|[2-7][0-9a-f])";
+
+/** How the encodings begin: with a byte order mark or, since JSON begins with ASCII, with zeros (RFC 4627, section 3). */
+const wideEncodings = [
+  ["UTF-32", new RegExp(`^(?:0000feff|fffe0000|(?:000000${ascii}){2}|(?:${ascii}000000){2})`)],
+  ["UTF-16", new RegExp(`^(?:feff|fffe|(?:00${ascii}){2}|(?:${ascii}00){2})`)],
+] as const;
+
+/** Some of it is UTF-8 as well, with NUL characters that no JSON has there. */
+function wideEncoding(body: Uint8Array<ArrayBuffer>): string | undefined {
+  const [first = 0, second = 0] = [body[0], body[1]];
+  if (first !== 0 && second !== 0 && first < 0xfe) return undefined;
+  const beginning = body.subarray(0, 8).toHex();
+  return wideEncodings.find(([, pattern]) => pattern.test(beginning))?.[0];
+}
+
+/** The first byte that begins no character, of bytes that are not UTF-8. */
+function firstFault(bytes: Uint8Array<ArrayBuffer>): string {
+  const areCharacters = (from: number, to: number) => isUtf8(bytes.subarray(from, to));
+  let at = 0;
+  for (let end = 0; areCharacters(at, end); end = portionEnd(bytes, at)) at = end;
+  const lengthAt = (at: number) => [1, 2, 3, 4].find((length) => areCharacters(at, at + length));
+  for (let length = lengthAt(at); length; length = lengthAt(at)) at += length;
+  return `byte ${at + 1} is 0x${(bytes[at] ?? 0).toString(16).toUpperCase()}`;
+}
+
+/** The end of a portion: behind its last character, of which three more bytes may follow at most. */
+function portionEnd(bytes: Uint8Array, from: number): number {
+  let end = from + 4096;
+  while (end < from + 4099 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end++;
+  return end;
+}
+
+/**
+ * The charset of a Content-Type if it is not UTF-8, and a name (RFC 2978, section 2.3: up to 40 characters). `MIMEType` of
+ * `node:util` takes quadratic time.
+ */
+function foreignCharset(contentType: string): string | undefined {
+  const [, charset] = /;[ \t]*charset="?([\w.:+-]{1,40})(?![\w.:+-])/i.exec(contentType) ?? [];
+  return charset === undefined || /^utf-?8$/i.test(charset) ? undefined : charset;
+}
