@@ -1,6 +1,7 @@
 # jobrunner: `make help` lists what there is.
 
 # The Deno that is installed when there is none on PATH. Naming it (make test DENO_VERSION=2.7.11) asks for exactly that one.
+# tools/deno.sums pins the SHA-256 of both; tools/deno.sh --sums adds another version.
 PINNED_DENO := 2.9.6
 DENO_VERSION ?=
 
