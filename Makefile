@@ -24,7 +24,7 @@ mac-arm64: ## Compile bin/jobrunner-macos-arm64
 linux linux-arm64 win mac mac-arm64:
 	@$(DENO) task build $@
 
-dist: ## All of them, archived, with SHA256SUMS and an SBOM, into dist
+dist: ## All of them, archived, with SHA256SUMS, an SBOM and the licences, into dist
 	@$(DENO) task dist
 
 help: ## List the goals
