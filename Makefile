@@ -1,6 +1,7 @@
 # jobrunner: `make help` lists what there is.
 
 # The Deno that is installed when there is none on PATH. Naming it (make test DENO_VERSION=2.7.11) asks for exactly that one.
+# tools/deno.sums pins the SHA-256 of both; tools/deno.sh --sums adds another version.
 PINNED_DENO := 2.9.6
 DENO_VERSION ?=
 
@@ -23,7 +24,7 @@ mac-arm64: ## Compile bin/jobrunner-macos-arm64
 linux linux-arm64 win mac mac-arm64:
 	@$(DENO) task build $@
 
-dist: ## All of them, archived, with SHA256SUMS and an SBOM, into dist
+dist: ## All of them, archived, with SHA256SUMS, an SBOM and the licences, into dist
 	@$(DENO) task dist
 
 help: ## List the goals

@@ -10,6 +10,7 @@
 
 import { fileURLToPath } from "node:url";
 import { BuildFailure } from "./build_failure.ts";
+import { provideBundler } from "./bundler.ts";
 import { runCommand, type Said } from "./command.ts";
 import { bytesOutOfRoom } from "./portable_executable.ts";
 import { provideRuntime } from "./runtime.ts";
@@ -46,6 +47,7 @@ export async function build(names: readonly string[]): Promise<void> {
 
 /** One file for each isolate, without any import but of the runtime itself. */
 async function bundle(): Promise<void> {
+  await provideBundler(root);
   Deno.mkdirSync(bundleFolder, { recursive: true });
   for (const [from, to] of [["main.ts", "main.js"], ["src/service.ts", "service.js"]] as const) {
     const output = `${bundleFolder}/${to}`;

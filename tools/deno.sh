@@ -2,18 +2,28 @@
 # Prints the path of the Deno to use; installs one from npm if need be.
 #
 # usage: tools/deno.sh PINNED [EXACT]
+#        tools/deno.sh --sums VERSION >>tools/deno.sums
 #
 # Without EXACT: a deno on PATH that is 2.7.11 or newer, else PINNED from npm.
 # With EXACT: that very version, from PATH or from npm.
+# With --sums: prints the lines that tools/deno.sums lacks for VERSION, of what npm has now.
 #
 # From npm, Deno is put under .tools/, below the project's folder: `deno compile` takes in a node_modules that lies
-# beside the entry file or above it, but not this one.
+# beside the entry file or above it, but not this one. It must have the SHA-256 that tools/deno.sums pins, since npm
+# trusts whatever registry or mirror it is set up with. The sum is compared before the program gets its place in .tools,
+# not at each start: whoever can change that folder later can change this script, too.
 set -eu
 
 oldest=2.7.11
-wanted=$1
-exact=${2:-}
-tools=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)/.tools
+platforms='darwin-arm64 darwin-x64 linux-arm64-glibc linux-x64-glibc win32-arm64 win32-x64'
+project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+tools=$project/.tools
+sums=$project/tools/deno.sums
+
+fail() {
+  printf '%s\n' "$1" >&2
+  exit 1
+}
 
 version_of() {
   "$1" --version 2>/dev/null | sed -n '1s/^deno \([0-9][0-9.]*\).*/\1/p'
@@ -23,6 +33,55 @@ is_at_least() { # is_at_least VERSION OLDEST
   [ "$(printf '%s\n%s\n' "$2" "$1" | sort -t. -k1,1n -k2,2n -k3,3n | head -n 1)" = "$2" ]
 }
 
+program_in() { # program_in FOLDER
+  for program in "$1"/node_modules/@deno/*/deno "$1"/node_modules/@deno/*/deno.exe; do
+    if [ -f "$program" ]; then
+      echo "$program"
+      return
+    fi
+  done
+  return 1
+}
+
+pinned_sum_of() { # pinned_sum_of VERSION/PLATFORM
+  sed -n "s|^\([0-9a-f]*\)  $1\$|\1|p" "$sums"
+}
+
+sum_of() { # sum_of FILE: by node, which is there when npm is
+  node -e 'process.stdout.write(require("crypto").createHash("sha256").update(require("fs").readFileSync(0)).digest("hex"))' <"$1"
+}
+
+# Makes $staging, a folder that goes when this script ends.
+make_staging() {
+  mkdir -p "$tools"
+  staging=$(mktemp -d "$tools/installing.XXXXXX")
+  trap 'rm -rf "$staging"' EXIT
+  trap 'exit 1' HUP INT TERM
+}
+
+if [ "$1" = --sums ]; then
+  command -v npm >/dev/null || fail "There is no npm here: install Node.js, then try again."
+  make_staging
+  for platform in $platforms; do
+    [ -z "$(pinned_sum_of "$2/$platform")" ] || continue
+    archive=$(npm pack --silent --pack-destination "$staging" "@deno/$platform@$2") || {
+      echo "npm has no Deno $2 for $platform" >&2
+      continue
+    }
+    mkdir "$staging/$platform"
+    tar -xzf "$staging/$archive" -C "$staging/$platform"
+    for program in "$staging/$platform"/package/deno "$staging/$platform"/package/deno.exe; do
+      if [ -f "$program" ]; then
+        sum=$(sum_of "$program")
+        echo "$sum  $2/$platform"
+      fi
+    done
+  done
+  exit
+fi
+
+wanted=$1
+exact=${2:-}
 if found=$(command -v deno); then
   version=$(version_of "$found")
   if [ -n "$exact" ]; then
@@ -35,26 +94,26 @@ fi
 
 [ -n "$exact" ] && wanted=$exact
 folder=$tools/deno-$wanted
-installed() {
-  for program in "$folder"/node_modules/@deno/*/deno "$folder"/node_modules/@deno/*/deno.exe; do
-    if [ -f "$program" ]; then
-      echo "$program"
-      return
-    fi
-  done
-  return 1
-}
-
-installed && exit
-command -v npm >/dev/null || {
-  echo "There is no Deno $oldest or newer here, and no npm to get one with: install Deno (https://docs.deno.com/runtime/) or Node.js, then try again." >&2
-  exit 1
-}
+program_in "$folder" && exit
+command -v npm >/dev/null ||
+  fail "There is no Deno $oldest or newer here, and no npm to get one with: install Deno (https://docs.deno.com/runtime/) or Node.js, then try again."
 echo "Installing Deno $wanted from npm into $folder" >&2
-mkdir -p "$folder"
-npm install --prefix "$folder" --ignore-scripts --no-audit --no-fund --no-save --loglevel=error "deno@$wanted" >&2
-for program in "$folder"/node_modules/@deno/*/deno; do chmod +x "$program"; done
-installed || {
-  echo "npm has no Deno $wanted for this platform: install Deno (https://docs.deno.com/runtime/) yourself, then try again." >&2
-  exit 1
-}
+make_staging
+mkdir "$staging/deno"
+npm install --prefix "$staging/deno" --ignore-scripts --no-audit --no-fund --no-save --loglevel=error "deno@$wanted" >&2
+program=$(program_in "$staging/deno") ||
+  fail "npm has no Deno $wanted for this platform: install Deno (https://docs.deno.com/runtime/) yourself, then try again."
+platform=${program%/*}
+platform=${platform##*/}
+pinned=$(pinned_sum_of "$wanted/$platform")
+[ -n "$pinned" ] ||
+  fail "Deno $wanted for $platform: must have a SHA-256 in tools/deno.sums; to pin what npm has now: tools/deno.sh --sums $wanted >>tools/deno.sums"
+actual=$(sum_of "$program")
+[ "$actual" = "$pinned" ] ||
+  fail "Deno $wanted for $platform from npm: must have the SHA-256 $pinned, as tools/deno.sums says, but it has $actual; it was removed"
+chmod +x "$program"
+# Nothing with a program in it is there, unless another run was faster.
+program_in "$folder" && exit
+rm -rf "$folder"
+mv "$staging/deno" "$folder"
+program_in "$folder"

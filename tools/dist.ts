@@ -1,5 +1,6 @@
 /**
- * Makes a release in `dist/`: every binary, plain and in an archive, what it is made of, and the sums of all that.
+ * Makes a release in `dist/`: every binary, plain and in an archive, what it is made of, under which licences, and the
+ * sums of all that.
  *
  * @module
  */
@@ -12,6 +13,7 @@ import { type ArchiveEntry, writeTarball, writeZip } from "./archive.ts";
 import { build as buildBinaries } from "./build.ts";
 import { BuildFailure } from "./build_failure.ts";
 import { commitDate, refuseOtherTag, trackedFiles } from "./commit.ts";
+import { licensePage } from "./licenses.ts";
 import { type RuntimePackages, runtimePackages } from "./runtime_packages.ts";
 import { sbom } from "./sbom.ts";
 import { runtimeDenoVersion, type Target, targets } from "./targets.ts";
@@ -58,6 +60,9 @@ export async function makeDist({
   }
   const contents = { version, license, date, packages: await packages(root), runtimes };
   Deno.writeTextFileSync(`${outputFolder}/sbom.cdx.json`, sbom(contents));
+  const page = `${outputFolder}/THIRD_PARTY_LICENSES`;
+  Deno.writeTextFileSync(page, licensePage(contents.packages.all, [...runtimes.keys()]));
+  const licenses = { name: "THIRD_PARTY_LICENSES", path: page, mode: 0o644 };
 
   for (const target of targets) {
     const path = `${root}/bin/${target.file}`;
@@ -66,7 +71,8 @@ export async function makeDist({
     // So that install.sh can check what lies beside it in the archive.
     const sums = { name: "SHA256SUMS", path: `${path}.sha256`, mode: 0o644 };
     Deno.writeTextFileSync(sums.path, sumLine(path, binary.name));
-    const entries = [binary, sums, ...extras].sort((one, other) => one.name < other.name ? -1 : 1);
+    const entries = [binary, sums, licenses, ...extras]
+      .sort((one, other) => one.name < other.name ? -1 : 1);
     const write = windows ? writeZip : writeTarball;
     await write(outputFolder, archiveName(target, version), entries, date);
     Deno.copyFileSync(path, `${outputFolder}/${target.file}`);

@@ -71,8 +71,23 @@ function packageComponent(entry: NpmPackage) {
     name: parts.at(-1),
     version: entry.version,
     hashes: [{ alg: "SHA-512", content: entry.sha512 }],
+    licenses: [licenseChoice(entry.license.declared)],
     purl,
   };
+}
+
+/** The SPDX ids that npm packages mostly have. */
+const spdxIds = new Set([
+  ...["0BSD", "Apache-2.0", "BlueOak-1.0.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC"],
+  ...["MIT", "MIT-0", "MPL-2.0", "Python-2.0", "Unicode-3.0", "Unlicense", "Zlib"],
+]);
+
+/** The document takes as an id, and in an expression, only what SPDX lists; anything else is a name. */
+export function licenseChoice(declared: string) {
+  if (spdxIds.has(declared)) return { license: { id: declared } };
+  const ids = declared.split(/ (?:AND|OR) |[()]/).filter((part) => part !== "");
+  if (ids.every((id) => spdxIds.has(id))) return { expression: declared };
+  return { license: { name: declared } };
 }
 
 function denoComponent(version: string, files: readonly string[]) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { temporaryFolder } from "../support/folder.ts";
 import { projectRoot } from "../support/program.ts";
 
 async function build(args: readonly string[], env: Record<string, string> = {}) {
@@ -25,4 +26,17 @@ Deno.test("with DENORT_FALLBACK=off a runtime that Deno cannot download stops th
   });
   assert.equal(code, 1);
   assert.match(stderr, /^deno compile could not make bin\/jobrunner-linux-x64 \([^\n]+\)\n$/);
+});
+
+Deno.test("without the pinned esbuild nothing is bundled", async () => {
+  using cache = temporaryFolder();
+  // Nothing listens there, and the cache is empty.
+  const nowhere = "http://127.0.0.1:9";
+  const { code, stderr } = await build(["linux"], {
+    DENO_DIR: cache.path,
+    NPM_CONFIG_REGISTRY: nowhere,
+    HTTPS_PROXY: nowhere,
+  });
+  assert.equal(code, 1);
+  assert.match(stderr, /^esbuild: must be available from npm as [^\n]+\n$/);
 });

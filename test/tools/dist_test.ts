@@ -80,6 +80,10 @@ async function release(path: string): Promise<string[]> {
 }
 
 const sumsOf = (path: string) => Deno.readTextFileSync(`${path}/dist/SHA256SUMS`);
+/** What every archive has, too. */
+const licensesIn = (path: string) => ({
+  THIRD_PARTY_LICENSES: Deno.readTextFileSync(`${path}/dist/THIRD_PARTY_LICENSES`),
+});
 
 /** Reads an archive from its end, as the central directory has it: mode, date and content of each name. */
 function unzip(bytes: Uint8Array): Record<string, readonly [string, string, string]> {
@@ -111,12 +115,13 @@ function unzip(bytes: Uint8Array): Record<string, readonly [string, string, stri
   return found;
 }
 
-Deno.test("a release is every target's binary, plain and archived, an SBOM and the sums; nothing older", async () => {
+Deno.test("a release is every target's binary, plain and archived, an SBOM, the licences and the sums; nothing older", async () => {
   using folder = await project();
   assert.deepEqual(await release(folder.path), targets.map(({ name }) => name));
   const systems = ["linux-arm64", "linux-x64", "macos-arm64", "macos-x64"];
   assert.deepEqual([...Deno.readDirSync(`${folder.path}/dist`)].map(({ name }) => name).sort(), [
     "SHA256SUMS",
+    "THIRD_PARTY_LICENSES",
     ...systems.map((system) => `jobrunner-1.2.3-${system}.tar.gz`),
     "jobrunner-1.2.3-windows-x64.zip",
     ...systems.map((system) => `jobrunner-${system}`),
@@ -144,6 +149,7 @@ Deno.test("a tarball has one folder, nobody's files with plain permissions, and 
     `-rw-r--r-- ${top}/LICENSE`,
     `-rw-r--r-- ${top}/README.md`,
     `-rw-r--r-- ${top}/SHA256SUMS`,
+    `-rw-r--r-- ${top}/THIRD_PARTY_LICENSES`,
     `drwxr-xr-x ${top}/contrib/`,
     `-rw-r--r-- ${top}/contrib/rules.yml`,
     `drwxr-xr-x ${top}/contrib/sample/`,
@@ -157,7 +163,8 @@ Deno.test("a tarball has one folder, nobody's files with plain permissions, and 
   for (const { file } of targets.filter(({ file }) => !file.endsWith(".exe"))) {
     const name = file.replace("jobrunner", "jobrunner-1.2.3");
     await must("tar", ["--extract", `--file=${name}.tar.gz`], dist);
-    for (const [path, text] of Object.entries({ ...files, jobrunner: binaryOf(file) })) {
+    const all = { ...files, ...licensesIn(folder.path), jobrunner: binaryOf(file) };
+    for (const [path, text] of Object.entries(all)) {
       assert.equal(Deno.readTextFileSync(`${dist}/${name}/${path}`), text, `${name}/${path}`);
     }
     const said = await must("sha256sum", ["--check", "--strict", "SHA256SUMS"], `${dist}/${name}`);
@@ -172,7 +179,13 @@ Deno.test("Windows gets the same in a zip archive", async () => {
   const found = unzip(Deno.readFileSync(`${folder.path}/dist/${top}.zip`));
   const binary = binaryOf("jobrunner-windows-x64.exe");
   const sum = createHash("sha256").update(binary).digest("hex");
-  const all = { ...files, "jobrunner.exe": binary, SHA256SUMS: `${sum}  jobrunner.exe\n` };
+  const sums = `${sum}  jobrunner.exe\n`;
+  const all = {
+    ...files,
+    ...licensesIn(folder.path),
+    "jobrunner.exe": binary,
+    SHA256SUMS: sums,
+  };
   const wanted = Object.entries(all).sort().map(([name, text]) => {
     const mode = /\.(?:sh|exe)$/.test(name) ? "100755" : "100644";
     return [`${top}/${name}`, [mode, "2026 3 4 5 6 8", text]];
@@ -184,7 +197,7 @@ Deno.test("sha256sum accepts the sums, which cover every file", async () => {
   using folder = await project();
   await release(folder.path);
   const dist = `${folder.path}/dist`;
-  assert.match(sumsOf(folder.path), /^(?:[0-9a-f]{64} {2}[^\s/]+\n){11}$/);
+  assert.match(sumsOf(folder.path), /^(?:[0-9a-f]{64} {2}[^\s/]+\n){12}$/);
   const said = await must("sha256sum", ["--check", "--strict", "SHA256SUMS"], dist);
   const names = [...Deno.readDirSync(dist)].map(({ name }) => name).sort();
   const summed = names.filter((name) => name !== "SHA256SUMS");
@@ -238,18 +251,30 @@ Deno.test("the SBOM names what is in the binaries, with the lock's sums, and no 
     `pkg:npm/${id.replace(/^@/, "%40").replace(/_.*/, "")}`,
     Buffer.from(lock[id].integrity.replace("sha512-", ""), "base64").toString("hex"),
   ]);
-  type Component = { type: string; purl: string; version: string; hashes: { content: string }[] };
+  type Component = {
+    type: string;
+    purl: string;
+    version: string;
+    hashes: { content: string }[];
+    licenses: unknown;
+  };
   const of = (type: string): Component[] =>
     components.filter((component: Component) => component.type === type);
   assert.deepEqual(of("library").map(({ purl, hashes }) => [purl, hashes[0]?.content]), wanted);
   assert.ok(wanted.some(([purl]) => purl?.startsWith("pkg:npm/hono@")));
+  for (const { purl, licenses } of components) {
+    const id = purl.startsWith("pkg:npm/%40opentelemetry/") ? "Apache-2.0" : "MIT";
+    assert.deepEqual(licenses, [{ license: { id } }], purl);
+  }
   const versions = new Set(of("platform").map(({ version }) => version));
   assert.deepEqual(versions, new Set([Deno.version.deno, runtimeDenoVersion]));
 });
 
+const mit = { declared: "MIT", text: "Everybody may." };
+
 Deno.test("a package that the lock has no SHA-512 of is refused", () => {
   const known = { "a@1": { name: "a", version: "1", dependencies: [] } };
   for (const locked of [{}, { "a@1": {} }, { "a@1": { integrity: "sha1-AA==" } }]) {
-    assert.throws(() => packagesFrom(["a@1"], known, locked), BuildFailure);
+    assert.throws(() => packagesFrom(["a@1"], known, locked, () => mit), BuildFailure);
   }
 });
