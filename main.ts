@@ -4,12 +4,13 @@
  * @module
  */
 
+import { exits } from "./src/cli/send_failure.ts";
 import { parseConfig } from "./src/config.ts";
 import { helpText } from "./src/config/help.ts";
 import { parseCommandLine } from "./src/config/sources.ts";
 import { shownArgument } from "./src/shown.ts";
 import { check } from "./src/supervisor/check.ts";
-import { thisMachine, undecodableVariables } from "./src/supervisor/machine.ts";
+import { areUtf8, thisMachine, undecodableVariables } from "./src/supervisor/machine.ts";
 import { supervise } from "./src/supervisor/supervisor.ts";
 import { version } from "./src/version.ts";
 
@@ -19,6 +20,10 @@ export async function main(
   env: Readonly<Record<string, string>>,
 ): Promise<number> {
   const [first = "serve", ...rest] = args;
+  if (!areUtf8(args)) {
+    console.error("the command line: must be UTF-8 text");
+    return first === "send" ? exits.usage : 2;
+  }
   switch (first) {
     case "serve":
       return await serve(rest, env);
@@ -52,7 +57,7 @@ async function serve(
 ): Promise<number> {
   const commandLine = parseCommandLine(args);
   if (commandLine.help) return await main(["help"], env);
-  const result = parseConfig(env, commandLine, thisMachine(env, args));
+  const result = parseConfig(env, commandLine, thisMachine(env));
   if (!result.ok) {
     for (const fault of result.faults) console.error(fault);
     return 2;

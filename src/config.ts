@@ -29,8 +29,6 @@ export interface Surroundings extends ProgramLookup {
   readonly hasLauncher: boolean;
   /** Names of variables that are set but could not be read, because they are not UTF-8. */
   readonly undecodable: readonly string[];
-  /** False when an argument was altered, because it is not UTF-8. */
-  readonly argumentsAreUtf8: boolean;
   /** A path without links; as it is when there is nothing there. */
   realPath(path: string): string;
   /** The first bytes of a file, so many at most; throws an `Error` whose message says why it cannot be read. */
@@ -121,7 +119,6 @@ export function parseConfig(
   const numWorkers = values.number("JOBRUNNER_NUM_WORKERS") ?? 3;
   const listening = readListening(values, passwordSourceOf(values).kind !== "none");
   const sandbox = values.choice("JOBRUNNER_SANDBOX") !== "off";
-  if (!around.argumentsAreUtf8) values.faults.push("the command line: must be UTF-8 text");
   for (const name of around.undecodable) {
     if (name.startsWith("JOBRUNNER_")) values.faults.push(`${name}: must be UTF-8 text`);
   }

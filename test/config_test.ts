@@ -164,12 +164,6 @@ Deno.test("a variable that is not UTF-8 is a fault if it is ours, else a warning
   assert.deepEqual(other.warnings, ["OTHER is not UTF-8 text: commands do not see it"]);
 });
 
-Deno.test("an argument that is not UTF-8 is a fault", () => {
-  const result = parseConfig(cmd, parseCommandLine([]), { ...machine(), argumentsAreUtf8: false });
-  assert.ok(!result.ok);
-  assert.deepEqual(result.faults, ["the command line: must be UTF-8 text"]);
-});
-
 Deno.test("an unknown flag and its value are one fault, a name of Object.prototype is no flag", () => {
   assert.deepEqual(faults(cmd, ["--num-worker", "7"]).length, 1);
   assert.match(faults(cmd, ["--constructor"]).join(), /^--constructor: must be a flag/);

@@ -12,11 +12,8 @@ import { withheldSettings } from "../config/settings.ts";
 import { beginningOf } from "../file_beginning.ts";
 import { hasLauncher } from "./launcher.ts";
 
-/** This machine, seen now by a process with this environment and these arguments. */
-export function thisMachine(
-  env: Readonly<Record<string, string>>,
-  args: readonly string[],
-): Omit<Surroundings, "env"> {
+/** This machine, seen now by a process with this environment. */
+export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroundings, "env"> {
   return {
     os: Deno.build.os,
     cwd: Deno.cwd(),
@@ -27,7 +24,6 @@ export function thisMachine(
     realPath,
     readFile: beginningOf,
     undecodable: undecodableVariables(env),
-    argumentsAreUtf8: areUtf8(args),
   };
 }
 
@@ -77,8 +73,8 @@ export function undecodableVariables(env: Readonly<Record<string, string>>): str
     .filter((name) => name !== "" && !Object.hasOwn(env, name));
 }
 
-/** Deno 2.9.6 reads what is not UTF-8 as U+FFFD, which the arguments may hold all the same; 2.7.11 refuses it. */
-function areUtf8(args: readonly string[]): boolean {
+/** Whether no argument was altered: Deno 2.9.6 reads what is not UTF-8 as U+FFFD, 2.7.11 refuses it. */
+export function areUtf8(args: readonly string[]): boolean {
   if (Deno.build.os !== "linux" || !args.some((arg) => arg.includes("\ufffd"))) return true;
   return isUtf8(Deno.readFileSync("/proc/self/cmdline"));
 }

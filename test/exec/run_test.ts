@@ -13,7 +13,7 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 function commandHere(words: readonly string[]): Command {
   const env = { PATH: Deno.env.get("PATH") ?? "" };
-  const result = commandOf(words, { ...thisMachine(env, []), env });
+  const result = commandOf(words, { ...thisMachine(env), env });
   assert.ok(result.ok);
   return result.command;
 }

@@ -95,9 +95,10 @@ const outsideThings: readonly { readonly what: RegExp; readonly who: readonly st
   { what: /\b(to|from)Base64\b|\bbtoa\b|\batob\b/, who: ["wire", "supervisor/launcher"] },
   { what: /\bpostMessage\b/, who: ["service", "supervisor/worker"] },
   {
-    what: /\bDeno\.(addSignalListener|removeSignalListener|kill)\b|\/proc\/|\btaskkill\b/,
+    what: /\bDeno\.(addSignalListener|removeSignalListener|kill)\b|\btaskkill\b/,
     who: ["supervisor"],
   },
+  { what: /\/proc\//, who: ["supervisor", "cli/output_file"] },
   { what: /\bDeno\.Command\b/, who: ["exec", "supervisor"] },
   { what: /\bDeno\.dlopen\b/, who: ["supervisor/debugger"] },
   {

@@ -32,7 +32,6 @@ export function machine(disk: Disk = {}, os = "linux"): Omit<Surroundings, "env"
     hasLauncher: os === "linux",
     stderrIsTerminal: false,
     undecodable: [],
-    argumentsAreUtf8: true,
     fileKind(path) {
       const entry = all.get(nameOf(path));
       return entry === undefined ? "missing" : typeof entry === "string" ? entry : "file";

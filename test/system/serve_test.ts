@@ -282,29 +282,26 @@ Deno.test("a password that is not UTF-8, which the runtime drops, refuses the st
   assert.equal(code, 2);
 });
 
-Deno.test("an argument that is not UTF-8 refuses the start, U+FFFD itself is fine", async () => {
-  const check = async (argument: string) => {
-    const run = ["run", "-A", "--cached-only", `${projectRoot}main.ts`];
-    const script = `exec "$0" "$@" "$(printf '${argument}')"`;
+Deno.test("an argument that is not UTF-8 is refused by every subcommand, U+FFFD itself is fine", async () => {
+  const run = async (printed: string, ...args: string[]) => {
+    const main = ["run", "-A", "--cached-only", `${projectRoot}main.ts`];
     const { code, stderr } = await new Deno.Command("sh", {
-      args: [
-        "-c",
-        script,
-        Deno.execPath(),
-        ...run,
-        "serve",
-        "--check",
-        "--",
-        fixture("run_payload.sh"),
-      ],
+      args: ["-c", `exec "$0" "$@" "$(printf '${printed}')"`, Deno.execPath(), ...main, ...args],
       env: { JOBRUNNER_HTTP_LISTEN_PORT: "0", NO_COLOR: "1" },
     }).output();
     return { code, text: new TextDecoder().decode(stderr) };
   };
-  const altered = await check("M\\374ller");
-  // Deno 2.7.11 refuses it before the program begins.
-  if (!/^error: invalid UTF-8 /.test(altered.text)) {
-    assert.deepEqual(altered, { code: 2, text: "the command line: must be UTF-8 text\n" });
+  const check = ["serve", "--check", "--", fixture("run_payload.sh")];
+  const commands: [number, string[]][] = [
+    [2, check],
+    [64, ["send", "--id"]],
+    [2, ["wait-file", "0", "/"]],
+  ];
+  for (const [code, args] of commands) {
+    const altered = await run("M\\374ller", ...args);
+    // Deno 2.7.11 refuses it before the program begins.
+    if (altered.text.startsWith("error: invalid UTF-8 ")) assert.notEqual(altered.code, 0);
+    else assert.deepEqual(altered, { code, text: "the command line: must be UTF-8 text\n" });
   }
-  assert.deepEqual(await check("M\\357\\277\\275ller"), { code: 0, text: "" });
+  assert.deepEqual(await run("M\\357\\277\\275ller", ...check), { code: 0, text: "" });
 });
