@@ -16,8 +16,8 @@ export interface Outgoing {
   readonly body: AsyncIterable<Uint8Array<ArrayBuffer>>;
   /** Its length in bytes. */
   readonly length: number;
-  /** Has the certificates to trust; without it those of the machine are. */
-  readonly client: Deno.HttpClient | undefined;
+  /** Makes the connection. */
+  readonly client: Deno.HttpClient;
 }
 
 /** How a request went. */
@@ -65,7 +65,7 @@ export async function exchange(request: Outgoing): Promise<Exchange> {
       // Not followed: the password is for this server alone.
       redirect: "manual",
       signal: sending.signal,
-      ...(request.client ? { client: request.client } : {}),
+      client: request.client,
     });
   } catch (error) {
     return noAnswer(error as Error, progress.handedOver, request.length);

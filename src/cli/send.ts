@@ -104,15 +104,19 @@ async function* encoded(
 /** The most of a file of certificates that is read: bundles of all that the world trusts are a fiftieth of it. */
 const maxCertificateBytes = 16 * 2 ** 20;
 
-/** Trusts the certificates of `--cacert` as well. */
-function clientOf({ caCertFile }: SendOptions): Deno.HttpClient | undefined {
-  if (caCertFile === undefined) return undefined;
+/**
+ * Trusts the certificates of `--cacert` as well. Each try has a connection of its own: one that was kept may be dead by then, which
+ * would look like an answer that does not come.
+ */
+function clientOf({ caCertFile }: SendOptions): Deno.HttpClient {
+  const options = { poolMaxIdlePerHost: 0 };
+  if (caCertFile === undefined) return Deno.createHttpClient(options);
   try {
     const pem = new TextDecoder().decode(beginningOf(caCertFile, maxCertificateBytes));
     if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
       throw new Error("there is no certificate in it");
     }
-    return Deno.createHttpClient({ caCerts: [pem] });
+    return Deno.createHttpClient({ ...options, caCerts: [pem] });
   } catch (error) {
     throw new SendFailure(
       "noInput",

@@ -6,13 +6,14 @@ import { readBytes, readRequest, startRawServer, writeAnswer } from "../support/
 const large = 20_000_000;
 
 /** Sends `length` bytes in pieces, once. */
-function send(url: string, length: number): Promise<Exchange> {
+async function send(url: string, length: number): Promise<Exchange> {
+  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   async function* body() {
     for (let left = length; left > 0; left -= 2 ** 16) {
       yield await Promise.resolve(new Uint8Array(Math.min(left, 2 ** 16)));
     }
   }
-  return exchange({ url, headers: new Headers(), body: body(), length, client: undefined });
+  return await exchange({ url, headers: new Headers(), body: body(), length, client });
 }
 
 function closedPort(): string {

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { temporaryFolder } from "../support/folder.ts";
-import { projectRoot, startCommand } from "../support/program.ts";
+import { projectRoot, runProgram, startCommand, startProgram } from "../support/program.ts";
 
 const readme = Deno.readTextFileSync(`${projectRoot}README.md`);
 
@@ -101,4 +101,32 @@ Deno.test("each endpoint's example works as written", async () => {
   assert.match(pages, /"queued_jobs": 0,\n {2}"total_jobs": 1,/);
   assert.match(pages, /^jobrunner_queued_jobs 0$/m);
   assert.match(pages, /^ok\nready\n{"version":/m);
+});
+
+Deno.test("the certificate that the README makes is one for send and for curl", async () => {
+  using folder = temporaryFolder();
+  Deno.writeTextFileSync(`${folder.path}/invoice.xml`, "<invoice/>");
+  const [make = "", serve] = block("openssl req", "").split(/^(?=JOBRUNNER_TLS)/m);
+  assert.ok(serve);
+  await shell(make, { cwd: folder.path });
+  await using program = await startProgram({
+    cwd: folder.path,
+    env: {
+      JOBRUNNER_CMD: "/bin/date",
+      JOBRUNNER_TLS_CERT_FILE: "cert.pem",
+      JOBRUNNER_TLS_KEY_FILE: "key.pem",
+    },
+  });
+  for (const host of ["localhost", "127.0.0.1"]) {
+    const url = program.url.replace("127.0.0.1", host);
+    const [, words = ""] = /`jobrunner (send --url https:.*?)`/.exec(readme) ?? [];
+    const args = words.replace("https://localhost:8080", url).split(" ");
+    const sent = await runProgram({ args, cwd: folder.path });
+    assert.deepEqual([sent.code, sent.stderr], [0, ""]);
+    assert.match(sent.stdout, /\d{4}\n$/);
+    assert.equal(
+      await shell(`curl -sS --cacert cert.pem ${url}/livez`, { cwd: folder.path }),
+      "ok\n",
+    );
+  }
 });
