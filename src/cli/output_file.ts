@@ -4,7 +4,7 @@
  * @module
  */
 
-import { dirname, isAbsolute, join, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, sep } from "node:path";
 import { SendFailure } from "./send_failure.ts";
 
 /** A file, or whatever else has that name. */
@@ -16,14 +16,15 @@ export interface OutputFile extends Disposable {
 /** What has the name that was given. */
 type Place =
   /** One of our own streams, such as `/dev/stdout`: if it is a file, opening it anew would write over what went before. */
-  | { readonly kind: "stream"; readonly stream: Stream }
+  | { readonly kind: "stream"; readonly stream: Sink }
   /** Something that is written to and stays what it is: a device, a pipe. */
-  | { readonly kind: "through"; readonly file: Deno.FsFile }
+  | { readonly kind: "through"; readonly file: Deno.FsFile; readonly isFile: boolean }
   /** A regular file, or none yet; links to it have been followed. */
   | { readonly kind: "file"; readonly path: string; readonly before: Deno.FileInfo | undefined };
 
-/** A writable stream of the program. */
-interface Stream {
+/** What bytes can be written to. */
+export interface Sink {
+  /** Resolves with how many bytes were taken. */
   write(bytes: Uint8Array): Promise<number>;
 }
 
@@ -59,6 +60,7 @@ export function openOutput(path: string): OutputFile {
 
 function placeOf(path: string): Place {
   if (path === "-") return { kind: "stream", stream: Deno.stdout };
+  if (isWindowsDevice(path)) return through(path, false);
   const info = existing(() => Deno.statSync(path));
   if (!info) {
     if (path.endsWith("/") || path.endsWith(sep)) throw new Error("there is no such folder");
@@ -70,11 +72,20 @@ function placeOf(path: string): Place {
   if (stream) return { kind: "stream", stream };
   return info.isFile && !isDescriptor(path)
     ? { kind: "file", path: Deno.realPathSync(path), before: info }
-    : { kind: "through", file: Deno.openSync(path, { write: true }) };
+    : through(path, info.isFile);
+}
+
+function through(path: string, isFile: boolean): Place {
+  return { kind: "through", file: Deno.openSync(path, { write: true }), isFile };
+}
+
+/** Windows has devices of these names in every folder, and cannot tell what they are. */
+function isWindowsDevice(path: string): boolean {
+  return Deno.build.os === "windows" && /^(con|nul|prn|aux|com\d|lpt\d)$/i.test(basename(path));
 }
 
 /** The stream that this is. Windows has no names for them. */
-function ownStream(info: Deno.FileInfo): Stream | undefined {
+function ownStream(info: Deno.FileInfo): Sink | undefined {
   if (Deno.build.os === "windows") return undefined;
   for (
     const [name, stream] of [["/dev/stdout", Deno.stdout], ["/dev/stderr", Deno.stderr]] as const
@@ -113,7 +124,7 @@ async function write(place: Place, data: Uint8Array<ArrayBuffer>): Promise<void>
     case "stream":
       return await writeAll(place.stream, data);
     case "through":
-      if (place.file.statSync().isFile) place.file.truncateSync();
+      if (place.isFile) place.file.truncateSync();
       return await writeAll(place.file, data);
     case "file":
       if (!replace(place.path, place.before, data)) {
@@ -185,6 +196,6 @@ function existing<T>(look: () => T): T | undefined {
 }
 
 /** Writes it all to a stream. */
-export async function writeAll(sink: Stream, bytes: Uint8Array): Promise<void> {
+export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await sink.write(bytes.subarray(at));
 }

@@ -200,10 +200,23 @@ Deno.test("the companions and the words about itself", async () => {
   assert.equal((await run("wait-file")).code, 2);
   Deno.writeTextFileSync(`${folder.path}/payload`, "hello");
   const program = await start(folder.path, ".\\copy.bat");
-  const sent = await run("send", "--url", program.url, "--output", "result", "payload");
-  assert.equal(sent.code, 0);
-  assert.match(sent.stdout, /^worker [12]\r\n$/);
-  assert.equal(Deno.readTextFileSync(`${folder.path}/result`), "hello");
+  const send = (output: string) => run("send", "--url", program.url, "--output", output, "payload");
+  Deno.mkdirSync(`${folder.path}/folder`);
+  // A new file, the same again, standard output, no file at all, a folder.
+  const cases: [string, number, RegExp][] = [
+    ["result", 0, /^worker [12]\r\n$/],
+    [".\\result", 0, /^worker [12]\r\n$/],
+    ["-", 0, /^worker [12]\r\nhello$/],
+    ["NUL", 0, /^worker [12]\r\n$/],
+    ["folder", 73, /^$/],
+    ["missing\\", 73, /^$/],
+  ];
+  for (const [output, code, said] of cases) {
+    const sent = await send(output);
+    assert.equal(sent.code, code, output);
+    assert.match(sent.stdout, said);
+    assert.equal(Deno.readTextFileSync(`${folder.path}/result`), "hello");
+  }
   await stop(program, folder.path);
 });
 
