@@ -65,9 +65,9 @@ function placeOf(path: string): Place {
     return { kind: "file", path: endOfLinks(path), before: undefined };
   }
   if (info.isDirectory) throw new Error("it is a folder");
-  if (info.isSocket) throw new Error("it is a socket");
   const stream = ownStream(info);
   if (stream) return { kind: "stream", stream };
+  if (info.isSocket) throw new Error("it is a socket");
   return info.isFile && !isDescriptor(path)
     ? { kind: "file", path: Deno.realPathSync(path), before: info }
     : { kind: "through", file: Deno.openSync(path, { write: true }) };
