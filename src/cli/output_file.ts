@@ -134,7 +134,9 @@ function replace(
   if ((before?.nlink ?? 1) > 1) return false;
   const partial = partialName(path);
   try {
-    Deno.writeFileSync(partial, new Uint8Array(), { createNew: true });
+    // Whoever may not read the one before must not open this one either, before it has that one's mode.
+    const mode = before ? { mode: 0o600 } : {};
+    Deno.writeFileSync(partial, new Uint8Array(), { createNew: true, ...mode });
   } catch {
     return false;
   }
