@@ -23,7 +23,8 @@ type Place =
   | { readonly kind: "file"; readonly path: string; readonly before: Deno.FileInfo | undefined };
 
 /** A writable stream of the program. */
-interface Stream {
+export interface Stream {
+  /** Writes some of the bytes; resolves with how many. */
   write(bytes: Uint8Array): Promise<number>;
 }
 
