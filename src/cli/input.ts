@@ -10,21 +10,30 @@ import { SendFailure } from "./send_failure.ts";
 export interface Input {
   /** Bytes. */
   readonly size: number;
-  /** From its first byte. */
+  /** From its first byte. Rejects with a `SendFailure`. */
   open(): Promise<ReadableStream<Uint8Array>>;
 }
 
 /** `file` is a path, or `-` for standard input. Throws a `SendFailure`. */
 export async function inputOf(file: string): Promise<Input> {
+  const failed = (error: unknown) =>
+    new SendFailure("noInput", `${file}: cannot be read: ${(error as Error).message}`);
+  const opened = async () => {
+    try {
+      return (await Deno.open(file)).readable;
+    } catch (error) {
+      throw failed(error);
+    }
+  };
   try {
     if (file === "-") return await kept(Deno.stdin.readable);
     const { isFile, isDirectory, size } = await Deno.stat(file);
     if (isDirectory) throw new Error("it is a folder");
     // Files of /proc say that they are empty.
-    if (!isFile || size === 0) return await kept((await Deno.open(file)).readable);
-    return { size, open: async () => (await Deno.open(file)).readable };
+    if (!isFile || size === 0) return await kept(await opened());
+    return { size, open: opened };
   } catch (error) {
-    throw new SendFailure("noInput", `${file}: cannot be read: ${(error as Error).message}`);
+    throw error instanceof SendFailure ? error : failed(error);
   }
 }
 

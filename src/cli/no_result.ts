@@ -71,19 +71,24 @@ function refusal({ status, body, location }: Answer, { url, secrets }: Sent): Se
       : new SendFailure("noJobrunner", `${shown}: must be a jobrunner: its answer is none`);
   }
   if (status >= 300 && status < 400) {
+    const words = without(secrets, location ?? "");
     const target = location === undefined
       ? ""
-      : ` to ${withoutUrlSecrets(URL.parse(location, url)?.href ?? location).slice(0, maxWords)}`;
+      : ` to ${withoutUrlSecrets(URL.parse(words, url)?.href ?? words).slice(0, maxWords)}`;
     return new SendFailure(
       "noJobrunner",
       `${shown}: must be the server itself: it redirects${target}`,
     );
   }
-  let words = body ?? "";
-  for (const secret of secrets) words = words.replaceAll(secret, "***");
-  words = words.trim().slice(0, maxWords);
+  const words = without(secrets, body ?? "").trim().slice(0, maxWords);
   const ran = isGateway(status) ? " (the job may have run)" : "";
   return new SendFailure(kindOf(status), `${status}: ${words}${ran}`);
+}
+
+/** What a server says, which may repeat what it was sent. */
+function without(secrets: readonly string[], words: string): string {
+  for (const secret of secrets) words = words.replaceAll(secret, "***");
+  return words;
 }
 
 /** Statuses of something before the server, which may have lost sight of a job that runs (RFC 9110, section 15.6). */

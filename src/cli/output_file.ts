@@ -67,9 +67,9 @@ function placeOf(path: string): Place {
     return { kind: "file", path: endOfLinks(path), before: undefined };
   }
   if (info.isDirectory) throw new Error("it is a folder");
-  if (info.isSocket) throw new Error("it is a socket");
   const stream = ownStream(info);
   if (stream) return { kind: "stream", stream };
+  if (info.isSocket) throw new Error("it is a socket");
   return info.isFile && !isDescriptor(path)
     ? { kind: "file", path: Deno.realPathSync(path), before: info }
     : through(path, info.isFile);
@@ -145,7 +145,9 @@ function replace(
   if ((before?.nlink ?? 1) > 1) return false;
   const partial = partialName(path);
   try {
-    Deno.writeFileSync(partial, new Uint8Array(), { createNew: true });
+    // Whoever may not read the one before must not open this one either, before it has that one's mode.
+    const mode = before ? { mode: 0o600 } : {};
+    Deno.writeFileSync(partial, new Uint8Array(), { createNew: true, ...mode });
   } catch {
     return false;
   }

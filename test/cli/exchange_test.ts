@@ -23,7 +23,8 @@ function closedPort(): string {
 
 /** What `send` would make of it. */
 function told(outcome: Exchange, length: number) {
-  const { exit, message } = failureOf(outcome, { url: "http://h/payload", secrets: [], length });
+  const sent = { url: "http://h/payload", secrets: ["pass word"], length };
+  const { exit, message } = failureOf(outcome, sent);
   return { exit, message, again: retryAfter(outcome) };
 }
 
@@ -142,6 +143,7 @@ Deno.test("a redirect's target is named, without what is secret in it", async ()
     ["https://other:8443/payload", /it redirects to https:\/\/other:8443\/payload$/],
     ["/elsewhere", /it redirects to http:\/\/h\/elsewhere$/],
     ["http://u:hunter2@other/?token=hunter2", /it redirects to http:\/\/\*\*\*@other\/\?\*\*\*$/],
+    ["https://other/pass word/x", /it redirects to https:\/\/other\/\*\*\*\/x$/],
     ["http://[", /it redirects to http:\/\/\[$/],
     [undefined, /it redirects$/],
   ];

@@ -45,6 +45,15 @@ Deno.test("the response file goes to a stream of send's own, after what the comm
     await send(program, ["--output", name], inBash('exec "$@" >"$0"', log));
     assert.equal(Deno.readTextFileSync(log), "out\nfile\n");
   }
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const connected = inBash('exec "$@" >"/dev/tcp/127.0.0.1/$0"', String(port));
+  const [socket, sent] = await Promise.all([
+    listener.accept(),
+    send(program, ["--output", "/dev/stdout"], connected),
+  ]);
+  assert.deepEqual(sent, { code: 0, stdout: "", stderr: "err\n" });
+  assert.equal(await new Response(socket.readable).text(), "out\nfile\n");
   const toError = await send(program, ["--output", "/dev/stderr"]);
   assert.deepEqual(toError, { code: 0, stdout: "out\n", stderr: "err\nfile\n" });
 });

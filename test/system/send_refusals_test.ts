@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { boundByModes } from "../support/powers.ts";
 import { type Exit, fixture, runProgram, startProgram } from "../support/program.ts";
 import { readBytes, readRequest, startRawServer, writeAnswer } from "../support/raw_server.ts";
 
@@ -150,4 +151,22 @@ Deno.test("--cacert names whom to trust; a certificate that no server may use is
     [broken, /broken.pem: must be a PEM file with certificates: invalid peer certificate/],
   ];
   for (const [file, sentence] of cases) hasOneLine(await send(url, "--cacert", file), 66, sentence);
+});
+
+Deno.test("an input that cannot be opened, at the first try or a later one, is a sentence", async () => {
+  using folder = temporaryFolder();
+  const input = `${folder.path}/input`;
+  Deno.writeTextFileSync(input, "text", { mode: 0o200 });
+  await using server = startRawServer(async (connection) => {
+    await readRequest(connection);
+    Deno.removeSync(input);
+    await writeAnswer(connection, 503, { headers: { "retry-after": "1" } });
+  });
+  const args = ["send", "--url", server.url, "--retry", "1", input];
+  const refused = await runProgram({ args, through: boundByModes });
+  hasOneLine(refused, 66, /input: cannot be read: Permission denied/);
+  assert.equal(server.connections, 0);
+  Deno.chmodSync(input, 0o600);
+  hasOneLine(await runProgram({ args }), 66, /input: cannot be read: No such file/);
+  assert.equal(server.connections, 1);
 });
