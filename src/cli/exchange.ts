@@ -29,7 +29,7 @@ export interface Answer {
   readonly kind: "answer";
   /** The status code. */
   readonly status: number;
-  /** The text; undefined when the connection broke before its end. */
+  /** The text, of what is no result the beginning; undefined when that of a result broke off. */
   readonly body: string | undefined;
   /** What Retry-After says, in seconds. */
   readonly retryAfterSec: number;
@@ -53,7 +53,6 @@ export interface NoAnswer {
 /** Sends a request once. */
 export async function exchange(request: Outgoing): Promise<Exchange> {
   const answered = Promise.withResolvers<void>();
-  const sending = new AbortController();
   const progress = { handedOver: 0 };
   const stream = ReadableStream.from(paced(request, progress, answered.promise));
   let response: Response;
@@ -64,7 +63,6 @@ export async function exchange(request: Outgoing): Promise<Exchange> {
       body: sizedBody(stream, request.length),
       // Not followed: the password is for this server alone.
       redirect: "manual",
-      signal: sending.signal,
       client: request.client,
     });
   } catch (error) {
@@ -72,9 +70,9 @@ export async function exchange(request: Outgoing): Promise<Exchange> {
   } finally {
     answered.resolve();
   }
-  const body = await response.text().catch(() => undefined);
-  // What is left of a body that the server did not wait for.
-  sending.abort();
+  const body = response.status === 200
+    ? await response.text().catch(() => undefined)
+    : await beginningOf(response);
   return {
     kind: "answer",
     status: response.status,
@@ -84,27 +82,46 @@ export async function exchange(request: Outgoing): Promise<Exchange> {
   };
 }
 
-/** What is sent before the rest is held back for a moment. */
-const aheadBytes = 2 ** 16;
+/** The most of an answer that is no result that is read, in bytes. */
+const maxWordsBytes = 2 ** 16;
 
-/** The longest that it is held back. */
-const maxHoldMs = 250;
+/** The text of an answer as far as it comes. */
+async function beginningOf({ body }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for await (const piece of body ?? []) {
+      text += decoder.decode(piece, { stream: true });
+      if (text.length >= maxWordsBytes) break;
+    }
+  } catch {
+    // The connection broke: what came is what there is.
+  }
+  return text;
+}
 
-/** The rate at which an upload would take as long as the rest of it is held back, in bytes per millisecond. */
+/** A body up to here is sent at once, with the head. */
+const maxAtOnceBytes = 2 ** 14;
+
+/** The longest that the body is held back. */
+const maxHoldMs = 100;
+
+/** The rate at which the upload would take as long as it is held back, in bytes per millisecond. */
 const holdRate = 20_000;
 
 /**
- * The body, the rest of it a little later than its beginning: a server that refuses it by its head has answered by then. It may
- * close the connection at once (Deno 2.7.11 does), and whoever is writing at that time does not get to read the answer.
+ * The body, a large one a little later than its first piece, with which the head goes: a server that refuses it by its head has
+ * answered by then. It may close the connection at once (Deno 2.7.11 does), and whoever is writing at that time does not get to
+ * read the answer.
  */
 async function* paced(
   { body, length }: Outgoing,
   progress: { handedOver: number },
   answered: Promise<void>,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let isHeldBack = true;
+  let isHeldBack = length > maxAtOnceBytes;
   for await (const piece of body) {
-    if (isHeldBack && progress.handedOver >= aheadBytes) {
+    if (isHeldBack && progress.handedOver > 0) {
       isHeldBack = false;
       await within(Math.min(length / holdRate, maxHoldMs), answered);
     }

@@ -40,10 +40,10 @@ function sentenceOf({ kind, why, handedOver }: NoAnswer, length: number): string
     case "not_connected":
       return `no answer: ${why}${adviceOn(why)}`;
     case "not_sent":
-      return `no answer: the connection broke after at most ${handedOver} of ${length} bytes, so no job ran; ` +
-        `is the request too large for the server, or the password wrong? (${why})`;
+      return `no answer: ${why}, after at most ${handedOver} of ${length} bytes, so no job ran: ` +
+        "is the request too large for the server, or the password wrong?";
     case "not_answered":
-      return `no answer: the connection broke when all was sent: the job may have run (${why})`;
+      return `no answer: ${why}, after all was sent: the job may have run`;
   }
 }
 
@@ -66,18 +66,17 @@ function refusal({ status, body, location }: Answer, { url, secrets }: Sent): Se
     return body === undefined
       ? new SendFailure(
         "noServer",
-        `${shown}: the answer broke off: the job ran, its result is lost`,
+        `${shown}: the answer broke off: the job may have run, its result is lost`,
       )
       : new SendFailure("noJobrunner", `${shown}: must be a jobrunner: its answer is none`);
   }
-  if (status >= 300 && status < 400) {
-    const words = without(secrets, location ?? "");
-    const target = location === undefined
-      ? ""
-      : ` to ${withoutUrlSecrets(URL.parse(words, url)?.href ?? words).slice(0, maxWords)}`;
+  if (status >= 300 && status < 400 && location !== undefined) {
+    const href = URL.parse(location, url)?.href ?? location;
+    const inUrls = [...secrets, ...secrets.map(encodeURI)];
+    const target = withoutUrlSecrets(without(inUrls, href)).slice(0, maxWords);
     return new SendFailure(
       "noJobrunner",
-      `${shown}: must be the server itself: it redirects${target}`,
+      `${shown}: must be the server itself: it redirects to ${target}`,
     );
   }
   const words = without(secrets, body ?? "").trim().slice(0, maxWords);

@@ -34,8 +34,11 @@ export interface Sink {
  * job runs, since a signal may end the program. Throws a `SendFailure`.
  */
 export function openOutput(path: string): OutputFile {
-  const failed = (error: unknown) =>
-    new SendFailure("noOutput", `${path}: cannot be written: ${(error as Error).message}`);
+  const failed = (error: unknown) => {
+    // Behind the reason, the runtime names what it tried, which may be a file beside this one.
+    const [reason] = (error as Error).message.split(/: \w+ '/);
+    return new SendFailure("noOutput", `${path}: cannot be written: ${reason}`);
+  };
   let place: Place;
   try {
     place = placeOf(path);
@@ -62,17 +65,15 @@ function placeOf(path: string): Place {
   if (path === "-") return { kind: "stream", stream: Deno.stdout };
   if (isWindowsDevice(path)) return through(path, false);
   const info = existing(() => Deno.statSync(path));
-  if (!info) {
-    if (path.endsWith("/") || path.endsWith(sep)) throw new Error("there is no such folder");
-    return { kind: "file", path: endOfLinks(path), before: undefined };
-  }
-  if (info.isDirectory) throw new Error("it is a folder");
-  const stream = ownStream(info);
+  if (info?.isDirectory) throw new Error("it is a folder");
+  const stream = info && ownStream(info);
   if (stream) return { kind: "stream", stream };
-  if (info.isSocket) throw new Error("it is a socket");
-  return info.isFile && !isDescriptor(path)
-    ? { kind: "file", path: Deno.realPathSync(path), before: info }
-    : through(path, info.isFile);
+  if (info?.isSocket) throw new Error("it is a socket");
+  const end = endOfLinks(path);
+  // A file that somebody has open, such as /dev/fd/3, must stay the one that is open.
+  return info && (!info.isFile || end.startsWith("/proc/"))
+    ? through(path, info.isFile)
+    : { kind: "file", path: end, before: info };
 }
 
 function through(path: string, isFile: boolean): Place {
@@ -96,19 +97,15 @@ function ownStream(info: Deno.FileInfo): Sink | undefined {
   return undefined;
 }
 
-/** A file that somebody has open, such as `/dev/fd/3`, must stay the one that is open. */
-function isDescriptor(path: string): boolean {
-  return Deno.realPathSync(dirname(path)).startsWith("/proc/");
-}
-
-/** Where a link leads, also one to nothing yet. */
+/** Where links lead, also to nothing yet; but not what a process has open, to which links in /proc lead. */
 function endOfLinks(path: string): string {
-  if (!existing(() => Deno.lstatSync(path))?.isSymlink) return path;
-  const target = Deno.readLinkSync(path);
+  if (path.endsWith("/") || path.endsWith(sep)) throw new Error("there is no such folder");
   // Not normalized: of a/../b, a may be a link.
-  return endOfLinks(
-    isAbsolute(target) ? target : `${Deno.realPathSync(dirname(path))}/${target}`,
-  );
+  const folder = Deno.realPathSync(dirname(path));
+  const end = join(folder, basename(path));
+  if (folder.startsWith("/proc/") || !existing(() => Deno.lstatSync(end))?.isSymlink) return end;
+  const target = Deno.readLinkSync(end);
+  return endOfLinks(isAbsolute(target) ? target : `${folder}/${target}`);
 }
 
 function tryOut({ path, before }: Extract<Place, { readonly kind: "file" }>): void {
@@ -116,7 +113,7 @@ function tryOut({ path, before }: Extract<Place, { readonly kind: "file" }>): vo
   if (before) return Deno.openSync(path, { write: true }).close();
   const partial = partialName(path);
   Deno.writeFileSync(partial, new Uint8Array(), { createNew: true });
-  Deno.removeSync(partial);
+  removeIfPossible(partial);
 }
 
 async function write(place: Place, data: Uint8Array<ArrayBuffer>): Promise<void> {
@@ -156,7 +153,7 @@ function replace(
     Deno.writeFileSync(partial, data, { create: false });
     return renamed(partial, path);
   } finally {
-    existing(() => Deno.removeSync(partial));
+    removeIfPossible(partial);
   }
 }
 
@@ -179,6 +176,15 @@ function renamed(from: string, to: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** It may have its real name by now, or lie in a folder from which nothing can be removed. */
+function removeIfPossible(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // It stays.
   }
 }
 

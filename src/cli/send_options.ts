@@ -18,15 +18,15 @@ Posts a file, or standard input (-), as a job; writes the command's stdout and s
 with the command's status.
 
   --url URL             the server (default http://127.0.0.1:8080)
-  --cacert FILE         PEM file with certificates to trust beside the machine's: the authority's, or the server's own
+  --cacert FILE         PEM file with certificates to trust as well: the authority's, or the server's own
   --password-file FILE  file that holds the password, one line of UTF-8 (default: the file that the variable
                         JOBRUNNER_PASSWORD_FILE names, or the variable JOBRUNNER_PASSWORD, not both)
   --id TEXT             the job's id (default: the file's name)
   --timeout SECONDS     the longest that the command may run
   --output FILE         where the response file goes, also an empty one; without it, it is dropped. A link is followed,
                         what is no regular file (a FIFO, /dev/stdout) is written to
-  --retry N             come back N times, when the server is too busy (429, 503) after the time it names, when it cannot be
-                        reached after a second; never when the job may have run
+  --retry N             come back N times: when the server is too busy (429, 503) after the time it names, when no
+                        connection can be made after a second; never when the job may have run
 
 exit status: the command's; its own failures after sysexits(3): 64 usage, 65 the server refuses the request,
 66 the input cannot be read, 69 no server answers, or the connection broke, 70 the server failed, 73 the output cannot be

@@ -49,7 +49,7 @@ Deno.test("a connection that breaks while the body is sent: no job ran", async (
   assert.ok(outcome.handedOver > 1000 && outcome.handedOver < large);
   const { exit, message, again } = told(outcome, large);
   assert.deepEqual([exit, again], [69, undefined]);
-  assert.match(message, /broke after at most \d+ of 20000000 bytes, so no job ran; is the request/);
+  assert.match(message, /, after at most \d+ of 20000000 bytes, so no job ran: is the request/);
   assert.equal(server.connections, 1);
 });
 
@@ -62,12 +62,12 @@ Deno.test("a connection that breaks after the body: the job may have run", async
     assert.equal(outcome.kind, "not_answered");
     const { exit, message, again } = told(outcome, length);
     assert.deepEqual([exit, again], [69, undefined]);
-    assert.match(message, /broke when all was sent: the job may have run/);
+    assert.match(message, /, after all was sent: the job may have run$/);
   }
   assert.equal(server.connections, 2);
 });
 
-Deno.test("an answer that breaks off: the job ran", async () => {
+Deno.test("a result that breaks off: the job may have run", async () => {
   await using server = startRawServer(async (connection) => {
     await readRequest(connection);
     await writeAnswer(connection, 200, { body: '{"data":', length: 300 });
@@ -76,7 +76,7 @@ Deno.test("an answer that breaks off: the job ran", async () => {
   assert.ok(outcome.kind === "answer" && outcome.body === undefined);
   const { exit, message, again } = told(outcome, 100);
   assert.deepEqual([exit, again], [69, undefined]);
-  assert.match(message, /broke off: the job ran, its result is lost/);
+  assert.match(message, /broke off: the job may have run, its result is lost/);
 });
 
 Deno.test("a server that refuses a large body by its head and closes at once is heard", async () => {
@@ -84,12 +84,65 @@ Deno.test("a server that refuses a large body by its head and closes at once is 
     await readBytes(connection, 1000);
     await writeAnswer(connection, 401, { body: "Invalid password\n" });
   });
-  for (let round = 1; round <= 5; round++) {
-    const outcome = await send(server.url, large);
+  for (const length of [20_000, 2 ** 16, 2 ** 20, large]) {
+    const outcome = await send(server.url, length);
     assert.ok(outcome.kind === "answer", JSON.stringify(outcome));
     assert.deepEqual([outcome.status, outcome.body], [401, "Invalid password\n"]);
-    assert.equal(server.connections, round);
   }
+  assert.equal(server.connections, 4);
+});
+
+Deno.test("until a server has had time to refuse, it gets one piece; afterwards no more is read", async () => {
+  await using server = startRawServer(async (connection) => {
+    await readBytes(connection, 1000);
+    await writeAnswer(connection, 401);
+    // As long as the client keeps the connection.
+    await readBytes(connection, large);
+  });
+  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+  const ended = Promise.withResolvers<void>();
+  let asked = 0;
+  async function* body() {
+    try {
+      for (let left = large; left > 0; left -= 1000) {
+        asked++;
+        yield await Promise.resolve(new Uint8Array(1000));
+      }
+    } finally {
+      ended.resolve();
+    }
+  }
+  const request = { url: server.url, headers: new Headers(), body: body(), length: large, client };
+  const outcome = await exchange(request);
+  assert.ok(outcome.kind === "answer" && outcome.status === 401);
+  assert.ok(asked <= 2, `${asked} pieces`);
+  await ended.promise;
+});
+
+Deno.test("of an answer that is no result only the beginning is read, and one that breaks off is kept", async () => {
+  await using endless = startRawServer(async (connection) => {
+    await readRequest(connection);
+    await writeAnswer(connection, 400, { body: "words ".repeat(100_000), length: 2 ** 40 });
+    // As long as the client keeps the connection.
+    await readBytes(connection, 1);
+  });
+  const long = await send(endless.url, 100);
+  assert.ok(long.kind === "answer" && long.body?.startsWith("words words "));
+  assert.equal(told(long, 100).message.length, "400: ".length + 500);
+  await using breaking = startRawServer(async (connection) => {
+    await readRequest(connection);
+    await writeAnswer(connection, 400, { body: "words", length: 300 });
+  });
+  assert.equal(told(await send(breaking.url, 100), 100).message, "400: words");
+});
+
+Deno.test("a name that is not found may be tried again, a certificate or a broken request not", () => {
+  const again = (kind: "not_connected" | "not_sent" | "not_answered", why: string) =>
+    retryAfter({ kind, why, handedOver: 0 });
+  assert.equal(again("not_connected", "dns error: no such host"), 1);
+  assert.equal(again("not_connected", "invalid peer certificate: UnknownIssuer"), undefined);
+  assert.equal(again("not_answered", "tcp connect error"), undefined);
+  assert.equal(again("not_sent", "tcp connect error"), undefined);
 });
 
 Deno.test("only a job that cannot have run is tried again", async () => {
@@ -145,7 +198,8 @@ Deno.test("a redirect's target is named, without what is secret in it", async ()
     ["http://u:hunter2@other/?token=hunter2", /it redirects to http:\/\/\*\*\*@other\/\?\*\*\*$/],
     ["https://other/pass word/x", /it redirects to https:\/\/other\/\*\*\*\/x$/],
     ["http://[", /it redirects to http:\/\/\[$/],
-    [undefined, /it redirects$/],
+    [`/${"x".repeat(1000)}`, /it redirects to http:\/\/h\/x{491}$/],
+    [undefined, /^307: $/],
   ];
   for (const [location, sentence] of cases) {
     await using server = startRawServer(async (connection) => {

@@ -115,13 +115,15 @@ Deno.test("what cannot be an output is refused at once", () => {
   Deno.writeTextFileSync(at("file"), "");
   Deno.symlinkSync(folder.path, at("link_to_folder"));
   Deno.symlinkSync("loop", at("loop"));
+  Deno.symlinkSync("missing/", at("link_to_no_folder"));
   using _socket = Deno.listen({ transport: "unix", path: at("socket") });
   const cases: [string, RegExp][] = [
     [folder.path, /it is a folder$/],
     [`${folder.path}/`, /it is a folder$/],
     [at("link_to_folder"), /it is a folder$/],
     [at("missing/"), /there is no such folder$/],
-    [at("missing/file"), /No such file or directory/],
+    [at("link_to_no_folder"), /there is no such folder$/],
+    [at("missing/file"), /No such file or directory \(os error 2\)$/],
     [at("file/file"), /Not a directory/],
     [at("socket"), /it is a socket$/],
     [at("loop"), /Too many levels of symbolic links/],
@@ -130,5 +132,23 @@ Deno.test("what cannot be an output is refused at once", () => {
   for (const [path, sentence] of cases) {
     assert.throws(() => openOutput(path), { exit: 73, message: sentence });
   }
-  assert.deepEqual(namesIn(folder.path), ["file", "link_to_folder", "loop", "socket"]);
+  assert.deepEqual(namesIn(folder.path), [
+    "file",
+    "link_to_folder",
+    "link_to_no_folder",
+    "loop",
+    "socket",
+  ]);
+});
+
+Deno.test("what became of the name while the job ran is looked at again", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/result`;
+  using output = openOutput(path);
+  Deno.mkdirSync(path);
+  await assert.rejects(output.keep(bytes("x")), { exit: 73, message: /it is a folder$/ });
+  Deno.removeSync(path);
+  Deno.writeTextFileSync(path, "theirs", { mode: 0o600 });
+  await output.keep(bytes("new"));
+  assert.deepEqual([read(path), modeOf(path)], ["new", 0o600]);
 });

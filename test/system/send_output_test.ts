@@ -56,6 +56,8 @@ Deno.test("the response file goes to a stream of send's own, after what the comm
   assert.equal(await new Response(socket.readable).text(), "out\nfile\n");
   const toError = await send(program, ["--output", "/dev/stderr"]);
   assert.deepEqual(toError, { code: 0, stdout: "out\n", stderr: "err\nfile\n" });
+  await send(program, ["--output", "/dev/stderr"], inBash('exec "$@" 2>"$0"', log));
+  assert.equal(Deno.readTextFileSync(log), "err\nfile\n");
 });
 
 Deno.test("the response file goes through what a shell has opened", async () => {
@@ -70,12 +72,13 @@ Deno.test("the response file goes through what a shell has opened", async () => 
   assert.deepEqual(substituted, { code: 0, stdout: "out\n", stderr: "err\n" });
   assert.equal(Deno.readTextFileSync(path), "file\n");
   Deno.writeTextFileSync(path, "a longer text from before");
-  const descriptor = await send(
-    program,
-    [],
-    inBash('exec 3<>"$0"; "$@" --output /dev/fd/3; cat <&3', path),
-  );
-  assert.deepEqual(descriptor, { code: 0, stdout: "out\nfile\n", stderr: "err\n" });
+  const link = `${folder.path}/link`;
+  Deno.symlinkSync("/dev/fd/3", link);
+  for (const name of ["/dev/fd/3", link]) {
+    const line = `exec 3<>"$0"; "$@" --output ${name}; cat <&3`;
+    const descriptor = await send(program, [], inBash(line, path));
+    assert.deepEqual(descriptor, { code: 0, stdout: "out\nfile\n", stderr: "err\n" });
+  }
 });
 
 Deno.test("where nothing can be put beside a file, it is written in place", async () => {

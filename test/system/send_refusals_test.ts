@@ -33,13 +33,17 @@ Deno.test("a connection that is lost tells how far it was, and nothing is posted
   {
     await using server = startRawServer(readRequest);
     const lost = await send(server.url, "--retry", "3");
-    hasOneLine(lost, 69, /no answer: the connection broke when all was sent: the job may have run/);
+    hasOneLine(lost, 69, /no answer: .*, after all was sent: the job may have run$/m);
     assert.equal(server.connections, 1);
   }
   {
     await using server = startRawServer((connection) => readBytes(connection, 1000));
     const args = ["send", "--url", server.url, "--retry", "3", `${folder.path}/large`];
-    hasOneLine(await runProgram({ args }), 69, /broke after at most \d+ of 26666\d+ bytes/);
+    hasOneLine(
+      await runProgram({ args }),
+      69,
+      /no answer: .*, after at most \d+ of 26666\d+ bytes/,
+    );
     assert.equal(server.connections, 1);
   }
   {
@@ -47,7 +51,11 @@ Deno.test("a connection that is lost tells how far it was, and nothing is posted
       await readRequest(connection);
       await writeAnswer(connection, 200, { body: result, length: 1000 });
     });
-    hasOneLine(await send(server.url, "--retry", "3"), 69, /the job ran, its result is lost/);
+    hasOneLine(
+      await send(server.url, "--retry", "3"),
+      69,
+      /the job may have run, its result is lost/,
+    );
     assert.equal(server.connections, 1);
   }
 });
