@@ -72,7 +72,7 @@ export async function exchange(request: Outgoing): Promise<Exchange> {
   }
   const body = response.status === 200
     ? await response.text().catch(() => undefined)
-    : await beginningOf(response);
+    : await wordsOf(response);
   return {
     kind: "answer",
     status: response.status,
@@ -82,17 +82,17 @@ export async function exchange(request: Outgoing): Promise<Exchange> {
   };
 }
 
-/** The most of an answer that is no result that is read, in bytes. */
-const maxWordsBytes = 2 ** 16;
+/** The most of an answer that is no result that is read, in characters. */
+const maxWords = 2 ** 16;
 
 /** The text of an answer as far as it comes. */
-async function beginningOf({ body }: Response): Promise<string> {
+async function wordsOf({ body }: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   try {
     for await (const piece of body ?? []) {
       text += decoder.decode(piece, { stream: true });
-      if (text.length >= maxWordsBytes) break;
+      if (text.length >= maxWords) break;
     }
   } catch {
     // The connection broke: what came is what there is.
