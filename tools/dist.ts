@@ -62,6 +62,8 @@ export async function makeDist({
   Deno.writeTextFileSync(`${outputFolder}/sbom.cdx.json`, sbom(contents));
   const page = `${outputFolder}/THIRD_PARTY_LICENSES`;
   Deno.writeTextFileSync(page, licensePage(contents.packages.all, [...runtimes.keys()]));
+  // Which that page refers to, also for a binary outside an archive.
+  Deno.copyFileSync(`${root}/LICENSE`, `${outputFolder}/LICENSE`);
   const licenses = { name: "THIRD_PARTY_LICENSES", path: page, mode: 0o644 };
 
   for (const target of targets) {

@@ -120,6 +120,7 @@ Deno.test("a release is every target's binary, plain and archived, an SBOM, the 
   assert.deepEqual(await release(folder.path), targets.map(({ name }) => name));
   const systems = ["linux-arm64", "linux-x64", "macos-arm64", "macos-x64"];
   assert.deepEqual([...Deno.readDirSync(`${folder.path}/dist`)].map(({ name }) => name).sort(), [
+    "LICENSE",
     "SHA256SUMS",
     "THIRD_PARTY_LICENSES",
     ...systems.map((system) => `jobrunner-1.2.3-${system}.tar.gz`),
@@ -197,7 +198,7 @@ Deno.test("sha256sum accepts the sums, which cover every file", async () => {
   using folder = await project();
   await release(folder.path);
   const dist = `${folder.path}/dist`;
-  assert.match(sumsOf(folder.path), /^(?:[0-9a-f]{64} {2}[^\s/]+\n){12}$/);
+  assert.match(sumsOf(folder.path), /^(?:[0-9a-f]{64} {2}[^\s/]+\n){13}$/);
   const said = await must("sha256sum", ["--check", "--strict", "SHA256SUMS"], dist);
   const names = [...Deno.readDirSync(dist)].map(({ name }) => name).sort();
   const summed = names.filter((name) => name !== "SHA256SUMS");
