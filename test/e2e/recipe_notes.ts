@@ -34,6 +34,16 @@ Deno.test("LibreOffice: each worker has a profile of its own, so that all conver
   assert.equal(new Set(answers.map(({ json }) => json["worker_id"])).size, 3);
 });
 
+Deno.test("LibreOffice: a working directory with characters that mean something in a URL will do", async () => {
+  using folder = temporaryFolder();
+  const odd = `${folder.path}/my #1 %41?`;
+  Deno.mkdirSync(odd);
+  const env = { JOBRUNNER_NUM_WORKERS: "1" };
+  await using program = await serve("docx_to_pdf.sh", odd, { env });
+  assert.deepEqual(ending(await postPayload(program.url, await word("words"))), [0, "%PDF-1"]);
+  assert.ok(Deno.statSync(`${odd}/profile-1/user`).isDirectory);
+});
+
 const readsHtml = changed(" --infilter='MS Word 2007 XML'", "", [".html", ""]);
 const followsLinks = (block: string) => replaced(readsHtml(block), "<value>true<", "<value>false<");
 const linkTo = ({ port }: Deno.NetAddr) =>
