@@ -100,7 +100,8 @@ command -v npm >/dev/null ||
 echo "Installing Deno $wanted from npm into $folder" >&2
 make_staging
 mkdir "$staging/deno"
-npm install --prefix "$staging/deno" --ignore-scripts --no-audit --no-fund --no-save --loglevel=error "deno@$wanted" >&2
+# The program itself is an optional dependency, one for each platform.
+npm install --prefix "$staging/deno" --include=optional --ignore-scripts --no-audit --no-fund --no-save --loglevel=error "deno@$wanted" >&2
 program=$(program_in "$staging/deno") ||
   fail "npm has no Deno $wanted for this platform: install Deno (https://docs.deno.com/runtime/) yourself, then try again."
 platform=${program%/*}

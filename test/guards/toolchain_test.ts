@@ -86,6 +86,13 @@ Deno.test("an older one, or one that does not work, is not used: the pinned one 
   }
 });
 
+Deno.test("npm is asked for the program even where it is set up to omit what is optional", async () => {
+  using there = machine({
+    npm: `case " $* " in *" --include=optional "*) ;; *) exit 0 ;; esac; ${npm}`,
+  });
+  assert.equal((await there.run("2.9.6")).stdout, pathOf("2.9.6"));
+});
+
 Deno.test("a version that is asked for is exactly that one", async () => {
   using other = machine({ deno: deno("2.9.6"), npm });
   assert.equal((await other.run("2.9.6", "2.7.11")).stdout, pathOf("2.7.11"));
