@@ -54,6 +54,8 @@ sum_of() { # sum_of FILE: by node, which is there when npm is
 # Makes $staging, a folder that goes when this script ends.
 make_staging() {
   mkdir -p "$tools"
+  # Those of runs that were killed.
+  find "$tools" -maxdepth 1 -name 'installing.*' -mmin +60 -exec rm -rf {} +
   staging=$(mktemp -d "$tools/installing.XXXXXX")
   trap 'rm -rf "$staging"' EXIT
   trap 'exit 1' HUP INT TERM
