@@ -76,5 +76,9 @@ export function undecodableVariables(env: Readonly<Record<string, string>>): str
 /** Whether no argument was altered: Deno 2.9.6 reads what is not UTF-8 as U+FFFD, 2.7.11 refuses it. */
 export function areUtf8(args: readonly string[]): boolean {
   if (Deno.build.os !== "linux" || !args.some((arg) => arg.includes("\ufffd"))) return true;
-  return isUtf8(Deno.readFileSync("/proc/self/cmdline"));
+  try {
+    return isUtf8(Deno.readFileSync("/proc/self/cmdline"));
+  } catch {
+    return true;
+  }
 }

@@ -100,38 +100,42 @@ Deno.test("LibreOffice: a document fetches linked pictures unless the profile fo
   assert.deepEqual([...new Set(asked)], ["/picture.png"]);
 });
 
-const svg =
-  '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="4" height="4"/></svg>';
+/** The ImageMagick recipe without the format of the payload, and with other suffixes. */
+const anyFormat = (...suffixes: readonly [request: string, response: string]) =>
+  changed('"png:', '"', suffixes);
 
 Deno.test("ImageMagick: without suffixes the result has the payload's format", async () => {
-  const answer = await answerTo(await picture("png", "red"), "png_to_gif.sh", withSuffixes("", ""));
-  assert.deepEqual(ending(answer), [0, "\x89PNG\r\n"]);
+  const png = await picture("png", "red");
+  for (const change of [anyFormat("", ""), withSuffixes("", "")]) {
+    assert.deepEqual(ending(await answerTo(png, "png_to_gif.sh", change)), [0, "\x89PNG\r\n"]);
+  }
 });
 
-Deno.test("ImageMagick: the content counts more than the suffix, unless the format is named", async () => {
-  assert.deepEqual(ending(await answerTo(svg, "png_to_gif.sh")), [0, "GIF89a"]);
-  says('"png:$JOBRUNNER_REQUEST_DATA_FN"');
-  const strict = changed('"$JOBRUNNER_REQ', '"png:$JOBRUNNER_REQ', ["", ".gif"]);
-  const png = await picture("png", "red");
-  assert.deepEqual(ending(await answerTo(png, "png_to_gif.sh", strict)), [0, "GIF89a"]);
-  assert.deepEqual(ending(await answerTo(svg, "png_to_gif.sh", strict)), [1, ""]);
+Deno.test("ImageMagick: an SVG puts a picture of the server into the result, unless the format is named", async () => {
+  using folder = temporaryFolder();
+  Deno.writeFileSync(`${folder.path}/secret.png`, await picture("png", "red"));
+  const svg =
+    `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="8" height="8">
+    <image width="8" height="8" xlink:href="${folder.path}/secret.png"/></svg>`;
+  assert.deepEqual(ending(await answerTo(svg, "png_to_gif.sh")), [1, ""]);
+  const answer = await answerTo(svg, "png_to_gif.sh", anyFormat(".png", ".txt"));
+  assert.match(answer.data, /^0,0: .* red$/m);
 });
 
 Deno.test("ImageMagick: TGA has no signature and is read only with its suffix", async () => {
   const tga = await picture("tga", "red");
   for (const [suffix, expected] of [[".tga", "GIF89a"], ["", ""]] as const) {
-    const answer = await answerTo(tga, "png_to_gif.sh", withSuffixes(suffix, ".gif"));
+    const answer = await answerTo(tga, "png_to_gif.sh", anyFormat(suffix, ".gif"));
     assert.equal(ending(answer)[1], expected);
   }
 });
 
 Deno.test("ImageMagick: an animation leaves a PNG response file empty, its first picture does not", async () => {
   const animation = await picture("gif", "red", "blue");
-  const suffixes = [".gif", ".png"] as const;
-  const all = await answerTo(animation, "png_to_gif.sh", withSuffixes(...suffixes));
-  assert.deepEqual(ending(all), [0, ""]);
+  const all = anyFormat(".gif", ".png");
+  assert.deepEqual(ending(await answerTo(animation, "png_to_gif.sh", all)), [0, ""]);
   says('"$JOBRUNNER_REQUEST_DATA_FN[0]"');
-  const first = changed("REQUEST_DATA_FN", "REQUEST_DATA_FN[0]", suffixes);
+  const first = (block: string) => replaced(all(block), "REQUEST_DATA_FN", "REQUEST_DATA_FN[0]");
   assert.deepEqual(ending(await answerTo(animation, "png_to_gif.sh", first)), [0, "\x89PNG\r\n"]);
 });
 
