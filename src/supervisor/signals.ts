@@ -5,7 +5,7 @@
  */
 
 /** Those that ask the program to stop. They come one at a time. */
-export interface Signals extends Disposable {
+export interface Signals {
   /** The next one; one that came earlier and was not asked for yet counts. */
   next(): Promise<Deno.Signal>;
 }
@@ -112,8 +112,9 @@ export function hearOfEnds(): Disposable {
 const tellMs = 60_000;
 
 /**
- * Listens until disposed of. Commands with a session of their own do not hear any of these signals. One that is not followed is
- * handed to `tell`, of each name one a minute.
+ * Listens until the program ends: a signal for which there is no listener any more, also one that came before, ends it as by
+ * default, whatever its exit status would have been. Commands with a session of their own do not hear any of these signals. One
+ * that is not followed is handed to `tell`, of each name one a minute.
  */
 export function listenForSignals(hangUp: HangUp, tell: (name: Deno.Signal) => void): Signals {
   const came: Deno.Signal[] = [];
@@ -140,17 +141,13 @@ export function listenForSignals(hangUp: HangUp, tell: (name: Deno.Signal) => vo
     },
     nothing() {},
   };
-  const handlers = effectsHere(hangUp).map(([name, effect]) =>
-    [name, () => act[effect](name)] as const
-  );
-  for (const [name, handler] of handlers) Deno.addSignalListener(name, handler);
+  for (const [name, effect] of effectsHere(hangUp)) {
+    Deno.addSignalListener(name, () => act[effect](name));
+  }
   return {
     async next() {
       while (came.length === 0) await new Promise<void>((resolve) => wake = resolve);
       return came.shift() as Deno.Signal;
-    },
-    [Symbol.dispose]() {
-      for (const [name, handler] of handlers) Deno.removeSignalListener(name, handler);
     },
   };
 }

@@ -33,7 +33,7 @@ export async function supervise(
 ): Promise<number> {
   const log = openLog({ format: config.logFormat, level: config.logLevel });
   // Before anything is written: also the log can be a file that may not grow.
-  using signals = listenForSignals(
+  const signals = listenForSignals(
     hangUpHere(),
     (signal) => log.info("a signal is not followed", { signal }),
   );

@@ -134,6 +134,19 @@ function freePort(): number {
   return listener.addr.port;
 }
 
+Deno.test("signals that come up to the very end do not change how the server ends", async () => {
+  for (const name of ["HUP", "USR2"]) {
+    await using program = await start();
+    // For as long as there is a process to send it to.
+    const flood = new Deno.Command("sh", {
+      args: ["-c", `while kill -${name} ${program.pid} 2>/dev/null; do :; done`],
+    }).spawn();
+    await program.line("a signal is not followed");
+    assert.equal(await program.stop(), 0, name);
+    await flood.status;
+  }
+});
+
 Deno.test("a log that has reached the limit of a file's size stops neither the start nor jobs", async () => {
   using folder = temporaryFolder();
   const log = `${folder.path}/log`;
