@@ -53,7 +53,7 @@ const closeMs = 2000;
 
 /** Starts to record. The exporter reads the other `OTEL_EXPORTER_OTLP_*` variables by itself. */
 export function openTracing(config: TracingConfig, source: SpanSource, log: Log): Tracing {
-  const tell = (message: string) => log.warn("tracing", { detail: detailOf(message) });
+  const tell = (what: string | Error) => log.warn("tracing", { detail: detailOf(what) });
   diag.setLogger({
     error: tell,
     warn: tell,
@@ -143,7 +143,7 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
         },
       };
     },
-    close: () => atMost(closeMs, provider.shutdown().catch((error) => tell(String(error)))),
+    close: () => atMost(closeMs, provider.shutdown().catch(tell)),
   };
 }
 
@@ -151,20 +151,22 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
 const maxDetailLength = 300;
 
 /**
- * What may stand in the log of what the SDK says. It says an error as JSON with everything in it; what went wrong is in its
- * name, code and message. The message of a receiver's refusal is the receiver's own words, which may repeat a header or a
+ * What may stand in the log of what the SDK says. An error it says as JSON with everything in it, or throws; what went wrong is
+ * in its name, code and message. The message of a receiver's refusal is the receiver's own words, which may repeat a header or a
  * password; a URL may hold a password too.
  */
-export function detailOf(message: string): string {
-  return withoutUrlSecrets(whatWentWrong(message)).slice(0, maxDetailLength);
+export function detailOf(what: string | Error): string {
+  return withoutUrlSecrets(whatWentWrong(what)).slice(0, maxDetailLength);
 }
 
-function whatWentWrong(message: string): string {
+function whatWentWrong(what: string | Error): string {
   try {
-    const { name = "", message: what = "", code = "" } = JSON.parse(message);
-    return [name, name === "OTLPExporterError" ? "" : what, code].filter(Boolean).join(" ");
+    const { name = "", message = "", code = "" } = what instanceof Error
+      ? what as Error & { readonly code?: unknown }
+      : JSON.parse(what);
+    return [name, name === "OTLPExporterError" ? "" : message, code].filter(Boolean).join(" ");
   } catch {
-    return message;
+    return String(what);
   }
 }
 

@@ -51,16 +51,16 @@ export async function readBytes(connection: Deno.Conn, most: number): Promise<nu
   return length;
 }
 
-/** Reads a whole HTTP/1.1 request with a Content-Length. */
-export async function readRequest(connection: Deno.Conn): Promise<void> {
+/** Reads a whole HTTP/1.1 request with a Content-Length; resolves with it, one character per byte. */
+export async function readRequest(connection: Deno.Conn): Promise<string> {
   const buffer = new Uint8Array(2 ** 16);
   let text = "";
   for (;;) {
     const end = text.indexOf("\r\n\r\n");
     const [, length = "0"] = /^content-length: *(\d+)/im.exec(text) ?? [];
-    if (end >= 0 && text.length >= end + 4 + Number(length)) return;
+    if (end >= 0 && text.length >= end + 4 + Number(length)) return text;
     const read = await connection.read(buffer);
-    if (read === null) return;
+    if (read === null) return text;
     text += new TextDecoder("latin1").decode(buffer.subarray(0, read));
   }
 }

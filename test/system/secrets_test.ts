@@ -7,7 +7,9 @@ import assert from "node:assert/strict";
 import { type Canary, canaryOf, formsIn, newCanary } from "../support/canary.ts";
 import { base64 } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { freePort } from "../support/port.ts";
 import { fixture, type ProgramOptions, runProgram, startProgram } from "../support/program.ts";
+import { type RawServer, readRequest, startRawServer } from "../support/raw_server.ts";
 
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -15,12 +17,6 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 const bytesOf = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 const utf16 = (text: string) => utf8(text.replace(/./gs, "$&\0"));
 const mark = (...bytes: number[]) => Uint8Array.from(bytes);
-
-/** Nothing listens there. */
-function refusingPort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 /** What a password file or variable may hold; `isFine` if a header can carry it. */
 const contents: readonly {
@@ -111,7 +107,7 @@ Deno.test("a canary is found in each of its forms", async () => {
 Deno.test("send and serve show no password, whatever its file or its variable holds", async () => {
   using folder = temporaryFolder();
   const attempts: Attempt[] = [];
-  const url = `http://127.0.0.1:${refusingPort()}`;
+  const url = `http://127.0.0.1:${freePort()}`;
   for (const [at, { name, isFine, of }] of contents.entries()) {
     const canary = newCanary();
     const file = `${folder.path}/${at}`;
@@ -201,7 +197,7 @@ Deno.test("a password on the command line, where none belongs, is not repeated",
 });
 
 Deno.test("send shows neither user and password nor the query of its URL", async () => {
-  const port = refusingPort();
+  const port = freePort();
   const attempt = (code: number, url: (canary: Canary) => string): Attempt => {
     const canary = newCanary();
     return {
@@ -368,37 +364,17 @@ Deno.test("an OTEL_ variable that refuses the start is not shown", async () => {
 });
 
 /** A receiver of spans that answers with what it was sent, in its status line too. */
-function startEchoingReceiver(): AsyncDisposable & { readonly port: number; heads(): string } {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const decoder = new TextDecoder("latin1");
+function startEchoingReceiver(): RawServer & { heads(): string } {
   let heads = "";
-  const accepting = (async () => {
-    for await (const connection of listener) {
-      using _connection = connection;
-      const buffer = new Uint8Array(65_536);
-      let head = "";
-      while (!head.includes("\r\n\r\n")) {
-        const length = await connection.read(buffer);
-        if (length === null) break;
-        head += decoder.decode(buffer.subarray(0, length));
-      }
-      heads += head;
-      const words = head.split("\r\n").filter((line) => /^(x-|authorization)/i.test(line)).join(
-        " ",
-      );
-      await connection.write(
-        utf8(`HTTP/1.1 400 ${words}\r\nContent-Length: ${words.length}\r\n\r\n${words}`),
-      ).catch(() => {});
-    }
-  })().catch(() => {});
-  return {
-    port: listener.addr.port,
-    heads: () => heads,
-    async [Symbol.asyncDispose]() {
-      listener.close();
-      await accepting;
-    },
-  };
+  const server = startRawServer(async (connection) => {
+    const [head = ""] = (await readRequest(connection)).split("\r\n\r\n");
+    heads += head;
+    const words = head.split("\r\n").filter((line) => /^(x-|authorization)/i.test(line)).join(" ");
+    await connection.write(
+      utf8(`HTTP/1.1 400 ${words}\r\nContent-Length: ${words.length}\r\n\r\n${words}`),
+    );
+  });
+  return Object.assign(server, { heads: () => heads });
 }
 
 /** Every way in which a command could pass on its environment. */
@@ -484,7 +460,7 @@ Deno.test("a server that runs shows no secret: log, answers, pages, command's en
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     () => new Response("no", { status: 404 }),
   );
-  const refusing = refusingPort();
+  const refusing = freePort();
   const spans = "http/protobuf";
   const key = canaryOf(
     Deno.readTextFileSync(fixture("tls/key.pem")).split("\n")
@@ -509,7 +485,13 @@ Deno.test("a server that runs shows no secret: log, answers, pages, command's en
     "a receiver that repeats what it was sent": {
       ...headers,
       JOBRUNNER_PASSWORD: `${password.text}\r\n`,
-      OTEL_EXPORTER_OTLP_ENDPOINT: userAt(`127.0.0.1:${receiver.port}`),
+      OTEL_EXPORTER_OTLP_ENDPOINT: userAt(new URL(receiver.url).host),
+    },
+    "a receiver that repeats what it was sent, once, when the server stops": {
+      ...headers,
+      JOBRUNNER_PASSWORD: password.text,
+      OTEL_EXPORTER_OTLP_ENDPOINT: userAt(new URL(receiver.url).host),
+      OTEL_BSP_SCHEDULE_DELAY: "600000",
     },
     "a receiver that is not there, sandbox off": {
       ...headers,
@@ -545,7 +527,7 @@ Deno.test("a server that runs shows no secret: log, answers, pages, command's en
     },
     "a password that is not percent-encoded": {
       JOBRUNNER_PASSWORD: password.text,
-      OTEL_EXPORTER_OTLP_ENDPOINT: `http://user:%${user.text}@127.0.0.1:${receiver.port}`,
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://user:%${user.text}@${new URL(receiver.url).host}`,
     },
   };
   using client = Deno.createHttpClient({ caCerts: [Deno.readTextFileSync(fixture("tls/ca.pem"))] });
@@ -567,13 +549,21 @@ Deno.test("a server that runs shows no secret: log, answers, pages, command's en
       const given = utf8(password.text);
       const answers = await askEverything(program.url, given, wrong, isTls ? client : undefined);
       const raw = isTls ? "" : await sendRawRequests(program.url, wrong);
-      await program.line("tracing");
+      if (env["OTEL_BSP_SCHEDULE_DELAY"] === undefined) await program.line("tracing");
       await program.stop();
       const log = program.log.join("\n");
       // What was searched is what should have been.
       assert.match(answers, /^JOBRUNNER_CMD=/m, name);
       assert.match(answers, /^# TYPE jobrunner_/m, name);
-      for (const event of ["request answered", "request refused", "job started", "job ended"]) {
+      for (
+        const event of [
+          "request answered",
+          "request refused",
+          "job started",
+          "job ended",
+          "tracing",
+        ]
+      ) {
         assert.ok(log.includes(event), `${name}: no ${event}:\n${log}`);
       }
       for (const [what, said] of Object.entries({ log, answers, raw })) {

@@ -12,6 +12,13 @@ Deno.test("detailOf() shows what went wrong, but neither a receiver's words nor 
     detailOf(error("OTLPExporterError", "no such key: hunter2", 401)),
     "OTLPExporterError 401",
   );
+  class OTLPExporterError extends Error {
+    override readonly name = "OTLPExporterError";
+    readonly code = 401;
+    readonly data = "hunter2";
+  }
+  assert.equal(detailOf(new OTLPExporterError("no such key: hunter2")), "OTLPExporterError 401");
+  assert.equal(detailOf(new Error("not in time")), "Error not in time");
   assert.equal(
     detailOf("Could not parse 'http://user:hunter2@h:1 /v1', falling back"),
     "Could not parse 'http://***@h:1 /v1', falling back",
