@@ -13,6 +13,7 @@ import { type ArchiveEntry, writeTarball, writeZip } from "./archive.ts";
 import { build as buildBinaries } from "./build.ts";
 import { BuildFailure } from "./build_failure.ts";
 import { commitDate, refuseOtherTag, trackedFiles } from "./commit.ts";
+import { isFile } from "./files.ts";
 import { licensePage } from "./licenses.ts";
 import { type RuntimePackages, runtimePackages } from "./runtime_packages.ts";
 import { sbom } from "./sbom.ts";
@@ -96,7 +97,7 @@ function archiveName({ file }: Target, version: string): string {
 async function extraEntries(root: string): Promise<ArchiveEntry[]> {
   const names = await trackedFiles(root, [...always, ...ifThere]);
   const missing = [...always, ...names].find((name) =>
-    !names.includes(name) || !isFile(root, name)
+    !names.includes(name) || !isFile(`${root}/${name}`)
   );
   if (missing !== undefined) {
     throw new BuildFailure(`${missing}: must be a file, and known to git`);
@@ -106,14 +107,6 @@ async function extraEntries(root: string): Promise<ArchiveEntry[]> {
     path: `${root}/${name}`,
     mode: name.endsWith(".sh") ? 0o755 : 0o644,
   }));
-}
-
-function isFile(root: string, name: string): boolean {
-  try {
-    return Deno.statSync(`${root}/${name}`).isFile;
-  } catch {
-    return false;
-  }
 }
 
 /**

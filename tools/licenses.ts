@@ -5,6 +5,7 @@
  */
 
 import { BuildFailure } from "./build_failure.ts";
+import { isFile } from "./files.ts";
 import { requireCommand } from "./required_command.ts";
 
 /** Licence of one package. */
@@ -92,13 +93,4 @@ export function licensePage(
     `Deno ${versions} (MIT)\n\nCopyright 2018-2026 the Deno authors. The terms are those of LICENSE. What Deno itself is made of:\nhttps://github.com/denoland/deno\n`,
     ...sections,
   ].join(`\n${"=".repeat(80)}\n\n`);
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { atMost } from "../at_most.ts";
 import { sizedBody } from "./sized_body.ts";
 
 /** What is sent. */
@@ -83,7 +84,7 @@ export async function exchange(request: Outgoing): Promise<Exchange> {
 }
 
 /** The most of an answer that is no result that is read, in characters. */
-const maxWords = 2 ** 16;
+const maxTextLength = 2 ** 16;
 
 /** The text of an answer as far as it comes. */
 async function wordsOf({ body }: Response): Promise<string> {
@@ -92,7 +93,7 @@ async function wordsOf({ body }: Response): Promise<string> {
   try {
     for await (const piece of body ?? []) {
       text += decoder.decode(piece, { stream: true });
-      if (text.length >= maxWords) break;
+      if (text.length >= maxTextLength) break;
     }
   } catch {
     // The connection broke: what came is what there is.
@@ -123,19 +124,11 @@ async function* paced(
   for await (const piece of body) {
     if (isHeldBack && progress.handedOver > 0) {
       isHeldBack = false;
-      await within(Math.min(length / holdRate, maxHoldMs), answered);
+      await atMost(Math.min(length / holdRate, maxHoldMs), answered);
     }
     progress.handedOver += piece.length;
     yield piece;
   }
-}
-
-/** Waits for an event, but no longer than that. */
-async function within(ms: number, event: Promise<void>): Promise<void> {
-  const over = Promise.withResolvers<void>();
-  const timer = setTimeout(over.resolve, ms);
-  await Promise.race([event, over.promise]);
-  clearTimeout(timer);
 }
 
 /** The runtime tells how far it was only in its words. */

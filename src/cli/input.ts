@@ -16,24 +16,19 @@ export interface Input {
 
 /** `file` is a path, or `-` for standard input. Throws a `SendFailure`. */
 export async function inputOf(file: string): Promise<Input> {
-  const failed = (error: unknown) =>
-    new SendFailure("noInput", `${file}: cannot be read: ${(error as Error).message}`);
-  const opened = async () => {
-    try {
-      return (await Deno.open(file)).readable;
-    } catch (error) {
-      throw failed(error);
-    }
+  const fail = (error: unknown): never => {
+    throw new SendFailure("noInput", `${file}: cannot be read: ${(error as Error).message}`);
   };
+  const open = async () => (await Deno.open(file)).readable;
   try {
     if (file === "-") return await kept(Deno.stdin.readable);
     const { isFile, isDirectory, size } = await Deno.stat(file);
     if (isDirectory) throw new Error("it is a folder");
     // Files of /proc say that they are empty.
-    if (!isFile || size === 0) return await kept(await opened());
-    return { size, open: opened };
+    if (!isFile || size === 0) return await kept(await open());
+    return { size, open: () => open().catch(fail) };
   } catch (error) {
-    throw error instanceof SendFailure ? error : failed(error);
+    return fail(error);
   }
 }
 

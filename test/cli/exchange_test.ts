@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Exchange, exchange } from "../../src/cli/exchange.ts";
 import { failureOf, retryAfter } from "../../src/cli/no_result.ts";
+import { freePort } from "../support/port.ts";
 import { readBytes, readRequest, startRawServer, writeAnswer } from "../support/raw_server.ts";
 
 const large = 20_000_000;
@@ -16,11 +17,6 @@ async function send(url: string, length: number): Promise<Exchange> {
   return await exchange({ url, headers: new Headers(), body: body(), length, client });
 }
 
-function closedPort(): string {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return `http://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`;
-}
-
 /** What `send` would make of it. */
 function told(outcome: Exchange, length: number) {
   const sent = { url: "http://h/payload", secrets: ["pass word"], length };
@@ -29,7 +25,7 @@ function told(outcome: Exchange, length: number) {
 }
 
 Deno.test("without a connection nothing was sent: it may be tried again", async () => {
-  const url = closedPort();
+  const url = `http://127.0.0.1:${freePort()}`;
   for (const length of [100, large]) {
     const outcome = await send(url, length);
     assert.equal(outcome.kind, "not_connected");

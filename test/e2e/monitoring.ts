@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { get, post, postRaw } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { queriesOfThePage } from "../support/metrics_page.ts";
+import { freePort } from "../support/port.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, projectRoot, startProgram } from "../support/program.ts";
 
@@ -30,9 +31,7 @@ async function startPrometheus(folder: string, target: string): Promise<Promethe
     .replaceAll("15s", "200ms").replace("127.0.0.1:8080", target);
   assert.ok(config.includes(target));
   Deno.writeTextFileSync(`${folder}/prometheus.yml`, config);
-  using free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const address = `127.0.0.1:${free.addr.port}`;
-  free.close();
+  const address = `127.0.0.1:${freePort()}`;
   const process = new Deno.Command("prometheus", {
     args: [
       `--config.file=${folder}/prometheus.yml`,

@@ -5,14 +5,9 @@
 import assert from "node:assert/strict";
 import { get, post, postRaw } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
+import { freePort } from "../support/port.ts";
 import { aliveIn, eventually, killAllIn } from "../support/processes.ts";
 import { fixture, type Program, projectRoot, startProgram } from "../support/program.ts";
-
-/** A port that is free now. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 const job = (payload: string) => JSON.stringify({ id: "test", data: btoa(payload) });
 

@@ -76,7 +76,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "type:exec",
   ],
   service: ["messages", "app", "busy", "start_error", "supervisor/probes", "threads", "type:exec"],
-  cli: ["wire", "flags", "password", "shown", "file_beginning"],
+  cli: ["at_most", "wire", "flags", "password", "shown", "file_beginning"],
   main: ["config", "version", "supervisor", "cli", "shown"],
 };
 

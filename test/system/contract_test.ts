@@ -240,7 +240,7 @@ const http: Row[] = [
     },
   },
   {
-    name: "Content-Type is not looked at, unknown keys are ignored, keys are exact",
+    name: "any Content-Type will do, unknown keys are ignored, keys are exact",
     env: shell,
     async check(url) {
       const body = json({

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { base64, fillLog, get, post, postRaw, statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { freePort } from "../support/port.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, startProgram, unreadLog } from "../support/program.ts";
 import { filesIn, spoolIn } from "../support/spool.ts";
@@ -27,11 +28,6 @@ Deno.test("a spool that cannot be made is a 500, logged once, until it can be ma
   await program.stop();
   assert.equal(program.log.filter((line) => line.includes("ERROR")).length, 1);
 });
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 /** Lets the process open `count` more files, and no more than that. */
 async function allowMoreFiles(pid: number, count: number): Promise<void> {

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { freePort } from "../support/port.ts";
 import { boundByModes } from "../support/powers.ts";
 import { type Exit, fixture, runProgram, startProgram } from "../support/program.ts";
 import { readBytes, readRequest, startRawServer, writeAnswer } from "../support/raw_server.ts";
@@ -84,9 +85,7 @@ Deno.test("--retry comes back after 429 and 503, not after what may have run the
 });
 
 Deno.test("--retry comes back to a server that is not there yet", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
+  const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   hasOneLine(await send(url), 69, /no answer: tcp connect error: Connection refused/);
   const patient = send(url, "--retry", "1000");

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { get, post, statusOf } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
+import { freePort } from "../support/port.ts";
 import { asProcess1 } from "../support/powers.ts";
 import { childrenOf, eventually, isAlive } from "../support/processes.ts";
 import {
@@ -128,11 +129,6 @@ Deno.test("SIGXFSZ: a payload beyond the limit of a file's size is a 5xx, the se
   assert.equal(await program.stop(), 0);
   assert.equal(count(program.log, "File too large"), 2);
 });
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 Deno.test("signals that come up to the very end do not change how the server ends", async () => {
   for (const name of ["HUP", "USR2"]) {

@@ -1,0 +1,14 @@
+/**
+ * Files as the tools ask about them.
+ *
+ * @module
+ */
+
+/** Whether there is a regular file, or a link to one. */
+export function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
