@@ -24,7 +24,7 @@ with the command's status.
   --id TEXT             the job's id (default: the file's name)
   --timeout SECONDS     the longest that the command may run
   --output FILE         where the response file goes, also an empty one; without it, it is dropped. A link is followed,
-                        what is no regular file (a FIFO, /dev/stdout) is written to
+                        what is no regular file (a FIFO, /dev/stdout) is written to; - is standard output
   --retry N             come back N times: when the server is too busy (429, 503) after the time it names, when no
                         connection can be made after a second; never when the job may have run
 
