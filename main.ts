@@ -5,12 +5,12 @@
  */
 
 import { exits } from "./src/cli/send_failure.ts";
-import { parseConfig } from "./src/config.ts";
+import { parseConfig } from "./src/config/config.ts";
 import { helpText } from "./src/config/help.ts";
 import { parseCommandLine } from "./src/config/sources.ts";
-import { shownArgument } from "./src/shown.ts";
+import { shownArgument } from "./src/config/shown.ts";
 import { check } from "./src/supervisor/check.ts";
-import { areUtf8, thisMachine, undecodableVariables } from "./src/supervisor/machine.ts";
+import { areUtf8, thisMachine, undecodableVariables } from "./src/supervisor/surroundings.ts";
 import { supervise } from "./src/supervisor/supervisor.ts";
 import { version } from "./src/version.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type App, type Host, startApp } from "./app.ts";
-import { markedIn } from "./busy.ts";
+import { type App, type Host, startApp } from "./app/app.ts";
+import { markedIn } from "./isolate/busy.ts";
 import type {
   ClientAddress,
   ProcessFigures,
@@ -13,10 +13,10 @@ import type {
   ToMain,
   ToService,
   TreeRequest,
-} from "./messages.ts";
-import { StartError } from "./start_error.ts";
-import { runProbes } from "./supervisor/probes.ts";
-import { keepThreads } from "./threads.ts";
+} from "./isolate/messages.ts";
+import { StartError } from "./isolate/start_error.ts";
+import { runProbes } from "./isolate/probes.ts";
+import { keepThreads } from "./isolate/threads.ts";
 
 const isolate = self as unknown as {
   addEventListener(

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { atMost } from "../at_most.ts";
+import { atMost } from "../async/at_most.ts";
 import { sizedBody } from "./sized_body.ts";
 
 /** What is sent. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { withoutUrlSecrets } from "../shown.ts";
+import { withoutUrlSecrets } from "../config/shown.ts";
 import type { Answer, Exchange, NoAnswer } from "./exchange.ts";
 import { type exits, SendFailure } from "./send_failure.ts";
 

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { beginningOf } from "../file_beginning.ts";
-import { maxPasswordBytes, readPasswordFrom } from "../password.ts";
-import { oneLine } from "../shown.ts";
+import { beginningOf } from "../machine/file_beginning.ts";
+import { maxPasswordBytes, readPasswordFrom } from "../wire/password.ts";
+import { oneLine } from "../config/shown.ts";
 import {
   createPayloadEncoder,
   parseResult,

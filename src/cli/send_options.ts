@@ -5,10 +5,10 @@
  */
 
 import { basename } from "node:path";
-import { type Flag, readFlags } from "../flags.ts";
-import { passwordSource, readPasswordFrom } from "../password.ts";
-import { shownUrl } from "../shown.ts";
-import { maxIdLength } from "../wire.ts";
+import { type Flag, readFlags } from "../config/flags.ts";
+import { passwordSource, readPasswordFrom } from "../wire/password.ts";
+import { shownUrl } from "../config/shown.ts";
+import { maxIdLength } from "../wire/wire.ts";
 import { UsageError } from "./usage.ts";
 
 /** What `send` says of itself. */

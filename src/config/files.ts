@@ -11,7 +11,7 @@ import {
   type PasswordSource,
   passwordSource,
   readPasswordFrom,
-} from "../password.ts";
+} from "../wire/password.ts";
 import type { SettingName } from "./settings.ts";
 import type { Values } from "./sources.ts";
 

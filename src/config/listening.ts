@@ -5,8 +5,8 @@
  */
 
 import { BlockList, isIP } from "node:net";
-import { hostNameOf } from "../host_name.ts";
-import { shownValue } from "../shown.ts";
+import { hostNameOf } from "../wire/host_name.ts";
+import { shownValue } from "./shown.ts";
 import type { Values } from "./sources.ts";
 
 /** What is settled about listening. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type Flag, readFlags } from "../flags.ts";
-import { shownValue } from "../shown.ts";
+import { type Flag, readFlags } from "./flags.ts";
+import { shownValue } from "./shown.ts";
 import { flagOf, type Setting, type SettingName, settings, wantedOf } from "./settings.ts";
 
 /** What the command line of `jobrunner serve` said. */

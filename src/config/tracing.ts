@@ -5,7 +5,7 @@
  * @module
  */
 
-import { oneLine, shownUrl } from "../shown.ts";
+import { oneLine, shownUrl } from "./shown.ts";
 
 /** Where spans go. */
 export interface Tracing {

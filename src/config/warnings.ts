@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Config, Surroundings } from "../config.ts";
+import type { Config, Surroundings } from "./config.ts";
 import type { Command } from "./command.ts";
 import { isLoopback } from "./listening.ts";
 import { settings } from "./settings.ts";

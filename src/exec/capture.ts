@@ -4,8 +4,8 @@
  * @module
  */
 
-import { createByteBuffer } from "../bytes.ts";
-import type { Captured } from "../job.ts";
+import { createByteBuffer } from "../async/bytes.ts";
+import type { Captured } from "../jobs/job.ts";
 
 /** A pipe that is being read. */
 export interface Capture {

@@ -5,7 +5,7 @@
  */
 
 import { withheldSettings } from "../config/settings.ts";
-import { withoutUrlSecrets } from "../shown.ts";
+import { withoutUrlSecrets } from "../config/shown.ts";
 
 /** Secrets that are not settings of ours: they belong to the server, its supervisor or its telemetry. */
 const foreignSecrets = /^(OTEL_.*_HEADERS|NOTIFY_SOCKET|WATCHDOG_.*|CREDENTIALS_DIRECTORY)$/i;

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { atMost } from "../at_most.ts";
-import type { Cause, Ending } from "../job.ts";
-import type { Stop } from "../stop.ts";
+import { atMost } from "../async/at_most.ts";
+import type { Cause, Ending } from "../jobs/job.ts";
+import type { Stop } from "../jobs/stop.ts";
 import type { Capture } from "./capture.ts";
 
 /** Asks the main isolate, which may signal processes, to end a job's tree. */

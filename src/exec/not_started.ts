@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Ending, RunFault } from "../job.ts";
+import type { Ending, RunFault } from "../jobs/job.ts";
 
 /** The ending of a command that never ran. */
 export type NotStarted = Extract<Ending, { readonly kind: "not_started" }>;

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { letGo } from "../bytes.ts";
-import type { Captured, JobRequest, RunFault, RunResult } from "../job.ts";
+import { letGo } from "../async/bytes.ts";
+import type { Captured, JobRequest, RunFault, RunResult } from "../jobs/job.ts";
 import { capture, type Scratch } from "./capture.ts";
 import { environmentOf } from "./child_env.ts";
 import { commandEnd, endingOf, pipesEnd, type TreeEnder } from "./ending.ts";
 import { launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
-import type { Stop } from "../stop.ts";
-import type { Spool } from "./spool.ts";
+import type { Stop } from "../jobs/stop.ts";
+import type { Spool } from "../spool/spool.ts";
 import {
   LauncherError,
   launchErrno,
@@ -19,7 +19,7 @@ import {
   startCommand,
   type StartSettings,
 } from "./start.ts";
-import { createWorkspace, type Workspace } from "./workspace.ts";
+import { createWorkspace, type Workspace } from "../spool/workspace.ts";
 
 /** What every run of a server shares. */
 export interface RunSettings extends StartSettings {

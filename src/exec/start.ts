@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "../config/command.ts";
-import type { Captured } from "../job.ts";
+import type { Captured } from "../jobs/job.ts";
 import { detailOf, isMachineTrouble } from "./not_started.ts";
 
 /** A program that runs one command, in a session of its own, and takes only some variables from who starts it. */

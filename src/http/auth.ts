@@ -5,7 +5,7 @@
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
-import { withoutLineEnds } from "../password.ts";
+import { withoutLineEnds } from "../wire/password.ts";
 
 /** Whether a request may run jobs. */
 export type PasswordCheck = (headers: Headers) => boolean;

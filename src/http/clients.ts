@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { ClientAddress } from "../messages.ts";
+import type { ClientAddress } from "../isolate/messages.ts";
 
 /** See the module's head. */
 export interface Clients {

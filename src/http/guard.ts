@@ -9,8 +9,8 @@
  */
 
 import { isIP } from "node:net";
-import { hostNameOf } from "../host_name.ts";
-import type { Fault } from "./problem.ts";
+import { hostNameOf } from "../wire/host_name.ts";
+import type { Fault } from "./answer/problem.ts";
 
 /** Looks at the head of a request alone. */
 export interface Guard {

@@ -7,9 +7,9 @@
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
 import { getPath } from "hono/utils/url";
-import { type Admission, isRequestId, type JobRequest } from "../job.ts";
+import { type Admission, isRequestId, type JobRequest } from "../jobs/job.ts";
 import type { RequestTrace } from "../telemetry/trace.ts";
-import { encodeStatus, type ServiceStatus, toMicroseconds } from "../wire.ts";
+import { encodeStatus, type ServiceStatus, toMicroseconds } from "../wire/wire.ts";
 import type { Activity } from "./activity.ts";
 import {
   clientOf,
@@ -20,10 +20,10 @@ import {
   type Listeners,
   observer,
 } from "./observe.ts";
-import type { Answer, Answers } from "./answers.ts";
-import type { Buffers } from "./buffers.ts";
-import { type PayloadSettings, postPayload } from "./payload.ts";
-import { allow, type Fault, problemAnswer, rejectionOf } from "./problem.ts";
+import type { Answer, Answers } from "./answer/answers.ts";
+import type { Buffers } from "./body/buffers.ts";
+import { type PayloadSettings, postPayload } from "./resources/payload.ts";
+import { allow, type Fault, problemAnswer, rejectionOf } from "./answer/problem.ts";
 
 /** What the rest of the program offers to HTTP. */
 export interface FrontDoor {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { atMost } from "../at_most.ts";
-import { authority } from "../config.ts";
+import { atMost } from "../async/at_most.ts";
+import { authority } from "../config/config.ts";
 import type { Fetch } from "./observe.ts";
 
 /** A server that listens. */

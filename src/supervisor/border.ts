@@ -9,9 +9,9 @@
  * @module
  */
 
-import { authority, type Config } from "../config.ts";
-import { isMarkIn } from "../exec/spool.ts";
-import type { ClientAddress, Probe, ServiceStart, ToMain, ToService } from "../messages.ts";
+import { authority, type Config } from "../config/config.ts";
+import { isMarkIn } from "../spool/spool.ts";
+import type { ClientAddress, Probe, ServiceStart, ToMain, ToService } from "../isolate/messages.ts";
 
 /** A message that keeps the rules, copied out of what came; or a sentence about the rule that was broken. */
 export type Checked =

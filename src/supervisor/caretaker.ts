@@ -5,15 +5,15 @@
  */
 
 import { join } from "node:path";
-import type { Config } from "../config.ts";
-import { isMarkIn, isUnfinished } from "../exec/spool.ts";
-import type { TreeRequest } from "../messages.ts";
+import type { Config } from "../config/config.ts";
+import { isMarkIn, isUnfinished } from "../spool/spool.ts";
+import type { TreeRequest } from "../isolate/messages.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
 import type { Caretaker } from "./isolate.ts";
-import { clientsGone } from "./connections.ts";
-import { measureProcess } from "./process_figures.ts";
-import type { ProcessInfo } from "./process_table.ts";
-import { endTree } from "./process_tree.ts";
+import { clientsGone } from "../machine/connections.ts";
+import { measureProcess } from "../machine/process_figures.ts";
+import type { ProcessInfo } from "../machine/process_table.ts";
+import { endTree } from "../machine/process_tree.ts";
 import { type Folders, spoolName } from "./folders.ts";
 import { type DeadServerFolders, findDeadServerFolders } from "./server_folder.ts";
 

@@ -6,10 +6,10 @@
 
 import { userInfo } from "node:os";
 import { dirname } from "node:path";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Command } from "../config/command.ts";
-import type { Probe, ServiceStart } from "../messages.ts";
-import { StartError } from "../start_error.ts";
+import type { Probe, ServiceStart } from "../isolate/messages.ts";
+import { StartError } from "../isolate/start_error.ts";
 import { openLog } from "../telemetry/log.ts";
 import { type Folders, openFolders } from "./folders.ts";
 import { isolateDefaults, type IsolateOptions, probeService } from "./isolate.ts";

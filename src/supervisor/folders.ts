@@ -5,13 +5,13 @@
  */
 
 import { join } from "node:path";
-import { type Config, refusedByTheSandbox } from "../config.ts";
+import { type Config, refusedByTheSandbox } from "../config/config.ts";
 import type { Command } from "../config/command.ts";
 import { withoutSecrets } from "../exec/child_env.ts";
-import { look } from "../exec/own_folder.ts";
+import { look } from "../spool/own_folder.ts";
 import type { Launcher } from "../exec/start.ts";
-import type { ServiceStart } from "../messages.ts";
-import { StartError } from "../start_error.ts";
+import type { ServiceStart } from "../isolate/messages.ts";
+import { StartError } from "../isolate/start_error.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
 import { comesFromCaller, hasLauncher, type Launch, makeLauncher } from "./launcher.ts";
 import { newServerFolderPath, openServerFolder, type ServerFolder } from "./server_folder.ts";

@@ -5,8 +5,8 @@
  */
 
 import { setImmediate } from "node:timers";
-import { busyWith, newBusyMemory } from "../busy.ts";
-import type { Cut } from "../dispatch.ts";
+import { busyWith, newBusyMemory } from "../isolate/busy.ts";
+import type { Cut } from "../jobs/dispatch.ts";
 import type {
   ClientAddress,
   Probe,
@@ -14,10 +14,10 @@ import type {
   ServiceStart,
   ToService,
   TreeRequest,
-} from "../messages.ts";
-import { StartError } from "../start_error.ts";
+} from "../isolate/messages.ts";
+import { StartError } from "../isolate/start_error.ts";
 import type { Log } from "../telemetry/log.ts";
-import { runProbes } from "./probes.ts";
+import { runProbes } from "../isolate/probes.ts";
 import { startHere } from "./unsandboxed.ts";
 import { type Isolate, type Loss, openIsolate } from "./worker.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { atMost } from "../at_most.ts";
+import { atMost } from "../async/at_most.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
 
 /** Who started us and wants to know; all of it does nothing when nobody does. */

@@ -10,8 +10,8 @@
 
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
-import { look, makeFolder, type OwnFolder } from "../exec/own_folder.ts";
-import { removeWhatever } from "../exec/removal.ts";
+import { look, makeFolder, type OwnFolder } from "../spool/own_folder.ts";
+import { removeWhatever } from "../spool/removal.ts";
 
 /** The folder of a server, held by this process. */
 export interface ServerFolder {

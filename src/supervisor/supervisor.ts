@@ -4,20 +4,20 @@
  * @module
  */
 
-import { StartError } from "../start_error.ts";
-import type { Config } from "../config.ts";
-import type { Cut } from "../dispatch.ts";
+import { StartError } from "../isolate/start_error.ts";
+import type { Config } from "../config/config.ts";
+import type { Cut } from "../jobs/dispatch.ts";
 import { type Log, messageOf, openLog } from "../telemetry/log.ts";
-import { keepThreads } from "../threads.ts";
+import { keepThreads } from "../isolate/threads.ts";
 import { version } from "../version.ts";
 import { type BusyCaretaker, caretakerOf, clearDeadServers, endJobsIn } from "./caretaker.ts";
-import { shutOutDebugger } from "./debugger.ts";
+import { shutOutDebugger } from "../machine/debugger.ts";
 import { type Folders, openFolders } from "./folders.ts";
 import { isolateDefaults, type IsolateOptions, type Service, startService } from "./isolate.ts";
-import { forgetSecrets } from "./machine.ts";
+import { forgetSecrets } from "./surroundings.ts";
 import { type Notifier, openNotifier } from "./notifier.ts";
-import { prepareToLook } from "./process_table.ts";
-import { lookAtOwn } from "./process_tree.ts";
+import { prepareToLook } from "../machine/process_table.ts";
+import { lookAtOwn } from "../machine/process_tree.ts";
 import { hangUpHere, listenForSignals, type Signals } from "./signals.ts";
 import type { Loss } from "./worker.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { unmarked } from "../busy.ts";
-import type { ServiceStart } from "../messages.ts";
+import { unmarked } from "../isolate/busy.ts";
+import type { ServiceStart } from "../isolate/messages.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Caretaker, IsolateOptions, Service } from "./isolate.ts";
 
@@ -17,7 +17,7 @@ export async function startHere(
   { heartbeatMs, onAlive = () => {} }: IsolateOptions,
 ): Promise<Service> {
   // What serves is not loaded into main when it has an isolate of its own.
-  const { startApp } = await import("../app.ts");
+  const { startApp } = await import("../app/app.ts");
   const app = await startApp(start, {
     trees: {
       endTree: ({ pid, mark }) => endTree({ pid, mark, holdersOnly: false }),

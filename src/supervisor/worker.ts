@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { ServiceStart, ToMain, ToService } from "../messages.ts";
+import type { ServiceStart, ToMain, ToService } from "../isolate/messages.ts";
 import { messageOf } from "../telemetry/log.ts";
 import { createBorder, textFromIsolate } from "./border.ts";
-import { permissionsOf } from "./permissions.ts";
-import type { ProcessInfo } from "./process_table.ts";
-import { lookAtOwn } from "./process_tree.ts";
+import { permissionsOf } from "../isolate/permissions.ts";
+import type { ProcessInfo } from "../machine/process_table.ts";
+import { lookAtOwn } from "../machine/process_tree.ts";
 
 /** Why there is no service any more. */
 export interface Loss {

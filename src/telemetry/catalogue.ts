@@ -5,7 +5,7 @@
  * @module
  */
 
-import { outcomeLabels } from "../job.ts";
+import { outcomeLabels } from "../jobs/job.ts";
 
 /** Why a request for a job came to no run. */
 export const rejectionReasons = [

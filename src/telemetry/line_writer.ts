@@ -4,7 +4,7 @@
  * @module
  */
 
-import { atMost } from "../at_most.ts";
+import { atMost } from "../async/at_most.ts";
 
 /** Where lines go; `Deno.stderr` is one. */
 export interface Sink {

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { type OutcomeLabel, outcomeLabels } from "../job.ts";
-import type { ProcessFigures } from "../messages.ts";
+import { type OutcomeLabel, outcomeLabels } from "../jobs/job.ts";
+import type { ProcessFigures } from "../isolate/messages.ts";
 import {
   type BufferShare,
   bufferShares,

@@ -27,10 +27,10 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
-import { atMost } from "../at_most.ts";
+import { atMost } from "../async/at_most.ts";
 import type { Tracing as TracingConfig } from "../config/tracing.ts";
-import type { RunTrace } from "../job.ts";
-import { withoutUrlSecrets } from "../shown.ts";
+import type { RunTrace } from "../jobs/job.ts";
+import { withoutUrlSecrets } from "../config/shown.ts";
 import type { Log } from "./log.ts";
 import type { Tracing } from "./trace.ts";
 

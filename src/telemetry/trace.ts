@@ -5,7 +5,7 @@
  */
 
 import { parseTraceParent } from "@opentelemetry/core";
-import type { JobTrace } from "../job.ts";
+import type { JobTrace } from "../jobs/job.ts";
 
 /** How a request came out. */
 export interface RequestEnd {

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { parsePsLine } from "../../src/supervisor/process_table.ts";
+import { parsePsLine } from "../../src/machine/process_table.ts";
 import { get, post } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { childrenOf } from "../support/processes.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { capture, createScratch } from "../../src/exec/capture.ts";
 import { commandEnd, endingOf, pipesEnd } from "../../src/exec/ending.ts";
-import { createStop } from "../../src/stop.ts";
+import { createStop } from "../../src/jobs/stop.ts";
 
 const exited = { code: 3, success: false, signal: null };
 const killed = { code: 137, success: false, signal: "SIGKILL" as const };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { createClients } from "../../src/http/clients.ts";
-import type { ClientAddress } from "../../src/messages.ts";
+import type { ClientAddress } from "../../src/isolate/messages.ts";
 
 const here = { hostname: "192.0.2.1", port: 1 };
 const leaver = { hostname: "192.0.2.1", port: 2 };

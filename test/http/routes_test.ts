@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createDeadlines } from "../../src/deadlines.ts";
+import { createDeadlines } from "../../src/async/deadlines.ts";
 import { knownRoutes } from "../../src/http/observe.ts";
-import type { Admission, JobRequest } from "../../src/job.ts";
+import type { Admission, JobRequest } from "../../src/jobs/job.ts";
 import { routes } from "../../src/telemetry/catalogue.ts";
 import { base64 } from "../support/client.ts";
 import { admitted, resultOf, type Setup, setUp } from "../support/routes.ts";

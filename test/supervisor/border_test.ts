@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { newBusyMemory } from "../../src/busy.ts";
-import type { ServiceStart, ToMain, ToService } from "../../src/messages.ts";
+import { newBusyMemory } from "../../src/isolate/busy.ts";
+import type { ServiceStart, ToMain, ToService } from "../../src/isolate/messages.ts";
 import { type Border, createBorder } from "../../src/supervisor/border.ts";
 import { configure } from "../support/machine.ts";
 

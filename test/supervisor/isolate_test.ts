@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { Config } from "../../src/config.ts";
-import type { ServiceStart } from "../../src/messages.ts";
+import type { Config } from "../../src/config/config.ts";
+import type { ServiceStart } from "../../src/isolate/messages.ts";
 import { check } from "../../src/supervisor/check.ts";
 import {
   type Caretaker,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Deadlines } from "../../src/deadlines.ts";
+import type { Deadlines } from "../../src/async/deadlines.ts";
 
 /** Waits whose end comes when the test says so, whatever their length. */
 export function byHand(ms: number): Deadlines & {

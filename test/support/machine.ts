@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { ConfigResult, Surroundings } from "../../src/config.ts";
-import { parseConfig } from "../../src/config.ts";
+import type { ConfigResult, Surroundings } from "../../src/config/config.ts";
+import { parseConfig } from "../../src/config/config.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
 
 /** What there is on it, by absolute path: a kind, or what a readable file holds. */

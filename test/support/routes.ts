@@ -5,15 +5,15 @@
  */
 
 import { createHash } from "node:crypto";
-import { createDeadlines } from "../../src/deadlines.ts";
+import { createDeadlines } from "../../src/async/deadlines.ts";
 import { createActivity } from "../../src/http/activity.ts";
 import { createPasswordCheck } from "../../src/http/auth.ts";
-import { createAnswers } from "../../src/http/answers.ts";
-import { createBuffers } from "../../src/http/buffers.ts";
+import { createAnswers } from "../../src/http/answer/answers.ts";
+import { createBuffers } from "../../src/http/body/buffers.ts";
 import { createGuard } from "../../src/http/guard.ts";
-import type { PayloadSettings } from "../../src/http/payload.ts";
+import type { PayloadSettings } from "../../src/http/resources/payload.ts";
 import { createRoutes, type FrontDoor } from "../../src/http/routes.ts";
-import type { Admission, JobOutcome, JobRequest, JobResult } from "../../src/job.ts";
+import type { Admission, JobOutcome, JobRequest, JobResult } from "../../src/jobs/job.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
 
 const nothing = { bytes: new Uint8Array(), truncated: false };

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { makeFolder } from "../../src/exec/own_folder.ts";
-import { openSpool, type Spool } from "../../src/exec/spool.ts";
+import { makeFolder } from "../../src/spool/own_folder.ts";
+import { openSpool, type Spool } from "../../src/spool/spool.ts";
 import { temporaryFolder } from "./folder.ts";
 
 /** Opens a spool in a folder of its own, and mends it as main would; disposing of it removes both. */

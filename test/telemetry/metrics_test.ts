@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { outcomeLabels } from "../../src/job.ts";
+import { outcomeLabels } from "../../src/jobs/job.ts";
 import { catalogue, rejectionReasons } from "../../src/telemetry/catalogue.ts";
 import { createExposition } from "../../src/telemetry/exposition.ts";
 import { createMetrics, type LiveFigures } from "../../src/telemetry/metrics.ts";

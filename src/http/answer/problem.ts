@@ -1,0 +1,264 @@
+/**
+ * From a fault to an answer. The only place that knows the status codes of errors.
+ *
+ * @module
+ */
+
+import type { RejectionReason } from "../../telemetry/catalogue.ts";
+
+/** Everything that can be wrong with a request, or with us. */
+export type Fault =
+  | { readonly kind: "not_found" }
+  | { readonly kind: "method_not_allowed"; readonly methods: string }
+  | { readonly kind: "unauthorized" }
+  | { readonly kind: "cross_site" }
+  | { readonly kind: "unknown_host"; readonly host: string | undefined }
+  | { readonly kind: "too_large"; readonly maxBytes: number }
+  | { readonly kind: "length_required"; readonly maxBytes: number }
+  | { readonly kind: "unsupported_encoding" }
+  | {
+    readonly kind: "request_timeout";
+    readonly seconds: number;
+    readonly leastBytesPerSec: number;
+  }
+  | { readonly kind: "body_unreadable" }
+  | { readonly kind: "client_gone"; readonly queuedSec?: number }
+  | { readonly kind: "invalid"; readonly sentence: string }
+  | { readonly kind: "queue_full"; readonly waiting: number; readonly retryAfterSec: number }
+  | { readonly kind: "queue_timeout"; readonly queuedSec: number; readonly retryAfterSec: number }
+  | { readonly kind: "draining"; readonly queuedSec?: number; readonly retryAfterSec: number }
+  | { readonly kind: "buffers_full"; readonly retryAfterSec: number }
+  | { readonly kind: "spool_unusable" }
+  | { readonly kind: "spawn_refused"; readonly retryAfterSec: number }
+  | { readonly kind: "internal" };
+
+/** Status codes of errors. */
+export type ErrorStatus =
+  | 400
+  | 401
+  | 403
+  | 404
+  | 405
+  | 408
+  | 411
+  | 413
+  | 415
+  | 500
+  | 503;
+
+interface Problem {
+  readonly status: ErrorStatus;
+  readonly detail: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Sentences of the contract: 401 and a full queue are worded as clients of the Go jobrunner know them. */
+function problemOf(fault: Fault): Problem {
+  switch (fault.kind) {
+    case "not_found":
+      return { status: 404, detail: "There is nothing at this path; jobs go to POST /payload" };
+    case "method_not_allowed":
+      return {
+        status: 405,
+        detail: `This path takes ${fault.methods} only`,
+        headers: allow(fault.methods),
+      };
+    case "unauthorized":
+      return {
+        status: 401,
+        detail: "Invalid password supplied in X-JR-PASSWORD header",
+        headers: { "www-authenticate": 'X-JR-PASSWORD realm="jobrunner"', ...closing },
+      };
+    case "cross_site":
+      return {
+        status: 403,
+        detail: "Web pages of another origin may not send this request",
+        headers: closing,
+      };
+    case "unknown_host":
+      return {
+        status: 403,
+        detail:
+          "The server does not go by the name in the Host header: list it in JOBRUNNER_ALLOWED_HOSTS, or set a password",
+        headers: closing,
+      };
+    case "too_large":
+      return {
+        status: 413,
+        detail: `The body is larger than ${fault.maxBytes} bytes`,
+        headers: closing,
+      };
+    case "length_required":
+      return {
+        status: 411,
+        detail:
+          `A body without Content-Length may have ${fault.maxBytes} bytes, and not in very small chunks: send a Content-Length`,
+        headers: closing,
+      };
+    case "unsupported_encoding":
+      return {
+        status: 415,
+        detail: "The body must be sent as it is: Content-Encoding is not supported",
+        // RFC 9110, section 15.5.16.
+        headers: { "accept-encoding": "identity", ...closing },
+      };
+    case "request_timeout":
+      return {
+        status: 408,
+        detail:
+          `Less than ${fault.leastBytesPerSec} bytes a second of the body arrived in ${fault.seconds} seconds`,
+        headers: closing,
+      };
+    case "body_unreadable":
+      return { status: 400, detail: "The Content-Length is not a whole number", headers: closing };
+    case "client_gone":
+      return {
+        status: 400,
+        detail: "The client left, or its body broke off, before its job ran",
+        headers: closing,
+      };
+    case "invalid":
+      return { status: 400, detail: fault.sentence };
+    case "queue_full":
+      return {
+        status: 503,
+        detail: `job queue too large (${fault.waiting})`,
+        headers: retryAfter(fault.retryAfterSec),
+      };
+    case "queue_timeout":
+      return {
+        status: 503,
+        detail:
+          "The job waited longer than JOBRUNNER_QUEUE_TIMEOUT_SEC for a worker and did not run",
+        headers: retryAfter(fault.retryAfterSec),
+      };
+    case "draining":
+      return {
+        status: 503,
+        detail: "The server is stopping and takes no new jobs",
+        headers: { ...retryAfter(fault.retryAfterSec), ...closing },
+      };
+    case "buffers_full":
+      return {
+        status: 503,
+        detail: "Too many bytes are held for other requests",
+        headers: { ...retryAfter(fault.retryAfterSec), ...closing },
+      };
+    case "spool_unusable":
+      return {
+        status: 500,
+        detail: "The server could not write the job's files; its log says why",
+      };
+    case "spawn_refused":
+      return {
+        status: 503,
+        detail: "The server could not start a process; its log says why",
+        headers: retryAfter(fault.retryAfterSec),
+      };
+    case "internal":
+      return { status: 500, detail: "The server made a mistake; its log says more" };
+  }
+}
+
+/** The body of such a request may still be on its way: the connection is of no further use. */
+const closing = { "connection": "close" };
+
+/** The methods of a path, as OPTIONS tells them and a 405 must (RFC 9110, section 15.5.6). */
+export function allow(methods: string): Readonly<Record<string, string>> {
+  return { "allow": methods === "" ? "OPTIONS" : `${methods}, OPTIONS` };
+}
+
+/** RFC 9110, section 10.2.3: whole seconds. */
+function retryAfter(seconds: number): Record<string, string> {
+  return { "retry-after": String(seconds) };
+}
+
+const titles: Readonly<Record<ErrorStatus, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  411: "Length Required",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+};
+
+/** The reason that a request with such a fault is counted under; undefined for a fault that is no rejection of a job. */
+export function rejectionOf(fault: Fault): RejectionReason | undefined {
+  switch (fault.kind) {
+    case "queue_full":
+    case "queue_timeout":
+    case "buffers_full":
+    case "draining":
+    case "unauthorized":
+    case "cross_site":
+    case "unknown_host":
+    case "too_large":
+    case "invalid":
+      return fault.kind;
+    case "body_unreadable":
+    case "length_required":
+    case "unsupported_encoding":
+      return "invalid";
+    case "request_timeout":
+      return "timeout";
+    case "client_gone":
+      return "canceled";
+    case "not_found":
+    case "method_not_allowed":
+    case "spool_unusable":
+    case "spawn_refused":
+    case "internal":
+      return undefined;
+  }
+}
+
+/** An answer, ready to be sent. */
+export interface ProblemAnswer {
+  /** Status code. */
+  readonly status: ErrorStatus;
+  /** Headers, content type included. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** One line. */
+  readonly body: string;
+  /** The sentence in it, the same whatever the client sent. */
+  readonly detail: string;
+}
+
+/**
+ * The answer to a fault: one line of plain text, or problem details (RFC 9457) for a client that asks for JSON.
+ * Problem details carry `code`, the fault's name, and `request_id`.
+ */
+export function problemAnswer(fault: Fault, requestId: string, asJson: boolean): ProblemAnswer {
+  const { status, detail, headers } = problemOf(fault);
+  if (!asJson) {
+    return {
+      status,
+      headers: {
+        ...headers,
+        "content-type": "text/plain; charset=utf-8",
+        "x-content-type-options": "nosniff",
+      },
+      body: `${detail}\n`,
+      detail,
+    };
+  }
+  const problem = {
+    type: "about:blank",
+    title: titles[status],
+    status,
+    detail,
+    code: fault.kind,
+    request_id: requestId,
+  };
+  return {
+    status,
+    headers: { ...headers, "content-type": "application/problem+json" },
+    body: JSON.stringify(problem) + "\n",
+    detail,
+  };
+}

@@ -1,0 +1,163 @@
+/**
+ * `POST /payload`: a request becomes a job, the job's result its answer.
+ *
+ * @module
+ */
+
+import type { During } from "../../isolate/busy.ts";
+import type { Admission, JobOutcome, JobTrace } from "../../jobs/job.ts";
+import type { ClientAddress } from "../../isolate/messages.ts";
+import { type Encoded, encodeResult, parsePayloadRequest } from "../../wire/wire.ts";
+import type { PasswordCheck } from "../auth.ts";
+import {
+  type BodyFault,
+  type BodyLimits,
+  leastBytesPerSec,
+  maxChunkedBytes,
+  readBody,
+} from "../body/body.ts";
+import type { Share } from "../body/buffers.ts";
+import type { Clients } from "../clients.ts";
+import type { Guard } from "../guard.ts";
+import type { Fault } from "../answer/problem.ts";
+import type { FrontDoor } from "../routes.ts";
+
+/** What the resource needs beside the front door. */
+export interface PayloadSettings {
+  /** Says whose requests are looked at. */
+  readonly guard: Guard;
+  /** Says who may run jobs. */
+  readonly mayRun: PasswordCheck;
+  /** Bounds of one body. */
+  readonly limits: BodyLimits;
+  /** The largest body that the budget of all requests could ever take in. */
+  readonly largestBody: number;
+  /** Notices clients that leave. */
+  readonly clients: Clients;
+  /** Marks the request that work is done for. */
+  readonly during: During;
+}
+
+/** A request for a job, as it arrived. */
+export interface Arrival {
+  /** The request itself. */
+  readonly raw: Request;
+  /** Ties its log lines and its answer together. */
+  readonly requestId: string;
+  /** Its part of a trace. */
+  readonly trace: JobTrace | undefined;
+  /** The client's end of the connection. */
+  readonly address: () => ClientAddress | undefined;
+  /** What it holds; the caller gives that back. */
+  readonly share: Share;
+}
+
+/** The answer of a job that ran. */
+export interface PayloadAnswer {
+  /** Tells it from a fault. */
+  readonly kind: "ran";
+  /** JSON. */
+  readonly body: Encoded;
+}
+
+/** Host, page, password, readiness, body, JSON, line: in this order, so that each step costs only those who passed the one before. */
+export async function postPayload(
+  arrival: Arrival,
+  settings: PayloadSettings,
+  door: FrontDoor,
+): Promise<PayloadAnswer | Fault> {
+  const { guard } = settings;
+  const refusal = guard.hostFault(arrival.raw) ?? guard.pageFault(arrival.raw);
+  if (refusal) return refusal;
+  if (!settings.mayRun(arrival.raw.headers)) return { kind: "unauthorized" };
+  if (!door.ready()) return { kind: "draining", retryAfterSec: door.retryAfterSec() };
+  // Nothing here may hold the body or the payload while the job waits and runs: admit() has forgotten them.
+  const admission = await admit(arrival, settings, door);
+  if ("kind" in admission) return admission;
+  if (!admission.admitted) {
+    const { waiting, retryAfterSec } = admission;
+    return admission.refusal === "draining"
+      ? { kind: "draining", retryAfterSec }
+      : { kind: "queue_full", waiting, retryAfterSec };
+  }
+  const { raw: { signal }, share } = arrival;
+  signal.addEventListener("abort", admission.clientGone, { once: true });
+  using _watched = settings.clients.watch(arrival.address, admission.clientGone);
+  const outcome = await admission.outcome;
+  switch (outcome.kind) {
+    case "ran":
+      share.answer();
+      return { kind: "ran", body: encodeResult(outcome.result, (bytes) => share.taken(bytes)) };
+    case "failed":
+      return outcome.fault.kind === "spool_unusable"
+        ? { kind: "spool_unusable" }
+        : { kind: "spawn_refused", retryAfterSec: door.retryAfterSec() };
+    case "left":
+      return leftFault(outcome);
+  }
+}
+
+async function admit(
+  { raw, requestId, trace, share }: Arrival,
+  { limits, largestBody, during }: PayloadSettings,
+  door: FrontDoor,
+): Promise<Admission | Fault> {
+  // What the budget can never take in is too large rather than too early.
+  const bounds = { ...limits, maxBytes: Math.min(limits.maxBytes, largestBody) };
+  const body = await readBody(raw, bounds, share);
+  if (!body.ok) return bodyFault(body.fault, bounds, door);
+  const { length } = body.bytes;
+  const contentType = raw.headers.get("content-type");
+  const parsed = during(requestId, () => parsePayloadRequest(body.bytes, { contentType }));
+  if (!parsed.ok) return { kind: "invalid", sentence: parsed.sentence };
+  share.resize(Math.min(length, parsed.request.payload.buffer.byteLength));
+  if (raw.signal.aborted) return { kind: "client_gone" };
+  return door.submit(
+    {
+      ...parsed.request,
+      requestId,
+      onPayloadStored: () => void share.resize(0),
+      onCaptured: (bytes) => share.captured(bytes),
+      ...(trace ? { trace } : {}),
+    },
+  );
+}
+
+function leftFault(
+  { cause, queuedSec, retryAfterSec }: Extract<JobOutcome, { readonly kind: "left" }>,
+): Fault {
+  switch (cause) {
+    case "queue_timeout":
+      return { kind: "queue_timeout", queuedSec, retryAfterSec };
+    case "shutdown":
+      return { kind: "draining", queuedSec, retryAfterSec };
+    case "canceled":
+      // Nobody is there to read this; it is for the log.
+      return { kind: "client_gone", queuedSec };
+  }
+}
+
+function bodyFault(
+  fault: BodyFault,
+  limits: BodyLimits,
+  door: FrontDoor,
+): Fault {
+  switch (fault) {
+    case "too_large":
+      return { kind: "too_large", maxBytes: limits.maxBytes };
+    case "length_required":
+      return { kind: "length_required", maxBytes: maxChunkedBytes };
+    case "unsupported_encoding":
+      return { kind: "unsupported_encoding" };
+    case "request_timeout":
+      return { kind: "request_timeout", seconds: limits.periods.ms / 1000, leastBytesPerSec };
+    case "buffers_full":
+      return { kind: "buffers_full", retryAfterSec: door.retryAfterSec() };
+    case "draining":
+      return { kind: "draining", retryAfterSec: door.retryAfterSec() };
+    case "body_unreadable":
+      return { kind: "body_unreadable" };
+    case "client_gone":
+      return { kind: "client_gone" };
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * From the configuration to what the service isolate may do, and from nothing else.
+ *
+ * @module
+ */
+
+import { authority } from "../config/config.ts";
+import type { ServiceStart } from "./messages.ts";
+
+/** Whether this runtime wants leave to look at the machine's certificate authorities: 2.9.6 does, 2.7.11 refuses the word. */
+function asksForAuthorities(): boolean {
+  try {
+    const permissions = { sys: ["ca"] } as unknown as Deno.PermissionOptionsObject;
+    new Worker("data:text/javascript,", { type: "module", deno: { permissions } }).terminate();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The address it listens on, the launcher (without one, the command), the spool; no variable, no other program, no other path, no other host.
+ * Tracing alone adds something: the host that spans are sent to, the variables that say how and, for TLS, the
+ * machine's certificate authorities.
+ * Paths are compared as text, so the spool's path must be the very string that the service uses.
+ */
+export function permissionsOf(
+  { config, launcher, spool }: Pick<ServiceStart, "config" | "launcher" | "spool">,
+): Deno.PermissionOptionsObject {
+  return {
+    net: [
+      authority(config.listenAddress, config.listenPort),
+      ...(config.tracing ? [config.tracing.receiver] : []),
+    ],
+    run: [launcher?.path ?? config.command.program],
+    read: [spool],
+    write: [spool],
+    env: config.tracing
+      ? ["OTEL_*", ...(config.tracing.tls ? ["NODE_USE_SYSTEM_CA", "NODE_EXTRA_CA_CERTS"] : [])]
+      : false,
+    sys: config.tracing?.tls && asksForAuthorities() ? ["ca"] : false,
+    ffi: false,
+    import: false,
+  };
+}

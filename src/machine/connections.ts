@@ -1,0 +1,87 @@
+/**
+ * Which clients have gone, by the kernel's word.
+ *
+ * @module
+ */
+
+import type { ClientAddress } from "../isolate/messages.ts";
+
+/** Connection states of Linux (include/net/tcp_states.h) as /proc/net/tcp has them. */
+const established = "01";
+const listening = "0A";
+
+/** The texts of /proc/net/tcp and /proc/net/tcp6; undefined when the kernel does not tell. */
+export type Tables = readonly string[] | undefined;
+
+/**
+ * For each client whether its connection has gone: the client has closed its end, or there is no such connection any
+ * more. All false where the kernel does not tell (other systems than Linux, a hidden /proc, no descriptor left to look
+ * with). The tables are no picture of one instant, so two looks must agree.
+ */
+export function clientsGone(
+  clients: readonly ClientAddress[],
+  look: () => Tables = readTables,
+): readonly boolean[] {
+  const first = missingIn(look(), clients);
+  if (!first.includes(true)) return first;
+  const second = missingIn(look(), clients);
+  return first.map((missing, index) => missing && second[index] === true);
+}
+
+function missingIn(tables: Tables, clients: readonly ClientAddress[]): readonly boolean[] {
+  const open = new Set<string>();
+  let trustworthy = false;
+  for (const line of (tables ?? []).flatMap((table) => table.split("\n"))) {
+    const [, , remote = "", state] = line.trim().split(/\s+/);
+    // We listen ourselves, so tables without a listener are not the whole truth.
+    if (state === listening) trustworthy = true;
+    if (state === established) open.add(endpointOf(remote));
+  }
+  return clients.map(({ hostname, port }) =>
+    trustworthy && !open.has(`${canonical(hostname)} ${port}`)
+  );
+}
+
+function readTables(): Tables {
+  if (Deno.build.os !== "linux") return undefined;
+  try {
+    return [Deno.readTextFileSync("/proc/net/tcp"), ipv6Table()];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Without IPv6 there is none. Throws for any other reason: a part would pass for the whole. */
+function ipv6Table(): string {
+  try {
+    return Deno.readTextFileSync("/proc/net/tcp6");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
+
+/** From `0100007F:1F90` to `127.0.0.1 8080`: words of 32 bits in the machine's byte order, the port in hexadecimal. */
+function endpointOf(text: string): string {
+  const [address = "", port = ""] = text.split(":");
+  const bytes = (address.match(/.{8}/g) ?? []).flatMap((word) =>
+    (word.match(/../g) ?? []).map((byte) => parseInt(byte, 16)).reverse()
+  );
+  return `${canonical(textOf(bytes))} ${parseInt(port, 16)}`;
+}
+
+function textOf(bytes: readonly number[]): string {
+  if (bytes.length === 4) return bytes.join(".");
+  const hex = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return (hex.match(/.{4}/g) ?? []).join(":");
+}
+
+/** One spelling for each address; an IPv4 address that IPv6 carries is the IPv4 address. */
+function canonical(hostname: string): string {
+  if (!hostname.includes(":")) return hostname;
+  const address = URL.parse(`http://[${hostname}]/`)?.hostname ?? hostname;
+  const [, high, low] = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(address) ?? [];
+  if (high === undefined || low === undefined) return address;
+  return [high, low].map((word) => parseInt(word, 16)).flatMap((word) => [word >> 8, word & 255])
+    .join(".");
+}

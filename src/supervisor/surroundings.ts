@@ -1,0 +1,84 @@
+/**
+ * The machine as the configuration asks about it.
+ *
+ * @module
+ */
+
+import { isUtf8 } from "node:buffer";
+import { accessSync, constants } from "node:fs";
+import { tmpdir } from "node:os";
+import type { Surroundings } from "../config/config.ts";
+import { withheldSettings } from "../config/settings.ts";
+import { beginningOf } from "../machine/file_beginning.ts";
+import { hasLauncher } from "./launcher.ts";
+
+/** This machine, seen now by a process with this environment. */
+export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroundings, "env"> {
+  return {
+    os: Deno.build.os,
+    cwd: Deno.cwd(),
+    tempDir: tmpdir(),
+    hasLauncher: Deno.build.os === "linux" && hasLauncher(Deno.build.arch),
+    stderrIsTerminal: Deno.stderr.isTerminal(),
+    fileKind,
+    realPath,
+    readFile: beginningOf,
+    undecodable: undecodableVariables(env),
+  };
+}
+
+/**
+ * Takes out of this process's environment what no command may see: whoever takes the service over could have a command
+ * started with all that is in it.
+ */
+export function forgetSecrets(): void {
+  for (const name of withheldSettings) Deno.env.delete(name);
+}
+
+function fileKind(path: string): ReturnType<Surroundings["fileKind"]> {
+  try {
+    const info = Deno.statSync(path);
+    if (info.isDirectory) return "folder";
+    accessSync(path, constants.X_OK);
+    return info.isFile ? "executable" : "file";
+  } catch (error) {
+    return (error as { code?: unknown }).code === "EACCES" ? "file" : "missing";
+  }
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/**
+ * Names of variables that the runtime left out without a word, because they are not UTF-8. A password among them would
+ * mean a server without one.
+ */
+export function undecodableVariables(env: Readonly<Record<string, string>>): string[] {
+  if (Deno.build.os !== "linux") return [];
+  let entries: string[];
+  try {
+    entries = Deno.readTextFileSync("/proc/self/environ").split("\0");
+  } catch {
+    return [];
+  }
+  // A byte that is no UTF-8 was read as U+FFFD.
+  return entries.filter((entry) => entry.includes("\ufffd")).map((entry) =>
+    entry.slice(0, Math.max(0, entry.indexOf("=")))
+  )
+    .filter((name) => name !== "" && !Object.hasOwn(env, name));
+}
+
+/** Whether no argument was altered: Deno 2.9.6 reads what is not UTF-8 as U+FFFD, 2.7.11 refuses it. */
+export function areUtf8(args: readonly string[]): boolean {
+  if (Deno.build.os !== "linux" || !args.some((arg) => arg.includes("\ufffd"))) return true;
+  try {
+    return isUtf8(Deno.readFileSync("/proc/self/cmdline"));
+  } catch {
+    return true;
+  }
+}

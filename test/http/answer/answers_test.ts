@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { createAnswers, givenUpError } from "../../../src/http/answer/answers.ts";
+import { createBuffers } from "../../../src/http/body/buffers.ts";
+import { byHand } from "../../support/deadlines.ts";
+
+/** An answer of so many pieces of 64 KiB, each of which counts 1 while it is held. */
+function setUp(pieces: number) {
+  const patience = byHand(1);
+  const answers = createAnswers(patience);
+  const buffers = createBuffers(Infinity);
+  const share = buffers.open();
+  share.captured(pieces);
+  share.answer();
+  const state = { made: 0, ended: false };
+  const givenUp: string[] = [];
+  function* make() {
+    for (; state.made < pieces; state.made++) {
+      yield "x".repeat(65_536);
+      share.taken(1);
+    }
+  }
+  const { body, handedOver } = answers.begin(
+    { byteLength: pieces * 65_536, pieces: make(), letGo: () => void (state.ended = true) },
+    { share, onGivenUp: (cause) => void givenUp.push(cause) },
+  );
+  return { answers, patience, buffers, body, handedOver, state, givenUp };
+}
+
+function reader({ body }: ReturnType<typeof setUp>) {
+  assert.ok(body instanceof ReadableStream);
+  return body.getReader();
+}
+
+Deno.test("up to 64 KiB an answer is one string, and nothing is held any more", () => {
+  const { body, buffers, patience } = setUp(1);
+  assert.equal(body, "x".repeat(65_536));
+  assert.equal(buffers.held.answers, 0);
+  assert.equal(patience.waiting, 0);
+});
+
+Deno.test("a longer one is made as it is taken", async () => {
+  const answer = setUp(10);
+  const taking = reader(answer);
+  assert.equal(answer.state.made, 0, "nobody has asked for it");
+  let bytes = 0;
+  let part = await taking.read();
+  assert.equal(answer.buffers.held.answers, 10);
+  bytes += part.value?.length ?? 0;
+  part = await taking.read();
+  assert.equal(answer.buffers.held.answers, 9);
+  for (; !part.done; part = await taking.read()) bytes += part.value.length;
+  assert.equal(bytes, 655_360);
+  assert.equal(answer.buffers.held.answers, 0);
+  answer.handedOver();
+  assert.equal(answer.patience.waiting, 0);
+  assert.deepEqual(answer.givenUp, []);
+});
+
+Deno.test("a client has no end of time for what the runtime has of an answer", async () => {
+  const answer = setUp(2);
+  const taking = reader(answer);
+  for (let part = await taking.read(); !part.done;) part = await taking.read();
+  assert.equal(answer.buffers.held.answers, 0, "nothing of it is held here");
+  answer.patience.over();
+  assert.deepEqual([answer.givenUp, answer.answers.givenUp], [["answer_timeout"], 1]);
+});
+
+Deno.test("that the runtime has lost the connection is no end of the stream: cancel is", () => {
+  const answer = setUp(10);
+  answer.handedOver();
+  assert.equal(answer.patience.waiting, 1);
+});
+
+Deno.test("what cannot be made to its end is let go, and its stream fails", async () => {
+  const patience = byHand(1);
+  const answers = createAnswers(patience);
+  const buffers = createBuffers(Infinity);
+  const share = buffers.open();
+  share.captured(5);
+  share.answer();
+  function* broken() {
+    yield "x".repeat(65_536);
+    throw new RangeError("no memory");
+  }
+  const { body } = answers.begin({ byteLength: 100_000, pieces: broken(), letGo() {} }, {
+    share,
+    onGivenUp: () => assert.fail("nobody gave it up"),
+  });
+  assert.ok(body instanceof ReadableStream);
+  const taking = body.getReader();
+  await taking.read();
+  await assert.rejects(taking.read(), RangeError);
+  assert.equal(buffers.held.answers, 0);
+  answers.giveUpAll();
+  assert.deepEqual([answers.givenUp, patience.waiting], [0, 0]);
+});
+
+Deno.test("an answer that is shorter than it says fails, it does not go on for ever", async () => {
+  const answers = createAnswers(byHand(1));
+  const { body } = answers.begin(
+    { byteLength: 200_000, pieces: ["x".repeat(70_000)], letGo() {} },
+    { share: createBuffers(Infinity).open(), onGivenUp: () => assert.fail("nobody gave it up") },
+  );
+  assert.ok(body instanceof ReadableStream);
+  await assert.rejects(new Response(body).text(), /shorter than its length says/);
+});
+
+Deno.test("an answer of which nothing is taken in time is broken off, and what it held is let go", async () => {
+  const answer = setUp(10);
+  const taking = reader(answer);
+  await taking.read();
+  answer.patience.over();
+  assert.deepEqual(answer.givenUp, ["answer_timeout"]);
+  assert.ok(answer.state.ended);
+  assert.equal(answer.buffers.held.answers, 0);
+  await assert.rejects(taking.read(), (reason) => reason === givenUpError);
+  assert.equal(answer.answers.givenUp, 1);
+  answer.answers.giveUpAll();
+  assert.equal(answer.answers.givenUp, 1, "it was given up before");
+});
+
+Deno.test("each piece that is taken gives the client its time anew", async () => {
+  const answer = setUp(10);
+  const taking = reader(answer);
+  const first = answer.patience.waiting;
+  for (let part = await taking.read(); !part.done; part = await taking.read()) {
+    assert.ok(answer.patience.waiting <= 1, "one wait at a time");
+  }
+  assert.equal(first, 1);
+  answer.handedOver();
+  answer.patience.over();
+  assert.deepEqual(answer.givenUp, []);
+});
+
+Deno.test("a client that leaves is not given up: nothing is held for it", async () => {
+  const answer = setUp(10);
+  await reader(answer).cancel();
+  assert.ok(answer.state.ended);
+  assert.equal(answer.buffers.held.answers, 0);
+  assert.equal(answer.patience.waiting, 0);
+  answer.answers.giveUpAll();
+  assert.deepEqual([answer.givenUp, answer.answers.givenUp], [[], 0]);
+});
+
+Deno.test("a server that stops gives up all that are still to be taken", () => {
+  const answer = setUp(10);
+  answer.answers.giveUpAll();
+  assert.deepEqual(answer.givenUp, ["shutdown"]);
+  assert.equal(answer.buffers.held.answers, 0);
+  assert.equal(answer.patience.waiting, 0);
+});

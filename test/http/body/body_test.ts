@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { readBody } from "../../../src/http/body/body.ts";
+import { type Buffers, createBuffers } from "../../../src/http/body/buffers.ts";
+import { byHand } from "../../support/deadlines.ts";
+
+/** Room for the small bodies of these tests, and a tenth of it for smaller ones. */
+const budget = 1_000_000;
+
+/** A body of a known length, which comes when the test says so, while it is read. */
+function upload(buffers: Buffers, length: number, periods = byHand(1000)) {
+  let controller: ReadableByteStreamController;
+  const body = new ReadableStream({
+    type: "bytes",
+    start: (itsOwn) => void (controller = itsOwn),
+  });
+  const headers = { "content-length": String(length) };
+  const limits = { maxBytes: Infinity, periods, cut: new AbortController().signal };
+  const share = buffers.open();
+  const outcome = readBody(
+    new Request("http://x", { method: "POST", body, headers }),
+    limits,
+    share,
+  );
+  let sent = 0;
+  return {
+    outcome,
+    share,
+    periods,
+    /** Resolves when all of it has been taken. */
+    async send(bytes: number) {
+      sent += bytes;
+      controller.enqueue(new Uint8Array(bytes).fill(sent / 1000));
+      while ((controller.desiredSize ?? 0) < 0) await nextTurn();
+      await nextTurn();
+      if (sent < length) return;
+      controller.close();
+      controller.byobRequest?.respond(0);
+    },
+  };
+}
+
+const nextTurn = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+Deno.test("a long body is read whole, and only what has arrived and the next piece are held", async () => {
+  const buffers = createBuffers(Infinity);
+  const { outcome, send } = upload(buffers, 3_000_000);
+  await nextTurn();
+  assert.ok(buffers.held.bodies <= 16_384, `${buffers.held.bodies} before the first byte`);
+  for (let arrived = 100_000; arrived <= 3_000_000; arrived += 100_000) {
+    await send(100_000);
+    const ahead = buffers.held.bodies - arrived;
+    assert.ok(ahead >= 0 && ahead <= Math.min(arrived, 262_144), `${ahead} after ${arrived}`);
+  }
+  const body = await outcome;
+  assert.ok(body.ok);
+  assert.equal(body.bytes.length, 3_000_000);
+  body.bytes.forEach((byte, index) => {
+    if (byte !== ((Math.floor(index / 100_000) + 1) * 100) % 256) assert.fail(`at ${index}`);
+  });
+  assert.equal(buffers.held.bodies, 3_000_000);
+});
+
+Deno.test("memory is taken only as it is written to, wherever an upload stops", async () => {
+  const buffers = createBuffers(Infinity);
+  for (const bytes of [16_385, 262_145, 4_194_305]) {
+    const before = Deno.memoryUsage().rss;
+    const uploads = Array.from({ length: 5 }, () => upload(buffers, 100_000_000));
+    for (const { send } of uploads) await send(bytes);
+    const taken = Deno.memoryUsage().rss - before;
+    assert.ok(taken < 20 * bytes + 50_000_000, `${taken} bytes of memory for 5 of ${bytes}`);
+    for (const { periods, outcome } of uploads) {
+      periods.over();
+      periods.over();
+      assert.ok(!(await outcome).ok);
+    }
+  }
+});
+
+Deno.test("memory grows with what arrives: 100 announced gibibytes take next to none", async () => {
+  const before = Deno.memoryUsage().external;
+  const buffers = createBuffers(Infinity);
+  const uploads = Array.from({ length: 100 }, () => upload(buffers, 2 ** 30));
+  await nextTurn();
+  const taken = Deno.memoryUsage().external - before;
+  assert.ok(taken < 10_000_000, `${taken} bytes`);
+  for (const { periods, outcome } of uploads) {
+    periods.over();
+    assert.deepEqual(await outcome, { ok: false, fault: "request_timeout" });
+  }
+});
+
+Deno.test("a body that flows may take many periods", async () => {
+  const { outcome, send, periods } = upload(createBuffers(Infinity), 320_000, byHand(2000));
+  for (let period = 0; period < 8; period++) {
+    await send(40_000);
+    if (period < 7) periods.over();
+    assert.equal(periods.waiting, 1, "one deadline, started again at its end");
+  }
+  assert.ok((await outcome).ok);
+  assert.equal(periods.waiting, 0);
+});
+
+Deno.test("a body of which less than 16 KiB a second come in any period is given up", async () => {
+  const buffers = createBuffers(Infinity);
+  const { outcome, send, periods } = upload(buffers, 320_000, byHand(2000));
+  await send(2 * 16_384);
+  periods.over();
+  await send(2 * 16_384 - 1);
+  periods.over();
+  assert.deepEqual(await outcome, { ok: false, fault: "request_timeout" });
+  assert.equal(buffers.held.bodies, 0);
+});
+
+Deno.test("when the budget is short an upload older than a period gives way, a younger one does not", async () => {
+  const buffers = createBuffers(budget);
+  const old = upload(buffers, 600_000);
+  await old.send(500_000);
+  const early = upload(buffers, 600_000);
+  assert.deepEqual(await early.outcome, { ok: false, fault: "buffers_full" });
+  old.periods.over();
+  const later = upload(buffers, 600_000);
+  await later.send(500_000);
+  assert.deepEqual(await old.outcome, { ok: false, fault: "buffers_full" });
+  await later.send(100_000);
+  assert.ok((await later.outcome).ok);
+  assert.equal(buffers.held.bodies, 600_000);
+});
+
+Deno.test("what has come whole does not give way", async () => {
+  const buffers = createBuffers(budget);
+  const old = upload(buffers, 600_000);
+  await old.send(500_000);
+  old.periods.over();
+  await old.send(100_000);
+  assert.ok((await old.outcome).ok);
+  assert.deepEqual(await upload(buffers, 600_000).outcome, { ok: false, fault: "buffers_full" });
+  assert.equal(buffers.held.bodies, 600_000);
+});

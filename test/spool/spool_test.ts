@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { isMarkIn, isUnfinished, jobFolderIn } from "../../src/spool/spool.ts";
+import { temporarySpool } from "../support/spool.ts";
+
+Deno.test("a mark is the path of a job's folder; its job is unfinished while the folder is there", () => {
+  using temporary = temporarySpool();
+  const { path } = temporary.spool;
+  const mark = jobFolderIn(path, "0123456789abcdef");
+  const others = [
+    "",
+    path,
+    `${path}/lock`,
+    `${path}/job-`,
+    `${path}/job-0123456789abcde`,
+    `${path}/job-0123456789abcdef/`,
+    `${path}/job-0123456789ABCDEF`,
+    `${path}/job-/../0123456789abcdef`,
+    `${path}/x/job-0123456789abcdef`,
+    `${path}0/job-0123456789abcdef`,
+    `${mark}\0`,
+    `${mark}\n`,
+    `${mark}${"x".repeat(4096)}`,
+  ];
+  assert.deepEqual([mark, ...others].filter((other) => isMarkIn(path, other)), [mark]);
+  assert.equal(isUnfinished(path, mark), false);
+  Deno.mkdirSync(mark);
+  assert.deepEqual([mark, ...others].filter((other) => isUnfinished(path, other)), [mark]);
+  Deno.removeSync(mark);
+  assert.equal(isUnfinished(path, mark), false);
+});
+
+Deno.test("a job counts as unfinished when nobody can look into its spool", () => {
+  using temporary = temporarySpool();
+  const { path } = temporary.spool;
+  Deno.removeSync(path);
+  Deno.writeTextFileSync(path, "");
+  assert.equal(isUnfinished(path, jobFolderIn(path, "0123456789abcdef")), true);
+  assert.equal(isUnfinished(path, `${path}/other`), false);
+});
+
+Deno.test("a sound spool is not mended; a damaged one is, and a reason why not is told", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  await spool.ensure();
+  for (
+    const damage of [
+      () => Deno.chmodSync(spool.path, 0),
+      () => Deno.removeSync(spool.path),
+      () => {
+        Deno.removeSync(spool.path);
+        Deno.symlinkSync(parent, spool.path);
+      },
+    ]
+  ) {
+    damage();
+    assert.equal(spool.isSound(), false);
+    await spool.ensure();
+    assert.equal(spool.isSound(), true);
+  }
+  Deno.renameSync(parent, `${parent}.away`);
+  await assert.rejects(spool.ensure(), Deno.errors.NotFound);
+  Deno.renameSync(`${parent}.away`, parent);
+  await spool.ensure();
+});

@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import { createWorkspace } from "../../src/spool/workspace.ts";
+import { filesIn, temporarySpool } from "../support/spool.ts";
+
+const payload = new Uint8Array([0, 1, 2, 255]);
+const job = {
+  workerId: 3,
+  id: "some id/../x",
+  payload,
+  requestSuffix: "",
+  responseSuffix: "",
+};
+
+Deno.test("a folder of its own, mode 0700, with both files, mode 0600, named after worker and id; gone after remove", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const workspace = await createWorkspace(spool, job);
+  const [folder = "", request = "", response = ""] = filesIn(spool.path);
+  assert.match(folder, /^job-[0-9a-f]{16}$/);
+  assert.match(request, /^job-[0-9a-f]{16}\/jobdata_w_3_id_some_id_\.\._x_req_[0-9a-f]{16}$/);
+  assert.match(response, /^job-[0-9a-f]{16}\/jobdata_w_3_id_some_id_\.\._x_res_[0-9a-f]{16}$/);
+  assert.equal(workspace.folder, `${spool.path}/${folder}`);
+  assert.equal((Deno.statSync(workspace.folder).mode ?? 0) & 0o777, 0o700);
+  assert.equal(workspace.requestFile, `${spool.path}/${request}`);
+  assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
+  assert.equal(Deno.statSync(workspace.responseFile).size, 0);
+  for (const file of [workspace.requestFile, workspace.responseFile]) {
+    assert.equal((Deno.statSync(file).mode ?? 0) & 0o777, 0o600);
+  }
+  await workspace.remove();
+  assert.deepEqual(filesIn(spool.path), []);
+});
+
+Deno.test("suffixes end the names of both files, which are read and removed as ever", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const workspace = await createWorkspace(spool, {
+    ...job,
+    requestSuffix: ".png",
+    responseSuffix: " ä.gif",
+  });
+  const [, request = "", response = ""] = filesIn(spool.path);
+  assert.match(request, /_req_[0-9a-f]{16}\.png$/);
+  assert.match(response, /_res_[0-9a-f]{16} ä\.gif$/);
+  assert.equal(workspace.requestFile, `${spool.path}/${request}`);
+  Deno.writeTextFileSync(workspace.responseFile, "GIF89a");
+  const { data } = await workspace.readResponse(100);
+  assert.equal(new TextDecoder().decode(data.bytes), "GIF89a");
+  await workspace.remove();
+  assert.deepEqual(filesIn(spool.path), []);
+});
+
+Deno.test("the longest id and suffix give a name that a file system takes", async () => {
+  using temporary = temporarySpool();
+  const workspace = await createWorkspace(temporary.spool, {
+    ...job,
+    workerId: 1024,
+    id: "😀".repeat(1024),
+    requestSuffix: "😀".repeat(8),
+    responseSuffix: "x".repeat(32),
+  });
+  await workspace.remove();
+});
+
+Deno.test("a payload of any size arrives whole", async () => {
+  using temporary = temporarySpool();
+  for (const size of [1, 256 * 1024, 256 * 1024 + 1, 3 * 2 ** 20]) {
+    const large = new Uint8Array(size).map((_, index) => index % 251);
+    const workspace = await createWorkspace(temporary.spool, { ...job, payload: large });
+    Deno.copyFileSync(workspace.requestFile, workspace.responseFile);
+    assert.deepEqual(Deno.readFileSync(workspace.requestFile), large);
+    assert.deepEqual((await workspace.readResponse(Infinity)).data, {
+      bytes: large,
+      truncated: false,
+    });
+    await workspace.remove();
+  }
+});
+
+Deno.test("a response is cut at the limit and says so", async () => {
+  using temporary = temporarySpool();
+  const workspace = await createWorkspace(temporary.spool, job);
+  Deno.writeTextFileSync(workspace.responseFile, "123456");
+  const text = async (limit: number) => {
+    const { data } = await workspace.readResponse(limit);
+    return [new TextDecoder().decode(data.bytes), data.truncated];
+  };
+  assert.deepEqual(await text(5), ["12345", true]);
+  assert.deepEqual(await text(6), ["123456", false]);
+  await workspace.remove();
+});
+
+Deno.test("a response that was renamed over, deleted or made a folder, link or FIFO", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  Deno.writeTextFileSync(`${parent}/secret`, "secret");
+  const notRegular = "the response file is not a regular file and was not read";
+  const cases: [string, (path: string) => void | Promise<unknown>, string, string | undefined][] = [
+    [
+      "renamed over",
+      (path) => {
+        Deno.writeTextFileSync(`${path}.new`, "renamed");
+        Deno.renameSync(`${path}.new`, path);
+      },
+      "renamed",
+      undefined,
+    ],
+    ["deleted", () => {}, "", undefined],
+    [
+      "a folder",
+      (path) => {
+        Deno.mkdirSync(path);
+        Deno.writeTextFileSync(`${path}/inside`, "x");
+      },
+      "",
+      notRegular,
+    ],
+    ["a link", (path) => Deno.symlinkSync(`${parent}/secret`, path), "", notRegular],
+    ["a FIFO", (path) => new Deno.Command("mkfifo", { args: [path] }).output(), "", notRegular],
+  ];
+  for (const [name, change, expected, message] of cases) {
+    const workspace = await createWorkspace(spool, job);
+    Deno.removeSync(workspace.responseFile);
+    await change(workspace.responseFile);
+    const response = await workspace.readResponse(100);
+    assert.equal(new TextDecoder().decode(response.data.bytes), expected, name);
+    assert.equal(response.message, message, name);
+    await workspace.remove();
+    assert.deepEqual(filesIn(spool.path), [], name);
+  }
+  assert.equal(Deno.readTextFileSync(`${parent}/secret`), "secret");
+});
+
+Deno.test("whatever the command made of its folder, it is removed and nothing outside is touched", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  const other = `${parent}/other`;
+  Deno.mkdirSync(other);
+  Deno.writeTextFileSync(`${other}/file`, "");
+  const deeds: readonly ((folder: string) => void)[] = [
+    (folder) => Deno.writeTextFileSync(`${folder}/scratch`, "x"),
+    (folder) => Deno.mkdirSync(`${folder}/a/b/c`, { recursive: true }),
+    (folder) => {
+      Deno.mkdirSync(`${folder}/closed/inner`, { recursive: true });
+      Deno.writeTextFileSync(`${folder}/closed/inner/file`, "x");
+      Deno.chmodSync(`${folder}/closed/inner`, 0);
+      Deno.chmodSync(`${folder}/closed`, 0);
+    },
+    (folder) => Deno.symlinkSync(other, `${folder}/link`),
+    (folder) => Deno.chmodSync(folder, 0),
+    (folder) => Deno.removeSync(folder, { recursive: true }),
+    (folder) => {
+      Deno.removeSync(folder, { recursive: true });
+      Deno.symlinkSync(other, folder);
+    },
+    (folder) => {
+      Deno.removeSync(folder, { recursive: true });
+      Deno.writeTextFileSync(folder, "x");
+    },
+  ];
+  for (const deed of deeds) {
+    const workspace = await createWorkspace(spool, job);
+    deed(workspace.folder);
+    await workspace.remove();
+    assert.deepEqual(filesIn(spool.path), []);
+  }
+  assert.deepEqual(filesIn(other), ["file"]);
+});
+
+const notRead = "the job's folder was removed or replaced, so the response file was not read";
+
+Deno.test("a response that was lost with the job's folder or the spool is said to be lost", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  for (const place of ["folder", "spool"] as const) {
+    const workspace = await createWorkspace(spool, job);
+    Deno.writeTextFileSync(workspace.responseFile, "precious");
+    Deno.removeSync(place === "spool" ? spool.path : workspace.folder, { recursive: true });
+    const { data, message } = await workspace.readResponse(100);
+    assert.deepEqual([data.bytes.length, message], [0, notRead]);
+    await workspace.remove();
+    assert.deepEqual(filesIn(spool.path), []);
+  }
+});
+
+Deno.test("a response is not read through a link in the place of the job's folder or of the spool", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  for (const place of ["folder", "spool"] as const) {
+    const workspace = await createWorkspace(spool, job);
+    const path = place === "spool" ? spool.path : workspace.folder;
+    const away = `${parent}/${place}.away`;
+    Deno.renameSync(path, away);
+    Deno.symlinkSync(away, path);
+    Deno.writeTextFileSync(workspace.responseFile, "somebody else's");
+    const { data, message } = await workspace.readResponse(100);
+    assert.equal(data.bytes.length, 0);
+    assert.equal(message, notRead);
+    await workspace.remove();
+    assert.deepEqual(filesIn(spool.path), []);
+    assert.ok(filesIn(away).some((path) => path.includes("_res_")), "what was moved is left alone");
+  }
+});
+
+Deno.test("a response is read although the command shut its folder", async () => {
+  using temporary = temporarySpool();
+  const workspace = await createWorkspace(temporary.spool, job);
+  Deno.writeTextFileSync(workspace.responseFile, "there");
+  Deno.chmodSync(workspace.folder, 0);
+  const { data } = await workspace.readResponse(100);
+  assert.equal(new TextDecoder().decode(data.bytes), "there");
+  assert.equal((Deno.statSync(workspace.folder).mode ?? 0) & 0o777, 0o700);
+  await workspace.remove();
+});
+
+Deno.test("a spool that vanished is made again; one that cannot be made is an error and leaves nothing", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  Deno.removeSync(spool.path, { recursive: true });
+  const workspace = await createWorkspace(spool, job);
+  assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
+  Deno.removeSync(spool.path, { recursive: true });
+  Deno.renameSync(parent, `${parent}.away`);
+  await assert.rejects(createWorkspace(spool, job), Deno.errors.NotFound);
+  assert.match(
+    (await workspace.readResponse(1)).message ?? "",
+    /^the response file could not be read: /,
+  );
+  Deno.renameSync(`${parent}.away`, parent);
+  assert.deepEqual([...Deno.readDirSync(parent)], []);
+});
+
+Deno.test("a spool that is damaged in the moment between the look and the writing is mended, too", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  let looks = 0;
+  const unlucky = {
+    ...spool,
+    async ensure() {
+      await spool.ensure();
+      if (looks++ === 0) Deno.removeSync(spool.path);
+    },
+  };
+  const workspace = await createWorkspace(unlucky, job);
+  assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
+  await workspace.remove();
+});
