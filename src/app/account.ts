@@ -4,13 +4,23 @@
  * @module
  */
 
-import type { RunningJob } from "../jobs/dispatch.ts";
+import { createCaptures } from "../exec/capture.ts";
 import { run, type RunOutcome, type RunSettings } from "../exec/run.ts";
-import { type JobOutcome, type JobRequest, outcomeLabel, type RunResult } from "../jobs/job.ts";
+import {
+  type Captured,
+  inputLength,
+  type JobOutcome,
+  type JobResult,
+  type JobSpec,
+  outcomeLabel,
+} from "../jobs/job.ts";
+import type { RunningJob } from "../jobs/pool.ts";
 import type { CaptureName } from "../telemetry/catalogue.ts";
 import type { Fields, Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Recent } from "../telemetry/recent.ts";
+import type { RunTrace, Tracing } from "../telemetry/trace.ts";
+import { traceIdsOf } from "../wire/trace_context.ts";
 import { toMicroseconds } from "../wire/wire.ts";
 
 /** Who hears of a run. */
@@ -19,6 +29,8 @@ export interface Listeners {
   readonly log: Log;
   /** Where numbers go. */
   readonly metrics: Metrics;
+  /** Where spans go. */
+  readonly tracing: Tracing;
   /** Seconds that jobs waited and ran in the last minutes. */
   readonly recent: { readonly queuedSec: Recent; readonly elapsedSec: Recent };
 }
@@ -28,25 +40,31 @@ export async function runAndTell(
   job: RunningJob,
   workerId: number,
   settings: RunSettings,
-  { log, metrics, recent }: Listeners,
+  { log, metrics, tracing, recent }: Listeners,
 ): Promise<JobOutcome> {
-  const { request, queuedSec, stop } = job;
-  const payloadBytes = request.payload.length;
-  const about = { ...idsOf(request), id: request.id, worker_id: workerId };
+  const { spec, handle, queuedSec, stop } = job;
+  const payloadBytes = inputLength(spec.input);
+  const about = { ...idsOf(spec), id: spec.id, worker_id: workerId };
   metrics.jobStarted({ queuedSec, payloadBytes });
   recent.queuedSec.add(queuedSec);
-  const span = request.trace?.beginRun(workerId, queuedSec);
-  const running = run(request, workerId, settings, {
-    stop,
-    variables: span?.variables ?? {},
-    onStarted(pid) {
-      job.pid = pid;
-      log.debug("job started", { ...about, "process.pid": pid, payload_bytes: payloadBytes });
-    },
-  });
+  const span = beginRun(tracing, spec, workerId, queuedSec);
+  const captures = createCaptures(
+    settings.maxOutputBytes,
+    (bytes) => handle?.onCaptured(bytes),
+  );
   let outcome: RunOutcome;
   try {
-    outcome = await running;
+    outcome = await run(
+      { spec, handle, stop, workerId, variables: span?.variables ?? {} },
+      settings,
+      (event) => {
+        captures.tell(event);
+        if (event.kind !== "started") return;
+        const { pid } = event;
+        job.pid = pid;
+        log.debug("job started", { ...about, "process.pid": pid, payload_bytes: payloadBytes });
+      },
+    );
   } catch (bug) {
     metrics.jobEnded(workerId, "not_started");
     span?.end({ outcome: "not_started", reason: "a bug" });
@@ -59,7 +77,15 @@ export async function runAndTell(
     log.error("job could not be run", { ...about, reason });
     return { kind: "failed", fault: outcome.fault };
   }
-  const { result } = outcome;
+  const { ok: _, ...ran } = outcome;
+  const result: JobResult = {
+    ...ran,
+    id: spec.id,
+    workerId,
+    queuedSec,
+    output: captures.output(),
+    error: ran.ending.kind === "not_started" ? complaint(ran.ending.reason) : captures.error(),
+  };
   const { output, error, data, ending, elapsedSec, pid } = result;
   const label = outcomeLabel(ending);
   metrics.jobEnded(workerId, label, {
@@ -84,15 +110,33 @@ export async function runAndTell(
     truncated: truncatedOf(result).join(",") || undefined,
     note: result.message,
   });
-  return { kind: "ran", result: { ...result, id: request.id, workerId, queuedSec } };
+  return { kind: "ran", result };
+}
+
+/** Undefined when its request belongs to no trace. */
+function beginRun(
+  tracing: Tracing,
+  { traceparent, tracestate }: JobSpec,
+  workerId: number,
+  queuedSec: number,
+): RunTrace | undefined {
+  if (traceparent === undefined) return undefined;
+  const context = { traceparent, ...(tracestate === undefined ? {} : { tracestate }) };
+  return tracing.beginRun(context, workerId, queuedSec);
 }
 
 /** What ties a log line to its request and its trace. */
-export function idsOf({ requestId, trace }: Pick<JobRequest, "requestId" | "trace">): Fields {
-  return { request_id: requestId, trace_id: trace?.traceId, span_id: trace?.spanId };
+export function idsOf({ requestId, traceparent }: JobSpec): Fields {
+  const { traceId, spanId } = traceIdsOf(traceparent);
+  return { request_id: requestId, trace_id: traceId, span_id: spanId };
 }
 
-function truncatedOf({ output, error, data }: RunResult): CaptureName[] {
+/** A command that cannot start says why where its own complaints would be. */
+function complaint(reason: string): Captured {
+  return { bytes: new TextEncoder().encode(`jobrunner: ${reason}\n`), truncated: false };
+}
+
+function truncatedOf({ output, error, data }: JobResult): CaptureName[] {
   const captures = [["stdout", output], ["stderr", error], ["data", data]] as const;
   return captures.filter(([, captured]) => captured.truncated).map(([name]) => name);
 }

@@ -1,5 +1,5 @@
 /**
- * Builds the parts in order, starts them, stops them in reverse. Tests call the same function as the program.
+ * Builds the parts in order, starts them, stops them in reverse, also when one of them cannot be started.
  *
  * @module
  */
@@ -9,8 +9,11 @@ import { idsOf, type Listeners, runAndTell } from "./account.ts";
 import type { During } from "../isolate/busy.ts";
 import { authority, type Config } from "../config/config.ts";
 import { createDeadlines } from "../async/deadlines.ts";
-import { createDispatch, type Cut } from "../jobs/dispatch.ts";
-import { createScratch } from "../exec/capture.ts";
+import { createDispatch } from "../jobs/dispatch.ts";
+import type { Cut } from "../jobs/line.ts";
+import { createMemoryLine } from "../jobs/memory_line.ts";
+import { createColdStart } from "../exec/cold_start.ts";
+import { createScratch } from "../exec/pipe.ts";
 import type { TreeEnder } from "../exec/ending.ts";
 import type { RunSettings } from "../exec/run.ts";
 import { openSpool } from "../spool/spool.ts";
@@ -21,6 +24,7 @@ import { createGuard } from "../http/guard.ts";
 import { createBuffers } from "../http/body/buffers.ts";
 import { createClients } from "../http/clients.ts";
 import { createRoutes, type FrontDoor } from "../http/routes.ts";
+import type { Fetch } from "../http/observe.ts";
 import { type Server, startServer } from "../http/server.ts";
 import type { ClientAddress, ProcessFigures, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
@@ -75,6 +79,8 @@ export async function startApp(
   host: Host,
   log: Log = openLog({ format: config.logFormat, level: config.logLevel }),
 ): Promise<App> {
+  await using taken = new AsyncDisposableStack();
+  taken.defer(() => log.flush());
   const startedAt = performance.now();
   const activity = createActivity();
   const cutting = new AbortController();
@@ -82,6 +88,16 @@ export async function startApp(
   const buffers = createBuffers(config.maxBufferedBytes);
   const answers = createAnswers(createDeadlines(config.answerTimeoutMs));
   const tracing = await openTracingOf(config, log);
+  taken.defer(() => tracing.close());
+  const mend = async () => {
+    const problem = await host.mend();
+    if (problem !== undefined) throw new Error(problem);
+  };
+  const line = createMemoryLine({
+    workers: config.numWorkers,
+    places: config.queueLimit,
+    queueTimeoutMs: config.queueTimeoutMs,
+  });
   let figures: ProcessFigures | undefined;
   const exposition = createExposition(() =>
     atMost(measureMs, host.measureProcess().then((measured) => void (figures = measured)))
@@ -91,54 +107,51 @@ export async function startApp(
     queueLimit: config.queueLimit,
     scheme: config.tls ? "https" : "http",
     versions: { jobrunner: version, deno: Deno.version.deno },
-    queuedJobs: () => dispatch.waiting,
-    oldestWaitSec: () => dispatch.oldestWaitSec(),
+    queuedJobs: () => line.waiting,
+    oldestWaitSec: () => line.oldestWaitSec(),
     workersBusy: () => dispatch.pool.busy,
     buffered: () => buffers.held,
     answersGivenUp: () => answers.givenUp,
     process: () => figures,
   });
   const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };
-  const listeners: Listeners = { log, metrics, recent };
-  const mend = async () => {
-    const problem = await host.mend();
-    if (problem !== undefined) throw new Error(problem);
-  };
+  const listeners: Listeners = { log, metrics, tracing, recent };
   const settings: RunSettings = {
-    command: config.command,
-    commandEnv,
-    launcher,
-    mend,
+    runner: createColdStart({
+      command: config.command,
+      commandEnv,
+      launcher,
+      mend,
+      scratch: createScratch(),
+      jobTimeoutMs: config.jobTimeoutMs,
+      trees: host.trees,
+    }),
     spool: openSpool(spoolPath, mend),
     requestSuffix: config.requestSuffix,
     responseSuffix: config.responseSuffix,
     maxOutputBytes: config.maxOutputBytes,
-    scratch: createScratch(),
-    jobTimeoutMs: config.jobTimeoutMs,
-    trees: host.trees,
     onLeftover: (error) =>
       log.error("a job's files could not be removed", { "exception.message": messageOf(error) }),
   };
   const dispatch = createDispatch({
-    numWorkers: config.numWorkers,
-    queueLimit: config.queueLimit,
-    queueTimeoutMs: config.queueTimeoutMs,
-    onDisconnect: config.onDisconnect,
+    line,
+    size: config.numWorkers,
     run: (job, workerId) => runAndTell(job, workerId, settings, listeners),
-    onBug: (bug, request) =>
-      log.error("a worker met a bug", { ...idsOf(request), "exception.stacktrace": stackOf(bug) }),
+    onBug: (bug, { spec }) =>
+      log.error("a worker met a bug", { ...idsOf(spec), "exception.stacktrace": stackOf(bug) }),
   });
+  taken.defer(() => dispatch.close());
   let draining = false;
 
   const door: FrontDoor = {
-    submit: dispatch.submit,
-    retryAfterSec: dispatch.retryAfterSec,
+    reserve: (about, signal) => line.reserve(about, signal),
+    retryAfterSec: () => line.retryAfterSec(),
     ready: () => !draining,
     beginTrace: tracing.begin,
     version,
     metricsText: exposition.text,
     status: () => ({
-      waiting: dispatch.waiting,
+      waiting: line.waiting,
       started: dispatch.pool.started,
       version,
       uptimeSec: (performance.now() - startedAt) / 1000,
@@ -146,9 +159,7 @@ export async function startApp(
       workers: dispatch.pool.workers().map(({ id, job, sinceMs }) => ({
         id,
         sinceSec: sinceMs / 1000,
-        ...(job
-          ? { job: { id: job.request.id, requestId: job.request.requestId, pid: job.pid } }
-          : {}),
+        ...(job ? { job: { id: job.spec.id, requestId: job.spec.requestId, pid: job.pid } } : {}),
       })),
       outcomes: metrics.outcomes(),
       rejections: metrics.rejections(),
@@ -167,16 +178,56 @@ export async function startApp(
       periods: createDeadlines(config.requestTimeoutMs),
       cut: cutting.signal,
     },
+    onDisconnect: config.onDisconnect,
     buffers,
     answers,
     activity,
     clients: createClients(host.findGone),
     during: host.during,
   }, { log, metrics, accessLog: config.accessLog });
+  const server = listen(fetch, config, log);
+  taken.defer(() => server.stop());
+  const parts = taken.move();
+  let drained: Promise<number> | undefined;
 
-  let server: Server;
+  async function drain(): Promise<number> {
+    draining = true;
+    const givenUpBefore = answers.givenUp;
+    // Uploads that began before the drain may still become jobs, so the line closes after the last of them.
+    await Promise.race([activity.idle(), waitedEnough.promise]);
+    // The runtime has not told of these short ones that they were handed over.
+    const givenUp = answers.givenUp - givenUpBefore + activity.active;
+    // Also jobs whose clients are gone are finished while whoever asks is still told the state.
+    await dispatch.close();
+    await parts.disposeAsync();
+    return givenUp;
+  }
+
+  return {
+    url: server.url,
+    drain: () => drained ??= drain(),
+    cut() {
+      draining = true;
+      cutting.abort();
+      const cut = line.cut();
+      // A client that does not read its answer must not keep the server.
+      dispatch.close().then(() =>
+        setTimeout(() => {
+          answers.giveUpAll();
+          waitedEnough.resolve();
+        }, unreadAnswerMs)
+      );
+      return cut;
+    },
+    reportBug: (bug) =>
+      log.error("the service met a bug", { "exception.stacktrace": stackOf(bug) }),
+  };
+}
+
+/** Throws a `StartError`. */
+function listen(fetch: Fetch, config: Config, log: Log): Server {
   try {
-    server = startServer(fetch, {
+    return startServer(fetch, {
       address: config.listenAddress,
       port: config.listenPort,
       tls: config.tls,
@@ -192,45 +243,8 @@ export async function startApp(
       },
     });
   } catch (error) {
-    dispatch.close();
-    await log.flush();
     throw listenError(error, config);
   }
-  let drained: Promise<number> | undefined;
-
-  async function drain(): Promise<number> {
-    draining = true;
-    const givenUpBefore = answers.givenUp;
-    // Uploads that began before the drain may still become jobs, so the line closes after the last of them.
-    await Promise.race([activity.idle(), waitedEnough.promise]);
-    // The runtime has not told of these short ones that they were handed over.
-    const givenUp = answers.givenUp - givenUpBefore + activity.active;
-    await dispatch.close();
-    await server.stop();
-    await tracing.close();
-    await log.flush();
-    return givenUp;
-  }
-
-  return {
-    url: server.url,
-    drain: () => drained ??= drain(),
-    cut() {
-      draining = true;
-      cutting.abort();
-      const cut = dispatch.cut();
-      // A client that does not read its answer must not keep the server.
-      dispatch.close().then(() =>
-        setTimeout(() => {
-          answers.giveUpAll();
-          waitedEnough.resolve();
-        }, unreadAnswerMs)
-      );
-      return cut;
-    },
-    reportBug: (bug) =>
-      log.error("the service met a bug", { "exception.stacktrace": stackOf(bug) }),
-  };
 }
 
 /** What it takes to record spans is loaded only when they are wanted. */

@@ -1,90 +1,62 @@
 /**
- * A bounded first-in-first-out channel between many senders and many receivers.
+ * A first-in-first-out channel between many senders and many receivers.
  *
- * A sender never waits: it is told at once whether its item was taken. A receiver waits with `for await`.
- * An item for which a receiver already waits is handed over directly and never occupies a place,
- * so a channel of capacity 0 still works: it accepts exactly as many items as receivers wait.
+ * An item for which a receiver already waits is handed over directly; any other waits for one. How many may wait is for the
+ * sender to bound: it sees `length`, and nothing happens between the look and the sending.
  *
  * @module
  */
 
-/** What became of an item: taken, no place free, closed for good, or its sender's signal was already aborted. */
-export type SendOutcome = "accepted" | "full" | "closed" | "left";
-
 /** See the module's head. */
-export interface Channel<T> extends AsyncIterable<T> {
-  /** Items that wait for a receiver now; never more than `capacity`. */
+export interface Channel<T> {
+  /** Items that wait for a receiver now. */
   readonly length: number;
-  /** The most items that may wait. */
-  readonly capacity: number;
+  /** The item that a receiver gets next; undefined when none waits. */
+  readonly first: T | undefined;
   /**
-   * Offers an item. While it waits, aborting `signal` takes it out and frees its place at once;
-   * after it was received the signal means nothing to the channel.
+   * Sends an item, behind all that wait or before them. Returns what takes it out of the channel while it waits and does nothing
+   * afterwards; undefined when a receiver has it already. Throws when the channel is closed.
    */
-  trySend(item: T, signal?: AbortSignal): SendOutcome;
-  /** No more sending. What waits is still delivered; then receivers are done. Twice is fine. */
+  send(item: T, where?: "behind" | "before"): (() => void) | undefined;
+  /** Resolves with the next item; with nothing when the channel is closed and nothing waits in it. */
+  receive(): Promise<T | undefined>;
+  /** No more sending. What waits is still received. Twice is fine. */
   close(): void;
 }
 
-interface Place<T> {
-  readonly item: T;
-  readonly signal: AbortSignal | undefined;
-  readonly leave: (() => void) | undefined;
-}
-
-/** Makes a channel in which at most `capacity` items wait. */
-export function createChannel<T>(capacity: number): Channel<T> {
-  if (!Number.isSafeInteger(capacity) || capacity < 0) {
-    throw new RangeError(`capacity=${capacity}: must be a whole number, 0 or more`);
-  }
-  const waiting = new Fifo<Place<T>>();
-  const receivers = new Fifo<(result: IteratorResult<T, undefined>) => void>();
+/** Makes an empty channel. */
+export function createChannel<T>(): Channel<T> {
+  const items = new Fifo<T>();
+  const receivers = new Fifo<(item: T | undefined) => void>();
   let closed = false;
 
-  function trySend(item: T, signal?: AbortSignal): SendOutcome {
-    if (closed) return "closed";
-    if (signal?.aborted) return "left";
-    const receive = receivers.shift();
-    if (receive) {
-      receive({ done: false, value: item });
-      return "accepted";
-    }
-    if (waiting.size >= capacity) return "full";
-    if (!signal) {
-      waiting.push({ item, signal, leave: undefined });
-      return "accepted";
-    }
-    const leave = () => waiting.remove(node);
-    const node = waiting.push({ item, signal, leave });
-    signal.addEventListener("abort", leave, { once: true });
-    return "accepted";
-  }
-
-  function next(): Promise<IteratorResult<T, undefined>> {
-    const place = waiting.shift();
-    if (place) {
-      if (place.leave) place.signal?.removeEventListener("abort", place.leave);
-      return Promise.resolve({ done: false, value: place.item });
-    }
-    if (closed) return Promise.resolve({ done: true, value: undefined });
-    return new Promise((resolve) => receivers.push(resolve));
-  }
-
-  function close(): void {
-    closed = true;
-    for (let receive = receivers.shift(); receive; receive = receivers.shift()) {
-      receive({ done: true, value: undefined });
-    }
-  }
-
   return {
-    capacity,
     get length() {
-      return waiting.size;
+      return items.size;
     },
-    trySend,
-    close,
-    [Symbol.asyncIterator]: () => ({ next }),
+    get first() {
+      return items.first;
+    },
+    send(item, where = "behind") {
+      if (closed) throw new Error("the channel is closed");
+      const receive = receivers.shift();
+      if (receive) {
+        receive(item);
+        return undefined;
+      }
+      const node = where === "behind" ? items.push(item) : items.unshift(item);
+      return () => items.remove(node);
+    },
+    receive() {
+      if (items.size > 0 || closed) return Promise.resolve(items.shift());
+      return new Promise((resolve) => receivers.push(resolve));
+    },
+    close() {
+      closed = true;
+      for (let receive = receivers.shift(); receive; receive = receivers.shift()) {
+        receive(undefined);
+      }
+    },
   };
 }
 
@@ -105,13 +77,16 @@ class Fifo<T> {
     return this.#size;
   }
 
+  get first(): T | undefined {
+    return this.#first?.value;
+  }
+
   push(value: T): Node<T> {
-    const node: Node<T> = { value, previous: this.#last, next: undefined, linked: true };
-    if (this.#last) this.#last.next = node;
-    else this.#first = node;
-    this.#last = node;
-    this.#size++;
-    return node;
+    return this.#insert(value, this.#last, undefined);
+  }
+
+  unshift(value: T): Node<T> {
+    return this.#insert(value, undefined, this.#first);
   }
 
   shift(): T | undefined {
@@ -129,5 +104,15 @@ class Fifo<T> {
     if (node.next) node.next.previous = node.previous;
     else this.#last = node.previous;
     this.#size--;
+  }
+
+  #insert(value: T, previous: Node<T> | undefined, next: Node<T> | undefined): Node<T> {
+    const node: Node<T> = { value, previous, next, linked: true };
+    if (previous) previous.next = node;
+    else this.#first = node;
+    if (next) next.previous = node;
+    else this.#last = node;
+    this.#size++;
+    return node;
   }
 }

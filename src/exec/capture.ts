@@ -1,115 +1,54 @@
 /**
- * Reading a pipe to its end while keeping no more than a limit.
+ * What a command puts out, kept in memory up to a limit: the listener for an answer that holds all of it.
  *
  * @module
  */
 
 import { createByteBuffer } from "../async/bytes.ts";
 import type { Captured } from "../jobs/job.ts";
+import type { RunListener } from "./runner.ts";
 
-/** A pipe that is being read. */
-export interface Capture {
-  /** Resolves at end-of-file, or after `stop`. Never rejects: a broken pipe is an end. */
-  readonly done: Promise<void>;
-  /** Whether `done` has resolved, or is about to. */
-  readonly ended: boolean;
-  /** Bytes read so far, kept or not. */
-  readonly seen: number;
-  /** Lets go of the pipe, whoever still holds its other end. What was read stays. */
-  stop(): void;
-  /** What was kept. */
-  take(): Captured;
+/** Both streams of one run. */
+export interface Captures {
+  /** Hears of the run. */
+  readonly tell: RunListener;
+  /** What was kept of standard output until now. */
+  output(): Captured;
+  /** What was kept of standard error until now. */
+  error(): Captured;
 }
 
-/** Memory to read into, used again and again: most commands say little, and a flood is mostly dropped. */
-export interface Scratch {
-  /** Memory that nobody else has. */
-  take(): Uint8Array<ArrayBuffer>;
-  /** It is not needed any more. */
-  give(memory: Uint8Array<ArrayBuffer>): void;
-}
-
-/** What a pipe of Linux holds (pipe(7)), so that one read empties it. */
-const scratchBytes = 64 * 1024;
-
-/** Holds as many pieces as were ever in use at the same time. */
-export function createScratch(): Scratch {
-  const free: Uint8Array<ArrayBuffer>[] = [];
+/** Keeps at most `limit` bytes of each stream. `onKept` hears of so many more bytes that are kept. */
+export function createCaptures(limit: number, onKept: (bytes: number) => void): Captures {
+  const output = new Capture(limit, onKept);
+  const error = new Capture(limit, onKept);
   return {
-    take: () => free.pop() ?? new Uint8Array(scratchBytes),
-    give: (memory) => void free.push(memory),
+    tell(event) {
+      if (event.kind === "stdout") output.keep(event.bytes);
+      else if (event.kind === "stderr") error.keep(event.bytes);
+    },
+    output: () => output.captured(),
+    error: () => error.captured(),
   };
 }
 
-/**
- * Starts to read a byte stream. Bytes beyond `limit`, or beyond what memory there is, are read and dropped, so that the
- * writer is never blocked. `onKept` hears of so many more bytes that are kept.
- */
-export function capture(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  limit: number,
-  scratch: Scratch,
-  onKept: (bytes: number) => void = () => {},
-): Capture {
-  return new Reading(stream, limit, scratch, onKept);
-}
-
-/** A class, because every job has two: getters of a plain object are made anew with each. */
-class Reading implements Capture {
-  readonly done: Promise<void>;
-  readonly #reader: ReadableStreamBYOBReader;
+class Capture {
   #limit: number;
   readonly #onKept: (bytes: number) => void;
   readonly #buffer = createByteBuffer();
   #truncated = false;
-  #seen = 0;
-  #ended = false;
 
-  constructor(
-    stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-    limit: number,
-    scratch: Scratch,
-    onKept: (bytes: number) => void,
-  ) {
-    this.#reader = stream.getReader({ mode: "byob" });
+  constructor(limit: number, onKept: (bytes: number) => void) {
     this.#limit = limit;
     this.#onKept = onKept;
-    this.done = this.#drain(scratch);
   }
 
-  get ended(): boolean {
-    return this.#ended;
-  }
-
-  get seen(): number {
-    return this.#seen;
-  }
-
-  stop(): void {
-    this.#reader.cancel().catch(() => {});
-  }
-
-  take(): Captured {
+  captured(): Captured {
     return { bytes: this.#buffer.bytes(), truncated: this.#truncated };
   }
 
-  async #drain(scratch: Scratch): Promise<void> {
-    try {
-      let part = await this.#reader.read(scratch.take());
-      while (!part.done) {
-        this.#keep(part.value);
-        part = await this.#reader.read(new Uint8Array(part.value.buffer));
-      }
-      // After `stop` the memory does not come back.
-      if (part.value) scratch.give(new Uint8Array(part.value.buffer));
-    } catch {
-      // The pipe broke: what was written until then is what there is.
-    }
-    this.#ended = true;
-  }
-
-  #keep(piece: Uint8Array<ArrayBuffer>): void {
-    this.#seen += piece.length;
+  /** Keeps a copy of the piece as far as there is room. Bytes beyond the limit, or beyond what memory there is, are dropped. */
+  keep(piece: Uint8Array<ArrayBuffer>): void {
     const room = this.#limit - this.#buffer.length;
     this.#truncated ||= piece.length > room;
     if (room <= 0) return;

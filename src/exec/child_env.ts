@@ -6,6 +6,7 @@
 
 import { withheldSettings } from "../config/settings.ts";
 import { withoutUrlSecrets } from "../config/shown.ts";
+import { markVariable } from "../spool/spool.ts";
 
 /** Secrets that are not settings of ours: they belong to the server, its supervisor or its telemetry. */
 const foreignSecrets = /^(OTEL_.*_HEADERS|NOTIFY_SOCKET|WATCHDOG_.*|CREDENTIALS_DIRECTORY)$/i;
@@ -27,9 +28,6 @@ export function withoutSecrets(env: Readonly<Record<string, string>>): Record<st
     ),
   );
 }
-
-/** The variable whose value, unique to a job, marks the processes of its tree. */
-export const markVariable = "JOBRUNNER_JOB_DIR";
 
 /** The environment of one run: what every run inherits, the run's own variables, what the contract promises. */
 export function environmentOf(

@@ -7,7 +7,7 @@
 import { atMost } from "../async/at_most.ts";
 import type { Cause, Ending } from "../jobs/job.ts";
 import type { Stop } from "../jobs/stop.ts";
-import type { Capture } from "./capture.ts";
+import type { Pipe } from "./pipe.ts";
 
 /** Asks the main isolate, which may signal processes, to end a job's tree. */
 export interface TreeEnder {
@@ -80,21 +80,21 @@ const pipeCapacity = 2 ** 20;
  * the pipes is read. Holders are found by the pipe they hold, so it is let go only when that was looked at.
  */
 export async function pipesEnd(
-  captures: readonly Capture[],
+  pipes: readonly Pipe[],
   endHolders: () => Promise<void>,
 ): Promise<void> {
-  const ended = () => captures.every((capture) => capture.ended);
+  const ended = () => pipes.every((pipe) => pipe.ended);
   // They mostly end before the command's status is told: then no timer is needed.
   if (ended()) return;
-  const done = Promise.all(captures.map((capture) => capture.done));
+  const done = Promise.all(pipes.map((pipe) => pipe.done));
   await atMost(pipeGraceMs, done);
-  const seen = () => captures.reduce((sum, capture) => sum + capture.seen, 0);
-  const most = seen() + captures.length * pipeCapacity;
+  const seen = () => pipes.reduce((sum, pipe) => sum + pipe.seen, 0);
+  const most = seen() + pipes.length * pipeCapacity;
   for (let before = -1; !ended() && seen() > before && seen() < most;) {
     before = seen();
     await atMost(pipeTickMs, done);
   }
   if (ended()) return;
   await atMost(lookMs, endHolders());
-  for (const capture of captures) capture.stop();
+  for (const pipe of pipes) pipe.stop();
 }

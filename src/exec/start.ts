@@ -5,7 +5,6 @@
  */
 
 import type { Command } from "../config/command.ts";
-import type { Captured } from "../jobs/job.ts";
 import { detailOf, isMachineTrouble } from "./not_started.ts";
 
 /** A program that runs one command, in a session of its own, and takes only some variables from who starts it. */
@@ -72,29 +71,4 @@ function isNoDamage(error: unknown): boolean {
   return error instanceof Deno.errors.NotCapable || isMachineTrouble(error) ||
     // The variables are too long for any program.
     /os error 7\)/.test(String(error));
-}
-
-/** Bytes of a launcher's line behind its word. */
-const errnoLength = " 000\n".length;
-
-/** How many bytes a launcher's line on stderr has. */
-export function launchLineLength({ word }: Launcher): number {
-  return word.length + errnoLength;
-}
-
-/**
- * The number of the error that kept a launcher from starting its command; undefined when the command was started. It
- * exits with 126 or 127 and has written its one line, and nothing else.
- */
-export function launchErrno(
-  { word }: Launcher,
-  exitStatus: number | undefined,
-  output: Captured,
-  error: Captured,
-): number | undefined {
-  if (exitStatus !== 126 && exitStatus !== 127) return undefined;
-  if (output.bytes.length > 0 || error.bytes.length !== word.length + errnoLength) return undefined;
-  const line = new TextDecoder().decode(error.bytes);
-  const [, errno] = /^ (\d{3})\n$/.exec(line.slice(word.length)) ?? [];
-  return errno !== undefined && line.startsWith(word) ? Number(errno) : undefined;
 }

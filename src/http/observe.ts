@@ -7,6 +7,7 @@
 import type { Fields, Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { RequestTrace } from "../telemetry/trace.ts";
+import { traceIdsOf } from "../wire/trace_context.ts";
 
 /** An HTTP application: from a request to an answer. Never throws. */
 export type Fetch = (request: Request, info?: Partial<Handover>) => Response | Promise<Response>;
@@ -66,10 +67,11 @@ const maxMethodLength = 20;
 
 /** A request as log lines name it: its ids, then OpenTelemetry's HTTP attributes. */
 export function describe(exchange: Exchange): Fields {
+  const { traceId, spanId } = traceIdsOf(exchange.trace?.context.traceparent);
   return {
     request_id: exchange.requestId,
-    trace_id: exchange.trace?.traceId,
-    span_id: exchange.trace?.spanId,
+    trace_id: traceId,
+    span_id: spanId,
     "http.request.method": exchange.method.slice(0, maxMethodLength),
     "url.path": exchange.path.slice(0, maxPathLength),
     "client.address": clientOf(exchange)?.hostname,

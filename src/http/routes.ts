@@ -7,7 +7,8 @@
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
 import { getPath } from "hono/utils/url";
-import { type Admission, isRequestId, type JobRequest } from "../jobs/job.ts";
+import { isRequestId } from "../jobs/job.ts";
+import type { Line } from "../jobs/line.ts";
 import type { RequestTrace } from "../telemetry/trace.ts";
 import { encodeStatus, type ServiceStatus, toMicroseconds } from "../wire/wire.ts";
 import type { Activity } from "./activity.ts";
@@ -27,8 +28,8 @@ import { allow, type Fault, problemAnswer, rejectionOf } from "./answer/problem.
 
 /** What the rest of the program offers to HTTP. */
 export interface FrontDoor {
-  /** Asks for a place. */
-  submit(request: JobRequest): Admission;
+  /** Asks for a place in the line. */
+  readonly reserve: Line["reserve"];
   /** Whole seconds after which a refused client may come back. */
   retryAfterSec(): number;
   /** Whether new jobs are admitted. */

@@ -5,7 +5,8 @@
  * - **payload**: the decoded bytes of a request's `data`.
  * - **job**: an admitted request, from the line to its answer.
  * - **line**: the bounded first-in-first-out channel of jobs that wait for a worker.
- * - **place**: a job's position in the line; 1 is next.
+ * - **place**: one job's part of the line, reserved, filled or given back; also its position in it: 1 is next.
+ * - **lease**: a job in the hands of a worker, to be settled or released.
  * - **worker**: one of N loops that take a job from the line and run it; its number is stable and exclusive.
  * - **run**: one execution of the command for one job, from its files' creation to their removal.
  * - **ending**: why a run ended. First cause wins; it is data, not an exception.
@@ -26,22 +27,62 @@
  * @module
  */
 
-/** A well-formed request that asks for a run. */
-export interface JobRequest {
-  /** The client's own name of the job, 1 to 1024 characters, without NUL. Not unique. */
+/** A job as plain data, which can be stored and sent. */
+export interface JobSpec {
+  /** The job's own name: 128 random bits as 32 hexadecimal digits. */
+  readonly uid: string;
+  /** The client's name of the job, 1 to 1024 characters, without NUL. Not unique. */
   readonly id: string;
   /** The id that ties the request, its log lines and its answer together. */
   readonly requestId: string;
-  /** The decoded payload. The run takes it (leaving an empty array) so that its memory is free while the command runs. */
-  payload: Uint8Array<ArrayBuffer>;
+  /** Name of the command that it runs. */
+  readonly command: string;
   /** The longest run that the client asks for, in seconds; it can only shorten the server's limit. */
   readonly timeoutSec?: number;
+  /** What becomes of its run when its client is gone. */
+  readonly onDisconnect: "cancel" | "finish";
+  /** The payload. The run takes it, so that its memory is free while the command runs, and leaves `noInput`. */
+  input: JobInput;
+  /** Its request's place in a distributed trace, as the header of that name (W3C Trace Context); absent when it belongs to none. */
+  readonly traceparent?: string;
+  /** What vendors add to it. */
+  readonly tracestate?: string;
+  /** Name of the token that it was sent with, where there are any. */
+  readonly token?: string;
+}
+
+/** A payload: bytes in memory, or a file in the job's folder, which a run takes over with its folder. */
+export type JobInput =
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | {
+    readonly kind: "file";
+    /** Absolute path of the job's folder. */
+    readonly folder: string;
+    /** Name of the file in it. */
+    readonly name: string;
+    /** Its length in bytes. */
+    readonly length: number;
+  };
+
+/** What a run leaves in the place of the payload that it took. */
+export const noInput: JobInput = { kind: "bytes", bytes: new Uint8Array() };
+
+/** Bytes of a payload. */
+export function inputLength(input: JobInput): number {
+  return input.kind === "bytes" ? input.bytes.length : input.length;
+}
+
+/** A name for a new job. */
+export function newJobUid(): string {
+  return crypto.getRandomValues(new Uint8Array(16)).toHex();
+}
+
+/** What this process holds for a job whose client is connected to it. */
+export interface JobHandle {
   /** Called once, when the payload has been taken out of memory. */
-  readonly onPayloadStored: () => void;
+  onInputStored(): void;
   /** Called whenever so many more bytes of what the command puts out are held in memory. */
-  readonly onCaptured: (bytes: number) => void;
-  /** Its part of a distributed trace; absent when it belongs to none. */
-  readonly trace?: JobTrace;
+  onCaptured(bytes: number): void;
 }
 
 /** The most characters of a request's id, the one that ties the request, its log lines and its answer together. */
@@ -52,30 +93,6 @@ const plainCharacters = /^[\w=-]+$/;
 /** Whether a text may be one. */
 export function isRequestId(text: string): boolean {
   return text.length <= maxRequestIdLength && plainCharacters.test(text);
-}
-
-/** A request's place in a distributed trace (W3C Trace Context), as its job sees it. */
-export interface JobTrace {
-  /** Identifies the whole trace: 32 hexadecimal digits. */
-  readonly traceId: string;
-  /** Identifies the span that the request is, here or, when nothing is recorded here, at the client: 16 hexadecimal digits. */
-  readonly spanId: string;
-  /** A worker took the job after it had waited. */
-  beginRun(workerId: number, queuedSec: number): RunTrace;
-}
-
-/** A run's place in a trace. */
-export interface RunTrace {
-  /** `TRACEPARENT` and `TRACESTATE` for the command, so that it can join the trace. */
-  readonly variables: Readonly<Record<string, string>>;
-  /** The run is over. */
-  end(run: {
-    readonly outcome: OutcomeLabel;
-    readonly exitStatus?: number;
-    readonly pid?: number | undefined;
-    /** Why it could not be run. */
-    readonly reason?: string;
-  }): void;
 }
 
 /** A reason of ours to end a run, or to take a waiting job out of the line. */
@@ -115,8 +132,14 @@ export interface Captured {
   readonly truncated: boolean;
 }
 
-/** What a run produced. */
-export interface RunResult {
+/** The answer of a job that ran. */
+export interface JobResult {
+  /** The client's id, as given. */
+  readonly id: string;
+  /** Number of the worker that ran it, from 1. */
+  readonly workerId: number;
+  /** Seconds between admission and the start of the run. */
+  readonly queuedSec: number;
   /** Why it ended. */
   readonly ending: Ending;
   /** Seconds from the start of the command to its end. */
@@ -133,20 +156,10 @@ export interface RunResult {
   readonly message?: string;
 }
 
-/** The answer of a job that ran. */
-export interface JobResult extends RunResult {
-  /** The client's id, as given. */
-  readonly id: string;
-  /** Number of the worker that ran it, from 1. */
-  readonly workerId: number;
-  /** Seconds between admission and the start of the run. */
-  readonly queuedSec: number;
-}
-
 /** A run that could not even be attempted, for a reason that is the server's and not the command's. */
 export interface RunFault {
-  /** What was out of order: the spool folder, or the machine's means to start a process. */
-  readonly kind: "spool_unusable" | "spawn_refused";
+  /** What was out of order: the spool folder, the machine's means to start a process, or the program itself. */
+  readonly kind: "spool_unusable" | "spawn_refused" | "internal";
   /** A sentence for the log; it may name paths. */
   readonly reason: string;
 }
@@ -167,23 +180,6 @@ export type JobOutcome =
 
 /** Why a job left the line: its waiting time was over, its client gone, or the server stopped. */
 export type LeaveCause = "queue_timeout" | "canceled" | "shutdown";
-
-/** What became of a request that asked for a place. */
-export type Admission =
-  | {
-    readonly admitted: true;
-    readonly outcome: Promise<JobOutcome>;
-    /** The client does not want the answer any more. Twice is fine, and so is too late. */
-    readonly clientGone: () => void;
-  }
-  | {
-    readonly admitted: false;
-    readonly refusal: "queue_full" | "draining";
-    /** Jobs waiting now. */
-    readonly waiting: number;
-    /** Whole seconds after which it is worth to come back. */
-    readonly retryAfterSec: number;
-  };
 
 /** The closed set of outcomes that jobs are counted under. */
 export const outcomeLabels = [

@@ -1,92 +1,103 @@
 /**
- * N workers, each one loop over the same channel, one job at a time.
+ * N workers, each one loop over the same line, one job at a time.
  *
  * @module
  */
 
-import type { Channel } from "../async/channel.ts";
+import type { JobOutcome } from "./job.ts";
+import type { Lease, Line } from "./line.ts";
+
+/** A job in the hands of a worker, as others may see it. */
+export interface RunningJob extends Pick<Lease, "spec" | "handle" | "queuedSec" | "stop"> {
+  /** Process id of its command, as soon as there is one; the run sets it. */
+  pid?: number;
+}
 
 /** One worker as others may see it. */
-export interface WorkerState<T> {
+export interface WorkerState {
   /** 1 to N, without gaps, stable for the life of the pool. */
   readonly id: number;
   /** The job in hand; undefined while idle. */
-  readonly job: T | undefined;
+  readonly job: RunningJob | undefined;
   /** Milliseconds since the worker took its job, or since it became idle. */
   readonly sinceMs: number;
 }
 
 /** A running pool. */
-export interface Pool<T> {
-  /** Workers in all. */
-  readonly size: number;
+export interface Pool {
   /** Workers that hold a job now. */
   readonly busy: number;
   /** Jobs taken since the start. */
   readonly started: number;
   /** A snapshot of every worker, in the order of their ids. */
-  workers(): readonly WorkerState<T>[];
-  /**
-   * Whole seconds, at least 1, after which the job at `place` in the line can be expected to have found a worker:
-   * the mean of the recent run times × place ÷ workers; 1 while nothing has been measured.
-   */
-  expectedWaitSec(place: number): number;
-  /** Resolves when the channel was closed and every worker has finished its last job. Closes nothing itself. */
+  workers(): readonly WorkerState[];
+  /** Resolves when the line is closed and every worker has finished its last job. Closes nothing itself. */
   readonly finished: Promise<void>;
 }
 
-/** How many of the latest runs weigh in the mean. */
-const meanWindow = 32;
+/** What a pool is made of. */
+export interface PoolSettings {
+  /** Workers in all. */
+  readonly size: number;
+  /** Where jobs come from. */
+  readonly line: Pick<Line, "take">;
+  /** Runs a job. It must not throw: endings are data. */
+  readonly run: (job: RunningJob, workerId: number) => Promise<JobOutcome>;
+  /** Hears of it when `run` throws all the same. The job fails, and the worker goes on. */
+  readonly onBug: (bug: unknown, job: RunningJob) => void;
+}
 
-/**
- * Starts `size` workers that call `run` for each job of `channel`.
- *
- * `run` must not throw: endings are data. If it does all the same, that is a bug; `onBug` hears of it and the worker goes on.
- * `now` gives milliseconds that never go back.
- */
-export function startPool<T>(
-  { size, channel, run, onBug, now = () => performance.now() }: {
-    readonly size: number;
-    readonly channel: Channel<T>;
-    readonly run: (job: T, workerId: number) => Promise<void>;
-    readonly onBug: (bug: unknown, job: T) => void;
-    readonly now?: () => number;
-  },
-): Pool<T> {
-  const states = Array.from({ length: size }, (_, index) => ({
+interface Worker {
+  readonly id: number;
+  job: RunningJob | undefined;
+  /** Since when it has its job, or none, in milliseconds. */
+  since: number;
+}
+
+/** Starts the workers. `now` gives milliseconds that never go back. */
+export function startPool(
+  { size, line, run, onBug }: PoolSettings,
+  now: () => number = () => performance.now(),
+): Pool {
+  const workers = Array.from({ length: size }, (_, index): Worker => ({
     id: index + 1,
-    job: undefined as T | undefined,
+    job: undefined,
     since: now(),
   }));
   let busy = 0;
   let started = 0;
-  let measured = 0;
-  let meanMs = 0;
 
-  async function work(state: typeof states[number]): Promise<void> {
-    for await (const job of channel) {
-      const startedAt = now();
-      state.job = job;
-      state.since = startedAt;
+  async function work(worker: Worker): Promise<void> {
+    let lease = await line.take();
+    while (lease) {
+      const { spec, handle, queuedSec, stop } = lease;
+      const job: RunningJob = { spec, handle, queuedSec, stop };
+      worker.job = job;
+      worker.since = now();
       busy++;
       started++;
-      try {
-        await run(job, state.id);
-      } catch (bug) {
-        onBug(bug, job);
-      }
-      const endedAt = now();
+      const outcome = await outcomeOf(job, worker.id);
+      worker.job = undefined;
+      worker.since = now();
       busy--;
-      state.job = undefined;
-      state.since = endedAt;
-      measured = Math.min(measured + 1, meanWindow);
-      meanMs += (endedAt - startedAt - meanMs) / measured;
+      // Whoever hears of the outcome may ask for a place at once, and must find this worker free.
+      const next = line.take();
+      lease.settle(outcome);
+      lease = await next;
     }
   }
 
-  const finished = Promise.all(states.map(work)).then(() => {});
+  async function outcomeOf(job: RunningJob, workerId: number): Promise<JobOutcome> {
+    try {
+      return await run(job, workerId);
+    } catch (bug) {
+      onBug(bug, job);
+      return { kind: "failed", fault: { kind: "internal", reason: String(bug) } };
+    }
+  }
+
+  const finished = Promise.all(workers.map(work)).then(() => {});
   return {
-    size,
     get busy() {
       return busy;
     },
@@ -95,9 +106,8 @@ export function startPool<T>(
     },
     workers() {
       const at = now();
-      return states.map(({ id, job, since }) => ({ id, job, sinceMs: at - since }));
+      return workers.map(({ id, job, since }) => ({ id, job, sinceMs: at - since }));
     },
-    expectedWaitSec: (place) => Math.max(1, Math.ceil(meanMs * place / size / 1000)),
     finished,
   };
 }

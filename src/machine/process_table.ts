@@ -4,7 +4,7 @@
  * @module
  */
 
-import { markVariable } from "../exec/child_env.ts";
+import { markVariable } from "../spool/spool.ts";
 
 /** One living process. Zombies are not living. */
 export interface ProcessInfo {

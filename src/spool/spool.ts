@@ -36,17 +36,23 @@ export function openSpool(path: string, mend: () => Promise<void>): Spool {
   };
 }
 
+/** The variable whose value, the path of the job's folder, marks the processes of its tree. */
+export const markVariable = "JOBRUNNER_JOB_DIR";
+
 /** The folder of one job; its path is also the mark of the job's processes. `random` is 16 hexadecimal digits. */
 export function jobFolderIn(spool: string, random: string): string {
   return join(spool, `job-${random}`);
 }
 
-const jobFolderName = /^job-[0-9a-f]{16}$/;
+/** What is unique in the name of a job's folder; undefined for a name that is none. */
+export function jobFolderRandom(name: string): string | undefined {
+  return /^job-([0-9a-f]{16})$/.exec(name)?.[1];
+}
 
 /** Whether a mark has the form of those of a spool's jobs: the path of a job's folder. */
 export function isMarkIn(spool: string, mark: string): boolean {
   const prefix = join(spool, "/");
-  return mark.startsWith(prefix) && jobFolderName.test(mark.slice(prefix.length));
+  return mark.startsWith(prefix) && jobFolderRandom(mark.slice(prefix.length)) !== undefined;
 }
 
 /**

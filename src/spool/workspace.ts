@@ -1,6 +1,6 @@
 /**
- * The folder of one run, and the two files in it: the payload for the command to read, and the response file for it to
- * write.
+ * The two files of one run, in the job's folder: the payload for the command to read, and the response file for it to write.
+ * Their names hold the worker's number, so they are made when a worker is known.
  *
  * @module
  */
@@ -8,24 +8,27 @@
 import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Captured } from "../jobs/job.ts";
-import { look } from "./own_folder.ts";
-import { removeInBackground } from "./removal.ts";
-import { jobFolderIn, type Spool } from "./spool.ts";
+import type { Captured, JobInput } from "../jobs/job.ts";
+import { type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
+import type { Spool } from "./spool.ts";
 
-/** The folder of one run. */
-export interface Workspace {
-  /** Absolute path of the folder, unique to the job; the command may leave there what it likes. */
+/** Where a run finds and leaves its files. */
+export interface RunFiles {
+  /** Absolute path of the job's folder. */
   readonly folder: string;
   /** Absolute path of the file that holds the payload. */
   readonly requestFile: string;
   /** Absolute path of the response file; empty at first. */
   readonly responseFile: string;
+}
+
+/** The files of one run, and what becomes of them. */
+export interface Workspace extends RunFiles {
   /** What the command left in the response file. */
   readResponse(limit: number): Promise<ResponseFile>;
   /**
-   * Removes the folder, whatever the command made of it; to be called at once when the response was read. Rejects with what
-   * the file system throws.
+   * Removes the job's folder, whatever the command made of it; to be called at once when the response was read. Rejects with
+   * what the file system throws.
    */
   remove(): Promise<void>;
 }
@@ -47,14 +50,12 @@ const smallFileBytes = 256 * 1024;
 /** How much of an id a file name may hold, so that the name stays within 255 bytes. */
 const maxIdInName = 100;
 
-/** What a workspace is made for. */
-export interface WorkspaceJob {
+/** What the names of the two files are made of. */
+export interface FileNames {
   /** The worker's number. */
   readonly workerId: number;
   /** The client's id. */
   readonly id: string;
-  /** The payload's bytes. */
-  readonly payload: Uint8Array;
   /** What the name of the payload's file ends in. */
   readonly requestSuffix: string;
   /** What the name of the response file ends in. */
@@ -62,79 +63,47 @@ export interface WorkspaceJob {
 }
 
 /**
- * Creates the folder, mode 0700, and both files, mode 0600, in the spool, which is mended if need be.
- * Rejects with what the file system throws; nothing is left behind then.
+ * Makes both files, mode 0600, in the folder that the payload lies in already, or in a new one of the spool, which is mended
+ * if need be. Rejects with what the file system throws; nothing is left behind then.
  */
-export async function createWorkspace(spool: Spool, job: WorkspaceJob): Promise<Workspace> {
+export async function createWorkspace(
+  spool: Spool,
+  input: JobInput,
+  names: FileNames,
+): Promise<Workspace> {
   await spool.ensure();
+  if (input.kind === "file") {
+    return await createIn(jobFolderAt(spool, input.folder), spool, input, names);
+  }
   try {
-    return await createIn(spool, job);
+    return await createIn(makeJobFolder(spool), spool, input, names);
   } catch {
     // Another job may have damaged the spool at this very moment.
     await spool.ensure();
-    return await createIn(spool, job);
+    return await createIn(makeJobFolder(spool), spool, input, names);
   }
 }
 
 async function createIn(
+  folder: JobFolder,
   spool: Spool,
-  { workerId, id, payload, requestSuffix, responseSuffix }: WorkspaceJob,
+  input: JobInput,
+  { workerId, id, requestSuffix, responseSuffix }: FileNames,
 ): Promise<Workspace> {
-  const random = crypto.getRandomValues(new Uint8Array(8)).toHex();
-  const folder = jobFolderIn(spool.path, random);
-  const prefix = join(folder, `jobdata_w_${workerId}_id_${safeFormOf(id)}`);
-  const requestFile = `${prefix}_req_${random}${requestSuffix}`;
-  const responseFile = `${prefix}_res_${random}${responseSuffix}`;
-
-  /** The folder was looked at in this very turn of the event loop: nothing has happened to it since. */
-  let looked = false;
-
-  async function remove(): Promise<void> {
-    try {
-      // Another job may damage the spool at this very moment.
-      await removeNow().catch(removeNow);
-    } catch (error) {
-      spool.leftovers.add(folder);
-      throw error;
-    }
-    for (const left of spool.leftovers) {
-      spool.leftovers.delete(left);
-      removeInBackground(left).catch(() => spool.leftovers.add(left));
-    }
-  }
-
-  async function removeNow(): Promise<void> {
-    if (!looked) await spool.ensure();
-    if (!removeAtOnce()) await removeInBackground(folder);
-  }
-
-  /** What mostly is there: a folder with the two files. False if there is anything else. */
-  function removeAtOnce(): boolean {
-    try {
-      if (!looked && !look(folder)?.isDirectory) return false;
-      Deno.removeSync(requestFile);
-      Deno.removeSync(responseFile);
-      Deno.removeSync(folder);
-      return true;
-    } catch {
-      looked = false;
-      return false;
-    }
-  }
-
+  const prefix = join(folder.path, `jobdata_w_${workerId}_id_${safeFormOf(id)}`);
+  const requestFile = `${prefix}_req_${folder.random}${requestSuffix}`;
+  const responseFile = `${prefix}_res_${folder.random}${responseSuffix}`;
+  folder.files.push(requestFile, responseFile);
   try {
-    Deno.mkdirSync(folder, { mode: 0o700 });
     createEmpty(responseFile);
-    const options = { createNew: true, mode: 0o600 };
-    if (payload.length <= smallFileBytes) Deno.writeFileSync(requestFile, payload, options);
-    else await writeInPieces(requestFile, payload, options);
+    await putInto(requestFile, input);
   } catch (error) {
     // Why nothing could be written is what counts.
-    await remove().catch(() => {});
+    await folder.remove().catch(() => {});
     throw error;
   }
   return {
-    folder,
+    folder: folder.path,
     requestFile,
     responseFile,
     async readResponse(limit) {
@@ -143,29 +112,20 @@ async function createIn(
       } catch {
         return { data: nothing, message: unreadable("the server's folder is damaged") };
       }
-      if (!openAgain(folder)) return { data: nothing, message: goneOrReplaced };
+      if (!folder.openAgain()) return { data: nothing, message: goneOrReplaced };
       const response = await readResponse(responseFile, limit);
-      looked = response.data.bytes.length <= smallFileBytes;
+      folder.looked = response.data.bytes.length <= smallFileBytes;
       return response;
     },
-    remove,
+    remove: folder.remove,
   };
 }
 
-/** A command may have shut its folder; its owner may open it again. False when it is gone, or something else is in its place. */
-function openAgain(folder: string): boolean {
-  try {
-    const found = look(folder);
-    if (found?.isDirectory && isShut(found)) Deno.chmodSync(folder, 0o700);
-    return found?.isDirectory === true;
-  } catch {
-    return false;
-  }
-}
-
-/** Windows has no modes. */
-function isShut({ mode }: Deno.FileInfo): boolean {
-  return Deno.build.os !== "windows" && mode !== null && (mode & 0o700) !== 0o700;
+async function putInto(requestFile: string, input: JobInput): Promise<void> {
+  if (input.kind === "file") return Deno.renameSync(join(input.folder, input.name), requestFile);
+  const options = { createNew: true, mode: 0o600 };
+  if (input.bytes.length > smallFileBytes) await writeInPieces(requestFile, input.bytes, options);
+  else Deno.writeFileSync(requestFile, input.bytes, options);
 }
 
 /** Bytes that go to or come from a large file at a time: the runtime copies what it hands to its thread pool. */

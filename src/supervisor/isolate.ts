@@ -6,7 +6,7 @@
 
 import { setImmediate } from "node:timers";
 import { busyWith, newBusyMemory } from "../isolate/busy.ts";
-import type { Cut } from "../jobs/dispatch.ts";
+import type { Cut } from "../jobs/line.ts";
 import type {
   ClientAddress,
   Probe,

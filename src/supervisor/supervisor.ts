@@ -6,7 +6,7 @@
 
 import { StartError } from "../isolate/start_error.ts";
 import type { Config } from "../config/config.ts";
-import type { Cut } from "../jobs/dispatch.ts";
+import type { Cut } from "../jobs/line.ts";
 import { type Log, messageOf, openLog } from "../telemetry/log.ts";
 import { keepThreads } from "../isolate/threads.ts";
 import { version } from "../version.ts";

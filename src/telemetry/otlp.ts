@@ -29,10 +29,10 @@ import {
 } from "@opentelemetry/sdk-trace";
 import { atMost } from "../async/at_most.ts";
 import type { Tracing as TracingConfig } from "../config/tracing.ts";
-import type { RunTrace } from "../jobs/job.ts";
 import { withoutUrlSecrets } from "../config/shown.ts";
 import type { Log } from "./log.ts";
-import type { Tracing } from "./trace.ts";
+import type { TraceContext } from "../wire/trace_context.ts";
+import { type RunTrace, type Tracing, variablesOf } from "./trace.ts";
 
 /** What spans tell of the server. */
 export interface SpanSource {
@@ -87,7 +87,20 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
     span.end(now);
   }
 
-  function beginRun(request: Context, workerId: number, queuedSec: number): RunTrace {
+  /** A span's place, as plain data. */
+  function contextOf(span: Span): TraceContext {
+    const carrier: { traceparent: string; tracestate?: string } = { traceparent: "" };
+    propagator.inject(trace.setSpan(ROOT_CONTEXT, span), carrier, {
+      set: (carrier, name, value) => void (carrier[name as keyof TraceContext] = value),
+    });
+    return carrier;
+  }
+
+  function beginRun(context: TraceContext, workerId: number, queuedSec: number): RunTrace {
+    const request = propagator.extract(ROOT_CONTEXT, context, {
+      get: (carrier, name) => carrier[name as keyof TraceContext],
+      keys: (carrier) => Object.keys(carrier),
+    });
     wait(request, queuedSec);
     const span = tracer.startSpan("run", {
       attributes: {
@@ -96,12 +109,8 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
         "process.executable.name": source.program.split(/[\\/]/).pop() ?? "",
       },
     }, request);
-    const variables: Record<string, string> = {};
-    propagator.inject(trace.setSpan(request, span), variables, {
-      set: (carrier, name, value) => void (carrier[name.toUpperCase()] = value),
-    });
     return {
-      variables,
+      variables: variablesOf(contextOf(span)),
       end({ outcome, exitStatus, pid, reason }) {
         span.setAttribute("jobrunner.job.outcome", outcome);
         if (exitStatus !== undefined) span.setAttribute("process.exit.code", exitStatus);
@@ -128,11 +137,8 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
         },
       }, parent);
       const request = trace.setSpan(parent, span);
-      const { traceId, spanId } = span.spanContext();
       return {
-        traceId,
-        spanId,
-        beginRun: (workerId, queuedSec) => beginRun(request, workerId, queuedSec),
+        context: contextOf(span),
         end({ status, fault, leftAfterSec }) {
           if (leftAfterSec !== undefined) wait(request, leftAfterSec, fault);
           span.setAttribute("http.response.status_code", status);
@@ -143,6 +149,7 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
         },
       };
     },
+    beginRun,
     close: () => atMost(closeMs, provider.shutdown().catch(tell)),
   };
 }

@@ -1,115 +1,97 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Channel, createChannel } from "../../src/async/channel.ts";
+import { createChannel } from "../../src/async/channel.ts";
 
-/** Takes what waits now, without waiting for more: the channel must be closed or hold `count` items. */
-async function take<T>(channel: Channel<T>, count: number): Promise<T[]> {
-  const taken: T[] = [];
-  if (count === 0) return taken;
-  for await (const item of channel) {
-    taken.push(item);
-    if (taken.length === count) break;
-  }
-  return taken;
-}
-
-Deno.test("a full channel says so at once and takes again when a place is free", async () => {
-  const channel = createChannel<string>(1);
-  assert.equal(channel.trySend("a"), "accepted");
-  assert.equal(channel.trySend("b"), "full");
-  assert.deepEqual(await take(channel, 1), ["a"]);
-  assert.equal(channel.trySend("c"), "accepted");
-});
-
-Deno.test("capacity 0 hands over to receivers that wait, and to nobody else", async () => {
-  const channel = createChannel<string>(0);
-  assert.equal(channel.trySend("nobody waits"), "full");
-  const received = take(channel, 1);
-  assert.equal(channel.trySend("a"), "accepted");
-  assert.equal(channel.trySend("b"), "full");
-  assert.deepEqual(await received, ["a"]);
-});
-
-Deno.test("an aborted signal frees the place at once, and only while the item waits", async () => {
-  const channel = createChannel<string>(2);
-  const leaver = new AbortController();
-  const stayer = new AbortController();
-  channel.trySend("leaves", leaver.signal);
-  channel.trySend("stays", stayer.signal);
-  leaver.abort();
+Deno.test("send() hands over to the receiver that has waited longest, else the item waits", async () => {
+  const channel = createChannel<string>();
+  const received = [channel.receive(), channel.receive()];
+  assert.equal(channel.send("a"), undefined);
+  assert.equal(channel.send("b"), undefined);
+  assert.equal(typeof channel.send("c"), "function");
   assert.equal(channel.length, 1);
-  assert.equal(channel.trySend("next"), "accepted");
-  assert.deepEqual(await take(channel, 1), ["stays"]);
-  stayer.abort();
-  assert.equal(channel.length, 1, "a signal aborted after delivery takes nobody's place");
-  assert.equal(channel.trySend("too late", AbortSignal.abort()), "left");
+  assert.equal(channel.first, "c");
+  assert.deepEqual(await Promise.all(received), ["a", "b"]);
+  assert.equal(await channel.receive(), "c");
+  assert.equal(channel.first, undefined);
+});
+
+Deno.test("send() before all others is received first", async () => {
+  const channel = createChannel<string>();
+  channel.send("second");
+  channel.send("first", "before");
+  channel.send("third");
+  assert.equal(channel.first, "first");
+  const received = [await channel.receive(), await channel.receive(), await channel.receive()];
+  assert.deepEqual(received, ["first", "second", "third"]);
+});
+
+Deno.test("what send() returns takes the item out, and only while it waits", async () => {
+  const channel = createChannel<string>();
+  const leave = channel.send("leaves");
+  const stay = channel.send("stays");
+  leave?.();
+  leave?.();
   assert.equal(channel.length, 1);
+  assert.equal(await channel.receive(), "stays");
+  channel.send("next");
+  stay?.();
+  assert.equal(channel.length, 1, "who was received takes nobody else out");
 });
 
-Deno.test("close drains: nothing more is taken, what waits is delivered, receivers end", async () => {
-  const channel = createChannel<number>(3);
-  channel.trySend(1);
-  channel.trySend(2);
+Deno.test("close() drains: nothing more is sent, what waits is received, then receivers end", async () => {
+  const channel = createChannel<number>();
+  channel.send(1);
+  channel.send(2);
   channel.close();
   channel.close();
-  assert.equal(channel.trySend(3), "closed");
-  assert.deepEqual(await Array.fromAsync(channel), [1, 2]);
+  assert.throws(() => channel.send(3), /closed/);
+  assert.deepEqual([await channel.receive(), await channel.receive()], [1, 2]);
+  assert.equal(await channel.receive(), undefined);
 });
 
-Deno.test("close ends receivers that wait", async () => {
-  const channel = createChannel<number>(3);
-  const waiting = [Array.fromAsync(channel), Array.fromAsync(channel)];
+Deno.test("close() ends receivers that wait", async () => {
+  const channel = createChannel<number>();
+  const waiting = [channel.receive(), channel.receive()];
   channel.close();
-  assert.deepEqual(await Promise.all(waiting), [[], []]);
-});
-
-Deno.test("a capacity that is no whole number is refused", () => {
-  for (const capacity of [-1, 1.5, NaN, Infinity]) {
-    assert.throws(() => createChannel(capacity), RangeError);
-  }
+  assert.deepEqual(await Promise.all(waiting), [undefined, undefined]);
 });
 
 /** What can happen to a channel, in any order. */
 const steps = fc.array(
   fc.oneof(
     { weight: 5, arbitrary: fc.constant({ do: "send" } as const) },
+    { weight: 1, arbitrary: fc.constant({ do: "send before" } as const) },
     { weight: 4, arbitrary: fc.constant({ do: "receive" } as const) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("leave" as const), which: fc.nat() }) },
   ),
   { maxLength: 200 },
 );
 
-Deno.test("whatever happens, the channel behaves like a bounded list and a list of receivers", async () => {
-  await fc.assert(fc.asyncProperty(fc.nat({ max: 5 }), steps, async (capacity, script) => {
-    const channel = createChannel<number>(capacity);
-    const receiver = channel[Symbol.asyncIterator]();
+Deno.test("whatever happens, the channel behaves like a list of items and a list of receivers", async () => {
+  await fc.assert(fc.asyncProperty(steps, async (script) => {
+    const channel = createChannel<number>();
     const model: number[] = [];
     const expected: number[] = [];
-    const receipts: Promise<IteratorResult<number>>[] = [];
-    const signals = new Map<number, AbortController>();
+    const receipts: Promise<number | undefined>[] = [];
+    const leaves = new Map<number, (() => void) | undefined>();
     let receiversWaiting = 0;
     let sent = 0;
     for (const step of script) {
       switch (step.do) {
-        case "send": {
+        case "send":
+        case "send before": {
           const item = sent++;
-          const controller = new AbortController();
-          const outcome = channel.trySend(item, controller.signal);
+          const before = step.do === "send before";
+          leaves.set(item, channel.send(item, before ? "before" : "behind"));
           if (receiversWaiting > 0) {
             receiversWaiting--;
             expected.push(item);
-          } else if (model.length < capacity) {
-            model.push(item);
-            signals.set(item, controller);
-          } else {
-            assert.equal(outcome, "full");
-            break;
-          }
-          assert.equal(outcome, "accepted");
+          } else if (before) model.unshift(item);
+          else model.push(item);
           break;
         }
         case "receive": {
-          receipts.push(receiver.next());
+          receipts.push(channel.receive());
           const next = model.shift();
           if (next === undefined) receiversWaiting++;
           else expected.push(next);
@@ -119,21 +101,17 @@ Deno.test("whatever happens, the channel behaves like a bounded list and a list 
           const item = model[step.which % Math.max(1, model.length)];
           if (item === undefined) break;
           model.splice(model.indexOf(item), 1);
-          signals.get(item)?.abort();
+          leaves.get(item)?.();
         }
       }
       assert.equal(channel.length, model.length);
-      assert.ok(channel.length <= capacity);
+      assert.equal(channel.first, model[0]);
     }
     channel.close();
-    const delivered = (await Promise.all(receipts)).filter((receipt) => !receipt.done).map((
-      receipt,
-    ) => receipt.value);
-    assert.deepEqual(delivered, expected, "first in, first out; nothing lost, nothing twice");
-    assert.deepEqual(
-      await Array.fromAsync(channel),
-      model,
-      "what waited is still delivered after close",
-    );
+    const delivered = (await Promise.all(receipts)).filter((item) => item !== undefined);
+    assert.deepEqual(delivered, expected, "in order; nothing lost, nothing twice");
+    for (const item of [...model, undefined]) {
+      assert.equal(await channel.receive(), item, "what waited is still received after close");
+    }
   }));
 });

@@ -1,84 +1,88 @@
 import assert from "node:assert/strict";
-import { type Command, commandOf } from "../../src/config/command.ts";
-import { createScratch } from "../../src/exec/capture.ts";
+import { createColdStart } from "../../src/exec/cold_start.ts";
+import { createCaptures } from "../../src/exec/capture.ts";
+import { createScratch } from "../../src/exec/pipe.ts";
 import { run, type RunSettings } from "../../src/exec/run.ts";
-import type { RunResult } from "../../src/jobs/job.ts";
+import type { JobSpec } from "../../src/jobs/job.ts";
 import { createStop } from "../../src/jobs/stop.ts";
-import { thisMachine } from "../../src/supervisor/surroundings.ts";
+import { makeJobFolder } from "../../src/spool/job_folder.ts";
+import { commandHere } from "../support/commands.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { specOf } from "../support/jobs.ts";
 import { fixture } from "../support/program.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-function commandHere(words: readonly string[]): Command {
-  const env = { PATH: Deno.env.get("PATH") ?? "" };
-  const result = commandOf(words, { ...thisMachine(env), env });
-  assert.ok(result.ok);
-  return result.command;
-}
-
-/** Runs `words` on a payload and checks that nothing is left behind. */
-async function outcomeOf(
-  words: string[],
-  payload: string,
-  settings: Partial<RunSettings> = {},
-  timeoutSec: number | undefined = undefined,
-) {
-  using temporary = temporarySpool();
-  const { spool } = temporary;
-  let stored = 0;
-  let captured = 0;
-  const request = {
-    id: "some id",
-    requestId: "r",
-    payload: new TextEncoder().encode(payload),
-    onPayloadStored: () => void stored++,
-    onCaptured: (bytes: number) => void (captured += bytes),
-    ...(timeoutSec === undefined ? {} : { timeoutSec }),
-  };
-  const outcome = await run(request, 2, {
+/** Cold starts of a command that ends by itself. */
+function coldStart(words: readonly string[], jobTimeoutMs = Infinity) {
+  return createColdStart({
     command: commandHere(words),
     commandEnv: { PATH: Deno.env.get("PATH") ?? "", GREETING: "hello" },
-    spool,
-    requestSuffix: "",
-    responseSuffix: "",
-    maxOutputBytes: Infinity,
-    scratch: createScratch(),
-    jobTimeoutMs: Infinity,
     launcher: undefined,
     mend: () => assert.fail("nothing is to be mended"),
+    scratch: createScratch(),
+    jobTimeoutMs,
     trees: {
       endTree: () => assert.fail("no tree is to be ended"),
       endHolders: () => Promise.resolve(),
     },
-    onLeftover: (error) => assert.fail(String(error)),
+  });
+}
+
+/** What differs from a job of no limits. */
+interface Differences extends Partial<RunSettings> {
+  readonly jobTimeoutMs?: number;
+  readonly timeoutSec?: number;
+}
+
+function settingsOf(words: readonly string[], { jobTimeoutMs, ...settings }: Differences) {
+  return {
+    runner: coldStart(words, jobTimeoutMs),
+    requestSuffix: "",
+    responseSuffix: "",
+    maxOutputBytes: Infinity,
+    onLeftover: (error: unknown) => assert.fail(String(error)),
     ...settings,
-  }, hooks());
+  };
+}
+
+/** Runs `words` on a payload and checks that nothing is left behind. */
+async function outcomeOf(words: string[], payload: string, differences: Differences = {}) {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const { timeoutSec, ...settings } = differences;
+  let stored = 0;
+  let captured = 0;
+  const spec: JobSpec = specOf("some id", {
+    input: { kind: "bytes", bytes: new TextEncoder().encode(payload) },
+    ...(timeoutSec === undefined ? {} : { timeoutSec }),
+  });
+  const handle = {
+    onInputStored: () => void stored++,
+    onCaptured: (bytes: number) => void (captured += bytes),
+  };
+  const captures = createCaptures(settings.maxOutputBytes ?? Infinity, handle.onCaptured);
+  const outcome = await run(
+    { spec, handle, stop: createStop(), workerId: 2, variables: {} },
+    { spool, ...settingsOf(words, settings) },
+    captures.tell,
+  );
   assert.deepEqual(filesIn(spool.path), [], "files are gone");
   assert.equal(stored, 1);
-  assert.equal(request.payload.length, 0, "the payload is not kept in memory");
-  if (outcome.ok && outcome.result.pid !== undefined) {
-    const { output, error, data } = outcome.result;
-    const kept = [output, error, data].reduce((sum, { bytes }) => sum + bytes.length, 0);
+  assert.deepEqual(spec.input, { kind: "bytes", bytes: new Uint8Array() }, "nothing is kept");
+  const [output, error] = [captures.output(), captures.error()];
+  if (outcome.ok) {
+    const kept = [output, error, outcome.data].reduce((sum, { bytes }) => sum + bytes.length, 0);
     assert.equal(captured, kept, "what is kept was told");
   }
-  return outcome;
+  return { outcome, output, error };
 }
 
-function hooks() {
-  return { stop: createStop(), variables: {}, onStarted: () => {} };
-}
-
-async function resultOf(
-  words: string[],
-  payload: string,
-  settings: Partial<RunSettings> = {},
-  timeoutSec: number | undefined = undefined,
-): Promise<RunResult> {
-  const outcome = await outcomeOf(words, payload, settings, timeoutSec);
+async function resultOf(words: string[], payload: string, differences: Differences = {}) {
+  const { outcome, output, error } = await outcomeOf(words, payload, differences);
   assert.ok(outcome.ok, JSON.stringify(outcome));
-  return outcome.result;
+  return { ...outcome, output, error };
 }
 
 const shell = [fixture("run_payload.sh")];
@@ -171,16 +175,18 @@ Deno.test("a command that cannot start: 127 not found, 126 not executable, with 
     const result = await resultOf(words, "x");
     assert.equal(result.ending.kind, "not_started", words[0]);
     assert.equal(result.ending.exitStatus, exitStatus, words[0]);
-    assert.match(text(result.error.bytes), reason);
+    assert.equal(result.output.bytes.length + result.error.bytes.length, 0);
     assert.match(result.message ?? "", reason);
   }
 });
 
 Deno.test("a limit reaches the command in plain decimals, however long or short it was asked for", async () => {
   const limit = async (timeoutSec: number | undefined, jobTimeoutMs: number) => {
-    const trees = { endTree: () => Promise.resolve(), endHolders: () => Promise.resolve() };
-    const settings = { jobTimeoutMs, trees };
-    const { output } = await resultOf(shell, "echo $JOBRUNNER_TIMEOUT_SEC", settings, timeoutSec);
+    const asked = timeoutSec === undefined ? {} : { timeoutSec };
+    const { output } = await resultOf(shell, "echo $JOBRUNNER_TIMEOUT_SEC", {
+      jobTimeoutMs,
+      ...asked,
+    });
     return text(output.bytes).trim();
   };
   assert.equal(await limit(1e21, Infinity), "2147483");
@@ -193,32 +199,37 @@ Deno.test("a limit reaches the command in plain decimals, however long or short 
 
 Deno.test("a spool that cannot be used is the server's fault, not the command's", async () => {
   using temporary = temporarySpool();
-  const broken = { ...temporary.spool, path: "/dev/null/spool" };
+  const spool = { ...temporary.spool, path: "/dev/null/spool" };
+  const spec = specOf("i");
   const outcome = await run(
-    {
-      id: "i",
-      requestId: "r",
-      payload: new Uint8Array([1]),
-      onPayloadStored: () => {},
-      onCaptured: () => {},
-    },
-    1,
-    {
-      command: commandHere(shell),
-      commandEnv: {},
-      spool: broken,
-      requestSuffix: "",
-      responseSuffix: "",
-      maxOutputBytes: 1,
-      scratch: createScratch(),
-      jobTimeoutMs: Infinity,
-      launcher: undefined,
-      mend: () => Promise.resolve(),
-      trees: { endTree: () => Promise.resolve(), endHolders: () => Promise.resolve() },
-      onLeftover: () => {},
-    },
-    hooks(),
+    { spec, handle: undefined, stop: createStop(), workerId: 1, variables: {} },
+    { spool, ...settingsOf(shell, { onLeftover: () => {} }) },
+    () => assert.fail("nothing has run"),
   );
   assert.ok(!outcome.ok);
   assert.equal(outcome.fault.kind, "spool_unusable");
+});
+
+Deno.test("a payload may lie in the job's folder before its worker is known", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const folder = makeJobFolder(spool);
+  const script = 'basename "$JOBRUNNER_REQUEST_DATA_FN"; ls "$JOBRUNNER_JOB_DIR" | wc -l';
+  Deno.writeTextFileSync(`${folder.path}/body`, script);
+  const captures = createCaptures(Infinity, () => {});
+  const input = { kind: "file" as const, folder: folder.path, name: "body", length: script.length };
+  const outcome = await run(
+    {
+      spec: specOf("i", { input }),
+      handle: undefined,
+      stop: createStop(),
+      workerId: 7,
+      variables: {},
+    },
+    { spool, ...settingsOf(shell, {}) },
+    captures.tell,
+  );
+  assert.ok(outcome.ok);
+  assert.match(text(captures.output().bytes), /^jobdata_w_7_id_i_req_[0-9a-f]{16}\n2\n$/);
+  assert.deepEqual(filesIn(spool.path), []);
 });

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createDeadlines } from "../../src/async/deadlines.ts";
 import { knownRoutes } from "../../src/http/observe.ts";
-import type { Admission, JobRequest } from "../../src/jobs/job.ts";
+import type { JobHandle, JobOutcome } from "../../src/jobs/job.ts";
 import { routes } from "../../src/telemetry/catalogue.ts";
 import { base64 } from "../support/client.ts";
-import { admitted, resultOf, type Setup, setUp } from "../support/routes.ts";
+import { ranOf, resultOf } from "../support/jobs.ts";
+import { type Setup, setUp } from "../support/routes.ts";
 
 const job = JSON.stringify({ id: "some id", data: base64("hello") });
 
@@ -267,8 +268,7 @@ Deno.test("a large answer is the same as a small one", async () => {
     truncated: false,
   };
   const { post } = setUp({
-    submit: (request) =>
-      admitted(Promise.resolve({ kind: "ran", result: { ...resultOf(request), output } })),
+    submit: (spec) => Promise.resolve({ kind: "ran", result: { ...resultOf(spec), output } }),
   });
   const expected = output.bytes.toBase64();
   const { text } = await post(job);
@@ -290,9 +290,7 @@ Deno.test("a double slash is redirected, keeping the method", async () => {
 Deno.test("a job that left the line has its own reason in the log", async () => {
   const { post, log } = setUp({
     submit: () =>
-      admitted(
-        Promise.resolve({ kind: "left", cause: "canceled", queuedSec: 2, retryAfterSec: 1 }),
-      ),
+      Promise.resolve({ kind: "left", cause: "canceled", queuedSec: 2, retryAfterSec: 1 }),
   });
   await post(job);
   assert.equal(log[0]?.[1]?.["reason"], "client_gone");
@@ -406,17 +404,13 @@ Deno.test("a body that breaks off is 400", async () => {
 });
 
 Deno.test("payloads that are read or waiting share one budget; beyond it 503 with Retry-After", async () => {
-  const waiting: JobRequest[] = [];
+  const waiting: JobHandle[] = [];
   const settle: (() => void)[] = [];
   const { post, held } = setUp({
     maxBufferedBytes: job.length + 5,
-    submit: (request) => {
-      waiting.push(request);
-      return admitted(
-        new Promise((resolve) =>
-          settle.push(() => resolve({ kind: "ran", result: resultOf(request) }))
-        ),
-      );
+    submit: (spec, handle) => {
+      waiting.push(handle);
+      return new Promise((resolve) => settle.push(() => resolve(ranOf(spec))));
     },
   });
   const first = post(job);
@@ -427,7 +421,7 @@ Deno.test("payloads that are read or waiting share one budget; beyond it 503 wit
   const third = await post(job);
   assert.equal(third.status, 503);
   assert.equal(third.headers.get("retry-after"), "7");
-  waiting[0]?.onPayloadStored();
+  waiting[0]?.onInputStored();
   const fourth = post(job);
   while (waiting.length < 3) await Promise.resolve();
   for (const done of settle) done();
@@ -445,7 +439,7 @@ Deno.test("a body larger than the whole budget would never fit and is 413", asyn
 
 Deno.test("a full line is 503 with its length, as clients know it, and Retry-After", async () => {
   const { post, held } = setUp({
-    submit: () => ({ admitted: false, refusal: "queue_full", waiting: 30, retryAfterSec: 12 }),
+    refusal: { reserved: false, cause: "queue_full", waiting: 30, retryAfterSec: 12 },
   });
   const { status, headers, text } = await post(job);
   assert.equal(status, 503);
@@ -456,7 +450,7 @@ Deno.test("a full line is 503 with its length, as clients know it, and Retry-Aft
 
 Deno.test("a stopping server refuses jobs with Retry-After", async () => {
   const { post } = setUp({
-    submit: () => ({ admitted: false, refusal: "draining", waiting: 0, retryAfterSec: 1 }),
+    refusal: { reserved: false, cause: "draining", waiting: 0, retryAfterSec: 1 },
   });
   const { status, headers } = await post(job);
   assert.equal(status, 503);
@@ -464,10 +458,10 @@ Deno.test("a stopping server refuses jobs with Retry-After", async () => {
 });
 
 Deno.test("a run that the server could not try is 5xx and says nothing of its inside", async () => {
-  for (const [kind, status] of [["spool_unusable", 500], ["spawn_refused", 503]] as const) {
+  const cases = [["spool_unusable", 500], ["spawn_refused", 503], ["internal", 500]] as const;
+  for (const [kind, status] of cases) {
     const { post } = setUp({
-      submit: () =>
-        admitted(Promise.resolve({ kind: "failed", fault: { kind, reason: "/secret/path" } })),
+      submit: () => Promise.resolve({ kind: "failed", fault: { kind, reason: "/secret/path" } }),
     });
     const answer = await post(job);
     assert.equal(answer.status, status);
@@ -569,11 +563,11 @@ Deno.test("whatever the body is, the answer is 200 or 4xx and nothing of it is l
 
 Deno.test("each rejection of a job is counted under its reason; other refusals are none", async () => {
   const left = (cause: "canceled" | "queue_timeout" | "shutdown") => ({
-    submit: () =>
-      admitted(Promise.resolve({ kind: "left", cause, queuedSec: 2, retryAfterSec: 1 })),
+    submit: (): Promise<JobOutcome> =>
+      Promise.resolve({ kind: "left", cause, queuedSec: 2, retryAfterSec: 1 }),
   });
-  const refused = (refusal: "queue_full" | "draining") => ({
-    submit: (): Admission => ({ admitted: false, refusal, waiting: 3, retryAfterSec: 1 }),
+  const refused = (cause: "queue_full" | "draining") => ({
+    refusal: { reserved: false as const, cause, waiting: 3, retryAfterSec: 1 },
   });
   const never = new ReadableStream({});
   const cases: [string, Setup, BodyInit?][] = [

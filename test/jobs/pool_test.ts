@@ -1,91 +1,134 @@
 import assert from "node:assert/strict";
-import { createChannel } from "../../src/async/channel.ts";
-import { startPool } from "../../src/jobs/pool.ts";
+import type { JobOutcome } from "../../src/jobs/job.ts";
+import type { Lease } from "../../src/jobs/line.ts";
+import { createMemoryLine } from "../../src/jobs/memory_line.ts";
+import { type PoolSettings, startPool } from "../../src/jobs/pool.ts";
+import { createStop } from "../../src/jobs/stop.ts";
+import { ranOf, specOf } from "../support/jobs.ts";
 
-function failOnBug(bug: unknown): void {
-  throw bug;
+/** A pool on a line that holds these jobs and nothing else. */
+function poolOf(ids: readonly string[], settings: Pick<PoolSettings, "size" | "run">) {
+  const { size } = settings;
+  const line = createMemoryLine({ workers: size, places: ids.length, queueTimeoutMs: Infinity });
+  const outcomes = ids.map((id) => {
+    const place = line.reserve({ command: "default" });
+    assert.ok(place.reserved);
+    return place.fill(specOf(id));
+  });
+  line.close();
+  const bugs: [string, string][] = [];
+  const pool = startPool({
+    line,
+    onBug: (bug, { spec }) => bugs.push([String(bug), spec.id]),
+    ...settings,
+  });
+  return { pool, bugs, outcomes: Promise.all(outcomes) };
 }
 
-Deno.test("workers have ids 1 to N, one job each, and take jobs in order", async () => {
-  const channel = createChannel<string>(10);
+Deno.test("startPool() has workers with ids 1 to N, one job each, in the order of the line", async () => {
   const started: string[] = [];
   const gates = new Map<string, () => void>();
   const everyWorkerStarted = Promise.withResolvers<void>();
-  const pool = startPool<string>({
+  const { pool, bugs, outcomes } = poolOf(["a", "b", "c", "d", "e"], {
     size: 3,
-    channel,
-    onBug: failOnBug,
-    run: async (job, workerId) => {
-      started.push(`${job} on ${workerId}`);
+    async run({ spec }, workerId) {
+      started.push(`${spec.id} on ${workerId}`);
       if (started.length === 3) everyWorkerStarted.resolve();
-      await new Promise<void>((resolve) => gates.set(job, resolve));
+      await new Promise<void>((resolve) => gates.set(spec.id, resolve));
+      return ranOf(spec);
     },
   });
-  for (const job of ["a", "b", "c", "d", "e"]) assert.equal(channel.trySend(job), "accepted");
   await everyWorkerStarted.promise;
   assert.deepEqual(started, ["a on 1", "b on 2", "c on 3"]);
   assert.equal(pool.busy, 3);
-  assert.equal(channel.length, 2);
-  assert.deepEqual(pool.workers().map(({ id, job }) => [id, job]), [[1, "a"], [2, "b"], [3, "c"]]);
-  channel.close();
+  assert.deepEqual(
+    pool.workers().map(({ id, job }) => [id, job?.spec.id]),
+    [[1, "a"], [2, "b"], [3, "c"]],
+  );
   for (let released = 0; released < 5;) {
-    const [job] = gates.keys();
-    if (job === undefined) {
+    const [id] = gates.keys();
+    if (id === undefined) {
       await Promise.resolve();
       continue;
     }
-    gates.get(job)?.();
-    gates.delete(job);
+    gates.get(id)?.();
+    gates.delete(id);
     released++;
   }
   await pool.finished;
   assert.equal(pool.started, 5);
   assert.equal(pool.busy, 0);
+  assert.deepEqual(pool.workers().map(({ job }) => job), [undefined, undefined, undefined]);
   assert.deepEqual(started.slice(3).map((line) => line.slice(0, 1)), ["d", "e"]);
+  assert.deepEqual((await outcomes).map(({ kind }) => kind), Array(5).fill("ran"));
+  assert.deepEqual(bugs, []);
 });
 
-Deno.test("a bug in a run is reported and costs no worker", async () => {
-  const channel = createChannel<string>(10);
-  const bugs: unknown[] = [];
-  const done: string[] = [];
-  const pool = startPool<string>({
+Deno.test("a bug in a run is told, fails its job and costs no worker", async () => {
+  const { pool, bugs, outcomes } = poolOf(["bad", "good"], {
     size: 1,
-    channel,
-    onBug: (bug, job) => bugs.push([String(bug), job]),
-    run: (job) => {
-      if (job === "bad") return Promise.reject(new Error("oh"));
-      done.push(job);
-      return Promise.resolve();
-    },
+    run: ({ spec }) =>
+      spec.id === "bad" ? Promise.reject(new Error("oh")) : Promise.resolve(ranOf(spec)),
   });
-  channel.trySend("bad");
-  channel.trySend("good");
-  channel.close();
+  assert.deepEqual(await outcomes, [
+    { kind: "failed", fault: { kind: "internal", reason: "Error: oh" } },
+    ranOf(specOf("good")),
+  ]);
   await pool.finished;
   assert.deepEqual(bugs, [["Error: oh", "bad"]]);
-  assert.deepEqual(done, ["good"]);
 });
 
-Deno.test("the expected wait is mean run time × place ÷ workers, in whole seconds, at least 1", async () => {
-  const channel = createChannel<number>(10);
-  let clock = 0;
-  const pool = startPool<number>({
-    size: 2,
-    channel,
-    now: () => clock,
-    onBug: failOnBug,
-    run: (ms) => {
-      clock += ms;
-      return Promise.resolve();
-    },
+Deno.test("a worker asks for its next job before its outcome is heard of", async () => {
+  const events: string[] = [];
+  const lease = (id: string): Lease => ({
+    spec: specOf(id),
+    handle: undefined,
+    queuedSec: 0,
+    stop: createStop(),
+    settle: (outcome) => events.push(`${id} ${outcome.kind}`),
+    release: () => assert.fail(),
   });
-  assert.equal(pool.expectedWaitSec(31), 1, "nothing is known yet");
-  for (const ms of [4000, 6000]) {
-    channel.trySend(ms);
-    do await Promise.resolve(); while (pool.busy > 0);
-  }
-  channel.close();
+  const leases = [lease("a"), lease("b")];
+  const pool = startPool({
+    size: 1,
+    line: {
+      take() {
+        events.push("take");
+        return Promise.resolve(leases.shift());
+      },
+    },
+    run: ({ spec }) => Promise.resolve(ranOf(spec)),
+    onBug: (bug) => assert.fail(String(bug)),
+  });
   await pool.finished;
-  assert.equal(pool.expectedWaitSec(1), 3, "5 s × 1 ÷ 2 is 2.5 s");
-  assert.equal(pool.expectedWaitSec(31), 78, "5 s × 31 ÷ 2 is 77.5 s");
+  assert.deepEqual(events, ["take", "take", "a ran", "take", "b ran"]);
+});
+
+Deno.test("workers() says since when each has its job, or none", async () => {
+  let clock = 0;
+  const line = createMemoryLine({ workers: 1, places: 0, queueTimeoutMs: Infinity });
+  const run = Promise.withResolvers<JobOutcome>();
+  const begun = Promise.withResolvers<void>();
+  const pool = startPool({
+    size: 1,
+    line,
+    run: () => {
+      begun.resolve();
+      return run.promise;
+    },
+    onBug: (bug) => assert.fail(String(bug)),
+  }, () => clock);
+  clock = 300;
+  assert.equal(pool.workers()[0]?.sinceMs, 300);
+  const place = line.reserve({ command: "default" });
+  assert.ok(place.reserved);
+  const outcome = place.fill(specOf("a"));
+  await begun.promise;
+  clock = 500;
+  assert.equal(pool.workers()[0]?.sinceMs, 200);
+  run.resolve(ranOf(specOf("a")));
+  await outcome;
+  assert.equal(pool.workers()[0]?.sinceMs, 0);
+  line.close();
+  await pool.finished;
 });

@@ -3,10 +3,10 @@ import { createWorkspace } from "../../src/spool/workspace.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
 
 const payload = new Uint8Array([0, 1, 2, 255]);
-const job = {
+const input = { kind: "bytes" as const, bytes: payload };
+const names = {
   workerId: 3,
   id: "some id/../x",
-  payload,
   requestSuffix: "",
   responseSuffix: "",
 };
@@ -14,7 +14,7 @@ const job = {
 Deno.test("a folder of its own, mode 0700, with both files, mode 0600, named after worker and id; gone after remove", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
-  const workspace = await createWorkspace(spool, job);
+  const workspace = await createWorkspace(spool, input, names);
   const [folder = "", request = "", response = ""] = filesIn(spool.path);
   assert.match(folder, /^job-[0-9a-f]{16}$/);
   assert.match(request, /^job-[0-9a-f]{16}\/jobdata_w_3_id_some_id_\.\._x_req_[0-9a-f]{16}$/);
@@ -34,8 +34,8 @@ Deno.test("a folder of its own, mode 0700, with both files, mode 0600, named aft
 Deno.test("suffixes end the names of both files, which are read and removed as ever", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
-  const workspace = await createWorkspace(spool, {
-    ...job,
+  const workspace = await createWorkspace(spool, input, {
+    ...names,
     requestSuffix: ".png",
     responseSuffix: " ä.gif",
   });
@@ -52,8 +52,8 @@ Deno.test("suffixes end the names of both files, which are read and removed as e
 
 Deno.test("the longest id and suffix give a name that a file system takes", async () => {
   using temporary = temporarySpool();
-  const workspace = await createWorkspace(temporary.spool, {
-    ...job,
+  const workspace = await createWorkspace(temporary.spool, input, {
+    ...names,
     workerId: 1024,
     id: "😀".repeat(1024),
     requestSuffix: "😀".repeat(8),
@@ -66,7 +66,11 @@ Deno.test("a payload of any size arrives whole", async () => {
   using temporary = temporarySpool();
   for (const size of [1, 256 * 1024, 256 * 1024 + 1, 3 * 2 ** 20]) {
     const large = new Uint8Array(size).map((_, index) => index % 251);
-    const workspace = await createWorkspace(temporary.spool, { ...job, payload: large });
+    const workspace = await createWorkspace(
+      temporary.spool,
+      { kind: "bytes", bytes: large },
+      names,
+    );
     Deno.copyFileSync(workspace.requestFile, workspace.responseFile);
     assert.deepEqual(Deno.readFileSync(workspace.requestFile), large);
     assert.deepEqual((await workspace.readResponse(Infinity)).data, {
@@ -79,7 +83,7 @@ Deno.test("a payload of any size arrives whole", async () => {
 
 Deno.test("a response is cut at the limit and says so", async () => {
   using temporary = temporarySpool();
-  const workspace = await createWorkspace(temporary.spool, job);
+  const workspace = await createWorkspace(temporary.spool, input, names);
   Deno.writeTextFileSync(workspace.responseFile, "123456");
   const text = async (limit: number) => {
     const { data } = await workspace.readResponse(limit);
@@ -119,7 +123,7 @@ Deno.test("a response that was renamed over, deleted or made a folder, link or F
     ["a FIFO", (path) => new Deno.Command("mkfifo", { args: [path] }).output(), "", notRegular],
   ];
   for (const [name, change, expected, message] of cases) {
-    const workspace = await createWorkspace(spool, job);
+    const workspace = await createWorkspace(spool, input, names);
     Deno.removeSync(workspace.responseFile);
     await change(workspace.responseFile);
     const response = await workspace.readResponse(100);
@@ -159,7 +163,7 @@ Deno.test("whatever the command made of its folder, it is removed and nothing ou
     },
   ];
   for (const deed of deeds) {
-    const workspace = await createWorkspace(spool, job);
+    const workspace = await createWorkspace(spool, input, names);
     deed(workspace.folder);
     await workspace.remove();
     assert.deepEqual(filesIn(spool.path), []);
@@ -173,7 +177,7 @@ Deno.test("a response that was lost with the job's folder or the spool is said t
   using temporary = temporarySpool();
   const { spool } = temporary;
   for (const place of ["folder", "spool"] as const) {
-    const workspace = await createWorkspace(spool, job);
+    const workspace = await createWorkspace(spool, input, names);
     Deno.writeTextFileSync(workspace.responseFile, "precious");
     Deno.removeSync(place === "spool" ? spool.path : workspace.folder, { recursive: true });
     const { data, message } = await workspace.readResponse(100);
@@ -187,7 +191,7 @@ Deno.test("a response is not read through a link in the place of the job's folde
   using temporary = temporarySpool();
   const { spool, parent } = temporary;
   for (const place of ["folder", "spool"] as const) {
-    const workspace = await createWorkspace(spool, job);
+    const workspace = await createWorkspace(spool, input, names);
     const path = place === "spool" ? spool.path : workspace.folder;
     const away = `${parent}/${place}.away`;
     Deno.renameSync(path, away);
@@ -204,7 +208,7 @@ Deno.test("a response is not read through a link in the place of the job's folde
 
 Deno.test("a response is read although the command shut its folder", async () => {
   using temporary = temporarySpool();
-  const workspace = await createWorkspace(temporary.spool, job);
+  const workspace = await createWorkspace(temporary.spool, input, names);
   Deno.writeTextFileSync(workspace.responseFile, "there");
   Deno.chmodSync(workspace.folder, 0);
   const { data } = await workspace.readResponse(100);
@@ -217,11 +221,11 @@ Deno.test("a spool that vanished is made again; one that cannot be made is an er
   using temporary = temporarySpool();
   const { spool, parent } = temporary;
   Deno.removeSync(spool.path, { recursive: true });
-  const workspace = await createWorkspace(spool, job);
+  const workspace = await createWorkspace(spool, input, names);
   assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
   Deno.removeSync(spool.path, { recursive: true });
   Deno.renameSync(parent, `${parent}.away`);
-  await assert.rejects(createWorkspace(spool, job), Deno.errors.NotFound);
+  await assert.rejects(createWorkspace(spool, input, names), Deno.errors.NotFound);
   assert.match(
     (await workspace.readResponse(1)).message ?? "",
     /^the response file could not be read: /,
@@ -241,7 +245,7 @@ Deno.test("a spool that is damaged in the moment between the look and the writin
       if (looks++ === 0) Deno.removeSync(spool.path);
     },
   };
-  const workspace = await createWorkspace(unlucky, job);
+  const workspace = await createWorkspace(unlucky, input, names);
   assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
   await workspace.remove();
 });

@@ -13,28 +13,16 @@ import { createBuffers } from "../../src/http/body/buffers.ts";
 import { createGuard } from "../../src/http/guard.ts";
 import type { PayloadSettings } from "../../src/http/resources/payload.ts";
 import { createRoutes, type FrontDoor } from "../../src/http/routes.ts";
-import type { Admission, JobOutcome, JobRequest, JobResult } from "../../src/jobs/job.ts";
+import type { JobHandle, JobOutcome, JobSpec } from "../../src/jobs/job.ts";
+import type { Place, Refusal } from "../../src/jobs/line.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
-
-const nothing = { bytes: new Uint8Array(), truncated: false };
-
-/** A result whose output is the payload. */
-export function resultOf(request: JobRequest): JobResult {
-  return {
-    id: request.id,
-    workerId: 1,
-    queuedSec: 0,
-    elapsedSec: 0.5,
-    ending: { kind: "exited", exitStatus: 0 },
-    output: { bytes: request.payload, truncated: false },
-    error: nothing,
-    data: nothing,
-  };
-}
+import { ranOf } from "./jobs.ts";
 
 /** What differs from a server that admits and runs everything. */
 export interface Setup {
-  readonly submit?: (request: JobRequest) => Admission;
+  /** How a job comes out; or why it is refused. */
+  readonly submit?: (spec: JobSpec, handle: JobHandle) => Promise<JobOutcome>;
+  readonly refusal?: Refusal;
   readonly password?: string;
   readonly hostNames?: readonly string[];
   readonly limits?: Partial<PayloadSettings["limits"]>;
@@ -44,9 +32,14 @@ export interface Setup {
   readonly status?: Partial<ReturnType<FrontDoor["status"]>>;
 }
 
-/** A job that comes out so, whatever its client does. */
-export function admitted(outcome: Promise<JobOutcome>): Admission {
-  return { admitted: true, outcome, clientGone() {} };
+/** A place whose job comes out so, whatever its client does. */
+function placeFor(outcomeOf: (spec: JobSpec, handle: JobHandle) => Promise<JobOutcome>): Place {
+  const noHandle = { onInputStored() {}, onCaptured() {} };
+  return {
+    reserved: true,
+    fill: (spec, handle = noHandle) => outcomeOf(spec, handle),
+    leave() {},
+  };
 }
 
 const unmeasured = { count: 0, quantile: () => undefined };
@@ -61,8 +54,8 @@ export function setUp(setup: Setup = {}) {
     version: "1.2.3",
     retryAfterSec: () => 7,
     metricsText: () => Promise.resolve("a_metric 1\n"),
-    submit: setup.submit ??
-      ((request) => admitted(Promise.resolve({ kind: "ran", result: resultOf(request) }))),
+    reserve: () =>
+      setup.refusal ?? placeFor(setup.submit ?? ((spec) => Promise.resolve(ranOf(spec)))),
     ready: () => setup.ready ?? true,
     status: () => ({
       waiting: 2,
@@ -95,6 +88,7 @@ export function setUp(setup: Setup = {}) {
       cut: new AbortController().signal,
       ...setup.limits,
     },
+    onDisconnect: "cancel",
     buffers,
     answers: createAnswers(createDeadlines(Infinity)),
     activity,

@@ -5,7 +5,9 @@
  */
 
 import type { During } from "../../isolate/busy.ts";
-import type { Admission, JobOutcome, JobTrace } from "../../jobs/job.ts";
+import { type JobOutcome, type JobSpec, newJobUid, type RunFault } from "../../jobs/job.ts";
+import type { Refusal } from "../../jobs/line.ts";
+import type { RequestTrace } from "../../telemetry/trace.ts";
 import type { ClientAddress } from "../../isolate/messages.ts";
 import { type Encoded, encodeResult, parsePayloadRequest } from "../../wire/wire.ts";
 import type { PasswordCheck } from "../auth.ts";
@@ -32,6 +34,8 @@ export interface PayloadSettings {
   readonly limits: BodyLimits;
   /** The largest body that the budget of all requests could ever take in. */
   readonly largestBody: number;
+  /** What becomes of a running job whose client is gone. */
+  readonly onDisconnect: JobSpec["onDisconnect"];
   /** Notices clients that leave. */
   readonly clients: Clients;
   /** Marks the request that work is done for. */
@@ -45,7 +49,7 @@ export interface Arrival {
   /** Ties its log lines and its answer together. */
   readonly requestId: string;
   /** Its part of a trace. */
-  readonly trace: JobTrace | undefined;
+  readonly trace: RequestTrace | undefined;
   /** The client's end of the connection. */
   readonly address: () => ClientAddress | undefined;
   /** What it holds; the caller gives that back. */
@@ -74,14 +78,7 @@ export async function postPayload(
   // Nothing here may hold the body or the payload while the job waits and runs: admit() has forgotten them.
   const admission = await admit(arrival, settings, door);
   if ("kind" in admission) return admission;
-  if (!admission.admitted) {
-    const { waiting, retryAfterSec } = admission;
-    return admission.refusal === "draining"
-      ? { kind: "draining", retryAfterSec }
-      : { kind: "queue_full", waiting, retryAfterSec };
-  }
-  const { raw: { signal }, share } = arrival;
-  signal.addEventListener("abort", admission.clientGone, { once: true });
+  const { share } = arrival;
   using _watched = settings.clients.watch(arrival.address, admission.clientGone);
   const outcome = await admission.outcome;
   switch (outcome.kind) {
@@ -89,19 +86,23 @@ export async function postPayload(
       share.answer();
       return { kind: "ran", body: encodeResult(outcome.result, (bytes) => share.taken(bytes)) };
     case "failed":
-      return outcome.fault.kind === "spool_unusable"
-        ? { kind: "spool_unusable" }
-        : { kind: "spawn_refused", retryAfterSec: door.retryAfterSec() };
+      return runFault(outcome.fault.kind, door);
     case "left":
       return leftFault(outcome);
   }
 }
 
+/** A job that has its place. */
+interface Admitted {
+  readonly outcome: Promise<JobOutcome>;
+  readonly clientGone: () => void;
+}
+
 async function admit(
   { raw, requestId, trace, share }: Arrival,
-  { limits, largestBody, during }: PayloadSettings,
+  { limits, largestBody, onDisconnect, during }: PayloadSettings,
   door: FrontDoor,
-): Promise<Admission | Fault> {
+): Promise<Admitted | Fault> {
   // What the budget can never take in is too large rather than too early.
   const bounds = { ...limits, maxBytes: Math.min(limits.maxBytes, largestBody) };
   const body = await readBody(raw, bounds, share);
@@ -110,17 +111,43 @@ async function admit(
   const contentType = raw.headers.get("content-type");
   const parsed = during(requestId, () => parsePayloadRequest(body.bytes, { contentType }));
   if (!parsed.ok) return { kind: "invalid", sentence: parsed.sentence };
-  share.resize(Math.min(length, parsed.request.payload.buffer.byteLength));
+  const { payload, ...request } = parsed.request;
+  share.resize(Math.min(length, payload.buffer.byteLength));
   if (raw.signal.aborted) return { kind: "client_gone" };
-  return door.submit(
-    {
-      ...parsed.request,
-      requestId,
-      onPayloadStored: () => void share.resize(0),
-      onCaptured: (bytes) => share.captured(bytes),
-      ...(trace ? { trace } : {}),
-    },
-  );
+  const place = await door.reserve({ command: "default" }, raw.signal);
+  if (!place.reserved) return refusalFault(place);
+  const outcome = place.fill({
+    uid: newJobUid(),
+    ...request,
+    requestId,
+    command: "default",
+    onDisconnect,
+    input: { kind: "bytes", bytes: payload },
+    ...trace?.context,
+  }, {
+    onInputStored: () => void share.resize(0),
+    onCaptured: (bytes) => share.captured(bytes),
+  });
+  return { outcome, clientGone: () => place.leave() };
+}
+
+function refusalFault({ cause, waiting, retryAfterSec }: Refusal): Fault {
+  switch (cause) {
+    case "draining":
+      return { kind: "draining", retryAfterSec };
+    case "queue_full":
+      return { kind: "queue_full", waiting, retryAfterSec };
+  }
+}
+
+function runFault(kind: RunFault["kind"], door: FrontDoor): Fault {
+  switch (kind) {
+    case "spool_unusable":
+    case "internal":
+      return { kind };
+    case "spawn_refused":
+      return { kind, retryAfterSec: door.retryAfterSec() };
+  }
 }
 
 function leftFault(

@@ -1,0 +1,98 @@
+/**
+ * The cold start: a process of its own for each job, from its spawn to the end of its pipes.
+ *
+ * @module
+ */
+
+import { environmentOf } from "./child_env.ts";
+import { commandEnd, endingOf, pipesEnd, type TreeEnder } from "./ending.ts";
+import { createLaunchLine } from "./launch_line.ts";
+import { launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
+import { readPipe, type Scratch } from "./pipe.ts";
+import type { RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
+import { LauncherError, startCommand, type StartSettings } from "./start.ts";
+import type { RunFault } from "../jobs/job.ts";
+
+/** What every cold start of a command shares. */
+export interface ColdStartSettings extends StartSettings {
+  /** The environment that commands inherit, without secrets; with a launcher only what that does not hold. */
+  readonly commandEnv: Readonly<Record<string, string>>;
+  /** Memory that pipes are read into. */
+  readonly scratch: Scratch;
+  /** How long a command may run; `Infinity` for no limit. */
+  readonly jobTimeoutMs: number;
+  /** Ends processes. */
+  readonly trees: TreeEnder;
+}
+
+/** The longest that a command may run where there is a limit: what a timer of the runtime can count, in whole seconds. */
+const longestMs = 2_147_483_000;
+
+/** A runner that starts the command for each job. */
+export function createColdStart(settings: ColdStartSettings): Runner {
+  return {
+    async run(order, tell) {
+      const end = await runCold(settings, order, tell);
+      tell({ kind: "ended", end });
+      return end;
+    },
+  };
+}
+
+async function runCold(
+  settings: ColdStartSettings,
+  { spec, workerId, files, variables, stop }: RunOrder,
+  tell: RunListener,
+): Promise<RunEnd> {
+  const { command, launcher, commandEnv, scratch, jobTimeoutMs, trees } = settings;
+  const startedAt = performance.now();
+  const elapsedSec = () => (performance.now() - startedAt) / 1000;
+  const timeoutMs = timeoutMsOf(jobTimeoutMs, spec.timeoutSec);
+  const env = environmentOf(commandEnv, variables, {
+    command: command.text,
+    workerId,
+    id: spec.id,
+    jobFolder: files.folder,
+    requestFile: files.requestFile,
+    responseFile: files.responseFile,
+    timeoutMs,
+  });
+  let child: Deno.ChildProcess;
+  try {
+    child = await startCommand(settings, env);
+  } catch (error) {
+    const failure: NotStarted | RunFault = error instanceof LauncherError
+      ? { kind: "spawn_refused", reason: error.message }
+      : spawnFailure(error, command.program);
+    return couldNotStart(failure, elapsedSec());
+  }
+  tell({ kind: "started", pid: child.pid });
+  const tellError = (bytes: Uint8Array<ArrayBuffer>) => tell({ kind: "stderr", bytes });
+  const launchLine = launcher && createLaunchLine(launcher, tellError);
+  const output = readPipe(child.stdout, scratch, (bytes) => tell({ kind: "stdout", bytes }));
+  const error = readPipe(child.stderr, scratch, launchLine?.write ?? tellError);
+  const timer = timeoutMs === Infinity
+    ? undefined
+    : setTimeout(() => stop.request("timed_out"), timeoutMs);
+  const tree = { pid: child.pid, mark: files.folder };
+  const status = await commandEnd(child, stop, () => trees.endTree(tree));
+  clearTimeout(timer);
+  const elapsed = elapsedSec();
+  await pipesEnd([output, error], () => trees.endHolders(tree));
+  const errno = launchLine?.end(stop.cause ? undefined : status?.code, output.seen);
+  if (errno !== undefined) return couldNotStart(launchFailure(errno, command.program), elapsed);
+  return { ok: true, ending: endingOf(status, stop.cause), elapsedSec: elapsed, pid: child.pid };
+}
+
+/** The shorter of both limits in whole milliseconds, at least one; `Infinity` for none. */
+function timeoutMsOf(jobTimeoutMs: number, askedSec: number | undefined): number {
+  const askedMs = askedSec === undefined ? Infinity : Math.min(askedSec * 1000, longestMs);
+  const ms = Math.min(jobTimeoutMs, askedMs);
+  return ms === Infinity ? ms : Math.max(1, Math.round(ms));
+}
+
+function couldNotStart(failure: NotStarted | RunFault, elapsedSec: number): RunEnd {
+  return failure.kind === "not_started"
+    ? { ok: true, ending: failure, elapsedSec }
+    : { ok: false, fault: failure };
+}

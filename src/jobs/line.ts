@@ -1,0 +1,89 @@
+/**
+ * The line: the bounded order in which jobs get a worker. A contract, so that it may live in memory or elsewhere; every body
+ * of it passes one suite (`test/support/line_suite.ts`).
+ *
+ * The bound is on unfinished jobs: places that are reserved, jobs that wait and jobs that run are together never more than
+ * the workers and the places to wait in. A worker that asks for its next job before it settles the one it has is free for
+ * whoever hears of that outcome, so as many clients as there may be unfinished jobs, each waiting for its answer, are never
+ * refused.
+ *
+ * @module
+ */
+
+import type { JobHandle, JobOutcome, JobSpec } from "./job.ts";
+import type { Stop } from "./stop.ts";
+
+/** What a line must know of a job before there is one. */
+export type About = Pick<JobSpec, "command">;
+
+/** A place in the line, for one job. */
+export interface Place {
+  /** Tells it from a refusal. */
+  readonly reserved: true;
+  /**
+   * Puts the job in; once. Resolves with how it came out; never rejects. A place that was given back, or that the line took
+   * back, has the outcome `left`.
+   */
+  fill(spec: JobSpec, handle?: JobHandle): Promise<JobOutcome>;
+  /**
+   * Gives the place back. A job that is in it counts as one whose client is gone: it leaves the line, or its run is ended if
+   * it wants that. Twice is fine, and so is too late.
+   */
+  leave(): void;
+}
+
+/** No place. */
+export interface Refusal {
+  /** Tells it from a place. */
+  readonly reserved: false;
+  /** All places are taken, or the line is closed. */
+  readonly cause: "queue_full" | "draining";
+  /** Places that are taken by jobs that do not run. */
+  readonly waiting: number;
+  /** Whole seconds after which it is worth to come back. */
+  readonly retryAfterSec: number;
+}
+
+/** A job in the hands of a worker. */
+export interface Lease {
+  /** The job. */
+  readonly spec: JobSpec;
+  /** What this process holds for it; absent when it came in elsewhere. */
+  readonly handle: JobHandle | undefined;
+  /** Seconds it waited. */
+  readonly queuedSec: number;
+  /** Where causes to end its run come in. */
+  readonly stop: Stop;
+  /** How it came out. Its place is free before its client hears of it. Once. */
+  settle(outcome: JobOutcome): void;
+  /** Gives it back without having begun its run: it is the first in the line again, or leaves it if a cause has come in. */
+  release(): void;
+}
+
+/** Jobs that were cut. */
+export interface Cut {
+  /** Jobs that were running. */
+  readonly running: number;
+  /** Jobs that were waiting. */
+  readonly waiting: number;
+}
+
+/** See the module's head. */
+export interface Line {
+  /** Whether places are given. */
+  readonly state: "open" | "closed";
+  /** Places that are taken by jobs that do not run: they wait, or are still to come. */
+  readonly waiting: number;
+  /** How long the first job in the line has waited, in seconds; 0 when none waits. */
+  oldestWaitSec(): number;
+  /** Whole seconds, at least 1, after which a client that is refused now may come back. */
+  retryAfterSec(): number;
+  /** Asks for a place. When `signal` aborts, or has aborted, its client is gone, as with `leave`. */
+  reserve(about: About, signal?: AbortSignal): Place | Refusal | Promise<Place | Refusal>;
+  /** Resolves with the next job; with nothing when the line is closed and no job can come any more. */
+  take(): Promise<Lease | undefined>;
+  /** Gives no more places. Those that were given may still be filled, and what waits is still taken. Twice is fine. */
+  close(): void;
+  /** Closes the line, lets whatever does not run leave it, and ends what runs. */
+  cut(): Cut;
+}

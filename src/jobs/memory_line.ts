@@ -1,0 +1,246 @@
+/**
+ * The line in the memory of this process, first in, first out. Everything between “is there room” and “it is in” happens in
+ * one synchronous call.
+ *
+ * @module
+ */
+
+import { createChannel } from "../async/channel.ts";
+import { createDeadlines, type Deadlines } from "../async/deadlines.ts";
+import type { JobHandle, JobOutcome, JobSpec, LeaveCause } from "./job.ts";
+import type { About, Cut, Lease, Line, Place, Refusal } from "./line.ts";
+import { createRunTimes } from "./run_times.ts";
+import { createStop } from "./stop.ts";
+
+/** What a line in memory is made for. */
+export interface MemoryLineSettings {
+  /** Workers that take from it. */
+  readonly workers: number;
+  /** Jobs that may wait beside those that the workers have. */
+  readonly places: number;
+  /** How long a job may wait, in milliseconds; `Infinity` for no limit. */
+  readonly queueTimeoutMs: number;
+}
+
+/** A line that gives its places at once. */
+export interface MemoryLine extends Line {
+  /** As `Line` has it, without a wait. */
+  reserve(about: About, signal?: AbortSignal): Place | Refusal;
+}
+
+/** An open, empty line. `now` gives milliseconds that never go back. */
+export function createMemoryLine(
+  settings: MemoryLineSettings,
+  now: () => number = () => performance.now(),
+): MemoryLine {
+  return new InMemory(settings, now);
+}
+
+class InMemory implements MemoryLine {
+  readonly #workers: number;
+  /** The most unfinished jobs. */
+  readonly #bound: number;
+  readonly #now: () => number;
+  readonly #patience: Deadlines;
+  readonly #runTimes = createRunTimes();
+  readonly #channel = createChannel<Job>();
+  /** In the order in which their places were reserved. */
+  readonly #unfinished = new Set<Job>();
+  /** Places that are still to be filled. */
+  #reserved = 0;
+  #state: Line["state"] = "open";
+
+  constructor({ workers, places, queueTimeoutMs }: MemoryLineSettings, now: () => number) {
+    this.#workers = workers;
+    this.#bound = workers + places;
+    this.#now = now;
+    this.#patience = createDeadlines(queueTimeoutMs, now);
+  }
+
+  get state(): Line["state"] {
+    return this.#state;
+  }
+
+  get waiting(): number {
+    return this.#reserved + this.#channel.length;
+  }
+
+  oldestWaitSec(): number {
+    return this.#channel.first?.waitedSec() ?? 0;
+  }
+
+  retryAfterSec(): number {
+    return this.#runTimes.expectedWaitSec(this.waiting + 1, this.#workers);
+  }
+
+  reserve(_about: About, signal?: AbortSignal): Place | Refusal {
+    if (this.#state === "closed") return this.#refusal("draining");
+    if (this.#unfinished.size >= this.#bound) return this.#refusal("queue_full");
+    const job = new Job(this, this.#now, signal);
+    this.#unfinished.add(job);
+    this.#reserved++;
+    job.listen();
+    return job;
+  }
+
+  async take(): Promise<Lease | undefined> {
+    for (;;) {
+      const job = await this.#channel.receive();
+      // It may have left in the instant between the line and the worker.
+      if (!job || job.begin()) return job;
+    }
+  }
+
+  close(): void {
+    this.#state = "closed";
+    this.#endIfEmpty();
+  }
+
+  cut(): Cut {
+    const jobs = [...this.#unfinished];
+    const inState = (state: JobState) => jobs.filter((job) => job.state === state).length;
+    const cut = { running: inState("running"), waiting: inState("waiting") };
+    for (const job of jobs) job.end("shutdown");
+    this.close();
+    return cut;
+  }
+
+  /** Of jobs: one waits from now on. Returns what takes it out of the line. */
+  enter(job: Job, where: "behind" | "before"): () => void {
+    const leave = this.#channel.send(job, where);
+    if (!leave) return () => {};
+    const stopTimer = this.#patience.start(() => job.end("queue_timeout"));
+    return () => {
+      stopTimer();
+      leave();
+    };
+  }
+
+  /** Of jobs: a place is filled, or given back empty. */
+  resolved(): void {
+    this.#reserved--;
+  }
+
+  /** Of jobs: one is over, after so many milliseconds with a worker if it had one. */
+  finished(job: Job, ranMs?: number): void {
+    if (ranMs !== undefined) this.#runTimes.add(ranMs);
+    this.#unfinished.delete(job);
+    this.#endIfEmpty();
+  }
+
+  /** Until the last job is over, one may come back from its worker. */
+  #endIfEmpty(): void {
+    if (this.#state === "closed" && this.#unfinished.size === 0) this.#channel.close();
+  }
+
+  #refusal(cause: Refusal["cause"]): Refusal {
+    return { reserved: false, cause, waiting: this.waiting, retryAfterSec: this.retryAfterSec() };
+  }
+}
+
+type JobState = "reserved" | "waiting" | "running" | "over";
+
+/** One place from its reservation on, and the job in it to its outcome. A class, because there is one for every job. */
+class Job implements Place, Lease {
+  readonly reserved = true;
+  readonly stop = createStop();
+  spec!: JobSpec;
+  handle: JobHandle | undefined;
+  queuedSec = 0;
+  readonly #line: InMemory;
+  readonly #now: () => number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #outcome = Promise.withResolvers<JobOutcome>();
+  #state: JobState = "reserved";
+  #filledAt = 0;
+  #begunAt = 0;
+  #leaveLine = () => {};
+
+  constructor(line: InMemory, now: () => number, signal: AbortSignal | undefined) {
+    this.#line = line;
+    this.#now = now;
+    this.#signal = signal;
+  }
+
+  get state(): JobState {
+    return this.#state;
+  }
+
+  /** It is registered: from now on its client may leave. */
+  listen(): void {
+    this.#signal?.addEventListener("abort", this.#onAbort);
+    if (this.#signal?.aborted) this.leave();
+  }
+
+  fill(spec: JobSpec, handle?: JobHandle): Promise<JobOutcome> {
+    if (this.spec) throw new Error("a place is filled once");
+    this.spec = spec;
+    this.handle = handle;
+    this.#filledAt = this.#now();
+    if (this.#state === "reserved") {
+      this.#line.resolved();
+      this.#wait("behind");
+    }
+    return this.#outcome.promise;
+  }
+
+  leave(): void {
+    if (this.#state !== "running" || this.spec.onDisconnect === "cancel") this.end("canceled");
+  }
+
+  waitedSec(): number {
+    return (this.#now() - this.#filledAt) / 1000;
+  }
+
+  /** A worker has it; false if it has left. */
+  begin(): boolean {
+    if (this.#state !== "waiting") return false;
+    this.#state = "running";
+    this.#leaveLine();
+    this.queuedSec = this.waitedSec();
+    this.#begunAt = this.#now();
+    return true;
+  }
+
+  settle(outcome: JobOutcome): void {
+    if (this.#state === "running") this.#over(outcome, this.#now() - this.#begunAt);
+  }
+
+  release(): void {
+    if (this.#state !== "running") return;
+    const { cause } = this.stop;
+    if (cause && cause !== "timed_out") this.#left(cause);
+    else this.#wait("before");
+  }
+
+  /** Ends its run, or lets it leave if it does not run. */
+  end(cause: LeaveCause): void {
+    if (this.#state === "running") {
+      if (cause !== "queue_timeout") this.stop.request(cause);
+      return;
+    }
+    if (this.#state === "over") return;
+    if (this.#state === "reserved") this.#line.resolved();
+    this.#left(cause);
+  }
+
+  readonly #onAbort = (): void => this.leave();
+
+  #wait(where: "behind" | "before"): void {
+    this.#state = "waiting";
+    this.#leaveLine = this.#line.enter(this, where);
+  }
+
+  #left(cause: LeaveCause): void {
+    this.#leaveLine();
+    const queuedSec = this.spec ? this.waitedSec() : 0;
+    this.#over({ kind: "left", cause, queuedSec, retryAfterSec: this.#line.retryAfterSec() });
+  }
+
+  #over(outcome: JobOutcome, ranMs?: number): void {
+    this.#state = "over";
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#line.finished(this, ranMs);
+    this.#outcome.resolve(outcome);
+  }
+}

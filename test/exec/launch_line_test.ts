@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { createLaunchLine } from "../../src/exec/launch_line.ts";
+
+const launcher = { path: "/launcher", word: "jobrunner-0123" };
+const line = "jobrunner-0123 002\n";
+
+/** What is handed on of stderr that comes in these pieces, at once and in all, and the number at the end. */
+function after(pieces: readonly string[], exitStatus: number | undefined, outputBytes = 0) {
+  let handedOn = "";
+  const launchLine = createLaunchLine(launcher, (bytes) => {
+    handedOn += new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  });
+  for (const piece of pieces) launchLine.write(new TextEncoder().encode(piece));
+  const atOnce = handedOn;
+  return { atOnce, errno: launchLine.end(exitStatus, outputBytes), handedOn };
+}
+
+Deno.test("a launcher that could not start its command says so in one line, which is no output", () => {
+  assert.deepEqual(after([line], 127), { atOnce: "", errno: 2, handedOn: "" });
+  assert.deepEqual(after(["jobrunner-0123 013\n"], 126), { atOnce: "", errno: 13, handedOn: "" });
+  assert.deepEqual(after([...line], 127), { atOnce: "", errno: 2, handedOn: "" });
+});
+
+Deno.test("anything else is a command's own doing, and nothing of it is lost", () => {
+  for (
+    const [status, outputBytes, error] of [
+      [0, 0, line],
+      [1, 0, line],
+      [undefined, 0, line],
+      [127, 1, line],
+      [127, 0, ""],
+      [127, 0, "jobrunner-0123 002"],
+      [127, 0, "jobrunner-0123 02\n"],
+      [127, 0, "jobrunner-0123 x02\n"],
+      [127, 0, "jobrunner-0124 002\n"],
+      [127, 0, " 002\njobrunner-0123"],
+      [127, 0, "\ufeff"],
+      [127, 0, `\ufeff${line}`],
+      [127, 0, `x${line}`],
+      [127, 0, `${line}x`],
+    ] as const
+  ) {
+    const { errno, handedOn } = after([error], status, outputBytes);
+    assert.equal(errno, undefined, `${status} ${outputBytes} ${error}`);
+    assert.equal(handedOn, error);
+  }
+});
+
+Deno.test("what cannot become a launcher's line is handed on at once", () => {
+  assert.equal(after(["usage: x\n"], 1).atOnce, "usage: x\n");
+  assert.equal(after(["jobrunner-", "xyz"], 1).atOnce, "jobrunner-xyz");
+  assert.equal(after([line, "more"], 127).atOnce, `${line}more`);
+  assert.equal(after(["a", line], 127).atOnce, `a${line}`);
+});
+
+Deno.test("whatever the bytes and their pieces, they are handed on as they came", () => {
+  const piece = fc.oneof(
+    fc.uint8Array({ minLength: 1, maxLength: 30 }),
+    fc.constantFrom("jobrunner-0123", " ", "00", "2", "\n", "jobrunner", "\ufeff")
+      .map((text) => new TextEncoder().encode(text)),
+  );
+  fc.assert(fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
+    const handedOn: number[] = [];
+    const launchLine = createLaunchLine(launcher, (bytes) => void handedOn.push(...bytes));
+    for (const bytes of pieces) launchLine.write(new Uint8Array(bytes));
+    assert.equal(launchLine.end(0, 0), undefined);
+    assert.deepEqual(handedOn, pieces.flatMap((bytes) => [...bytes]));
+  }));
+});

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { createScratch, readPipe } from "../../src/exec/pipe.ts";
+
+type Controller = ReadableByteStreamController;
+
+/** A byte stream, as a command's pipes are. */
+function stream(
+  start: (controller: Controller) => void,
+  cancel: () => void = () => {},
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({ type: "bytes", start, cancel });
+}
+
+function end(controller: Controller): void {
+  controller.close();
+  // A reader that brings its own memory learns of the end only so (Streams Standard, "close").
+  controller.byobRequest?.respond(0);
+}
+
+Deno.test("readPipe() hands on every byte, whatever the pieces", async () => {
+  const scratch = createScratch();
+  await fc.assert(fc.asyncProperty(
+    fc.array(fc.uint8Array({ minLength: 1, maxLength: 20 }), { maxLength: 20 }),
+    async (pieces) => {
+      const came: number[] = [];
+      const pipe = readPipe(
+        stream((controller) => {
+          for (const piece of pieces) controller.enqueue(new Uint8Array(piece));
+          end(controller);
+        }),
+        scratch,
+        (bytes) => void came.push(...bytes),
+      );
+      await pipe.done;
+      assert.ok(pipe.ended);
+      assert.deepEqual(came, pieces.flatMap((piece) => [...piece]));
+      assert.equal(pipe.seen, came.length);
+    },
+  ));
+});
+
+Deno.test("readPipe() uses its memory again", async () => {
+  const scratch = createScratch();
+  for (const value of [1, 2]) {
+    await readPipe(
+      stream((controller) => {
+        controller.enqueue(new Uint8Array(1000).fill(value));
+        end(controller);
+      }),
+      scratch,
+      () => {},
+    ).done;
+  }
+  assert.equal(scratch.take()[0], 2, "one piece of memory served both");
+});
+
+Deno.test("stop() lets go of a stream that is never closed, and what came has come", async () => {
+  let canceled = false;
+  const came: number[] = [];
+  const pipe = readPipe(
+    stream(
+      (controller) => controller.enqueue(new Uint8Array([1, 2])),
+      () => void (canceled = true),
+    ),
+    createScratch(),
+    (bytes) => void came.push(...bytes),
+  );
+  await Promise.resolve();
+  pipe.stop();
+  await pipe.done;
+  assert.ok(canceled);
+  assert.deepEqual(came, [1, 2]);
+});
+
+Deno.test("a pipe that breaks is an end", async () => {
+  const pipe = readPipe(
+    stream((controller) => controller.error(new Error("broken"))),
+    createScratch(),
+    () => assert.fail(),
+  );
+  await pipe.done;
+  assert.ok(pipe.ended);
+  assert.equal(pipe.seen, 0);
+});

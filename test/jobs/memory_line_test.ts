@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { createMemoryLine } from "../../src/jobs/memory_line.ts";
+import { specOf } from "../support/jobs.ts";
+import { testLine } from "../support/line_suite.ts";
+
+testLine({
+  name: "the line in memory",
+  open({ workers, places, queueTimeoutMs = Infinity }) {
+    let clock = 0;
+    const line = createMemoryLine({ workers, places, queueTimeoutMs }, () => clock);
+    return {
+      line,
+      pass: (ms) => void (clock += ms),
+      [Symbol.asyncDispose]: async () => void line.cut(),
+    };
+  },
+  bound: ({ workers, places }) => workers + places,
+  order: (filled) => filled,
+});
+
+Deno.test("the line in memory gives a place or a refusal at once", () => {
+  const line = createMemoryLine({ workers: 1, places: 0, queueTimeoutMs: Infinity });
+  const place = line.reserve({ command: "default" });
+  assert.ok(place.reserved);
+  assert.ok(!line.reserve({ command: "default" }).reserved);
+  place.fill(specOf("a"));
+  assert.equal(line.waiting, 1);
+  line.cut();
+  assert.equal(line.waiting, 0);
+});
+
+Deno.test("the line in memory keeps nothing of a job that is over on its client's signal", async () => {
+  const listeners = new Set<unknown>();
+  const signal = new AbortController().signal;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: [string, EventListener]) => {
+    listeners.add(args[1]);
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: [string, EventListener]) => {
+    listeners.delete(args[1]);
+    removeEventListener.apply(signal, args);
+  };
+  const line = createMemoryLine({ workers: 1, places: 1, queueTimeoutMs: Infinity });
+  const place = line.reserve({ command: "default" }, signal);
+  assert.ok(place.reserved);
+  assert.equal(listeners.size, 1);
+  place.leave();
+  await place.fill(specOf("a"));
+  assert.equal(listeners.size, 0);
+});

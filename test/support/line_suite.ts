@@ -1,0 +1,457 @@
+/**
+ * The promises of a line, for every body of it.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { JobOutcome, JobSpec } from "../../src/jobs/job.ts";
+import type { Lease, Line, Place, Refusal } from "../../src/jobs/line.ts";
+import { ranOf, specOf } from "./jobs.ts";
+
+/** How a line is to be made for one test. */
+export interface LineSetup {
+  readonly workers: number;
+  readonly places: number;
+  /** In milliseconds; none when absent. */
+  readonly queueTimeoutMs?: number;
+}
+
+/** A line for one test. */
+export interface LineUnderTest extends AsyncDisposable {
+  readonly line: Line;
+  /** Lets so many milliseconds go by, as the line counts them. */
+  pass(ms: number): Promise<void> | void;
+}
+
+/** One body of the contract. */
+export interface LineBody {
+  readonly name: string;
+  open(setup: LineSetup): Promise<LineUnderTest> | LineUnderTest;
+  /** The most unfinished jobs. */
+  bound(setup: LineSetup): number;
+  /** In which order jobs that wait are taken, of jobs in the order in which they were filled. */
+  order(filled: readonly JobSpec[]): readonly JobSpec[];
+}
+
+/** Everything that a worker or a client may do next has been done. */
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+}
+
+async function placeIn(line: Line, signal?: AbortSignal): Promise<Place> {
+  const place = await line.reserve({ command: "default" }, signal);
+  assert.ok(place.reserved);
+  return place;
+}
+
+async function refusalOf(line: Line): Promise<Refusal> {
+  const refusal = await line.reserve({ command: "default" });
+  assert.ok(!refusal.reserved);
+  return refusal;
+}
+
+async function leaseOf(line: Line): Promise<Lease> {
+  const lease = await line.take();
+  assert.ok(lease);
+  return lease;
+}
+
+function leftBecause(outcome: JobOutcome): string {
+  assert.equal(outcome.kind, "left", JSON.stringify(outcome));
+  return outcome.kind === "left" ? outcome.cause : "";
+}
+
+/** A worker that does `run` for each of its jobs until the line is closed. */
+async function work(line: Line, run: (lease: Lease) => Promise<void> | void): Promise<void> {
+  for (let lease = await line.take(); lease;) {
+    await run(lease);
+    const next = line.take();
+    lease.settle(ranOf(lease.spec));
+    lease = await next;
+  }
+}
+
+/** Declares the tests of one body. */
+export function testLine({ name, open, bound, order }: LineBody): void {
+  const test = (promise: string, act: (underTest: LineUnderTest) => Promise<void>, {
+    workers = 1,
+    places = 2,
+    ...more
+  }: Partial<LineSetup> = {}) =>
+    Deno.test(`${name}: ${promise}`, async () => {
+      await using underTest = await open({ workers, places, ...more });
+      await act(underTest);
+    });
+
+  test("a job is taken with what it was filled with, and its outcome reaches its client", async ({ line }) => {
+    const spec = specOf("a", { traceparent: "00-1-2-01" });
+    const handle = { onInputStored() {}, onCaptured() {} };
+    const outcome = (await placeIn(line)).fill(spec, handle);
+    const lease = await leaseOf(line);
+    assert.deepEqual(lease.spec, spec);
+    assert.equal(lease.handle, handle);
+    assert.ok(lease.queuedSec >= 0);
+    assert.equal(lease.stop.cause, undefined);
+    lease.settle(ranOf(spec));
+    assert.deepEqual(await outcome, ranOf(spec));
+  });
+
+  test("a worker that waits gets the next job", async ({ line }) => {
+    const taken = line.take();
+    const place = await placeIn(line);
+    place.fill(specOf("a"));
+    const lease = await taken;
+    assert.equal(lease?.spec.id, "a");
+    lease?.settle(ranOf(lease.spec));
+  });
+
+  test("a place is filled once", async ({ line }) => {
+    const place = await placeIn(line);
+    const outcome = place.fill(specOf("a"));
+    assert.throws(() => place.fill(specOf("b")), /filled once/);
+    place.leave();
+    await outcome;
+  });
+
+  test("jobs are taken in the order of the line", async ({ line }) => {
+    const specs = ["a", "b", "c", "d"].map((id) => specOf(id));
+    for (const spec of specs) (await placeIn(line)).fill(spec);
+    for (const spec of order(specs)) {
+      const lease = await leaseOf(line);
+      assert.equal(lease.spec.id, spec.id);
+      lease.settle(ranOf(spec));
+    }
+  }, { places: 3 });
+
+  for (const setup of [{ workers: 1, places: 0 }, { workers: 3, places: 5 }]) {
+    const most = bound(setup);
+    test(
+      `of more requests at once, ${most} get a place beside ${setup.workers} workers`,
+      async ({ line }) => {
+        const run = Promise.withResolvers<void>();
+        const workers = Array.from({ length: setup.workers }, () => work(line, () => run.promise));
+        const asked = await Promise.all(
+          Array.from({ length: 2 * most }, () => line.reserve({ command: "default" })),
+        );
+        const places = asked.filter((place) => place.reserved);
+        assert.equal(places.length, most);
+        for (const refusal of asked) {
+          if (!refusal.reserved) assert.equal(refusal.cause, "queue_full");
+        }
+        const outcomes = places.map((place, index) => place.fill(specOf(String(index))));
+        await settled();
+        assert.equal(
+          (await refusalOf(line)).waiting,
+          setup.places,
+          "filled places are still taken",
+        );
+        run.resolve();
+        const ids = (await Promise.all(outcomes)).map((outcome) => {
+          assert.equal(outcome.kind, "ran");
+          return outcome.kind === "ran" ? outcome.result.id : "";
+        });
+        assert.deepEqual(ids, places.map((_, index) => String(index)));
+        line.close();
+        await Promise.all(workers);
+      },
+      setup,
+    );
+
+    test(
+      `${most} clients that wait for their answers are never refused by ${setup.workers} workers`,
+      async ({ line }) => {
+        const workers = Array.from(
+          { length: setup.workers },
+          () => work(line, () => Promise.resolve()),
+        );
+        let answered = 0;
+        await Promise.all(Array.from({ length: most }, async () => {
+          for (let turn = 0; turn < 50; turn++) {
+            const outcome = await (await placeIn(line)).fill(specOf("a"));
+            assert.equal(outcome.kind, "ran");
+            answered++;
+          }
+        }));
+        assert.equal(answered, 50 * most);
+        line.close();
+        await Promise.all(workers);
+      },
+      setup,
+    );
+  }
+
+  test("a place counts from its reservation on, and no more when it is given back", async ({ line }) => {
+    const places = [await placeIn(line), await placeIn(line), await placeIn(line)];
+    assert.equal(line.waiting, 3);
+    assert.equal((await refusalOf(line)).cause, "queue_full");
+    places[1]?.leave();
+    places[1]?.leave();
+    assert.equal(line.waiting, 2);
+    const next = await placeIn(line);
+    for (const place of [...places, next]) place.leave();
+    assert.equal(line.waiting, 0);
+  });
+
+  test("what is put into a place that was given back has left", async ({ line }) => {
+    const place = await placeIn(line);
+    place.leave();
+    assert.equal(leftBecause(await place.fill(specOf("a"))), "canceled");
+    assert.equal(line.waiting, 0);
+  });
+
+  test("a client that is gone takes its waiting job along, and its place is free", async ({ line }) => {
+    const gone = new AbortController();
+    const first = (await placeIn(line)).fill(specOf("a"));
+    const second = (await placeIn(line, gone.signal)).fill(specOf("b"));
+    const third = (await placeIn(line)).fill(specOf("c"));
+    gone.abort();
+    assert.equal(leftBecause(await second), "canceled");
+    assert.equal(line.waiting, 2);
+    for (const id of ["a", "c"]) {
+      const lease = await leaseOf(line);
+      assert.equal(lease.spec.id, id);
+      lease.settle(ranOf(lease.spec));
+    }
+    await Promise.all([first, third]);
+  });
+
+  test("a client that was gone before it asked has no job run", async ({ line }) => {
+    const place = await placeIn(line, AbortSignal.abort());
+    assert.equal(leftBecause(await place.fill(specOf("a"))), "canceled");
+    assert.equal(line.waiting, 0);
+  });
+
+  for (const onDisconnect of ["cancel", "finish"] as const) {
+    test(`a client that is gone while its job runs: ${onDisconnect}`, async ({ line }) => {
+      const gone = new AbortController();
+      const place = await placeIn(line, gone.signal);
+      const outcome = place.fill(specOf("a", { onDisconnect }));
+      const lease = await leaseOf(line);
+      gone.abort();
+      place.leave();
+      await settled();
+      assert.equal(lease.stop.cause, onDisconnect === "cancel" ? "canceled" : undefined);
+      lease.settle(ranOf(lease.spec));
+      assert.equal((await outcome).kind, "ran");
+    });
+  }
+
+  test("a client that is gone when all is over changes nothing", async ({ line }) => {
+    const gone = new AbortController();
+    const place = await placeIn(line, gone.signal);
+    const outcome = place.fill(specOf("a"));
+    const lease = await leaseOf(line);
+    lease.settle(ranOf(lease.spec));
+    gone.abort();
+    place.leave();
+    assert.equal((await outcome).kind, "ran");
+    assert.equal(line.waiting, 0);
+  });
+
+  test(
+    "a job that waited too long has left; one that runs has all its time",
+    async ({ line, pass }) => {
+      const running = (await placeIn(line)).fill(specOf("runs"));
+      const lease = await leaseOf(line);
+      const waiting = (await placeIn(line)).fill(specOf("waits"));
+      await settled();
+      await pass(100);
+      const outcome = await waiting;
+      assert.equal(leftBecause(outcome), "queue_timeout");
+      assert.ok(outcome.kind === "left" && outcome.queuedSec >= 0.1 && outcome.retryAfterSec >= 1);
+      assert.equal(lease.stop.cause, undefined);
+      assert.equal(line.waiting, 0);
+      lease.settle(ranOf(lease.spec));
+      assert.equal((await running).kind, "ran");
+    },
+    { queueTimeoutMs: 100 },
+  );
+
+  test("without a limit a job waits", async ({ line, pass }) => {
+    (await placeIn(line)).fill(specOf("a"));
+    await pass(60_000);
+    assert.equal(line.waiting, 1);
+    assert.ok(line.oldestWaitSec() >= 60);
+    const lease = await leaseOf(line);
+    assert.ok(lease.queuedSec >= 60);
+    assert.equal(line.oldestWaitSec(), 0);
+    lease.settle(ranOf(lease.spec));
+  });
+
+  test("a job that is released is the first again, and keeps the time that it has waited", async ({ line, pass }) => {
+    const first = (await placeIn(line)).fill(specOf("first"));
+    const second = (await placeIn(line)).fill(specOf("second"));
+    await pass(1000);
+    (await leaseOf(line)).release();
+    await settled();
+    assert.equal(line.waiting, 2);
+    const again = await leaseOf(line);
+    assert.equal(again.spec.id, "first");
+    assert.ok(again.queuedSec >= 1);
+    again.settle(ranOf(again.spec));
+    const last = await leaseOf(line);
+    last.settle(ranOf(last.spec));
+    await Promise.all([first, second]);
+  });
+
+  test("a job whose client is gone leaves when it is released", async ({ line }) => {
+    const place = await placeIn(line);
+    const outcome = place.fill(specOf("a"));
+    const lease = await leaseOf(line);
+    place.leave();
+    lease.release();
+    assert.equal(leftBecause(await outcome), "canceled");
+    assert.equal(line.waiting, 0);
+  });
+
+  test("a job that is released after the line was closed is still taken", async ({ line }) => {
+    const outcome = (await placeIn(line)).fill(specOf("a"));
+    const lease = await leaseOf(line);
+    line.close();
+    lease.release();
+    const again = await leaseOf(line);
+    again.settle(ranOf(again.spec));
+    assert.equal((await outcome).kind, "ran");
+    assert.equal(await line.take(), undefined);
+  });
+
+  test("closed, it gives no places, and its workers end when the last job is over", async ({ line }) => {
+    const reserved = await placeIn(line);
+    const waiting = (await placeIn(line)).fill(specOf("waits"));
+    assert.equal(line.state, "open");
+    line.close();
+    line.close();
+    assert.equal(line.state, "closed");
+    assert.equal((await refusalOf(line)).cause, "draining");
+    const late = reserved.fill(specOf("late"));
+    const ran: string[] = [];
+    await work(line, ({ spec }) => void ran.push(spec.id));
+    assert.deepEqual(ran, ["waits", "late"]);
+    assert.deepEqual((await Promise.all([waiting, late])).map(({ kind }) => kind), ["ran", "ran"]);
+  });
+
+  test("closed while it is empty, it ends workers that wait", async ({ line }) => {
+    const taken = line.take();
+    line.close();
+    assert.equal(await taken, undefined);
+  });
+
+  test("cut, what waits leaves, what runs is told, what was reserved is none any more", async ({ line }) => {
+    const running = (await placeIn(line)).fill(specOf("runs", { onDisconnect: "finish" }));
+    const lease = await leaseOf(line);
+    const waiting = (await placeIn(line)).fill(specOf("waits"));
+    const reserved = await placeIn(line);
+    await settled();
+    assert.deepEqual(line.cut(), { running: 1, waiting: 1 });
+    assert.equal(lease.stop.cause, "shutdown");
+    assert.equal(leftBecause(await waiting), "shutdown");
+    assert.equal(leftBecause(await reserved.fill(specOf("late"))), "shutdown");
+    assert.equal((await refusalOf(line)).cause, "draining");
+    const taken = line.take();
+    lease.settle(ranOf(lease.spec));
+    assert.equal((await running).kind, "ran");
+    assert.equal(await taken, undefined);
+    assert.deepEqual(line.cut(), { running: 0, waiting: 0 });
+  });
+
+  test(
+    "who is refused may come back when the place behind the last one can be expected to be served",
+    async ({ line, pass }) => {
+      assert.equal(line.retryAfterSec(), 1, "nothing is known yet");
+      const outcome = (await placeIn(line)).fill(specOf("a"));
+      const lease = await leaseOf(line);
+      await pass(10_000);
+      lease.settle(ranOf(lease.spec));
+      await outcome;
+      assert.equal(line.retryAfterSec(), 5, "10 s × 1 ÷ 2");
+      const places = [await placeIn(line), await placeIn(line)];
+      assert.equal(line.retryAfterSec(), 15, "10 s × 3 ÷ 2");
+      for (const place of places) place.leave();
+    },
+    { workers: 2 },
+  );
+
+  Deno.test(`${name}: whatever happens, no job is lost, none is taken twice, and the bound is kept`, async () => {
+    const steps = fc.array(
+      fc.record({
+        do: fc.constantFrom("reserve", "fill", "leave", "take", "settle", "release"),
+        which: fc.nat(),
+      }),
+      { maxLength: 60 },
+    );
+    const sizes = fc.record({
+      workers: fc.integer({ min: 1, max: 3 }),
+      places: fc.nat({ max: 3 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(sizes, steps, async (setup, script) => {
+        await using underTest = await open(setup);
+        const { line } = underTest;
+        const reserved: Place[] = [];
+        const filled = new Map<string, { place: Place; outcome?: JobOutcome }>();
+        const leases: Lease[] = [];
+        const taking: Promise<void>[] = [];
+        let count = 0;
+        const unfinished = () =>
+          reserved.length + [...filled.values()].filter(({ outcome }) => !outcome).length;
+        const pick = <T>(items: T[], which: number) =>
+          items.length === 0 ? undefined : items.splice(which % items.length, 1)[0];
+        for (const { do: step, which } of script) {
+          switch (step) {
+            case "reserve": {
+              const place = await line.reserve({ command: "default" });
+              assert.equal(place.reserved, unfinished() < bound(setup));
+              if (place.reserved) reserved.push(place);
+              break;
+            }
+            case "fill": {
+              const place = pick(reserved, which);
+              if (!place) break;
+              const spec = specOf(String(count++));
+              const job: { place: Place; outcome?: JobOutcome } = { place };
+              filled.set(spec.id, job);
+              place.fill(spec).then((outcome) => job.outcome = outcome);
+              break;
+            }
+            case "leave": {
+              const place = pick(reserved, which) ?? [...filled.values()][which % 5]?.place;
+              place?.leave();
+              break;
+            }
+            case "take":
+              taking.push(
+                line.take().then((lease) => {
+                  if (!lease) return;
+                  assert.ok(!leases.some(({ spec }) => spec.id === lease.spec.id), "taken twice");
+                  leases.push(lease);
+                }),
+              );
+              break;
+            case "settle": {
+              const lease = pick(leases, which);
+              lease?.settle(ranOf(lease.spec));
+              break;
+            }
+            case "release":
+              pick(leases, which)?.release();
+          }
+          await settled();
+          assert.ok(line.waiting >= 0 && unfinished() <= bound(setup));
+        }
+        for (const place of reserved) place.leave();
+        line.close();
+        let over = false;
+        Promise.all([work(line, () => {}), ...taking]).then(() => over = true);
+        while (!over) {
+          for (const lease of leases.splice(0)) lease.settle(ranOf(lease.spec));
+          await settled();
+        }
+        for (const [id, { outcome }] of filled) assert.ok(outcome, `${id} has no outcome`);
+        assert.equal(line.waiting, 0);
+      }),
+      { numRuns: 60 },
+    );
+  });
+}

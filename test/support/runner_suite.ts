@@ -1,0 +1,160 @@
+/**
+ * The promises of a runner, for every body of it.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import type { RunEnd, RunEvent, Runner, RunOrder } from "../../src/exec/runner.ts";
+import { createStop, type Stop } from "../../src/jobs/stop.ts";
+import { createWorkspace } from "../../src/spool/workspace.ts";
+import { filesIn, temporarySpool } from "./spool.ts";
+
+/** What a runner is made with for one test. */
+export interface RunnerSetup {
+  /** A program and its arguments; a shell script where none is given: the payload. */
+  readonly words?: readonly string[];
+  /** Milliseconds; none when absent. */
+  readonly jobTimeoutMs?: number;
+}
+
+/** One body of the contract. */
+export interface RunnerBody {
+  readonly name: string;
+  create(setup: RunnerSetup): Runner;
+}
+
+/** A run that was heard to its end. */
+interface Heard {
+  readonly end: RunEnd;
+  readonly kinds: readonly RunEvent["kind"][];
+  readonly output: string;
+  readonly error: string;
+  readonly pid: number | undefined;
+}
+
+async function heard(
+  runner: Runner,
+  script: string,
+  more: Partial<RunOrder> & { readonly onEvent?: (event: RunEvent) => void } = {},
+): Promise<Heard> {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const bytes = new TextEncoder().encode(script);
+  const files = await createWorkspace(spool, { kind: "bytes", bytes }, {
+    workerId: 2,
+    id: "some id",
+    requestSuffix: "",
+    responseSuffix: "",
+  });
+  const kinds: RunEvent["kind"][] = [];
+  const text = { stdout: "", stderr: "" };
+  let pid: number | undefined;
+  let told: RunEnd | undefined;
+  const { onEvent, ...order } = more;
+  const end = await runner.run({
+    spec: { id: "some id" },
+    workerId: 2,
+    files,
+    variables: {},
+    stop: createStop(),
+    ...order,
+  }, (event) => {
+    assert.equal(told, undefined, `${event.kind} after the end`);
+    if (kinds.at(-1) !== event.kind) kinds.push(event.kind);
+    if (event.kind === "started") pid = event.pid;
+    else if (event.kind === "ended") told = event.end;
+    else text[event.kind] += new TextDecoder().decode(event.bytes);
+    onEvent?.(event);
+  });
+  assert.equal(end, told, "what was told is what comes back");
+  await files.remove();
+  assert.deepEqual(filesIn(spool.path), []);
+  return { end, kinds, output: text.stdout, error: text.stderr, pid };
+}
+
+/** Asks for the end of a run as soon as its command has said something. */
+function endingWhenHeard(stop: Stop, cause: "canceled" | "shutdown") {
+  return { stop, onEvent: ({ kind }: RunEvent) => void (kind === "stdout" && stop.request(cause)) };
+}
+
+/** Declares the tests of one body. Payloads are shell scripts. */
+export function testRunner({ name, create }: RunnerBody): void {
+  const test = (promise: string, act: () => Promise<void>) => Deno.test(`${name}: ${promise}`, act);
+
+  test("tells that it started, what came out of both streams, and that it ended", async () => {
+    const run = await heard(create({}), "echo out; echo err >&2; exit 3");
+    assert.equal(run.kinds[0], "started");
+    assert.equal(run.kinds.at(-1), "ended");
+    assert.equal(run.output, "out\n");
+    assert.equal(run.error, "err\n");
+    assert.ok(run.end.ok);
+    assert.deepEqual(run.end.ending, { kind: "exited", exitStatus: 3 });
+    assert.equal(run.end.pid, run.pid);
+    assert.ok(run.end.elapsedSec > 0);
+  });
+
+  test("tells of output while the command runs", async () => {
+    const stop = createStop();
+    const run = await heard(
+      create({}),
+      "echo first; exec sleep 600",
+      endingWhenHeard(stop, "canceled"),
+    );
+    assert.equal(run.output, "first\n");
+    assert.ok(run.end.ok);
+    assert.equal(run.end.ending.kind, "canceled");
+  });
+
+  test("hands everything on, however much it is", async () => {
+    const run = await heard(create({}), "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2");
+    assert.equal(run.output.length, 3_000_000);
+    assert.equal(run.error.length, 3_000_000);
+  });
+
+  test("ends a run that lasts too long, whichever limit is the shorter", async () => {
+    for (const [jobTimeoutMs, timeoutSec] of [[50, 600], [600_000, 0.05]] as const) {
+      const run = await heard(create({ jobTimeoutMs }), "exec sleep 600", {
+        spec: { id: "i", timeoutSec },
+      });
+      assert.ok(run.end.ok);
+      assert.equal(run.end.ending.kind, "timed_out");
+      assert.equal(run.end.ending.exitStatus, 124);
+    }
+  });
+
+  test("ends a run for the first cause that came in", async () => {
+    const stop = createStop();
+    const run = await heard(create({}), "echo; exec sleep 600", endingWhenHeard(stop, "shutdown"));
+    assert.ok(run.end.ok);
+    assert.deepEqual(run.end.ending.kind, "shutdown");
+    assert.equal(stop.request("canceled"), false, "nothing counts after the end");
+  });
+
+  test("ends a run whose cause was there before it", async () => {
+    const stop = createStop();
+    stop.request("canceled");
+    const run = await heard(create({}), "exec sleep 600", { stop });
+    assert.ok(run.end.ok);
+    assert.equal(run.end.ending.kind, "canceled");
+  });
+
+  test("says what kept a command from starting, and tells no output of it", async () => {
+    const run = await heard(create({ words: ["/no/such/program"] }), "");
+    assert.ok(run.end.ok && run.end.ending.kind === "not_started");
+    assert.equal(run.end.ending.exitStatus, 127);
+    assert.match(run.end.ending.reason, /cannot run \/no\/such\/program: not found/);
+    assert.equal(run.output + run.error, "");
+  });
+
+  test("gives the command the run's variables, its number, its id and its files", async () => {
+    const run = await heard(
+      create({}),
+      'echo "$GIVEN $JOBRUNNER_WORKER_ID <$JOBRUNNER_REQUEST_ID>"; dirname "$JOBRUNNER_RESPONSE_DATA_FN"; echo "$JOBRUNNER_JOB_DIR"',
+      { variables: { GIVEN: "given" } },
+    );
+    const [first, folder, mark] = run.output.split("\n");
+    assert.equal(first, "given 2 <some id>");
+    assert.equal(folder, mark);
+  });
+}
