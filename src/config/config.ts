@@ -5,7 +5,8 @@
  */
 
 import { type Command, commandOf, parseCommand, type ProgramLookup } from "./command.ts";
-import { largestRequestBytes, type Setting, type SettingName, settings } from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { type ChoiceOf, type SettingName, settings } from "./settings.ts";
 import { absolute, passwordSourceOf, readPassword, readTls } from "./files.ts";
 import { doorsOfTheRuntime, type Listening, readListening } from "./listening.ts";
 import { type CommandLine, readValues, type Values } from "./sources.ts";
@@ -31,7 +32,7 @@ export interface Surroundings extends ProgramLookup {
 }
 
 /** Grades of the log, from chatty to grave. */
-export type LogLevel = "debug" | "info" | "warning" | "error";
+export type LogLevel = ChoiceOf<"JOBRUNNER_LOG_LEVEL">;
 
 /** The configuration. Times in milliseconds, sizes in bytes; `Infinity` where there is no limit. Holds no password. */
 export interface Config extends Listening {
@@ -50,7 +51,7 @@ export interface Config extends Listening {
   /** How long a drain may take before what is left is ended; 0 for at once. */
   readonly drainTimeoutMs: number;
   /** What becomes of a running job whose client is gone. */
-  readonly onDisconnect: "cancel" | "finish";
+  readonly onDisconnect: ChoiceOf<"JOBRUNNER_ON_DISCONNECT">;
   /** 0 asks for a free port. */
   readonly listenPort: number;
   /** SHA-256 of the password's UTF-8 bytes; undefined when no password is asked for. */
@@ -74,7 +75,7 @@ export interface Config extends Listening {
   /** Appended to the name of the response file; may be empty. */
   readonly responseSuffix: string;
   /** How log lines look. */
-  readonly logFormat: "text" | "json";
+  readonly logFormat: ChoiceOf<"JOBRUNNER_LOG_FORMAT">;
   /** The least grave level that is logged. */
   readonly logLevel: LogLevel;
   /** Whether every request has a line in the log. */
@@ -101,51 +102,51 @@ export type ConfigResult =
   }
   | { readonly ok: false; readonly faults: readonly string[] };
 
-/** Reads the configuration of `jobrunner serve`. */
+/** Reads the configuration of `jobrunner serve`. What is not set has the default of its row in the table. */
 export function parseConfig(
   givenEnv: Readonly<Record<string, string>>,
   commandLine: CommandLine,
   machine: Omit<Surroundings, "env">,
+  table: readonly Setting[] = settings,
 ): ConfigResult {
   const env = machine.os === "windows" ? upperCaseNames(givenEnv) : givenEnv;
   const around: Surroundings = { ...machine, env };
-  const values = readValues(env, commandLine);
+  const { stderrIsTerminal } = around;
+  const basis = { tempDir: absolute(around.tempDir, around), stderrIsTerminal };
+  const values = readValues(env, commandLine, basis, table);
   const command = readCommand(values, commandLine, around);
-  const numWorkers = values.number("JOBRUNNER_NUM_WORKERS") ?? 3;
+  const numWorkers = values.number("JOBRUNNER_NUM_WORKERS");
   const listening = readListening(values, passwordSourceOf(values).kind !== "none");
-  const sandbox = values.choice("JOBRUNNER_SANDBOX") !== "off";
+  const sandbox = values.choice("JOBRUNNER_SANDBOX") === "on";
   for (const name of around.undecodable) {
     if (name.startsWith("JOBRUNNER_")) values.faults.push(`${name}: must be UTF-8 text`);
   }
   values.faults.push(...doorsOfTheRuntime(env));
-  const ownSession = values.choice("JOBRUNNER_OWN_SESSION") !== "off" && around.hasLauncher;
+  const ownSession = values.choice("JOBRUNNER_OWN_SESSION") === "on" && around.hasLauncher;
   if (sandbox && !ownSession) values.faults.push(...refusedByTheSandbox(env));
-  const mebibyte = 2 ** 20;
   const config: Omit<Config, "command"> & { command: Command | undefined } = {
     command,
     numWorkers,
-    queueLimit: values.number("JOBRUNNER_QUEUE_LIMIT") ?? 10 * numWorkers,
-    queueTimeoutMs: limit((values.number("JOBRUNNER_QUEUE_TIMEOUT_SEC") ?? 0) * 1000),
-    jobTimeoutMs: limit((values.number("JOBRUNNER_JOB_TIMEOUT_SEC") ?? 0) * 1000),
-    killGraceMs: (values.number("JOBRUNNER_KILL_GRACE_SEC") ?? 5) * 1000,
-    drainTimeoutMs: (values.number("JOBRUNNER_DRAIN_TIMEOUT_SEC") ?? 30) * 1000,
-    onDisconnect: values.choice("JOBRUNNER_ON_DISCONNECT") === "finish" ? "finish" : "cancel",
+    queueLimit: values.number("JOBRUNNER_QUEUE_LIMIT"),
+    queueTimeoutMs: values.milliseconds("JOBRUNNER_QUEUE_TIMEOUT_SEC"),
+    jobTimeoutMs: values.milliseconds("JOBRUNNER_JOB_TIMEOUT_SEC"),
+    killGraceMs: values.milliseconds("JOBRUNNER_KILL_GRACE_SEC"),
+    drainTimeoutMs: values.milliseconds("JOBRUNNER_DRAIN_TIMEOUT_SEC"),
+    onDisconnect: values.choice("JOBRUNNER_ON_DISCONNECT"),
     ...listening,
-    listenPort: values.number("JOBRUNNER_HTTP_LISTEN_PORT") ?? 8080,
+    listenPort: values.number("JOBRUNNER_HTTP_LISTEN_PORT"),
     passwordDigest: readPassword(values, around),
     tls: readTls(values, around),
-    maxRequestBytes: (values.number("JOBRUNNER_MAX_REQUEST_BYTES") ?? 100 * mebibyte) ||
-      largestRequestBytes,
-    requestTimeoutMs: limit((values.number("JOBRUNNER_REQUEST_TIMEOUT_SEC") ?? 60) * 1000),
-    maxBufferedBytes: limit(values.number("JOBRUNNER_MAX_BUFFERED_BYTES") ?? 1024 * mebibyte),
-    answerTimeoutMs: limit((values.number("JOBRUNNER_ANSWER_TIMEOUT_SEC") ?? 60) * 1000),
-    maxOutputBytes: limit(values.number("JOBRUNNER_MAX_OUTPUT_BYTES") ?? 100 * mebibyte),
+    maxRequestBytes: values.number("JOBRUNNER_MAX_REQUEST_BYTES"),
+    requestTimeoutMs: values.milliseconds("JOBRUNNER_REQUEST_TIMEOUT_SEC"),
+    maxBufferedBytes: values.number("JOBRUNNER_MAX_BUFFERED_BYTES"),
+    answerTimeoutMs: values.milliseconds("JOBRUNNER_ANSWER_TIMEOUT_SEC"),
+    maxOutputBytes: values.number("JOBRUNNER_MAX_OUTPUT_BYTES"),
     ...readFolders(values, around, sandbox),
     requestSuffix: readSuffix("JOBRUNNER_REQUEST_SUFFIX", values),
     responseSuffix: readSuffix("JOBRUNNER_RESPONSE_SUFFIX", values),
-    logFormat: (values.choice("JOBRUNNER_LOG_FORMAT") ??
-      (around.stderrIsTerminal ? "text" : "json")) as "text" | "json",
-    logLevel: (values.choice("JOBRUNNER_LOG_LEVEL") ?? "info") as LogLevel,
+    logFormat: values.choice("JOBRUNNER_LOG_FORMAT"),
+    logLevel: values.choice("JOBRUNNER_LOG_LEVEL"),
     accessLog: values.choice("JOBRUNNER_ACCESS_LOG") === "on",
     tracing: readTracing(env, values.faults),
     ownSession,
@@ -158,17 +159,12 @@ export function parseConfig(
     ok: true,
     config: Object.freeze(config),
     warnings: warningsOf(config, around),
-    effective: describe(config, values, commandLine),
+    effective: describe(table, values, commandLine, config.command),
   };
 }
 
 function isComplete(config: { readonly command: Command | undefined }): config is Config {
   return config.command !== undefined;
-}
-
-/** 0 in a setting means “no limit”. */
-function limit(value: number): number {
-  return value === 0 ? Infinity : value;
 }
 
 function upperCaseNames(env: Readonly<Record<string, string>>): Record<string, string> {
@@ -191,7 +187,7 @@ function readCommand(
     return undefined;
   }
   const text = values.text("JOBRUNNER_CMD");
-  if (!text?.trim()) {
+  if (text.trim() === "") {
     values.faults.push(
       "JOBRUNNER_CMD=: must be a program and its arguments (or use --cmd, or jobrunner serve -- PROGRAM ARG…)",
     );
@@ -202,7 +198,7 @@ function readCommand(
 }
 
 function readSpoolParent(values: Values, around: Surroundings, sandbox: boolean): string {
-  const folder = absolute(values.text("JOBRUNNER_SPOOL_DIR") ?? around.tempDir, around);
+  const folder = absolute(values.text("JOBRUNNER_SPOOL_DIR"), around);
   if (around.fileKind(folder) !== "folder") {
     if (values.origin("JOBRUNNER_SPOOL_DIR") !== "default") values.fault("JOBRUNNER_SPOOL_DIR");
     else {values.faults.push(
@@ -248,22 +244,17 @@ export function refusedByTheSandbox(env: Readonly<Record<string, string>>): stri
   );
 }
 
-function describe(config: Config, values: Values, { program }: CommandLine): string[] {
-  const defaults: Partial<Record<SettingName, string>> = {
-    JOBRUNNER_QUEUE_LIMIT: String(config.queueLimit),
-    JOBRUNNER_SPOOL_DIR: config.spoolParent,
-    JOBRUNNER_LOG_FORMAT: config.logFormat,
-  };
-  return settings.map((setting: Setting) => {
-    const name = setting.name as SettingName;
-    if (name === "JOBRUNNER_CMD" && program) return `${name}=${config.command.text}  # after --`;
-    const given = values.text(name);
-    const value = given === undefined
-      ? defaults[name] ?? setting.default
-      : setting.secret
-      ? "***"
-      : given;
-    return `${name}=${value}  # ${values.origin(name)}`;
+function describe(
+  table: readonly Setting[],
+  values: Values,
+  { program }: CommandLine,
+  command: Command,
+): string[] {
+  return table.map(({ name: anyName, secret }) => {
+    const name = anyName as SettingName;
+    if (name === "JOBRUNNER_CMD" && program) return `${name}=${command.text}  # after --`;
+    const text = values.text(name);
+    return `${name}=${secret && text !== "" ? "***" : text}  # ${values.origin(name)}`;
   });
 }
 

@@ -22,7 +22,7 @@ export function readListening(values: Values, hasPassword: boolean): Listening {
   const listenAddress = readListenAddress(values);
   const hostNames = readAllowedHosts(values);
   // A wrong value is a fault already as well.
-  const isClosed = [undefined, "off"].includes(values.text("JOBRUNNER_ALLOW_OPEN"));
+  const isClosed = values.text("JOBRUNNER_ALLOW_OPEN") === "off";
   values.choice("JOBRUNNER_ALLOW_OPEN");
   if (listenAddress === undefined) return { listenAddress: "", hostNames };
   if (!isLoopback(listenAddress) && !hasPassword && isClosed) {
@@ -37,7 +37,7 @@ export function readListening(values: Values, hasPassword: boolean): Listening {
 }
 
 function readListenAddress(values: Values): string | undefined {
-  const text = values.text("JOBRUNNER_HTTP_LISTEN_ADDRESS") ?? "127.0.0.1";
+  const text = values.text("JOBRUNNER_HTTP_LISTEN_ADDRESS");
   const address = text.replace(/^\[(.*)\]$/, "$1");
   const isName = hostName.test(text) && !/^[\d.]+$/.test(text);
   if (isIP(address) !== 0 || isName) return address;
@@ -60,7 +60,7 @@ export function isLoopback(address: string): boolean {
 }
 
 function readAllowedHosts(values: Values): string[] {
-  const given = (values.text("JOBRUNNER_ALLOWED_HOSTS") ?? "").split(",")
+  const given = values.text("JOBRUNNER_ALLOWED_HOSTS").split(",")
     .map((entry) => entry.trim()).filter((entry) => entry !== "");
   const names = given.map(allowedHost);
   const wrong = names.indexOf(undefined);

@@ -30,8 +30,14 @@ const samplers = [
   "parentbased_traceidratio",
 ];
 
-/** Where the exporter sends without an endpoint of its own. */
-const defaultEndpoint = "http://localhost:4318";
+/** What counts when a variable is not set. */
+const defaults = {
+  endpoint: "http://localhost:4318",
+  protocol: "http/protobuf",
+  sampler: "parentbased_always_on",
+  ratio: "1",
+  delayMs: "5000",
+};
 
 /** Undefined unless an endpoint or the exporter `otlp` is asked for. Adds a sentence to `faults` for each wrong value. */
 export function readTracing(
@@ -51,17 +57,17 @@ export function readTracing(
 
   const protocolName = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]
     .find(text) ?? "OTEL_EXPORTER_OTLP_PROTOCOL";
-  const protocol = text(protocolName) ?? "http/protobuf";
+  const protocol = text(protocolName) ?? defaults.protocol;
   if (protocol !== "http/protobuf" && protocol !== "http/json") {
     wrong(protocolName, "http/protobuf or http/json");
   }
-  const sampler = text("OTEL_TRACES_SAMPLER") ?? "parentbased_always_on";
+  const sampler = text("OTEL_TRACES_SAMPLER") ?? defaults.sampler;
   if (!samplers.includes(sampler)) wrong("OTEL_TRACES_SAMPLER", samplers.join(" or "));
-  const ratio = Number(text("OTEL_TRACES_SAMPLER_ARG") ?? 1);
+  const ratio = Number(text("OTEL_TRACES_SAMPLER_ARG") ?? defaults.ratio);
   if (sampler.endsWith("traceidratio") && !(ratio >= 0 && ratio <= 1)) {
     wrong("OTEL_TRACES_SAMPLER_ARG", "a number from 0 to 1");
   }
-  const delay = Number(text("OTEL_BSP_SCHEDULE_DELAY") ?? 5000);
+  const delay = Number(text("OTEL_BSP_SCHEDULE_DELAY") ?? defaults.delayMs);
   if (!(delay >= 0 && delay < 2 ** 31)) {
     wrong("OTEL_BSP_SCHEDULE_DELAY", "a number of milliseconds from 0 to 2147483647");
   }
@@ -71,7 +77,7 @@ export function readTracing(
       wrong(name, "name=value pairs of HTTP headers, percent-encoded, separated by commas", "***");
     }
   }
-  const endpointText = env[given ?? ""] ?? defaultEndpoint;
+  const endpointText = env[given ?? ""] ?? defaults.endpoint;
   const endpoint = URL.parse(endpointText);
   // The exporter appends a path to the general endpoint as it is, blanks included.
   const isWhole = given !== "OTEL_EXPORTER_OTLP_ENDPOINT" || URL.canParse(`${endpointText}/`);
