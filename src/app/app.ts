@@ -7,7 +7,7 @@
 import { atMost } from "../async/at_most.ts";
 import { idsOf, type Listeners, runAndTell } from "./account.ts";
 import type { During } from "../isolate/busy.ts";
-import { authority, type Config } from "../config/config.ts";
+import { authority, type Config, type HttpConfig } from "../config/config.ts";
 import { createDeadlines } from "../async/deadlines.ts";
 import { createDispatch, type Cut } from "../jobs/dispatch.ts";
 import { createScratch } from "../exec/capture.ts";
@@ -73,23 +73,23 @@ const measureMs = 1000;
 export async function startApp(
   { config, commandEnv, launcher, spool: spoolPath }: ServiceStart,
   host: Host,
-  log: Log = openLog({ format: config.logFormat, level: config.logLevel }),
+  log: Log = openLog(config.log),
 ): Promise<App> {
   const startedAt = performance.now();
   const activity = createActivity();
   const cutting = new AbortController();
   const waitedEnough = Promise.withResolvers<void>();
-  const buffers = createBuffers(config.maxBufferedBytes);
-  const answers = createAnswers(createDeadlines(config.answerTimeoutMs));
+  const buffers = createBuffers(config.http.maxBufferedBytes);
+  const answers = createAnswers(createDeadlines(config.http.answerTimeoutMs));
   const tracing = await openTracingOf(config, log);
   let figures: ProcessFigures | undefined;
   const exposition = createExposition(() =>
     atMost(measureMs, host.measureProcess().then((measured) => void (figures = measured)))
   );
   const metrics = createMetrics(exposition, {
-    numWorkers: config.numWorkers,
-    queueLimit: config.queueLimit,
-    scheme: config.tls ? "https" : "http",
+    numWorkers: config.work.jobs.numWorkers,
+    queueLimit: config.work.jobs.queueLimit,
+    scheme: config.http.tls ? "https" : "http",
     versions: { jobrunner: version, deno: Deno.version.deno },
     queuedJobs: () => dispatch.waiting,
     oldestWaitSec: () => dispatch.oldestWaitSec(),
@@ -105,25 +105,19 @@ export async function startApp(
     if (problem !== undefined) throw new Error(problem);
   };
   const settings: RunSettings = {
-    command: config.command,
+    command: config.work.command,
     commandEnv,
     launcher,
     mend,
     spool: openSpool(spoolPath, mend),
-    requestSuffix: config.requestSuffix,
-    responseSuffix: config.responseSuffix,
-    maxOutputBytes: config.maxOutputBytes,
+    ...config.work.run,
     scratch: createScratch(),
-    jobTimeoutMs: config.jobTimeoutMs,
     trees: host.trees,
     onLeftover: (error) =>
       log.error("a job's files could not be removed", { "exception.message": messageOf(error) }),
   };
   const dispatch = createDispatch({
-    numWorkers: config.numWorkers,
-    queueLimit: config.queueLimit,
-    queueTimeoutMs: config.queueTimeoutMs,
-    onDisconnect: config.onDisconnect,
+    ...config.work.jobs,
     run: (job, workerId) => runAndTell(job, workerId, settings, listeners),
     onBug: (bug, request) =>
       log.error("a worker met a bug", { ...idsOf(request), "exception.stacktrace": stackOf(bug) }),
@@ -142,7 +136,7 @@ export async function startApp(
       started: dispatch.pool.started,
       version,
       uptimeSec: (performance.now() - startedAt) / 1000,
-      queueLimit: config.queueLimit,
+      queueLimit: config.work.jobs.queueLimit,
       workers: dispatch.pool.workers().map(({ id, job, sinceMs }) => ({
         id,
         sinceSec: sinceMs / 1000,
@@ -160,11 +154,11 @@ export async function startApp(
     }),
   };
   const fetch = createRoutes(door, {
-    guard: createGuard(config.passwordDigest ? undefined : config.hostNames),
-    mayRun: createPasswordCheck(config.passwordDigest),
+    guard: createGuard(config.http.passwordDigest ? undefined : config.http.hostNames),
+    mayRun: createPasswordCheck(config.http.passwordDigest),
     limits: {
-      maxBytes: config.maxRequestBytes,
-      periods: createDeadlines(config.requestTimeoutMs),
+      maxBytes: config.http.maxRequestBytes,
+      periods: createDeadlines(config.http.requestTimeoutMs),
       cut: cutting.signal,
     },
     buffers,
@@ -172,14 +166,14 @@ export async function startApp(
     activity,
     clients: createClients(host.findGone),
     during: host.during,
-  }, { log, metrics, accessLog: config.accessLog });
+  }, { log, metrics, accessLog: config.http.accessLog });
 
   let server: Server;
   try {
     server = startServer(fetch, {
-      address: config.listenAddress,
-      port: config.listenPort,
-      tls: config.tls,
+      address: config.http.address,
+      port: config.http.port,
+      tls: config.http.tls,
       onTrouble: (error) =>
         log.error("connections could not be accepted; listening again as soon as possible", {
           "exception.message": messageOf(error),
@@ -194,7 +188,7 @@ export async function startApp(
   } catch (error) {
     dispatch.close();
     await log.flush();
-    throw listenError(error, config);
+    throw listenError(error, config.http);
   }
   let drained: Promise<number> | undefined;
 
@@ -235,26 +229,26 @@ export async function startApp(
 
 /** What it takes to record spans is loaded only when they are wanted. */
 async function openTracingOf(
-  { tracing, command, listenAddress, listenPort, tls }: Config,
+  { tracing, work, http }: Config,
   log: Log,
 ): Promise<Tracing> {
   if (!tracing) return passingOn;
   const { openTracing } = await import("../telemetry/otlp.ts");
   return openTracing(tracing, {
     version,
-    program: command.program,
-    scheme: tls ? "https" : "http",
-    address: listenAddress,
-    port: listenPort,
+    program: work.command.program,
+    scheme: http.tls ? "https" : "http",
+    address: http.address,
+    port: http.port,
   }, log);
 }
 
 /** A certificate that does not fit its key is found out only now, and is not the address's fault. */
-function listenError(error: unknown, { listenAddress, listenPort, tls }: Config): StartError {
+function listenError(error: unknown, { address, port, tls }: HttpConfig): StartError {
   const aboutTls = tls && error instanceof Error && /key|certificate/i.test(error.message);
   const what = aboutTls
     ? "use the TLS certificate and key"
-    : `listen on ${authority(listenAddress, listenPort)}`;
+    : `listen on ${authority(address, port)}`;
   return new StartError(`cannot ${what}: ${messageOf(error)}`);
 }
 

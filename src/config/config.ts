@@ -8,7 +8,7 @@ import { type Command, commandOf, parseCommand, type ProgramLookup } from "./com
 import type { Setting } from "./setting.ts";
 import { type ChoiceOf, type SettingName, settings } from "./settings.ts";
 import { absolute, passwordSourceOf, readPassword, readTls } from "./files.ts";
-import { doorsOfTheRuntime, type Listening, readListening } from "./listening.ts";
+import { doorsOfTheRuntime, readListening } from "./listening.ts";
 import { type CommandLine, readValues, type Values } from "./sources.ts";
 import { readSuffix } from "./suffix.ts";
 import { readTracing, type Tracing } from "./tracing.ts";
@@ -31,63 +31,115 @@ export interface Surroundings extends ProgramLookup {
   readFile(path: string, bytes: number): Uint8Array<ArrayBuffer>;
 }
 
-/** Grades of the log, from chatty to grave. */
-export type LogLevel = ChoiceOf<"JOBRUNNER_LOG_LEVEL">;
+/**
+ * The configuration: one record for each room that needs a part of it. Times in milliseconds, sizes in bytes; `Infinity`
+ * where there is no limit. Holds no password.
+ */
+export interface Config {
+  /** The command, and all that is its own. */
+  readonly work: WorkConfig;
+  /** Where the server listens, for whom, and how much it takes. */
+  readonly http: HttpConfig;
+  /** Where files of running jobs are. */
+  readonly spool: SpoolConfig;
+  /** What commands are started through. */
+  readonly launcher: LauncherConfig;
+  /** Whether the service runs in an isolate of narrowed permissions. */
+  readonly sandbox: boolean;
+  /** How long what is to end may take. */
+  readonly stopping: StoppingConfig;
+  /** What is logged, and how. */
+  readonly log: LogConfig;
+  /** Where spans go; undefined when none are recorded. */
+  readonly tracing: Tracing | undefined;
+}
 
-/** The configuration. Times in milliseconds, sizes in bytes; `Infinity` where there is no limit. Holds no password. */
-export interface Config extends Listening {
+/** One command: what it is, how its jobs wait, how it runs. */
+export interface WorkConfig {
   /** What each job runs. */
   readonly command: Command;
+  /** Its line and its workers. */
+  readonly jobs: JobsConfig;
+  /** Each of its runs. */
+  readonly run: RunConfig;
+}
+
+/** How the jobs of a command wait and are worked on. */
+export interface JobsConfig {
   /** Workers, 1 to 1024. */
   readonly numWorkers: number;
   /** Jobs that may wait. */
   readonly queueLimit: number;
-  /** How long a job may wait; `Infinity` for no limit. */
+  /** How long a job may wait, in milliseconds; `Infinity` for no limit. */
   readonly queueTimeoutMs: number;
-  /** How long a command may run; `Infinity` for no limit. */
-  readonly jobTimeoutMs: number;
-  /** Between SIGTERM and SIGKILL; 0 for SIGKILL at once. */
-  readonly killGraceMs: number;
-  /** How long a drain may take before what is left is ended; 0 for at once. */
-  readonly drainTimeoutMs: number;
   /** What becomes of a running job whose client is gone. */
   readonly onDisconnect: ChoiceOf<"JOBRUNNER_ON_DISCONNECT">;
-  /** 0 asks for a free port. */
-  readonly listenPort: number;
-  /** SHA-256 of the password's UTF-8 bytes; undefined when no password is asked for. */
-  readonly passwordDigest: Uint8Array | undefined;
-  /** Certificate chain and private key as PEM text. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
-  /** Largest request body; always a number. */
-  readonly maxRequestBytes: number;
-  /** The periods in each of which enough of a body must come. */
-  readonly requestTimeoutMs: number;
-  /** Bytes held in memory for requests, all together. */
-  readonly maxBufferedBytes: number;
-  /** How long a client may take nothing of its answer. */
-  readonly answerTimeoutMs: number;
-  /** Bytes kept of each of stdout, stderr and the response file. */
+}
+
+/** How a command runs. */
+export interface RunConfig {
+  /** How long it may run, in milliseconds; `Infinity` for no limit. */
+  readonly jobTimeoutMs: number;
+  /** Bytes kept of each of stdout, stderr and the response file; `Infinity` for all. */
   readonly maxOutputBytes: number;
-  /** Absolute path of the folder in which the spool is made. */
-  readonly spoolParent: string;
   /** Appended to the name of the file that holds a payload; may be empty. */
   readonly requestSuffix: string;
   /** Appended to the name of the response file; may be empty. */
   readonly responseSuffix: string;
-  /** How log lines look. */
-  readonly logFormat: ChoiceOf<"JOBRUNNER_LOG_FORMAT">;
-  /** The least grave level that is logged. */
-  readonly logLevel: LogLevel;
+}
+
+/** The HTTP server. */
+export interface HttpConfig {
+  /** IP address or host name to listen on, IPv6 without brackets. */
+  readonly address: string;
+  /** Port to listen on; 0 asks for a free one. */
+  readonly port: number;
+  /** Certificate chain and private key as PEM text. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** SHA-256 of the password's UTF-8 bytes; undefined when no password is asked for. */
+  readonly passwordDigest: Uint8Array | undefined;
+  /** Names that the server goes by, as `hostNameOf` has them; `*.example.com` has become `.example.com`. */
+  readonly hostNames: readonly string[];
+  /** Largest request body, in bytes; always a number. */
+  readonly maxRequestBytes: number;
+  /** The periods, in milliseconds, in each of which enough of a body must come; `Infinity` for no limit. */
+  readonly requestTimeoutMs: number;
+  /** Bytes held in memory for requests, all together; `Infinity` for no limit. */
+  readonly maxBufferedBytes: number;
+  /** How long a client may take nothing of its answer, in milliseconds; `Infinity` for no limit. */
+  readonly answerTimeoutMs: number;
   /** Whether every request has a line in the log. */
   readonly accessLog: boolean;
-  /** Where spans go; undefined when none are recorded. */
-  readonly tracing: Tracing | undefined;
+}
+
+/** Where files of running jobs are. */
+export interface SpoolConfig {
+  /** Absolute path of the folder in which the server makes its own. */
+  readonly parent: string;
+}
+
+/** What commands are started through. */
+export interface LauncherConfig {
   /** Whether each command should have a session of its own. */
   readonly ownSession: boolean;
   /** Absolute paths of folders in which a launcher may be made, in the order in which they are tried. */
-  readonly launcherParents: readonly string[];
-  /** Whether the service runs in an isolate of narrowed permissions. */
-  readonly sandbox: boolean;
+  readonly parents: readonly string[];
+}
+
+/** How long what is to end may take. */
+export interface StoppingConfig {
+  /** Between SIGTERM and SIGKILL, in milliseconds; 0 for SIGKILL at once. */
+  readonly killGraceMs: number;
+  /** How long a drain may take before what is left is ended, in milliseconds; 0 for at once. */
+  readonly drainTimeoutMs: number;
+}
+
+/** What is logged, and how. */
+export interface LogConfig {
+  /** How lines look. */
+  readonly format: ChoiceOf<"JOBRUNNER_LOG_FORMAT">;
+  /** The least grave level that is logged. */
+  readonly level: ChoiceOf<"JOBRUNNER_LOG_LEVEL">;
 }
 
 /** A usable configuration, or every reason why it is not one. */
@@ -124,47 +176,66 @@ export function parseConfig(
   values.faults.push(...doorsOfTheRuntime(env));
   const ownSession = values.choice("JOBRUNNER_OWN_SESSION") === "on" && around.hasLauncher;
   if (sandbox && !ownSession) values.faults.push(...refusedByTheSandbox(env));
-  const config: Omit<Config, "command"> & { command: Command | undefined } = {
-    command,
-    numWorkers,
-    queueLimit: values.number("JOBRUNNER_QUEUE_LIMIT"),
-    queueTimeoutMs: values.milliseconds("JOBRUNNER_QUEUE_TIMEOUT_SEC"),
-    jobTimeoutMs: values.milliseconds("JOBRUNNER_JOB_TIMEOUT_SEC"),
+  // Faults stand in the order in which values are read.
+  const queueLimit = values.number("JOBRUNNER_QUEUE_LIMIT");
+  const queueTimeoutMs = values.milliseconds("JOBRUNNER_QUEUE_TIMEOUT_SEC");
+  const jobTimeoutMs = values.milliseconds("JOBRUNNER_JOB_TIMEOUT_SEC");
+  const stopping = {
     killGraceMs: values.milliseconds("JOBRUNNER_KILL_GRACE_SEC"),
     drainTimeoutMs: values.milliseconds("JOBRUNNER_DRAIN_TIMEOUT_SEC"),
-    onDisconnect: values.choice("JOBRUNNER_ON_DISCONNECT"),
+  };
+  const onDisconnect = values.choice("JOBRUNNER_ON_DISCONNECT");
+  const http = {
     ...listening,
-    listenPort: values.number("JOBRUNNER_HTTP_LISTEN_PORT"),
+    port: values.number("JOBRUNNER_HTTP_LISTEN_PORT"),
     passwordDigest: readPassword(values, around),
     tls: readTls(values, around),
     maxRequestBytes: values.number("JOBRUNNER_MAX_REQUEST_BYTES"),
     requestTimeoutMs: values.milliseconds("JOBRUNNER_REQUEST_TIMEOUT_SEC"),
     maxBufferedBytes: values.number("JOBRUNNER_MAX_BUFFERED_BYTES"),
     answerTimeoutMs: values.milliseconds("JOBRUNNER_ANSWER_TIMEOUT_SEC"),
-    maxOutputBytes: values.number("JOBRUNNER_MAX_OUTPUT_BYTES"),
-    ...readFolders(values, around, sandbox),
-    requestSuffix: readSuffix("JOBRUNNER_REQUEST_SUFFIX", values),
-    responseSuffix: readSuffix("JOBRUNNER_RESPONSE_SUFFIX", values),
-    logFormat: values.choice("JOBRUNNER_LOG_FORMAT"),
-    logLevel: values.choice("JOBRUNNER_LOG_LEVEL"),
-    accessLog: values.choice("JOBRUNNER_ACCESS_LOG") === "on",
-    tracing: readTracing(env, values.faults),
-    ownSession,
-    sandbox,
   };
-  if (values.faults.length > 0 || !isComplete(config)) {
+  const maxOutputBytes = values.number("JOBRUNNER_MAX_OUTPUT_BYTES");
+  const spool = readSpool(values, around, sandbox);
+  const launcher = { ownSession, parents: launcherParents(spool, around) };
+  const requestSuffix = readSuffix("JOBRUNNER_REQUEST_SUFFIX", values);
+  const responseSuffix = readSuffix("JOBRUNNER_RESPONSE_SUFFIX", values);
+  const log = {
+    format: values.choice("JOBRUNNER_LOG_FORMAT"),
+    level: values.choice("JOBRUNNER_LOG_LEVEL"),
+  };
+  const accessLog = values.choice("JOBRUNNER_ACCESS_LOG") === "on";
+  const tracing = readTracing(env, values.faults);
+  if (values.faults.length > 0 || command === undefined) {
     return { ok: false, faults: values.faults.map(oneLine) };
   }
+  const config: Config = frozen({
+    work: {
+      command,
+      jobs: { numWorkers, queueLimit, queueTimeoutMs, onDisconnect },
+      run: { jobTimeoutMs, maxOutputBytes, requestSuffix, responseSuffix },
+    },
+    http: { ...http, accessLog },
+    spool,
+    launcher,
+    sandbox,
+    stopping,
+    log,
+    tracing,
+  });
   return {
     ok: true,
-    config: Object.freeze(config),
+    config,
     warnings: warningsOf(config, around),
-    effective: describe(table, values, commandLine, config.command),
+    effective: describe(table, values, commandLine, command),
   };
 }
 
-function isComplete(config: { readonly command: Command | undefined }): config is Config {
-  return config.command !== undefined;
+/** The same value, with all its records and lists frozen. Bytes stay as they are: they cannot be. */
+function frozen<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  Object.values(value).forEach(frozen);
+  return Object.freeze(value);
 }
 
 function upperCaseNames(env: Readonly<Record<string, string>>): Record<string, string> {
@@ -197,7 +268,7 @@ function readCommand(
   return result.ok ? result.command : values.fault("JOBRUNNER_CMD", result.reason);
 }
 
-function readSpoolParent(values: Values, around: Surroundings, sandbox: boolean): string {
+function readSpool(values: Values, around: Surroundings, sandbox: boolean): SpoolConfig {
   const folder = absolute(values.text("JOBRUNNER_SPOOL_DIR"), around);
   if (around.fileKind(folder) !== "folder") {
     if (values.origin("JOBRUNNER_SPOOL_DIR") !== "default") values.fault("JOBRUNNER_SPOOL_DIR");
@@ -210,28 +281,16 @@ function readSpoolParent(values: Values, around: Surroundings, sandbox: boolean)
       `JOBRUNNER_SPOOL_DIR=${folder}: must lie outside /dev, /proc and /sys, where the sandbox can open nothing: choose another folder, or set JOBRUNNER_SANDBOX=off`,
     );
   }
-  return folder;
+  return { parent: folder };
 }
 
-/** Where the spool is made and, since a folder may forbid programs to run (mount option noexec), where launchers may be. */
-function readFolders(
-  values: Values,
-  around: Surroundings,
-  sandbox: boolean,
-): Pick<Config, "spoolParent" | "launcherParents"> {
-  const spoolParent = readSpoolParent(values, around, sandbox);
+/** A launcher cannot be where programs are forbidden to run (mount option noexec), so there is more than one place. */
+function launcherParents({ parent }: SpoolConfig, around: Surroundings): string[] {
   // systemd's folder for the state of a service (systemd.exec(5)).
-  const folders = [
-    spoolParent,
-    around.tempDir,
-    ...(around.env["STATE_DIRECTORY"] ?? "").split(":"),
-  ];
-  return {
-    spoolParent,
-    launcherParents: [...new Set(folders)].filter((folder) =>
-      folder.startsWith("/") && around.fileKind(folder) === "folder"
-    ),
-  };
+  const state = (around.env["STATE_DIRECTORY"] ?? "").split(":");
+  return [...new Set([parent, around.tempDir, ...state])].filter((folder) =>
+    folder.startsWith("/") && around.fileKind(folder) === "folder"
+  );
 }
 
 /**

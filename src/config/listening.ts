@@ -6,34 +6,30 @@
 
 import { BlockList, isIP } from "node:net";
 import { hostNameOf } from "../wire/host_name.ts";
+import type { HttpConfig } from "./config.ts";
 import { shownValue } from "./shown.ts";
 import type { Values } from "./sources.ts";
 
-/** What is settled about listening. */
-export interface Listening {
-  /** IP address or host name, IPv6 without brackets. */
-  readonly listenAddress: string;
-  /** Names that the server goes by, as `hostNameOf` has them; `*.example.com` has become `.example.com`. */
-  readonly hostNames: readonly string[];
-}
-
-/** A password that is wrong counts as one: that is a fault already. */
-export function readListening(values: Values, hasPassword: boolean): Listening {
-  const listenAddress = readListenAddress(values);
+/** Address and names. A password that is wrong counts as one: that is a fault already. */
+export function readListening(
+  values: Values,
+  hasPassword: boolean,
+): Pick<HttpConfig, "address" | "hostNames"> {
+  const address = readListenAddress(values);
   const hostNames = readAllowedHosts(values);
   // A wrong value is a fault already as well.
   const isClosed = values.text("JOBRUNNER_ALLOW_OPEN") === "off";
   values.choice("JOBRUNNER_ALLOW_OPEN");
-  if (listenAddress === undefined) return { listenAddress: "", hostNames };
-  if (!isLoopback(listenAddress) && !hasPassword && isClosed) {
+  if (address === undefined) return { address: "", hostNames };
+  if (!isLoopback(address) && !hasPassword && isClosed) {
     values.fault(
       "JOBRUNNER_HTTP_LISTEN_ADDRESS",
       undefined,
       "on loopback while no password is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on",
     );
   }
-  const own = hostNameOf(listenAddress);
-  return { listenAddress, hostNames: own === undefined ? hostNames : [own, ...hostNames] };
+  const own = hostNameOf(address);
+  return { address, hostNames: own === undefined ? hostNames : [own, ...hostNames] };
 }
 
 function readListenAddress(values: Values): string | undefined {

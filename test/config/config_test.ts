@@ -29,44 +29,53 @@ function faultsOrNone(env: Record<string, string>): readonly string[] {
 }
 
 Deno.test("defaults are those of the contract", () => {
-  const { command, ...rest } = config(cmd);
+  const { work: { command, ...work }, ...rest } = config(cmd);
   assert.equal(command.program, "/bin/date");
-  assert.deepEqual(rest, {
-    numWorkers: 3,
-    queueLimit: 30,
-    queueTimeoutMs: Infinity,
-    jobTimeoutMs: Infinity,
-    killGraceMs: 5000,
-    drainTimeoutMs: 30000,
-    onDisconnect: "cancel",
-    listenAddress: "127.0.0.1",
-    hostNames: ["127.0.0.1"],
-    listenPort: 8080,
-    passwordDigest: undefined,
-    tls: undefined,
-    maxRequestBytes: 104857600,
-    requestTimeoutMs: 60000,
-    maxBufferedBytes: 1073741824,
-    answerTimeoutMs: 60000,
-    maxOutputBytes: 104857600,
-    spoolParent: "/tmp",
-    requestSuffix: "",
-    responseSuffix: "",
-    logFormat: "json",
-    logLevel: "info",
-    accessLog: false,
-    tracing: undefined,
-    ownSession: true,
-    launcherParents: ["/tmp"],
-    sandbox: true,
+  assert.deepEqual(work, {
+    jobs: { numWorkers: 3, queueLimit: 30, queueTimeoutMs: Infinity, onDisconnect: "cancel" },
+    run: {
+      jobTimeoutMs: Infinity,
+      maxOutputBytes: 104857600,
+      requestSuffix: "",
+      responseSuffix: "",
+    },
   });
-  assert.ok(Object.isFrozen(config(cmd)));
+  assert.deepEqual(rest, {
+    http: {
+      address: "127.0.0.1",
+      port: 8080,
+      tls: undefined,
+      passwordDigest: undefined,
+      hostNames: ["127.0.0.1"],
+      maxRequestBytes: 104857600,
+      requestTimeoutMs: 60000,
+      maxBufferedBytes: 1073741824,
+      answerTimeoutMs: 60000,
+      accessLog: false,
+    },
+    spool: { parent: "/tmp" },
+    launcher: { ownSession: true, parents: ["/tmp"] },
+    sandbox: true,
+    stopping: { killGraceMs: 5000, drainTimeoutMs: 30000 },
+    log: { format: "json", level: "info" },
+    tracing: undefined,
+  });
+});
+
+Deno.test("a configuration is frozen, with all records and lists in it", () => {
+  const all = config({ ...cmd, JOBRUNNER_PASSWORD: "x", OTEL_TRACES_EXPORTER: "otlp" });
+  const visit = (value: unknown) => {
+    if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
+    assert.ok(Object.isFrozen(value), Deno.inspect(value));
+    Object.values(value).forEach(visit);
+  };
+  visit(all);
 });
 
 Deno.test("the queue limit follows the workers unless it is set", () => {
-  assert.equal(config({ ...cmd, JOBRUNNER_NUM_WORKERS: "7" }).queueLimit, 70);
+  assert.equal(config({ ...cmd, JOBRUNNER_NUM_WORKERS: "7" }).work.jobs.queueLimit, 70);
   assert.equal(
-    config({ ...cmd, JOBRUNNER_NUM_WORKERS: "7", JOBRUNNER_QUEUE_LIMIT: "0" }).queueLimit,
+    config({ ...cmd, JOBRUNNER_NUM_WORKERS: "7", JOBRUNNER_QUEUE_LIMIT: "0" }).work.jobs.queueLimit,
     0,
   );
 });
@@ -82,11 +91,11 @@ Deno.test("0 means no limit where it is a limit", () => {
   });
   assert.deepEqual(
     [
-      all.maxRequestBytes,
-      all.maxBufferedBytes,
-      all.maxOutputBytes,
-      all.requestTimeoutMs,
-      all.answerTimeoutMs,
+      all.http.maxRequestBytes,
+      all.http.maxBufferedBytes,
+      all.work.run.maxOutputBytes,
+      all.http.requestTimeoutMs,
+      all.http.answerTimeoutMs,
     ],
     [500 * 2 ** 20, Infinity, Infinity, Infinity, Infinity],
   );
@@ -94,7 +103,8 @@ Deno.test("0 means no limit where it is a limit", () => {
 
 Deno.test("an empty variable counts as not set", () => {
   assert.equal(
-    config({ ...cmd, JOBRUNNER_NUM_WORKERS: "", JOBRUNNER_HTTP_LISTEN_ADDRESS: "" }).numWorkers,
+    config({ ...cmd, JOBRUNNER_NUM_WORKERS: "", JOBRUNNER_HTTP_LISTEN_ADDRESS: "" }).work.jobs
+      .numWorkers,
     3,
   );
 });
@@ -102,8 +112,8 @@ Deno.test("an empty variable counts as not set", () => {
 Deno.test("flags win over the environment", () => {
   const env = { ...cmd, JOBRUNNER_NUM_WORKERS: "2", JOBRUNNER_REQUEST_TIMEOUT_SEC: "1" };
   const all = config(env, ["--num-workers=5", "--request-timeout-sec", "0.25"]);
-  assert.equal(all.numWorkers, 5);
-  assert.equal(all.requestTimeoutMs, 250);
+  assert.equal(all.work.jobs.numWorkers, 5);
+  assert.equal(all.http.requestTimeoutMs, 250);
 });
 
 Deno.test("every fault is reported at once, one line each, in one grammar", () => {
@@ -173,10 +183,10 @@ Deno.test("suffixes of file names are taken as they are, up to 32 bytes", () => 
   const { requestSuffix, responseSuffix } = config(
     { ...cmd, JOBRUNNER_REQUEST_SUFFIX: ".tar.gz" },
     ["--response-suffix= x (1).gif"],
-  );
+  ).work.run;
   assert.deepEqual([requestSuffix, responseSuffix], [".tar.gz", " x (1).gif"]);
   for (const fine of ["gif", "_%d.GIF", "..x", "x".repeat(32), "€".repeat(10), "😀".repeat(8)]) {
-    assert.equal(config({ ...cmd, JOBRUNNER_REQUEST_SUFFIX: fine }).requestSuffix, fine);
+    assert.equal(config({ ...cmd, JOBRUNNER_REQUEST_SUFFIX: fine }).work.run.requestSuffix, fine);
   }
 });
 
@@ -228,19 +238,19 @@ Deno.test("the sandbox rule about LD_* goes with the sandbox", () => {
 
 Deno.test("with a launcher LD_* may be set; a machine without one has neither", () => {
   const env = { ...cmd, LD_PRELOAD: "x" };
-  assert.equal(config(env).ownSession, true);
+  assert.equal(config(env).launcher.ownSession, true);
   const other = { ...machine(), hasLauncher: false };
   const result = parseConfig(env, parseCommandLine([]), other);
   assert.match(result.ok ? "" : result.faults.join(), /^LD_PRELOAD: must be unset/);
   const without = parseConfig(cmd, parseCommandLine([]), other);
-  assert.equal(without.ok && without.config.ownSession, false);
+  assert.equal(without.ok && without.config.launcher.ownSession, false);
 });
 
 Deno.test("a launcher may lie beside the spool, in the temp folder, or where systemd keeps a service's state", () => {
   const disk = { "/spool": "folder", "/state": "folder", "/more": "folder" } as const;
   const env = { ...cmd, JOBRUNNER_SPOOL_DIR: "/spool", STATE_DIRECTORY: "/state:/not/there:/more" };
   const result = configure(env, { disk });
-  assert.deepEqual(result.ok && result.config.launcherParents, [
+  assert.deepEqual(result.ok && result.config.launcher.parents, [
     "/spool",
     "/tmp",
     "/state",
@@ -259,16 +269,16 @@ Deno.test("the sandbox can open nothing in the system's own folders, so the spoo
     1,
     "a link to it",
   );
-  assert.equal(config({ ...shm, JOBRUNNER_SANDBOX: "off" }, [], disk).spoolParent, "/dev/shm");
+  assert.equal(config({ ...shm, JOBRUNNER_SANDBOX: "off" }, [], disk).spool.parent, "/dev/shm");
   assert.equal(
-    config({ ...cmd, JOBRUNNER_SPOOL_DIR: "/development" }, [], disk).spoolParent,
+    config({ ...cmd, JOBRUNNER_SPOOL_DIR: "/development" }, [], disk).spool.parent,
     "/development",
   );
 });
 
 Deno.test("listen addresses: IPv4, IPv6 with and without brackets, host names", () => {
   const address = (text: string) =>
-    config({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: text, JOBRUNNER_PASSWORD: "x" }).listenAddress;
+    config({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: text, JOBRUNNER_PASSWORD: "x" }).http.address;
   assert.equal(address("::1"), "::1");
   assert.equal(address("[::1]"), "::1");
   assert.equal(address("0.0.0.0"), "0.0.0.0");
@@ -338,7 +348,7 @@ Deno.test("names of the server: as URLs have them, with what is below, and nothi
       JOBRUNNER_ALLOWED_HOSTS: text,
       JOBRUNNER_HTTP_LISTEN_ADDRESS: address,
       JOBRUNNER_ALLOW_OPEN: "on",
-    }).hostNames;
+    }).http.hostNames;
   assert.deepEqual(names(""), ["127.0.0.1"]);
   assert.deepEqual(names("", "My-Host."), ["my-host"]);
   assert.deepEqual(names("", "::"), []);
@@ -413,12 +423,12 @@ Deno.test("variables by which the runtime would open a door refuse the start", (
 Deno.test("the password is kept as a digest, line ends trimmed, from the variable or the file", () => {
   const digest = new Uint8Array(createHash("sha256").update("hunter2").digest());
   assert.deepEqual(
-    config({ ...cmd, JOBRUNNER_PASSWORD: "\r\nhunter2\r\n" }).passwordDigest,
+    config({ ...cmd, JOBRUNNER_PASSWORD: "\r\nhunter2\r\n" }).http.passwordDigest,
     digest,
   );
   const file = { ...cmd, JOBRUNNER_PASSWORD_FILE: "secret" };
   assert.deepEqual(
-    config(file, [], { "/work/secret": { text: "hunter2\n" } }).passwordDigest,
+    config(file, [], { "/work/secret": { text: "hunter2\n" } }).http.passwordDigest,
     digest,
   );
   assert.deepEqual(faults(file), [
@@ -440,7 +450,7 @@ Deno.test("the password is kept as a digest, line ends trimmed, from the variabl
   assert.deepEqual(
     config({ ...cmd, JOBRUNNER_PASSWORD: "x" }, ["--password-file=secret"], {
       "/work/secret": { text: "\ufeffhunter2\r\n" },
-    }).passwordDigest,
+    }).http.passwordDigest,
     digest,
     "the flag wins, and a byte order mark is dropped",
   );
@@ -493,7 +503,7 @@ Deno.test("certificate and key come together and must be what they are called", 
   const env = { ...cmd, JOBRUNNER_TLS_CERT_FILE: "/c", JOBRUNNER_TLS_KEY_FILE: "/k" };
   const cert = { text: "-----BEGIN CERTIFICATE-----\n" };
   const key = { text: "-----BEGIN EC PRIVATE KEY-----\n" };
-  assert.deepEqual(config(env, [], { "/c": cert, "/k": key }).tls, {
+  assert.deepEqual(config(env, [], { "/c": cert, "/k": key }).http.tls, {
     cert: cert.text,
     key: key.text,
   });
@@ -519,7 +529,7 @@ Deno.test("a command that cannot be run until a restart is a fault, one that may
   assert.deepEqual(faults({ JOBRUNNER_CMD: "octave 'x" }), [
     "JOBRUNNER_CMD=octave 'x: must be a program and its arguments (a quote is not closed)",
   ]);
-  assert.equal(config({ JOBRUNNER_CMD: "./nothing" }).command.program, "/work/nothing");
+  assert.equal(config({ JOBRUNNER_CMD: "./nothing" }).work.command.program, "/work/nothing");
 });
 
 Deno.test("warnings: an open door, a missing command, a switched-off sandbox, a name nobody knows", () => {
