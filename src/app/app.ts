@@ -7,7 +7,8 @@
 import { atMost } from "../async/at_most.ts";
 import { idsOf, type Listeners, runAndTell } from "./account.ts";
 import type { During } from "../isolate/busy.ts";
-import { authority, type Config, type HttpConfig } from "../config/config.ts";
+import { authority } from "../config/authority.ts";
+import type { Config, HttpConfig } from "../config/config.ts";
 import { createDeadlines } from "../async/deadlines.ts";
 import { createDispatch, type Cut } from "../jobs/dispatch.ts";
 import { createScratch } from "../exec/capture.ts";

@@ -5,21 +5,8 @@
  * @module
  */
 
+import type { TracingConfig } from "./config.ts";
 import { oneLine, shownUrl } from "./shown.ts";
-
-/** Where spans go. */
-export interface Tracing {
-  /** Host and port that the exporter connects to. */
-  readonly receiver: string;
-  /** Whether it connects with TLS. */
-  readonly tls: boolean;
-  /** Encoding of OTLP over HTTP. */
-  readonly protocol: "http/protobuf" | "http/json";
-  /** Which traces that begin here are recorded. */
-  readonly sampler: { readonly name: string; readonly ratio: number };
-  /** Between two batches. */
-  readonly scheduleDelayMs: number;
-}
 
 const samplers = [
   "always_on",
@@ -43,7 +30,7 @@ const defaults = {
 export function readTracing(
   env: Readonly<Record<string, string>>,
   faults: string[],
-): Tracing | undefined {
+): TracingConfig | undefined {
   // An empty value counts as not set.
   const text = (name: string) => env[name]?.trim() || undefined;
   const given = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].find(text);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { authority } from "../config/config.ts";
+import { authority } from "../config/authority.ts";
 import type { ServiceStart } from "./messages.ts";
 
 /** Whether this runtime wants leave to look at the machine's certificate authorities: 2.9.6 does, 2.7.11 refuses the word. */

@@ -9,7 +9,8 @@
  * @module
  */
 
-import { authority, type HttpConfig } from "../config/config.ts";
+import { authority } from "../config/authority.ts";
+import type { HttpConfig } from "../config/config.ts";
 import { isMarkIn } from "../spool/spool.ts";
 import type { ClientAddress, Probe, ServiceStart, ToMain, ToService } from "../isolate/messages.ts";
 

@@ -5,8 +5,9 @@
  */
 
 import { join } from "node:path";
-import { type Config, refusedByTheSandbox } from "../config/config.ts";
 import type { Command } from "../config/command.ts";
+import type { Config } from "../config/config.ts";
+import { refusedByTheSandbox } from "../config/environment.ts";
 import { withoutSecrets } from "../exec/child_env.ts";
 import { look } from "../spool/own_folder.ts";
 import type { Launcher } from "../exec/start.ts";

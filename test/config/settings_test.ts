@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { type ConfigResult, parseConfig } from "../../src/config/config.ts";
+import type { ConfigResult } from "../../src/config/config.ts";
 import { helpText, settingsTable } from "../../src/config/help.ts";
 import { takes } from "../../src/config/kinds.ts";
+import { parseConfig } from "../../src/config/parse.ts";
 import type { Setting } from "../../src/config/setting.ts";
 import { type SettingName, settings } from "../../src/config/settings.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
