@@ -16,43 +16,47 @@ const disk: Disk = {
   "/work/key": { text: "-----BEGIN PRIVATE KEY-----\n" },
   "/work/other-key": { text: "-----BEGIN PRIVATE KEY-----\n2" },
   "/work/password": { text: "hunter2" },
+  "/work/other-password": { text: "hunter3" },
   "/spool": "folder",
   "/bin/ls": "executable",
 };
 
-/** A value of each setting that makes a difference, and what else must be set for it. */
+/** Two values of each setting that differ in what they do, and what else must be set for that. */
 const samples: Readonly<
-  Record<SettingName, readonly [value: string, env?: Readonly<Record<string, string>>]>
+  Record<
+    SettingName,
+    readonly [one: string, other: string, env?: Readonly<Record<string, string>>]
+  >
 > = {
-  JOBRUNNER_CMD: ["/bin/ls -l"],
-  JOBRUNNER_NUM_WORKERS: ["4"],
-  JOBRUNNER_QUEUE_LIMIT: ["7"],
-  JOBRUNNER_QUEUE_TIMEOUT_SEC: ["1.5"],
-  JOBRUNNER_JOB_TIMEOUT_SEC: ["2"],
-  JOBRUNNER_KILL_GRACE_SEC: ["7"],
-  JOBRUNNER_DRAIN_TIMEOUT_SEC: ["0"],
-  JOBRUNNER_ON_DISCONNECT: ["finish"],
-  JOBRUNNER_HTTP_LISTEN_ADDRESS: ["::1"],
-  JOBRUNNER_ALLOW_OPEN: ["on", { JOBRUNNER_HTTP_LISTEN_ADDRESS: "::" }],
-  JOBRUNNER_ALLOWED_HOSTS: ["example.com"],
-  JOBRUNNER_HTTP_LISTEN_PORT: ["0"],
-  JOBRUNNER_PASSWORD: ["hunter2"],
-  JOBRUNNER_PASSWORD_FILE: ["password"],
-  JOBRUNNER_TLS_CERT_FILE: ["cert", { JOBRUNNER_TLS_KEY_FILE: "key" }],
-  JOBRUNNER_TLS_KEY_FILE: ["key", { JOBRUNNER_TLS_CERT_FILE: "cert" }],
-  JOBRUNNER_MAX_REQUEST_BYTES: ["0"],
-  JOBRUNNER_REQUEST_TIMEOUT_SEC: ["0"],
-  JOBRUNNER_MAX_BUFFERED_BYTES: ["0"],
-  JOBRUNNER_ANSWER_TIMEOUT_SEC: ["0.25"],
-  JOBRUNNER_MAX_OUTPUT_BYTES: ["0"],
-  JOBRUNNER_SPOOL_DIR: ["/spool"],
-  JOBRUNNER_REQUEST_SUFFIX: [".png"],
-  JOBRUNNER_RESPONSE_SUFFIX: [".gif"],
-  JOBRUNNER_LOG_FORMAT: ["text"],
-  JOBRUNNER_LOG_LEVEL: ["debug"],
-  JOBRUNNER_ACCESS_LOG: ["on"],
-  JOBRUNNER_OWN_SESSION: ["off"],
-  JOBRUNNER_SANDBOX: ["off"],
+  JOBRUNNER_CMD: ["/bin/ls -l", "/bin/ls"],
+  JOBRUNNER_NUM_WORKERS: ["4", "5"],
+  JOBRUNNER_QUEUE_LIMIT: ["0", "7"],
+  JOBRUNNER_QUEUE_TIMEOUT_SEC: ["0", "1.5"],
+  JOBRUNNER_JOB_TIMEOUT_SEC: ["0", "2"],
+  JOBRUNNER_KILL_GRACE_SEC: ["0", "7"],
+  JOBRUNNER_DRAIN_TIMEOUT_SEC: ["0", ".5"],
+  JOBRUNNER_ON_DISCONNECT: ["finish", "cancel"],
+  JOBRUNNER_HTTP_LISTEN_ADDRESS: ["[::1]", "localhost"],
+  JOBRUNNER_ALLOW_OPEN: ["on", "off", { JOBRUNNER_HTTP_LISTEN_ADDRESS: "::" }],
+  JOBRUNNER_ALLOWED_HOSTS: ["example.com", "*.example.com"],
+  JOBRUNNER_HTTP_LISTEN_PORT: ["0", "80"],
+  JOBRUNNER_PASSWORD: ["hunter2", "hunter3"],
+  JOBRUNNER_PASSWORD_FILE: ["password", "other-password"],
+  JOBRUNNER_TLS_CERT_FILE: ["cert", "other-cert", { JOBRUNNER_TLS_KEY_FILE: "key" }],
+  JOBRUNNER_TLS_KEY_FILE: ["key", "other-key", { JOBRUNNER_TLS_CERT_FILE: "cert" }],
+  JOBRUNNER_MAX_REQUEST_BYTES: ["0", "1"],
+  JOBRUNNER_REQUEST_TIMEOUT_SEC: ["0", "1"],
+  JOBRUNNER_MAX_BUFFERED_BYTES: ["0", "1"],
+  JOBRUNNER_ANSWER_TIMEOUT_SEC: ["0", "0.25"],
+  JOBRUNNER_MAX_OUTPUT_BYTES: ["0", "1"],
+  JOBRUNNER_SPOOL_DIR: ["/spool", "/tmp"],
+  JOBRUNNER_REQUEST_SUFFIX: [".png", ".gif"],
+  JOBRUNNER_RESPONSE_SUFFIX: [".png", ".gif"],
+  JOBRUNNER_LOG_FORMAT: ["text", "json"],
+  JOBRUNNER_LOG_LEVEL: ["debug", "error"],
+  JOBRUNNER_ACCESS_LOG: ["on", "off"],
+  JOBRUNNER_OWN_SESSION: ["on", "off"],
+  JOBRUNNER_SANDBOX: ["on", "off"],
 };
 
 function parse(env: Readonly<Record<string, string>>, table = rows): ConfigResult {
@@ -69,23 +73,24 @@ function tableWith(name: string, text: string): Setting[] {
   });
 }
 
-/** All but where values came from. */
+/** The configuration or its faults, and what is printed of it, but for where values came from. */
 function withoutOrigins(result: ConfigResult): unknown {
   if (!result.ok) return result;
   return { ...result, effective: result.effective.map((line) => line.replace(/ +# .*/, "")) };
 }
 
 for (const name of Object.keys(samples) as SettingName[]) {
-  const [value, env = {}] = samples[name];
+  const [one, other, env = {}] = samples[name];
 
-  Deno.test(`${name}: another default in its row does what the value does when it is given`, () => {
-    // What is empty is not set.
-    const before = parse({ ...env, [name]: "" });
-    const given = parse({ ...env, [name]: value });
-    const byDefault = parse({ ...env, [name]: "" }, tableWith(name, value));
-    assert.ok(given.ok, JSON.stringify(given));
-    assert.notDeepEqual(before.ok && before.config, given.config);
-    assert.deepEqual(withoutOrigins(byDefault), withoutOrigins(given));
+  Deno.test(`${name}: a default in its row does what the value does when it is given`, () => {
+    const configs = [one, other].map((value) => {
+      const given = parse({ ...env, [name]: value });
+      // What is empty is not set.
+      const byDefault = parse({ ...env, [name]: "" }, tableWith(name, value));
+      assert.deepEqual(withoutOrigins(byDefault), withoutOrigins(given));
+      return byDefault.ok && byDefault.config;
+    });
+    assert.notDeepEqual(configs[0], configs[1]);
   });
 }
 
