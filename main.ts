@@ -5,8 +5,8 @@
  */
 
 import { exits } from "./src/cli/send_failure.ts";
-import { parseConfig } from "./src/config/config.ts";
 import { helpText } from "./src/config/help.ts";
+import { parseConfig } from "./src/config/parse.ts";
 import { parseCommandLine } from "./src/config/sources.ts";
 import { shownArgument } from "./src/config/shown.ts";
 import { check } from "./src/supervisor/check.ts";

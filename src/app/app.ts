@@ -7,7 +7,8 @@
 import { atMost } from "../async/at_most.ts";
 import { idsOf, type Listeners, runAndTell } from "./account.ts";
 import type { During } from "../isolate/busy.ts";
-import { authority, type Config } from "../config/config.ts";
+import { authority } from "../config/authority.ts";
+import type { Config, HttpConfig } from "../config/config.ts";
 import { createDeadlines } from "../async/deadlines.ts";
 import { createDispatch } from "../jobs/dispatch.ts";
 import type { Cut } from "../jobs/line.ts";
@@ -77,16 +78,17 @@ const measureMs = 1000;
 export async function startApp(
   { config, commandEnv, launcher, spool: spoolPath }: ServiceStart,
   host: Host,
-  log: Log = openLog({ format: config.logFormat, level: config.logLevel }),
+  log: Log = openLog(config.log),
 ): Promise<App> {
   await using taken = new AsyncDisposableStack();
   taken.defer(() => log.flush());
+  const { work, http } = config;
   const startedAt = performance.now();
   const activity = createActivity();
   const cutting = new AbortController();
   const waitedEnough = Promise.withResolvers<void>();
-  const buffers = createBuffers(config.maxBufferedBytes);
-  const answers = createAnswers(createDeadlines(config.answerTimeoutMs));
+  const buffers = createBuffers(http.maxBufferedBytes);
+  const answers = createAnswers(createDeadlines(http.answerTimeoutMs));
   const tracing = await openTracingOf(config, log);
   taken.defer(() => tracing.close());
   const mend = async () => {
@@ -94,18 +96,18 @@ export async function startApp(
     if (problem !== undefined) throw new Error(problem);
   };
   const line = createMemoryLine({
-    workers: config.numWorkers,
-    places: config.queueLimit,
-    queueTimeoutMs: config.queueTimeoutMs,
+    workers: work.jobs.numWorkers,
+    places: work.jobs.queueLimit,
+    queueTimeoutMs: work.jobs.queueTimeoutMs,
   });
   let figures: ProcessFigures | undefined;
   const exposition = createExposition(() =>
     atMost(measureMs, host.measureProcess().then((measured) => void (figures = measured)))
   );
   const metrics = createMetrics(exposition, {
-    numWorkers: config.numWorkers,
-    queueLimit: config.queueLimit,
-    scheme: config.tls ? "https" : "http",
+    numWorkers: work.jobs.numWorkers,
+    queueLimit: work.jobs.queueLimit,
+    scheme: http.tls ? "https" : "http",
     versions: { jobrunner: version, deno: Deno.version.deno },
     queuedJobs: () => line.waiting,
     oldestWaitSec: () => line.oldestWaitSec(),
@@ -118,24 +120,22 @@ export async function startApp(
   const listeners: Listeners = { log, metrics, tracing, recent };
   const settings: RunSettings = {
     runner: createColdStart({
-      command: config.command,
+      command: work.command,
       commandEnv,
       launcher,
       mend,
       scratch: createScratch(),
-      jobTimeoutMs: config.jobTimeoutMs,
+      jobTimeoutMs: work.run.jobTimeoutMs,
       trees: host.trees,
     }),
     spool: openSpool(spoolPath, mend),
-    requestSuffix: config.requestSuffix,
-    responseSuffix: config.responseSuffix,
-    maxOutputBytes: config.maxOutputBytes,
+    ...work.run,
     onLeftover: (error) =>
       log.error("a job's files could not be removed", { "exception.message": messageOf(error) }),
   };
   const dispatch = createDispatch({
     line,
-    size: config.numWorkers,
+    size: work.jobs.numWorkers,
     run: (job, workerId) => runAndTell(job, workerId, settings, listeners),
     onBug: (bug, { spec }) =>
       log.error("a worker met a bug", { ...idsOf(spec), "exception.stacktrace": stackOf(bug) }),
@@ -155,7 +155,7 @@ export async function startApp(
       started: dispatch.pool.started,
       version,
       uptimeSec: (performance.now() - startedAt) / 1000,
-      queueLimit: config.queueLimit,
+      queueLimit: work.jobs.queueLimit,
       workers: dispatch.pool.workers().map(({ id, job, sinceMs }) => ({
         id,
         sinceSec: sinceMs / 1000,
@@ -171,21 +171,21 @@ export async function startApp(
     }),
   };
   const fetch = createRoutes(door, {
-    guard: createGuard(config.passwordDigest ? undefined : config.hostNames),
-    mayRun: createPasswordCheck(config.passwordDigest),
+    guard: createGuard(http.passwordDigest ? undefined : http.hostNames),
+    mayRun: createPasswordCheck(http.passwordDigest),
     limits: {
-      maxBytes: config.maxRequestBytes,
-      periods: createDeadlines(config.requestTimeoutMs),
+      maxBytes: http.maxRequestBytes,
+      periods: createDeadlines(http.requestTimeoutMs),
       cut: cutting.signal,
     },
-    onDisconnect: config.onDisconnect,
+    onDisconnect: work.jobs.onDisconnect,
     buffers,
     answers,
     activity,
     clients: createClients(host.findGone),
     during: host.during,
-  }, { log, metrics, accessLog: config.accessLog });
-  const server = listen(fetch, config, log);
+  }, { log, metrics, accessLog: http.accessLog });
+  const server = listen(fetch, http, log);
   taken.defer(() => server.stop());
   const parts = taken.move();
   let drained: Promise<number> | undefined;
@@ -225,12 +225,12 @@ export async function startApp(
 }
 
 /** Throws a `StartError`. */
-function listen(fetch: Fetch, config: Config, log: Log): Server {
+function listen(fetch: Fetch, http: HttpConfig, log: Log): Server {
   try {
     return startServer(fetch, {
-      address: config.listenAddress,
-      port: config.listenPort,
-      tls: config.tls,
+      address: http.address,
+      port: http.port,
+      tls: http.tls,
       onTrouble: (error) =>
         log.error("connections could not be accepted; listening again as soon as possible", {
           "exception.message": messageOf(error),
@@ -243,32 +243,32 @@ function listen(fetch: Fetch, config: Config, log: Log): Server {
       },
     });
   } catch (error) {
-    throw listenError(error, config);
+    throw listenError(error, http);
   }
 }
 
 /** What it takes to record spans is loaded only when they are wanted. */
 async function openTracingOf(
-  { tracing, command, listenAddress, listenPort, tls }: Config,
+  { tracing, work, http }: Config,
   log: Log,
 ): Promise<Tracing> {
   if (!tracing) return passingOn;
   const { openTracing } = await import("../telemetry/otlp.ts");
   return openTracing(tracing, {
     version,
-    program: command.program,
-    scheme: tls ? "https" : "http",
-    address: listenAddress,
-    port: listenPort,
+    program: work.command.program,
+    scheme: http.tls ? "https" : "http",
+    address: http.address,
+    port: http.port,
   }, log);
 }
 
 /** A certificate that does not fit its key is found out only now, and is not the address's fault. */
-function listenError(error: unknown, { listenAddress, listenPort, tls }: Config): StartError {
+function listenError(error: unknown, { address, port, tls }: HttpConfig): StartError {
   const aboutTls = tls && error instanceof Error && /key|certificate/i.test(error.message);
   const what = aboutTls
     ? "use the TLS certificate and key"
-    : `listen on ${authority(listenAddress, listenPort)}`;
+    : `listen on ${authority(address, port)}`;
   return new StartError(`cannot ${what}: ${messageOf(error)}`);
 }
 

@@ -1,11 +1,12 @@
 /**
- * From the text of `JOBRUNNER_CMD` to a program and its arguments. No shell is involved.
+ * From `JOBRUNNER_CMD`, or what follows `--`, to a program and its arguments. No shell is involved.
  *
  * @module
  */
 
 import { posix, win32 } from "node:path";
 import { join as joinQuoted, split as splitQuoted } from "shlex";
+import type { CommandLine, Values } from "./sources.ts";
 
 /** What lies at a path. */
 export type FileKind = "executable" | "file" | "folder" | "missing";
@@ -40,6 +41,31 @@ export interface Command {
 export type CommandResult =
   | { readonly ok: true; readonly command: Command }
   | { readonly ok: false; readonly reason: string };
+
+/** The command of `jobrunner serve`; undefined after a fault. */
+export function readCommand(
+  values: Values,
+  { program }: CommandLine,
+  lookup: ProgramLookup,
+): Command | undefined {
+  if (program) {
+    const result = commandOf(program, lookup);
+    if (result.ok) return result.command;
+    values.faults.push(
+      `--: must be followed by a program and its arguments (${result.reason}): jobrunner serve -- PROGRAM ARG…`,
+    );
+    return undefined;
+  }
+  const text = values.text("JOBRUNNER_CMD");
+  if (text.trim() === "") {
+    values.faults.push(
+      "JOBRUNNER_CMD=: must be a program and its arguments (or use --cmd, or jobrunner serve -- PROGRAM ARG…)",
+    );
+    return undefined;
+  }
+  const result = parseCommand(text, lookup);
+  return result.ok ? result.command : values.fault("JOBRUNNER_CMD", result.reason);
+}
 
 /** A value in shell quoting, or one that as a whole names an executable. */
 export function parseCommand(text: string, lookup: ProgramLookup): CommandResult {

@@ -1,18 +1,11 @@
 /**
- * From a plain environment object and flags to a frozen `Config`, all faults at once. A pure function of what it is handed.
+ * The configuration, and what it is made from and with: types only.
  *
  * @module
  */
 
-import { type Command, commandOf, parseCommand, type ProgramLookup } from "./command.ts";
-import { largestRequestBytes, type Setting, type SettingName, settings } from "./settings.ts";
-import { absolute, passwordSourceOf, readPassword, readTls } from "./files.ts";
-import { doorsOfTheRuntime, type Listening, readListening } from "./listening.ts";
-import { type CommandLine, readValues, type Values } from "./sources.ts";
-import { readSuffix } from "./suffix.ts";
-import { readTracing, type Tracing } from "./tracing.ts";
-import { warningsOf } from "./warnings.ts";
-import { oneLine } from "./shown.ts";
+import type { Command, ProgramLookup } from "./command.ts";
+import type { ChoiceOf } from "./settings.ts";
 
 /** The machine around the program, as far as the configuration depends on it. */
 export interface Surroundings extends ProgramLookup {
@@ -30,63 +23,129 @@ export interface Surroundings extends ProgramLookup {
   readFile(path: string, bytes: number): Uint8Array<ArrayBuffer>;
 }
 
-/** Grades of the log, from chatty to grave. */
-export type LogLevel = "debug" | "info" | "warning" | "error";
+/**
+ * The configuration: one record for each room that needs a part of it. Times in milliseconds, sizes in bytes; `Infinity`
+ * where there is no limit. Holds no password.
+ */
+export interface Config {
+  /** The command, and all that is its own. */
+  readonly work: WorkConfig;
+  /** Where the server listens, for whom, and how much it takes. */
+  readonly http: HttpConfig;
+  /** Where files of running jobs are. */
+  readonly spool: SpoolConfig;
+  /** What commands are started through. */
+  readonly launcher: LauncherConfig;
+  /** Whether the service runs in an isolate of narrowed permissions. */
+  readonly sandbox: boolean;
+  /** How long what is to end may take. */
+  readonly stopping: StoppingConfig;
+  /** What is logged, and how. */
+  readonly log: LogConfig;
+  /** Where spans go; undefined when none are recorded. */
+  readonly tracing: TracingConfig | undefined;
+}
 
-/** The configuration. Times in milliseconds, sizes in bytes; `Infinity` where there is no limit. Holds no password. */
-export interface Config extends Listening {
+/** One command: what it is, how its jobs wait, how it runs. */
+export interface WorkConfig {
   /** What each job runs. */
   readonly command: Command;
+  /** Its line and its workers. */
+  readonly jobs: JobsConfig;
+  /** Each of its runs. */
+  readonly run: RunConfig;
+}
+
+/** How the jobs of a command wait and are worked on. */
+export interface JobsConfig {
   /** Workers, 1 to 1024. */
   readonly numWorkers: number;
   /** Jobs that may wait. */
   readonly queueLimit: number;
-  /** How long a job may wait; `Infinity` for no limit. */
+  /** How long a job may wait, in milliseconds; `Infinity` for no limit. */
   readonly queueTimeoutMs: number;
-  /** How long a command may run; `Infinity` for no limit. */
-  readonly jobTimeoutMs: number;
-  /** Between SIGTERM and SIGKILL; 0 for SIGKILL at once. */
-  readonly killGraceMs: number;
-  /** How long a drain may take before what is left is ended; 0 for at once. */
-  readonly drainTimeoutMs: number;
   /** What becomes of a running job whose client is gone. */
-  readonly onDisconnect: "cancel" | "finish";
-  /** 0 asks for a free port. */
-  readonly listenPort: number;
-  /** SHA-256 of the password's UTF-8 bytes; undefined when no password is asked for. */
-  readonly passwordDigest: Uint8Array | undefined;
-  /** Certificate chain and private key as PEM text. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
-  /** Largest request body; always a number. */
-  readonly maxRequestBytes: number;
-  /** The periods in each of which enough of a body must come. */
-  readonly requestTimeoutMs: number;
-  /** Bytes held in memory for requests, all together. */
-  readonly maxBufferedBytes: number;
-  /** How long a client may take nothing of its answer. */
-  readonly answerTimeoutMs: number;
-  /** Bytes kept of each of stdout, stderr and the response file. */
+  readonly onDisconnect: ChoiceOf<"JOBRUNNER_ON_DISCONNECT">;
+}
+
+/** How a command runs. */
+export interface RunConfig {
+  /** How long it may run, in milliseconds; `Infinity` for no limit. */
+  readonly jobTimeoutMs: number;
+  /** Bytes kept of each of stdout, stderr and the response file; `Infinity` for all. */
   readonly maxOutputBytes: number;
-  /** Absolute path of the folder in which the spool is made. */
-  readonly spoolParent: string;
   /** Appended to the name of the file that holds a payload; may be empty. */
   readonly requestSuffix: string;
   /** Appended to the name of the response file; may be empty. */
   readonly responseSuffix: string;
-  /** How log lines look. */
-  readonly logFormat: "text" | "json";
-  /** The least grave level that is logged. */
-  readonly logLevel: LogLevel;
+}
+
+/** The HTTP server. */
+export interface HttpConfig {
+  /** IP address or host name to listen on, IPv6 without brackets. */
+  readonly address: string;
+  /** Port to listen on; 0 asks for a free one. */
+  readonly port: number;
+  /** Certificate chain and private key as PEM text. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** SHA-256 of the password's UTF-8 bytes; undefined when no password is asked for. */
+  readonly passwordDigest: Uint8Array | undefined;
+  /** Names that the server goes by, as `hostNameOf` has them; `*.example.com` has become `.example.com`. */
+  readonly hostNames: readonly string[];
+  /** Largest request body, in bytes; always a number. */
+  readonly maxRequestBytes: number;
+  /** The periods, in milliseconds, in each of which enough of a body must come; `Infinity` for no limit. */
+  readonly requestTimeoutMs: number;
+  /** Bytes held in memory for requests, all together; `Infinity` for no limit. */
+  readonly maxBufferedBytes: number;
+  /** How long a client may take nothing of its answer, in milliseconds; `Infinity` for no limit. */
+  readonly answerTimeoutMs: number;
   /** Whether every request has a line in the log. */
   readonly accessLog: boolean;
-  /** Where spans go; undefined when none are recorded. */
-  readonly tracing: Tracing | undefined;
+}
+
+/** Where files of running jobs are. */
+export interface SpoolConfig {
+  /** Absolute path of the folder in which the server makes its own. */
+  readonly parent: string;
+}
+
+/** What commands are started through. */
+export interface LauncherConfig {
   /** Whether each command should have a session of its own. */
   readonly ownSession: boolean;
   /** Absolute paths of folders in which a launcher may be made, in the order in which they are tried. */
-  readonly launcherParents: readonly string[];
-  /** Whether the service runs in an isolate of narrowed permissions. */
-  readonly sandbox: boolean;
+  readonly parents: readonly string[];
+}
+
+/** How long what is to end may take. */
+export interface StoppingConfig {
+  /** Between SIGTERM and SIGKILL, in milliseconds; 0 for SIGKILL at once. */
+  readonly killGraceMs: number;
+  /** How long a drain may take before what is left is ended, in milliseconds; 0 for at once. */
+  readonly drainTimeoutMs: number;
+}
+
+/** What is logged, and how. */
+export interface LogConfig {
+  /** How lines look. */
+  readonly format: ChoiceOf<"JOBRUNNER_LOG_FORMAT">;
+  /** The least grave level that is logged. */
+  readonly level: ChoiceOf<"JOBRUNNER_LOG_LEVEL">;
+}
+
+/** Where spans go. */
+export interface TracingConfig {
+  /** Host and port that the exporter connects to. */
+  readonly receiver: string;
+  /** Whether it connects with TLS. */
+  readonly tls: boolean;
+  /** Encoding of OTLP over HTTP. */
+  readonly protocol: "http/protobuf" | "http/json";
+  /** Which traces that begin here are recorded. */
+  readonly sampler: { readonly name: string; readonly ratio: number };
+  /** Between two batches. */
+  readonly scheduleDelayMs: number;
 }
 
 /** A usable configuration, or every reason why it is not one. */
@@ -100,174 +159,3 @@ export type ConfigResult =
     readonly effective: readonly string[];
   }
   | { readonly ok: false; readonly faults: readonly string[] };
-
-/** Reads the configuration of `jobrunner serve`. */
-export function parseConfig(
-  givenEnv: Readonly<Record<string, string>>,
-  commandLine: CommandLine,
-  machine: Omit<Surroundings, "env">,
-): ConfigResult {
-  const env = machine.os === "windows" ? upperCaseNames(givenEnv) : givenEnv;
-  const around: Surroundings = { ...machine, env };
-  const values = readValues(env, commandLine);
-  const command = readCommand(values, commandLine, around);
-  const numWorkers = values.number("JOBRUNNER_NUM_WORKERS") ?? 3;
-  const listening = readListening(values, passwordSourceOf(values).kind !== "none");
-  const sandbox = values.choice("JOBRUNNER_SANDBOX") !== "off";
-  for (const name of around.undecodable) {
-    if (name.startsWith("JOBRUNNER_")) values.faults.push(`${name}: must be UTF-8 text`);
-  }
-  values.faults.push(...doorsOfTheRuntime(env));
-  const ownSession = values.choice("JOBRUNNER_OWN_SESSION") !== "off" && around.hasLauncher;
-  if (sandbox && !ownSession) values.faults.push(...refusedByTheSandbox(env));
-  const mebibyte = 2 ** 20;
-  const config: Omit<Config, "command"> & { command: Command | undefined } = {
-    command,
-    numWorkers,
-    queueLimit: values.number("JOBRUNNER_QUEUE_LIMIT") ?? 10 * numWorkers,
-    queueTimeoutMs: limit((values.number("JOBRUNNER_QUEUE_TIMEOUT_SEC") ?? 0) * 1000),
-    jobTimeoutMs: limit((values.number("JOBRUNNER_JOB_TIMEOUT_SEC") ?? 0) * 1000),
-    killGraceMs: (values.number("JOBRUNNER_KILL_GRACE_SEC") ?? 5) * 1000,
-    drainTimeoutMs: (values.number("JOBRUNNER_DRAIN_TIMEOUT_SEC") ?? 30) * 1000,
-    onDisconnect: values.choice("JOBRUNNER_ON_DISCONNECT") === "finish" ? "finish" : "cancel",
-    ...listening,
-    listenPort: values.number("JOBRUNNER_HTTP_LISTEN_PORT") ?? 8080,
-    passwordDigest: readPassword(values, around),
-    tls: readTls(values, around),
-    maxRequestBytes: (values.number("JOBRUNNER_MAX_REQUEST_BYTES") ?? 100 * mebibyte) ||
-      largestRequestBytes,
-    requestTimeoutMs: limit((values.number("JOBRUNNER_REQUEST_TIMEOUT_SEC") ?? 60) * 1000),
-    maxBufferedBytes: limit(values.number("JOBRUNNER_MAX_BUFFERED_BYTES") ?? 1024 * mebibyte),
-    answerTimeoutMs: limit((values.number("JOBRUNNER_ANSWER_TIMEOUT_SEC") ?? 60) * 1000),
-    maxOutputBytes: limit(values.number("JOBRUNNER_MAX_OUTPUT_BYTES") ?? 100 * mebibyte),
-    ...readFolders(values, around, sandbox),
-    requestSuffix: readSuffix("JOBRUNNER_REQUEST_SUFFIX", values),
-    responseSuffix: readSuffix("JOBRUNNER_RESPONSE_SUFFIX", values),
-    logFormat: (values.choice("JOBRUNNER_LOG_FORMAT") ??
-      (around.stderrIsTerminal ? "text" : "json")) as "text" | "json",
-    logLevel: (values.choice("JOBRUNNER_LOG_LEVEL") ?? "info") as LogLevel,
-    accessLog: values.choice("JOBRUNNER_ACCESS_LOG") === "on",
-    tracing: readTracing(env, values.faults),
-    ownSession,
-    sandbox,
-  };
-  if (values.faults.length > 0 || !isComplete(config)) {
-    return { ok: false, faults: values.faults.map(oneLine) };
-  }
-  return {
-    ok: true,
-    config: Object.freeze(config),
-    warnings: warningsOf(config, around),
-    effective: describe(config, values, commandLine),
-  };
-}
-
-function isComplete(config: { readonly command: Command | undefined }): config is Config {
-  return config.command !== undefined;
-}
-
-/** 0 in a setting means “no limit”. */
-function limit(value: number): number {
-  return value === 0 ? Infinity : value;
-}
-
-function upperCaseNames(env: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).map(([name, value]) => [name.toUpperCase(), value]),
-  );
-}
-
-function readCommand(
-  values: Values,
-  { program }: CommandLine,
-  around: Surroundings,
-): Command | undefined {
-  if (program) {
-    const result = commandOf(program, around);
-    if (result.ok) return result.command;
-    values.faults.push(
-      `--: must be followed by a program and its arguments (${result.reason}): jobrunner serve -- PROGRAM ARG…`,
-    );
-    return undefined;
-  }
-  const text = values.text("JOBRUNNER_CMD");
-  if (!text?.trim()) {
-    values.faults.push(
-      "JOBRUNNER_CMD=: must be a program and its arguments (or use --cmd, or jobrunner serve -- PROGRAM ARG…)",
-    );
-    return undefined;
-  }
-  const result = parseCommand(text, around);
-  return result.ok ? result.command : values.fault("JOBRUNNER_CMD", result.reason);
-}
-
-function readSpoolParent(values: Values, around: Surroundings, sandbox: boolean): string {
-  const folder = absolute(values.text("JOBRUNNER_SPOOL_DIR") ?? around.tempDir, around);
-  if (around.fileKind(folder) !== "folder") {
-    if (values.origin("JOBRUNNER_SPOOL_DIR") !== "default") values.fault("JOBRUNNER_SPOOL_DIR");
-    else {values.faults.push(
-        `JOBRUNNER_SPOOL_DIR=: must be an existing folder (the temp folder ${folder} is none)`,
-      );}
-  }
-  if (sandbox && around.os === "linux" && /^\/(dev|proc|sys)(\/|$)/.test(around.realPath(folder))) {
-    values.faults.push(
-      `JOBRUNNER_SPOOL_DIR=${folder}: must lie outside /dev, /proc and /sys, where the sandbox can open nothing: choose another folder, or set JOBRUNNER_SANDBOX=off`,
-    );
-  }
-  return folder;
-}
-
-/** Where the spool is made and, since a folder may forbid programs to run (mount option noexec), where launchers may be. */
-function readFolders(
-  values: Values,
-  around: Surroundings,
-  sandbox: boolean,
-): Pick<Config, "spoolParent" | "launcherParents"> {
-  const spoolParent = readSpoolParent(values, around, sandbox);
-  // systemd's folder for the state of a service (systemd.exec(5)).
-  const folders = [
-    spoolParent,
-    around.tempDir,
-    ...(around.env["STATE_DIRECTORY"] ?? "").split(":"),
-  ];
-  return {
-    spoolParent,
-    launcherParents: [...new Set(folders)].filter((folder) =>
-      folder.startsWith("/") && around.fileKind(folder) === "folder"
-    ),
-  };
-}
-
-/**
- * Without a launcher Deno refuses every spawn from a sandboxed isolate while one of these is in the command's environment,
- * because such a variable makes the allowed program load code of somebody else's choice. One sentence for each.
- */
-export function refusedByTheSandbox(env: Readonly<Record<string, string>>): string[] {
-  return Object.keys(env).filter((name) => /^(LD|DYLD)_/.test(name) && env[name]).map((name) =>
-    `${name}: must be unset while the sandbox is on, or no command could start: unset it, or set JOBRUNNER_SANDBOX=off`
-  );
-}
-
-function describe(config: Config, values: Values, { program }: CommandLine): string[] {
-  const defaults: Partial<Record<SettingName, string>> = {
-    JOBRUNNER_QUEUE_LIMIT: String(config.queueLimit),
-    JOBRUNNER_SPOOL_DIR: config.spoolParent,
-    JOBRUNNER_LOG_FORMAT: config.logFormat,
-  };
-  return settings.map((setting: Setting) => {
-    const name = setting.name as SettingName;
-    if (name === "JOBRUNNER_CMD" && program) return `${name}=${config.command.text}  # after --`;
-    const given = values.text(name);
-    const value = given === undefined
-      ? defaults[name] ?? setting.default
-      : setting.secret
-      ? "***"
-      : given;
-    return `${name}=${value}  # ${values.origin(name)}`;
-  });
-}
-
-/** Host and port as a URL has them (RFC 3986, section 3.2). */
-export function authority(address: string, port: number): string {
-  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
-}

@@ -75,7 +75,7 @@ export function readTls(
   around: Files,
 ): { readonly cert: string; readonly key: string } | undefined {
   const names = ["JOBRUNNER_TLS_CERT_FILE", "JOBRUNNER_TLS_KEY_FILE"] as const;
-  const given = names.filter((name) => values.text(name) !== undefined);
+  const given = names.filter((name) => values.text(name) !== "");
   for (const missing of names.filter((name) => !given.includes(name) && given.length > 0)) {
     values.faults.push(`${missing}=: must be set when ${given.join()} is`);
   }
@@ -118,7 +118,7 @@ function readSettingFile(
   around: Files,
 ): Uint8Array<ArrayBuffer> | undefined {
   try {
-    return around.readFile(absolute(values.text(name) ?? "", around), maxBytes + 1);
+    return around.readFile(absolute(values.text(name), around), maxBytes + 1);
   } catch (error) {
     return values.fault(name, (error as Error).message);
   }

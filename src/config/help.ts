@@ -4,7 +4,9 @@
  * @module
  */
 
-import { flagOf, type Kind, type Setting, settings } from "./settings.ts";
+import type { Kind } from "./kinds.ts";
+import { flagOf, type Setting } from "./setting.ts";
+import { settings } from "./settings.ts";
 
 const help = `jobrunner turns a command into a bounded HTTP service.
 

@@ -6,38 +6,34 @@
 
 import { BlockList, isIP } from "node:net";
 import { hostNameOf } from "../wire/host_name.ts";
+import type { HttpConfig } from "./config.ts";
 import { shownValue } from "./shown.ts";
 import type { Values } from "./sources.ts";
 
-/** What is settled about listening. */
-export interface Listening {
-  /** IP address or host name, IPv6 without brackets. */
-  readonly listenAddress: string;
-  /** Names that the server goes by, as `hostNameOf` has them; `*.example.com` has become `.example.com`. */
-  readonly hostNames: readonly string[];
-}
-
-/** A password that is wrong counts as one: that is a fault already. */
-export function readListening(values: Values, hasPassword: boolean): Listening {
-  const listenAddress = readListenAddress(values);
+/** Address and names. A password that is wrong counts as one: that is a fault already. */
+export function readListening(
+  values: Values,
+  hasPassword: boolean,
+): Pick<HttpConfig, "address" | "hostNames"> {
+  const address = readListenAddress(values);
   const hostNames = readAllowedHosts(values);
   // A wrong value is a fault already as well.
-  const isClosed = [undefined, "off"].includes(values.text("JOBRUNNER_ALLOW_OPEN"));
+  const isClosed = values.text("JOBRUNNER_ALLOW_OPEN") === "off";
   values.choice("JOBRUNNER_ALLOW_OPEN");
-  if (listenAddress === undefined) return { listenAddress: "", hostNames };
-  if (!isLoopback(listenAddress) && !hasPassword && isClosed) {
+  if (address === undefined) return { address: "", hostNames };
+  if (!isLoopback(address) && !hasPassword && isClosed) {
     values.fault(
       "JOBRUNNER_HTTP_LISTEN_ADDRESS",
       undefined,
       "on loopback while no password is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on",
     );
   }
-  const own = hostNameOf(listenAddress);
-  return { listenAddress, hostNames: own === undefined ? hostNames : [own, ...hostNames] };
+  const own = hostNameOf(address);
+  return { address, hostNames: own === undefined ? hostNames : [own, ...hostNames] };
 }
 
 function readListenAddress(values: Values): string | undefined {
-  const text = values.text("JOBRUNNER_HTTP_LISTEN_ADDRESS") ?? "127.0.0.1";
+  const text = values.text("JOBRUNNER_HTTP_LISTEN_ADDRESS");
   const address = text.replace(/^\[(.*)\]$/, "$1");
   const isName = hostName.test(text) && !/^[\d.]+$/.test(text);
   if (isIP(address) !== 0 || isName) return address;
@@ -60,7 +56,7 @@ export function isLoopback(address: string): boolean {
 }
 
 function readAllowedHosts(values: Values): string[] {
-  const given = (values.text("JOBRUNNER_ALLOWED_HOSTS") ?? "").split(",")
+  const given = values.text("JOBRUNNER_ALLOWED_HOSTS").split(",")
     .map((entry) => entry.trim()).filter((entry) => entry !== "");
   const names = given.map(allowedHost);
   const wrong = names.indexOf(undefined);
@@ -80,25 +76,4 @@ function allowedHost(entry: string): string | undefined {
   const isName = hostName.test(name.replaceAll("_", "x")) && isIP(name) === 0;
   if (!isName || /[:%]/.test(entry)) return undefined;
   return below ? `.${name}` : name;
-}
-
-/** Variables by which the runtime itself would open a door, and what it would do. */
-const doors: Readonly<Record<string, string>> = {
-  DENO_SERVE_ADDRESS: "listen there in place of JOBRUNNER_HTTP_LISTEN_ADDRESS",
-  DENO_CONNECTED: "serve through a tunnel as well (deno run --tunnel)",
-  DENO_TRUST_PROXY_HEADERS: "believe a header of the request about the client's address",
-};
-
-/** One sentence for each of them that is set. */
-export function doorsOfTheRuntime(env: Readonly<Record<string, string>>): string[] {
-  const faults = Object.entries(doors).filter(([name]) => env[name]).map(([name, does]) =>
-    `${name}: must be unset: the runtime would ${does}`
-  );
-  // Its parts may be quoted.
-  if (env["NODE_OPTIONS"]?.replace(/["\\]/g, "").includes("--inspect")) {
-    faults.push(
-      "NODE_OPTIONS: must not hold --inspect: the runtime would open a debugger, through which anyone on this machine could do anything as the server",
-    );
-  }
-  return faults;
 }

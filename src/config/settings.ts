@@ -4,56 +4,8 @@
  * @module
  */
 
-/** What values a setting takes, and how it is read. */
-export type Kind =
-  | { readonly type: "text"; readonly placeholder: string; readonly wanted: string }
-  | {
-    readonly type: "whole";
-    readonly min: number;
-    readonly max: number;
-    readonly placeholder: string;
-  }
-  | { readonly type: "seconds"; readonly max: number }
-  | { readonly type: "choice"; readonly of: readonly string[] };
-
-/** One row of the table. */
-export interface Setting {
-  /** Name of the environment variable. */
-  readonly name: string;
-  /** Values it takes. */
-  readonly kind: Kind;
-  /** The default as a person would write it; empty when there is none. Computed defaults are described. */
-  readonly default: string;
-  /** Meaning, unit, special values and neighbours, in one or two sentences. */
-  readonly meaning: string;
-  /** Printed as `***` and withheld from the command. */
-  readonly secret?: true;
-  /** Withheld from the command. The value itself may be shown. */
-  readonly withheld?: true;
-  /** No flag, because a command line can be read by every user of the machine. */
-  readonly environmentOnly?: true;
-}
-
-/** The longest time a setting may name: what a timer of the runtime can count (2^31 - 1 ms). */
-const maxSeconds = 2_147_483;
-
-/** The largest byte limit: 1 TiB. */
-const maxBytes = 2 ** 40;
-
-/** The largest JSON text that fits into a string of the runtime (just under 512 MiB). */
-export const largestRequestBytes: number = 500 * 2 ** 20;
-
-const bytes: Kind = { type: "whole", min: 0, max: maxBytes, placeholder: "BYTES" };
-const seconds: Kind = { type: "seconds", max: maxSeconds };
-const suffix: Kind = {
-  type: "text",
-  placeholder: "SUFFIX",
-  wanted: "the end of a file's name, such as .png",
-};
-
-function path(what: string): Kind {
-  return { type: "text", placeholder: "PATH", wanted: what };
-}
+import { bytes, type Kind, largestRequestBytes, onOff, path, seconds, suffix } from "./kinds.ts";
+import type { Setting } from "./setting.ts";
 
 /** Every setting, in the order in which people meet them. */
 export const settings = [
@@ -74,6 +26,7 @@ export const settings = [
     name: "JOBRUNNER_QUEUE_LIMIT",
     kind: { type: "whole", min: 0, max: 1_000_000, placeholder: "N" },
     default: "10 × workers",
+    computed: ({ numWorkers }) => String(10 * numWorkers),
     meaning:
       "Jobs that may wait for a worker; one more is refused with 503 at once. 0: nobody waits, a job runs now or is refused.",
   },
@@ -81,12 +34,14 @@ export const settings = [
     name: "JOBRUNNER_QUEUE_TIMEOUT_SEC",
     kind: seconds,
     default: "0",
+    zero: Infinity,
     meaning: "Seconds a job may wait for a worker; then 503. 0: no limit.",
   },
   {
     name: "JOBRUNNER_JOB_TIMEOUT_SEC",
     kind: seconds,
     default: "0",
+    zero: Infinity,
     meaning:
       "Seconds a command may run; then its processes are ended and exit_status is 124. A request may ask for less with `timeout_sec`. 0: no limit.",
   },
@@ -120,7 +75,7 @@ export const settings = [
   },
   {
     name: "JOBRUNNER_ALLOW_OPEN",
-    kind: { type: "choice", of: ["on", "off"] },
+    kind: onOff,
     default: "off",
     meaning:
       "`on` lets the server listen beyond loopback without a password: anyone who can reach it can run jobs.",
@@ -182,6 +137,7 @@ export const settings = [
     name: "JOBRUNNER_MAX_REQUEST_BYTES",
     kind: { type: "whole", min: 0, max: largestRequestBytes, placeholder: "BYTES" },
     default: String(100 * 2 ** 20),
+    zero: largestRequestBytes,
     meaning:
       "The largest request body, in bytes; beyond it 413. Base64 makes a payload a third larger. 0: what the runtime can parse, 500 MiB.",
   },
@@ -189,6 +145,7 @@ export const settings = [
     name: "JOBRUNNER_REQUEST_TIMEOUT_SEC",
     kind: seconds,
     default: "60",
+    zero: Infinity,
     meaning:
       "A period, in seconds: in each of them at least 16 KiB a second of a body must come, or all that is left of it; else 408. When memory is short, uploads older than one period are refused first. 0: no limit.",
   },
@@ -196,6 +153,7 @@ export const settings = [
     name: "JOBRUNNER_MAX_BUFFERED_BYTES",
     kind: bytes,
     default: String(2 ** 30),
+    zero: Infinity,
     meaning:
       "Bytes held in memory, all requests together: bodies being read or waiting, what commands put out, answers not taken yet (these two count for half of it at most). A body for which there is no room is 503; a tenth is kept for those of up to 64 KiB. 0: no limit.",
   },
@@ -203,6 +161,7 @@ export const settings = [
     name: "JOBRUNNER_ANSWER_TIMEOUT_SEC",
     kind: seconds,
     default: "60",
+    zero: Infinity,
     meaning:
       "Seconds in which a client may take nothing of an answer beyond 64 KiB; then it is broken off. 0: no limit.",
   },
@@ -210,6 +169,7 @@ export const settings = [
     name: "JOBRUNNER_MAX_OUTPUT_BYTES",
     kind: bytes,
     default: String(100 * 2 ** 20),
+    zero: Infinity,
     meaning:
       "Bytes kept of each of stdout, stderr and the response file; the rest is dropped and the answer says so. 0: no limit.",
   },
@@ -217,6 +177,7 @@ export const settings = [
     name: "JOBRUNNER_SPOOL_DIR",
     kind: path("an existing folder"),
     default: "the temp folder",
+    computed: ({ tempDir }) => tempDir,
     meaning:
       "Folder in which the server makes its own spool folder (mode 0700) for the files of running jobs. With the sandbox on, not below /dev, /proc or /sys.",
   },
@@ -238,6 +199,7 @@ export const settings = [
     name: "JOBRUNNER_LOG_FORMAT",
     kind: { type: "choice", of: ["text", "json"] },
     default: "text on a terminal, else json",
+    computed: ({ stderrIsTerminal }) => stderrIsTerminal ? "text" : "json",
     meaning: "How log lines on stderr look.",
   },
   {
@@ -248,51 +210,46 @@ export const settings = [
   },
   {
     name: "JOBRUNNER_ACCESS_LOG",
-    kind: { type: "choice", of: ["on", "off"] },
+    kind: onOff,
     default: "off",
     meaning:
       "`on` logs a line for every request, whatever its path, besides the line for every job.",
   },
   {
     name: "JOBRUNNER_OWN_SESSION",
-    kind: { type: "choice", of: ["on", "off"] },
+    kind: onOff,
     default: "on",
     meaning:
       "`on` starts each command in a session of its own, through a small launcher (Linux, x64 and ARM64); `off` starts it in the server's, as other systems do.",
   },
   {
     name: "JOBRUNNER_SANDBOX",
-    kind: { type: "choice", of: ["on", "off"] },
+    kind: onOff,
     default: "on",
     meaning:
       "`off` runs the service with every permission the process has. Where there is no launcher, commands that need LD_* or DYLD_* variables need it.",
   },
 ] as const satisfies readonly Setting[];
 
+/** Any of the rows, with its very texts. */
+export type Row = typeof settings[number];
+
+/** Name of a setting that exists. */
+export type SettingName = Row["name"];
+
+/** Name of a setting of this type. */
+export type NameOf<Type extends Kind["type"]> = Extract<
+  Row,
+  { readonly kind: { readonly type: Type } }
+>["name"];
+
+/** What may be chosen in the row of this name. */
+export type ChoiceOf<Name extends NameOf<"choice">> = Extract<
+  Row,
+  { readonly name: Name; readonly kind: { readonly type: "choice" } }
+>["kind"]["of"][number];
+
 /** Settings that no command may see. */
 export const withheldSettings: readonly string[] = settings
   .filter((setting: Setting) => setting.secret || setting.withheld)
   .map(({ name }) => name);
-
-/** Name of a setting that exists. */
-export type SettingName = typeof settings[number]["name"];
-
-/** The flag of `jobrunner serve` that sets the same thing; undefined for a setting that has none. */
-export function flagOf(setting: Setting): string | undefined {
-  if (setting.environmentOnly) return undefined;
-  return setting.name.replace("JOBRUNNER_", "").toLowerCase().replaceAll("_", "-");
-}
-
-/** What a value must be, to follow “must be”. */
-export function wantedOf(kind: Kind): string {
-  switch (kind.type) {
-    case "text":
-      return kind.wanted;
-    case "whole":
-      return `a whole number from ${kind.min} to ${kind.max}`;
-    case "seconds":
-      return `a number of seconds from 0 to ${kind.max}`;
-    case "choice":
-      return kind.of.join(" or ");
-  }
-}

@@ -5,8 +5,10 @@
  */
 
 import { type Flag, readFlags } from "./flags.ts";
+import { takes, wantedOf } from "./kinds.ts";
 import { shownValue } from "./shown.ts";
-import { flagOf, type Setting, type SettingName, settings, wantedOf } from "./settings.ts";
+import { type Basis, flagOf, type Setting } from "./setting.ts";
+import { type ChoiceOf, type NameOf, type SettingName, settings } from "./settings.ts";
 
 /** What the command line of `jobrunner serve` said. */
 export interface CommandLine {
@@ -48,14 +50,18 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
 /** Where a value came from. */
 export type Origin = "flag" | "environment" | "default";
 
-/** Reads typed values by name and collects faults. A value with a fault reads as undefined, like one that is not set. */
+/**
+ * Reads typed values by name and collects faults. What is not set reads as its default, and so does a value with a fault.
+ */
 export interface Values {
-  /** The text as given; undefined when it is not set or empty. */
-  text(name: SettingName): string | undefined;
-  /** A number of the kind's range. */
-  number(name: SettingName): number | undefined;
-  /** One of the kind's choices. */
-  choice(name: SettingName): string | undefined;
+  /** The text as given, whatever its kind; else the default. Empty when there is neither. */
+  text(name: SettingName): string;
+  /** A number of the row's range, or what its 0 stands for. */
+  number(name: NameOf<"whole">): number;
+  /** A time in milliseconds, or what its 0 stands for. */
+  milliseconds(name: NameOf<"seconds">): number;
+  /** One of the row's choices. */
+  choice<Name extends NameOf<"choice">>(name: Name): ChoiceOf<Name>;
   /** Where the value came from. */
   origin(name: SettingName): Origin;
   /** Notes a fault of this value: `NAME=value: must be …`, what its kind wants unless something else is named. */
@@ -64,58 +70,73 @@ export interface Values {
   readonly faults: string[];
 }
 
-/** Puts flags over the environment. An empty value counts as not set, in both. */
+/**
+ * Puts flags over the environment, and both over the defaults of the table. An empty value counts as not set, in both.
+ */
 export function readValues(
   env: Readonly<Record<string, string>>,
   commandLine: CommandLine,
+  machine: Omit<Basis, "numWorkers">,
+  table: readonly Setting[] = settings,
 ): Values {
   const faults = [...commandLine.faults];
 
-  function raw(name: SettingName): string {
+  function rowOf(name: SettingName): Setting {
+    return table.find((setting) => setting.name === name) as Setting;
+  }
+
+  function given(name: SettingName): string {
     return commandLine.flags.get(name) ?? env[name] ?? "";
   }
 
-  function settingOf(name: SettingName): Setting {
-    return settings.find((setting) => setting.name === name) as Setting;
+  function defaultOf(name: SettingName): string {
+    const { default: fixed, computed } = rowOf(name);
+    if (!computed) return fixed;
+    return computed({ ...machine, numWorkers: Number(validOf("JOBRUNNER_NUM_WORKERS")) });
+  }
+
+  function textOf(name: SettingName): string {
+    return given(name) || defaultOf(name);
+  }
+
+  function validOf(name: SettingName): string {
+    const text = given(name);
+    return takes(rowOf(name).kind, text) ? text : defaultOf(name);
   }
 
   function origin(name: SettingName): Origin {
-    if (raw(name) === "") return "default";
+    if (given(name) === "") return "default";
     return commandLine.flags.has(name) ? "flag" : "environment";
   }
 
   function fault(name: SettingName, detail?: string, wanted?: string): undefined {
-    const setting = settingOf(name);
+    const setting = rowOf(name);
     const label = origin(name) === "flag" ? `--${flagOf(setting)}` : name;
-    const value = setting.secret ? "***" : shownValue(raw(name));
+    const value = setting.secret ? "***" : shownValue(textOf(name));
     const what = wanted ?? wantedOf(setting.kind);
     faults.push(`${label}=${value}: must be ${what}${detail ? ` (${detail})` : ""}`);
     return undefined;
+  }
+
+  /** As `validOf`, and a value that is not valid is a fault. */
+  function checkedOf(name: SettingName): string {
+    if (given(name) !== "" && !takes(rowOf(name).kind, given(name))) fault(name);
+    return validOf(name);
+  }
+
+  function numberOf(name: SettingName): number {
+    const value = Number(checkedOf(name));
+    return value === 0 ? rowOf(name).zero ?? 0 : value;
   }
 
   return {
     faults,
     origin,
     fault,
-    text: (name) => raw(name) || undefined,
-    number(name) {
-      const text = raw(name);
-      if (text === "") return undefined;
-      const { kind } = settingOf(name);
-      const value = Number(text);
-      if (kind.type === "whole" && /^\d+$/.test(text) && value >= kind.min && value <= kind.max) {
-        return value;
-      }
-      if (kind.type === "seconds" && /^(\d+\.?\d*|\.\d+)$/.test(text) && value <= kind.max) {
-        return value;
-      }
-      return fault(name);
-    },
-    choice(name) {
-      const text = raw(name);
-      if (text === "") return undefined;
-      const { kind } = settingOf(name);
-      return kind.type === "choice" && kind.of.includes(text) ? text : fault(name);
-    },
+    text: textOf,
+    number: numberOf,
+    milliseconds: (name) => numberOf(name) * 1000,
+    // The row takes nothing else.
+    choice: <Name extends NameOf<"choice">>(name: Name) => checkedOf(name) as ChoiceOf<Name>,
   };
 }

@@ -30,7 +30,7 @@ export function readSuffix(
   name: SettingName & `${string}_SUFFIX`,
   values: Values,
 ): string {
-  const suffix = values.text(name) ?? "";
+  const suffix = values.text(name);
   for (const rule of rules) {
     const broken = rule(suffix);
     if (broken) values.fault(name, broken);

@@ -5,21 +5,8 @@
  * @module
  */
 
+import type { TracingConfig } from "./config.ts";
 import { oneLine, shownUrl } from "./shown.ts";
-
-/** Where spans go. */
-export interface Tracing {
-  /** Host and port that the exporter connects to. */
-  readonly receiver: string;
-  /** Whether it connects with TLS. */
-  readonly tls: boolean;
-  /** Encoding of OTLP over HTTP. */
-  readonly protocol: "http/protobuf" | "http/json";
-  /** Which traces that begin here are recorded. */
-  readonly sampler: { readonly name: string; readonly ratio: number };
-  /** Between two batches. */
-  readonly scheduleDelayMs: number;
-}
 
 const samplers = [
   "always_on",
@@ -30,14 +17,20 @@ const samplers = [
   "parentbased_traceidratio",
 ];
 
-/** Where the exporter sends without an endpoint of its own. */
-const defaultEndpoint = "http://localhost:4318";
+/** What counts when a variable is not set. */
+const defaults = {
+  endpoint: "http://localhost:4318",
+  protocol: "http/protobuf",
+  sampler: "parentbased_always_on",
+  ratio: "1",
+  delayMs: "5000",
+};
 
 /** Undefined unless an endpoint or the exporter `otlp` is asked for. Adds a sentence to `faults` for each wrong value. */
 export function readTracing(
   env: Readonly<Record<string, string>>,
   faults: string[],
-): Tracing | undefined {
+): TracingConfig | undefined {
   // An empty value counts as not set.
   const text = (name: string) => env[name]?.trim() || undefined;
   const given = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].find(text);
@@ -51,17 +44,17 @@ export function readTracing(
 
   const protocolName = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]
     .find(text) ?? "OTEL_EXPORTER_OTLP_PROTOCOL";
-  const protocol = text(protocolName) ?? "http/protobuf";
+  const protocol = text(protocolName) ?? defaults.protocol;
   if (protocol !== "http/protobuf" && protocol !== "http/json") {
     wrong(protocolName, "http/protobuf or http/json");
   }
-  const sampler = text("OTEL_TRACES_SAMPLER") ?? "parentbased_always_on";
+  const sampler = text("OTEL_TRACES_SAMPLER") ?? defaults.sampler;
   if (!samplers.includes(sampler)) wrong("OTEL_TRACES_SAMPLER", samplers.join(" or "));
-  const ratio = Number(text("OTEL_TRACES_SAMPLER_ARG") ?? 1);
+  const ratio = Number(text("OTEL_TRACES_SAMPLER_ARG") ?? defaults.ratio);
   if (sampler.endsWith("traceidratio") && !(ratio >= 0 && ratio <= 1)) {
     wrong("OTEL_TRACES_SAMPLER_ARG", "a number from 0 to 1");
   }
-  const delay = Number(text("OTEL_BSP_SCHEDULE_DELAY") ?? 5000);
+  const delay = Number(text("OTEL_BSP_SCHEDULE_DELAY") ?? defaults.delayMs);
   if (!(delay >= 0 && delay < 2 ** 31)) {
     wrong("OTEL_BSP_SCHEDULE_DELAY", "a number of milliseconds from 0 to 2147483647");
   }
@@ -71,7 +64,7 @@ export function readTracing(
       wrong(name, "name=value pairs of HTTP headers, percent-encoded, separated by commas", "***");
     }
   }
-  const endpointText = env[given ?? ""] ?? defaultEndpoint;
+  const endpointText = env[given ?? ""] ?? defaults.endpoint;
   const endpoint = URL.parse(endpointText);
   // The exporter appends a path to the general endpoint as it is, blanks included.
   const isWhole = given !== "OTEL_EXPORTER_OTLP_ENDPOINT" || URL.canParse(`${endpointText}/`);

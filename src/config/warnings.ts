@@ -12,11 +12,11 @@ import { shellSyntaxIn } from "./shell_syntax.ts";
 
 /** Sentences for the log. */
 export function warningsOf(
-  config: Config,
+  { work, http, sandbox }: Config,
   { env, os, undecodable }: Pick<Surroundings, "env" | "os" | "undecodable">,
 ): string[] {
   const warnings: string[] = [];
-  const { command } = config;
+  const { command } = work;
   if (!command.found) {
     warnings.push(
       `${command.program} is missing or not an executable file: until it is there, every job will end with exit status 126 or 127`,
@@ -30,12 +30,12 @@ export function warningsOf(
       }), but no shell is run: the program gets it as it stands; name a script, use sh -c '…', or put what is meant literally in single quotes`,
     );
   }
-  if (!config.passwordDigest && !isLoopback(config.listenAddress)) {
+  if (!http.passwordDigest && !isLoopback(http.address)) {
     warnings.push(
-      `ANYONE who can reach ${config.listenAddress} can run jobs: no password is set (JOBRUNNER_ALLOW_OPEN=on)`,
+      `ANYONE who can reach ${http.address} can run jobs: no password is set (JOBRUNNER_ALLOW_OPEN=on)`,
     );
   }
-  if (!config.sandbox) {
+  if (!sandbox) {
     warnings.push(
       "JOBRUNNER_SANDBOX=off: the service that clients reach runs with EVERY permission of this process",
     );

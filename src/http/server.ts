@@ -5,7 +5,7 @@
  */
 
 import { atMost } from "../async/at_most.ts";
-import { authority } from "../config/config.ts";
+import { authority } from "../config/authority.ts";
 import type { Fetch } from "./observe.ts";
 
 /** A server that listens. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { authority } from "../config/config.ts";
+import { authority } from "../config/authority.ts";
 import type { ServiceStart } from "./messages.ts";
 
 /** Whether this runtime wants leave to look at the machine's certificate authorities: 2.9.6 does, 2.7.11 refuses the word. */
@@ -27,18 +27,19 @@ function asksForAuthorities(): boolean {
 export function permissionsOf(
   { config, launcher, spool }: Pick<ServiceStart, "config" | "launcher" | "spool">,
 ): Deno.PermissionOptionsObject {
+  const { http, tracing, work } = config;
   return {
     net: [
-      authority(config.listenAddress, config.listenPort),
-      ...(config.tracing ? [config.tracing.receiver] : []),
+      authority(http.address, http.port),
+      ...(tracing ? [tracing.receiver] : []),
     ],
-    run: [launcher?.path ?? config.command.program],
+    run: [launcher?.path ?? work.command.program],
     read: [spool],
     write: [spool],
-    env: config.tracing
-      ? ["OTEL_*", ...(config.tracing.tls ? ["NODE_USE_SYSTEM_CA", "NODE_EXTRA_CA_CERTS"] : [])]
+    env: tracing
+      ? ["OTEL_*", ...(tracing.tls ? ["NODE_USE_SYSTEM_CA", "NODE_EXTRA_CA_CERTS"] : [])]
       : false,
-    sys: config.tracing?.tls && asksForAuthorities() ? ["ca"] : false,
+    sys: tracing?.tls && asksForAuthorities() ? ["ca"] : false,
     ffi: false,
     import: false,
   };

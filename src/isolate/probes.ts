@@ -15,7 +15,7 @@ import type { Probe, ServiceStart } from "./messages.ts";
  */
 export async function runProbes(start: ServiceStart): Promise<Probe[]> {
   const { config, commandEnv, launcher, spool } = start;
-  const { program } = config.command;
+  const { program } = config.work.command;
   const outside = `${spool}.probe`;
   const spawn = (path: string, env: Readonly<Record<string, string>> = {}) => {
     // The permission is looked at first; then the start fails for want of its working directory, so nothing ever runs.

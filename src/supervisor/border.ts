@@ -9,7 +9,8 @@
  * @module
  */
 
-import { authority, type Config } from "../config/config.ts";
+import { authority } from "../config/authority.ts";
+import type { HttpConfig } from "../config/config.ts";
 import { isMarkIn } from "../spool/spool.ts";
 import type { ClientAddress, Probe, ServiceStart, ToMain, ToService } from "../isolate/messages.ts";
 
@@ -63,10 +64,10 @@ export function createBorder(
   { config, spool }: Pick<ServiceStart, "config" | "spool">,
   now: () => number = () => performance.now(),
 ): Border {
-  const { numWorkers, queueLimit } = config;
+  const { numWorkers, queueLimit } = config.work.jobs;
   const readers: Readonly<Record<ToMain["type"], Reader>> = {
     listening: ({ url }) =>
-      isUrlOf(url, config)
+      isUrlOf(url, config.http)
         ? { type: "listening", url }
         : "the url must be the address that the configuration names",
     failed: ({ reason }) =>
@@ -177,10 +178,10 @@ function isWhole(value: unknown, most = Number.MAX_SAFE_INTEGER): value is numbe
 }
 
 /** The service listens where it was told to; only a port 0 leaves it a choice. */
-function isUrlOf(url: unknown, { tls, listenAddress, listenPort }: Config): url is string {
+function isUrlOf(url: unknown, { tls, address, port: wantedPort }: HttpConfig): url is string {
   if (typeof url !== "string") return false;
   const port = /:([1-9]\d{0,4})$/.exec(url)?.[1];
-  const wanted = authority(listenAddress, listenPort || Number(port));
+  const wanted = authority(address, wantedPort || Number(port));
   return port !== undefined && url === `${tls ? "https" : "http"}://${wanted}`;
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import type { Config } from "../config/config.ts";
+import type { Config, StoppingConfig } from "../config/config.ts";
 import { isMarkIn, isUnfinished } from "../spool/spool.ts";
 import type { TreeRequest } from "../isolate/messages.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
@@ -35,7 +35,11 @@ interface Ending {
  * The only thing that the service can have done outside its permissions, and only to processes of its own jobs: the
  * border lets no mark outside its spool pass.
  */
-export function caretakerOf(config: Config, folders: Folders, log: Log): BusyCaretaker {
+export function caretakerOf(
+  { killGraceMs }: StoppingConfig,
+  folders: Folders,
+  log: Log,
+): BusyCaretaker {
   const endings = new Map<string, Ending>();
   let processesEnded = 0;
 
@@ -44,7 +48,7 @@ export function caretakerOf(config: Config, folders: Folders, log: Log): BusyCar
     onLooked: () => void,
   ): Promise<void> {
     try {
-      const options = { graceMs: config.killGraceMs, holdersOnly, onLooked };
+      const options = { graceMs: killGraceMs, holdersOnly, onLooked };
       const { signalled, left } = await endTree(
         { pid, hasMark: (other) => other === mark },
         options,
@@ -113,11 +117,13 @@ export async function endJobsIn(
 
 /** What dead servers left: their jobs' processes are ended, their files removed. Nothing here stops a start. */
 export async function clearDeadServers(
-  { spoolParent, launcherParents, killGraceMs }: Config,
+  { spool, launcher, stopping }: Config,
   log: Log,
 ): Promise<void> {
-  const parents = [spoolParent, ...launcherParents].map(realPathOf);
-  for (const parent of new Set(parents)) await clearDeadServersIn(parent, killGraceMs, log);
+  const parents = [spool.parent, ...launcher.parents].map(realPathOf);
+  for (const parent of new Set(parents)) {
+    await clearDeadServersIn(parent, stopping.killGraceMs, log);
+  }
 }
 
 async function clearDeadServersIn(parent: string, graceMs: number, log: Log): Promise<void> {

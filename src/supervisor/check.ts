@@ -33,7 +33,7 @@ export async function check(
   env: Readonly<Record<string, string>>,
   isolate: IsolateOptions = isolateDefaults,
 ): Promise<CheckReport> {
-  const { command, sandbox } = config;
+  const { work: { command }, sandbox } = config;
   const { probes, failure, start, warnings: found } = await tryOut(config, env, isolate);
   const surprises = sandbox ? probes.filter((probe) => probe.allowed !== probe.expected) : [];
   return {
@@ -82,8 +82,8 @@ async function tryOut(
   using _ends = hearOfEnds();
   let folders: Folders | undefined;
   try {
-    const log = openLog({ format: config.logFormat, level: config.logLevel });
-    folders = openFolders(config, env, log, standIn(config.command));
+    const log = openLog(config.log);
+    folders = openFolders(config, env, log, standIn(config.work.command));
     const { start, warnings } = folders;
     return {
       probes: await probeService(start, isolate),
@@ -112,7 +112,7 @@ function sessionOf({ launcher }: ServiceStart): string {
 /** What somebody could do who has taken the service isolate over. */
 function reachOf({ config, launcher }: ServiceStart): string {
   if (!config.sandbox) return "do whatever this user may";
-  const { program } = config.command;
+  const { program } = config.work.command;
   return [
     launcher
       ? "run the command as it is configured, with JOBRUNNER_*, TRACEPARENT and TRACESTATE of its choice"

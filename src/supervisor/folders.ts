@@ -5,8 +5,9 @@
  */
 
 import { join } from "node:path";
-import { type Config, refusedByTheSandbox } from "../config/config.ts";
 import type { Command } from "../config/command.ts";
+import type { Config } from "../config/config.ts";
+import { refusedByTheSandbox } from "../config/environment.ts";
 import { withoutSecrets } from "../exec/child_env.ts";
 import { look } from "../spool/own_folder.ts";
 import type { Launcher } from "../exec/start.ts";
@@ -49,7 +50,7 @@ export function openFolders(
   config: Config,
   env: Readonly<Record<string, string>>,
   log: Log,
-  command: Command = config.command,
+  command: Command = config.work.command,
 ): Folders {
   const held: HeldFolder[] = [];
   const reasons: string[] = [];
@@ -57,16 +58,18 @@ export function openFolders(
   let launcher: Launcher | undefined;
   let spool: string;
   try {
-    const own = holdFolder(config.spoolParent, held);
+    const own = holdFolder(config.spool.parent, held);
     own.folder.addFolder(spoolName);
     spool = join(own.path, spoolName);
-    launcher = config.ownSession ? openLauncher(config, env, command, held, reasons) : undefined;
+    launcher = config.launcher.ownSession
+      ? openLauncher(config, env, command, held, reasons)
+      : undefined;
   } catch (error) {
     close();
-    throw new StartError(`cannot make a folder in ${config.spoolParent}: ${messageOf(error)}`);
+    throw new StartError(`cannot make a folder in ${config.spool.parent}: ${messageOf(error)}`);
   }
   const refused = config.sandbox && !launcher ? refusedByTheSandbox(env) : [];
-  const missing = config.ownSession && !launcher;
+  const missing = config.launcher.ownSession && !launcher;
   const reason = `no launcher can run: ${reasons.join(", ")}`;
   if (missing && refused.length > 0) {
     close();
@@ -184,7 +187,7 @@ function closeFolder({ path, folder }: HeldFolder, log: Log): void {
 
 /** The launcher in the first folder that lets programs run; undefined, and `reasons`, when there is none. */
 function openLauncher(
-  { spoolParent, launcherParents }: Config,
+  { spool, launcher: { parents } }: Pick<Config, "spool" | "launcher">,
   env: Readonly<Record<string, string>>,
   { program, args }: Command,
   held: HeldFolder[],
@@ -198,8 +201,8 @@ function openLauncher(
     openFiles: commandOpenFiles,
     word: `jobrunner-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`,
   };
-  for (const parent of launcherParents) {
-    const isOwn = parent === spoolParent;
+  for (const parent of parents) {
+    const isOwn = parent === spool.parent;
     let place: HeldFolder | undefined;
     try {
       place = isOwn ? held[0] : holdFolder(parent, held);

@@ -5,7 +5,7 @@
  */
 
 import { StartError } from "../isolate/start_error.ts";
-import type { Config } from "../config/config.ts";
+import type { Config, StoppingConfig } from "../config/config.ts";
 import type { Cut } from "../jobs/line.ts";
 import { type Log, messageOf, openLog } from "../telemetry/log.ts";
 import { keepThreads } from "../isolate/threads.ts";
@@ -31,7 +31,7 @@ export async function supervise(
   env: Readonly<Record<string, string>>,
   isolate: IsolateOptions = isolateDefaults,
 ): Promise<number> {
-  const log = openLog({ format: config.logFormat, level: config.logLevel });
+  const log = openLog(config.log);
   // Before anything is written: also the log can be a file that may not grow.
   const signals = listenForSignals(
     hangUpHere(),
@@ -61,7 +61,7 @@ export async function supervise(
     await clearDeadServers(config, log);
     folders = openFolders(config, env, log);
     for (const warning of folders.warnings) log.warn("look at the configuration", { warning });
-    caretaker = caretakerOf(config, folders, log);
+    caretaker = caretakerOf(config.stopping, folders, log);
     service = await startService(folders.start, caretaker, log, {
       ...isolate,
       heartbeatMs: Math.min(isolate.heartbeatMs, notifier.keepAliveMs ?? Infinity),
@@ -77,9 +77,9 @@ export async function supervise(
   }
   log.info(`listening on ${service.url}`, {
     version,
-    program: config.command.program,
-    workers: config.numWorkers,
-    queue_limit: config.queueLimit,
+    program: config.work.command.program,
+    workers: config.work.jobs.numWorkers,
+    queue_limit: config.work.jobs.queueLimit,
     sandbox: config.sandbox,
   });
   notifier.ready(`listening on ${service.url}`);
@@ -92,14 +92,14 @@ export async function supervise(
     });
     return { end: "died" } as const;
   });
-  const finished = await serveUntilStopped(service, died, signals, notifier, config, log);
+  const finished = await serveUntilStopped(service, died, signals, notifier, config.stopping, log);
   const clean = finished && !loss;
   const seen = clean ? [] : loss?.processes ?? lookAtOwn();
   service.terminate();
   // The service, which was asked until now, is gone; what is left is main's own work.
   using _beats = beating(notifier);
   if (!clean) {
-    await endJobsIn(folders.start.spool, config.killGraceMs, {
+    await endJobsIn(folders.start.spool, config.stopping.killGraceMs, {
       which: loss?.brokeRules ? "every" : "unfinished",
       seen,
     });
@@ -112,7 +112,7 @@ export async function supervise(
 }
 
 /** How long the cut of a drain may take, with the answers and the last spans that follow it. */
-function longestCutMs({ killGraceMs }: Config): number {
+function longestCutMs({ killGraceMs }: StoppingConfig): number {
   return killGraceMs + 5000;
 }
 
@@ -128,7 +128,7 @@ async function serveUntilStopped(
   died: Promise<{ readonly end: "died" }>,
   signals: Signals,
   notifier: Notifier,
-  config: Config,
+  stopping: StoppingConfig,
   log: Log,
 ): Promise<boolean> {
   const first = await Promise.race([
@@ -137,23 +137,23 @@ async function serveUntilStopped(
     service.faulty.then(() => ({ end: "faulty" }) as const),
   ]);
   if (first.end === "died") {
-    notifier.stopping("clearing up after a service that died", longestCleanUpMs(config));
+    notifier.stopping("clearing up after a service that died", longestCleanUpMs(stopping));
     return false;
   }
   log.info(
     "stopping: no new jobs, what waits and runs is finished; a second signal ends it at once",
     {
       cause: first.end === "signal" ? first.signal : "a bug in the service",
-      drain_timeout_sec: config.drainTimeoutMs / 1000,
+      drain_timeout_sec: stopping.drainTimeoutMs / 1000,
     },
   );
   // Nobody wants a server to stop because of the CPU time that it has used: a service manager shall start it again.
   const wanted = first.end === "signal" && first.signal !== "SIGXCPU";
   notifier.stopping(
     "finishing what waits and runs",
-    config.drainTimeoutMs + longestCutMs(config) + longestCleanUpMs(config),
+    stopping.drainTimeoutMs + longestCutMs(stopping) + longestCleanUpMs(stopping),
   );
-  using timeout = timer(config.drainTimeoutMs);
+  using timeout = timer(stopping.drainTimeoutMs);
   const drained = service.drain().then((answersGivenUp) =>
     ({ end: "drained", answersGivenUp }) as const
   );
@@ -169,7 +169,8 @@ async function serveUntilStopped(
     case "died":
       return false;
     case "cut":
-      return await cut(service, second.cause, Promise.race([drained, died]), config, log) && wanted;
+      return await cut(service, second.cause, Promise.race([drained, died]), stopping, log) &&
+        wanted;
   }
 }
 
@@ -184,10 +185,10 @@ async function cut(
   service: Service,
   cause: string,
   over: Promise<Drained | { readonly end: "died" }>,
-  config: Config,
+  stopping: StoppingConfig,
   log: Log,
 ): Promise<boolean> {
-  using timeout = timer(longestCutMs(config));
+  using timeout = timer(longestCutMs(stopping));
   log.warn("cutting: what is left is ended and answered", { cause });
   let counted: Partial<Cut> = {};
   const cutting = service.cut().then((cut) => void (counted = cut));
@@ -209,7 +210,7 @@ async function cut(
 }
 
 /** How long it may take to end what a service left behind. */
-function longestCleanUpMs({ killGraceMs }: Config): number {
+function longestCleanUpMs({ killGraceMs }: StoppingConfig): number {
   return killGraceMs + 3000;
 }
 

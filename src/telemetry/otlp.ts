@@ -28,7 +28,7 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { atMost } from "../async/at_most.ts";
-import type { Tracing as TracingConfig } from "../config/tracing.ts";
+import type { TracingConfig } from "../config/config.ts";
 import { withoutUrlSecrets } from "../config/shown.ts";
 import type { Log } from "./log.ts";
 import type { TraceContext } from "../wire/trace_context.ts";

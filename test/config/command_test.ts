@@ -6,7 +6,7 @@ import {
   parseCommand,
   type ProgramLookup,
 } from "../../src/config/command.ts";
-import { type Disk, machine } from "../support/machine.ts";
+import { configOf, type Disk, faultsOf, machine } from "../support/machine.ts";
 
 const programs: Disk = {
   "/usr/bin/octave": "executable",
@@ -114,4 +114,23 @@ Deno.test("a command given as words is told to itself in shell quoting", () => {
   assert.equal(command.program, "/usr/bin/octave");
   assert.equal(command.text, "octave 'a b' ''");
   assert.deepEqual(parse(command.text)?.args, ["a b", ""], "and that text means the same");
+});
+
+Deno.test("a command that cannot be run until a restart is a fault, one that may come later is not", () => {
+  assert.deepEqual(faultsOf({ JOBRUNNER_CMD: "nothing-such -x" }), [
+    "JOBRUNNER_CMD=nothing-such -x: must be a program and its arguments (nothing-such was not found on PATH)",
+  ]);
+  assert.deepEqual(faultsOf({}, ["--cmd=nothing-such"]), [
+    "--cmd=nothing-such: must be a program and its arguments (nothing-such was not found on PATH)",
+  ]);
+  assert.deepEqual(faultsOf({}, ["--", "nothing-such"]), [
+    "--: must be followed by a program and its arguments (nothing-such was not found on PATH): jobrunner serve -- PROGRAM ARG…",
+  ]);
+  assert.deepEqual(faultsOf({}, ["--"]), [
+    "--: must be followed by a program and its arguments (the program has no name): jobrunner serve -- PROGRAM ARG…",
+  ]);
+  assert.deepEqual(faultsOf({ JOBRUNNER_CMD: "octave 'x" }), [
+    "JOBRUNNER_CMD=octave 'x: must be a program and its arguments (a quote is not closed)",
+  ]);
+  assert.equal(configOf({ JOBRUNNER_CMD: "./nothing" }).work.command.program, "/work/nothing");
 });

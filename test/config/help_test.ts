@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { helpText, settingsTable } from "../../src/config/help.ts";
-import { flagOf, type Setting, settings } from "../../src/config/settings.ts";
+import { flagOf, type Setting } from "../../src/config/setting.ts";
+import { settings } from "../../src/config/settings.ts";
 
 Deno.test("--help and the README's table name every setting and its flag", () => {
   for (const text of [helpText(), settingsTable()]) {

@@ -16,7 +16,7 @@ import { configure } from "../support/machine.ts";
 function configIn(folder: string): Config {
   const result = configure({ JOBRUNNER_CMD: "/bin/date" });
   assert.ok(result.ok);
-  return { ...result.config, spoolParent: folder };
+  return { ...result.config, spool: { parent: folder } };
 }
 
 function startIn(folder: string): ServiceStart {

@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { ConfigResult, Surroundings } from "../../src/config/config.ts";
-import { parseConfig } from "../../src/config/config.ts";
+import assert from "node:assert/strict";
+import type { Config, ConfigResult, Surroundings } from "../../src/config/config.ts";
+import { parseConfig } from "../../src/config/parse.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
 
 /** What there is on it, by absolute path: a kind, or what a readable file holds. */
@@ -52,4 +53,36 @@ export function configure(
   { args = [], disk = {} }: { readonly args?: readonly string[]; readonly disk?: Disk } = {},
 ): ConfigResult {
   return parseConfig(env, parseCommandLine(args), machine(disk));
+}
+
+/** The configuration; a fault fails the test. */
+export function configOf(
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+  disk: Disk = {},
+): Config {
+  const result = configure(env, { args, disk });
+  assert.ok(result.ok, JSON.stringify(result));
+  return result.config;
+}
+
+/** The faults; a configuration without any fails the test. */
+export function faultsOf(
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+  disk: Disk = {},
+): readonly string[] {
+  const faults = faultsOrNone(env, args, disk);
+  assert.notEqual(faults.length, 0, "the configuration was accepted");
+  return faults;
+}
+
+/** The faults, if there are any. */
+export function faultsOrNone(
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+  disk: Disk = {},
+): readonly string[] {
+  const result = configure(env, { args, disk });
+  return result.ok ? [] : result.faults;
 }

@@ -1,0 +1,76 @@
+/**
+ * The kinds of values that settings take.
+ *
+ * @module
+ */
+
+/** What values a setting takes. */
+export type Kind =
+  | { readonly type: "text"; readonly placeholder: string; readonly wanted: string }
+  | {
+    readonly type: "whole";
+    readonly min: number;
+    readonly max: number;
+    readonly placeholder: string;
+  }
+  | { readonly type: "seconds"; readonly max: number }
+  | { readonly type: "choice"; readonly of: readonly string[] };
+
+/** The longest time a setting may name: what a timer of the runtime can count (2^31 - 1 ms). */
+const maxSeconds = 2_147_483;
+
+/** The largest byte limit: 1 TiB. */
+const maxBytes = 2 ** 40;
+
+/** The largest JSON text that fits into a string of the runtime (just under 512 MiB). */
+export const largestRequestBytes: number = 500 * 2 ** 20;
+
+/** A number of bytes. */
+export const bytes = { type: "whole", min: 0, max: maxBytes, placeholder: "BYTES" } as const;
+
+/** A time. */
+export const seconds = { type: "seconds", max: maxSeconds } as const;
+
+/** A switch. */
+export const onOff = { type: "choice", of: ["on", "off"] } as const;
+
+/** The end of the name of a job's file. */
+export const suffix = {
+  type: "text",
+  placeholder: "SUFFIX",
+  wanted: "the end of a file's name, such as .png",
+} as const;
+
+/** A path; `what` must be there. */
+export function path(what: string): Kind & { readonly type: "text" } {
+  return { type: "text", placeholder: "PATH", wanted: what };
+}
+
+/** Whether a text is a value of this kind. An empty one is none: it counts as not set. */
+export function takes(kind: Kind, text: string): boolean {
+  const value = Number(text);
+  switch (kind.type) {
+    case "text":
+      return text !== "";
+    case "whole":
+      return /^\d+$/.test(text) && value >= kind.min && value <= kind.max;
+    case "seconds":
+      return /^(\d+\.?\d*|\.\d+)$/.test(text) && value <= kind.max;
+    case "choice":
+      return kind.of.includes(text);
+  }
+}
+
+/** What a value must be, to follow “must be”. */
+export function wantedOf(kind: Kind): string {
+  switch (kind.type) {
+    case "text":
+      return kind.wanted;
+    case "whole":
+      return `a whole number from ${kind.min} to ${kind.max}`;
+    case "seconds":
+      return `a number of seconds from 0 to ${kind.max}`;
+    case "choice":
+      return kind.of.join(" or ");
+  }
+}

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { configOf, configure, type Disk, faultsOf } from "../support/machine.ts";
+
+const cmd = { JOBRUNNER_CMD: "/bin/date" };
+
+Deno.test("a launcher may lie beside the spool, in the temp folder, or where systemd keeps a service's state", () => {
+  const disk = { "/spool": "folder", "/state": "folder", "/more": "folder" } as const;
+  const env = { ...cmd, JOBRUNNER_SPOOL_DIR: "/spool", STATE_DIRECTORY: "/state:/not/there:/more" };
+  const result = configure(env, { disk });
+  assert.deepEqual(result.ok && result.config.launcher.parents, [
+    "/spool",
+    "/tmp",
+    "/state",
+    "/more",
+  ]);
+});
+
+Deno.test("the sandbox can open nothing in the system's own folders, so the spool cannot lie there", () => {
+  const shm = { ...cmd, JOBRUNNER_SPOOL_DIR: "/dev/shm" };
+  const disk: Disk = { "/dev/shm": "folder", "/run/shm": "folder", "/development": "folder" };
+  assert.deepEqual(faultsOf(shm, [], disk), [
+    "JOBRUNNER_SPOOL_DIR=/dev/shm: must lie outside /dev, /proc and /sys, where the sandbox can open nothing: choose another folder, or set JOBRUNNER_SANDBOX=off",
+  ]);
+  assert.equal(
+    faultsOf({ ...cmd, JOBRUNNER_SPOOL_DIR: "/run/shm" }, [], disk).length,
+    1,
+    "a link to it",
+  );
+  assert.equal(configOf({ ...shm, JOBRUNNER_SANDBOX: "off" }, [], disk).spool.parent, "/dev/shm");
+  assert.equal(
+    configOf({ ...cmd, JOBRUNNER_SPOOL_DIR: "/development" }, [], disk).spool.parent,
+    "/development",
+  );
+});

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { configOf, type Disk, faultsOf, faultsOrNone } from "../support/machine.ts";
+
+const cmd = { JOBRUNNER_CMD: "/bin/date" };
+
+Deno.test("listen addresses: IPv4, IPv6 with and without brackets, host names", () => {
+  const address = (text: string) =>
+    configOf({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: text, JOBRUNNER_PASSWORD: "x" }).http.address;
+  assert.equal(address("::1"), "::1");
+  assert.equal(address("[::1]"), "::1");
+  assert.equal(address("0.0.0.0"), "0.0.0.0");
+  assert.equal(address("my-host.example"), "my-host.example");
+  for (const bad of ["127.0.0.256", "1.2.3", "::g", "a..b", "-a", "host:80", "[host]"]) {
+    assert.equal(faultsOf({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: bad }).length, 1, bad);
+  }
+});
+
+Deno.test("beyond loopback a password is needed, or a setting that says that the door is open", () => {
+  const listening = (address: string, env: Record<string, string> = {}) =>
+    faultsOrNone({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: address, ...env });
+  for (
+    const address of [
+      "",
+      "127.0.0.1",
+      "127.255.0.3",
+      "::1",
+      "[::1]",
+      "0:0:0:0:0:0:0:1",
+      "::ffff:127.0.0.1",
+      "localhost",
+      "LOCALHOST.",
+    ]
+  ) assert.deepEqual(listening(address), [], address);
+  const beyond = [
+    "0.0.0.0",
+    "::",
+    "192.0.2.7",
+    "128.0.0.1",
+    "::ffff:192.0.2.7",
+    "::127.0.0.1",
+    "fe80::1%lo",
+    "127.example.com",
+    "localhost.example.com",
+    "a.localhost",
+    "my-host",
+  ];
+  for (const address of beyond) {
+    assert.deepEqual(listening(address), [
+      `JOBRUNNER_HTTP_LISTEN_ADDRESS=${address}: must be on loopback while no password is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on`,
+    ]);
+    assert.deepEqual(listening(address, { JOBRUNNER_PASSWORD: "x" }), []);
+    assert.deepEqual(listening(address, { JOBRUNNER_ALLOW_OPEN: "on" }), []);
+  }
+  assert.equal(listening("0.0.0.0", { JOBRUNNER_ALLOW_OPEN: "off" }).length, 1);
+  assert.deepEqual(listening("0.0.0.0", { JOBRUNNER_ALLOW_OPEN: "ON" }), [
+    "JOBRUNNER_ALLOW_OPEN=ON: must be on or off",
+  ]);
+  assert.match(
+    faultsOf(cmd, ["--http-listen-address", "::"])[0] ?? "",
+    /^--http-listen-address=::: /,
+  );
+  assert.equal(listening("0.0.0.0", { JOBRUNNER_PASSWORD: "\r\n" }).length, 1, "that is none");
+  // A password that is wrong is the fault, not that there is none; a wrong address is no door.
+  const [wrong, ...more] = listening("0.0.0.0", { JOBRUNNER_PASSWORD_FILE: "/missing" });
+  assert.match(wrong ?? "", /^JOBRUNNER_PASSWORD_FILE=/);
+  assert.deepEqual(more, []);
+  assert.equal(listening("not an address").length, 1);
+  assert.equal(listening("not an address", { JOBRUNNER_ALLOW_OPEN: "maybe" }).length, 2);
+});
+
+Deno.test("names of the server: as URLs have them, with what is below, and nothing else", () => {
+  const names = (text: string, address = "") =>
+    configOf({
+      ...cmd,
+      JOBRUNNER_ALLOWED_HOSTS: text,
+      JOBRUNNER_HTTP_LISTEN_ADDRESS: address,
+      JOBRUNNER_ALLOW_OPEN: "on",
+    }).http.hostNames;
+  assert.deepEqual(names(""), ["127.0.0.1"]);
+  assert.deepEqual(names("", "My-Host."), ["my-host"]);
+  assert.deepEqual(names("", "::"), []);
+  assert.deepEqual(
+    names(" Jobs.Example.com ,*.svc.Example., job_runner,, 10.0.0.1,::1,[::2],bücher.de"),
+    [
+      "127.0.0.1",
+      "jobs.example.com",
+      ".svc.example",
+      "job_runner",
+      "10.0.0.1",
+      "::1",
+      "::2",
+      "xn--bcher-kva.de",
+    ],
+  );
+  const wrong = [
+    ...["*", "a.*", "*a", "*.", "*.*.a", "*.10.0.0.1", ".a", "a..b", "-", "a-", "-.a", "a.-b"],
+    ...["a:80", "[::1]:8", "a b", "a/b", "a;b", "a@b", "%61", "a?b", "1.2.3.256"],
+  ];
+  for (const bad of wrong) {
+    assert.deepEqual(faultsOf({ ...cmd, JOBRUNNER_ALLOWED_HOSTS: `good,${bad}` }), [
+      `JOBRUNNER_ALLOWED_HOSTS=good,${bad}: must be host names without ports, separated by commas, such as jobs.example.com,*.example.net (${bad} is none)`,
+    ]);
+  }
+});
+
+Deno.test("a fault is one line, and shows no password of a URL that does not belong there", () => {
+  for (const name of ["JOBRUNNER_ALLOWED_HOSTS", "JOBRUNNER_HTTP_LISTEN_ADDRESS"]) {
+    for (
+      const value of [
+        "a\nb",
+        "https://user:hunter2@jobs.example.com",
+        "user:hunter2@jobs.example.com",
+        "https://hunter2@jobs.example.com/?key=hunter2",
+        "a\nhttps://hunter2@jobs.example.com",
+      ]
+    ) {
+      const [fault = "", ...more] = faultsOf({ ...cmd, [name]: value });
+      assert.deepEqual(more, []);
+      assert.doesNotMatch(fault, /\n|hunter2/);
+    }
+  }
+  const folder: Disk = { "/dev/a\nb": "folder" };
+  assert.doesNotMatch(
+    faultsOf({ ...cmd, JOBRUNNER_SPOOL_DIR: "/dev/a\nb" }, [], folder).join(),
+    /\n/,
+  );
+});

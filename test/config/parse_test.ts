@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { parseConfig } from "../../src/config/parse.ts";
+import { parseCommandLine } from "../../src/config/sources.ts";
+import { configOf, configure, faultsOf, machine } from "../support/machine.ts";
+
+const cmd = { JOBRUNNER_CMD: "/bin/date" };
+
+Deno.test("defaults are those of the contract", () => {
+  const { work: { command, ...work }, ...rest } = configOf(cmd);
+  assert.equal(command.program, "/bin/date");
+  assert.deepEqual(work, {
+    jobs: { numWorkers: 3, queueLimit: 30, queueTimeoutMs: Infinity, onDisconnect: "cancel" },
+    run: {
+      jobTimeoutMs: Infinity,
+      maxOutputBytes: 104857600,
+      requestSuffix: "",
+      responseSuffix: "",
+    },
+  });
+  assert.deepEqual(rest, {
+    http: {
+      address: "127.0.0.1",
+      port: 8080,
+      tls: undefined,
+      passwordDigest: undefined,
+      hostNames: ["127.0.0.1"],
+      maxRequestBytes: 104857600,
+      requestTimeoutMs: 60000,
+      maxBufferedBytes: 1073741824,
+      answerTimeoutMs: 60000,
+      accessLog: false,
+    },
+    spool: { parent: "/tmp" },
+    launcher: { ownSession: true, parents: ["/tmp"] },
+    sandbox: true,
+    stopping: { killGraceMs: 5000, drainTimeoutMs: 30000 },
+    log: { format: "json", level: "info" },
+    tracing: undefined,
+  });
+});
+
+Deno.test("a configuration is frozen, with all records and lists in it", () => {
+  const all = configOf({ ...cmd, JOBRUNNER_PASSWORD: "x", OTEL_TRACES_EXPORTER: "otlp" });
+  const visit = (value: unknown) => {
+    if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
+    assert.ok(Object.isFrozen(value), Deno.inspect(value));
+    Object.values(value).forEach(visit);
+  };
+  visit(all);
+});
+
+Deno.test("the queue limit follows the workers unless it is set", () => {
+  assert.equal(configOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "7" }).work.jobs.queueLimit, 70);
+  assert.equal(
+    configOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "7", JOBRUNNER_QUEUE_LIMIT: "0" }).work.jobs
+      .queueLimit,
+    0,
+  );
+});
+
+Deno.test("0 means no limit where it is a limit", () => {
+  const all = configOf({
+    ...cmd,
+    JOBRUNNER_MAX_REQUEST_BYTES: "0",
+    JOBRUNNER_MAX_BUFFERED_BYTES: "0",
+    JOBRUNNER_MAX_OUTPUT_BYTES: "0",
+    JOBRUNNER_REQUEST_TIMEOUT_SEC: "0",
+    JOBRUNNER_ANSWER_TIMEOUT_SEC: "0",
+  });
+  assert.deepEqual(
+    [
+      all.http.maxRequestBytes,
+      all.http.maxBufferedBytes,
+      all.work.run.maxOutputBytes,
+      all.http.requestTimeoutMs,
+      all.http.answerTimeoutMs,
+    ],
+    [500 * 2 ** 20, Infinity, Infinity, Infinity, Infinity],
+  );
+});
+
+Deno.test("an empty variable counts as not set", () => {
+  assert.equal(
+    configOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "", JOBRUNNER_HTTP_LISTEN_ADDRESS: "" }).work.jobs
+      .numWorkers,
+    3,
+  );
+});
+
+Deno.test("flags win over the environment", () => {
+  const env = { ...cmd, JOBRUNNER_NUM_WORKERS: "2", JOBRUNNER_REQUEST_TIMEOUT_SEC: "1" };
+  const all = configOf(env, ["--num-workers=5", "--request-timeout-sec", "0.25"]);
+  assert.equal(all.work.jobs.numWorkers, 5);
+  assert.equal(all.http.requestTimeoutMs, 250);
+});
+
+Deno.test("every fault is reported at once, one line each, in one grammar", () => {
+  assert.deepEqual(
+    faultsOf({
+      JOBRUNNER_NUM_WORKERS: "0",
+      JOBRUNNER_HTTP_LISTEN_PORT: "http",
+      JOBRUNNER_HTTP_LISTEN_ADDRESS: "not an address",
+      JOBRUNNER_QUEUE_LIMIT: "-1",
+      JOBRUNNER_LOG_LEVEL: "loud",
+      JOBRUNNER_SANDBOX: "maybe",
+      JOBRUNNER_OWN_SESSION: "off",
+      JOBRUNNER_MAX_OUTPUT_BYTES: "1e6",
+      JOBRUNNER_SPOOL_DIR: "nowhere",
+      JOBRUNNER_TLS_KEY_FILE: "/key",
+      LD_PRELOAD: "evil.so",
+      LD_EMPTY: "",
+    }, ["--request-timeout-sec=soon", "stray", "--nonsense=x", "--log-format"]),
+    [
+      "stray: unexpected argument: the command goes after --",
+      "--nonsense: must be a flag of jobrunner serve: see jobrunner --help",
+      "--log-format: must be given a value: text or json",
+      "JOBRUNNER_CMD=: must be a program and its arguments (or use --cmd, or jobrunner serve -- PROGRAM ARG…)",
+      "JOBRUNNER_NUM_WORKERS=0: must be a whole number from 1 to 1024",
+      "JOBRUNNER_HTTP_LISTEN_ADDRESS=not an address: must be an IP address or a host name",
+      "JOBRUNNER_SANDBOX=maybe: must be on or off",
+      "LD_PRELOAD: must be unset while the sandbox is on, or no command could start: unset it, or set JOBRUNNER_SANDBOX=off",
+      "JOBRUNNER_QUEUE_LIMIT=-1: must be a whole number from 0 to 1000000",
+      "JOBRUNNER_HTTP_LISTEN_PORT=http: must be a whole number from 0 to 65535",
+      "JOBRUNNER_TLS_CERT_FILE=: must be set when JOBRUNNER_TLS_KEY_FILE is",
+      "JOBRUNNER_TLS_KEY_FILE=/key: must be a readable PEM file that holds a private key (No such file)",
+      "--request-timeout-sec=soon: must be a number of seconds from 0 to 2147483",
+      "JOBRUNNER_MAX_OUTPUT_BYTES=1e6: must be a whole number from 0 to 1099511627776",
+      "JOBRUNNER_SPOOL_DIR=nowhere: must be an existing folder",
+      "JOBRUNNER_LOG_LEVEL=loud: must be debug or info or warning or error",
+    ],
+  );
+});
+
+Deno.test("a fault stays one line and never shows a secret", () => {
+  const [first = "", second] = faultsOf({
+    ...cmd,
+    JOBRUNNER_NUM_WORKERS: "1\n2",
+    JOBRUNNER_PASSWORD: " hunter2",
+  });
+  assert.equal(first, "JOBRUNNER_NUM_WORKERS=1\\n2: must be a whole number from 1 to 1024");
+  assert.match(second ?? "", /^JOBRUNNER_PASSWORD=\*\*\*: must be text without control characters/);
+});
+
+Deno.test("a variable that is not UTF-8 is a fault if it is ours, else a warning", () => {
+  const machineWith = (undecodable: string[]) =>
+    parseConfig(cmd, parseCommandLine([]), { ...machine(), undecodable });
+  const ours = machineWith(["JOBRUNNER_PASSWORD", "OTHER"]);
+  assert.ok(!ours.ok);
+  assert.deepEqual(ours.faults, ["JOBRUNNER_PASSWORD: must be UTF-8 text"]);
+  const other = machineWith(["OTHER"]);
+  assert.ok(other.ok);
+  assert.deepEqual(other.warnings, ["OTHER is not UTF-8 text: commands do not see it"]);
+});
+
+Deno.test("the effective configuration names each value's origin and hides the password", () => {
+  const result = configure({ ...cmd, JOBRUNNER_PASSWORD: "hunter2" }, {
+    args: ["--num-workers=2"],
+  });
+  assert.ok(result.ok);
+  const lines = result.effective;
+  assert.ok(lines.includes("JOBRUNNER_CMD=/bin/date  # environment"));
+  assert.ok(lines.includes("JOBRUNNER_NUM_WORKERS=2  # flag"));
+  assert.ok(lines.includes("JOBRUNNER_QUEUE_LIMIT=20  # default"));
+  assert.ok(lines.includes("JOBRUNNER_PASSWORD=***  # environment"));
+  assert.ok(!lines.join().includes("hunter2"));
+});

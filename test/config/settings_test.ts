@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import type { ConfigResult } from "../../src/config/config.ts";
+import { helpText, settingsTable } from "../../src/config/help.ts";
+import { takes } from "../../src/config/kinds.ts";
+import { parseConfig } from "../../src/config/parse.ts";
+import type { Setting } from "../../src/config/setting.ts";
+import { type SettingName, settings } from "../../src/config/settings.ts";
+import { parseCommandLine } from "../../src/config/sources.ts";
+import { type Disk, machine } from "../support/machine.ts";
+
+const rows: readonly Setting[] = settings;
+
+const disk: Disk = {
+  "/work/cert": { text: "-----BEGIN CERTIFICATE-----\n" },
+  "/work/other-cert": { text: "-----BEGIN CERTIFICATE-----\n2" },
+  "/work/key": { text: "-----BEGIN PRIVATE KEY-----\n" },
+  "/work/other-key": { text: "-----BEGIN PRIVATE KEY-----\n2" },
+  "/work/password": { text: "hunter2" },
+  "/work/other-password": { text: "hunter3" },
+  "/spool": "folder",
+  "/bin/ls": "executable",
+};
+
+/** Two values of each setting that differ in what they do, and what else must be set for that. */
+const samples: Readonly<
+  Record<
+    SettingName,
+    readonly [one: string, other: string, env?: Readonly<Record<string, string>>]
+  >
+> = {
+  JOBRUNNER_CMD: ["/bin/ls -l", "/bin/ls"],
+  JOBRUNNER_NUM_WORKERS: ["4", "5"],
+  JOBRUNNER_QUEUE_LIMIT: ["0", "7"],
+  JOBRUNNER_QUEUE_TIMEOUT_SEC: ["0", "1.5"],
+  JOBRUNNER_JOB_TIMEOUT_SEC: ["0", "2"],
+  JOBRUNNER_KILL_GRACE_SEC: ["0", "7"],
+  JOBRUNNER_DRAIN_TIMEOUT_SEC: ["0", ".5"],
+  JOBRUNNER_ON_DISCONNECT: ["finish", "cancel"],
+  JOBRUNNER_HTTP_LISTEN_ADDRESS: ["[::1]", "localhost"],
+  JOBRUNNER_ALLOW_OPEN: ["on", "off", { JOBRUNNER_HTTP_LISTEN_ADDRESS: "::" }],
+  JOBRUNNER_ALLOWED_HOSTS: ["example.com", "*.example.com"],
+  JOBRUNNER_HTTP_LISTEN_PORT: ["0", "80"],
+  JOBRUNNER_PASSWORD: ["hunter2", "hunter3"],
+  JOBRUNNER_PASSWORD_FILE: ["password", "other-password"],
+  JOBRUNNER_TLS_CERT_FILE: ["cert", "other-cert", { JOBRUNNER_TLS_KEY_FILE: "key" }],
+  JOBRUNNER_TLS_KEY_FILE: ["key", "other-key", { JOBRUNNER_TLS_CERT_FILE: "cert" }],
+  JOBRUNNER_MAX_REQUEST_BYTES: ["0", "1"],
+  JOBRUNNER_REQUEST_TIMEOUT_SEC: ["0", "1"],
+  JOBRUNNER_MAX_BUFFERED_BYTES: ["0", "1"],
+  JOBRUNNER_ANSWER_TIMEOUT_SEC: ["0", "0.25"],
+  JOBRUNNER_MAX_OUTPUT_BYTES: ["0", "1"],
+  JOBRUNNER_SPOOL_DIR: ["/spool", "/tmp"],
+  JOBRUNNER_REQUEST_SUFFIX: [".png", ".gif"],
+  JOBRUNNER_RESPONSE_SUFFIX: [".png", ".gif"],
+  JOBRUNNER_LOG_FORMAT: ["text", "json"],
+  JOBRUNNER_LOG_LEVEL: ["debug", "error"],
+  JOBRUNNER_ACCESS_LOG: ["on", "off"],
+  JOBRUNNER_OWN_SESSION: ["on", "off"],
+  JOBRUNNER_SANDBOX: ["on", "off"],
+};
+
+function parse(env: Readonly<Record<string, string>>, table = rows): ConfigResult {
+  const all = { JOBRUNNER_CMD: "/bin/date", ...env };
+  return parseConfig(all, parseCommandLine([]), machine(disk), table);
+}
+
+/** The table with another default in one row. */
+function tableWith(name: string, text: string): Setting[] {
+  return rows.map((row) => {
+    if (row.name !== name) return row;
+    const { computed: _, ...rest } = row;
+    return { ...rest, default: text };
+  });
+}
+
+/** The configuration or its faults, and what is printed of it, but for where values came from. */
+function withoutOrigins(result: ConfigResult): unknown {
+  if (!result.ok) return result;
+  return { ...result, effective: result.effective.map((line) => line.replace(/ +# .*/, "")) };
+}
+
+for (const name of Object.keys(samples) as SettingName[]) {
+  const [one, other, env = {}] = samples[name];
+
+  Deno.test(`${name}: a default in its row does what the value does when it is given`, () => {
+    const configs = [one, other].map((value) => {
+      const given = parse({ ...env, [name]: value });
+      // What is empty is not set.
+      const byDefault = parse({ ...env, [name]: "" }, tableWith(name, value));
+      assert.deepEqual(withoutOrigins(byDefault), withoutOrigins(given));
+      return byDefault.ok && byDefault.config;
+    });
+    assert.notDeepEqual(configs[0], configs[1]);
+  });
+}
+
+Deno.test("the queue limit is computed from the default of the workers", () => {
+  const result = parse({}, tableWith("JOBRUNNER_NUM_WORKERS", "5"));
+  assert.ok(result.ok);
+  assert.ok(result.effective.includes("JOBRUNNER_QUEUE_LIMIT=50  # default"));
+});
+
+Deno.test("a default in the table is a value of its setting, or there is none", () => {
+  const basis = { numWorkers: 3, tempDir: "/tmp", stderrIsTerminal: false };
+  for (const { name, kind, computed, default: fixed } of rows) {
+    const text = computed ? computed(basis) : fixed;
+    assert.ok(takes(kind, text) || kind.type === "text" && text === "", name);
+  }
+});
+
+Deno.test("--help and the README's table name the default of each row", () => {
+  const help = helpText().split(/^ {2}(?=JOBRUNNER)/m).slice(1);
+  const table = settingsTable().split("\n").slice(2);
+  rows.forEach(({ default: text }, index) => {
+    if (text === "") return;
+    assert.ok(help[index]?.replace(/\s+/g, " ").includes(` Default: ${text}. `), help[index]);
+    assert.ok(table[index]?.includes(` | ${text} | `), table[index]);
+  });
+});

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { faultsOf } from "../support/machine.ts";
+
+const cmd = { JOBRUNNER_CMD: "/bin/date" };
+
+Deno.test("an unknown flag and its value are one fault, a name of Object.prototype is no flag", () => {
+  assert.deepEqual(faultsOf(cmd, ["--num-worker", "7"]).length, 1);
+  assert.match(faultsOf(cmd, ["--constructor"]).join(), /^--constructor: must be a flag/);
+});
+
+Deno.test("there is no flag for the password, and one that is given all the same is not shown", () => {
+  const unknown = ["must be a flag of jobrunner serve: see jobrunner --help"];
+  for (
+    const args of [
+      ["--password=hunter2"],
+      ["--password=hunter2", "hunter2"],
+      ["--password", "hunter2", "hunter2"],
+      ["--password", "-hunter2"],
+      ["--password", "--hunter2"],
+      ["--password:hunter2"],
+    ]
+  ) assert.deepEqual(faultsOf(cmd, args), [`--password: ${unknown}`], args.join(" "));
+  assert.deepEqual(faultsOf(cmd, ["-phunter2"]), [`-p: ${unknown}`]);
+  assert.deepEqual(faultsOf(cmd, ["--cmd", "--password", "hunter2"]), [
+    "--cmd: must be given a value: a program and its arguments",
+  ]);
+  assert.deepEqual(faultsOf(cmd, ["JOBRUNNER_PASSWORD=hunter2", "hunter2"]), [
+    "JOBRUNNER_PASSWORD=***: unexpected argument: the command goes after --",
+  ]);
+  assert.deepEqual(faultsOf(cmd, ["--check=hunter2"]), ["--check: must be given no value"]);
+});
+
+Deno.test("a fault of one flag hides no other", () => {
+  assert.deepEqual(
+    faultsOf(cmd, ["--num-worker", "7", "--queue-limt=5", "stray", "--colour", "--log-level=x"])
+      .map((fault) => fault.split(":")[0]),
+    ["--num-worker", "--queue-limt", "--colour", "--log-level=x"],
+  );
+});

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { parseConfig } from "../../src/config/parse.ts";
+import { oneLine } from "../../src/config/shown.ts";
+import { parseCommandLine } from "../../src/config/sources.ts";
+import { configOf, machine } from "../support/machine.ts";
+
+const cmd = { JOBRUNNER_CMD: "/bin/date" };
+
+Deno.test("suffixes of file names are taken as they are, up to 32 bytes", () => {
+  const { requestSuffix, responseSuffix } = configOf(
+    { ...cmd, JOBRUNNER_REQUEST_SUFFIX: ".tar.gz" },
+    ["--response-suffix= x (1).gif"],
+  ).work.run;
+  assert.deepEqual([requestSuffix, responseSuffix], [".tar.gz", " x (1).gif"]);
+  for (const fine of ["gif", "_%d.GIF", "..x", "x".repeat(32), "€".repeat(10), "😀".repeat(8)]) {
+    assert.equal(configOf({ ...cmd, JOBRUNNER_REQUEST_SUFFIX: fine }).work.run.requestSuffix, fine);
+  }
+});
+
+Deno.test("a suffix that some system does not take is a fault on every system, one line per broken rule", () => {
+  const wanted = "must be the end of a file's name, such as .png";
+  const reserved = (character: string) =>
+    `it holds ${character}, which not every system allows in the name of a file`;
+  const cases: [string, ...string[]][] = [
+    ["x".repeat(33), "it has 33 bytes, more than 32"],
+    ["€".repeat(11), "it has 33 bytes, more than 32"],
+    ["a\0b", "it holds a control character"],
+    ["\n.gif", "it holds a control character"],
+    ["\u0085x", "it holds a control character"],
+    ...[...'<>:"/\\|?*'].map((it): [string, string] => [`.${it}x`, reserved(it)]),
+    [".", "it ends in a dot or a space, which Windows drops"],
+    [".gif ", "it ends in a dot or a space, which Windows drops"],
+    [
+      "/../\x7f.",
+      "it holds a control character",
+      reserved("/"),
+      "it ends in a dot or a space, which Windows drops",
+    ],
+  ];
+  for (const os of ["linux", "windows"]) {
+    for (const [suffix, ...details] of cases) {
+      const env = { ...cmd, JOBRUNNER_RESPONSE_SUFFIX: suffix };
+      const result = parseConfig(env, parseCommandLine([]), machine({}, os));
+      assert.ok(!result.ok, suffix);
+      assert.deepEqual(
+        result.faults.filter((fault) => fault.startsWith("JOBRUNNER_RESPONSE_SUFFIX=")),
+        details.map((detail) =>
+          `JOBRUNNER_RESPONSE_SUFFIX=${oneLine(suffix)}: ${wanted} (${detail})`
+        ),
+      );
+    }
+  }
+});

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { configure, type Disk } from "../support/machine.ts";
+
+const cmd = { JOBRUNNER_CMD: "/bin/date" };
+
+Deno.test("warnings: an open door, a missing command, a switched-off sandbox, a name nobody knows", () => {
+  const warnings = (env: Record<string, string>) => {
+    const result = configure({ ...cmd, ...env });
+    return result.ok ? result.warnings.join("\n") : "";
+  };
+  assert.equal(warnings({}), "");
+  assert.match(
+    warnings({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "0.0.0.0", JOBRUNNER_ALLOW_OPEN: "on" }),
+    /^ANYONE who can reach 0\.0\.0\.0/,
+  );
+  const open = { JOBRUNNER_HTTP_LISTEN_ADDRESS: "::", JOBRUNNER_ALLOW_OPEN: "on" };
+  assert.match(warnings(open), /^ANYONE/);
+  assert.equal(warnings({ ...open, JOBRUNNER_PASSWORD: "x" }), "");
+  assert.equal(warnings({ JOBRUNNER_ALLOW_OPEN: "on" }), "");
+  assert.match(
+    warnings({ JOBRUNNER_CMD: "./nothing" }),
+    /^\/work\/nothing is missing or not an executable file/,
+  );
+  assert.match(warnings({ JOBRUNNER_SANDBOX: "off" }), /EVERY permission/);
+  assert.match(warnings({ JOBRUNNER_NUM_WORKER: "1" }), /^JOBRUNNER_NUM_WORKER is not a setting/);
+  assert.equal(warnings({ JOBRUNNER_WORKER_ID: "1" }), "", "a jobrunner in a job inherits this");
+});
+
+Deno.test("warnings: shell syntax in the command, unless it names a file as a whole or came as words", () => {
+  const disk: Disk = {
+    "/bin/sh": "executable",
+    "/work/a|b $c.sh": "executable",
+    "/opt/convert": "executable",
+  };
+  const warnings = (text: string, args: string[] = []) => {
+    const result = configure({ PATH: "/bin:/opt", JOBRUNNER_CMD: text }, { args, disk });
+    assert.ok(result.ok, JSON.stringify(result));
+    return result.warnings;
+  };
+  const sentence = (found: string) => [
+    `JOBRUNNER_CMD holds shell syntax (${found}), but no shell is run: the program gets it as it stands; name a script, use sh -c '…', or put what is meant literally in single quotes`,
+  ];
+  assert.deepEqual(warnings("date | tr a b"), sentence("|"));
+  assert.deepEqual(
+    warnings('convert "$JOBRUNNER_REQUEST_DATA_FN" > /tmp/x'),
+    sentence("> and $NAME"),
+  );
+  assert.deepEqual(warnings("date ; date && date $(x)"), sentence("&&, ; and $(…)"));
+  assert.deepEqual(warnings("", ["--cmd=date <x"]), sentence("<"));
+  assert.equal(warnings("~/bin/convert").length, 2, "it is missing, too");
+  assert.deepEqual(warnings("./a|b $c.sh"), []);
+  assert.deepEqual(warnings("'./a|b $c.sh' x"), []);
+  assert.deepEqual(warnings("sh -c 'a | b > $C'"), []);
+  assert.deepEqual(warnings('sh -c "a | b > $C"'), [], "the shell that is run expands it");
+  assert.deepEqual(warnings('sh -c "a" > b'), sentence(">"));
+  assert.deepEqual(warnings("", ["--", "date", "|", "$HOME", "~", "a\\;'b", "`x`", "&"]), []);
+});
