@@ -31,6 +31,7 @@ import { atMost } from "../async/at_most.ts";
 import type { Tracing as TracingConfig } from "../config/tracing.ts";
 import type { RunTrace } from "../jobs/job.ts";
 import { withoutUrlSecrets } from "../config/shown.ts";
+import { payloadPath } from "../wire/resources.ts";
 import type { Log } from "./log.ts";
 import type { Tracing } from "./trace.ts";
 
@@ -118,12 +119,12 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
         get: (carrier, name) => carrier.get(name) ?? undefined,
         keys: (carrier) => [...carrier.keys()],
       });
-      const span = tracer.startSpan("POST /payload", {
+      const span = tracer.startSpan(`POST ${payloadPath}`, {
         kind: SpanKind.SERVER,
         attributes: {
           "http.request.method": "POST",
-          "http.route": "/payload",
-          "url.path": "/payload",
+          "http.route": payloadPath,
+          "url.path": payloadPath,
           ...serverAttributes,
         },
       }, parent);

@@ -15,8 +15,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   spool: ["type:jobs"],
   exec: ["async", "jobs", "config", "spool"],
   isolate: ["config", "jobs", "spool", "type:exec"],
-  telemetry: ["async", "config", "jobs", "type:isolate"],
-  http: ["async", "jobs", "wire", "config", "type:isolate", "type:telemetry"],
+  telemetry: ["async", "config", "jobs", "wire", "type:isolate"],
+  http: ["async", "jobs", "wire", "config", "telemetry/ids", "type:isolate", "type:telemetry"],
   machine: ["exec/child_env", "type:isolate"],
   app: [
     "async",

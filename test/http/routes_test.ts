@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createDeadlines } from "../../src/async/deadlines.ts";
-import { knownRoutes } from "../../src/http/observe.ts";
 import type { Admission, JobRequest } from "../../src/jobs/job.ts";
-import { routes } from "../../src/telemetry/catalogue.ts";
+import { catalogue } from "../../src/telemetry/catalogue.ts";
+import { routes } from "../../src/wire/resources.ts";
 import { base64 } from "../support/client.ts";
 import { admitted, resultOf, type Setup, setUp } from "../support/routes.ts";
 
@@ -97,7 +97,7 @@ Deno.test("GET / names the endpoints in one line", async () => {
   const { headers, text } = await setUp().send("/");
   assert.equal(headers.get("content-type"), "text/plain; charset=utf-8");
   assert.match(text, /^[^\n]+\n$/);
-  for (const path of knownRoutes.slice(1)) assert.ok(text.includes(path), path);
+  for (const path of routes.slice(1)) assert.ok(text.includes(path), path);
 });
 
 Deno.test("without a password, a Host that is not the server's is 403 but where balancers look", async () => {
@@ -600,7 +600,7 @@ Deno.test("each rejection of a job is counted under its reason; other refusals a
 
 Deno.test("every answer is observed with its route; a path that does not exist has none", async () => {
   const { send, post, answered } = setUp();
-  for (const path of knownRoutes) await send(path);
+  for (const path of routes) await send(path);
   await post(job);
   await send("/what/ever", { method: "BREW" });
   assert.deepEqual(answered, [
@@ -614,7 +614,7 @@ Deno.test("every answer is observed with its route; a path that does not exist h
     ["POST", "/payload", 200],
     ["BREW", undefined, 404],
   ]);
-  assert.deepEqual(knownRoutes, routes);
+  assert.deepEqual(catalogue.httpDuration.labels.http_route, routes);
 });
 
 Deno.test("access lines are there when they are wanted", async () => {

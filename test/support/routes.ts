@@ -12,7 +12,8 @@ import { createAnswers } from "../../src/http/answer/answers.ts";
 import { createBuffers } from "../../src/http/body/buffers.ts";
 import { createGuard } from "../../src/http/guard.ts";
 import type { PayloadSettings } from "../../src/http/resources/payload.ts";
-import { createRoutes, type FrontDoor } from "../../src/http/routes.ts";
+import type { FrontDoor } from "../../src/http/door.ts";
+import { createRoutes } from "../../src/http/routes.ts";
 import type { Admission, JobOutcome, JobRequest, JobResult } from "../../src/jobs/job.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
 
