@@ -16,6 +16,10 @@ import type { FrontDoor } from "../../src/http/door.ts";
 import { createRoutes } from "../../src/http/routes.ts";
 import type { Admission, JobOutcome, JobRequest, JobResult } from "../../src/jobs/job.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
+import { base64 } from "./client.ts";
+
+/** The body of a request for a job. */
+export const job: string = JSON.stringify({ id: "some id", data: base64("hello") });
 
 const nothing = { bytes: new Uint8Array(), truncated: false };
 
