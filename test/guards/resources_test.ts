@@ -47,20 +47,27 @@ Deno.test("every path answers the methods of its row, and refuses all others", a
 });
 
 Deno.test("every path serves whom its row says", async () => {
-  const codeOf = async (route: Route, password?: string, host = "localhost") => {
+  const codeOf = async (
+    route: Route,
+    { password, host = "localhost", ...headers }: {
+      readonly password?: string;
+      readonly host?: string;
+      readonly "sec-fetch-site"?: string;
+    },
+  ) => {
     const { send } = setUp(password === undefined ? {} : { password });
     const [method = ""] = methodsOf(route);
-    const { status, text } = await send(
-      route,
-      requestBy(method, { host, accept: "application/json" }),
-      `http://${host}`,
-    );
+    const init = requestBy(method, { host, accept: "application/json", ...headers });
+    const { status, text } = await send(route, init, `http://${host}`);
     return status === 200 ? 200 : JSON.parse(text).code;
   };
   for (const [route, { who }] of rows) {
-    const stranger = await codeOf(route, undefined, "evil.example");
+    const runsJobs = who === "password";
+    const stranger = await codeOf(route, { host: "evil.example" });
     assert.equal(stranger, who === "anybody" ? 200 : "unknown_host", route);
-    assert.equal(await codeOf(route, "p"), who === "password" ? "unauthorized" : 200, route);
+    const ofPage = await codeOf(route, { "sec-fetch-site": "cross-site" });
+    assert.equal(ofPage, runsJobs ? "cross_site" : 200, route);
+    assert.equal(await codeOf(route, { password: "p" }), runsJobs ? "unauthorized" : 200, route);
   }
 });
 
