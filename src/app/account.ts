@@ -16,11 +16,11 @@ import {
 } from "../jobs/job.ts";
 import type { RunningJob } from "../jobs/pool.ts";
 import type { CaptureName } from "../telemetry/catalogue.ts";
-import type { Fields, Log } from "../telemetry/log.ts";
+import { idsOf } from "../telemetry/ids.ts";
+import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Recent } from "../telemetry/recent.ts";
 import type { RunTrace, Tracing } from "../telemetry/trace.ts";
-import { traceIdsOf } from "../wire/trace_context.ts";
 import { toMicroseconds } from "../wire/wire.ts";
 
 /** Who hears of a run. */
@@ -123,12 +123,6 @@ function beginRun(
   if (traceparent === undefined) return undefined;
   const context = { traceparent, ...(tracestate === undefined ? {} : { tracestate }) };
   return tracing.beginRun(context, workerId, queuedSec);
-}
-
-/** What ties a log line to its request and its trace. */
-export function idsOf({ requestId, traceparent }: JobSpec): Fields {
-  const { traceId, spanId } = traceIdsOf(traceparent);
-  return { request_id: requestId, trace_id: traceId, span_id: spanId };
 }
 
 /** A command that cannot start says why where its own complaints would be. */

@@ -5,7 +5,8 @@
  */
 
 import { atMost } from "../async/at_most.ts";
-import { idsOf, type Listeners, runAndTell } from "./account.ts";
+import { type Listeners, runAndTell } from "./account.ts";
+import { idsOf } from "../telemetry/ids.ts";
 import type { During } from "../isolate/busy.ts";
 import { authority } from "../config/authority.ts";
 import type { Config, HttpConfig } from "../config/config.ts";
@@ -24,8 +25,9 @@ import { createPasswordCheck } from "../http/auth.ts";
 import { createGuard } from "../http/guard.ts";
 import { createBuffers } from "../http/body/buffers.ts";
 import { createClients } from "../http/clients.ts";
-import { createRoutes, type FrontDoor } from "../http/routes.ts";
-import type { Fetch } from "../http/observe.ts";
+import type { FrontDoor } from "../http/door.ts";
+import type { Fetch } from "../http/exchange.ts";
+import { createRoutes } from "../http/routes.ts";
 import { type Server, startServer } from "../http/server.ts";
 import type { ClientAddress, ProcessFigures, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";

@@ -5,6 +5,7 @@
  */
 
 import { beginningOf } from "../machine/file_beginning.ts";
+import { passwordHeader } from "../wire/header_names.ts";
 import { maxPasswordBytes, readPasswordFrom } from "../wire/password.ts";
 import { oneLine } from "../config/shown.ts";
 import {
@@ -53,7 +54,7 @@ async function resultOf(options: SendOptions): Promise<ReceivedResult> {
   const password = passwordOf(options);
   const header = password === undefined ? undefined : headerOf(password);
   const headers = new Headers({ "content-type": "application/json" });
-  if (header !== undefined) headers.set("x-jr-password", header);
+  if (header !== undefined) headers.set(passwordHeader, header);
   const client = clientOf(options);
   const input = await inputOf(options.file);
   const payloadEncoder = () => createPayloadEncoder({ id, timeoutSec });

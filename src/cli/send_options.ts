@@ -7,6 +7,7 @@
 import { basename } from "node:path";
 import { type Flag, readFlags } from "../config/flags.ts";
 import { passwordSource, readPasswordFrom } from "../wire/password.ts";
+import { payloadPath } from "../wire/resources.ts";
 import { shownUrl } from "../config/shown.ts";
 import { maxIdLength } from "../wire/wire.ts";
 import { UsageError } from "./usage.ts";
@@ -139,6 +140,9 @@ function passwordOptions(
   }
 }
 
+/** What may stand at the end of the URL's path instead of the path of jobs: slashes, or that path itself. */
+const endOfPath = new RegExp(`/*(${payloadPath.slice(1)})?/*$`);
+
 function payloadUrl(text: string): string {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) {
@@ -146,7 +150,7 @@ function payloadUrl(text: string): string {
       `--url=${shownUrl(text)}: must be an http or https URL without a user`,
     );
   }
-  url.pathname = url.pathname.replace(/\/*(payload)?\/*$/, "/payload");
+  url.pathname = url.pathname.replace(endOfPath, payloadPath);
   return url.href;
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
+import { passwordHeader } from "../wire/header_names.ts";
 import { withoutLineEnds } from "../wire/password.ts";
 
 /** Whether a request may run jobs. */
@@ -17,7 +18,7 @@ export type PasswordCheck = (headers: Headers) => boolean;
 export function createPasswordCheck(digest: Uint8Array | undefined): PasswordCheck {
   if (!digest) return () => true;
   return (headers) => {
-    const given = withoutLineEnds(headers.get("x-jr-password") ?? "");
+    const given = withoutLineEnds(headers.get(passwordHeader) ?? "");
     // Header values arrive as one character per byte (Fetch, "byte sequence"): latin1 gives the bytes back.
     return timingSafeEqual(createHash("sha256").update(given, "latin1").digest(), digest);
   };

@@ -6,7 +6,7 @@
 
 import { atMost } from "../async/at_most.ts";
 import { authority } from "../config/authority.ts";
-import type { Fetch } from "./observe.ts";
+import type { Fetch } from "./exchange.ts";
 
 /** A server that listens. */
 export interface Server {

@@ -6,6 +6,7 @@
  */
 
 import { outcomeLabels } from "../jobs/job.ts";
+import { methods, routes } from "../wire/resources.ts";
 
 /** Why a request for a job came to no run. */
 export const rejectionReasons = [
@@ -63,18 +64,7 @@ const durations = [
 const sizes = [0, ...Array.from({ length: 14 }, (_, step) => 16 * 4 ** step)];
 
 /** Methods that have a label value of their own; others are `_OTHER` (OpenTelemetry HTTP conventions). */
-export const knownMethods = ["GET", "HEAD", "OPTIONS", "POST", "_OTHER"] as const;
-
-/** Paths that exist; a request for any other has no route. */
-export const routes = [
-  "/",
-  "/payload",
-  "/status",
-  "/metrics",
-  "/version",
-  "/livez",
-  "/readyz",
-] as const;
+export const knownMethods = [...methods, "_OTHER"] as const;
 
 /** The whole catalogue. */
 export const catalogue = {

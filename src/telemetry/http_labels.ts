@@ -4,30 +4,22 @@
  * @module
  */
 
+import { resources, type Route, routes } from "../wire/resources.ts";
 import { knownMethods } from "./catalogue.ts";
 import type { Labels } from "./exposition.ts";
 
 /** The label sets of answers seen so far, and those that are there from the start. */
 export interface HttpLabels {
   /** The set for an answer. `route` is undefined for a path that does not exist. */
-  of(method: string, route: string | undefined, status: number): Labels;
+  of(method: string, route: Route | undefined, status: number): Labels;
   /** Every set so far. */
   values(): Iterable<Labels>;
 }
 
-/** What the service answers in the ordinary course: these series exist from the start. */
-const ordinary: readonly (readonly [string, string, readonly number[]])[] = [
-  ["POST", "/payload", [200, 400, 401, 408, 411, 413, 415, 500, 503]],
-  ["GET", "/status", [200]],
-  ["GET", "/metrics", [200]],
-  ["GET", "/livez", [200]],
-  ["GET", "/readyz", [200, 503]],
-];
-
-/** Starts with the ordinary ones. */
+/** Starts with the sets that the table of resources names. */
 export function createHttpLabels(scheme: "http" | "https"): HttpLabels {
   const sets = new Map<string, Labels>();
-  const of = (method: string, route: string | undefined, status: number): Labels => {
+  const of = (method: string, route: Route | undefined, status: number): Labels => {
     const key = `${method} ${route} ${status}`;
     const known = sets.get(key);
     if (known) return known;
@@ -40,8 +32,10 @@ export function createHttpLabels(scheme: "http" | "https"): HttpLabels {
     sets.set(key, labels);
     return labels;
   };
-  for (const [method, route, statuses] of ordinary) {
-    for (const status of statuses) of(method, route, status);
+  for (const route of routes) {
+    for (const [method, statuses] of Object.entries<readonly number[]>(resources[route].methods)) {
+      for (const status of statuses) of(method, route, status);
+    }
   }
   return { of, values: () => sets.values() };
 }

@@ -7,6 +7,7 @@
 
 import { type OutcomeLabel, outcomeLabels } from "../jobs/job.ts";
 import type { ProcessFigures } from "../isolate/messages.ts";
+import type { Route } from "../wire/resources.ts";
 import {
   type BufferShare,
   bufferShares,
@@ -28,7 +29,7 @@ export interface Metrics {
   /** A request for a job came to no run. */
   rejected(reason: RejectionReason): void;
   /** A request arrived; call what is returned when its answer was handed over. */
-  requestArrived(method: string): (route: string | undefined, status: number) => void;
+  requestArrived(method: string): (route: Route | undefined, status: number) => void;
   /** Jobs that had a worker since the start, by how they ended. */
   outcomes(): Readonly<Record<OutcomeLabel, number>>;
   /** Requests that came to no run since the start, by reason. */

@@ -30,6 +30,7 @@ import {
 import { atMost } from "../async/at_most.ts";
 import type { TracingConfig } from "../config/config.ts";
 import { withoutUrlSecrets } from "../config/shown.ts";
+import { payloadPath } from "../wire/resources.ts";
 import type { Log } from "./log.ts";
 import type { TraceContext } from "../wire/trace_context.ts";
 import { type RunTrace, type Tracing, variablesOf } from "./trace.ts";
@@ -127,12 +128,12 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
         get: (carrier, name) => carrier.get(name) ?? undefined,
         keys: (carrier) => [...carrier.keys()],
       });
-      const span = tracer.startSpan("POST /payload", {
+      const span = tracer.startSpan(`POST ${payloadPath}`, {
         kind: SpanKind.SERVER,
         attributes: {
           "http.request.method": "POST",
-          "http.route": "/payload",
-          "url.path": "/payload",
+          "http.route": payloadPath,
+          "url.path": payloadPath,
           ...serverAttributes,
         },
       }, parent);

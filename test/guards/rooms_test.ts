@@ -15,9 +15,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   spool: ["type:jobs"],
   exec: ["async", "jobs", "config", "spool"],
   isolate: ["config", "jobs", "spool", "type:exec"],
-  telemetry: ["async", "config", "jobs", "type:isolate"],
-  http: ["async", "jobs", "wire", "config", "type:isolate", "type:telemetry"],
-  machine: ["exec/child_env", "type:isolate"],
+  telemetry: ["async", "config", "jobs", "wire", "type:isolate"],
+  http: ["async", "jobs", "wire", "config", "telemetry/ids", "type:isolate", "type:telemetry"],
+  machine: ["spool/spool", "type:isolate"],
   app: [
     "async",
     "jobs",
@@ -58,7 +58,7 @@ const outsideThings: readonly { readonly what: RegExp; readonly who: readonly st
   },
   {
     what: /"JOBRUNNER_|\bJOBRUNNER_[A-Z_]+:/,
-    who: ["config", "exec/child_env", "cli/send_options"],
+    who: ["config", "exec/child_env", "spool/spool", "cli/send_options"],
   },
   { what: /\b(to|from)Base64\b|\bbtoa\b|\batob\b/, who: ["wire", "supervisor/launcher"] },
   { what: /\bpostMessage\b/, who: ["service", "supervisor/worker"] },

@@ -12,11 +12,16 @@ import { createAnswers } from "../../src/http/answer/answers.ts";
 import { createBuffers } from "../../src/http/body/buffers.ts";
 import { createGuard } from "../../src/http/guard.ts";
 import type { PayloadSettings } from "../../src/http/resources/payload.ts";
-import { createRoutes, type FrontDoor } from "../../src/http/routes.ts";
+import type { FrontDoor } from "../../src/http/door.ts";
+import { createRoutes } from "../../src/http/routes.ts";
 import type { JobHandle, JobOutcome, JobSpec } from "../../src/jobs/job.ts";
 import type { Place, Refusal } from "../../src/jobs/line.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
+import { base64 } from "./client.ts";
 import { ranOf } from "./jobs.ts";
+
+/** The body of a request for a job. */
+export const job: string = JSON.stringify({ id: "some id", data: base64("hello") });
 
 /** What differs from a server that admits and runs everything. */
 export interface Setup {

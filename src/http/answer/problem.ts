@@ -5,6 +5,8 @@
  */
 
 import type { RejectionReason } from "../../telemetry/catalogue.ts";
+import { passwordHeader } from "../../wire/header_names.ts";
+import { payloadPath } from "../../wire/resources.ts";
 
 /** Everything that can be wrong with a request, or with us. */
 export type Fault =
@@ -56,7 +58,10 @@ interface Problem {
 function problemOf(fault: Fault): Problem {
   switch (fault.kind) {
     case "not_found":
-      return { status: 404, detail: "There is nothing at this path; jobs go to POST /payload" };
+      return {
+        status: 404,
+        detail: `There is nothing at this path; jobs go to POST ${payloadPath}`,
+      };
     case "method_not_allowed":
       return {
         status: 405,
@@ -66,8 +71,8 @@ function problemOf(fault: Fault): Problem {
     case "unauthorized":
       return {
         status: 401,
-        detail: "Invalid password supplied in X-JR-PASSWORD header",
-        headers: { "www-authenticate": 'X-JR-PASSWORD realm="jobrunner"', ...closing },
+        detail: `Invalid password supplied in ${passwordHeader} header`,
+        headers: { "www-authenticate": `${passwordHeader} realm="jobrunner"`, ...closing },
       };
     case "cross_site":
       return {

@@ -9,7 +9,13 @@ import { type JobOutcome, type JobSpec, newJobUid, type RunFault } from "../../j
 import type { Refusal } from "../../jobs/line.ts";
 import type { RequestTrace } from "../../telemetry/trace.ts";
 import type { ClientAddress } from "../../isolate/messages.ts";
+import type { Log } from "../../telemetry/log.ts";
 import { type Encoded, encodeResult, parsePayloadRequest } from "../../wire/wire.ts";
+import type { Activity } from "../activity.ts";
+import type { Answer, Answers } from "../answer/answers.ts";
+import { commonHeaders } from "../answer/page.ts";
+import type { Fault } from "../answer/problem.ts";
+import type { Refusals } from "../answer/refusals.ts";
 import type { PasswordCheck } from "../auth.ts";
 import {
   type BodyFault,
@@ -18,11 +24,12 @@ import {
   maxChunkedBytes,
   readBody,
 } from "../body/body.ts";
-import type { Share } from "../body/buffers.ts";
+import type { Buffers, Share } from "../body/buffers.ts";
 import type { Clients } from "../clients.ts";
+import type { FrontDoor } from "../door.ts";
+import { clientOf, describe } from "../exchange.ts";
 import type { Guard } from "../guard.ts";
-import type { Fault } from "../answer/problem.ts";
-import type { FrontDoor } from "../routes.ts";
+import type { Handlers } from "../handler.ts";
 
 /** What the resource needs beside the front door. */
 export interface PayloadSettings {
@@ -40,6 +47,16 @@ export interface PayloadSettings {
   readonly clients: Clients;
   /** Marks the request that work is done for. */
   readonly during: During;
+}
+
+/** The parts of HTTP that a job's way through it takes. */
+export interface PayloadParts extends Omit<PayloadSettings, "largestBody"> {
+  /** Counts the requests that are on their way to a job's answer. */
+  readonly activity: Activity;
+  /** Hands answers over. */
+  readonly answers: Answers;
+  /** The budget of all requests together. */
+  readonly buffers: Buffers;
 }
 
 /** A request for a job, as it arrived. */
@@ -62,6 +79,56 @@ export interface PayloadAnswer {
   readonly kind: "ran";
   /** JSON. */
   readonly body: Encoded;
+}
+
+/** See the module's head. */
+export function payload(
+  door: FrontDoor,
+  { refuseJob }: Refusals,
+  { activity, answers, buffers, ...parts }: PayloadParts,
+  log: Log,
+): Handlers<"/payload"> {
+  const settings = { ...parts, largestBody: buffers.largestBody };
+
+  return {
+    async POST(c) {
+      const { env: exchange, req: { raw } } = c;
+      const share = buffers.open();
+      const over = activity.begin();
+      let answer: Answer | undefined = undefined;
+      exchange.onHandedOver = () => {
+        answer?.handedOver();
+        over();
+        share.release();
+      };
+      const trace = door.beginTrace(raw.headers);
+      exchange.trace = trace;
+      const { requestId } = exchange;
+      const address = () => clientOf(exchange);
+      const outcome = await postPayload({ raw, requestId, trace, address, share }, settings, door);
+      if (outcome.kind !== "ran") {
+        share.release();
+        return refuseJob(c, outcome);
+      }
+      trace?.end({ status: 200 });
+      const { byteLength } = outcome.body;
+      answer = settings.during(requestId, () =>
+        answers.begin(outcome.body, {
+          share,
+          onGivenUp(cause) {
+            log.warn("an answer was not read and is given up", { ...describe(exchange), cause });
+            exchange.giveUp?.();
+          },
+        }));
+      return new Response(answer.body, {
+        headers: {
+          "content-type": "application/json",
+          "content-length": String(byteLength),
+          ...commonHeaders(exchange),
+        },
+      });
+    },
+  };
 }
 
 /** Host, page, password, readiness, body, JSON, line: in this order, so that each step costs only those who passed the one before. */

@@ -1,0 +1,75 @@
+/**
+ * Answers to requests that are not served: each with its line in the log, those for a job also counted.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { accepts } from "hono/accepts";
+import type { During } from "../../isolate/busy.ts";
+import { toMicroseconds } from "../../wire/wire.ts";
+import { describe } from "../exchange.ts";
+import type { Call } from "../handler.ts";
+import type { RequestTelemetry } from "../observe.ts";
+import { commonHeaders } from "./page.ts";
+import { type Fault, problemAnswer, rejectionOf } from "./problem.ts";
+
+/** See the module's head. */
+export interface Refusals {
+  /** The answer to a fault. */
+  refuse(c: Call, fault: Fault): Response;
+  /** The answer to a fault on the way of a job: counted if it is a rejection, and told to the trace. */
+  refuseJob(c: Call, fault: Fault): Response;
+}
+
+/** The most of a host that stands in a log line: names have at most so many characters (RFC 1035, section 2.3.4). */
+const maxHostLength = 253;
+
+/** `during` marks the request that an answer is made for. */
+export function createRefusals(
+  { log, metrics }: Pick<RequestTelemetry, "log" | "metrics">,
+  during: During,
+): Refusals {
+  function refuse(c: Call, fault: Fault): Response {
+    const { requestId } = c.env;
+    const { status, headers, body, detail } = during(
+      requestId,
+      () => problemAnswer(fault, requestId, asksForJson(c)),
+    );
+    log.info("request refused", {
+      ...describe(c.env),
+      "http.response.status_code": status,
+      reason: fault.kind,
+      detail,
+      "server.address": fault.kind === "unknown_host"
+        ? fault.host?.slice(0, maxHostLength)
+        : undefined,
+      queued_sec: "queuedSec" in fault ? toMicroseconds(fault.queuedSec ?? 0) : undefined,
+    });
+    return new Response(body, { status, headers: { ...headers, ...commonHeaders(c.env) } });
+  }
+
+  function refuseJob(c: Call, fault: Fault): Response {
+    const reason = rejectionOf(fault);
+    if (reason) metrics.rejected(reason);
+    const response = refuse(c, fault);
+    c.env.trace?.end({
+      status: response.status,
+      fault: fault.kind,
+      leftAfterSec: "queuedSec" in fault ? fault.queuedSec : undefined,
+    });
+    return response;
+  }
+
+  return { refuse, refuseJob };
+}
+
+/** Whether the client's Accept header prefers JSON; a bare wildcard does not ask for it. */
+function asksForJson(c: Call): boolean {
+  const text = "text/plain";
+  return accepts(c as Context, {
+    header: "Accept",
+    supports: [text, "application/problem+json", "application/json"],
+    default: text,
+  }) !== text;
+}

@@ -1,0 +1,22 @@
+/**
+ * `GET /`: one line that names the endpoints, for people and for balancers that ask there.
+ *
+ * @module
+ */
+
+import { methodsOf, payloadPath, routes } from "../../wire/resources.ts";
+import type { Refusals } from "../answer/refusals.ts";
+import type { FrontDoor } from "../door.ts";
+import type { Handlers } from "../handler.ts";
+import { whileReady } from "./health.ts";
+
+const pages = routes.filter((route) => route !== "/" && methodsOf(route).includes("GET"));
+
+const text = `jobrunner: jobs go to POST ${payloadPath}; GET ${pages.slice(0, -1).join(", ")} and ${
+  pages.at(-1)
+}\n`;
+
+/** 200 as long as jobs are admitted, else 503. */
+export function overview(door: FrontDoor, refusals: Refusals): Handlers<"/"> {
+  return { GET: whileReady(door, refusals, () => text) };
+}

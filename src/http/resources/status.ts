@@ -1,0 +1,25 @@
+/**
+ * `GET /status`: the state of the service as JSON.
+ *
+ * @module
+ */
+
+import { encodeStatus } from "../../wire/wire.ts";
+import { page } from "../answer/page.ts";
+import type { PasswordCheck } from "../auth.ts";
+import type { Buffers } from "../body/buffers.ts";
+import type { FrontDoor } from "../door.ts";
+import type { Handlers } from "../handler.ts";
+
+/** Jobs are named only to those who may run some; everybody else gets the rest. */
+export function status(
+  door: FrontDoor,
+  { mayRun, buffers }: { readonly mayRun: PasswordCheck; readonly buffers: Buffers },
+): Handlers<"/status"> {
+  return {
+    GET(c) {
+      const status = { ...door.status(), ready: door.ready(), buffered: buffers.held };
+      return page(c, "application/json", encodeStatus(status, mayRun(c.req.raw.headers)));
+    },
+  };
+}

@@ -1,0 +1,14 @@
+/**
+ * `GET /version`: the version of the program as JSON.
+ *
+ * @module
+ */
+
+import { page } from "../answer/page.ts";
+import type { FrontDoor } from "../door.ts";
+import type { Handlers } from "../handler.ts";
+
+/** See the module's head. */
+export function version({ version }: FrontDoor): Handlers<"/version"> {
+  return { GET: (c) => page(c, "application/json", JSON.stringify({ version }) + "\n") };
+}

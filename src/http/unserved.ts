@@ -1,0 +1,42 @@
+/**
+ * Requests that no resource has a handler for: OPTIONS, methods that a path does not take, paths that do not exist.
+ *
+ * @module
+ */
+
+import { methodsOf, type Route, routes } from "../wire/resources.ts";
+import { commonHeaders } from "./answer/page.ts";
+import { allow } from "./answer/problem.ts";
+import type { Refusals } from "./answer/refusals.ts";
+import type { Call } from "./handler.ts";
+
+const methodsByRoute: ReadonlyMap<Route, string> = new Map(
+  routes.map((route) => [route, methodsOf(route).join(", ")]),
+);
+
+const allMethods = [...new Set(routes.flatMap(methodsOf))].join(", ");
+
+/** The methods that the request's path takes but OPTIONS, which all take; empty for a path that does not exist. */
+function methodsAt({ route, path }: Call["env"]): string {
+  if (route !== undefined) return methodsByRoute.get(route) ?? "";
+  // The server as a whole: OPTIONS * (RFC 9110, section 9.3.7), which the runtime makes a path of.
+  return path === "/*" ? allMethods : "";
+}
+
+/** The answer to OPTIONS, whatever the path. */
+export function optionsAnswer({ env }: Call): Response {
+  const headers = { ...allow(methodsAt(env)), ...commonHeaders(env) };
+  return new Response(null, { status: 204, headers });
+}
+
+/** The answer to any other method: 405 where there is something, else 308 to a path without doubled slashes, or 404. */
+export function unservedAnswer(c: Call, { refuse }: Refusals): Response {
+  const methods = methodsAt(c.env);
+  if (methods !== "") return refuse(c, { kind: "method_not_allowed", methods });
+  // A server address that ends in a slash makes //payload of /payload; old clients follow redirects for that.
+  // What is no URL, such as the target of CONNECT, has no path to be mended.
+  const asked = URL.parse(c.req.raw.url)?.pathname ?? c.env.path;
+  const location = asked.replace(/\/{2,}/g, "/");
+  if (location === asked) return refuse(c, { kind: "not_found" });
+  return new Response(null, { status: 308, headers: { location, ...commonHeaders(c.env) } });
+}

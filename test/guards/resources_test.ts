@@ -1,0 +1,112 @@
+/**
+ * The table of resources, the routes, the metrics and the documentation say the same.
+ */
+
+import assert from "node:assert/strict";
+import { catalogue } from "../../src/telemetry/catalogue.ts";
+import { createHttpLabels } from "../../src/telemetry/http_labels.ts";
+import {
+  methods,
+  methodsOf,
+  type Resource,
+  resources,
+  type Route,
+  routes,
+} from "../../src/wire/resources.ts";
+import { tableOf } from "../support/metrics_page.ts";
+import { projectRoot } from "../support/program.ts";
+import { job, setUp } from "../support/routes.ts";
+
+const rows: readonly (readonly [Route, Resource])[] = routes.map((
+  route,
+) => [route, resources[route]]);
+
+const readme = Deno.readTextFileSync(`${projectRoot}README.md`);
+
+function requestBy(method: string, headers: Record<string, string> = {}): RequestInit {
+  return method === "POST" ? { method, headers, body: job } : { method, headers };
+}
+
+/** The texts of a pattern's first group. */
+function firstGroups(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)].map(([, group = ""]) => group);
+}
+
+Deno.test("every path answers the methods of its row, and refuses all others", async () => {
+  const { send } = setUp();
+  for (const route of routes) {
+    const taken = methodsOf(route);
+    assert.ok(taken.length > 0, route);
+    for (const method of methods.filter((method) => method !== "OPTIONS")) {
+      const { status, headers } = await send(route, requestBy(method));
+      const isTaken = taken.includes(method);
+      assert.equal(status, isTaken ? 200 : 405, `${method} ${route}`);
+      if (!isTaken) assert.equal(headers.get("allow"), [...taken, "OPTIONS"].join(", "), route);
+    }
+  }
+});
+
+Deno.test("every path serves whom its row says", async () => {
+  const codeOf = async (
+    route: Route,
+    { password, host = "localhost", ...headers }: {
+      readonly password?: string;
+      readonly host?: string;
+      readonly "sec-fetch-site"?: string;
+    },
+  ) => {
+    const { send } = setUp(password === undefined ? {} : { password });
+    const [method = ""] = methodsOf(route);
+    const init = requestBy(method, { host, accept: "application/json", ...headers });
+    const { status, text } = await send(route, init, `http://${host}`);
+    return status === 200 ? 200 : JSON.parse(text).code;
+  };
+  for (const [route, { who }] of rows) {
+    const runsJobs = who === "password";
+    const stranger = await codeOf(route, { host: "evil.example" });
+    assert.equal(stranger, who === "anybody" ? 200 : "unknown_host", route);
+    const ofPage = await codeOf(route, { "sec-fetch-site": "cross-site" });
+    assert.equal(ofPage, runsJobs ? "cross_site" : 200, route);
+    assert.equal(await codeOf(route, { password: "p" }), runsJobs ? "unauthorized" : 200, route);
+  }
+});
+
+Deno.test("the labels of metrics are the table's paths and methods, on the page as in the code", () => {
+  const { http_request_method, http_route } = catalogue.httpDuration.labels;
+  assert.deepEqual(http_route, routes);
+  assert.deepEqual(http_request_method, [...methods, "_OTHER"]);
+  const row = tableOf(["name", "type", "unit", "labels", "meaning", "example query"])
+    .find(([name]) => name === `\`${catalogue.httpDuration.name}\``);
+  assert.match(row?.[3] ?? "", new RegExp(`\`http_route\`: ${routes.join(", ")};`));
+});
+
+Deno.test("the series of HTTP that exist from the start are those of the table", () => {
+  const fromStart = [...createHttpLabels("http").values()].map((labels) =>
+    [labels["http_request_method"], labels["http_route"], labels["http_response_status_code"]].join(
+      " ",
+    )
+  );
+  const ofTable = rows.flatMap(([route, { methods }]) =>
+    Object.entries(methods).flatMap(([method, statuses]) =>
+      statuses.map((status) => `${method} ${route} ${status}`)
+    )
+  );
+  assert.ok(ofTable.length > 0);
+  assert.deepEqual(fromStart, ofTable);
+});
+
+Deno.test("the README names every path with its method, and no other", () => {
+  const posted = firstGroups(readme, /^### `POST (\/\S+)`$/gm);
+  const section = /^### The other endpoints\n.*?(?=^###? )/ms.exec(readme)?.[0] ?? "";
+  const got = new Set(firstGroups(section, /^curl -s http:\/\/127\.0\.0\.1:8080(\/\S*) /gm));
+  const taking = (method: "GET" | "POST") =>
+    routes.filter((route) => methodsOf(route).includes(method));
+  assert.deepEqual(posted.sort(), taking("POST").sort());
+  assert.deepEqual([...got].sort(), taking("GET").sort());
+});
+
+Deno.test("the README names the paths that may be asked for by any host name", () => {
+  const [list = ""] = firstGroups(readme, /except `OPTIONS`, (.*?), unless the Host header/gs);
+  const anybody = rows.filter(([, { who }]) => who === "anybody").map(([route]) => route);
+  assert.deepEqual(firstGroups(list, /`([^`]+)`/g).sort(), anybody.sort());
+});

@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { createDeadlines } from "../../../src/async/deadlines.ts";
+import { base64 } from "../../support/client.ts";
+import type { JobHandle } from "../../../src/jobs/job.ts";
+import { ranOf } from "../../support/jobs.ts";
+import { job, setUp } from "../../support/routes.ts";
+
+Deno.test("a body is read whatever the request's Content-Type", async () => {
+  const { post } = setUp();
+  for (const type of ["text/plain", "application/x-www-form-urlencoded", "nonsense"]) {
+    assert.equal((await post(job, { "content-type": type })).status, 200);
+  }
+});
+
+Deno.test("a charset is named to who sends a body that is not UTF-8, and never matters otherwise", async () => {
+  const { post, log } = setUp();
+  const headers = { "content-type": "application/json; charset=windows-1252" };
+  assert.equal((await post(job, headers)).status, 200);
+  const umlaut = JSON.stringify({ id: "Müller", data: base64("hello") });
+  assert.equal((await post(umlaut, headers)).status, 200);
+  const bytes = Uint8Array.from(umlaut, (character) => character.charCodeAt(0));
+  const sentence = "The body is not UTF-8 text (byte 9 is 0xFC)";
+  assert.deepEqual(await post(bytes, headers).then(({ status, text }) => [status, text]), [
+    400,
+    `${sentence}, and its Content-Type says charset=windows-1252: send UTF-8\n`,
+  ]);
+  assert.equal(log.at(-1)?.[1]?.["reason"], "invalid");
+  assert.equal((await post(bytes)).text, `${sentence}: send UTF-8\n`);
+});
+
+Deno.test("a body over the limit is 413, announced or not, and nothing stays held", async () => {
+  const { post, held } = setUp({ limits: { maxBytes: job.length } });
+  assert.equal((await post(job)).status, 200);
+  assert.equal((await post(`${job} `)).status, 413);
+  const pieces = ReadableStream.from([new TextEncoder().encode(job), new Uint8Array([32])]);
+  const counted = await post(pieces);
+  assert.equal(counted.status, 413);
+  assert.equal(counted.text, `The body is larger than ${job.length} bytes\n`);
+  assert.equal(held(), 0);
+});
+
+Deno.test("a Content-Length over the limit is refused without reading", async () => {
+  const { send } = setUp({ limits: { maxBytes: 10 } });
+  let pulled = 0;
+  const body = new ReadableStream({ pull: () => void pulled++ }, { highWaterMark: 0 });
+  const { status } = await send("/payload", {
+    method: "POST",
+    body,
+    headers: { "content-length": "11" },
+  });
+  assert.equal(status, 413);
+  assert.equal(pulled, 0);
+});
+
+Deno.test("a Content-Length that is no number is refused and touches no budget", async () => {
+  const { send, held } = setUp({ maxBufferedBytes: 1000 });
+  for (const length of ["5, 5", "-1", "1e3", "x"]) {
+    const { status } = await send("/payload", {
+      method: "POST",
+      body: job,
+      headers: { "content-length": length },
+    });
+    assert.equal(status, 400, length);
+    assert.equal(held(), 0);
+  }
+});
+
+Deno.test("a body whose length is known never counts for more than that, in however many pieces it comes", async () => {
+  const { send } = setUp({ maxBufferedBytes: job.length });
+  const bytes = new TextEncoder().encode(job);
+  const body = ReadableStream.from([
+    bytes.subarray(0, 30),
+    bytes.subarray(30, 31),
+    bytes.subarray(31),
+  ]);
+  const headers = { "content-length": String(job.length) };
+  assert.equal((await send("/payload", { method: "POST", body, headers })).status, 200);
+});
+
+Deno.test("a body that does not come in time is 408 and is let go", async () => {
+  const { send, held } = setUp({ limits: { periods: createDeadlines(10) } });
+  let canceled = false;
+  const body = new ReadableStream({
+    start: (controller) => controller.enqueue(new TextEncoder().encode('{"id":')),
+    cancel: () => void (canceled = true),
+  });
+  const { status, text } = await send("/payload", { method: "POST", body });
+  assert.equal(status, 408);
+  assert.equal(text, "Less than 16384 bytes a second of the body arrived in 0.01 seconds\n");
+  assert.ok(canceled);
+  assert.equal(held(), 0);
+});
+
+Deno.test("a body with a Content-Encoding is 415, says what is accepted, and is not read", async () => {
+  const { send, post, held } = setUp();
+  for (const encoding of ["gzip", "GZIP", "identity, br", "x-y", "deflate , identity"]) {
+    let pulled = 0;
+    const body = new ReadableStream({ pull: () => void pulled++ }, { highWaterMark: 0 });
+    const headers = { "content-encoding": encoding, "accept": "application/json" };
+    const refused = await send("/payload", { method: "POST", body, headers });
+    assert.equal(refused.status, 415, encoding);
+    assert.equal(refused.headers.get("accept-encoding"), "identity");
+    assert.equal(JSON.parse(refused.text).code, "unsupported_encoding");
+    assert.equal(pulled, 0);
+  }
+  for (const encoding of ["identity", "Identity , identity", ""]) {
+    assert.equal((await post(job, { "content-encoding": encoding })).status, 200, encoding);
+  }
+  assert.equal(held(), 0);
+});
+
+/** A body that comes in pieces of a size, as the runtime hands over chunks; it tells whether it was canceled. */
+function chunked(pieceBytes: number, bytes: number) {
+  const state = { sent: 0, canceled: false };
+  const piece = new Uint8Array(pieceBytes).fill(0x20);
+  const body = new ReadableStream({
+    pull(controller) {
+      if (state.sent >= bytes) return controller.close();
+      controller.enqueue(piece.slice());
+      state.sent += pieceBytes;
+    },
+    cancel: () => void (state.canceled = true),
+  });
+  return { state, body };
+}
+
+Deno.test("a chunked body beyond 8 MiB or in tiny pieces is 411, and its rest is neither read nor canceled", async () => {
+  const { send, held, rejected } = setUp();
+  const headers = { "transfer-encoding": "chunked" };
+  for (
+    const [pieceBytes, bytes, mostRead] of [
+      [65_536, 50_000_000, 9_000_000],
+      [1, 100_000, 1_100],
+      [1_000, 50_000_000, 1_500_000],
+    ] as const
+  ) {
+    const { state, body } = chunked(pieceBytes, bytes);
+    const { status, text } = await send("/payload", { method: "POST", body, headers });
+    assert.equal(status, 411, `pieces of ${pieceBytes}`);
+    assert.match(text, /^A body without Content-Length may have 8388608 bytes, /);
+    assert.ok(state.sent <= mostRead, `${state.sent} bytes in pieces of ${pieceBytes} were read`);
+    assert.ok(!state.canceled);
+  }
+  assert.deepEqual(rejected, ["invalid", "invalid", "invalid"]);
+  assert.equal(held(), 0);
+});
+
+Deno.test("a chunked body within the bounds is read, and one of known length has no such bounds", async () => {
+  const { send } = setUp();
+  const job = (size: number) => JSON.stringify({ id: "x", data: new Uint8Array(size).toBase64() });
+  for (
+    const [size, pieceBytes, headers] of [
+      [6_000_000, 65_536, { "transfer-encoding": "chunked" }],
+      [600, 1, { "transfer-encoding": "chunked" }],
+      [20_000, 1, {}],
+    ] as const
+  ) {
+    const bytes = new TextEncoder().encode(job(size));
+    const pieces = Array.from(
+      { length: Math.ceil(bytes.length / pieceBytes) },
+      (_, index) => bytes.slice(index * pieceBytes, (index + 1) * pieceBytes),
+    );
+    const body = ReadableStream.from(pieces);
+    const { status, text } = await send("/payload", { method: "POST", body, headers });
+    assert.equal(status, 200, text);
+  }
+});
+
+Deno.test("a chunked body that does not come in time is 408 and is not canceled", async () => {
+  const { send, held } = setUp({ limits: { periods: createDeadlines(10) } });
+  let canceled = false;
+  const body = new ReadableStream({ cancel: () => void (canceled = true) });
+  const headers = { "transfer-encoding": "chunked" };
+  const { status } = await send("/payload", { method: "POST", body, headers });
+  assert.equal(status, 408);
+  assert.ok(!canceled);
+  assert.equal(held(), 0);
+});
+
+Deno.test("a body that breaks off is 400", async () => {
+  const { send, held } = setUp();
+  const body = new ReadableStream({ pull: (controller) => controller.error(new Error("gone")) });
+  assert.equal((await send("/payload", { method: "POST", body })).status, 400);
+  assert.equal(held(), 0);
+});
+
+Deno.test("payloads that are read or waiting share one budget; beyond it 503 with Retry-After", async () => {
+  const waiting: JobHandle[] = [];
+  const settle: (() => void)[] = [];
+  const { post, held } = setUp({
+    maxBufferedBytes: job.length + 5,
+    submit: (spec, handle) => {
+      waiting.push(handle);
+      return new Promise((resolve) => settle.push(() => resolve(ranOf(spec))));
+    },
+  });
+  const first = post(job);
+  while (waiting.length < 1) await Promise.resolve();
+  assert.equal(held(), 5, "once read, only the payload counts");
+  const second = post(job);
+  while (waiting.length < 2) await Promise.resolve();
+  const third = await post(job);
+  assert.equal(third.status, 503);
+  assert.equal(third.headers.get("retry-after"), "7");
+  waiting[0]?.onInputStored();
+  const fourth = post(job);
+  while (waiting.length < 3) await Promise.resolve();
+  for (const done of settle) done();
+  assert.deepEqual((await Promise.all([first, second, fourth])).map(({ status }) => status), [
+    200,
+    200,
+    200,
+  ]);
+  assert.equal(held(), 0);
+});
+
+Deno.test("a body larger than the whole budget would never fit and is 413", async () => {
+  assert.equal((await setUp({ maxBufferedBytes: 10 }).post(job)).status, 413);
+});
+
+Deno.test("whatever the body is, the answer is 200 or 4xx and nothing of it is logged", async () => {
+  const { post, log, held } = setUp();
+  const anything = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }).map((bytes) => new Uint8Array(bytes)),
+    fc.json(),
+    fc.record({ id: fc.anything(), data: fc.anything() }).map((value) => {
+      try {
+        return JSON.stringify(value);
+      } catch {
+        return "{}";
+      }
+    }),
+  );
+  await fc.assert(fc.asyncProperty(anything, async (body) => {
+    const { status } = await post(body);
+    assert.ok(status === 200 || (status >= 400 && status < 500), String(status));
+    assert.equal(held(), 0);
+  }));
+  for (const [message, fields = {}] of log) {
+    assert.equal(message, "request refused");
+    const present = Object.entries(fields).filter(([, value]) => value !== undefined);
+    assert.deepEqual(present.map(([name]) => name).sort(), [
+      "detail",
+      "http.request.method",
+      "http.response.status_code",
+      "reason",
+      "request_id",
+      "url.path",
+    ]);
+    assert.match(
+      String(fields["detail"]),
+      /^(The body is (empty|not (valid JSON( \(at position \d+\))?|a JSON object but (null|an? [a-z]+)|UTF-8 text \(byte \d+ is 0x[89A-F][\dA-F]\): send UTF-8)|UTF-(16|32) text: send UTF-8)|Json key '[a-z_]+' [^"]*)$/,
+    );
+  }
+});

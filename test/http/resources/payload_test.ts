@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { base64 } from "../../support/client.ts";
+import { resultOf } from "../../support/jobs.ts";
+import { job, setUp } from "../../support/routes.ts";
+
+Deno.test("a job's result is the answer to its request", async () => {
+  const { post, held } = setUp();
+  const { status, headers, text } = await post(job);
+  assert.equal(status, 200);
+  assert.equal(headers.get("content-type"), "application/json");
+  assert.equal(JSON.parse(text).output, base64("hello"));
+  assert.equal(held(), 0);
+});
+
+Deno.test("a large answer is the same as a small one", async () => {
+  const output = {
+    bytes: new Uint8Array(9_000_001).map((_, index) => index % 241),
+    truncated: false,
+  };
+  const { post } = setUp({
+    submit: (spec) => Promise.resolve({ kind: "ran", result: { ...resultOf(spec), output } }),
+  });
+  const expected = output.bytes.toBase64();
+  const { text } = await post(job);
+  assert.equal(JSON.parse(text).output, expected);
+  assert.equal(output.bytes.length, 0, "its memory is given back");
+});
+
+Deno.test("a page of another origin runs no job, password or not, before the body is read", async () => {
+  for (const setup of [{}, { password: "p" }]) {
+    const { send, rejected } = setUp(setup);
+    let pulled = 0;
+    const body = new ReadableStream({ pull: () => void pulled++ }, { highWaterMark: 0 });
+    const headers = {
+      "sec-fetch-site": "cross-site",
+      "content-type": "text/plain",
+      "x-jr-password": "p",
+      "accept": "application/json",
+    };
+    const refused = await send("/payload", { method: "POST", body, headers });
+    assert.equal(refused.status, 403);
+    assert.equal(JSON.parse(refused.text).code, "cross_site");
+    assert.equal(refused.headers.get("connection"), "close");
+    assert.equal(pulled, 0);
+    assert.deepEqual(rejected, ["cross_site"]);
+    assert.equal((await send("/status", { headers })).status, 200, "a page cannot read the answer");
+  }
+});
+
+Deno.test("a job that left the line has its own reason in the log", async () => {
+  const { post, log } = setUp({
+    submit: () =>
+      Promise.resolve({ kind: "left", cause: "canceled", queuedSec: 2, retryAfterSec: 1 }),
+  });
+  await post(job);
+  assert.equal(log[0]?.[1]?.["reason"], "client_gone");
+});
+
+Deno.test("a full line is 503 with its length, as clients know it, and Retry-After", async () => {
+  const { post, held } = setUp({
+    refusal: { reserved: false, cause: "queue_full", waiting: 30, retryAfterSec: 12 },
+  });
+  const { status, headers, text } = await post(job);
+  assert.equal(status, 503);
+  assert.equal(text, "job queue too large (30)\n");
+  assert.equal(headers.get("retry-after"), "12");
+  assert.equal(held(), 0);
+});
+
+Deno.test("a stopping server refuses jobs with Retry-After", async () => {
+  const { post } = setUp({
+    refusal: { reserved: false, cause: "draining", waiting: 0, retryAfterSec: 1 },
+  });
+  const { status, headers } = await post(job);
+  assert.equal(status, 503);
+  assert.equal(headers.get("retry-after"), "1");
+});
+
+Deno.test("a run that the server could not try is 5xx and says nothing of its inside", async () => {
+  const cases = [["spool_unusable", 500], ["spawn_refused", 503], ["internal", 500]] as const;
+  for (const [kind, status] of cases) {
+    const { post } = setUp({
+      submit: () => Promise.resolve({ kind: "failed", fault: { kind, reason: "/secret/path" } }),
+    });
+    const answer = await post(job);
+    assert.equal(answer.status, status);
+    assert.ok(!answer.text.includes("secret"));
+  }
+});
