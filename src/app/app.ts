@@ -83,6 +83,8 @@ export async function startApp(
   log: Log = openLog(config.log),
 ): Promise<App> {
   await using taken = new AsyncDisposableStack();
+  let unreadTimer: ReturnType<typeof setTimeout> | undefined;
+  taken.defer(() => clearTimeout(unreadTimer));
   taken.defer(() => log.flush());
   const { work, http } = config;
   const startedAt = performance.now();
@@ -90,7 +92,7 @@ export async function startApp(
   const cutting = new AbortController();
   const waitedEnough = Promise.withResolvers<void>();
   const buffers = createBuffers(http.maxBufferedBytes);
-  const answers = createAnswers(createDeadlines(http.answerTimeoutMs));
+  const answers = createAnswers(taken.use(createDeadlines(http.answerTimeoutMs)));
   const tracing = await openTracingOf(config, log);
   taken.defer(() => tracing.close());
   const mend = async () => {
@@ -177,14 +179,14 @@ export async function startApp(
     mayRun: createPasswordCheck(http.passwordDigest),
     limits: {
       maxBytes: http.maxRequestBytes,
-      periods: createDeadlines(http.requestTimeoutMs),
+      periods: taken.use(createDeadlines(http.requestTimeoutMs)),
       cut: cutting.signal,
     },
     onDisconnect: work.jobs.onDisconnect,
     buffers,
     answers,
     activity,
-    clients: createClients(host.findGone),
+    clients: taken.use(createClients(host.findGone)),
     during: host.during,
   }, { log, metrics, accessLog: http.accessLog });
   const server = listen(fetch, http, log);
@@ -213,12 +215,12 @@ export async function startApp(
       cutting.abort();
       const cut = line.cut();
       // A client that does not read its answer must not keep the server.
-      dispatch.close().then(() =>
-        setTimeout(() => {
+      dispatch.close().then(() => {
+        unreadTimer = setTimeout(() => {
           answers.giveUpAll();
           waitedEnough.resolve();
-        }, unreadAnswerMs)
-      );
+        }, unreadAnswerMs);
+      });
       return cut;
     },
     reportBug: (bug) =>

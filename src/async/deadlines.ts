@@ -12,11 +12,14 @@ export interface Deadlines {
   start(onOver: () => void): () => void;
 }
 
-/** Waits of `ms` each; `Infinity` never ends. `now` gives milliseconds that never go back. */
+/**
+ * Waits of `ms` each; `Infinity` never ends. `now` gives milliseconds that never go back. Disposed of, it tells nobody any
+ * more.
+ */
 export function createDeadlines(
   ms: number,
   now: () => number = () => performance.now(),
-): Deadlines {
+): Deadlines & Disposable {
   // In the order of their ends, since all of them are of the same length.
   const waits = new Set<{ readonly end: number; readonly onOver: () => void }>();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -44,6 +47,10 @@ export function createDeadlines(
       waits.add(wait);
       timer ??= setTimeout(end, ms);
       return () => void waits.delete(wait);
+    },
+    [Symbol.dispose]() {
+      waits.clear();
+      clearTimeout(timer);
     },
   };
 }

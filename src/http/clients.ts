@@ -31,15 +31,16 @@ interface Watched {
 
 /**
  * `findGone` tells for each client whether its connection has gone; it must not reject. `later` calls after a number of
- * milliseconds.
+ * milliseconds, unless what it returns is called before. Disposed of, it looks no more.
  */
 export function createClients(
   findGone: (clients: readonly ClientAddress[]) => Promise<readonly boolean[]>,
-  later: (look: () => void, ms: number) => void = setTimeout,
-): Clients {
+  later: (look: () => void, ms: number) => () => void = afterMs,
+): Clients & Disposable {
   const watched = new Set<Watched>();
   let looking = false;
   let lookedForMs = 0;
+  let cancelLook = () => {};
 
   async function look(): Promise<void> {
     const asked: (readonly [Watched, ClientAddress])[] = [];
@@ -59,7 +60,7 @@ export function createClients(
   function lookSoon(): void {
     if (looking || watched.size === 0) return;
     looking = true;
-    later(async () => {
+    cancelLook = later(async () => {
       await look();
       looking = false;
       lookSoon();
@@ -73,5 +74,14 @@ export function createClients(
       lookSoon();
       return { [Symbol.dispose]: () => void watched.delete(client) };
     },
+    [Symbol.dispose]() {
+      watched.clear();
+      cancelLook();
+    },
   };
+}
+
+function afterMs(look: () => void, ms: number): () => void {
+  const timer = setTimeout(look, ms);
+  return () => clearTimeout(timer);
 }

@@ -41,7 +41,7 @@ class InMemory implements MemoryLine {
   /** The most unfinished jobs. */
   readonly #bound: number;
   readonly #now: () => number;
-  readonly #patience: Deadlines;
+  readonly #patience: Deadlines & Disposable;
   readonly #runTimes = createRunTimes();
   readonly #channel = createChannel<Job>();
   /** In the order in which their places were reserved. */
@@ -130,7 +130,9 @@ class InMemory implements MemoryLine {
 
   /** Until the last job is over, one may come back from its worker. */
   #endIfEmpty(): void {
-    if (this.#state === "closed" && this.#unfinished.size === 0) this.#channel.close();
+    if (this.#state === "open" || this.#unfinished.size > 0) return;
+    this.#channel.close();
+    this.#patience[Symbol.dispose]();
   }
 
   #refusal(cause: Refusal["cause"]): Refusal {

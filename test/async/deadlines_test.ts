@@ -60,3 +60,9 @@ Deno.test("who starts again at its end waits for a whole time more", async () =>
 Deno.test("without an end nothing is started", () => {
   createDeadlines(Infinity).start(() => assert.fail("it was told"))();
 });
+
+Deno.test("disposed of, it tells nobody and keeps no timer", () => {
+  const deadlines = createDeadlines(1);
+  deadlines.start(() => assert.fail("it was told"));
+  deadlines[Symbol.dispose]();
+});

@@ -13,7 +13,10 @@ function setUp() {
   const clients = createClients((addresses) => {
     asked.push(addresses);
     return Promise.resolve(addresses.map((address) => address === leaver));
-  }, (look) => looks.push(look));
+  }, (look) => {
+    looks.push(look);
+    return () => looks.splice(looks.indexOf(look), 1);
+  });
   const look = async () => {
     assert.equal(looks.length, 1, "one look at a time");
     looks.shift()?.();
@@ -55,4 +58,12 @@ Deno.test("a connection without an address is not asked about", async () => {
   await look();
   await look();
   assert.deepEqual(asked, [[here]]);
+});
+
+Deno.test("disposed of, it looks no more", () => {
+  const { clients, looks } = setUp();
+  clients.watch(() => leaver, () => assert.fail("it was told"));
+  assert.equal(looks.length, 1);
+  clients[Symbol.dispose]();
+  assert.deepEqual(looks, []);
 });
