@@ -211,7 +211,7 @@ export const globals: readonly Row<string>[] = [
   { what: ["Worker"], who: ["supervisor/worker.ts", "isolate/permissions.ts"] },
   {
     what: [
-      // other ways to the network and to other isolates
+      // ways to the network and to other isolates
       "BroadcastChannel",
       "EventSource",
       "MessageChannel",
@@ -234,7 +234,7 @@ export const globals: readonly Row<string>[] = [
       "alert",
       "confirm",
       "prompt",
-      // code out of text, other names of what is guarded
+      // code out of text, and other names of what is guarded
       "Buffer",
       "Function",
       "WebAssembly",
@@ -243,7 +243,7 @@ export const globals: readonly Row<string>[] = [
       "eval",
       "process",
       "require",
-      // files by their place beside the code: only `new URL("literal", import.meta.url)`
+      // the place of the code; `new URL("file", import.meta.url)` counts as an import of that file
       "import.meta",
       "import.meta.dirname",
       "import.meta.filename",
@@ -259,6 +259,8 @@ export const members: readonly Row<string>[] = [
   { what: ["fromBase64"], who: ["wire", "supervisor/launcher.ts"] },
   { what: ["setFromBase64", "toBase64"], who: ["wire"] },
   { what: ["postMessage"], who: ["service.ts", "supervisor/worker.ts"] },
+  // of a function it is one more `Function`
+  { what: ["constructor"], who: [] },
 ];
 
 /** Packages and modules of the runtime, or single names of them. What is in no row, nobody may import. */
