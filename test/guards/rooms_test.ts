@@ -88,6 +88,11 @@ Deno.test("rooms: every way to import a file of another room is seen", () => {
   }
 });
 
+Deno.test("rooms: files beside the rooms are rooms of their own", () => {
+  const source = 'import { version } from "./version.ts";';
+  assert.deepEqual(breaches("src/service.ts", source), ["may not import version.ts"]);
+});
+
 Deno.test("rooms: what is allowed to import is no breach", () => {
   for (
     const source of [
@@ -112,6 +117,7 @@ Deno.test("rooms: packages and modules of the runtime are seen, each name of the
     'import { writeFileSync } from "node:fs";': "node:fs.writeFileSync",
     'import * as fs from "node:fs/promises";': "node:fs/promises",
     'import net from "node:net";': "node:net",
+    'import net, { isIP } from "node:net";': "node:net",
     'import { connect, isIP } from "node:net";': "node:net.connect",
     'import { request } from "node:http";': "node:http.request",
     'import { request } from "node:https";': "node:https.request",
@@ -165,6 +171,7 @@ Deno.test("rooms: the runtime and the globals are seen by whatever name", () => 
     "(0, Deno).env;": "Deno",
     "Deno[name];": "Deno",
     "export default Deno;": "Deno",
+    "export = Deno;": "Deno",
     "function f(d = Deno) {}": "Deno",
     "enum E { A = Deno.pid }": "Deno.pid",
     "globalThis.Deno.env;": "Deno.env",
@@ -173,6 +180,7 @@ Deno.test("rooms: the runtime and the globals are seen by whatever name", () => 
     "(<any> globalThis).Deno.env;": "Deno.env",
     "(globalThis satisfies object)!.Deno?.env;": "Deno.env",
     "self.globalThis.window.Deno.env;": "Deno.env",
+    "(globalThis?.Deno).env;": "Deno.env",
     "const d = globalThis.Deno;": "Deno",
     "const { env } = (self as any).Deno;": "Deno",
     "const g = globalThis;": "globalThis",
@@ -185,6 +193,8 @@ Deno.test("rooms: the runtime and the globals are seen by whatever name", () => 
     'globalThis["fetch"](x);': "fetch",
     "self.fetch(x);": "fetch",
     "const get = fetch;": "fetch",
+    "const get = fetch<X>;": "fetch",
+    "enum E { A = fetch }": "fetch",
     "use({ fetch });": "fetch",
     "`${fetch}`;": "fetch",
     "function f(fetch: X) {}\nfetch(x);": "fetch",
@@ -297,7 +307,9 @@ Deno.test("rooms: what only looks like a breach is none", () => {
       "const f = ({ get: fetch = 1, ...Response }) => [fetch, Response];",
       "const f = ([fetch]) => () => { if (x) fetch(y); };",
       "for (const process of processes) use(process);",
+      "for (const process in processes) use(process);",
       "for (let process = 0; process < 1; process++) {}",
+      "class A { static { const fetch = 1; fetch(); } }",
       "try { x(); } catch (process) { use(process); }",
       "class Buffer {}\nnew Buffer();",
       'import { fetch } from "./own.ts";\nfetch(x);',
@@ -305,16 +317,19 @@ Deno.test("rooms: what only looks like a breach is none", () => {
       "class Line { constructor(private readonly process: X) { use(process); } }",
       "x.kill(); x.env; x.fetch(); x.Deno; app.fetch(y); log.process;",
       "use({ kill: 1, fetch: 2, fetch() {}, Deno: 3 });",
-      "class X { fetch = 1; process() {} get close() { return 1; } }",
+      "class X { fetch = 1; process() {} get close() { return 1; } accessor prompt = 1; }",
+      'const get = 1;\nexport { get as fetch };\nexport { process } from "./own.ts";',
+      'export * as fetch from "./own.ts";',
       "interface X { fetch: string; close(): void; prompt(process: string): void }",
       "let x: Deno.Addr; let y: typeof Deno.kill; let z: Response; let p: (process: X) => void;",
-      "type fetch = 1; type Y = { [process in X]: 1 };",
+      "type fetch = 1; type Y = { [process in X]: 1 }; type Z = ({ process }: X) => void;",
       "enum E { fetch, process }",
       "process: for (;;) { if (x) break process; continue process; }",
       "Deno.build.os; x instanceof Deno.errors.NotFound; globalThis.Deno.build;",
       "globalThis.structuredClone(x); import.meta.main;",
       "while (x);\nfor (;;) { y; }\nfunction g(): void;\nfunction g(z?: 1) {}",
-      "a; // ;\n/* ; */",
+      "{ a; /* ; */ }\nfunction f() { // ;\n}",
+      'switch (a) { case ";": case 1: b(); }',
       '"limit JOBRUNNER_QUEUE_LIMIT"; "base64 of x"; "processes"; "/process/";',
       'import { join } from "node:path";',
     ]
@@ -325,6 +340,7 @@ Deno.test("rooms: a file outside every room is a breach, one outside the program
   assert.deepEqual(breaches("src/helpers.ts", ""), ["is in no room"]);
   assert.deepEqual(breaches("src/http.ts", ""), ["is in no room"]);
   assert.deepEqual(breaches("src/utils/x.ts", "Deno.kill(1);"), ["is in no room"]);
+  assert.deepEqual(breaches("main.ts", "Deno.kill(1);"), ["may not name Deno.kill"]);
   for (const path of ["test/x.ts", "tools/x.ts", "bench/src/x.ts", "contrib/main.ts"]) {
     assert.deepEqual(breaches(path, 'Deno.kill(1); import "../exec/run.ts";'), []);
   }

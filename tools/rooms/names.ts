@@ -38,7 +38,6 @@ export function namesOf(tell: Tell): Deno.lint.LintVisitor {
       else key(literalText(name), true, node);
     },
     Literal(node) {
-      if (isSpecifier(node)) return;
       if ("regex" in node && node.regex) {
         tell({ kind: "texts", name: node.regex.pattern.replaceAll("\\/", "/") }, node);
       } else if (typeof node.value === "string") tell({ kind: "texts", name: node.value }, node);
@@ -90,10 +89,8 @@ function isValue(node: Deno.lint.Identifier): boolean {
     case "MethodDefinition":
       return parent.computed || parent.key !== node;
     case "ImportSpecifier":
-    case "ImportAttribute":
     case "ExportSpecifier":
     case "ExportAllDeclaration":
-    case "MetaProperty":
     case "LabeledStatement":
     case "BreakStatement":
     case "ContinueStatement":
@@ -102,15 +99,8 @@ function isValue(node: Deno.lint.Identifier): boolean {
       return parent.id !== node;
     case "TSExportAssignment":
     case "TSInstantiationExpression":
-    case "TSParameterProperty":
       return true;
     default:
       return parent !== undefined && (!parent.type.startsWith("TS") || isWrapper(parent));
   }
-}
-
-/** Whether it is the place of a module, which counts as an import. */
-function isSpecifier(node: Deno.lint.Literal): boolean {
-  const { parent } = node;
-  return "source" in parent && parent.source === node;
 }

@@ -23,7 +23,6 @@ function declares(scope: Node, name: string): boolean {
   switch (scope.type) {
     case "Program":
     case "BlockStatement":
-    case "StaticBlock":
       return scope.body.some((statement) => isDeclaredBy(statement, name));
     case "FunctionDeclaration":
     case "FunctionExpression":
