@@ -11,7 +11,7 @@ testLine({
     return {
       line,
       pass: (ms) => void (clock += ms),
-      [Symbol.asyncDispose]: async () => void line.cut(),
+      [Symbol.asyncDispose]: () => Promise.resolve(void line.cut()),
     };
   },
   bound: ({ workers, places }) => workers + places,
