@@ -21,7 +21,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Recent } from "../telemetry/recent.ts";
 import type { RunTrace, Tracing } from "../telemetry/trace.ts";
-import { toMicroseconds } from "../wire/wire.ts";
+import { toMicroseconds } from "../wire/rounding.ts";
 
 /** Who hears of a run. */
 export interface Listeners {

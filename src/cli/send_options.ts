@@ -9,7 +9,7 @@ import { type Flag, readFlags } from "../config/flags.ts";
 import { passwordSource, readPasswordFrom } from "../wire/password.ts";
 import { payloadPath } from "../wire/resources.ts";
 import { shownUrl } from "../config/shown.ts";
-import { maxIdLength } from "../wire/wire.ts";
+import { maxIdLength } from "../wire/payload_request.ts";
 import { UsageError } from "./usage.ts";
 
 /** What `send` says of itself. */

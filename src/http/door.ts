@@ -6,7 +6,7 @@
 
 import type { Line } from "../jobs/line.ts";
 import type { RequestTrace } from "../telemetry/trace.ts";
-import type { ServiceStatus } from "../wire/wire.ts";
+import type { ServiceStatus } from "../wire/status.ts";
 
 /** What the rest of the program offers to HTTP. */
 export interface FrontDoor {

@@ -8,7 +8,7 @@ import { ROOT_CONTEXT } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { passingOn } from "../../src/telemetry/trace.ts";
 import { decodeBase64, faultInBase64 } from "../../src/wire/base64.ts";
-import { parsePayloadRequest } from "../../src/wire/wire.ts";
+import { parsePayloadRequest } from "../../src/wire/payload_request.ts";
 import { setUp } from "../support/routes.ts";
 
 /** Does the work on an input of a size. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { encodeResult, parsePayloadRequest } from "../../src/wire/wire.ts";
+import { parsePayloadRequest } from "../../src/wire/payload_request.ts";
+import { encodeResult } from "../../src/wire/result.ts";
 import { createPayloadEncoder, parseResult } from "../../src/wire/client.ts";
 
 const bytes = fc.uint8Array({ maxLength: 100 }).map((array) => new Uint8Array(array));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parsePayloadRequest } from "../../src/wire/wire.ts";
+import { parsePayloadRequest } from "../../src/wire/payload_request.ts";
 import { findLongData } from "../../src/wire/long_data.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);

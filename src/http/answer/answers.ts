@@ -5,7 +5,7 @@
  */
 
 import type { Deadlines } from "../../async/deadlines.ts";
-import type { Encoded } from "../../wire/wire.ts";
+import type { Encoded } from "../../wire/result.ts";
 import type { Share } from "../body/buffers.ts";
 
 /** Whose answer it is. */

@@ -7,7 +7,7 @@
 import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import type { During } from "../../isolate/busy.ts";
-import { toMicroseconds } from "../../wire/wire.ts";
+import { toMicroseconds } from "../../wire/rounding.ts";
 import { describe } from "../exchange.ts";
 import type { Call } from "../handler.ts";
 import type { RequestTelemetry } from "../observe.ts";

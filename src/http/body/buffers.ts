@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { BufferedBytes } from "../../wire/wire.ts";
+import type { BufferedBytes } from "../../wire/status.ts";
 
 /** What one request holds. Its body comes first, then what was captured, then the answer. */
 export interface Share {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { encodeStatus } from "../../wire/wire.ts";
+import { encodeStatus } from "../../wire/status.ts";
 import { page } from "../answer/page.ts";
 import type { PasswordCheck } from "../auth.ts";
 import type { Buffers } from "../body/buffers.ts";

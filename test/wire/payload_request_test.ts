@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { JobResult } from "../../src/jobs/job.ts";
-import { encodeResult, encodeStatus, parsePayloadRequest } from "../../src/wire/wire.ts";
+import { parsePayloadRequest } from "../../src/wire/payload_request.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -98,15 +97,6 @@ Deno.test("bits that padding leaves over are not looked at, as the Go jobrunner 
   assert.deepEqual(parsed.request.payload, encode("a"));
 });
 
-Deno.test("a large result comes in pieces and is the same JSON", () => {
-  const bytes = new Uint8Array(2_000_003).map((_, index) => index % 253);
-  const expected = bytes.toBase64();
-  const pieces = [...encodeResult({ ...result, output: { bytes, truncated: false } }).pieces];
-  assert.ok(pieces.length > 5 && pieces.every((piece) => piece.length <= 2 ** 20));
-  assert.equal(JSON.parse(pieces.join("")).output, expected);
-  assert.equal(bytes.length, 0, "the memory is given back");
-});
-
 Deno.test("an id has up to 1024 characters, counted as people count them", () => {
   const request = (id: string) => parsePayloadRequest(encode(JSON.stringify({ id, data: "YQ==" })));
   assert.ok(request("x".repeat(1024)).ok);
@@ -162,97 +152,4 @@ Deno.test("half a surrogate pair in an id becomes U+FFFD, as it did in the Go jo
   const parsed = parsePayloadRequest(encode('{"id":"a\\ud800b","data":"YQ=="}'));
   assert.ok(parsed.ok);
   assert.equal(parsed.request.id, "a\ufffdb");
-});
-
-const result: JobResult = {
-  id: "i",
-  workerId: 2,
-  queuedSec: 0.25,
-  elapsedSec: 1.5,
-  ending: { kind: "exited", exitStatus: 3 },
-  output: { bytes: encode("o"), truncated: false },
-  error: { bytes: encode("e"), truncated: false },
-  data: { bytes: new Uint8Array([0, 255]), truncated: false },
-};
-
-Deno.test("a result is one line, the six keys of the contract first and in order, ours after them", () => {
-  assert.equal(
-    [...encodeResult(result).pieces].join(""),
-    '{"data":"AP8=","worker_id":2,"elapsed_sec":1.5,"exit_status":3,"output":"bw==","error":"ZQ==",' +
-      '"id":"i","queued_sec":0.25,"ending":"exited"}\n',
-  );
-});
-
-Deno.test("keys that apply sometimes are there when they apply", () => {
-  const cut = (text: string) => ({ bytes: encode(text), truncated: true });
-  const text = [
-    ...encodeResult({
-      ...result,
-      ending: { kind: "signaled", signal: "SIGKILL", exitStatus: 137 },
-      output: cut("o"),
-      error: cut("e"),
-      data: cut("d"),
-      message: "what happened",
-    }).pieces,
-  ].join("");
-  assert.match(text, /"exit_status":137,/);
-  assert.match(
-    text,
-    /"ending":"signaled","signal":"SIGKILL","output_truncated":true,"error_truncated":true,"data_truncated":true,"message":"what happened"}\n$/,
-  );
-});
-
-Deno.test("the status begins with the two keys of the contract", () => {
-  const status = {
-    waiting: 4,
-    started: 9,
-    version: "1.2.3",
-    uptimeSec: 1.23456,
-    ready: true,
-    queueLimit: 30,
-    buffered: { bodies: 4, captures: 2, answers: 1 },
-    workers: [{ id: 1, sinceSec: 0.5, job: { id: "i", requestId: "r", pid: 17 } }, {
-      id: 2,
-      sinceSec: 2,
-    }],
-    outcomes: { success: 3, failed: 1 },
-    rejections: { queue_full: 2 },
-    recent: {
-      windowSec: 300,
-      queuedSec: { count: 4, quantile: (q: number) => q },
-      elapsedSec: { count: 0, quantile: () => undefined },
-    },
-  };
-  const text = encodeStatus(status, true);
-  assert.deepEqual(JSON.parse(encodeStatus(status, false)), {
-    ...JSON.parse(text),
-    worker_states: [
-      { worker_id: 1, state: "running", since_sec: 0.5 },
-      { worker_id: 2, state: "idle", since_sec: 2 },
-    ],
-  });
-  assert.ok(text.startsWith('{"queued_jobs":4,"total_jobs":9,'));
-  assert.deepEqual(JSON.parse(text), {
-    queued_jobs: 4,
-    total_jobs: 9,
-    version: "1.2.3",
-    uptime_sec: 1.235,
-    state: "ready",
-    workers: 2,
-    busy: 1,
-    queue_limit: 30,
-    buffered_bytes: 7,
-    buffered: { bodies: 4, captures: 2, answers: 1 },
-    worker_states: [
-      { worker_id: 1, state: "running", since_sec: 0.5, id: "i", request_id: "r", pid: 17 },
-      { worker_id: 2, state: "idle", since_sec: 2 },
-    ],
-    outcomes: { success: 3, failed: 1 },
-    rejections: { queue_full: 2 },
-    recent: {
-      window_sec: 300,
-      queued_sec: { count: 4, p50: 0.5, p95: 0.95 },
-      elapsed_sec: { count: 0, p50: null, p95: null },
-    },
-  });
 });

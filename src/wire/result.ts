@@ -1,0 +1,87 @@
+/**
+ * What `POST /payload` answers: a job's result as JSON and base64.
+ *
+ * @module
+ */
+
+import { letGo } from "../async/bytes.ts";
+import type { JobResult } from "../jobs/job.ts";
+import { toMicroseconds } from "./rounding.ts";
+
+/** JSON that is made as it is wanted. */
+export interface Encoded {
+  /** Length of the whole in UTF-8. */
+  readonly byteLength: number;
+  /** The text in its order, to be gone through once. */
+  readonly pieces: Iterable<string>;
+  /** Gives the memory of what has not been gone through back. */
+  letGo(): void;
+}
+
+/**
+ * The answer of a job that ran: one line of compact JSON and a newline. The first six keys and their order are the contract;
+ * ours follow, those after `ending` only when they apply. In pieces, because a string has a largest length. The memory of
+ * large captures is given back as they are encoded. `onEncoded` hears of so many bytes of a capture each time that one is done.
+ */
+export function encodeResult(
+  result: JobResult,
+  onEncoded: (bytes: number) => void = () => {},
+): Encoded {
+  const { ending, output, error, data } = result;
+  const more = JSON.stringify({
+    id: result.id,
+    queued_sec: toMicroseconds(result.queuedSec),
+    ending: ending.kind,
+    signal: "signal" in ending ? ending.signal : undefined,
+    timed_out: ending.kind === "timed_out" || undefined,
+    output_truncated: output.truncated || undefined,
+    error_truncated: error.truncated || undefined,
+    data_truncated: data.truncated || undefined,
+    message: result.message,
+  });
+  const elapsed = toMicroseconds(result.elapsedSec);
+  const parts = [
+    '{"data":"',
+    data.bytes,
+    `","worker_id":${result.workerId},"elapsed_sec":${elapsed},"exit_status":${ending.exitStatus},"output":"`,
+    output.bytes,
+    '","error":"',
+    error.bytes,
+    `",${more.slice(1)}\n`,
+  ];
+  return {
+    byteLength: parts.reduce((sum, part) => sum + encodedLength(part), 0),
+    pieces: encodeParts(parts, onEncoded),
+    letGo: () => [data, output, error].forEach(({ bytes }) => letGo(bytes)),
+  };
+}
+
+const encoder = new TextEncoder();
+
+type Part = string | Uint8Array<ArrayBuffer>;
+
+function encodedLength(part: Part): number {
+  if (typeof part !== "string") return 4 * Math.ceil(part.length / 3);
+  return encoder.encode(part).length;
+}
+
+/** Bytes that are encoded at a time; a multiple of three, so that only the last piece has padding. */
+const base64Slice = 3 * 2 ** 14;
+
+function* encodeParts(
+  parts: readonly Part[],
+  onEncoded: (bytes: number) => void,
+): Generator<string> {
+  for (const part of parts) {
+    if (typeof part === "string") {
+      yield part;
+      continue;
+    }
+    const { length } = part;
+    for (let at = 0; at < length; at += base64Slice) {
+      yield part.subarray(at, at + base64Slice).toBase64();
+    }
+    letGo(part);
+    onEncoded(length);
+  }
+}

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import type { JobResult } from "../../src/jobs/job.ts";
+import { encodeResult } from "../../src/wire/result.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+const result: JobResult = {
+  id: "i",
+  workerId: 2,
+  queuedSec: 0.25,
+  elapsedSec: 1.5,
+  ending: { kind: "exited", exitStatus: 3 },
+  output: { bytes: encode("o"), truncated: false },
+  error: { bytes: encode("e"), truncated: false },
+  data: { bytes: new Uint8Array([0, 255]), truncated: false },
+};
+
+Deno.test("a result is one line, the six keys of the contract first and in order, ours after them", () => {
+  assert.equal(
+    [...encodeResult(result).pieces].join(""),
+    '{"data":"AP8=","worker_id":2,"elapsed_sec":1.5,"exit_status":3,"output":"bw==","error":"ZQ==",' +
+      '"id":"i","queued_sec":0.25,"ending":"exited"}\n',
+  );
+});
+
+Deno.test("keys that apply sometimes are there when they apply", () => {
+  const cut = (text: string) => ({ bytes: encode(text), truncated: true });
+  const text = [
+    ...encodeResult({
+      ...result,
+      ending: { kind: "signaled", signal: "SIGKILL", exitStatus: 137 },
+      output: cut("o"),
+      error: cut("e"),
+      data: cut("d"),
+      message: "what happened",
+    }).pieces,
+  ].join("");
+  assert.match(text, /"exit_status":137,/);
+  assert.match(
+    text,
+    /"ending":"signaled","signal":"SIGKILL","output_truncated":true,"error_truncated":true,"data_truncated":true,"message":"what happened"}\n$/,
+  );
+});
+
+Deno.test("a large result comes in pieces and is the same JSON", () => {
+  const bytes = new Uint8Array(2_000_003).map((_, index) => index % 253);
+  const expected = bytes.toBase64();
+  const pieces = [...encodeResult({ ...result, output: { bytes, truncated: false } }).pieces];
+  assert.ok(pieces.length > 5 && pieces.every((piece) => piece.length <= 2 ** 20));
+  assert.equal(JSON.parse(pieces.join("")).output, expected);
+  assert.equal(bytes.length, 0, "the memory is given back");
+});
