@@ -134,3 +134,8 @@ function truncatedOf({ output, error, data }: JobResult): CaptureName[] {
   const captures = [["stdout", output], ["stderr", error], ["data", data]] as const;
   return captures.filter(([, captured]) => captured.truncated).map(([name]) => name);
 }
+
+/** Where a bug was met. */
+export function stackOf(bug: unknown): string {
+  return bug instanceof Error ? bug.stack ?? String(bug) : String(bug);
+}

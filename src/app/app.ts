@@ -5,38 +5,30 @@
  */
 
 import { atMost } from "../async/at_most.ts";
-import { type Listeners, runAndTell } from "./account.ts";
-import { idsOf } from "../telemetry/ids.ts";
-import type { During } from "../isolate/busy.ts";
-import { authority } from "../config/authority.ts";
-import type { Config, HttpConfig } from "../config/config.ts";
 import { createDeadlines } from "../async/deadlines.ts";
-import { createDispatch } from "../jobs/dispatch.ts";
-import type { Cut } from "../jobs/line.ts";
-import { createMemoryLine } from "../jobs/memory_line.ts";
-import { createColdStart } from "../exec/cold_start.ts";
-import { createScratch } from "../exec/pipe.ts";
 import type { TreeEnder } from "../exec/ending.ts";
-import type { RunSettings } from "../exec/run.ts";
-import { openSpool } from "../spool/spool.ts";
 import { createActivity } from "../http/activity.ts";
-import { createAnswers, givenUpError } from "../http/answer/answers.ts";
+import { createAnswers } from "../http/answer/answers.ts";
 import { createPasswordCheck } from "../http/auth.ts";
-import { createGuard } from "../http/guard.ts";
 import { createBuffers } from "../http/body/buffers.ts";
 import { createClients } from "../http/clients.ts";
 import type { FrontDoor } from "../http/door.ts";
-import type { Fetch } from "../http/exchange.ts";
+import { createGuard } from "../http/guard.ts";
 import { createRoutes } from "../http/routes.ts";
-import { type Server, startServer } from "../http/server.ts";
+import type { During } from "../isolate/busy.ts";
 import type { ClientAddress, ProcessFigures, ServiceStart } from "../isolate/messages.ts";
-import { StartError } from "../isolate/start_error.ts";
+import type { Cut } from "../jobs/line.ts";
 import { createExposition } from "../telemetry/exposition.ts";
-import { type Log, messageOf, openLog } from "../telemetry/log.ts";
+import { observeLive } from "../telemetry/live.ts";
+import { type Log, openLog } from "../telemetry/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
-import { createRecent, windowSec } from "../telemetry/recent.ts";
-import { passingOn, type Tracing } from "../telemetry/trace.ts";
+import { createRecent } from "../telemetry/recent.ts";
 import { version } from "../version.ts";
+import { stackOf } from "./account.ts";
+import { listen } from "./listening.ts";
+import { statusOf } from "./status.ts";
+import { openTracingOf } from "./tracing.ts";
+import { startWork } from "./work.ts";
 
 /** What the main isolate does for the service. */
 export interface Host {
@@ -78,7 +70,7 @@ const measureMs = 1000;
  * `StartError` when the address cannot be listened on.
  */
 export async function startApp(
-  { config, commandEnv, launcher, spool: spoolPath }: ServiceStart,
+  { config, commandEnv, launcher, spool }: ServiceStart,
   host: Host,
   log: Log = openLog(config.log),
 ): Promise<App> {
@@ -87,64 +79,45 @@ export async function startApp(
   taken.defer(() => clearTimeout(unreadTimer));
   taken.defer(() => log.flush());
   const { work, http } = config;
+  const { numWorkers, queueLimit, onDisconnect } = work.jobs;
   const startedAt = performance.now();
-  const activity = createActivity();
-  const cutting = new AbortController();
-  const waitedEnough = Promise.withResolvers<void>();
-  const buffers = createBuffers(http.maxBufferedBytes);
-  const answers = createAnswers(taken.use(createDeadlines(http.answerTimeoutMs)));
-  const tracing = await openTracingOf(config, log);
-  taken.defer(() => tracing.close());
-  const mend = async () => {
-    const problem = await host.mend();
-    if (problem !== undefined) throw new Error(problem);
-  };
-  const line = createMemoryLine({
-    workers: work.jobs.numWorkers,
-    places: work.jobs.queueLimit,
-    queueTimeoutMs: work.jobs.queueTimeoutMs,
-  });
   let figures: ProcessFigures | undefined;
   const exposition = createExposition(() =>
     atMost(measureMs, host.measureProcess().then((measured) => void (figures = measured)))
   );
   const metrics = createMetrics(exposition, {
-    numWorkers: work.jobs.numWorkers,
-    queueLimit: work.jobs.queueLimit,
+    numWorkers,
     scheme: http.tls ? "https" : "http",
+  });
+  const tracing = await openTracingOf(config, log);
+  taken.defer(() => tracing.close());
+  const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };
+  const dispatch = startWork(work, {
+    commandEnv,
+    launcher,
+    spool,
+    trees: host.trees,
+    mend: host.mend,
+    listeners: { log, metrics, tracing, recent },
+  });
+  taken.defer(() => dispatch.close());
+  const { line, pool } = dispatch;
+  const activity = createActivity();
+  const buffers = createBuffers(http.maxBufferedBytes);
+  const answers = createAnswers(taken.use(createDeadlines(http.answerTimeoutMs)));
+  observeLive(exposition, {
+    numWorkers,
+    queueLimit,
     versions: { jobrunner: version, deno: Deno.version.deno },
     queuedJobs: () => line.waiting,
     oldestWaitSec: () => line.oldestWaitSec(),
-    workersBusy: () => dispatch.pool.busy,
+    workersBusy: () => pool.busy,
     buffered: () => buffers.held,
     answersGivenUp: () => answers.givenUp,
     process: () => figures,
   });
-  const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };
-  const listeners: Listeners = { log, metrics, tracing, recent };
-  const settings: RunSettings = {
-    runner: createColdStart({
-      command: work.command,
-      commandEnv,
-      launcher,
-      mend,
-      scratch: createScratch(),
-      jobTimeoutMs: work.run.jobTimeoutMs,
-      trees: host.trees,
-    }),
-    spool: openSpool(spoolPath, mend),
-    ...work.run,
-    onLeftover: (error) =>
-      log.error("a job's files could not be removed", { "exception.message": messageOf(error) }),
-  };
-  const dispatch = createDispatch({
-    line,
-    size: work.jobs.numWorkers,
-    run: (job, workerId) => runAndTell(job, workerId, settings, listeners),
-    onBug: (bug, { spec }) =>
-      log.error("a worker met a bug", { ...idsOf(spec), "exception.stacktrace": stackOf(bug) }),
-  });
-  taken.defer(() => dispatch.close());
+  const cutting = new AbortController();
+  const waitedEnough = Promise.withResolvers<void>();
   let draining = false;
 
   const door: FrontDoor = {
@@ -154,25 +127,11 @@ export async function startApp(
     beginTrace: tracing.begin,
     version,
     metricsText: exposition.text,
-    status: () => ({
-      waiting: line.waiting,
-      started: dispatch.pool.started,
-      version,
-      uptimeSec: (performance.now() - startedAt) / 1000,
-      queueLimit: work.jobs.queueLimit,
-      workers: dispatch.pool.workers().map(({ id, job, sinceMs }) => ({
-        id,
-        sinceSec: sinceMs / 1000,
-        ...(job ? { job: { id: job.spec.id, requestId: job.spec.requestId, pid: job.pid } } : {}),
-      })),
-      outcomes: metrics.outcomes(),
-      rejections: metrics.rejections(),
-      recent: {
-        windowSec,
-        queuedSec: recent.queuedSec.summary(),
-        elapsedSec: recent.elapsedSec.summary(),
-      },
-    }),
+    status: () =>
+      statusOf(dispatch, { metrics, recent }, {
+        uptimeSec: (performance.now() - startedAt) / 1000,
+        queueLimit,
+      }),
   };
   const fetch = createRoutes(door, {
     guard: createGuard(http.passwordDigest ? undefined : http.hostNames),
@@ -182,7 +141,7 @@ export async function startApp(
       periods: taken.use(createDeadlines(http.requestTimeoutMs)),
       cut: cutting.signal,
     },
-    onDisconnect: work.jobs.onDisconnect,
+    onDisconnect,
     buffers,
     answers,
     activity,
@@ -226,56 +185,4 @@ export async function startApp(
     reportBug: (bug) =>
       log.error("the service met a bug", { "exception.stacktrace": stackOf(bug) }),
   };
-}
-
-/** Throws a `StartError`. */
-function listen(fetch: Fetch, http: HttpConfig, log: Log): Server {
-  try {
-    return startServer(fetch, {
-      address: http.address,
-      port: http.port,
-      tls: http.tls,
-      onTrouble: (error) =>
-        log.error("connections could not be accepted; listening again as soon as possible", {
-          "exception.message": messageOf(error),
-        }),
-      onFault(error) {
-        if (error === givenUpError) return;
-        log.error("an answer could not be made to its end", {
-          "exception.stacktrace": stackOf(error),
-        });
-      },
-    });
-  } catch (error) {
-    throw listenError(error, http);
-  }
-}
-
-/** What it takes to record spans is loaded only when they are wanted. */
-async function openTracingOf(
-  { tracing, work, http }: Config,
-  log: Log,
-): Promise<Tracing> {
-  if (!tracing) return passingOn;
-  const { openTracing } = await import("../telemetry/otlp.ts");
-  return openTracing(tracing, {
-    version,
-    program: work.command.program,
-    scheme: http.tls ? "https" : "http",
-    address: http.address,
-    port: http.port,
-  }, log);
-}
-
-/** A certificate that does not fit its key is found out only now, and is not the address's fault. */
-function listenError(error: unknown, { address, port, tls }: HttpConfig): StartError {
-  const aboutTls = tls && error instanceof Error && /key|certificate/i.test(error.message);
-  const what = aboutTls
-    ? "use the TLS certificate and key"
-    : `listen on ${authority(address, port)}`;
-  return new StartError(`cannot ${what}: ${messageOf(error)}`);
-}
-
-function stackOf(bug: unknown): string {
-  return bug instanceof Error ? bug.stack ?? String(bug) : String(bug);
 }

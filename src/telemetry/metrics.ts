@@ -1,16 +1,12 @@
 /**
- * What the parts of the program report, and what of it is asked for at a scrape. Label sets are closed: a job's id
- * cannot become a label.
+ * What the parts of the program report. Label sets are closed: a job's id cannot become a label.
  *
  * @module
  */
 
 import { type OutcomeLabel, outcomeLabels } from "../jobs/job.ts";
-import type { ProcessFigures } from "../isolate/messages.ts";
 import type { Route } from "../wire/resources.ts";
 import {
-  type BufferShare,
-  bufferShares,
   type CaptureName,
   captureNames,
   catalogue,
@@ -46,47 +42,28 @@ export interface RunFigures {
   readonly truncated: readonly CaptureName[];
 }
 
-/** Values that are asked for at each scrape. */
-export interface LiveFigures {
-  /** Worker ids are 1 to this. */
-  readonly numWorkers: number;
-  /** Jobs that may wait. */
-  readonly queueLimit: number;
-  /** `https` when TLS is on. */
-  readonly scheme: "http" | "https";
-  /** Of the program and its runtime. */
-  readonly versions: { readonly jobrunner: string; readonly deno: string };
-  /** Jobs waiting. */
-  queuedJobs(): number;
-  /** How long the first of them has waited, in seconds; 0 when nobody waits. */
-  oldestWaitSec(): number;
-  /** Workers that hold a job. */
-  workersBusy(): number;
-  /** Bytes held in memory for requests. */
-  buffered(): Readonly<Record<BufferShare, number>>;
-  /** Answers that were broken off. */
-  answersGivenUp(): number;
-  /** The server's own process, as last measured. */
-  process(): ProcessFigures | undefined;
-}
-
-/** Makes every instrument of the catalogue. What can exist at the start exists at the start, with 0. */
-export function createMetrics(exposition: Exposition, live: LiveFigures): Metrics {
-  const { observe, histogram } = exposition;
-  const jobs = Array.from({ length: live.numWorkers }, () => zeros(outcomeLabels));
+/**
+ * Makes the instruments of what is reported; `live.ts` makes those of what is asked for. What can exist at the start exists at
+ * the start, with 0. Worker ids are 1 to `numWorkers`; the scheme is `https` when TLS is on.
+ */
+export function createMetrics(
+  { observe, histogram }: Exposition,
+  { numWorkers, scheme }: { readonly numWorkers: number; readonly scheme: "http" | "https" },
+): Metrics {
+  const jobs = Array.from({ length: numWorkers }, () => zeros(outcomeLabels));
   const rejections = zeros(rejectionReasons);
   const truncated = zeros(captureNames);
   const active = new Map<string, { readonly labels: Labels; count: number }>();
   const activeOf = (method: string) => {
     const known = active.get(method);
     if (known) return known;
-    const labels = { http_request_method: method, url_scheme: live.scheme };
+    const labels = { http_request_method: method, url_scheme: scheme };
     const added = { labels, count: 0 };
     active.set(method, added);
     return added;
   };
   for (const method of ["GET", "POST"]) activeOf(method);
-  const answers = createHttpLabels(live.scheme);
+  const answers = createHttpLabels(scheme);
 
   observe(catalogue.jobs, (tell) => {
     jobs.forEach((outcomes, index) => {
@@ -101,27 +78,13 @@ export function createMetrics(exposition: Exposition, live: LiveFigures): Metric
   observe(catalogue.truncated, (tell) => {
     for (const output of captureNames) tell(truncated[output], { output });
   });
-  observe(catalogue.answersGivenUp, (tell) => tell(live.answersGivenUp()));
   observe(catalogue.rejected, (tell) => {
     for (const reason of rejectionReasons) tell(rejections[reason], { reason });
-  });
-  observe(catalogue.queued, (tell) => tell(live.queuedJobs()));
-  observe(catalogue.oldestWait, (tell) => tell(live.oldestWaitSec()));
-  observe(catalogue.queueLimit, (tell) => tell(live.queueLimit));
-  observe(catalogue.workers, (tell) => tell(live.numWorkers));
-  observe(catalogue.workersBusy, (tell) => tell(live.workersBusy()));
-  observe(catalogue.buffered, (tell) => {
-    const held = live.buffered();
-    for (const share of bufferShares) tell(held[share], { share });
-  });
-  observe(catalogue.buildInfo, (tell) => {
-    tell(1, { version: live.versions.jobrunner, deno_version: live.versions.deno });
   });
   const httpDuration = histogram(catalogue.httpDuration, [...answers.values()]);
   observe(catalogue.httpActive, (tell) => {
     for (const { labels, count } of active.values()) tell(count, labels);
   });
-  observeProcess(exposition, live);
 
   return {
     jobStarted({ queuedSec, payloadBytes }) {
@@ -159,25 +122,6 @@ export function createMetrics(exposition: Exposition, live: LiveFigures): Metric
     },
     rejections: () => ({ ...rejections }),
   };
-}
-
-function observeProcess({ observe }: Exposition, live: LiveFigures): void {
-  const rows = [
-    [catalogue.processesEnded, "processesEnded"],
-    [catalogue.processCpu, "cpuSec"],
-    [catalogue.processResident, "residentBytes"],
-    [catalogue.processVirtual, "virtualBytes"],
-    [catalogue.processOpenFds, "openFds"],
-    [catalogue.processMaxFds, "maxFds"],
-    [catalogue.processThreads, "threads"],
-    [catalogue.processStart, "startTimeSec"],
-  ] as const;
-  for (const [row, key] of rows) {
-    observe(row, (tell) => {
-      const value = live.process()?.[key];
-      if (value !== undefined) tell(value);
-    });
-  }
 }
 
 function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {

@@ -2,15 +2,16 @@ import assert from "node:assert/strict";
 import { outcomeLabels } from "../../src/jobs/job.ts";
 import { catalogue, rejectionReasons } from "../../src/telemetry/catalogue.ts";
 import { createExposition } from "../../src/telemetry/exposition.ts";
-import { createMetrics, type LiveFigures } from "../../src/telemetry/metrics.ts";
+import { type LiveFigures, observeLive } from "../../src/telemetry/live.ts";
+import { createMetrics } from "../../src/telemetry/metrics.ts";
 
 function setUp(live: Partial<LiveFigures> = {}) {
   let prepared = 0;
   const exposition = createExposition(() => Promise.resolve(void prepared++));
-  const metrics = createMetrics(exposition, {
+  const metrics = createMetrics(exposition, { numWorkers: 2, scheme: "http" });
+  observeLive(exposition, {
     numWorkers: 2,
     queueLimit: 20,
-    scheme: "http",
     versions: { jobrunner: "1.2.3", deno: "2.9.6" },
     queuedJobs: () => 12,
     oldestWaitSec: () => 3.5,

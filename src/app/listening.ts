@@ -1,0 +1,46 @@
+/**
+ * The server of the configuration, and what is told of its troubles.
+ *
+ * @module
+ */
+
+import { authority } from "../config/authority.ts";
+import type { HttpConfig } from "../config/config.ts";
+import { givenUpError } from "../http/answer/answers.ts";
+import type { Fetch } from "../http/exchange.ts";
+import { type Server, startServer } from "../http/server.ts";
+import { StartError } from "../isolate/start_error.ts";
+import { type Log, messageOf } from "../telemetry/log.ts";
+import { stackOf } from "./account.ts";
+
+/** Listens. Throws a `StartError` when the address, or a certificate, cannot be used. */
+export function listen(fetch: Fetch, http: HttpConfig, log: Log): Server {
+  try {
+    return startServer(fetch, {
+      address: http.address,
+      port: http.port,
+      tls: http.tls,
+      onTrouble: (error) =>
+        log.error("connections could not be accepted; listening again as soon as possible", {
+          "exception.message": messageOf(error),
+        }),
+      onFault(error) {
+        if (error === givenUpError) return;
+        log.error("an answer could not be made to its end", {
+          "exception.stacktrace": stackOf(error),
+        });
+      },
+    });
+  } catch (error) {
+    throw listenError(error, http);
+  }
+}
+
+/** A certificate that does not fit its key is found out only now, and is not the address's fault. */
+function listenError(error: unknown, { address, port, tls }: HttpConfig): StartError {
+  const aboutTls = tls && error instanceof Error && /key|certificate/i.test(error.message);
+  const what = aboutTls
+    ? "use the TLS certificate and key"
+    : `listen on ${authority(address, port)}`;
+  return new StartError(`cannot ${what}: ${messageOf(error)}`);
+}

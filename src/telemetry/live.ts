@@ -1,0 +1,65 @@
+/**
+ * What is asked for at the moment of a scrape: the state of the line, the workers, the buffers and the process.
+ *
+ * @module
+ */
+
+import type { ProcessFigures } from "../isolate/messages.ts";
+import { type BufferShare, bufferShares, catalogue } from "./catalogue.ts";
+import type { Exposition } from "./exposition.ts";
+
+/** Values that are asked for at each scrape. */
+export interface LiveFigures {
+  /** Workers in all. */
+  readonly numWorkers: number;
+  /** Jobs that may wait. */
+  readonly queueLimit: number;
+  /** Of the program and its runtime. */
+  readonly versions: { readonly jobrunner: string; readonly deno: string };
+  /** Jobs waiting. */
+  queuedJobs(): number;
+  /** How long the first of them has waited, in seconds; 0 when nobody waits. */
+  oldestWaitSec(): number;
+  /** Workers that hold a job. */
+  workersBusy(): number;
+  /** Bytes held in memory for requests. */
+  buffered(): Readonly<Record<BufferShare, number>>;
+  /** Answers that were broken off. */
+  answersGivenUp(): number;
+  /** The server's own process, as last measured. */
+  process(): ProcessFigures | undefined;
+}
+
+/** Makes the instruments of all that is asked for. */
+export function observeLive({ observe }: Exposition, live: LiveFigures): void {
+  observe(catalogue.answersGivenUp, (tell) => tell(live.answersGivenUp()));
+  observe(catalogue.queued, (tell) => tell(live.queuedJobs()));
+  observe(catalogue.oldestWait, (tell) => tell(live.oldestWaitSec()));
+  observe(catalogue.queueLimit, (tell) => tell(live.queueLimit));
+  observe(catalogue.workers, (tell) => tell(live.numWorkers));
+  observe(catalogue.workersBusy, (tell) => tell(live.workersBusy()));
+  observe(catalogue.buffered, (tell) => {
+    const held = live.buffered();
+    for (const share of bufferShares) tell(held[share], { share });
+  });
+  observe(catalogue.buildInfo, (tell) => {
+    tell(1, { version: live.versions.jobrunner, deno_version: live.versions.deno });
+  });
+  for (const [row, key] of processRows) {
+    observe(row, (tell) => {
+      const value = live.process()?.[key];
+      if (value !== undefined) tell(value);
+    });
+  }
+}
+
+const processRows = [
+  [catalogue.processesEnded, "processesEnded"],
+  [catalogue.processCpu, "cpuSec"],
+  [catalogue.processResident, "residentBytes"],
+  [catalogue.processVirtual, "virtualBytes"],
+  [catalogue.processOpenFds, "openFds"],
+  [catalogue.processMaxFds, "maxFds"],
+  [catalogue.processThreads, "threads"],
+  [catalogue.processStart, "startTimeSec"],
+] as const;
