@@ -6,12 +6,13 @@
 
 import { atMost } from "../async/at_most.ts";
 import { idsOf, type Listeners, runAndTell } from "./account.ts";
+import type { MainAbilities } from "../isolate/abilities.ts";
+import { type Ask, shared } from "../isolate/ask.ts";
 import type { During } from "../isolate/busy.ts";
 import { authority, type Config } from "../config/config.ts";
 import { createDeadlines } from "../async/deadlines.ts";
 import { createDispatch, type Cut } from "../jobs/dispatch.ts";
 import { createScratch } from "../exec/capture.ts";
-import type { TreeEnder } from "../exec/ending.ts";
 import type { RunSettings } from "../exec/run.ts";
 import { openSpool } from "../spool/spool.ts";
 import { createActivity } from "../http/activity.ts";
@@ -22,7 +23,7 @@ import { createBuffers } from "../http/body/buffers.ts";
 import { createClients } from "../http/clients.ts";
 import { createRoutes, type FrontDoor } from "../http/routes.ts";
 import { type Server, startServer } from "../http/server.ts";
-import type { ClientAddress, ProcessFigures, ServiceStart } from "../isolate/messages.ts";
+import type { ProcessFigures, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { createExposition } from "../telemetry/exposition.ts";
 import { type Log, messageOf, openLog } from "../telemetry/log.ts";
@@ -33,14 +34,8 @@ import { version } from "../version.ts";
 
 /** What the main isolate does for the service. */
 export interface Host {
-  /** Ends processes. */
-  readonly trees: TreeEnder;
-  /** Measures the process that all isolates share. */
-  measureProcess(): Promise<ProcessFigures>;
-  /** Tells for each client whether its connection has gone. Asked once at a time. */
-  findGone(clients: readonly ClientAddress[]): Promise<readonly boolean[]>;
-  /** Puts the server's folder right; resolves with nothing, or with the reason why that could not be done. */
-  mend(): Promise<string | undefined>;
+  /** Asks main. It can tell who has gone (`find_gone`) only once at a time. */
+  readonly ask: Ask<MainAbilities>;
   /** Marks the request that work is done for, so that main can see it. */
   readonly during: During;
 }
@@ -72,7 +67,7 @@ const measureMs = 1000;
  */
 export async function startApp(
   { config, commandEnv, launcher, spool: spoolPath }: ServiceStart,
-  host: Host,
+  { ask, during }: Host,
   log: Log = openLog({ format: config.logFormat, level: config.logLevel }),
 ): Promise<App> {
   const startedAt = performance.now();
@@ -83,8 +78,9 @@ export async function startApp(
   const answers = createAnswers(createDeadlines(config.answerTimeoutMs));
   const tracing = await openTracingOf(config, log);
   let figures: ProcessFigures | undefined;
+  const measure = shared(() => ask("measure"));
   const exposition = createExposition(() =>
-    atMost(measureMs, host.measureProcess().then((measured) => void (figures = measured)))
+    atMost(measureMs, measure().then((measured) => void (figures = measured)))
   );
   const metrics = createMetrics(exposition, {
     numWorkers: config.numWorkers,
@@ -100,10 +96,10 @@ export async function startApp(
   });
   const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };
   const listeners: Listeners = { log, metrics, recent };
-  const mend = async () => {
-    const problem = await host.mend();
+  const mend = shared(async () => {
+    const problem = await ask("mend");
     if (problem !== undefined) throw new Error(problem);
-  };
+  });
   const settings: RunSettings = {
     command: config.command,
     commandEnv,
@@ -115,7 +111,10 @@ export async function startApp(
     maxOutputBytes: config.maxOutputBytes,
     scratch: createScratch(),
     jobTimeoutMs: config.jobTimeoutMs,
-    trees: host.trees,
+    trees: {
+      endTree: ({ pid, mark }) => ask("end_tree", { pid, mark, holdersOnly: false }),
+      endHolders: ({ pid, mark }) => ask("end_tree", { pid, mark, holdersOnly: true }),
+    },
     onLeftover: (error) =>
       log.error("a job's files could not be removed", { "exception.message": messageOf(error) }),
   };
@@ -170,8 +169,8 @@ export async function startApp(
     buffers,
     answers,
     activity,
-    clients: createClients(host.findGone),
-    during: host.during,
+    clients: createClients((clients) => ask("find_gone", clients)),
+    during,
   }, { log, metrics, accessLog: config.accessLog });
 
   let server: Server;
