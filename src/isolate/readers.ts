@@ -17,7 +17,9 @@ export type Known = Pick<ServiceStart, "config" | "spool">;
  * A copy of the value, or a sentence about the rule that it breaks, which quotes nothing of it. So a value that is itself
  * text does not pass; it must be in an object.
  */
-export type Reader<T> = (value: unknown, known: Known) => T | string;
+export type Reader<T> = [Extract<T, string>] extends [never]
+  ? (value: unknown, known: Known) => T | string
+  : never;
 
 /** Own properties of a plain object; without a prototype, what is absent is undefined. */
 export type Own = Readonly<Record<string, unknown>>;
@@ -50,8 +52,10 @@ export function isWhole(value: unknown, most: number = Number.MAX_SAFE_INTEGER):
   return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most;
 }
 
-/** Whatever comes with a question or an answer that has no value is dropped. */
-export function readNothing(): void {}
+/** For questions and answers that consist of their kind alone. */
+export function readNothing(value: unknown): undefined | string {
+  return value === undefined ? undefined : "there must be no value";
+}
 
 /** Processes are ended only by the mark of a job in the service's own spool. */
 export function readTree(value: unknown, { spool }: Known): TreeRequest | string {

@@ -153,6 +153,11 @@ const wrong: readonly (readonly [value: unknown, rule: RegExp])[] = [
     [ask("find_gone", [{ ...client, port }]), /^find_gone: the port must/] as const
   ),
   [ask("find_gone", Array(3)), /^find_gone: the hostname must/],
+  ...[null, 0, "x", {}, []].flatMap((value) => [
+    [ask("measure", value), /^measure: there must be no value$/] as const,
+    [ask("mend", value), /^mend: there must be no value$/] as const,
+    [answer("ping", value), /^ping: there must be no value$/] as const,
+  ]),
   [{
     get type() {
       throw new Error("x");
