@@ -72,6 +72,7 @@ export function caretakerOf(config: Config, folders: Folders, log: Log): BusyCar
   }
 
   return {
+    // What fails is logged: the job that waits for its answer goes on all the same.
     async end_tree(tree) {
       const { looked, over } = ending(tree);
       // Holders are found by the pipes that the service still has: it waits until they were looked at, and no longer.
