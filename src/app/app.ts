@@ -6,7 +6,6 @@
 
 import { atMost } from "../async/at_most.ts";
 import { createDeadlines } from "../async/deadlines.ts";
-import type { TreeEnder } from "../exec/ending.ts";
 import { createActivity } from "../http/activity.ts";
 import { createAnswers } from "../http/answer/answers.ts";
 import { createPasswordCheck } from "../http/auth.ts";
@@ -15,8 +14,10 @@ import { createClients } from "../http/clients.ts";
 import type { FrontDoor } from "../http/door.ts";
 import { createGuard } from "../http/guard.ts";
 import { createRoutes } from "../http/routes.ts";
+import type { MainAbilities } from "../isolate/abilities.ts";
+import { type Ask, shared } from "../isolate/ask.ts";
 import type { During } from "../isolate/busy.ts";
-import type { ClientAddress, ProcessFigures, ServiceStart } from "../isolate/messages.ts";
+import type { ProcessFigures, ServiceStart } from "../isolate/messages.ts";
 import type { Cut } from "../jobs/line.ts";
 import { createExposition } from "../telemetry/exposition.ts";
 import { observeLive } from "../telemetry/live.ts";
@@ -32,14 +33,8 @@ import { startWork } from "./work.ts";
 
 /** What the main isolate does for the service. */
 export interface Host {
-  /** Ends processes. */
-  readonly trees: TreeEnder;
-  /** Measures the process that all isolates share. */
-  measureProcess(): Promise<ProcessFigures>;
-  /** Tells for each client whether its connection has gone. Asked once at a time. */
-  findGone(clients: readonly ClientAddress[]): Promise<readonly boolean[]>;
-  /** Puts the server's folder right; resolves with nothing, or with the reason why that could not be done. */
-  mend(): Promise<string | undefined>;
+  /** Asks main. It can tell who has gone (`find_gone`) only once at a time. */
+  readonly ask: Ask<MainAbilities>;
   /** Marks the request that work is done for, so that main can see it. */
   readonly during: During;
 }
@@ -71,7 +66,7 @@ const measureMs = 1000;
  */
 export async function startApp(
   { config, commandEnv, launcher, spool }: ServiceStart,
-  host: Host,
+  { ask, during }: Host,
   log: Log = openLog(config.log),
 ): Promise<App> {
   await using taken = new AsyncDisposableStack();
@@ -82,8 +77,9 @@ export async function startApp(
   const { numWorkers, queueLimit, onDisconnect } = work.jobs;
   const startedAt = performance.now();
   let figures: ProcessFigures | undefined;
+  const measure = shared(() => ask("measure"));
   const exposition = createExposition(() =>
-    atMost(measureMs, host.measureProcess().then((measured) => void (figures = measured)))
+    atMost(measureMs, measure().then((measured) => void (figures = measured)))
   );
   const metrics = createMetrics(exposition, {
     numWorkers,
@@ -96,8 +92,7 @@ export async function startApp(
     commandEnv,
     launcher,
     spool,
-    trees: host.trees,
-    mend: host.mend,
+    ask,
     listeners: { log, metrics, tracing, recent },
   });
   taken.defer(() => dispatch.close());
@@ -145,8 +140,8 @@ export async function startApp(
     buffers,
     answers,
     activity,
-    clients: taken.use(createClients(host.findGone)),
-    during: host.during,
+    clients: taken.use(createClients((clients) => ask("find_gone", clients))),
+    during,
   }, { log, metrics, accessLog: http.accessLog });
   const server = listen(fetch, http, log);
   taken.defer(() => server.stop());

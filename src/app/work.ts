@@ -6,9 +6,10 @@
 
 import type { WorkConfig } from "../config/config.ts";
 import { createColdStart } from "../exec/cold_start.ts";
-import type { TreeEnder } from "../exec/ending.ts";
 import { createScratch } from "../exec/pipe.ts";
 import type { RunSettings } from "../exec/run.ts";
+import type { MainAbilities } from "../isolate/abilities.ts";
+import { type Ask, shared } from "../isolate/ask.ts";
 import type { ServiceStart } from "../isolate/messages.ts";
 import { createDispatch, type Dispatch } from "../jobs/dispatch.ts";
 import { createMemoryLine } from "../jobs/memory_line.ts";
@@ -19,10 +20,8 @@ import { type Listeners, runAndTell, stackOf } from "./account.ts";
 
 /** What a command at work needs beside its configuration. */
 export interface WorkParts extends Pick<ServiceStart, "commandEnv" | "launcher" | "spool"> {
-  /** Ends processes. */
-  readonly trees: TreeEnder;
-  /** Puts the server's folder right; resolves with nothing, or with the reason why that could not be done. */
-  readonly mend: () => Promise<string | undefined>;
+  /** Asks main to end processes, and to put the server's folder right. */
+  readonly ask: Ask<MainAbilities>;
   /** Who hears of its runs. */
   readonly listeners: Listeners;
 }
@@ -30,13 +29,13 @@ export interface WorkParts extends Pick<ServiceStart, "commandEnv" | "launcher" 
 /** Starts the workers of a command. */
 export function startWork(
   { command, jobs, run }: WorkConfig,
-  { commandEnv, launcher, spool, trees, listeners, ...host }: WorkParts,
+  { commandEnv, launcher, spool, ask, listeners }: WorkParts,
 ): Dispatch {
   const { log } = listeners;
-  const mend = async () => {
-    const problem = await host.mend();
+  const mend = shared(async () => {
+    const problem = await ask("mend");
     if (problem !== undefined) throw new Error(problem);
-  };
+  });
   const runner = createColdStart({
     command,
     commandEnv,
@@ -44,7 +43,10 @@ export function startWork(
     mend,
     scratch: createScratch(),
     jobTimeoutMs: run.jobTimeoutMs,
-    trees,
+    trees: {
+      endTree: ({ pid, mark }) => ask("end_tree", { pid, mark, holdersOnly: false }),
+      endHolders: ({ pid, mark }) => ask("end_tree", { pid, mark, holdersOnly: true }),
+    },
   });
   const settings: RunSettings = {
     ...run,

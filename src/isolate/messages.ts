@@ -1,6 +1,5 @@
 /**
- * The typed messages between the main isolate and the service isolate. Main never receives a byte that a client sent,
- * and checks what it receives: a new message needs its rule in `supervisor/border.ts`.
+ * What the main isolate and the service isolate hand to each other; `abilities.ts` says in which questions and answers.
  *
  * @module
  */
@@ -22,8 +21,6 @@ export interface ServiceStart {
 
 /** Processes of one job that the service wants ended. */
 export interface TreeRequest {
-  /** Ties the answer to the request. */
-  readonly id: number;
   /** The command's process id, and of its session, if it had one of its own; it may have ended. */
   readonly pid: number;
   /** Path of the job's folder, inside the spool: the job's mark. */
@@ -60,43 +57,16 @@ export interface ProcessFigures {
   readonly threads?: number;
 }
 
-/** From main to the service. */
-export type ToService =
-  /** `busy` is memory in which the service marks the request that it is busy with (`busy.ts`). */
-  | { readonly type: "start"; readonly start: ServiceStart; readonly busy: SharedArrayBuffer }
-  | { readonly type: "probe"; readonly start: ServiceStart }
-  /** Admit nothing new, finish what there is, then say `drained`. */
-  | { readonly type: "drain" }
-  /** End what is left, with an answer for every client; say `cut`, and `drained` when that is done. */
-  | { readonly type: "cut" }
-  /** Nothing is left of a tree, or it was given up. */
-  | { readonly type: "tree_ended"; readonly id: number }
-  | { readonly type: "measured"; readonly figures: ProcessFigures }
-  /** For each client that was asked about, in that order. */
-  | { readonly type: "clients_gone"; readonly gone: readonly boolean[] }
-  /** The server's folder was looked at; `problem` says why it could not be put right. */
-  | { readonly type: "mended"; readonly problem?: string }
-  | { readonly type: "ping" };
+/** What main hands to a service that shall listen. */
+export interface Handover {
+  /** What it needs. */
+  readonly start: ServiceStart;
+  /** Memory in which it marks the request that it is busy with (`busy.ts`). */
+  readonly busy: SharedArrayBuffer;
+}
 
-/** From the service to main. */
-export type ToMain =
-  | { readonly type: "listening"; readonly url: string }
-  /** The service could not start; `reason` is a sentence for the user. */
-  | { readonly type: "failed"; readonly reason: string }
-  | { readonly type: "probed"; readonly probes: readonly Probe[] }
-  | { readonly type: "end_tree"; readonly tree: TreeRequest }
-  /** A bug was met outside any request; the service still works, but should be stopped. Said once. */
-  | { readonly type: "faulty" }
-  | { readonly type: "cut"; readonly running: number; readonly waiting: number }
-  /** `answersGivenUp`: clients that were there, and did not get to the end of their answers. */
-  | { readonly type: "drained"; readonly answersGivenUp: number }
-  /** Measure the process: a scrape wants its figures. Asked once at a time. */
-  | { readonly type: "measure" }
-  /** Which of these have gone? Asked once at a time. */
-  | { readonly type: "find_gone"; readonly clients: readonly ClientAddress[] }
-  /** Look at the server's folder: something in it is not as it should be. Asked once at a time. */
-  | { readonly type: "mend" }
-  | { readonly type: "pong" };
+/** The service listens at a URL, or says in a sentence for the user why it could not start. */
+export type Started = { readonly url: string } | { readonly reason: string };
 
 /** One attempt to do a thing inside the service isolate. */
 export interface Probe {

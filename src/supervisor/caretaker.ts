@@ -7,9 +7,9 @@
 import { join } from "node:path";
 import type { Config, StoppingConfig } from "../config/config.ts";
 import { isMarkIn, isUnfinished } from "../spool/spool.ts";
+import type { Caretaker } from "../isolate/abilities.ts";
 import type { TreeRequest } from "../isolate/messages.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
-import type { Caretaker } from "./isolate.ts";
 import { clientsGone } from "../machine/connections.ts";
 import { measureProcess } from "../machine/process_figures.ts";
 import type { ProcessInfo } from "../machine/process_table.ts";
@@ -44,7 +44,7 @@ export function caretakerOf(
   let processesEnded = 0;
 
   async function end(
-    { pid, mark, holdersOnly }: Omit<TreeRequest, "id">,
+    { pid, mark, holdersOnly }: TreeRequest,
     onLooked: () => void,
   ): Promise<void> {
     try {
@@ -64,7 +64,7 @@ export function caretakerOf(
   }
 
   /** What is being ended is not ended a second time, however often that is asked. */
-  function ending(tree: Omit<TreeRequest, "id">): Ending {
+  function ending(tree: TreeRequest): Ending {
     const key = `${tree.holdersOnly} ${tree.mark}`;
     const known = endings.get(key);
     if (known) return known;
@@ -76,13 +76,14 @@ export function caretakerOf(
   }
 
   return {
-    async endTree(tree) {
+    // What fails is logged: the job that waits for its answer goes on all the same.
+    async end_tree(tree) {
       const { looked, over } = ending(tree);
       // Holders are found by the pipes that the service still has: it waits until they were looked at, and no longer.
       await (tree.holdersOnly ? Promise.race([looked, over]) : over);
     },
-    clientsGone: (clients) => clientsGone(clients),
     measure: () => ({ ...measureProcess(), processesEnded }),
+    find_gone: (clients) => clientsGone(clients),
     mend() {
       try {
         folders.mend();

@@ -12,7 +12,8 @@ import type { Probe, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { openLog } from "../telemetry/log.ts";
 import { type Folders, openFolders } from "./folders.ts";
-import { isolateDefaults, type IsolateOptions, probeService } from "./isolate.ts";
+import { isolateDefaults, probeService } from "./isolate.ts";
+import type { IsolateOptions } from "./serving.ts";
 import { hearOfEnds } from "./signals.ts";
 
 /** The report, and whether everything is as it should be. */

@@ -4,39 +4,28 @@
  * @module
  */
 
+import type { Caretaker, MainAbilities } from "../isolate/abilities.ts";
+import { askHere } from "../isolate/ask.ts";
+import { catchBugs } from "../isolate/bugs.ts";
 import { unmarked } from "../isolate/busy.ts";
 import type { ServiceStart } from "../isolate/messages.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { Caretaker, IsolateOptions, Service } from "./isolate.ts";
+import type { IsolateOptions, Service } from "./serving.ts";
 
 /** Starts the service here and resolves when it listens. Throws a `StartError`. */
 export async function startHere(
   start: ServiceStart,
-  { endTree, measure, clientsGone, mend }: Caretaker,
+  caretaker: Caretaker,
   log: Log,
   { heartbeatMs, onAlive = () => {} }: IsolateOptions,
 ): Promise<Service> {
   // What serves is not loaded into main when it has an isolate of its own.
   const { startApp } = await import("../app/app.ts");
-  const app = await startApp(start, {
-    trees: {
-      endTree: ({ pid, mark }) => endTree({ pid, mark, holdersOnly: false }),
-      endHolders: ({ pid, mark }) => endTree({ pid, mark, holdersOnly: true }),
-    },
-    measureProcess: () => Promise.resolve(measure()),
-    findGone: (clients) => Promise.resolve(clientsGone(clients)),
-    mend: () => Promise.resolve(mend()),
-    // Who would look is in the same isolate, and hangs with it.
-    during: unmarked,
-  }, log);
+  // Who would look at what it is busy with is in the same isolate, and hangs with it.
+  const host = { ask: askHere<MainAbilities>(caretaker), during: unmarked };
+  const app = await startApp(start, host, log);
   const faulty = Promise.withResolvers<void>();
-  const onBug = (event: ErrorEvent | PromiseRejectionEvent) => {
-    event.preventDefault();
-    app.reportBug("reason" in event ? event.reason : event.error);
-    faulty.resolve();
-  };
-  globalThis.addEventListener("error", onBug);
-  globalThis.addEventListener("unhandledrejection", onBug);
+  catchBugs(app.reportBug, faulty.resolve);
   const heartbeat = setInterval(onAlive, heartbeatMs);
   return {
     url: app.url,

@@ -4,9 +4,18 @@
  * @module
  */
 
-import type { ServiceStart, ToMain, ToService } from "../isolate/messages.ts";
+import type {
+  Caretaker,
+  MainAbilities,
+  ServiceAbilities,
+  ToService,
+} from "../isolate/abilities.ts";
+import { type Ask, createAnswering, createAsker, type Question } from "../isolate/ask.ts";
+import type { ServiceStart } from "../isolate/messages.ts";
+import { textFromIsolate } from "../isolate/readers.ts";
 import { messageOf } from "../telemetry/log.ts";
-import { createBorder, textFromIsolate } from "./border.ts";
+import { createBorder } from "./border.ts";
+import { createPace } from "./pace.ts";
 import { permissionsOf } from "../isolate/permissions.ts";
 import type { ProcessInfo } from "../machine/process_table.ts";
 import { lookAtOwn } from "../machine/process_tree.ts";
@@ -25,25 +34,26 @@ export interface Loss {
 
 /** See the module's head. */
 export interface Isolate {
-  /** Once it is closed, nothing is sent and nothing that it sends is looked at. */
-  send(message: ToService): void;
-  /** Does something for it; a failure of that is its end and not main's. */
-  guard(act: () => void): void;
+  /** Asks it. Once it is closed, nothing is sent and nothing that it sends is looked at. */
+  readonly ask: Ask<ServiceAbilities>;
+  /** Resolves when it crashed, sent a wrong message or was given up. */
+  readonly died: Promise<Loss>;
+  /** Resolves when it has met a bug that belongs to no request. */
+  readonly faulty: Promise<void>;
   /** Ends it at once. */
   lose(loss: Loss): void;
   /** Ends it at once. Twice is fine. */
   close(): void;
 }
 
-/** Starts the module `entry` with the permissions of the service. */
+/**
+ * Starts the module `entry` with the permissions of the service. The caretaker does what it asks for; what that cannot do is
+ * its end and not main's. One that will not be asked to `start` needs none: the border lets no question of it pass.
+ */
 export function openIsolate(
   start: ServiceStart,
   entry: URL,
-  { onMessage, onLost }: {
-    readonly onMessage: (message: ToMain) => void;
-    /** Hears once, at most, that it crashed, sent a wrong message or was given up. */
-    readonly onLost: (loss: Loss) => void;
-  },
+  caretaker?: Caretaker,
 ): Isolate {
   const border = createBorder(start);
   const worker = new Worker(entry, {
@@ -51,7 +61,27 @@ export function openIsolate(
     name: "service",
     deno: { permissions: permissionsOf(start) },
   });
+  const died = Promise.withResolvers<Loss>();
+  const faulty = Promise.withResolvers<void>();
+  const service = createAsker<ServiceAbilities>(send);
+  const answer = caretaker && createAnswering<MainAbilities>(caretaker, send);
+  const mayBegin = createPace();
   let closed = false;
+
+  function send(message: ToService): void {
+    if (closed) return;
+    border.sent(message);
+    worker.postMessage(message);
+  }
+
+  async function serve(question: Question<MainAbilities>): Promise<void> {
+    try {
+      await mayBegin(question.kind);
+      if (!closed) await answer?.(question);
+    } catch (error) {
+      lose({ reason: `main cannot serve the service isolate: ${messageOf(error)}` });
+    }
+  }
 
   function close(): void {
     closed = true;
@@ -63,16 +93,7 @@ export function openIsolate(
     // The runtime ends the commands together with the isolate; what they have started then loses its parent.
     const processes = lookAtOwn();
     close();
-    onLost({ ...loss, processes });
-  }
-
-  function guard(act: () => void): void {
-    if (closed) return;
-    try {
-      act();
-    } catch (error) {
-      lose({ reason: `main cannot serve the service isolate: ${messageOf(error)}` });
-    }
+    died.resolve({ ...loss, processes });
   }
 
   const wrong = (rule: string) =>
@@ -84,22 +105,21 @@ export function openIsolate(
     if (closed) return;
     if (ports.length > 0) return wrong("a message must be plain data");
     const checked = border.check(data);
-    if (checked.ok) guard(() => onMessage(checked.message));
-    else wrong(checked.reason);
+    if (!checked.ok) return wrong(checked.reason);
+    const { message } = checked;
+    switch (message.type) {
+      case "ask":
+        return void serve(message);
+      case "answer":
+        return service.answered(message);
+      case "faulty":
+        return faulty.resolve();
+    }
   };
   worker.onmessageerror = () => wrong("a message must be plain data");
   worker.onerror = (event) => {
     event.preventDefault();
     lose({ reason: `the service isolate crashed: ${textFromIsolate(event.message)}` });
   };
-  return {
-    send(message) {
-      if (closed) return;
-      border.sent(message);
-      worker.postMessage(message);
-    },
-    guard,
-    lose,
-    close,
-  };
+  return { ask: service.ask, died: died.promise, faulty: faulty.promise, lose, close };
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { type App, type Host, startApp } from "../../src/app/app.ts";
+import { type App, startApp } from "../../src/app/app.ts";
+import type { Caretaker, MainAbilities } from "../../src/isolate/abilities.ts";
+import { askHere } from "../../src/isolate/ask.ts";
 import { unmarked } from "../../src/isolate/busy.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
 import { commandHere } from "../support/commands.ts";
@@ -22,23 +24,18 @@ interface Started extends AsyncDisposable {
   readonly files: () => string[];
 }
 
-const quiet: Host = {
+const quiet: Caretaker = {
   // These commands have no children.
-  trees: {
-    endTree: ({ pid }) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
-    endHolders: () => Promise.resolve(),
-  },
-  measureProcess: () =>
-    Promise.resolve({ cpuSec: 1, startTimeSec: 1, processesEnded: 0, residentBytes: 7 }),
-  findGone: (clients) => Promise.resolve(clients.map(() => false)),
-  mend: () => Promise.resolve(undefined),
-  during: unmarked,
+  end_tree: ({ pid, holdersOnly }) => holdersOnly ? undefined : Deno.kill(pid, "SIGKILL"),
+  measure: () => ({ cpuSec: 1, startTimeSec: 1, processesEnded: 0, residentBytes: 7 }),
+  find_gone: (clients) => clients.map(() => false),
+  mend: () => undefined,
 };
 
 /** Starts an app whose jobs are shell scripts. Unless a test drains it, it is drained when it is disposed of. */
 async function start(
   env: Readonly<Record<string, string>> = {},
-  host: Partial<Host> = {},
+  caretaker: Partial<Caretaker> = {},
   flush: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Started> {
   const temporary = temporarySpool();
@@ -65,7 +62,7 @@ async function start(
         launcher: undefined,
         spool: temporary.spool.path,
       },
-      { ...quiet, ...host },
+      { ask: askHere<MainAbilities>({ ...quiet, ...caretaker }), during: unmarked },
       { debug: write, info: write, warn: write, error: write, flush },
     );
   } catch (error) {
@@ -206,7 +203,7 @@ for (const [policy, outcome] of [["cancel", "canceled"], ["finish", "success"]] 
     const { script, release } = heldBy(folder.path);
     const gone = new AbortController();
     await using started = await start({ JOBRUNNER_ON_DISCONNECT: policy }, {
-      findGone: (clients) => Promise.resolve(clients.map(() => gone.signal.aborted)),
+      find_gone: (clients) => clients.map(() => gone.signal.aborted),
     });
     const { post, logged, lines } = started;
     const answer = post(script, gone.signal).catch((error) => (error as Error).name);
@@ -221,12 +218,9 @@ for (const [policy, outcome] of [["cancel", "canceled"], ["finish", "success"]] 
 
 Deno.test("a bug in a run is a 500 for its client, a line in the log, and costs no worker", async () => {
   await using started = await start({ JOBRUNNER_JOB_TIMEOUT_SEC: "0.05" }, {
-    trees: {
-      endTree({ pid }) {
-        Deno.kill(pid, "SIGKILL");
-        return Promise.reject(new Error("no host"));
-      },
-      endHolders: () => Promise.resolve(),
+    end_tree({ pid }) {
+      Deno.kill(pid, "SIGKILL");
+      throw new Error("no host");
     },
   });
   const { post, lines, files } = started;

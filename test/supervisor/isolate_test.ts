@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
 import type { Config } from "../../src/config/config.ts";
+import type { Caretaker } from "../../src/isolate/abilities.ts";
 import type { ServiceStart } from "../../src/isolate/messages.ts";
 import { check } from "../../src/supervisor/check.ts";
-import {
-  type Caretaker,
-  isolateDefaults,
-  probeService,
-  type Service,
-  startService,
-} from "../../src/supervisor/isolate.ts";
+import { isolateDefaults, probeService, startService } from "../../src/supervisor/isolate.ts";
+import type { Service } from "../../src/supervisor/serving.ts";
 import { openLog } from "../../src/telemetry/log.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { configure } from "../support/machine.ts";
@@ -29,9 +25,9 @@ function startIn(folder: string): ServiceStart {
 }
 
 const idle: Caretaker = {
-  endTree: () => Promise.resolve(),
+  end_tree: () => Promise.resolve(),
   measure: () => assert.fail("nothing is measured"),
-  clientsGone: () => assert.fail("nobody is asked about"),
+  find_gone: () => assert.fail("nobody is asked about"),
   mend: () => assert.fail("nothing is mended"),
 };
 
@@ -40,12 +36,30 @@ function running(code: string, startMs = isolateDefaults.startMs) {
   return { ...isolateDefaults, entry: new URL(`data:text/javascript,${code}`), startMs };
 }
 
+/** For such code: `ask`, `answer`, and `onAsk` and `onAnswer`, which hear what main sends. */
+const words = `
+  const ask = (kind, id, value) => postMessage({ type: 'ask', kind, id, value });
+  const answer = ({ kind, id }, value) => postMessage({ type: 'answer', kind, id, value });
+  const url = 'http://127.0.0.1:8080';
+  let onAsk = () => {}, onAnswer = () => {};
+  onmessage = ({ data }) => {
+    if (data.type === 'answer') return onAnswer(data);
+    if (data.kind === 'start') answer(data, { url });
+    onAsk(data);
+  };
+`;
+
 const log = openLog({ format: "text", level: "error" });
 
-/** Starts an isolate that says first that it listens. */
-async function listening(folder: string, code: string): Promise<Service> {
-  const first = "postMessage({type:'listening',url:'http://127.0.0.1:8080'});";
-  return await startService(startIn(folder), idle, log, running(`onmessage=()=>{${first}${code}}`));
+/** Starts an isolate that says that it listens; then it does this with each question of main's, the start as well. */
+async function listening(
+  folder: string,
+  onAsk: string,
+  caretaker = idle,
+  onAnswer = "",
+): Promise<Service> {
+  const code = `${words}onAsk = (data) => {${onAsk}}; onAnswer = (data) => {${onAnswer}};`;
+  return await startService(startIn(folder), caretaker, log, running(code));
 }
 
 const before: readonly (readonly [what: string, code: string, reason: RegExp])[] = [
@@ -97,9 +111,9 @@ Deno.test("after its first wrong message nothing of the service is looked at any
   using folder = temporaryFolder();
   const service = await listening(
     folder.path,
-    "postMessage({type:'pong'});postMessage({type:'faulty'});postMessage({type:'measure'})",
+    "answer({kind:'ping',id:1});postMessage({type:'faulty'});ask('measure',1)",
   );
-  assert.match((await service.died).reason, /pong: must come only when it is due/);
+  assert.match((await service.died).reason, /ping: must come only when it is due/);
   const faulty = service.faulty.then(() => "faulty");
   assert.equal(
     await Promise.race([faulty, new Promise((later) => setTimeout(later, 20))]),
@@ -110,7 +124,7 @@ Deno.test("after its first wrong message nothing of the service is looked at any
 
 Deno.test("what main cannot do for the service is the service's end", async () => {
   using folder = temporaryFolder();
-  const service = await listening(folder.path, "postMessage({type:'measure'})");
+  const service = await listening(folder.path, "ask('measure',1)");
   assert.equal(
     (await service.died).reason,
     "main cannot serve the service isolate: nothing is measured",
@@ -118,16 +132,56 @@ Deno.test("what main cannot do for the service is the service's end", async () =
   service.terminate();
 });
 
-Deno.test("what could not be put right is told to the service, once at a time", async () => {
+/** Has the service end with what main has answered. */
+const telling = "throw new Error(JSON.stringify(data))";
+
+Deno.test("what could not be put right is told to the service that asked", async () => {
   using folder = temporaryFolder();
   const caretaker = { ...idle, mend: () => "there is no folder" };
-  const url = "postMessage({type:'listening',url:'http://127.0.0.1:8080'});";
-  const code = `onmessage=({data})=>{if(data.type==='start'){${url}postMessage({type:'mend'})}` +
-    "if(data.type==='mended')throw new Error(JSON.stringify(data))}";
-  const service = await startService(startIn(folder.path), caretaker, log, running(code));
+  const service = await listening(folder.path, "ask('mend',7)", caretaker, telling);
   assert.match(
     (await service.died).reason,
-    /crashed: .*\{"type":"mended","problem":"there is no folder"\}/,
+    /crashed: .*\{"type":"answer","kind":"mend","id":7,"value":"there is no folder"\}/,
   );
   service.terminate();
+});
+
+Deno.test("each tree is answered when it has ended, in whatever order", async () => {
+  using folder = temporaryFolder();
+  const ended: (() => void)[] = [];
+  const caretaker: Caretaker = {
+    ...idle,
+    end_tree: ({ pid }) =>
+      new Promise((resolve) => {
+        ended[pid] = resolve;
+        if (pid === 3) setTimeout(() => [2, 3, 1].forEach((pid) => ended[pid]?.()));
+      }),
+  };
+  const trees = `for (const pid of [1,2,3]) {
+    ask('end_tree', pid, {pid, mark: data.value.start.spool + '/job-0123456789abcdef', holdersOnly: false});
+  }`;
+  const seen =
+    "self.ids = (self.ids || '') + data.id; if (self.ids.length === 3) throw new Error(self.ids)";
+  const service = await listening(folder.path, trees, caretaker, seen);
+  assert.match((await service.died).reason, /crashed: .*231/);
+  service.terminate();
+});
+
+Deno.test("an isolate that is only probed can ask for nothing", async () => {
+  using folder = temporaryFolder();
+  const isolate = running("onmessage=()=>postMessage({type:'ask',kind:'measure',id:1})");
+  await assert.rejects(probeService(startIn(folder.path), isolate), {
+    message: /wrong message: measure: must come only when it is due/,
+  });
+});
+
+Deno.test("a service that could not start is ended, and says why", async () => {
+  using folder = temporaryFolder();
+  const isolate = running(
+    "onmessage=({data:{kind,id}})=>postMessage({type:'answer',kind,id,value:{reason:'no room'}})",
+  );
+  await assert.rejects(startService(startIn(folder.path), idle, log, isolate), {
+    name: "StartError",
+    message: "no room",
+  });
 });

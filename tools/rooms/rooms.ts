@@ -36,7 +36,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
   isolate: {
     config: ["authority.ts", "type:*"],
     exec: ["type:*"],
-    jobs: ["job.ts"],
+    jobs: ["job.ts", "type:*"],
     spool: ["spool.ts"],
   },
   telemetry: {
@@ -67,7 +67,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     config: ["authority.ts", "type:*"],
     exec: ["*"],
     http: ["*"],
-    isolate: ["start_error.ts", "type:*"],
+    isolate: ["ask.ts", "start_error.ts", "type:*"],
     jobs: ["*"],
     spool: ["*"],
     telemetry: ["*"],
@@ -81,7 +81,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     src: ["service.ts", "version.ts"],
     app: ["app.ts"],
     async: ["*"],
-    config: ["authority.ts", "environment.ts", "settings.ts", "type:*"],
+    config: ["environment.ts", "settings.ts", "type:*"],
     exec: ["child_env.ts", "type:*"],
     isolate: ["*"],
     jobs: ["type:*"],
@@ -172,7 +172,7 @@ export const runtime: readonly Row<string>[] = [
 /** Global names; those in no row are free. `globalThis` is the global object as a whole, by any of its names. */
 export const globals: readonly Row<string>[] = [
   { what: ["globalThis"], who: ["service.ts"] },
-  { what: ["addEventListener"], who: ["supervisor/unsandboxed.ts"] },
+  { what: ["addEventListener"], who: ["isolate/bugs.ts"] },
   { what: ["console"], who: ["main.ts", "cli"] },
   { what: ["fetch"], who: ["cli/exchange.ts"] },
   { what: ["Response"], who: ["http"] },
@@ -259,7 +259,7 @@ export const packages: readonly Row<string>[] = [
   { what: ["node:os.tmpdir"], who: ["supervisor/surroundings.ts"] },
   { what: ["node:os.userInfo"], who: ["supervisor/check.ts"] },
   { what: ["node:process"], who: ["machine/process_figures.ts"] },
-  { what: ["node:timers.setImmediate"], who: ["supervisor/isolate.ts"] },
+  { what: ["node:timers.setImmediate"], who: ["supervisor/pace.ts"] },
   { what: ["node:util.parseArgs"], who: ["config/flags.ts"] },
   { what: ["node:util.promisify"], who: ["spool/workspace.ts"] },
 ];

@@ -1,0 +1,136 @@
+/**
+ * Reads what the service isolate sent as a value of one kind. Clients can reach the isolate, so it could come from somebody
+ * who has taken it over: shape and size of everything are looked at, and what is right is copied.
+ *
+ * @module
+ */
+
+import { authority } from "../config/authority.ts";
+import type { HttpConfig } from "../config/config.ts";
+import type { Cut } from "../jobs/line.ts";
+import { isMarkIn } from "../spool/spool.ts";
+import type { ClientAddress, Probe, ServiceStart, Started, TreeRequest } from "./messages.ts";
+
+/** What main knows of the service that it has started. */
+export type Known = Pick<ServiceStart, "config" | "spool">;
+
+/**
+ * A copy of the value, or a sentence about the rule that it breaks, which quotes nothing of it. So a value that is itself
+ * text does not pass; it must be in an object.
+ */
+export type Reader<T> = [Extract<T, string>] extends [never]
+  ? (value: unknown, known: Known) => T | string
+  : never;
+
+/** Own properties of a plain object; without a prototype, what is absent is undefined. */
+export type Own = Readonly<Record<string, unknown>>;
+
+/** Clients beyond those that wait and run: their answers are being made. */
+const spareClients = 1000;
+
+const maxHostnameLength = 64;
+const maxProbes = 50;
+const maxProcessId = 2 ** 32 - 1;
+
+/** The most that is kept of a text that the isolate words freely. */
+const maxTextLength = 1000;
+
+/** A text of the isolate, for the log or a terminal: cut, and without control characters. */
+export function textFromIsolate(text: unknown): string {
+  return String(text).slice(0, maxTextLength)
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, " ");
+}
+
+/** Undefined for what is not a plain object. */
+export function ownOf(value: unknown): Own | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return undefined;
+  return Object.assign(Object.create(null), value);
+}
+
+/** Whether it is a whole number from 0 on that is exact. */
+export function isWhole(value: unknown, most: number = Number.MAX_SAFE_INTEGER): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most;
+}
+
+/** For questions and answers that consist of their kind alone. */
+export function readNothing(value: unknown): undefined | string {
+  return value === undefined ? undefined : "there must be no value";
+}
+
+/** Processes are ended only by the mark of a job in the service's own spool. */
+export function readTree(value: unknown, { spool }: Known): TreeRequest | string {
+  const own = ownOf(value);
+  if (!own) return "the tree must be an object";
+  const { pid, mark, holdersOnly } = own;
+  if (!isWhole(pid, maxProcessId) || pid === 0) return "the pid must be a process id";
+  if (typeof mark !== "string" || !isMarkIn(spool, mark)) {
+    return "the mark must be the path of a job's folder in the spool";
+  }
+  if (typeof holdersOnly !== "boolean") return "holdersOnly must be true or false";
+  return { pid, mark, holdersOnly };
+}
+
+/** No more clients than there can be. */
+export function readClients(value: unknown, { config }: Known): ClientAddress[] | string {
+  const { queueLimit, numWorkers } = config.work.jobs;
+  if (!Array.isArray(value) || value.length > queueLimit + numWorkers + spareClients) {
+    return "the clients must be a list, no longer than there can be clients";
+  }
+  const clients: ClientAddress[] = [];
+  for (const entry of value) {
+    const { hostname, port } = ownOf(entry) ?? {};
+    if (typeof hostname !== "string" || hostname.length > maxHostnameLength) {
+      return "the hostname must be an address";
+    }
+    if (!isWhole(port, 65535)) return "the port must be a whole number from 0 to 65535";
+    clients.push({ hostname, port });
+  }
+  return clients;
+}
+
+/** The service listens where it was told to; what it says of a failure is only shown. */
+export function readStarted(value: unknown, { config }: Known): Started | string {
+  const { url, reason } = ownOf(value) ?? {};
+  if (typeof reason === "string") return { reason: textFromIsolate(reason) };
+  return isUrlOf(url, config.http)
+    ? { url }
+    : "the url must be the address that the configuration names";
+}
+
+/** Only a port 0 leaves the service a choice. */
+function isUrlOf(url: unknown, { tls, address, port: wantedPort }: HttpConfig): url is string {
+  if (typeof url !== "string") return false;
+  const port = /:([1-9]\d{0,4})$/.exec(url)?.[1];
+  const wanted = authority(address, wantedPort || Number(port));
+  return port !== undefined && url === `${tls ? "https" : "http"}://${wanted}`;
+}
+
+/** A short list. */
+export function readProbes(value: unknown): Probe[] | string {
+  if (!Array.isArray(value) || value.length > maxProbes) return "the probes must be a short list";
+  const probes: Probe[] = [];
+  for (const entry of value) {
+    const { attempt, allowed, expected } = ownOf(entry) ?? {};
+    if (
+      typeof attempt !== "string" || typeof allowed !== "boolean" || typeof expected !== "boolean"
+    ) {
+      return "a probe must say what was tried, what came of it and what is expected";
+    }
+    probes.push({ attempt: textFromIsolate(attempt), allowed, expected });
+  }
+  return probes;
+}
+
+/** A number of things. */
+export function readCount(value: unknown): number | string {
+  return isWhole(value) ? value : "the count must be a whole number, 0 or more";
+}
+
+/** Numbers of jobs. */
+export function readCut(value: unknown): Cut | string {
+  const { running, waiting } = ownOf(value) ?? {};
+  return isWhole(running) && isWhole(waiting)
+    ? { running, waiting }
+    : "the counts must be whole numbers, 0 or more";
+}

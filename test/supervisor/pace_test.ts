@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
+import { createPace } from "../../src/supervisor/pace.ts";
+
+Deno.test("a tree is ended at once, a measurement waits for what else there is to do", async () => {
+  const mayBegin = createPace();
+  const order: string[] = [];
+  const measured = mayBegin("measure").then(() => order.push("measure"));
+  const looked = mayBegin("find_gone").then(() => order.push("find_gone"));
+  await mayBegin("end_tree").then(() => order.push("end_tree"));
+  await Promise.resolve().then(() => order.push("else"));
+  await Promise.all([measured, looked]);
+  assert.deepEqual(order, ["end_tree", "else", "measure", "find_gone"]);
+});
+
+Deno.test("the folder is mended at once, and again only after a pause", async () => {
+  const mayBegin = createPace();
+  const startedAt = performance.now();
+  await mayBegin("mend");
+  await setImmediate();
+  await mayBegin("mend");
+  await mayBegin("mend");
+  assert.ok(performance.now() - startedAt >= 95);
+});
