@@ -18,7 +18,14 @@ import { renderComparison } from "./comparison_report.ts";
 import { BenchFailure } from "./failure.ts";
 import { layersOf } from "./layers.ts";
 import { thisMachine } from "./machine.ts";
-import { type Both, measurePair, type PairPlan, type Sample } from "./pair.ts";
+import {
+  type Both,
+  busyTurns,
+  calmTurns,
+  measurePair,
+  type PairPlan,
+  type Sample,
+} from "./pair.ts";
 import { machineText, serverSetup, serverText, shortRunNote } from "./report.ts";
 import { openSession } from "./session.ts";
 import { type NumberSetting, readSettings, type Settings } from "./settings.ts";
@@ -27,7 +34,7 @@ import { type NumberSetting, readSettings, type Settings } from "./settings.ts";
 const ownRows = {
   rounds: { variable: "BENCH_ROUNDS", normal: 20, short: 6, min: 20, max: 1000 },
   jobs: { variable: "BENCH_JOBS", normal: 20_000, short: 1200, min: 1000, max: 1e7 },
-  latencyJobs: { variable: "BENCH_LATENCY_JOBS", normal: 4000, short: 240, min: 1000, max: 1e7 },
+  latencyJobs: { variable: "BENCH_LATENCY_JOBS", normal: 6000, short: 360, min: 1000, max: 1e7 },
 } as const satisfies Readonly<Record<string, NumberSetting>>;
 
 /** Measures both. Whatever it started has ended when this resolves or throws. */
@@ -58,9 +65,12 @@ async function measureRounds(base: string, settings: Settings): Promise<Both<Sam
   return rounds;
 }
 
-/** What each round has. */
+/** What either side does in each of its turns. */
 function loadOf({ rounds, jobs, latencyJobs }: Settings) {
-  return { jobs: Math.ceil(jobs / rounds), latencyJobs: Math.ceil(latencyJobs / rounds) };
+  return {
+    jobs: Math.ceil(jobs / rounds / busyTurns),
+    latencyJobs: Math.ceil(latencyJobs / rounds / calmTurns),
+  };
 }
 
 /** Compares, prints what came out and resolves with the exit status. */
@@ -75,8 +85,9 @@ async function compare(base: string, settings: Settings): Promise<number> {
     `${serverText(serverSetup)}; clients and servers share the cores`,
     `base: ${base}`,
     `this: ${thisCheckout}`,
-    `${settings.rounds} rounds, in each ${jobs} jobs of ${settings.clients} clients, ` +
-    `${latencyJobs} of one, and ${settings.layerCalls} calls of each layer`,
+    `${settings.rounds} rounds; in each either has ${busyTurns} turns of ${jobs} jobs from ` +
+    `${settings.clients} clients, ${calmTurns} of ${latencyJobs} from one, and ` +
+    `${settings.layerCalls} calls of each layer`,
     ...shortRunNote(settings),
     "",
     renderComparison(figures, compareLayers(rounds)),
