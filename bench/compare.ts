@@ -4,7 +4,7 @@
  * usage: compare.ts FOLDER
  *
  * Exits with 0 when every figure is within the tolerance or better, with 1 when one is dearer, with 2
- * when none is, but for one that cannot be told, and with 3 when nothing was measured.
+ * when none is dearer but one is undecided, and with 3 when nothing was measured.
  *
  * @module
  */

@@ -47,8 +47,8 @@ export interface PairPlan {
 
 /**
  * How often either side has its turn under all clients, in one round. On a machine that others use as
- * well, five turns of 200 jobs differ half as much as one of 1000: no neighbour is busy in the turns
- * of one side only. Odd, so that each side comes first as often as the other in two rounds.
+ * well, rounds in turns of 200 jobs differ half as much as rounds in one piece: hardly a neighbour is
+ * busy in the turns of one side only. Odd, so that each side is as often the first one in two rounds.
  */
 export const busyTurns = 5;
 
