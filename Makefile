@@ -11,7 +11,7 @@ export DENO_TLS_CA_STORE ?= mozilla,system
 DENO = deno=$$(./tools/deno.sh $(PINNED_DENO) $(DENO_VERSION)) && exec "$$deno"
 
 .DEFAULT_GOAL := build
-.PHONY: build linux linux-arm64 win mac mac-arm64 dist help start test test-binary test-e2e test-windows test-arm64 soak check fmt launcher launcher-check bench bench-check clean
+.PHONY: build linux linux-arm64 win mac mac-arm64 dist help start test test-binary test-e2e test-windows test-arm64 soak check fmt launcher launcher-check bench bench-check bench-compare clean
 
 build: ## Compile a binary for this platform into bin/jobrunner (the default)
 	@$(DENO) task build
@@ -73,6 +73,9 @@ bench: ## Measure throughput, CPU, latency and memory beside their goals; BENCH_
 
 bench-check: ## Fail when small jobs have become clearly dearer than bench/baseline.json says; BENCH_UPDATE=1 writes it
 	@$(DENO) task bench-check
+
+bench-compare: ## Compare this folder with the checkout in BASE=…, such as a git worktree of an earlier commit; fails when this one is dearer, or when that cannot be told
+	@$(DENO) task bench-compare "$(BASE)"
 
 clean: ## Remove what was built; tools in .tools stay
 	@rm -rf bin dist coverage bench/results.json

@@ -22,7 +22,7 @@ import {
 } from "./baseline.ts";
 import { BenchFailure } from "./failure.ts";
 import { thisMachine } from "./machine.ts";
-import { table } from "./report.ts";
+import { percent, table } from "./report.ts";
 import { measureSmallJobs } from "./scenarios/small_jobs.ts";
 import { openSession } from "./session.ts";
 import { readSettings, type Settings } from "./settings.ts";
@@ -62,10 +62,6 @@ function compare(rounds: readonly Ratios[], now: Baseline, then: Baseline): stri
       ? [`${label} has become worse by ${percent(lost[name])}, more than ${percent(tolerated)}`]
       : []
   );
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }
 
 if (import.meta.main) {

@@ -17,9 +17,11 @@ export async function outputOf(
   program: string,
   args: readonly string[],
   signal: AbortSignal,
-  { env }: {
+  { env, cwd }: {
     /** The whole environment; without it the program inherits ours. */
     readonly env?: Readonly<Record<string, string>>;
+    /** The folder that it runs in; ours without it. */
+    readonly cwd?: string;
   } = {},
 ): Promise<string> {
   signal.throwIfAborted();
@@ -28,6 +30,7 @@ export async function outputOf(
     stdin: "null",
     signal,
     ...(env ? { clearEnv: true, env: { ...env } } : {}),
+    ...(cwd === undefined ? {} : { cwd }),
   });
   const { success, code, stdout, stderr } = await command.output();
   signal.throwIfAborted();

@@ -43,13 +43,13 @@ export const serverSetup = {
 /** The report as text, lines of one table under what it was measured on. */
 export function render(report: Report): string {
   const { machine, settings, server, scenarios } = report;
-  const memory = (machine.memoryBytes / 2 ** 30).toFixed(1);
   const head = [
     `jobrunner ${report.jobrunner} on Deno ${report.deno}, ${report.at}`,
-    `${machine.cpu}, ${machine.cores} cores, ${memory} GiB memory, ${machine.system}`,
-    `sandbox ${server.sandbox}, metrics ${server.metrics}, log ${server.log}; clients and server ` +
-    "share the cores; goals are of 2 cores and Deno 2.9.6",
-    ...(settings.isShort ? ["A short run: its figures are not to be compared with others."] : []),
+    machineText(machine),
+    `${
+      serverText(server)
+    }; clients and server share the cores; goals are of 2 cores and Deno 2.9.6`,
+    ...shortRunNote(settings),
   ];
   const rows = scenarios.flatMap((scenario) =>
     "failure" in scenario
@@ -70,12 +70,32 @@ export function render(report: Report): string {
   ].join("\n");
 }
 
+/** A machine in one line. */
+export function machineText({ cpu, cores, memoryBytes, system }: Machine): string {
+  return `${cpu}, ${cores} cores, ${(memoryBytes / 2 ** 30).toFixed(1)} GiB memory, ${system}`;
+}
+
+/** How a server was started, in half a line. */
+export function serverText({ sandbox, metrics, log }: typeof serverSetup): string {
+  return `sandbox ${sandbox}, metrics ${metrics}, log ${log}`;
+}
+
+/** A warning under `BENCH_SHORT`, else nothing. */
+export function shortRunNote({ isShort }: Settings): string[] {
+  return isShort ? ["A short run: its figures are not to be compared with others."] : [];
+}
+
 function rowOf({ label, digits, values, median, min, max, goal, met }: Figure): string[] {
   const numbers = (values > 1 ? [median, min, max] : [median]).map((value) =>
     value.toFixed(digits)
   );
   const judged = goal ? [goalText(goal), met ? "yes" : "NO"] : ["", ""];
   return [label, ...numbers, ...Array(3 - numbers.length).fill(""), ...judged];
+}
+
+/** A share for people: 0.031 is “3.1 %”. */
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
 }
 
 /** Lines of a table: the first two columns are text, the others are numbers, which end alike. */

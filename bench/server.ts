@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fileURLToPath } from "node:url";
+import { startTask, thisCheckout } from "./checkout.ts";
 import { smallEnvironment } from "./environment.ts";
 import { BenchFailure } from "./failure.ts";
 import type { Target } from "./load_process.ts";
@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly maxOutputBytes?: number;
   /** An existing folder for its log and its spool. */
   readonly folder: string;
+  /** The checkout whose source serves; this one without it. */
+  readonly source?: string;
 }
 
 const startTimeoutMs = 60_000;
@@ -83,19 +85,18 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
 }
 
 /** What `deno task start` runs once everything is in Deno's cache, with the Deno that runs us. */
-export function serveCommand(): string[] {
-  const text = Deno.readTextFileSync(new URL("../deno.json", import.meta.url));
-  const [run = ""] = JSON.parse(text).tasks.start.command.split(" && ").slice(-1) as string[];
-  const [, ...args] = run.split(" ");
-  return [Deno.execPath(), ...args];
+export function serveCommand(source: string = thisCheckout): string[] {
+  const { run, program } = startTask(source);
+  return [Deno.execPath(), ...run, ...program];
 }
 
 function spawnServer(options: ServerOptions, log: string) {
+  const { source = thisCheckout } = options;
   // The shell puts the log into a file, then becomes the server (same pid): a pipe would have this
   // process read a line per job, on the very cores that are measured.
   return new Deno.Command("/bin/sh", {
-    args: ["-c", 'log=$1; shift; exec "$@" 2>"$log"', "sh", log, ...serveCommand()],
-    cwd: fileURLToPath(new URL("../", import.meta.url)),
+    args: ["-c", 'log=$1; shift; exec "$@" 2>"$log"', "sh", log, ...serveCommand(source)],
+    cwd: source,
     clearEnv: true,
     env: serverEnvironment(options),
     stdin: "null",

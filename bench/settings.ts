@@ -32,14 +32,21 @@ const numbers = {
   waiting: { variable: "BENCH_WAITING", normal: 1000, short: 100, min: 1, max: 100_000 },
   /** Fetches of a page, in each round. */
   fetches: { variable: "BENCH_FETCHES", normal: 300, short: 50, min: 1, max: 1e6 },
+  /** Calls of each layer alone, in each round. */
+  layerCalls: { variable: "BENCH_LAYER_CALLS", normal: 20_000, short: 2000, min: 1000, max: 1e7 },
 } as const satisfies Readonly<Record<string, NumberSetting>>;
 
-interface NumberSetting {
+/** A number that can be set. */
+export interface NumberSetting {
+  /** Its name in the environment. */
   readonly variable: string;
+  /** Where it is not set. */
   readonly normal: number;
   /** Under `BENCH_SHORT`; the normal one without it. */
   readonly short?: number;
+  /** The least that may be set; 1 without it. */
   readonly min?: number;
+  /** The most that may be set. */
   readonly max: number;
 }
 
@@ -62,12 +69,20 @@ export interface Settings extends Readonly<Record<keyof typeof numbers, number>>
 /** Jobs that are not measured, before those that are: they let the runtime compile what is hot. */
 export const warmUpJobs = 500;
 
-/** Reads `BENCH_…`. Throws a `BenchFailure` for a value that is none. */
-export function readSettings(env: Readonly<Record<string, string>>): Settings {
+/**
+ * Reads `BENCH_…`; a program may have rows of its own for some numbers. Throws a `BenchFailure` for a
+ * value that is none.
+ */
+export function readSettings(
+  env: Readonly<Record<string, string>>,
+  ownRows: Partial<Record<keyof typeof numbers, NumberSetting>> = {},
+): Settings {
   const text = (name: string) => env[name] === "" ? undefined : env[name];
   const isShort = !["0", undefined].includes(text("BENCH_SHORT"));
   const set = Object.fromEntries(
-    Object.entries(numbers).map(([key, row]) => [key, numberOf(text(row.variable), row, isShort)]),
+    Object.entries({ ...numbers, ...ownRows }).map((
+      [key, row],
+    ) => [key, numberOf(text(row.variable), row, isShort)]),
   ) as Record<keyof typeof numbers, number>;
   return {
     ...set,

@@ -4,14 +4,13 @@
  * @module
  */
 
-import { fileURLToPath } from "node:url";
+import { thisCheckout } from "../checkout.ts";
 import { BenchFailure } from "../failure.ts";
 import { figure } from "../figure.ts";
 import type { Bench, Scenario } from "../scenario.ts";
 import { serveCommand, serverEnvironment } from "../server.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const binary = `${root}bin/jobrunner`;
+const binary = `${thisCheckout}bin/jobrunner`;
 
 /** A program that does not end by then is ended. */
 const timeoutMs = 60_000;
@@ -70,7 +69,7 @@ async function startOnce(
   const startedAt = performance.now();
   const child = new Deno.Command(program, {
     args: [...args],
-    cwd: root,
+    cwd: thisCheckout,
     clearEnv: true,
     env: serverEnvironment({ command, workers: settings.workers, queueLimit: 1, folder }),
     stdin: "null",
