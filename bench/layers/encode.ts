@@ -5,7 +5,7 @@
  */
 
 import type { JobResult } from "../../src/jobs/job.ts";
-import { encodeResult } from "../../src/wire/wire.ts";
+import { encodeResult } from "../../src/wire/result.ts";
 import type { Layer } from "../layer.ts";
 
 /** `encode`. */

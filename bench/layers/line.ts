@@ -6,17 +6,19 @@
  */
 
 import { createDispatch } from "../../src/jobs/dispatch.ts";
+import { noInput } from "../../src/jobs/job.ts";
+import { createMemoryLine } from "../../src/jobs/memory_line.ts";
 import type { Layer } from "../layer.ts";
 
 const clients = 8;
+const workers = 3;
 
 /** `line`. */
 export const layer: Layer = () => {
-  const dispatch = createDispatch({
-    numWorkers: 3,
-    queueLimit: clients,
-    queueTimeoutMs: Infinity,
-    onDisconnect: "cancel",
+  const line = createMemoryLine({ workers, places: clients, queueTimeoutMs: Infinity });
+  createDispatch({
+    line,
+    size: workers,
     run: () => Promise.resolve({ kind: "failed", fault: { kind: "spawn_refused", reason: "" } }),
     onBug(bug) {
       throw bug;
@@ -26,15 +28,16 @@ export const layer: Layer = () => {
     let begun = 0;
     const client = async () => {
       while (begun < count) {
-        const admission = dispatch.submit({
+        const place = line.reserve({ command: "default" });
+        if (!place.reserved) throw new Error(`a job was refused: ${place.cause}`);
+        await place.fill({
+          uid: "bench",
           id: `bench-${begun++}`,
           requestId: "bench",
-          payload: new Uint8Array(),
-          onPayloadStored() {},
-          onCaptured() {},
+          command: "default",
+          onDisconnect: "cancel",
+          input: noInput,
         });
-        if (!admission.admitted) throw new Error(`a job was refused: ${admission.refusal}`);
-        await admission.outcome;
       }
     };
     await Promise.all(Array.from({ length: clients }, client));

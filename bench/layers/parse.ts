@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parsePayloadRequest } from "../../src/wire/wire.ts";
+import { parsePayloadRequest } from "../../src/wire/payload_request.ts";
 import type { Layer } from "../layer.ts";
 
 /** `parse`. */
