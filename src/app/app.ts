@@ -7,7 +7,7 @@
 import { atMost } from "../async/at_most.ts";
 import { createDeadlines } from "../async/deadlines.ts";
 import { createActivity } from "../http/activity.ts";
-import { createAnswers } from "../http/answer/answers.ts";
+import { createAnswers } from "../http/answer/delivery.ts";
 import { createPasswordCheck } from "../http/auth.ts";
 import { createBuffers } from "../http/body/buffers.ts";
 import { createClients } from "../http/clients.ts";

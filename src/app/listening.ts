@@ -6,7 +6,7 @@
 
 import { authority } from "../config/authority.ts";
 import type { HttpConfig } from "../config/config.ts";
-import { givenUpError } from "../http/answer/answers.ts";
+import { givenUpError } from "../http/answer/delivery.ts";
 import type { Fetch } from "../http/exchange.ts";
 import { type Server, startServer } from "../http/server.ts";
 import { StartError } from "../isolate/start_error.ts";

@@ -4,7 +4,7 @@
  * - **request**: what a client posts: an id and a payload.
  * - **payload**: the decoded bytes of a request's `data`.
  * - **job**: an admitted request, from the line to its answer.
- * - **line**: the bounded first-in-first-out channel of jobs that wait for a worker.
+ * - **line**: the bounded order in which jobs get a worker.
  * - **place**: one job's part of the line, reserved, filled or given back; also its position in it: 1 is next.
  * - **lease**: a job in the hands of a worker, to be settled or released.
  * - **worker**: one of N loops that take a job from the line and run it; its number is stable and exclusive.

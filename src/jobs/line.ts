@@ -80,7 +80,10 @@ export interface Line {
   retryAfterSec(): number;
   /** Asks for a place. When `signal` aborts, or has aborted, its client is gone, as with `leave`. */
   reserve(about: About, signal?: AbortSignal): Place | Refusal | Promise<Place | Refusal>;
-  /** Resolves with the next job; with nothing when the line is closed and no job can come any more. */
+  /**
+   * Resolves with the next job; with nothing when the line is closed and no job can come any more. The job that this worker has is
+   * not settled yet.
+   */
   take(): Promise<Lease | undefined>;
   /** Gives no more places. Those that were given may still be filled, and what waits is still taken. Twice is fine. */
   close(): void;

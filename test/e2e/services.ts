@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { temporaryFolder } from "../support/folder.ts";
+import { configOf } from "../support/machine.ts";
 import { type Exit, projectRoot } from "../support/program.ts";
 
 /** What `systemd-analyze security` gave for the unit, rounded up to a tenth: more means something was loosened. */
@@ -77,9 +78,22 @@ Deno.test(`the unit's exposure is at most ${highestExposure}, and V8 may write i
   assert.ok(!unit.some((line) => line.startsWith("MemoryDenyWriteExecute")));
 });
 
+/** How long a stop may take at most by default: the drain, the grace, and ten seconds for all else. */
+const { drainTimeoutMs, killGraceMs } = configOf({ JOBRUNNER_CMD: "/bin/date" }).stopping;
+const stopSec = (drainTimeoutMs + killGraceMs) / 1000 + 10;
+
+Deno.test("whoever is told how long a stop may take is told the same", async () => {
+  for (const file of [`${projectRoot}README.md`, `${contrib}docker/Dockerfile`]) {
+    const text = await Deno.readTextFile(file);
+    const told = [...text.matchAll(/--stop-timeout[ =](\d+)/g)].map(([, seconds]) => seconds);
+    assert.deepEqual([...new Set(told)], [String(stopSec)], file);
+  }
+});
+
 Deno.test("the unit stops as the program does, and the example's settings exist", async () => {
   const unit = linesOf("systemd/jobrunner.service");
-  for (const line of ["Type=notify", "NotifyAccess=main", "KillMode=mixed", "TimeoutStopSec=45"]) {
+  const stop = `TimeoutStopSec=${stopSec}`;
+  for (const line of ["Type=notify", "NotifyAccess=main", "KillMode=mixed", stop]) {
     assert.ok(unit.includes(line), line);
   }
   const settings = await Deno.readTextFile(`${projectRoot}README.md`);
@@ -228,7 +242,7 @@ Deno.test("the Windows service's file is XML and says what WinSW wants to know",
   assert.equal(await value("/service/id"), "jobrunner");
   assert.equal(await value("/service/executable"), "%BASE%\\jobrunner.exe");
   assert.equal(await value("/service/arguments"), "serve");
-  assert.equal(await value("/service/stoptimeout"), "45 sec");
+  assert.equal(await value("/service/stoptimeout"), `${stopSec} sec`);
   assert.equal(await value("/service/onfailure[1]/@action"), "restart");
   assert.equal(await value("/service/log/@mode"), "roll-by-size");
   const command = await value("/service/env[@name='JOBRUNNER_CMD']/@value");

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { createDeadlines } from "../../src/async/deadlines.ts";
 import { createActivity } from "../../src/http/activity.ts";
 import { createPasswordCheck } from "../../src/http/auth.ts";
-import { createAnswers } from "../../src/http/answer/answers.ts";
+import { createAnswers } from "../../src/http/answer/delivery.ts";
 import { createBuffers } from "../../src/http/body/buffers.ts";
 import { createGuard } from "../../src/http/guard.ts";
 import type { PayloadSettings } from "../../src/http/resources/payload.ts";

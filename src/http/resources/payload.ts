@@ -11,12 +11,12 @@ import type { RequestTrace } from "../../telemetry/trace.ts";
 import type { ClientAddress } from "../../isolate/messages.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { parsePayloadRequest } from "../../wire/payload_request.ts";
-import { type Encoded, encodeResult } from "../../wire/result.ts";
 import type { Activity } from "../activity.ts";
-import type { Answer, Answers } from "../answer/answers.ts";
+import type { Answer, Answers } from "../answer/delivery.ts";
 import { commonHeaders } from "../answer/page.ts";
 import type { Fault } from "../answer/problem.ts";
 import type { Refusals } from "../answer/refusals.ts";
+import { type ResultAnswer, resultAnswer } from "../answer/result.ts";
 import type { PasswordCheck } from "../auth.ts";
 import {
   type BodyFault,
@@ -75,11 +75,9 @@ export interface Arrival {
 }
 
 /** The answer of a job that ran. */
-export interface PayloadAnswer {
+export interface PayloadAnswer extends ResultAnswer {
   /** Tells it from a fault. */
   readonly kind: "ran";
-  /** JSON. */
-  readonly body: Encoded;
 }
 
 /** See the module's head. */
@@ -111,10 +109,11 @@ export function payload(
         share.release();
         return refuseJob(c, outcome);
       }
-      trace?.end({ status: 200 });
-      const { byteLength } = outcome.body;
+      const { status, contentType, body } = outcome;
+      trace?.end({ status });
+      const { byteLength } = body;
       answer = settings.during(requestId, () =>
-        answers.begin(outcome.body, {
+        answers.begin(body, {
           share,
           onGivenUp(cause) {
             log.warn("an answer was not read and is given up", { ...describe(exchange), cause });
@@ -122,8 +121,9 @@ export function payload(
           },
         }));
       return new Response(answer.body, {
+        status,
         headers: {
-          "content-type": "application/json",
+          "content-type": contentType,
           "content-length": String(byteLength),
           ...commonHeaders(exchange),
         },
@@ -152,7 +152,7 @@ export async function postPayload(
   switch (outcome.kind) {
     case "ran":
       share.answer();
-      return { kind: "ran", body: encodeResult(outcome.result, (bytes) => share.taken(bytes)) };
+      return { kind: "ran", ...resultAnswer(outcome.result, (bytes) => share.taken(bytes)) };
     case "failed":
       return runFault(outcome.fault.kind, door);
     case "left":

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createAnswers, givenUpError } from "../../../src/http/answer/answers.ts";
+import { createAnswers, givenUpError } from "../../../src/http/answer/delivery.ts";
 import { createBuffers } from "../../../src/http/body/buffers.ts";
 import { byHand } from "../../support/deadlines.ts";
 
