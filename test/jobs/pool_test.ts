@@ -131,20 +131,34 @@ Deno.test("startPool() hands a run what its lease holds", async () => {
 });
 
 Deno.test("finished: not before the last worker has finished its last job", async () => {
-  const gate = Promise.withResolvers<void>();
-  const { pool, outcomes } = poolOf(["long", "short"], {
-    size: 2,
-    run: ({ spec }) =>
-      (spec.id === "long" ? gate.promise : Promise.resolve()).then(() => ranOf(spec)),
+  const settled = { ofFirst: Promise.withResolvers<void>(), ofSecond: false };
+  const leaseOf = (id: string, settle: () => void): Lease => ({
+    spec: specOf(id),
+    handle: undefined,
+    queuedSec: 0,
+    stop: createStop(),
+    settle,
+    release: () => assert.fail(),
   });
-  let finished = false;
-  const finishing = pool.finished.then(() => finished = true);
-  while (pool.busy !== 1 || pool.started !== 2) await Promise.resolve();
+  const gate = Promise.withResolvers<void>();
+  const leases = [
+    leaseOf("first", () => settled.ofFirst.resolve()),
+    leaseOf("second", () => void (settled.ofSecond = true)),
+  ];
+  const pool = startPool({
+    size: 2,
+    line: { take: () => Promise.resolve(leases.shift()) },
+    async run({ spec }) {
+      if (spec.id === "second") await gate.promise;
+      return ranOf(spec);
+    },
+    onBug: (bug) => assert.fail(String(bug)),
+  });
+  const finished = pool.finished.then(() => assert.ok(settled.ofSecond));
+  await settled.ofFirst.promise;
   await new Promise((resolve) => setTimeout(resolve));
-  assert.equal(finished, false);
   gate.resolve();
-  await finishing;
-  await outcomes;
+  await finished;
 });
 
 Deno.test("workers() says since when each has its job, or none", async () => {
