@@ -339,3 +339,26 @@ Deno.test("a response that there is no memory for is not read, and no file stays
   assert.equal(openFiles(), before);
   await workspace.remove();
 });
+
+Deno.test("a response that becomes shorter while it is read is what there still was", async () => {
+  using temporary = temporarySpool();
+  const workspace = await createWorkspace(temporary.spool, input, names);
+  const size = 3 * 2 ** 20;
+  Deno.writeFileSync(workspace.responseFile, new Uint8Array(size));
+  const reading = workspace.readResponse(Infinity);
+  const isOpen = () =>
+    [...Deno.readDirSync("/proc/self/fd")].some(({ name }) => {
+      try {
+        return Deno.readLinkSync(`/proc/self/fd/${name}`) === workspace.responseFile;
+      } catch {
+        return false;
+      }
+    });
+  while (!isOpen()) await Promise.resolve();
+  Deno.truncateSync(workspace.responseFile, 1);
+  const { data, message } = await reading;
+  assert.ok(data.bytes.length < size, String(data.bytes.length));
+  assert.equal(data.truncated, false);
+  assert.equal(message, undefined);
+  await workspace.remove();
+});
