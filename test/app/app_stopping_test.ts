@@ -60,6 +60,7 @@ Deno.test("cut() of an app gives up an answer that nobody reads, and drain() cou
   await logged(givenUpMessage);
   assert.equal(lines.at(-1)?.[1]?.["cause"], "shutdown");
   assert.equal(await drained, 1);
+  assert.ok(!lines.some(([message]) => message === "an answer could not be made to its end"));
 });
 
 Deno.test("an app gives up an answer that nobody reads for so long; drain() counts only its own", async () => {

@@ -115,6 +115,29 @@ for (const [policy, outcome] of [["cancel", "canceled"], ["finish", "success"]] 
   });
 }
 
+Deno.test("a client that leaves before a worker has its job takes it along", async () => {
+  using folder = temporaryFolder();
+  const { script, release } = heldBy(folder.path);
+  await using started = await start();
+  const { app, post, logged, lines } = started;
+  const first = read(post(script));
+  await logged("job started");
+  const { hostname, port } = new URL(app.url);
+  const connection = await Deno.connect({ hostname, port: Number(port) });
+  const body = JSON.stringify({ id: "a", data: base64("echo never") });
+  // In one piece: else newer runtimes do not see by themselves that the client leaves.
+  await connection.write(new TextEncoder().encode(
+    `POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  ));
+  while ((await statusOf(app.url)).queued_jobs !== 1);
+  connection.close();
+  await logged("request refused");
+  assert.equal(lines.at(-1)?.[1]?.["reason"], "client_gone");
+  assert.equal((await statusOf(app.url)).queued_jobs, 0);
+  release();
+  assert.equal((await first)[0], 200);
+});
+
 Deno.test("a bug in a run is a 500 for its client, a line in the log, and costs no worker", async () => {
   await using started = await start({ JOBRUNNER_JOB_TIMEOUT_SEC: "0.05" }, {
     trees: {
