@@ -5,11 +5,12 @@ import { temporaryFolder } from "../support/folder.ts";
 
 Deno.test("an app has as many workers and places as its configuration says", async () => {
   using folder = temporaryFolder();
-  const { script, release } = heldBy(folder.path);
   await using started = await start({
     JOBRUNNER_NUM_WORKERS: "2",
     JOBRUNNER_QUEUE_LIMIT: "3",
   });
+  using held = heldBy(folder.path);
+  const { script, release } = held;
   const { app, post } = started;
   const running = [read(post(script)), read(post(script))];
   for (;;) {
@@ -26,8 +27,9 @@ Deno.test("an app has as many workers and places as its configuration says", asy
 
 Deno.test("an app lets a job wait as long as its configuration says", async () => {
   using folder = temporaryFolder();
-  const { script, release } = heldBy(folder.path);
   await using started = await start({ JOBRUNNER_QUEUE_TIMEOUT_SEC: "0.05" });
+  using held = heldBy(folder.path);
+  const { script, release } = held;
   const { app, post, logged } = started;
   const first = read(post(script));
   await logged("job started");

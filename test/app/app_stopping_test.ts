@@ -17,11 +17,12 @@ const givenUpMessage = "an answer was not read and is given up";
 
 Deno.test("drain() of an app finishes the jobs of clients that have left, and tells its state meanwhile", async () => {
   using folder = temporaryFolder();
-  const { script, release } = heldBy(folder.path);
   const gone = new AbortController();
   await using started = await start({ JOBRUNNER_ON_DISCONNECT: "finish" }, {
     findGone: (clients) => Promise.resolve(clients.map(() => gone.signal.aborted)),
   });
+  using held = heldBy(folder.path);
+  const { script, release } = held;
   const { app, post, logged, lines } = started;
   const answer = post(script, gone.signal).catch(() => {});
   await logged("job started");

@@ -37,7 +37,6 @@ Deno.test("a job's command, its log lines and its request are in one trace", asy
 
 Deno.test("drain() of an app finishes what it has admitted, then gives all back, the log last", async () => {
   using folder = temporaryFolder();
-  const { script, release } = heldBy(folder.path);
   const atFlush: string[] = [];
   await using started = await start({}, {}, {
     async flush() {
@@ -45,6 +44,8 @@ Deno.test("drain() of an app finishes what it has admitted, then gives all back,
       atFlush.push(await answer.then(() => "listens", () => "silent"));
     },
   });
+  using held = heldBy(folder.path);
+  const { script, release } = held;
   const { app, post, logged, files } = started;
   const first = read(post(script));
   await logged("job started");
@@ -67,8 +68,9 @@ Deno.test("drain() of an app finishes what it has admitted, then gives all back,
 
 Deno.test("one more job than workers and places is refused, and its client told why", async () => {
   using folder = temporaryFolder();
-  const { script, release } = heldBy(folder.path);
   await using started = await start();
+  using held = heldBy(folder.path);
+  const { script, release } = held;
   const { app, post, logged } = started;
   const first = read(post(script));
   await logged("job started");
@@ -99,11 +101,12 @@ Deno.test("cut() of an app ends what runs, refuses what waits, and the drain com
 for (const [policy, outcome] of [["cancel", "canceled"], ["finish", "success"]] as const) {
   Deno.test(`a client that leaves its running job, on_disconnect=${policy}: ${outcome}`, async () => {
     using folder = temporaryFolder();
-    const { script, release } = heldBy(folder.path);
     const gone = new AbortController();
     await using started = await start({ JOBRUNNER_ON_DISCONNECT: policy }, {
       findGone: (clients) => Promise.resolve(clients.map(() => gone.signal.aborted)),
     });
+    using held = heldBy(folder.path);
+    const { script, release } = held;
     const { post, logged, lines } = started;
     const answer = post(script, gone.signal).catch((error) => (error as Error).name);
     await logged("job started");
@@ -117,8 +120,9 @@ for (const [policy, outcome] of [["cancel", "canceled"], ["finish", "success"]] 
 
 Deno.test("a client that leaves before a worker has its job takes it along", async () => {
   using folder = temporaryFolder();
-  const { script, release } = heldBy(folder.path);
   await using started = await start();
+  using held = heldBy(folder.path);
+  const { script, release } = held;
   const { app, post, logged, lines } = started;
   const first = read(post(script));
   await logged("job started");
@@ -200,8 +204,9 @@ Deno.test("reportBug() of an app puts a bug into the log", async () => {
 
 Deno.test("the page of metrics tells what runs, what waits and what is held", async () => {
   using folder = temporaryFolder();
-  const { script, release } = heldBy(folder.path);
   await using started = await start();
+  using held = heldBy(folder.path);
+  const { script, release } = held;
   const { app, post, logged } = started;
   const first = read(post(script));
   await logged("job started");

@@ -114,11 +114,19 @@ export async function read(
   return [answer.status, text.startsWith("{") ? JSON.parse(text) : { text }];
 }
 
-/** A script that ends when a file appears beside the spool, and what makes that file. */
-export function heldBy(folder: string): { readonly script: string; release(): void } {
+/**
+ * A script that ends when a file appears in a folder, and what makes that file: `release`, or at the latest disposing of it, so
+ * that a test that fails comes to its end.
+ */
+export function heldBy(folder: string): Disposable & {
+  readonly script: string;
+  readonly release: () => void;
+} {
   const gate = `${folder}/gate`;
+  const release = () => Deno.writeTextFileSync(gate, "");
   return {
     script: `while [ ! -e ${gate} ]; do sleep 0.02; done; echo released`,
-    release: () => Deno.writeTextFileSync(gate, ""),
+    release,
+    [Symbol.dispose]: release,
   };
 }
