@@ -151,8 +151,11 @@ Deno.test("postPayload() looks at host, page, password, readiness and body in th
 
 Deno.test("postPayload() has the client watched while the job is in the line; one that has gone leaves its place", async () => {
   const outcome = Promise.withResolvers<JobOutcome>();
-  const { answer, arrival, watched, left, unwatched } = posted({ outcome: () => outcome.promise });
-  while (watched.length === 0) await new Promise((resolve) => setTimeout(resolve));
+  const { answer, arrival, specs, watched, left, unwatched } = posted({
+    outcome: () => outcome.promise,
+  });
+  while (specs.length === 0) await new Promise((resolve) => setTimeout(resolve));
+  await new Promise((resolve) => setTimeout(resolve));
   assert.equal(watched[0]?.address, arrival.address);
   assert.equal(left(), 0);
   watched[0]?.onGone();
