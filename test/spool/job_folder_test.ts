@@ -109,7 +109,8 @@ Deno.test("remove() tries twice; what is left then, a later removal tries again"
   assert.deepEqual([...spool.leftovers], [left.path]);
   await makeJobFolder(spool).remove();
   assert.deepEqual([...spool.leftovers], []);
-  while (filesIn(spool.path).length > 0) await new Promise((resolve) => setTimeout(resolve));
+  const isThere = () => [...Deno.readDirSync(spool.path)].length > 0;
+  while (isThere()) await new Promise((resolve) => setTimeout(resolve));
   spool.leftovers.add("/dev/null/unremovable");
   await makeJobFolder(spool).remove();
   while (spool.leftovers.size === 0) await new Promise((resolve) => setTimeout(resolve));
