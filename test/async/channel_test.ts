@@ -25,6 +25,15 @@ Deno.test("send() before all others is received first", async () => {
   assert.deepEqual(received, ["first", "second", "third"]);
 });
 
+Deno.test("what send() returns takes the item out between one that was sent before all others and one behind", async () => {
+  const channel = createChannel<string>();
+  const leave = channel.send("leaves");
+  channel.send("first", "before");
+  channel.send("last");
+  leave?.();
+  assert.deepEqual([await channel.receive(), await channel.receive()], ["first", "last"]);
+});
+
 Deno.test("what send() returns takes the item out, and only while it waits", async () => {
   const channel = createChannel<string>();
   const leave = channel.send("leaves");

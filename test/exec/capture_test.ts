@@ -25,6 +25,26 @@ Deno.test("createCaptures() keeps the beginning of each stream, up to the limit,
   }));
 });
 
+Deno.test("createCaptures() calls nothing cut that just fits", () => {
+  const captures = createCaptures(3, () => {});
+  captures.tell({ kind: "stdout", bytes: new Uint8Array(3) });
+  assert.equal(captures.output().truncated, false);
+  captures.tell({ kind: "stdout", bytes: new Uint8Array(1) });
+  assert.equal(captures.output().truncated, true);
+});
+
+Deno.test("createCaptures() drops what there is no memory for, and all that comes after it", () => {
+  let kept = 0;
+  const captures = createCaptures(Infinity, (bytes) => void (kept += bytes));
+  captures.tell({ kind: "stderr", bytes: new Uint8Array([1]) });
+  const tooLarge = { length: 2 ** 50 } as Uint8Array<ArrayBuffer>;
+  captures.tell({ kind: "stderr", bytes: tooLarge });
+  assert.equal(captures.error().truncated, true);
+  captures.tell({ kind: "stderr", bytes: new Uint8Array([3]) });
+  assert.deepEqual(captures.error(), { bytes: new Uint8Array([1]), truncated: true });
+  assert.equal(kept, 1);
+});
+
 Deno.test("createCaptures() keeps copies: the memory of a piece is used again", () => {
   const captures = createCaptures(Infinity, () => {});
   const memory = new Uint8Array(1000).fill(1);

@@ -1,24 +1,170 @@
 import assert from "node:assert/strict";
-import { createColdStart } from "../../src/exec/cold_start.ts";
+import { type ColdStartSettings, createColdStart } from "../../src/exec/cold_start.ts";
 import { createScratch } from "../../src/exec/pipe.ts";
+import type { RunEvent, RunOrder } from "../../src/exec/runner.ts";
+import { createStop } from "../../src/jobs/stop.ts";
+import { createWorkspace } from "../../src/spool/workspace.ts";
 import { commandHere } from "../support/commands.ts";
+import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { fixture } from "../support/program.ts";
 import { testRunner } from "../support/runner_suite.ts";
+import { temporarySpool } from "../support/spool.ts";
+
+/** What a cold start of shell scripts is made of. Such a script has no children. */
+const settings: ColdStartSettings = {
+  command: commandHere([fixture("run_payload.sh")]),
+  commandEnv: { PATH: Deno.env.get("PATH") ?? "" },
+  launcher: undefined,
+  mend: () => assert.fail("nothing is to be mended"),
+  scratch: createScratch(),
+  jobTimeoutMs: Infinity,
+  trees: {
+    endTree: ({ pid }) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
+    endHolders: () => Promise.resolve(),
+  },
+};
 
 testRunner({
   name: "a cold start",
-  create: ({ words = [fixture("run_payload.sh")], jobTimeoutMs = Infinity }) =>
+  create: ({ words, jobTimeoutMs = Infinity }) =>
     createColdStart({
-      command: commandHere(words),
-      commandEnv: { PATH: Deno.env.get("PATH") ?? "" },
-      launcher: undefined,
-      mend: () => assert.fail("nothing is to be mended"),
-      scratch: createScratch(),
+      ...settings,
+      ...(words ? { command: commandHere(words) } : {}),
       jobTimeoutMs,
-      trees: {
-        // These commands have no children.
-        endTree: ({ pid }) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
-        endHolders: () => Promise.resolve(),
-      },
     }),
+});
+
+/** Runs a script with other settings and tells what came out of it, and the job's folder. */
+async function runOf(
+  script: string,
+  other: Partial<ColdStartSettings>,
+  order: Partial<RunOrder> = {},
+) {
+  using temporary = temporarySpool();
+  const input = { kind: "bytes" as const, bytes: new TextEncoder().encode(script) };
+  const files = await createWorkspace(temporary.spool, input, {
+    workerId: 1,
+    id: "i",
+    requestSuffix: "",
+    responseSuffix: "",
+  });
+  const text = { stdout: "", stderr: "" };
+  const runner = createColdStart({ ...settings, ...other });
+  const end = await runner.run(
+    { spec: { id: "i" }, workerId: 1, files, variables: {}, stop: createStop(), ...order },
+    (event: RunEvent) => {
+      if ("bytes" in event) text[event.kind] += new TextDecoder().decode(event.bytes);
+    },
+  );
+  await files.remove();
+  return { end, folder: files.folder, ...text };
+}
+
+/** In place of a launcher: a script that writes a launcher's line. */
+function launcherOf(folder: string, script: string) {
+  const path = `${folder}/launcher`;
+  Deno.writeTextFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o700 });
+  return { path, word: "word" };
+}
+
+Deno.test("a cold start knows by the launcher's line that the command was not started", async () => {
+  using folder = temporaryFolder();
+  const run = (errno: string) =>
+    runOf("", { launcher: launcherOf(folder.path, `echo "word ${errno}" >&2; exit 127`) });
+  const notFound = await run("002");
+  assert.ok(notFound.end.ok && notFound.end.ending.kind === "not_started");
+  assert.equal(notFound.end.ending.exitStatus, 127);
+  assert.ok(notFound.end.elapsedSec > 0);
+  assert.equal(notFound.stdout + notFound.stderr, "");
+  const noMemory = await run("012");
+  assert.ok(!noMemory.end.ok);
+  assert.equal(noMemory.end.fault.kind, "spawn_refused");
+});
+
+Deno.test("a cold start takes a command's output for what it is, also when it looks like the launcher's line", async () => {
+  using folder = temporaryFolder();
+  const line = "word 002\n";
+  const launcher = launcherOf(folder.path, 'echo out; echo "word 002" >&2; exit 127');
+  const ran = await runOf("", { launcher });
+  assert.ok(ran.end.ok);
+  assert.deepEqual(ran.end.ending, { kind: "exited", exitStatus: 127 });
+  assert.deepEqual([ran.stdout, ran.stderr], ["out\n", line]);
+  const gate = `${folder.path}/gate`;
+  const stop = createStop();
+  stop.request("canceled");
+  const canceled = await runOf("", {
+    launcher: launcherOf(
+      folder.path,
+      `echo "word 002" >&2; until [ -e ${gate} ]; do sleep 0.01; done; exit 127`,
+    ),
+    trees: {
+      endTree: () => Promise.resolve(Deno.writeTextFileSync(gate, "")),
+      endHolders: () => Promise.resolve(),
+    },
+  }, { stop });
+  assert.ok(canceled.end.ok);
+  assert.equal(canceled.end.ending.kind, "canceled");
+  assert.equal(canceled.stderr, line);
+});
+
+Deno.test("a launcher that cannot be started, however often it is mended, is the server's fault", async () => {
+  let mended = 0;
+  const { end } = await runOf("", {
+    launcher: { path: "/no/such/launcher", word: "word" },
+    mend: () => Promise.resolve(void mended++),
+  });
+  assert.ok(!end.ok);
+  assert.equal(end.fault.kind, "spawn_refused");
+  assert.match(end.fault.reason, /^cannot run the launcher \/no\/such\/launcher: /);
+  assert.ok(mended > 0);
+});
+
+for (const [held, other] of [["stdout", "2"], ["stderr", ""]] as const) {
+  Deno.test(`who holds ${held} after the command is ended, and the command's time is its own`, async () => {
+    using folder = temporaryFolder();
+    const pidFile = `${folder.path}/pid`;
+    const ended: { readonly pid: number; readonly mark: string }[] = [];
+    const before = performance.now();
+    const run = await runOf(`sleep 600 ${other}>/dev/null & echo $! >${pidFile}; echo out`, {
+      trees: {
+        endTree: () => assert.fail("no cause came in"),
+        endHolders(tree) {
+          ended.push(tree);
+          return Promise.resolve(Deno.kill(Number(Deno.readTextFileSync(pidFile)), "SIGKILL"));
+        },
+      },
+    });
+    const allSec = (performance.now() - before) / 1000;
+    assert.ok(run.end.ok);
+    assert.deepEqual(ended, [{ pid: run.end.pid, mark: run.folder }]);
+    assert.equal(run.stdout, "out\n");
+    assert.ok(allSec - run.end.elapsedSec > 0.2, "the pipes were given a moment");
+  });
+}
+
+Deno.test("a cause ends the tree of the command's process, known by the job's folder", async () => {
+  const ended: { readonly pid: number; readonly mark: string }[] = [];
+  const stop = createStop();
+  stop.request("shutdown");
+  const run = await runOf("exec sleep 600", {
+    trees: {
+      endTree(tree) {
+        ended.push(tree);
+        return Promise.resolve(Deno.kill(tree.pid, "SIGKILL"));
+      },
+      endHolders: () => Promise.resolve(),
+    },
+  }, { stop });
+  assert.ok(run.end.ok);
+  assert.deepEqual(ended, [{ pid: run.end.pid, mark: run.folder }]);
+});
+
+Deno.test("the shortest limit is a millisecond", async () => {
+  using folder = temporaryFolder();
+  const said = `${folder.path}/said`;
+  const run = await runOf(`echo $JOBRUNNER_TIMEOUT_SEC; : >${said}`, {
+    // The command ends by itself.
+    trees: { endTree: () => fileExists(said), endHolders: () => Promise.resolve() },
+  }, { spec: { id: "i", timeoutSec: 0.0001 } });
+  assert.equal(run.stdout, "0.001\n");
 });

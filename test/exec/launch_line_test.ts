@@ -62,7 +62,10 @@ Deno.test("whatever the bytes and their pieces, they are handed on as they came"
   );
   fc.assert(fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
     const handedOn: number[] = [];
-    const launchLine = createLaunchLine(launcher, (bytes) => void handedOn.push(...bytes));
+    const launchLine = createLaunchLine(launcher, (bytes) => {
+      assert.ok(bytes.length > 0);
+      handedOn.push(...bytes);
+    });
     for (const bytes of pieces) launchLine.write(new Uint8Array(bytes));
     assert.equal(launchLine.end(0, 0), undefined);
     assert.deepEqual(handedOn, pieces.flatMap((bytes) => [...bytes]));

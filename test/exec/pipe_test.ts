@@ -52,7 +52,9 @@ Deno.test("readPipe() uses its memory again", async () => {
       () => {},
     ).done;
   }
-  assert.equal(scratch.take()[0], 2, "one piece of memory served both");
+  const memory = scratch.take();
+  assert.equal(memory[0], 2, "one piece of memory served both");
+  assert.equal(memory.length, 64 * 1024, "one read empties a pipe");
 });
 
 Deno.test("stop() lets go of a stream that is never closed, and what came has come", async () => {
@@ -71,6 +73,19 @@ Deno.test("stop() lets go of a stream that is never closed, and what came has co
   await pipe.done;
   assert.ok(canceled);
   assert.deepEqual(came, [1, 2]);
+});
+
+Deno.test("stop() of a stream that cannot be let go is no error", async () => {
+  const pipe = readPipe(
+    stream(() => {}, () => {
+      throw new Error("it is gone");
+    }),
+    createScratch(),
+    () => assert.fail(),
+  );
+  pipe.stop();
+  await pipe.done;
+  await new Promise((resolve) => setTimeout(resolve));
 });
 
 Deno.test("a pipe that breaks is an end", async () => {

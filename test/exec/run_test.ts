@@ -3,9 +3,11 @@ import { createColdStart } from "../../src/exec/cold_start.ts";
 import { createCaptures } from "../../src/exec/capture.ts";
 import { createScratch } from "../../src/exec/pipe.ts";
 import { run, type RunSettings } from "../../src/exec/run.ts";
+import type { RunEnd, Runner } from "../../src/exec/runner.ts";
 import type { JobSpec } from "../../src/jobs/job.ts";
 import { createStop } from "../../src/jobs/stop.ts";
 import { makeJobFolder } from "../../src/spool/job_folder.ts";
+import type { Spool } from "../../src/spool/spool.ts";
 import { commandHere } from "../support/commands.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { specOf } from "../support/jobs.ts";
@@ -195,6 +197,108 @@ Deno.test("a limit reaches the command in plain decimals, however long or short 
   assert.equal(await limit(undefined, 90_500.0000001), "90.5");
   assert.equal(await limit(77.123456, Infinity), "77.123");
   assert.equal(await limit(undefined, Infinity), "");
+});
+
+Deno.test("each of the two files has its own suffix", async () => {
+  const { output } = await resultOf(
+    shell,
+    'echo "${JOBRUNNER_REQUEST_DATA_FN##*.} ${JOBRUNNER_RESPONSE_DATA_FN##*.}"',
+    { requestSuffix: ".in", responseSuffix: ".out" },
+  );
+  assert.equal(text(output.bytes), "in out\n");
+});
+
+/** Runs a job without a process: `act` is all that the command does. */
+async function runWithout(
+  spool: Spool,
+  act: Runner["run"],
+  onLeftover: RunSettings["onLeftover"] = (error) => assert.fail(String(error)),
+) {
+  return await run(
+    { spec: specOf("i"), handle: undefined, stop: createStop(), workerId: 1, variables: {} },
+    { spool, ...settingsOf(shell, { runner: { run: act }, onLeftover }) },
+    () => {},
+  );
+}
+
+const exited: RunEnd = {
+  ok: true,
+  ending: { kind: "exited", exitStatus: 0 },
+  elapsedSec: 1,
+  pid: 1,
+};
+const refused: RunEnd = { ok: false, fault: { kind: "spawn_refused", reason: "none left" } };
+
+Deno.test("the response is read before the files are removed, and a run is over when they are", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  let looks = 0;
+  const slow = {
+    ...spool,
+    async ensure() {
+      const isOver = ++looks % 2 === 0;
+      for (let turn = 0; isOver && turn < 5; turn++) {
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      await spool.ensure();
+    },
+  };
+  const outcome = await runWithout(slow, ({ files }) => {
+    Deno.writeTextFileSync(files.responseFile, "response");
+    return Promise.resolve(exited);
+  });
+  assert.ok(outcome.ok);
+  assert.equal(text(outcome.data.bytes), "response");
+  assert.deepEqual(await runWithout(slow, () => Promise.resolve(refused)), refused);
+  assert.deepEqual(filesIn(spool.path), []);
+  const bug = new Error("oh");
+  await assert.rejects(runWithout(slow, () => Promise.reject(bug)), bug);
+  assert.deepEqual(filesIn(spool.path), []);
+});
+
+Deno.test("files that cannot be removed are told, and change no outcome", async () => {
+  using temporary = temporarySpool();
+  let damaged = false;
+  const damage = new Error("damaged");
+  const spool = {
+    ...temporary.spool,
+    ensure: () => damaged ? Promise.reject(damage) : temporary.spool.ensure(),
+  };
+  const leftovers: unknown[] = [];
+  const outcome = await runWithout(spool, () => {
+    damaged = true;
+    return Promise.resolve(refused);
+  }, (error) => void leftovers.push(error));
+  assert.deepEqual(outcome, refused);
+  assert.deepEqual(leftovers, [damage]);
+});
+
+Deno.test("the memory of a large payload is given back when it is in its file, or cannot be written", async () => {
+  using temporary = temporarySpool();
+  for (const path of [temporary.spool.path, "/dev/null/spool"]) {
+    const bytes = new Uint8Array(1_000_000);
+    const spec = specOf("i", { input: { kind: "bytes", bytes } });
+    let stored = 0;
+    const handle = { onInputStored: () => void stored++, onCaptured() {} };
+    await run(
+      { spec, handle, stop: createStop(), workerId: 1, variables: {} },
+      {
+        spool: { ...temporary.spool, path },
+        ...settingsOf(shell, {
+          runner: {
+            run() {
+              assert.equal(stored, 1, "before the command runs");
+              return Promise.resolve(exited);
+            },
+          },
+        }),
+      },
+      () => {},
+    );
+    assert.equal(stored, 1);
+    assert.equal(bytes.length, 0);
+    assert.deepEqual(spec.input, { kind: "bytes", bytes: new Uint8Array() });
+  }
 });
 
 Deno.test("a spool that cannot be used is the server's fault, not the command's", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createMemoryLine } from "../../src/jobs/memory_line.ts";
-import { specOf } from "../support/jobs.ts";
+import { ranOf, specOf } from "../support/jobs.ts";
 import { testLine } from "../support/line_suite.ts";
 
 testLine({
@@ -27,6 +27,35 @@ Deno.test("the line in memory gives a place or a refusal at once", () => {
   assert.equal(line.waiting, 1);
   line.cut();
   assert.equal(line.waiting, 0);
+});
+
+Deno.test("a job that is given back to the line in memory may wait as long as if it were new", async () => {
+  let clock = 0;
+  const settings = { workers: 1, places: 1, queueTimeoutMs: 20 };
+  const line = createMemoryLine(settings, () => clock);
+  const places = ["released", "waits"].map((id) => {
+    const place = line.reserve({ command: "default" });
+    assert.ok(place.reserved);
+    return place.fill(specOf(id));
+  });
+  const lease = await line.take();
+  clock = 15;
+  lease?.release();
+  clock = 25;
+  assert.equal((await places[1])?.kind, "left");
+  assert.equal(line.waiting, 1, "who was released is still there");
+  line.cut();
+});
+
+Deno.test("the line in memory has no timer any more when it is closed and empty", async () => {
+  const line = createMemoryLine({ workers: 1, places: 0, queueTimeoutMs: 60_000 });
+  const place = line.reserve({ command: "default" });
+  assert.ok(place.reserved);
+  const outcome = place.fill(specOf("a"));
+  line.close();
+  const lease = await line.take();
+  lease?.settle(ranOf(lease.spec));
+  assert.equal((await outcome).kind, "ran");
 });
 
 Deno.test("the line in memory keeps nothing of a job that is over on its client's signal", async () => {

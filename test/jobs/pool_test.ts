@@ -85,7 +85,7 @@ Deno.test("a worker asks for its next job before its outcome is heard of", async
     handle: undefined,
     queuedSec: 0,
     stop: createStop(),
-    settle: (outcome) => events.push(`${id} ${outcome.kind}`),
+    settle: (outcome) => events.push(`${id} ${outcome.kind}, ${pool.busy} busy`),
     release: () => assert.fail(),
   });
   const leases = [lease("a"), lease("b")];
@@ -101,11 +101,68 @@ Deno.test("a worker asks for its next job before its outcome is heard of", async
     onBug: (bug) => assert.fail(String(bug)),
   });
   await pool.finished;
-  assert.deepEqual(events, ["take", "take", "a ran", "take", "b ran"]);
+  assert.deepEqual(events, ["take", "take", "a ran, 0 busy", "take", "b ran, 0 busy"]);
+});
+
+Deno.test("startPool() hands a run what its lease holds", async () => {
+  const lease: Lease = {
+    spec: specOf("a"),
+    handle: { onInputStored() {}, onCaptured() {} },
+    queuedSec: 7,
+    stop: createStop(),
+    settle() {},
+    release: () => assert.fail(),
+  };
+  const { spec, handle, queuedSec, stop } = lease;
+  const leases = [lease];
+  const pool = startPool({
+    size: 1,
+    line: { take: () => Promise.resolve(leases.shift()) },
+    run(job) {
+      assert.deepEqual(job, { spec, handle, queuedSec, stop });
+      assert.equal(job.handle, handle);
+      assert.equal(job.stop, stop);
+      return Promise.resolve(ranOf(spec));
+    },
+    onBug: (bug) => assert.fail(String(bug)),
+  });
+  await pool.finished;
+  assert.equal(pool.started, 1);
+});
+
+Deno.test("finished: not before the last worker has finished its last job", async () => {
+  const settled = { ofFirst: Promise.withResolvers<void>(), ofSecond: false };
+  const leaseOf = (id: string, settle: () => void): Lease => ({
+    spec: specOf(id),
+    handle: undefined,
+    queuedSec: 0,
+    stop: createStop(),
+    settle,
+    release: () => assert.fail(),
+  });
+  const gate = Promise.withResolvers<void>();
+  const leases = [
+    leaseOf("first", () => settled.ofFirst.resolve()),
+    leaseOf("second", () => void (settled.ofSecond = true)),
+  ];
+  const pool = startPool({
+    size: 2,
+    line: { take: () => Promise.resolve(leases.shift()) },
+    async run({ spec }) {
+      if (spec.id === "second") await gate.promise;
+      return ranOf(spec);
+    },
+    onBug: (bug) => assert.fail(String(bug)),
+  });
+  const finished = pool.finished.then(() => assert.ok(settled.ofSecond));
+  await settled.ofFirst.promise;
+  await new Promise((resolve) => setTimeout(resolve));
+  gate.resolve();
+  await finished;
 });
 
 Deno.test("workers() says since when each has its job, or none", async () => {
-  let clock = 0;
+  let clock = 100;
   const line = createMemoryLine({ workers: 1, places: 0, queueTimeoutMs: Infinity });
   const run = Promise.withResolvers<JobOutcome>();
   const begun = Promise.withResolvers<void>();
@@ -119,7 +176,7 @@ Deno.test("workers() says since when each has its job, or none", async () => {
     onBug: (bug) => assert.fail(String(bug)),
   }, () => clock);
   clock = 300;
-  assert.equal(pool.workers()[0]?.sinceMs, 300);
+  assert.equal(pool.workers()[0]?.sinceMs, 200);
   const place = line.reserve({ command: "default" });
   assert.ok(place.reserved);
   const outcome = place.fill(specOf("a"));

@@ -11,6 +11,13 @@ Deno.test("expectedWaitSec() is mean run time × place ÷ workers, in whole seco
   assert.equal(times.expectedWaitSec(1, 1000), 1);
 });
 
+Deno.test("expectedWaitSec() is not upset by one run of many", () => {
+  const times = createRunTimes();
+  for (let run = 0; run < 1000; run++) times.add(1000);
+  times.add(33_000);
+  assert.equal(times.expectedWaitSec(1, 1), 2, "one of 32 took 32 s more");
+});
+
 Deno.test("expectedWaitSec() follows the latest runs", () => {
   const times = createRunTimes();
   for (let run = 0; run < 1000; run++) times.add(1000);

@@ -45,3 +45,74 @@ Deno.test("jobFolderAt() takes no path but that of a job's folder in its spool",
     ]
   ) assert.throws(() => jobFolderAt(spool, path), /must be the folder of a job/, path);
 });
+
+Deno.test("openAgain() gives a folder its mode back, and touches nothing that is in its place", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  const modeOf = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
+  const folder = makeJobFolder(spool);
+  Deno.chmodSync(folder.path, 0o500);
+  assert.ok(folder.openAgain());
+  assert.equal(modeOf(folder.path), 0o700);
+  const other = `${parent}/other`;
+  Deno.mkdirSync(other);
+  Deno.chmodSync(other, 0o755);
+  Deno.removeSync(folder.path);
+  Deno.symlinkSync(other, folder.path);
+  assert.ok(!folder.openAgain());
+  assert.equal(modeOf(other), 0o755);
+  Deno.removeSync(folder.path);
+  Deno.writeTextFileSync(folder.path, "");
+  Deno.chmodSync(folder.path, 0o600);
+  assert.ok(!folder.openAgain());
+  assert.equal(modeOf(folder.path), 0o600);
+  await folder.remove();
+  Deno.removeSync(spool.path);
+  Deno.writeTextFileSync(spool.path, "");
+  assert.ok(!folder.openAgain(), "nobody can look");
+});
+
+Deno.test("remove() has the spool looked at first, unless that has just been done", async () => {
+  using temporary = temporarySpool();
+  let looks = 0;
+  const spool = {
+    ...temporary.spool,
+    ensure: () => temporary.spool.ensure().then(() => void looks++),
+  };
+  await makeJobFolder(spool).remove();
+  assert.equal(looks, 1);
+  const looked = makeJobFolder(spool);
+  looked.looked = true;
+  await looked.remove();
+  assert.equal(looks, 1);
+  const damaged = makeJobFolder(spool);
+  damaged.looked = true;
+  Deno.removeSync(spool.path, { recursive: true });
+  Deno.writeTextFileSync(spool.path, "");
+  await damaged.remove();
+  assert.equal(looks, 2, "it was damaged all the same");
+  assert.deepEqual(filesIn(spool.path), []);
+});
+
+Deno.test("remove() tries twice; what is left then, a later removal tries again", async () => {
+  using temporary = temporarySpool();
+  let damages = 1;
+  const spool = {
+    ...temporary.spool,
+    ensure: () => damages-- > 0 ? Promise.reject(new Error("damaged")) : temporary.spool.ensure(),
+  };
+  await makeJobFolder(spool).remove();
+  assert.deepEqual(filesIn(spool.path), []);
+  const left = makeJobFolder(spool);
+  damages = 2;
+  await assert.rejects(left.remove(), /damaged/);
+  assert.deepEqual([...spool.leftovers], [left.path]);
+  await makeJobFolder(spool).remove();
+  assert.deepEqual([...spool.leftovers], []);
+  const isThere = () => [...Deno.readDirSync(spool.path)].length > 0;
+  while (isThere()) await new Promise((resolve) => setTimeout(resolve));
+  spool.leftovers.add("/dev/null/unremovable");
+  await makeJobFolder(spool).remove();
+  while (spool.leftovers.size === 0) await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual([...spool.leftovers], ["/dev/null/unremovable"]);
+});

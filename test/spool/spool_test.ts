@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isMarkIn, isUnfinished, jobFolderIn } from "../../src/spool/spool.ts";
+import { isMarkIn, isUnfinished, jobFolderIn, openSpool } from "../../src/spool/spool.ts";
 import { temporarySpool } from "../support/spool.ts";
 
 Deno.test("a mark is the path of a job's folder; its job is unfinished while the folder is there", () => {
@@ -17,6 +17,7 @@ Deno.test("a mark is the path of a job's folder; its job is unfinished while the
     `${path}/job-/../0123456789abcdef`,
     `${path}/x/job-0123456789abcdef`,
     `${path}0/job-0123456789abcdef`,
+    `${"x".repeat(path.length)}/job-0123456789abcdef`,
     `${mark}\0`,
     `${mark}\n`,
     `${mark}${"x".repeat(4096)}`,
@@ -61,4 +62,17 @@ Deno.test("a sound spool is not mended; a damaged one is, and a reason why not i
   await assert.rejects(spool.ensure(), Deno.errors.NotFound);
   Deno.renameSync(`${parent}.away`, parent);
   await spool.ensure();
+});
+
+Deno.test("ensure() asks for nothing while the spool is sound, and takes nothing else for it", async () => {
+  using temporary = temporarySpool();
+  const { spool: { path }, parent } = temporary;
+  let asked = 0;
+  const spool = openSpool(path, () => Promise.resolve(void asked++));
+  await spool.ensure();
+  assert.equal(asked, 0);
+  Deno.removeSync(path);
+  Deno.symlinkSync(parent, path);
+  await assert.rejects(spool.ensure(), /something else is in the spool's place/);
+  assert.equal(asked, 1);
 });

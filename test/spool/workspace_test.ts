@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createWorkspace } from "../../src/spool/workspace.ts";
+import { makeJobFolder } from "../../src/spool/job_folder.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
 
 const payload = new Uint8Array([0, 1, 2, 255]);
@@ -247,5 +248,117 @@ Deno.test("a spool that is damaged in the moment between the look and the writin
   };
   const workspace = await createWorkspace(unlucky, input, names);
   assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
+  await workspace.remove();
+});
+
+Deno.test("a payload that lies in the job's folder becomes the request file there", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const { path: folder } = makeJobFolder(spool);
+  Deno.writeFileSync(`${folder}/body`, payload);
+  const file = { kind: "file" as const, folder, name: "body", length: payload.length };
+  const workspace = await createWorkspace(spool, file, names);
+  assert.equal(workspace.folder, folder);
+  assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
+  assert.equal(filesIn(spool.path).length, 3, "the folder and the two files of the contract");
+  await workspace.remove();
+  assert.deepEqual(filesIn(spool.path), []);
+});
+
+Deno.test("a payload that cannot be taken over leaves no folder, and the reason is the first one", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const fileIn = (folder: string) => ({ kind: "file" as const, folder, name: "gone", length: 1 });
+  const first = makeJobFolder(spool);
+  await assert.rejects(createWorkspace(spool, fileIn(first.path), names), Deno.errors.NotFound);
+  assert.deepEqual(filesIn(spool.path), []);
+  const second = makeJobFolder(spool);
+  let looks = 0;
+  const damaged = {
+    ...spool,
+    ensure: () => looks++ === 0 ? spool.ensure() : Promise.reject(new Error("damaged")),
+  };
+  await assert.rejects(createWorkspace(damaged, fileIn(second.path), names), Deno.errors.NotFound);
+});
+
+Deno.test("a file that has the name of the response already is not taken for it", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const { path: folder, random } = makeJobFolder(spool);
+  Deno.writeFileSync(`${folder}/body`, payload);
+  Deno.writeTextFileSync(`${folder}/jobdata_w_3_id_x_res_${random}`, "not the command's");
+  const file = { kind: "file" as const, folder, name: "body", length: payload.length };
+  await assert.rejects(
+    createWorkspace(spool, file, { ...names, id: "x" }),
+    Deno.errors.AlreadyExists,
+  );
+});
+
+Deno.test("nothing is written through a link in the place of the spool", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  const away = `${parent}/away`;
+  Deno.renameSync(spool.path, away);
+  Deno.symlinkSync(away, spool.path);
+  const workspace = await createWorkspace(spool, input, names);
+  assert.deepEqual(filesIn(away), []);
+  await workspace.remove();
+});
+
+Deno.test("the spool is looked at again before the removal when a large response was read in between", async () => {
+  using temporary = temporarySpool();
+  let looks = 0;
+  const spool = {
+    ...temporary.spool,
+    ensure: () => temporary.spool.ensure().then(() => void looks++),
+  };
+  for (const [size, expected] of [[256 * 1024, 2], [256 * 1024 + 1, 3]] as const) {
+    looks = 0;
+    const workspace = await createWorkspace(spool, input, names);
+    Deno.writeFileSync(workspace.responseFile, new Uint8Array(size));
+    await workspace.readResponse(Infinity);
+    await workspace.remove();
+    assert.equal(looks, expected, String(size));
+  }
+});
+
+Deno.test("a response that there is no memory for is not read, and no file stays open", async () => {
+  using temporary = temporarySpool();
+  const openFiles = () => [...Deno.readDirSync("/proc/self/fd")].length;
+  const workspace = await createWorkspace(temporary.spool, input, names);
+  const before = openFiles();
+  Deno.truncateSync(workspace.responseFile, 2 ** 40);
+  const { data, message } = await workspace.readResponse(Infinity);
+  assert.equal(data.bytes.length, 0);
+  assert.equal(
+    message,
+    "the response file could not be read: there is not enough memory for it",
+  );
+  Deno.writeTextFileSync(workspace.responseFile, "x");
+  assert.equal((await workspace.readResponse(1)).data.bytes.length, 1);
+  assert.equal(openFiles(), before);
+  await workspace.remove();
+});
+
+Deno.test("a response that becomes shorter while it is read is what there still was", async () => {
+  using temporary = temporarySpool();
+  const workspace = await createWorkspace(temporary.spool, input, names);
+  const size = 3 * 2 ** 20;
+  Deno.writeFileSync(workspace.responseFile, new Uint8Array(size));
+  const reading = workspace.readResponse(Infinity);
+  const isOpen = () =>
+    [...Deno.readDirSync("/proc/self/fd")].some(({ name }) => {
+      try {
+        return Deno.readLinkSync(`/proc/self/fd/${name}`) === workspace.responseFile;
+      } catch {
+        return false;
+      }
+    });
+  while (!isOpen()) await Promise.resolve();
+  Deno.truncateSync(workspace.responseFile, 1);
+  const { data, message } = await reading;
+  assert.ok(data.bytes.length < size, String(data.bytes.length));
+  assert.equal(data.truncated, false);
+  assert.equal(message, undefined);
   await workspace.remove();
 });

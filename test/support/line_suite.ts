@@ -107,6 +107,18 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     lease?.settle(ranOf(lease.spec));
   });
 
+  test("a job that leaves in the instant in which a worker gets it is not taken", async ({ line }) => {
+    const taken = line.take();
+    const place = await placeIn(line);
+    const outcome = place.fill(specOf("a"));
+    place.leave();
+    assert.equal(leftBecause(await outcome), "canceled");
+    (await placeIn(line)).fill(specOf("b"));
+    const lease = await taken;
+    assert.equal(lease?.spec.id, "b");
+    lease?.settle(ranOf(lease.spec));
+  });
+
   test("a place is filled once", async ({ line }) => {
     const place = await placeIn(line);
     const outcome = place.fill(specOf("a"));
@@ -194,17 +206,20 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     assert.equal(line.waiting, 0);
   });
 
-  test("what is put into a place that was given back has left", async ({ line }) => {
+  test("what is put into a place that was given back has left, without a wait", async ({ line, pass }) => {
+    await pass(1000);
     const place = await placeIn(line);
     place.leave();
-    assert.equal(leftBecause(await place.fill(specOf("a"))), "canceled");
+    const outcome = await place.fill(specOf("a"));
+    assert.equal(leftBecause(outcome), "canceled");
+    assert.equal(outcome.kind === "left" && outcome.queuedSec, 0);
     assert.equal(line.waiting, 0);
   });
 
-  test("a client that is gone takes its waiting job along, and its place is free", async ({ line }) => {
+  test("a client that is gone takes its waiting job along, whatever would become of its run, and its place is free", async ({ line }) => {
     const gone = new AbortController();
     const first = (await placeIn(line)).fill(specOf("a"));
-    const second = (await placeIn(line, gone.signal)).fill(specOf("b"));
+    const second = (await placeIn(line, gone.signal)).fill(specOf("b", { onDisconnect: "finish" }));
     const third = (await placeIn(line)).fill(specOf("c"));
     gone.abort();
     assert.equal(leftBecause(await second), "canceled");
@@ -269,13 +284,15 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     { queueTimeoutMs: 100 },
   );
 
-  test("without a limit a job waits", async ({ line, pass }) => {
-    (await placeIn(line)).fill(specOf("a"));
+  test("without a limit a job waits, from the moment in which it was filled", async ({ line, pass }) => {
+    const place = await placeIn(line);
+    await pass(600_000);
+    place.fill(specOf("a"));
     await pass(60_000);
     assert.equal(line.waiting, 1);
-    assert.ok(line.oldestWaitSec() >= 60);
+    assert.ok(line.oldestWaitSec() >= 60 && line.oldestWaitSec() < 600);
     const lease = await leaseOf(line);
-    assert.ok(lease.queuedSec >= 60);
+    assert.ok(lease.queuedSec >= 60 && lease.queuedSec < 600);
     assert.equal(line.oldestWaitSec(), 0);
     lease.settle(ranOf(lease.spec));
   });
@@ -294,6 +311,20 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     const last = await leaseOf(line);
     last.settle(ranOf(last.spec));
     await Promise.all([first, second]);
+  });
+
+  test("a lease that was released is nobody's, and one that was settled is over", async ({ line }) => {
+    const outcome = (await placeIn(line)).fill(specOf("a"));
+    const released = await leaseOf(line);
+    released.release();
+    released.release();
+    released.settle({ kind: "failed", fault: { kind: "internal", reason: "too late" } });
+    assert.equal(line.waiting, 1);
+    const lease = await leaseOf(line);
+    lease.settle(ranOf(lease.spec));
+    lease.release();
+    assert.deepEqual(await outcome, ranOf(lease.spec));
+    assert.equal(line.waiting, 0);
   });
 
   test("a job whose client is gone leaves when it is released", async ({ line }) => {
@@ -338,28 +369,35 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     assert.equal(await taken, undefined);
   });
 
-  test("cut, what waits leaves, what runs is told, what was reserved is none any more", async ({ line }) => {
-    const running = (await placeIn(line)).fill(specOf("runs", { onDisconnect: "finish" }));
-    const lease = await leaseOf(line);
-    const waiting = (await placeIn(line)).fill(specOf("waits"));
-    const reserved = await placeIn(line);
-    await settled();
-    assert.deepEqual(line.cut(), { running: 1, waiting: 1 });
-    assert.equal(lease.stop.cause, "shutdown");
-    assert.equal(leftBecause(await waiting), "shutdown");
-    assert.equal(leftBecause(await reserved.fill(specOf("late"))), "shutdown");
-    assert.equal((await refusalOf(line)).cause, "draining");
-    const taken = line.take();
-    lease.settle(ranOf(lease.spec));
-    assert.equal((await running).kind, "ran");
-    assert.equal(await taken, undefined);
-    assert.deepEqual(line.cut(), { running: 0, waiting: 0 });
-  });
+  test(
+    "cut, what waits leaves, what runs is told, what was reserved is none any more",
+    async ({ line }) => {
+      const running = (await placeIn(line)).fill(specOf("runs", { onDisconnect: "finish" }));
+      const lease = await leaseOf(line);
+      const waiting = [specOf("waits"), specOf("waits, too")].map(async (spec) =>
+        await (await placeIn(line)).fill(spec)
+      );
+      const reserved = await placeIn(line);
+      await settled();
+      assert.deepEqual(line.cut(), { running: 1, waiting: 2 });
+      assert.equal(lease.stop.cause, "shutdown");
+      for (const outcome of waiting) assert.equal(leftBecause(await outcome), "shutdown");
+      assert.equal(leftBecause(await reserved.fill(specOf("late"))), "shutdown");
+      assert.equal((await refusalOf(line)).cause, "draining");
+      const taken = line.take();
+      lease.settle(ranOf(lease.spec));
+      assert.equal((await running).kind, "ran");
+      assert.equal(await taken, undefined);
+      assert.deepEqual(line.cut(), { running: 0, waiting: 0 });
+    },
+    { places: 3 },
+  );
 
   test(
     "who is refused may come back when the place behind the last one can be expected to be served",
     async ({ line, pass }) => {
       assert.equal(line.retryAfterSec(), 1, "nothing is known yet");
+      await pass(10_000);
       const outcome = (await placeIn(line)).fill(specOf("a"));
       const lease = await leaseOf(line);
       await pass(10_000);
@@ -368,9 +406,17 @@ export function testLine({ name, open, bound, order }: LineBody): void {
       assert.equal(line.retryAfterSec(), 5, "10 s × 1 ÷ 2");
       const places = [await placeIn(line), await placeIn(line)];
       assert.equal(line.retryAfterSec(), 15, "10 s × 3 ÷ 2");
+      assert.equal((await refusalOf(line)).retryAfterSec, 15);
       for (const place of places) place.leave();
+      const left = await places[0]?.fill(specOf("b"));
+      assert.equal(
+        left?.kind === "left" && left.retryAfterSec,
+        10,
+        "10 s × 2 ÷ 2: the other was there",
+      );
+      assert.equal(line.retryAfterSec(), 5, "what never ran took no time");
     },
-    { workers: 2 },
+    { workers: 2, places: 0 },
   );
 
   Deno.test(`${name}: whatever happens, no job is lost, none is taken twice, and the bound is kept`, async () => {

@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { createDeadlines } from "../../src/async/deadlines.ts";
+import { createDeadlines, type Deadlines } from "../../src/async/deadlines.ts";
 import { createActivity } from "../../src/http/activity.ts";
 import { createPasswordCheck } from "../../src/http/auth.ts";
 import { createAnswers } from "../../src/http/answer/delivery.ts";
@@ -34,6 +34,9 @@ export interface Setup {
   readonly maxBufferedBytes?: number;
   readonly ready?: boolean;
   readonly accessLog?: boolean;
+  readonly beginTrace?: FrontDoor["beginTrace"];
+  /** How long a client may take nothing of an answer. */
+  readonly patience?: Deadlines;
   readonly status?: Partial<ReturnType<FrontDoor["status"]>>;
 }
 
@@ -74,7 +77,7 @@ export function setUp(setup: Setup = {}) {
       recent: { windowSec: 300, queuedSec: unmeasured, elapsedSec: unmeasured },
       ...setup.status,
     }),
-    beginTrace: () => undefined,
+    beginTrace: setup.beginTrace ?? (() => undefined),
   };
   const activity = createActivity();
   const worked: [string, unknown][] = [];
@@ -95,7 +98,7 @@ export function setUp(setup: Setup = {}) {
     },
     onDisconnect: "cancel",
     buffers,
-    answers: createAnswers(createDeadlines(Infinity)),
+    answers: createAnswers(setup.patience ?? createDeadlines(Infinity)),
     activity,
     clients: { watch: () => ({ [Symbol.dispose]() {} }) },
     during(requestId, work) {
@@ -123,5 +126,5 @@ export function setUp(setup: Setup = {}) {
   };
   const post = (body: BodyInit, headers: Record<string, string> = {}) =>
     send("/payload", { method: "POST", body, headers });
-  return { send, post, held, buffers, log, activity, rejected, answered, worked };
+  return { fetch, send, post, held, buffers, log, activity, rejected, answered, worked };
 }

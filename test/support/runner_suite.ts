@@ -144,6 +144,8 @@ export function testRunner({ name, create }: RunnerBody): void {
     assert.ok(run.end.ok && run.end.ending.kind === "not_started");
     assert.equal(run.end.ending.exitStatus, 127);
     assert.match(run.end.ending.reason, /cannot run \/no\/such\/program: not found/);
+    assert.ok(run.end.elapsedSec > 0);
+    assert.equal(run.end.pid, undefined);
     assert.equal(run.output + run.error, "");
   });
 

@@ -1,0 +1,223 @@
+import assert from "node:assert/strict";
+import { type Listeners, runAndTell, stackOf } from "../../src/app/account.ts";
+import type { RunSettings } from "../../src/exec/run.ts";
+import type { RunEnd, RunListener, RunOrder } from "../../src/exec/runner.ts";
+import type { JobSpec } from "../../src/jobs/job.ts";
+import type { RunningJob } from "../../src/jobs/pool.ts";
+import { createStop } from "../../src/jobs/stop.ts";
+import type { Fields } from "../../src/telemetry/log.ts";
+import { specOf } from "../support/jobs.ts";
+import { temporarySpool } from "../support/spool.ts";
+
+const bytesOf = (text: string) => new TextEncoder().encode(text);
+const notHere = () => assert.fail("not of one run");
+
+const exited: RunEnd = {
+  ok: true,
+  ending: { kind: "exited", exitStatus: 3 },
+  elapsedSec: 1.25,
+  pid: 42,
+};
+
+/** A command that says `out` and `error!`, and leaves `data`. */
+function says(order: RunOrder, tell: RunListener): Promise<RunEnd> {
+  tell({ kind: "started", pid: 42 });
+  tell({ kind: "stdout", bytes: bytesOf("out") });
+  tell({ kind: "stderr", bytes: bytesOf("error!") });
+  Deno.writeFileSync(order.files.responseFile, bytesOf("data"));
+  return Promise.resolve(exited);
+}
+
+/** What is told of one run, by each who is told. */
+async function told(
+  run: RunSettings["runner"]["run"],
+  spec: JobSpec = specOf("a"),
+  more: Partial<RunSettings> = {},
+) {
+  using temporary = temporarySpool();
+  const metrics: unknown[] = [];
+  const spans: unknown[] = [];
+  const lines: [string, string, Fields | undefined][] = [];
+  const recent = { queuedSec: [] as number[], elapsedSec: [] as number[] };
+  let captured = 0;
+  const level = (name: string) => (message: string, fields?: Fields) =>
+    void lines.push([name, message, fields]);
+  const valuesIn = (values: number[]) => ({
+    add: (value: number) => void values.push(value),
+    summary: notHere,
+  });
+  const listeners: Listeners = {
+    log: {
+      debug: level("debug"),
+      info: level("info"),
+      warn: level("warn"),
+      error: level("error"),
+      flush: notHere,
+    },
+    metrics: {
+      jobStarted: (job) => void metrics.push(job),
+      jobEnded: (...ended) => void metrics.push(ended),
+      rejected: notHere,
+      requestArrived: notHere,
+      outcomes: notHere,
+      rejections: notHere,
+    },
+    tracing: {
+      begin: notHere,
+      beginRun(...begun) {
+        spans.push(begun);
+        return { variables: { TRACED: "yes" }, end: (ended) => void spans.push(ended) };
+      },
+      close: notHere,
+    },
+    recent: { queuedSec: valuesIn(recent.queuedSec), elapsedSec: valuesIn(recent.elapsedSec) },
+  };
+  const job: RunningJob = {
+    spec,
+    handle: { onInputStored() {}, onCaptured: (bytes) => void (captured += bytes) },
+    queuedSec: 0.5,
+    stop: createStop(),
+  };
+  const orders: RunOrder[] = [];
+  const outcome = await runAndTell(job, 2, {
+    spool: temporary.spool,
+    runner: {
+      run(order, tell) {
+        orders.push(order);
+        return run(order, tell);
+      },
+    },
+    requestSuffix: "",
+    responseSuffix: "",
+    maxOutputBytes: 100,
+    onLeftover: notHere,
+    ...more,
+  }, listeners).catch((error: unknown) => ({ kind: "threw" as const, error }));
+  return { outcome, job, orders, captured, metrics, spans, lines, recent };
+}
+
+const nothing = { bytes: new Uint8Array(), truncated: false };
+const traceId = "0af7651916cd43dd8448eb211c80319c";
+const traceparent = `00-${traceId}-b7ad6b7169203331-01`;
+
+Deno.test("runAndTell() gives the result, and tells metrics, both quantiles and the log of the run", async () => {
+  const { outcome, job, orders, captured, metrics, spans, lines, recent } = await told(says);
+  assert.deepEqual(outcome, {
+    kind: "ran",
+    result: {
+      id: "a",
+      workerId: 2,
+      queuedSec: 0.5,
+      ending: { kind: "exited", exitStatus: 3 },
+      elapsedSec: 1.25,
+      output: { bytes: bytesOf("out"), truncated: false },
+      error: { bytes: bytesOf("error!"), truncated: false },
+      data: { bytes: bytesOf("data"), truncated: false },
+      pid: 42,
+    },
+  });
+  assert.equal(captured, "outerror!data".length);
+  assert.equal(job.pid, 42);
+  assert.deepEqual(orders[0]?.variables, {});
+  assert.deepEqual(spans, [], "its request belongs to no trace");
+  assert.deepEqual(metrics, [
+    { queuedSec: 0.5, payloadBytes: 1 },
+    [2, "failed", { elapsedSec: 1.25, resultBytes: 13, truncated: [] }],
+  ]);
+  assert.deepEqual(recent, { queuedSec: [0.5], elapsedSec: [1.25] });
+  const ids = { request_id: "request of a", trace_id: undefined, span_id: undefined };
+  const about = { ...ids, id: "a", worker_id: 2, "process.pid": 42, payload_bytes: 1 };
+  assert.deepEqual(lines, [
+    ["debug", "job started", about],
+    ["info", "job ended", {
+      ...about,
+      outcome: "failed",
+      exit_status: 3,
+      signal: undefined,
+      queued_sec: 0.5,
+      elapsed_sec: 1.25,
+      output_bytes: 3,
+      error_bytes: 6,
+      data_bytes: 4,
+      truncated: undefined,
+      note: undefined,
+    }],
+  ]);
+});
+
+Deno.test("runAndTell() begins a span where the request has one, gives its variables to the command, and ends it", async () => {
+  const spec = specOf("a", { traceparent, tracestate: "a=1" });
+  const { orders, spans, lines } = await told(says, spec);
+  assert.deepEqual(orders[0]?.variables, { TRACED: "yes" });
+  assert.deepEqual(spans, [
+    [{ traceparent, tracestate: "a=1" }, 2, 0.5],
+    { outcome: "failed", exitStatus: 3, pid: 42 },
+  ]);
+  for (const [, , fields] of lines) assert.equal(fields?.["trace_id"], traceId);
+});
+
+Deno.test("runAndTell() names what was cut, and the signal that a command died of", async () => {
+  const killed: RunEnd = {
+    ...exited,
+    ending: { kind: "signaled", signal: "SIGKILL", exitStatus: 137 },
+  };
+  const { metrics, lines } = await told(
+    (order, tell) => says(order, tell).then(() => killed),
+    specOf("a"),
+    { maxOutputBytes: 3 },
+  );
+  assert.deepEqual(metrics[1], [2, "failed", {
+    elapsedSec: 1.25,
+    resultBytes: 9,
+    truncated: ["stderr", "data"],
+  }]);
+  assert.equal(lines[1]?.[2]?.["truncated"], "stderr,data");
+  assert.equal(lines[1]?.[2]?.["signal"], "SIGKILL");
+});
+
+Deno.test("runAndTell() puts what kept a command from starting where its complaints would be, and into the log", async () => {
+  const reason = "cannot run x: not found";
+  const { outcome, metrics, lines } = await told(() =>
+    Promise.resolve({
+      ok: true,
+      ending: { kind: "not_started", exitStatus: 127, reason },
+      elapsedSec: 0.25,
+    })
+  );
+  assert.ok(outcome.kind === "ran");
+  assert.deepEqual(outcome.result.error, { ...nothing, bytes: bytesOf(`jobrunner: ${reason}\n`) });
+  assert.equal((metrics[1] as unknown[])[1], "not_started");
+  assert.equal(lines[0]?.[2]?.["note"], reason);
+});
+
+Deno.test("runAndTell() of a run that could not be tried: failed, counted, logged, its span ended", async () => {
+  const fault = { kind: "spawn_refused", reason: "no memory" } as const;
+  const { outcome, metrics, spans, lines, recent } = await told(
+    () => Promise.resolve({ ok: false, fault }),
+    specOf("a", { traceparent }),
+  );
+  assert.deepEqual(outcome, { kind: "failed", fault });
+  assert.deepEqual(metrics.slice(1), [[2, "not_started"]]);
+  assert.deepEqual(spans.slice(1), [{ outcome: "not_started", reason: "no memory" }]);
+  assert.deepEqual(recent.elapsedSec, []);
+  assert.deepEqual(lines.map(([level, message]) => [level, message]), [
+    ["error", "job could not be run"],
+  ]);
+  assert.equal(lines[0]?.[2]?.["reason"], "no memory");
+});
+
+Deno.test("runAndTell() counts a run with a bug, ends its span, and lets the bug go on", async () => {
+  const bug = new Error("oh");
+  const { outcome, metrics, spans } = await told(
+    () => Promise.reject(bug),
+    specOf("a", { traceparent }),
+  );
+  assert.deepEqual(outcome, { kind: "threw", error: bug });
+  assert.deepEqual(metrics.slice(1), [[2, "not_started"]]);
+  assert.deepEqual(spans.slice(1), [{ outcome: "not_started", reason: "a bug" }]);
+});
+
+Deno.test("stackOf() is where an error was made, or whatever was thrown", () => {
+  assert.match(stackOf(new Error("oh")), /oh\n.*account_test\.ts/);
+  assert.equal(stackOf("oh"), "oh");
+});

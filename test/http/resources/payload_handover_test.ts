@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import type { RequestEnd } from "../../../src/telemetry/trace.ts";
+import { byHand } from "../../support/deadlines.ts";
+import { resultOf } from "../../support/jobs.ts";
+import { job, type Setup, setUp } from "../../support/routes.ts";
+
+const long = { bytes: new Uint8Array(300_000), truncated: false };
+
+/** A job whose answer is too long for one string. */
+const longAnswer: Setup["submit"] = (spec, handle) => {
+  handle.onInputStored();
+  handle.onCaptured(long.bytes.length);
+  return Promise.resolve({
+    kind: "ran",
+    result: { ...resultOf(spec), output: { ...long, bytes: long.bytes.slice() } },
+  });
+};
+
+/** Posts a job; when its answer was handed over is for the test to say. */
+function posted(setup: Setup) {
+  const routes = setUp(setup);
+  const completed = Promise.withResolvers<void>();
+  const request = new Request("http://localhost/payload", {
+    method: "POST",
+    body: job,
+    headers: { "x-request-id": "r1" },
+  });
+  const answer = Promise.resolve(routes.fetch(request, { completed: completed.promise }));
+  return { ...routes, answer, completed };
+}
+
+/** Everything that follows from what has happened. */
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+}
+
+Deno.test("an answer says how long it is, and has its request's id", async () => {
+  const { answer, completed } = posted({ submit: longAnswer });
+  const { headers, body } = await answer;
+  assert.equal(headers.get("x-request-id"), "r1");
+  assert.match(headers.get("cache-control") ?? "", /no-store/);
+  const length = (await new Response(body).bytes()).length;
+  assert.equal(headers.get("content-length"), String(length));
+  completed.resolve();
+  await settled();
+});
+
+Deno.test("a request is on its way, and holds its answer, until that is handed over", async () => {
+  const { answer, completed, activity, held } = posted({ submit: longAnswer });
+  await answer;
+  assert.equal(activity.active, 1);
+  assert.equal(held(), long.bytes.length);
+  completed.reject(new Error("the client has gone"));
+  await settled();
+  assert.equal(activity.active, 0);
+  assert.equal(held(), 0);
+});
+
+Deno.test("a request that is refused holds nothing while its answer is on the way", async () => {
+  const { answer, completed, held } = posted({
+    refusal: { reserved: false, cause: "queue_full", waiting: 1, retryAfterSec: 1 },
+  });
+  assert.equal((await answer).status, 503);
+  assert.equal(held(), 0);
+  completed.resolve();
+  await settled();
+});
+
+Deno.test("an answer that was handed over has no end of its time any more", async () => {
+  const patience = byHand(1000);
+  const { answer, completed } = posted({ submit: longAnswer, patience });
+  await (await answer).bytes();
+  assert.equal(patience.waiting, 1);
+  completed.resolve();
+  await settled();
+  assert.equal(patience.waiting, 0);
+});
+
+Deno.test("an answer that nobody reads is given up: the request is over, and there is a line in the log", async () => {
+  const patience = byHand(1000);
+  const { answer, completed, activity, held, log } = posted({ submit: longAnswer, patience });
+  const { body } = await answer;
+  patience.over();
+  assert.equal(activity.active, 0);
+  assert.equal(held(), 0);
+  const [message, fields] = log[0] ?? [];
+  assert.equal(message, "an answer was not read and is given up");
+  assert.equal(fields?.["cause"], "answer_timeout");
+  assert.equal(fields?.["request_id"], "r1");
+  await assert.rejects(new Response(body).bytes());
+  completed.resolve();
+  await settled();
+});
+
+Deno.test("a request's trace ends with its status, and its access line names it", async () => {
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const ends: RequestEnd[] = [];
+  const { post, log } = setUp({
+    accessLog: true,
+    beginTrace: (headers) => {
+      assert.equal(headers.get("x-request-id"), "r1");
+      return { context: { traceparent }, end: (request) => void ends.push(request) };
+    },
+  });
+  await post(job, { "x-request-id": "r1" });
+  assert.deepEqual(ends, [{ status: 200 }]);
+  assert.equal(log[0]?.[1]?.["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+});
