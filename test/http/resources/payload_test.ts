@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { base64 } from "../../support/client.ts";
-import { resultOf } from "../../support/jobs.ts";
+import { ranOf, resultOf } from "../../support/jobs.ts";
 import { job, setUp } from "../../support/routes.ts";
 
 Deno.test("a job's result is the answer to its request", async () => {
@@ -24,6 +24,27 @@ Deno.test("a large answer is the same as a small one", async () => {
   const { text } = await post(job);
   assert.equal(JSON.parse(text).output, expected);
   assert.equal(output.bytes.length, 0, "its memory is given back");
+});
+
+Deno.test("the memory of a body is given back before its job waits, unless the payload lies in it", async () => {
+  const decode = TextDecoder.prototype.decode;
+  let body: AllowSharedBufferSource | undefined;
+  TextDecoder.prototype.decode = function (...args) {
+    body ??= args[0];
+    return decode.apply(this, args);
+  };
+  try {
+    const { post } = setUp({
+      submit(spec) {
+        assert.equal(body?.byteLength, 0);
+        return Promise.resolve(ranOf(spec));
+      },
+    });
+    const { text } = await post(`{"note": "${"x".repeat(300_000)}", ${job.slice(1)}`);
+    assert.equal(JSON.parse(text).output, base64("hello"));
+  } finally {
+    TextDecoder.prototype.decode = decode;
+  }
 });
 
 Deno.test("a page of another origin runs no job, password or not, before the body is read", async () => {
