@@ -296,15 +296,17 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     await Promise.all([first, second]);
   });
 
-  test("a job whose client is gone leaves when it is released", async ({ line }) => {
-    const place = await placeIn(line);
-    const outcome = place.fill(specOf("a"));
-    const lease = await leaseOf(line);
-    place.leave();
-    lease.release();
-    assert.equal(leftBecause(await outcome), "canceled");
-    assert.equal(line.waiting, 0);
-  });
+  for (const onDisconnect of ["cancel", "finish"] as const) {
+    test(`a job whose client is gone leaves when it is released, ${onDisconnect}`, async ({ line }) => {
+      const place = await placeIn(line);
+      const outcome = place.fill(specOf("a", { onDisconnect }));
+      const lease = await leaseOf(line);
+      place.leave();
+      lease.release();
+      assert.equal(leftBecause(await outcome), "canceled");
+      assert.equal(line.waiting, 0);
+    });
+  }
 
   test("a job that is released after the line was closed is still taken", async ({ line }) => {
     const outcome = (await placeIn(line)).fill(specOf("a"));
@@ -369,6 +371,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
       const places = [await placeIn(line), await placeIn(line)];
       assert.equal(line.retryAfterSec(), 15, "10 s × 3 ÷ 2");
       for (const place of places) place.leave();
+      assert.equal(line.retryAfterSec(), 5, "who left has not run");
     },
     { workers: 2 },
   );
