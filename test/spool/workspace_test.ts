@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { makeJobFolder } from "../../src/spool/job_folder.ts";
 import { createWorkspace } from "../../src/spool/workspace.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
 
@@ -248,4 +249,14 @@ Deno.test("a spool that is damaged in the moment between the look and the writin
   const workspace = await createWorkspace(unlucky, input, names);
   assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
   await workspace.remove();
+});
+
+Deno.test("of a job whose payload is not in its folder nothing is left", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const folder = makeJobFolder(spool).path;
+  Deno.writeTextFileSync(`${folder}/other`, "x");
+  const missing = { kind: "file" as const, folder, name: "body", length: 1 };
+  await assert.rejects(createWorkspace(spool, missing, names), Deno.errors.NotFound);
+  assert.deepEqual(filesIn(spool.path), []);
 });
