@@ -66,10 +66,9 @@ export async function run(
   tell: RunListener,
 ): Promise<RunOutcome> {
   const { spec, handle } = job;
-  const { input } = spec;
   let workspace: Workspace;
   try {
-    workspace = await createWorkspace(settings.spool, input, {
+    workspace = await createWorkspace(settings.spool, spec.input, {
       workerId: job.workerId,
       id: spec.id,
       requestSuffix: settings.requestSuffix,
@@ -81,7 +80,7 @@ export async function run(
       reason: `cannot write the job's files: ${(error as Error).message}`,
     });
   } finally {
-    if (input.kind === "bytes") letGo(input.bytes);
+    if (spec.input.kind === "bytes") letGo(spec.input.bytes);
     spec.input = noInput;
     handle?.onInputStored();
   }

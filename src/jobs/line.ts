@@ -56,7 +56,7 @@ export interface Lease {
   readonly stop: Stop;
   /** How it came out. Its place is free before its client hears of it. Once. */
   settle(outcome: JobOutcome): void;
-  /** Gives it back without having begun its run: it is the first in the line again, or leaves it if a cause has come in. */
+  /** Gives it back without having begun its run: it is the first in the line again, or leaves it if a cause has come in or its client is gone. */
   release(): void;
 }
 

@@ -154,6 +154,7 @@ class Job implements Place, Lease {
   readonly #signal: AbortSignal | undefined;
   readonly #outcome = Promise.withResolvers<JobOutcome>();
   #state: JobState = "reserved";
+  #clientGone = false;
   #filledAt = 0;
   #begunAt = 0;
   #leaveLine = () => {};
@@ -187,6 +188,7 @@ class Job implements Place, Lease {
   }
 
   leave(): void {
+    this.#clientGone = true;
     if (this.#state !== "running" || this.spec.onDisconnect === "cancel") this.end("canceled");
   }
 
@@ -210,7 +212,7 @@ class Job implements Place, Lease {
 
   release(): void {
     if (this.#state !== "running") return;
-    const { cause } = this.stop;
+    const cause = this.stop.cause ?? (this.#clientGone ? "canceled" : undefined);
     if (cause && cause !== "timed_out") this.#left(cause);
     else this.#wait("before");
   }

@@ -6,7 +6,7 @@
  */
 
 import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import type { Captured, JobInput } from "../jobs/job.ts";
 import { type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
@@ -71,10 +71,12 @@ export async function createWorkspace(
   input: JobInput,
   names: FileNames,
 ): Promise<Workspace> {
-  await spool.ensure();
   if (input.kind === "file") {
-    return await createIn(jobFolderAt(spool, input.folder), spool, input, names);
+    const folder = jobFolderAt(spool, input.folder);
+    await spool.ensure().catch((error) => giveUp(folder, error));
+    return await createIn(folder, spool, input, names);
   }
+  await spool.ensure();
   try {
     return await createIn(makeJobFolder(spool), spool, input, names);
   } catch {
@@ -98,9 +100,7 @@ async function createIn(
     createEmpty(responseFile);
     await putInto(requestFile, input);
   } catch (error) {
-    // Why nothing could be written is what counts.
-    await folder.remove().catch(() => {});
-    throw error;
+    return await giveUp(folder, error);
   }
   return {
     folder: folder.path,
@@ -121,8 +121,19 @@ async function createIn(
   };
 }
 
+/** Removes the folder and rejects with the error: why nothing could be written is what counts. */
+async function giveUp(folder: JobFolder, error: unknown): Promise<never> {
+  await folder.remove().catch(() => {});
+  throw error;
+}
+
 async function putInto(requestFile: string, input: JobInput): Promise<void> {
-  if (input.kind === "file") return Deno.renameSync(join(input.folder, input.name), requestFile);
+  if (input.kind === "file") {
+    if (basename(input.name) !== input.name) {
+      throw new Error(`${input.name}: must be a file's name`);
+    }
+    return Deno.renameSync(join(input.folder, input.name), requestFile);
+  }
   const options = { createNew: true, mode: 0o600 };
   if (input.bytes.length > smallFileBytes) await writeInPieces(requestFile, input.bytes, options);
   else Deno.writeFileSync(requestFile, input.bytes, options);

@@ -97,11 +97,18 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
     return carrier;
   }
 
-  function beginRun(context: TraceContext, workerId: number, queuedSec: number): RunTrace {
-    const request = propagator.extract(ROOT_CONTEXT, context, {
+  /** The other way round, for a request of this process: to receivers, a remote one would mean another process. */
+  function requestAt(context: TraceContext): Context {
+    const extracted = propagator.extract(ROOT_CONTEXT, context, {
       get: (carrier, name) => carrier[name as keyof TraceContext],
       keys: (carrier) => Object.keys(carrier),
     });
+    const span = trace.getSpanContext(extracted);
+    return span ? trace.setSpanContext(ROOT_CONTEXT, { ...span, isRemote: false }) : extracted;
+  }
+
+  function beginRun(context: TraceContext, workerId: number, queuedSec: number): RunTrace {
+    const request = requestAt(context);
     wait(request, queuedSec);
     const span = tracer.startSpan("run", {
       attributes: {

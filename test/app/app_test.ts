@@ -11,7 +11,7 @@ Deno.test("startApp() serves: a job's result is its answer, counted, logged, and
   assert.equal(result["output"], base64("out\n"));
   assert.deepEqual(started.lines.map(([message]) => message), ["job started", "job ended"]);
   assert.equal(started.lines[1]?.[1]?.["outcome"], "failed");
-  const state = await (await fetch(`${started.app.url}/status`)).json();
+  const state = await statusOf(started.app.url);
   assert.equal(state.total_jobs, 1);
   assert.equal(state.outcomes.failed, 1);
   const metrics = await (await fetch(`${started.app.url}/metrics`)).text();
@@ -64,6 +64,63 @@ Deno.test("drain() of an app finishes what it has admitted, then gives all back,
   assert.equal(app.drain(), app.drain(), "twice is fine");
   assert.deepEqual(atFlush, ["silent"]);
   assert.deepEqual(files(), []);
+});
+
+Deno.test("what a running command has put out is told as held", async () => {
+  using folder = temporaryFolder();
+  await using started = await start();
+  using held = heldBy(folder.path);
+  const { script, release } = held;
+  const { app, post, logged } = started;
+  const answer = read(post(`printf four; ${script}`));
+  await logged("job started");
+  while ((await statusOf(app.url)).buffered.captures !== 4);
+  release();
+  assert.equal((await answer)[1]["output"], base64("fourreleased\n"));
+});
+
+Deno.test("places and patience of the line are the configured ones", async () => {
+  using folder = temporaryFolder();
+  await using started = await start({
+    JOBRUNNER_QUEUE_LIMIT: "2",
+    JOBRUNNER_QUEUE_TIMEOUT_SEC: "0.05",
+  });
+  using held = heldBy(folder.path);
+  const { script, release } = held;
+  const { post, logged } = started;
+  const first = read(post(script));
+  await logged("job started");
+  const waiting = [read(post("echo")), read(post("echo"))];
+  for (const [status, { text }] of await Promise.all(waiting)) {
+    assert.equal(status, 503);
+    assert.match(String(text), /waited/);
+  }
+  release();
+  assert.equal((await first)[0], 200);
+});
+
+Deno.test("cut() of an app breaks off the uploads that would become jobs", async () => {
+  await using started = await start();
+  const { app } = started;
+  const body = new TransformStream<Uint8Array, Uint8Array>();
+  const writer = body.writable.getWriter();
+  writer.write(new Uint8Array([123]));
+  const upload = read(fetch(`${app.url}/payload`, { method: "POST", body: body.readable }));
+  const active = 'http_server_active_requests{http_request_method="POST",url_scheme="http"} 1';
+  while (!(await (await fetch(`${app.url}/metrics`)).text()).includes(active));
+  const drained = app.drain();
+  assert.deepEqual(app.cut(), { running: 0, waiting: 0 });
+  assert.equal((await upload)[0], 503);
+  await writer.close().catch(() => {});
+  await drained;
+});
+
+Deno.test("a spool that cannot be put right fails its jobs, and the log says why", async () => {
+  await using started = await start({}, { mend: () => Promise.resolve("no way") });
+  Deno.removeSync(started.spool, { recursive: true });
+  assert.equal((await read(started.post("echo")))[0], 500);
+  const fault = started.lines.find(([message]) => message === "job could not be run");
+  assert.match(String(fault?.[1]?.["reason"]), /no way$/);
 });
 
 Deno.test("one more job than workers and places is refused, and its client told why", async () => {
@@ -149,9 +206,10 @@ Deno.test("a bug in a run is a 500 for its client, a line in the log, and costs 
       throw new Error("no host");
     },
   });
-  const { post, lines, files } = started;
+  const { app, post, lines, files } = started;
   const [status, { text }] = await read(post("exec sleep 600"));
   assert.equal(status, 500);
+  assert.equal((await statusOf(app.url)).outcomes.not_started, 1);
   assert.ok(!String(text).includes("no host"));
   const bug = lines.find(([message]) => message === "a worker met a bug");
   assert.match(String(bug?.[1]?.["exception.stacktrace"]), /no host/);

@@ -337,3 +337,21 @@ Deno.test("a payload may lie in the job's folder before its worker is known", as
   assert.match(text(captures.output().bytes), /^jobdata_w_7_id_i_req_[0-9a-f]{16}\n2\n$/);
   assert.deepEqual(filesIn(spool.path), []);
 });
+
+Deno.test("the memory of a large payload is given back once it is in its file", async () => {
+  using temporary = temporarySpool();
+  const bytes = new Uint8Array(300_000).fill(0x23);
+  const outcome = await run(
+    {
+      spec: specOf("i", { input: { kind: "bytes", bytes } }),
+      handle: undefined,
+      stop: createStop(),
+      workerId: 1,
+      variables: {},
+    },
+    { spool: temporary.spool, ...settingsOf(shell, {}) },
+    ({ kind }) => kind === "started" && assert.equal(bytes.byteLength, 0),
+  );
+  assert.ok(outcome.ok);
+  assert.deepEqual(outcome.ending, { kind: "exited", exitStatus: 0 });
+});

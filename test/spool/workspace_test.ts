@@ -362,3 +362,27 @@ Deno.test("a response that becomes shorter while it is read is what there still 
   assert.equal(message, undefined);
   await workspace.remove();
 });
+
+Deno.test("a payload is taken over from the job's own folder only", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  Deno.writeTextFileSync(`${parent}/secret`, "secret");
+  for (const name of ["../../secret", `${parent}/secret`, ".", "..", ""]) {
+    const { path: folder } = makeJobFolder(spool);
+    const file = { kind: "file" as const, folder, name, length: 1 };
+    await assert.rejects(createWorkspace(spool, file, names), name);
+    assert.deepEqual(filesIn(spool.path), []);
+  }
+  assert.equal(Deno.readTextFileSync(`${parent}/secret`), "secret");
+});
+
+Deno.test("a payload whose spool cannot be put right is removed with the next job's folder", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const { path: folder } = makeJobFolder(spool);
+  Deno.writeFileSync(`${folder}/body`, payload);
+  const damaged = { ...spool, ensure: () => Promise.reject(new Error("damaged")) };
+  const file = { kind: "file" as const, folder, name: "body", length: payload.length };
+  await assert.rejects(createWorkspace(damaged, file, names), /damaged/);
+  assert.deepEqual([...spool.leftovers], [folder]);
+});

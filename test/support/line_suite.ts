@@ -337,6 +337,18 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     assert.equal(line.waiting, 0);
   });
 
+  for (const onDisconnect of ["cancel", "finish"] as const) {
+    test(`a job whose client is gone leaves when it is released, ${onDisconnect}`, async ({ line }) => {
+      const place = await placeIn(line);
+      const outcome = place.fill(specOf("a", { onDisconnect }));
+      const lease = await leaseOf(line);
+      place.leave();
+      lease.release();
+      assert.equal(leftBecause(await outcome), "canceled");
+      assert.equal(line.waiting, 0);
+    });
+  }
+
   test("a job that is released after the line was closed is still taken", async ({ line }) => {
     const outcome = (await placeIn(line)).fill(specOf("a"));
     const lease = await leaseOf(line);
@@ -415,6 +427,8 @@ export function testLine({ name, open, bound, order }: LineBody): void {
         "10 s × 2 ÷ 2: the other was there",
       );
       assert.equal(line.retryAfterSec(), 5, "what never ran took no time");
+
+      assert.equal(line.retryAfterSec(), 5, "who left has not run");
     },
     { workers: 2, places: 0 },
   );

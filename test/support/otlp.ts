@@ -12,6 +12,8 @@ export interface ReceivedSpan {
   readonly parentSpanId?: string;
   readonly kind: number;
   readonly traceState?: string;
+  /** Of W3C in the lowest byte; 0x200 is set when its parent is of another process. */
+  readonly flags: number;
   readonly attributes: Readonly<Record<string, unknown>>;
   /** Attributes of its resource. */
   readonly resource: Readonly<Record<string, unknown>>;

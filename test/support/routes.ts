@@ -11,6 +11,7 @@ import { createPasswordCheck } from "../../src/http/auth.ts";
 import { createAnswers } from "../../src/http/answer/delivery.ts";
 import { createBuffers } from "../../src/http/body/buffers.ts";
 import { createGuard } from "../../src/http/guard.ts";
+import type { Clients } from "../../src/http/clients.ts";
 import type { PayloadSettings } from "../../src/http/resources/payload.ts";
 import type { FrontDoor } from "../../src/http/door.ts";
 import { createRoutes } from "../../src/http/routes.ts";
@@ -28,6 +29,8 @@ export interface Setup {
   /** How a job comes out; or why it is refused. */
   readonly submit?: (spec: JobSpec, handle: JobHandle) => Promise<JobOutcome>;
   readonly refusal?: Refusal;
+  readonly reserve?: FrontDoor["reserve"];
+  readonly watch?: Clients["watch"];
   readonly password?: string;
   readonly hostNames?: readonly string[];
   readonly limits?: Partial<PayloadSettings["limits"]>;
@@ -62,8 +65,8 @@ export function setUp(setup: Setup = {}) {
     version: "1.2.3",
     retryAfterSec: () => 7,
     metricsText: () => Promise.resolve("a_metric 1\n"),
-    reserve: () =>
-      setup.refusal ?? placeFor(setup.submit ?? ((spec) => Promise.resolve(ranOf(spec)))),
+    reserve: setup.reserve ??
+      (() => setup.refusal ?? placeFor(setup.submit ?? ((spec) => Promise.resolve(ranOf(spec))))),
     ready: () => setup.ready ?? true,
     status: () => ({
       waiting: 2,
@@ -100,7 +103,7 @@ export function setUp(setup: Setup = {}) {
     buffers,
     answers: createAnswers(setup.patience ?? createDeadlines(Infinity)),
     activity,
-    clients: { watch: () => ({ [Symbol.dispose]() {} }) },
+    clients: { watch: setup.watch ?? (() => ({ [Symbol.dispose]() {} })) },
     during(requestId, work) {
       const result = work();
       worked.push([requestId, result]);

@@ -53,6 +53,11 @@ Deno.test("request, wait and run are spans of the client's trace, and the comman
   assert.equal(request.attributes["http.response.status_code"], 200);
   assert.equal(wait.parentSpanId, request.spanId);
   assert.equal(run.parentSpanId, request.spanId);
+  assert.deepEqual(
+    [request, wait, run].map(({ flags }) => (flags & 0x200) !== 0),
+    [true, false, false],
+    "only the client is another process",
+  );
   assert.equal(run.traceState, "vendor=1");
   const [commandTrace, commandState, secret, pid] = output.trim().split(" ");
   assert.equal(commandTrace, `00-${traceId}-${run.spanId}-01`);

@@ -4,13 +4,14 @@
  * @module
  */
 
+import { letGo } from "../../async/bytes.ts";
 import type { During } from "../../isolate/busy.ts";
 import { type JobOutcome, type JobSpec, newJobUid, type RunFault } from "../../jobs/job.ts";
 import type { Refusal } from "../../jobs/line.ts";
 import type { RequestTrace } from "../../telemetry/trace.ts";
 import type { ClientAddress } from "../../isolate/messages.ts";
 import type { Log } from "../../telemetry/log.ts";
-import { parsePayloadRequest } from "../../wire/payload_request.ts";
+import { parsePayloadRequest, type PayloadRequest } from "../../wire/payload_request.ts";
 import type { Activity } from "../activity.ts";
 import type { Answer, Answers } from "../answer/delivery.ts";
 import { commonHeaders } from "../answer/page.ts";
@@ -167,20 +168,14 @@ interface Admitted {
 }
 
 async function admit(
-  { raw, requestId, trace, share }: Arrival,
-  { limits, largestBody, onDisconnect, during }: PayloadSettings,
+  arrival: Arrival,
+  settings: PayloadSettings,
   door: FrontDoor,
 ): Promise<Admitted | Fault> {
-  // What the budget can never take in is too large rather than too early.
-  const bounds = { ...limits, maxBytes: Math.min(limits.maxBytes, largestBody) };
-  const body = await readBody(raw, bounds, share);
-  if (!body.ok) return bodyFault(body.fault, bounds, door);
-  const { length } = body.bytes;
-  const contentType = raw.headers.get("content-type");
-  const parsed = during(requestId, () => parsePayloadRequest(body.bytes, { contentType }));
-  if (!parsed.ok) return { kind: "invalid", sentence: parsed.sentence };
-  const { payload, ...request } = parsed.request;
-  share.resize(Math.min(length, payload.buffer.byteLength));
+  const { raw, requestId, trace, share } = arrival;
+  const read = await readRequest(arrival, settings, door);
+  if ("kind" in read) return read;
+  const { payload, ...request } = read;
   if (raw.signal.aborted) return { kind: "client_gone" };
   const place = await door.reserve({ command: "default" }, raw.signal);
   if (!place.reserved) return refusalFault(place);
@@ -189,7 +184,7 @@ async function admit(
     ...request,
     requestId,
     command: "default",
-    onDisconnect,
+    onDisconnect: settings.onDisconnect,
     input: { kind: "bytes", bytes: payload },
     ...trace?.context,
   }, {
@@ -197,6 +192,26 @@ async function admit(
     onCaptured: (bytes) => share.captured(bytes),
   });
   return { outcome, clientGone: () => place.leave() };
+}
+
+/** Leaves the share as large as the payload. On its own, because what `admit` leaves for later would hold the body, too. */
+async function readRequest(
+  { raw, requestId, share }: Arrival,
+  { limits, largestBody, during }: PayloadSettings,
+  door: FrontDoor,
+): Promise<PayloadRequest | Fault> {
+  // What the budget can never take in is too large rather than too early.
+  const bounds = { ...limits, maxBytes: Math.min(limits.maxBytes, largestBody) };
+  const body = await readBody(raw, bounds, share);
+  if (!body.ok) return bodyFault(body.fault, bounds, door);
+  const { length } = body.bytes;
+  const contentType = raw.headers.get("content-type");
+  const parsed = during(requestId, () => parsePayloadRequest(body.bytes, { contentType }));
+  if (!parsed.ok) return { kind: "invalid", sentence: parsed.sentence };
+  const { buffer } = parsed.request.payload;
+  share.resize(Math.min(length, buffer.byteLength));
+  if (buffer !== body.bytes.buffer) letGo(body.bytes);
+  return parsed.request;
 }
 
 function refusalFault({ cause, waiting, retryAfterSec }: Refusal): Fault {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import type { JobOutcome } from "../../../src/jobs/job.ts";
 import { base64 } from "../../support/client.ts";
-import { resultOf } from "../../support/jobs.ts";
+import { ranOf, resultOf } from "../../support/jobs.ts";
 import { job, setUp } from "../../support/routes.ts";
 
 Deno.test("a job's result is the answer to its request", async () => {
@@ -26,6 +27,27 @@ Deno.test("a large answer is the same as a small one", async () => {
   assert.equal(output.bytes.length, 0, "its memory is given back");
 });
 
+Deno.test("the memory of a body is given back before its job waits, unless the payload lies in it", async () => {
+  const decode = TextDecoder.prototype.decode;
+  let body: AllowSharedBufferSource | undefined;
+  TextDecoder.prototype.decode = function (...args) {
+    body ??= args[0];
+    return decode.apply(this, args);
+  };
+  try {
+    const { post } = setUp({
+      submit(spec) {
+        assert.equal(body?.byteLength, 0);
+        return Promise.resolve(ranOf(spec));
+      },
+    });
+    const { text } = await post(`{"note": "${"x".repeat(300_000)}", ${job.slice(1)}`);
+    assert.equal(JSON.parse(text).output, base64("hello"));
+  } finally {
+    TextDecoder.prototype.decode = decode;
+  }
+});
+
 Deno.test("a page of another origin runs no job, password or not, before the body is read", async () => {
   for (const setup of [{}, { password: "p" }]) {
     const { send, rejected } = setUp(setup);
@@ -48,12 +70,65 @@ Deno.test("a page of another origin runs no job, password or not, before the bod
 });
 
 Deno.test("a job that left the line has its own reason in the log", async () => {
-  const { post, log } = setUp({
-    submit: () =>
-      Promise.resolve({ kind: "left", cause: "canceled", queuedSec: 2, retryAfterSec: 1 }),
+  const reasons = [
+    ["canceled", "client_gone"],
+    ["queue_timeout", "queue_timeout"],
+    ["shutdown", "draining"],
+  ] as const;
+  for (const [cause, reason] of reasons) {
+    const { post, log } = setUp({
+      submit: () => Promise.resolve({ kind: "left", cause, queuedSec: 2, retryAfterSec: 1 }),
+    });
+    await post(job);
+    assert.equal(log[0]?.[1]?.["reason"], reason);
+    assert.equal(log[0]?.[1]?.["queued_sec"], 2);
+  }
+});
+
+Deno.test("a client that leaves is told to the line, by its request and by its connection", async () => {
+  const request = new AbortController();
+  let signal: AbortSignal | undefined;
+  let connectionGone: (() => void) | undefined;
+  let disposed = false;
+  const outcome = Promise.withResolvers<JobOutcome>();
+  const { send } = setUp({
+    reserve(_about, itsSignal) {
+      signal = itsSignal;
+      return {
+        reserved: true,
+        fill: () => outcome.promise,
+        leave: () =>
+          outcome.resolve({ kind: "left", cause: "canceled", queuedSec: 0, retryAfterSec: 1 }),
+      };
+    },
+    watch(_address, onGone) {
+      connectionGone = onGone;
+      return { [Symbol.dispose]: () => disposed = true };
+    },
   });
-  await post(job);
-  assert.equal(log[0]?.[1]?.["reason"], "client_gone");
+  const answer = send("/payload", { method: "POST", body: job, signal: request.signal });
+  while (!connectionGone) await new Promise((resolve) => setTimeout(resolve));
+  request.abort();
+  assert.equal(signal?.aborted, true);
+  assert.equal(disposed, false);
+  connectionGone();
+  assert.equal((await answer).status, 400);
+  assert.equal(disposed, true);
+});
+
+Deno.test("what is stored, and what a command puts out, is what its request holds", async () => {
+  const { post, held } = setUp({
+    submit(spec, handle) {
+      assert.equal(held(), 5);
+      handle.onInputStored();
+      assert.equal(held(), 0);
+      handle.onCaptured(7);
+      assert.equal(held(), 7);
+      return Promise.resolve(ranOf(spec));
+    },
+  });
+  assert.equal((await post(job)).status, 200);
+  assert.equal(held(), 0);
 });
 
 Deno.test("a full line is 503 with its length, as clients know it, and Retry-After", async () => {
