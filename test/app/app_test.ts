@@ -79,50 +79,6 @@ Deno.test("what a running command has put out is told as held", async () => {
   assert.equal((await answer)[1]["output"], base64("fourreleased\n"));
 });
 
-Deno.test("places and patience of the line are the configured ones", async () => {
-  using folder = temporaryFolder();
-  await using started = await start({
-    JOBRUNNER_QUEUE_LIMIT: "2",
-    JOBRUNNER_QUEUE_TIMEOUT_SEC: "0.05",
-  });
-  using held = heldBy(folder.path);
-  const { script, release } = held;
-  const { post, logged } = started;
-  const first = read(post(script));
-  await logged("job started");
-  const waiting = [read(post("echo")), read(post("echo"))];
-  for (const [status, { text }] of await Promise.all(waiting)) {
-    assert.equal(status, 503);
-    assert.match(String(text), /waited/);
-  }
-  release();
-  assert.equal((await first)[0], 200);
-});
-
-Deno.test("cut() of an app breaks off the uploads that would become jobs", async () => {
-  await using started = await start();
-  const { app } = started;
-  const body = new TransformStream<Uint8Array, Uint8Array>();
-  const writer = body.writable.getWriter();
-  writer.write(new Uint8Array([123]));
-  const upload = read(fetch(`${app.url}/payload`, { method: "POST", body: body.readable }));
-  const active = 'http_server_active_requests{http_request_method="POST",url_scheme="http"} 1';
-  while (!(await (await fetch(`${app.url}/metrics`)).text()).includes(active));
-  const drained = app.drain();
-  assert.deepEqual(app.cut(), { running: 0, waiting: 0 });
-  assert.equal((await upload)[0], 503);
-  await writer.close().catch(() => {});
-  await drained;
-});
-
-Deno.test("a spool that cannot be put right fails its jobs, and the log says why", async () => {
-  await using started = await start({}, { mend: () => Promise.resolve("no way") });
-  Deno.removeSync(started.spool, { recursive: true });
-  assert.equal((await read(started.post("echo")))[0], 500);
-  const fault = started.lines.find(([message]) => message === "job could not be run");
-  assert.match(String(fault?.[1]?.["reason"]), /no way$/);
-});
-
 Deno.test("one more job than workers and places is refused, and its client told why", async () => {
   using folder = temporaryFolder();
   await using started = await start();

@@ -78,14 +78,3 @@ Deno.test("the line in memory keeps nothing of a job that is over on its client'
   await place.fill(specOf("a"));
   assert.equal(listeners.size, 0);
 });
-
-Deno.test("the line in memory has no timer any more when its last job is over", async () => {
-  const line = createMemoryLine({ workers: 1, places: 0, queueTimeoutMs: 60_000 });
-  const place = line.reserve({ command: "default" });
-  assert.ok(place.reserved);
-  const outcome = place.fill(specOf("a"));
-  const lease = await line.take();
-  line.close();
-  lease?.settle(ranOf(specOf("a")));
-  await outcome;
-});
