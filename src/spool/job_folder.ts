@@ -28,9 +28,9 @@ export interface JobFolder {
 /** Makes a folder, mode 0700, in a spool, which must be sound. Throws what the file system throws. */
 export function makeJobFolder(spool: Spool): JobFolder {
   const random = crypto.getRandomValues(new Uint8Array(8)).toHex();
-  const folder = jobFolderAt(spool, jobFolderIn(spool.path, random));
-  Deno.mkdirSync(folder.path, { mode: 0o700 });
-  return folder;
+  const path = jobFolderIn(spool.path, random);
+  Deno.mkdirSync(path, { mode: 0o700 });
+  return folderOf(spool, path, random);
 }
 
 /** The folder of a job at this path of a spool, which was made before. Throws an `Error` for a path that is none. */
@@ -39,6 +39,10 @@ export function jobFolderAt(spool: Spool, path: string): JobFolder {
   if (random === undefined || path !== jobFolderIn(spool.path, random)) {
     throw new Error(`${path}: must be the folder of a job in ${spool.path}`);
   }
+  return folderOf(spool, path, random);
+}
+
+function folderOf(spool: Spool, path: string, random: string): JobFolder {
   const files: string[] = [];
 
   async function remove(): Promise<void> {
