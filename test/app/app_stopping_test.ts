@@ -45,7 +45,7 @@ Deno.test("cut() of an app admits nothing more, and refuses who is still sending
       start: (controller) => controller.enqueue(new TextEncoder().encode('{"id":')),
     }),
   }));
-  while ((await statusOf(app.url)).buffered_bytes.bodies === 0);
+  while ((await statusOf(app.url)).buffered.bodies === 0);
   assert.deepEqual(app.cut(), { running: 0, waiting: 0 });
   assert.equal((await upload)[0], 503);
   assert.equal((await statusOf(app.url)).state, "draining");

@@ -79,31 +79,13 @@ Deno.test("what a running command has put out is told as held", async () => {
   assert.equal((await answer)[1]["output"], base64("fourreleased\n"));
 });
 
-Deno.test("one more job than workers and places is refused, and its client told why", async () => {
-  using folder = temporaryFolder();
-  await using started = await start();
-  using held = heldBy(folder.path);
-  const { script, release } = held;
-  const { app, post, logged } = started;
-  const first = read(post(script));
-  await logged("job started");
-  const second = read(post("echo second"));
-  while ((await (await fetch(`${app.url}/status`)).json()).queued_jobs < 1);
-  const [status, refusal] = await read(post("echo third"));
-  assert.equal(status, 503);
-  assert.equal(refusal["text"], "job queue too large (1)\n");
-  release();
-  assert.equal((await first)[0], 200);
-  assert.equal((await second)[1]["output"], base64("second\n"));
-});
-
 Deno.test("cut() of an app ends what runs, refuses what waits, and the drain comes to its end", async () => {
   await using started = await start();
   const { app, post, logged } = started;
   const first = read(post("exec sleep 600"));
   await logged("job started");
   const second = read(post("echo second"));
-  while ((await (await fetch(`${app.url}/status`)).json()).queued_jobs < 1);
+  while ((await statusOf(app.url)).queued_jobs !== 1);
   const drained = app.drain();
   assert.deepEqual(app.cut(), { running: 1, waiting: 1 });
   assert.equal((await first)[1]["ending"], "shutdown");

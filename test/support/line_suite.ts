@@ -327,16 +327,6 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     assert.equal(line.waiting, 0);
   });
 
-  test("a job whose client is gone leaves when it is released", async ({ line }) => {
-    const place = await placeIn(line);
-    const outcome = place.fill(specOf("a"));
-    const lease = await leaseOf(line);
-    place.leave();
-    lease.release();
-    assert.equal(leftBecause(await outcome), "canceled");
-    assert.equal(line.waiting, 0);
-  });
-
   for (const onDisconnect of ["cancel", "finish"] as const) {
     test(`a job whose client is gone leaves when it is released, ${onDisconnect}`, async ({ line }) => {
       const place = await placeIn(line);
@@ -427,8 +417,6 @@ export function testLine({ name, open, bound, order }: LineBody): void {
         "10 s × 2 ÷ 2: the other was there",
       );
       assert.equal(line.retryAfterSec(), 5, "what never ran took no time");
-
-      assert.equal(line.retryAfterSec(), 5, "who left has not run");
     },
     { workers: 2, places: 0 },
   );
