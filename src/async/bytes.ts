@@ -26,7 +26,7 @@ export function createByteBuffer(expected = 0): ByteBuffer {
 
 const empty = new Uint8Array();
 
-/** Below this the collector may as well find it. */
+/** Smaller buffers are left to the garbage collector. */
 const largeBytes = 256 * 1024;
 
 /**
@@ -37,7 +37,7 @@ export function letGo(bytes: Uint8Array<ArrayBuffer>): void {
   if (bytes.buffer.byteLength >= largeBytes) bytes.buffer.transfer(0);
 }
 
-/** A class, because there are several for every job: getters of a plain object are made anew with each. */
+/** A class, because there are several for every job: an object literal with getters makes new functions each time. */
 class Buffer implements ByteBuffer {
   readonly #expected: number;
   #store = empty;

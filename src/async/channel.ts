@@ -20,7 +20,7 @@ export interface Channel<T> {
   send(item: T, where?: "behind" | "before"): (() => void) | undefined;
   /** Resolves with the next item; with nothing when the channel is closed and nothing waits in it. */
   receive(): Promise<T | undefined>;
-  /** No more sending. What waits is still received. Twice is fine. */
+  /** Stops accepting items. Queued ones are still received, then receivers end. Idempotent. */
   close(): void;
 }
 

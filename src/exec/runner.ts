@@ -30,7 +30,7 @@ export type RunEvent =
     readonly end: RunEnd;
   };
 
-/** Hears of a run. It must not throw. */
+/** Called with each event of a run. It must not throw. */
 export type RunListener = (event: RunEvent) => void;
 
 /** How a run of the command ended, or why the server could not even try. */
@@ -62,8 +62,8 @@ export interface RunOrder {
 /** See the module's head. */
 export interface Runner {
   /**
-   * Runs the command and resolves, after `ended` was told, with what that told. Then nothing is heard of the run any more and
-   * nothing of it runs, but what a command that ended by itself has left on purpose. Never rejects for what a command does.
+   * Runs the command and resolves, after the event `ended`, with the end that it has. Then no event follows and nothing of the
+   * run is left running, except what a command that ended by itself has left on purpose. Never rejects for what a command does.
    */
   run(order: RunOrder, tell: RunListener): Promise<RunEnd>;
 }

@@ -28,7 +28,7 @@ export interface MemoryLine extends Line {
   reserve(about: About, signal?: AbortSignal): Place | Refusal;
 }
 
-/** An open, empty line. `now` gives milliseconds that never go back. */
+/** An open, empty line. `now` is a monotonic clock in milliseconds. */
 export function createMemoryLine(
   settings: MemoryLineSettings,
   now: () => number = () => performance.now(),

@@ -1,5 +1,5 @@
 /**
- * What the parts of the program report. Label sets are closed: a job's id cannot become a label.
+ * Metrics reported by the program. Label sets are closed: a job's id cannot become a label.
  *
  * @module
  */
