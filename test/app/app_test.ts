@@ -61,7 +61,7 @@ Deno.test("drain() of an app finishes what it has admitted, then gives all back,
   release();
   assert.equal((await first)[1]["output"], base64("released\n"));
   assert.equal(await drained, 0, "no answer was given up");
-  assert.equal(app.drain(), app.drain(), "twice is fine");
+  assert.equal(app.drain(), app.drain(), "idempotent");
   assert.deepEqual(atFlush, ["silent"]);
   assert.deepEqual(files(), []);
 });
@@ -214,7 +214,7 @@ Deno.test("the page of metrics tells what runs, what waits and what is held", as
   await Promise.all([first, second]);
 });
 
-Deno.test("a scrape does not wait for ever for what the host measures", async () => {
+Deno.test("a scrape does not wait forever for what the host measures", async () => {
   await using started = await start({}, { measure: () => new Promise(() => {}) });
   const metrics = await scrape(started.app.url);
   assert.equal(metrics.get("jobrunner_workers"), 1);
