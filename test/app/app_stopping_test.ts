@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { heldBy, read, start } from "../support/app.ts";
 import { base64, postInTwoParts, scrape, statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { nextTurn } from "../support/turn.ts";
 
 /** Some turns of the event loop. */
 async function settled(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve));
+  for (let turn = 0; turn < 20; turn++) await nextTurn();
 }
 
 /** Posts a job whose answer is more than a socket holds, and reads nothing of it. */

@@ -13,6 +13,7 @@ import { temporaryFolder } from "../support/folder.ts";
 import { specOf } from "../support/jobs.ts";
 import { fixture } from "../support/program.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
+import { nextTurn } from "../support/turn.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
@@ -238,7 +239,7 @@ Deno.test("the response is read before the files are removed, and a run is over 
     async ensure() {
       const isOver = ++looks % 2 === 0;
       for (let turn = 0; isOver && turn < 5; turn++) {
-        await new Promise((resolve) => setTimeout(resolve));
+        await nextTurn();
       }
       await spool.ensure();
     },
