@@ -30,8 +30,8 @@ const empty = new Uint8Array();
 const largeBytes = 256 * 1024;
 
 /**
- * Gives the memory of large bytes back at once, not at some later garbage collection: it can be many times what the rest
- * of the program needs. Nobody may look at them, or at anything else in the same memory, afterwards.
+ * Frees the memory of a large buffer now rather than at the next garbage collection: it can be many times what the rest of
+ * the program needs. The bytes, and any other view of the same buffer, must not be used afterwards.
  */
 export function letGo(bytes: Uint8Array<ArrayBuffer>): void {
   if (bytes.buffer.byteLength >= largeBytes) bytes.buffer.transfer(0);

@@ -14,7 +14,7 @@ import {
   rejectionReasons,
 } from "./catalogue.ts";
 import type { Exposition, Labels } from "./exposition.ts";
-import { createHttpLabels, knownMethod } from "./http_labels.ts";
+import { createHttpLabels, methodLabel } from "./http_labels.ts";
 
 /** What the parts of the program report. */
 export interface Metrics {
@@ -104,7 +104,7 @@ export function createMetrics(
     },
     requestArrived(method) {
       const arrivedAt = performance.now();
-      const name = knownMethod(method);
+      const name = methodLabel(method);
       const counted = activeOf(name);
       counted.count++;
       return (route, status) => {

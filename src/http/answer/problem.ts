@@ -8,7 +8,7 @@ import type { RejectionReason } from "../../telemetry/catalogue.ts";
 import { passwordHeader } from "../../wire/header_names.ts";
 import { payloadPath } from "../../wire/resources.ts";
 
-/** Everything that can be wrong with a request, or with us. */
+/** Everything that can be wrong with a request, or with the server. */
 export type Fault =
   | { readonly kind: "not_found" }
   | { readonly kind: "method_not_allowed"; readonly methods: string }
