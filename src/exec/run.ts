@@ -39,7 +39,7 @@ export interface RunningSpec {
   readonly spec: JobSpec;
   /** What this process holds for it. */
   readonly handle: JobHandle | undefined;
-  /** Where causes to end it come in. */
+  /** Receives the cause to end it. */
   readonly stop: Stop;
   /** Number of the worker. */
   readonly workerId: number;

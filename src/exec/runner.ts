@@ -55,7 +55,7 @@ export interface RunOrder {
   readonly files: RunFiles;
   /** Variables for this one run, over those that every run gets. */
   readonly variables: Readonly<Record<string, string>>;
-  /** Where causes to end it come in; closed when the command has ended. */
+  /** Receives the cause to end it; closed when the command has ended. */
   readonly stop: Stop;
 }
 

@@ -52,7 +52,7 @@ export interface Lease {
   readonly handle: JobHandle | undefined;
   /** Seconds it waited. */
   readonly queuedSec: number;
-  /** Where causes to end its run come in. */
+  /** Receives the cause to end its run. */
   readonly stop: Stop;
   /** Reports its outcome, once. Its place is free before its client gets the outcome. */
   settle(outcome: JobOutcome): void;

@@ -16,7 +16,7 @@ import {
 import type { Exposition, Labels } from "./exposition.ts";
 import { createHttpLabels, methodLabel } from "./http_labels.ts";
 
-/** What the parts of the program report. */
+/** Where the parts of the program report to. */
 export interface Metrics {
   /** A worker took a job. */
   jobStarted(job: { readonly queuedSec: number; readonly payloadBytes: number }): void;
