@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { createColdStart } from "../../src/exec/cold_start.ts";
 import { createCaptures } from "../../src/exec/capture.ts";
-import { createScratch } from "../../src/exec/pipe.ts";
 import { run, type RunSettings } from "../../src/exec/run.ts";
 import type { RunEnd, Runner } from "../../src/exec/runner.ts";
 import type { JobSpec } from "../../src/jobs/job.ts";
 import { createStop } from "../../src/jobs/stop.ts";
 import { makeJobFolder } from "../../src/spool/job_folder.ts";
 import type { Spool } from "../../src/spool/spool.ts";
-import { commandHere } from "../support/commands.ts";
+import { coldStartOf } from "../support/cold_start.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { specOf } from "../support/jobs.ts";
 import { fixture } from "../support/program.ts";
@@ -17,31 +16,19 @@ import { nextTurn } from "../support/turn.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** Cold starts of a command that ends by itself. */
-function coldStart(words: readonly string[], jobTimeoutMs = Infinity) {
-  return createColdStart({
-    command: commandHere(words),
-    commandEnv: { PATH: Deno.env.get("PATH") ?? "", GREETING: "hello" },
-    launcher: undefined,
-    mend: () => assert.fail("nothing is to be mended"),
-    scratch: createScratch(),
-    jobTimeoutMs,
-    trees: {
-      endTree: () => assert.fail("no tree is to be ended"),
-      endHolders: () => Promise.resolve(),
-    },
-  });
-}
-
 /** What differs from a job of no limits. */
 interface Differences extends Partial<RunSettings> {
   readonly jobTimeoutMs?: number;
   readonly timeoutSec?: number;
 }
 
-function settingsOf(words: readonly string[], { jobTimeoutMs, ...settings }: Differences) {
+function settingsOf(
+  words: readonly string[],
+  { jobTimeoutMs = Infinity, ...settings }: Differences,
+) {
+  const commandEnv = { PATH: Deno.env.get("PATH") ?? "", GREETING: "hello" };
   return {
-    runner: coldStart(words, jobTimeoutMs),
+    runner: createColdStart(coldStartOf(words, { commandEnv, jobTimeoutMs })),
     requestSuffix: "",
     responseSuffix: "",
     maxOutputBytes: Infinity,
