@@ -1,5 +1,5 @@
 /**
- * The service isolate's entry: messages in, `app` started. It has no permission beyond what `permissions.ts` grants.
+ * The service isolate's entry: messages in, `app` started. It has no permission beyond what `isolate/permissions.ts` grants.
  *
  * @module
  */

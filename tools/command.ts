@@ -4,7 +4,7 @@
  * @module
  */
 
-/** How a program came out. */
+/** Result of a program. */
 export interface Said {
   /** Exit status 0. */
   readonly ok: boolean;

@@ -7,7 +7,7 @@
 import { BuildFailure } from "./build_failure.ts";
 import { requireCommand } from "./required_command.ts";
 
-/** A version's tag; other tags say nothing about versions. */
+/** A version's tag; other tags are ignored. */
 const versionTag = /^v\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?$/;
 
 /** When the commit was made, to the second. */

@@ -1,5 +1,5 @@
 /**
- * One run with everything that is told of it: counters, spans, its line in the log.
+ * One run, with its metrics, its span and its log line.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import type { Recent } from "../telemetry/recent.ts";
 import type { RunTrace, Tracing } from "../telemetry/trace.ts";
 import { toMicroseconds } from "../wire/rounding.ts";
 
-/** Who hears of a run. */
+/** Where a run is reported. */
 export interface Listeners {
   /** Where lines go. */
   readonly log: Log;

@@ -33,7 +33,7 @@ import { startWork } from "./work.ts";
 
 /** What the main isolate does for the service. */
 export interface Host {
-  /** Asks main. It can tell who has gone (`find_gone`) only once at a time. */
+  /** Asks main. Of the questions `find_gone` only one may be open at a time. */
   readonly ask: Ask<MainAbilities>;
   /** Marks the request that work is done for, so that main can see it. */
   readonly during: During;
@@ -45,7 +45,7 @@ export interface App {
   readonly url: string;
   /**
    * Admits nothing new, waits until the last answer is handed over, then gives everything back; resolves with how many
-   * answers were given up on the way. Twice is fine.
+   * answers were given up on the way. Idempotent.
    */
   drain(): Promise<number>;
   /** Ends what is left, with an answer for every client. The drain then comes to its end. */
@@ -57,7 +57,7 @@ export interface App {
 /** How long, in a cut, answers may take to be handed over after the last job has ended. */
 const unreadAnswerMs = 1000;
 
-/** How long a scrape waits for main's word on the process; then it tells the figures of the scrape before. */
+/** How long a scrape waits for main's process figures; after that it reports the previous ones. */
 const measureMs = 1000;
 
 /**
@@ -153,9 +153,9 @@ export async function startApp(
     const givenUpBefore = answers.givenUp;
     // Uploads that began before the drain may still become jobs, so the line closes after the last of them.
     await Promise.race([activity.idle(), waitedEnough.promise]);
-    // The runtime has not told of these short ones that they were handed over.
+    // Short answers that the runtime has not reported as handed over count too.
     const givenUp = answers.givenUp - givenUpBefore + activity.active;
-    // Also jobs whose clients are gone are finished while whoever asks is still told the state.
+    // Jobs whose clients are gone are finished too; /status answers until then.
     await dispatch.close();
     await parts.disposeAsync();
     return givenUp;

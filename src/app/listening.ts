@@ -36,7 +36,7 @@ export function listen(fetch: Fetch, http: HttpConfig, log: Log): Server {
   }
 }
 
-/** A certificate that does not fit its key is found out only now, and is not the address's fault. */
+/** A certificate that does not match its key only fails here: the address is not to blame. */
 function listenError(error: unknown, { address, port, tls }: HttpConfig): StartError {
   const aboutTls = tls && error instanceof Error && /key|certificate/i.test(error.message);
   const what = aboutTls

@@ -22,7 +22,7 @@ import { type Listeners, runAndTell, stackOf } from "./account.ts";
 export interface WorkParts extends Pick<ServiceStart, "commandEnv" | "launcher" | "spool"> {
   /** Asks main to end processes, and to put the server's folder right. */
   readonly ask: Ask<MainAbilities>;
-  /** Who hears of its runs. */
+  /** Where its runs are reported. */
   readonly listeners: Listeners;
 }
 

@@ -26,18 +26,18 @@ export function createByteBuffer(expected = 0): ByteBuffer {
 
 const empty = new Uint8Array();
 
-/** Below this the collector may as well find it. */
+/** Smaller buffers are left to the garbage collector. */
 const largeBytes = 256 * 1024;
 
 /**
- * Gives the memory of large bytes back at once, not at some later garbage collection: it can be many times what the rest
- * of the program needs. Nobody may look at them, or at anything else in the same memory, afterwards.
+ * Frees the memory of a large buffer now rather than at the next garbage collection: it can be many times what the rest of
+ * the program needs. The bytes, and any other view of the same buffer, must not be used afterwards.
  */
 export function letGo(bytes: Uint8Array<ArrayBuffer>): void {
   if (bytes.buffer.byteLength >= largeBytes) bytes.buffer.transfer(0);
 }
 
-/** A class, because there are several for every job: getters of a plain object are made anew with each. */
+/** A class, because there are several for every job: an object literal with getters makes new functions each time. */
 class Buffer implements ByteBuffer {
   readonly #expected: number;
   #store = empty;

@@ -11,6 +11,8 @@
 export interface Channel<T> {
   /** Items that wait for a receiver now. */
   readonly length: number;
+  /** Receivers that wait for an item now. */
+  readonly receivers: number;
   /** The item that a receiver gets next; undefined when none waits. */
   readonly first: T | undefined;
   /**
@@ -20,7 +22,7 @@ export interface Channel<T> {
   send(item: T, where?: "behind" | "before"): (() => void) | undefined;
   /** Resolves with the next item; with nothing when the channel is closed and nothing waits in it. */
   receive(): Promise<T | undefined>;
-  /** No more sending. What waits is still received. Twice is fine. */
+  /** Stops accepting items. Queued ones are still received, then receivers end. Idempotent. */
   close(): void;
 }
 
@@ -33,6 +35,9 @@ export function createChannel<T>(): Channel<T> {
   return {
     get length() {
       return items.size;
+    },
+    get receivers() {
+      return receivers.size;
     },
     get first() {
       return items.first;

@@ -1,5 +1,5 @@
 /**
- * Many waits of the same length, with one timer for all of them.
+ * Many timeouts of equal length that share one timer.
  *
  * @module
  */
@@ -8,12 +8,12 @@
 export interface Deadlines {
   /** Milliseconds of each wait; `Infinity` for no end. */
   readonly ms: number;
-  /** Calls `onOver` once the time is over, unless what is returned was called before. Twice is fine. */
+  /** Calls `onOver` once the time is over, unless what is returned was called before. Idempotent. */
   start(onOver: () => void): () => void;
 }
 
 /**
- * Waits of `ms` each; `Infinity` never ends. `now` gives milliseconds that never go back. Disposed of, it tells nobody any
+ * Waits of `ms` each; `Infinity` never ends. `now` is a monotonic clock in milliseconds. Disposed of, it calls nothing any
  * more.
  */
 export function createDeadlines(

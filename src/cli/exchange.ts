@@ -149,7 +149,7 @@ function noAnswer(error: Error, handedOver: number, length: number): NoAnswer {
 /** Without a Retry-After that can be read. */
 const defaultRetrySec = 1;
 
-/** The longest that a server's Retry-After is believed. */
+/** Upper limit for a server's Retry-After. */
 const maxRetrySec = 3600;
 
 /** Seconds, or a date (RFC 9110, section 10.2.3). */

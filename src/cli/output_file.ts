@@ -29,7 +29,7 @@ export interface Sink {
 }
 
 /**
- * Found out before anything is sent: what cannot be written must not cost a run. A FIFO is opened now, which waits for its
+ * Checked before anything is sent, so that a path that cannot be written wastes no run. A FIFO is opened now, which waits for its
  * reader, as in a shell: if there is no result, the reader comes to an end all the same. A file does not change while the
  * job runs, since a signal may end the program. Throws a `SendFailure`.
  */

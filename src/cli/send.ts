@@ -1,5 +1,5 @@
 /**
- * `jobrunner send`: a file becomes a job, the job's result what a command on this machine would have done.
+ * `jobrunner send`: posts a file as a job and behaves like the command run locally.
  *
  * @module
  */

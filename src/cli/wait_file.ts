@@ -7,7 +7,7 @@
 import { join } from "node:path";
 
 /** What `wait-file` says of itself. */
-export const waitFileUsage = "usage: jobrunner wait-file TIMEOUT_SEC FOLDER NAME";
+const waitFileUsage = "usage: jobrunner wait-file TIMEOUT_SEC FOLDER NAME";
 
 /** Between two looks. A file whose size and time are the same at both is whole. */
 const lookMs = 200;

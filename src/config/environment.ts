@@ -27,7 +27,7 @@ export function doorsOfTheRuntime(env: Readonly<Record<string, string>>): string
 
 /**
  * Without a launcher Deno refuses every spawn from a sandboxed isolate while one of these is in the command's environment,
- * because such a variable makes the allowed program load code of somebody else's choice. One sentence for each.
+ * because such a variable can make an allowed program load arbitrary code. One sentence for each.
  */
 export function refusedByTheSandbox(env: Readonly<Record<string, string>>): string[] {
   return Object.keys(env).filter((name) => /^(LD|DYLD)_/.test(name) && env[name]).map((name) =>

@@ -67,7 +67,7 @@ function listOf(words: readonly string[]): string {
   return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} and ${last}`;
 }
 
-/** What a run sets for its command; a jobrunner inside a job inherits them, which is no mistake of anybody's. */
+/** What a run sets for its command; a jobrunner started by a job inherits them, so they are not reported. */
 const jobVariables = [
   "JOBRUNNER_WORKER_ID",
   "JOBRUNNER_REQUEST_ID",

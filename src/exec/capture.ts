@@ -10,7 +10,7 @@ import type { RunListener } from "./runner.ts";
 
 /** Both streams of one run. */
 export interface Captures {
-  /** Hears of the run. */
+  /** Takes the events of the run. */
   readonly tell: RunListener;
   /** What was kept of standard output until now. */
   output(): Captured;
@@ -18,7 +18,7 @@ export interface Captures {
   error(): Captured;
 }
 
-/** Keeps at most `limit` bytes of each stream. `onKept` hears of so many more bytes that are kept. */
+/** Keeps at most `limit` bytes of each stream. `onKept` is called with the number of bytes each time that more are kept. */
 export function createCaptures(limit: number, onKept: (bytes: number) => void): Captures {
   const output = new Capture(limit, onKept);
   const error = new Capture(limit, onKept);

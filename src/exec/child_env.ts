@@ -13,7 +13,7 @@ const foreignSecrets = /^(OTEL_.*_HEADERS|NOTIFY_SOCKET|WATCHDOG_.*|CREDENTIALS_
 
 const ownSecrets: ReadonlySet<string> = new Set(withheldSettings);
 
-/** The trace that the server itself was started in is no job's trace. */
+/** The server's own trace context is not passed on to jobs. */
 const ownTrace = /^(TRACEPARENT|TRACESTATE)$/i;
 
 /**

@@ -1,6 +1,6 @@
 /**
  * The one line that a launcher writes to stderr when it could not start its command: a word that nobody else knows, a blank,
- * the number of the error in three digits. It is no output of a command, so whatever may become that line is held back.
+ * the number of the error in three digits. It is not output of the command, so whatever may become that line is held back.
  *
  * @module
  */

@@ -12,7 +12,7 @@ export interface Pipe {
   readonly ended: boolean;
   /** Bytes read so far. */
   readonly seen: number;
-  /** Lets go of the pipe, whoever still holds its other end. */
+  /** Stops reading even if another process still holds the write end. What was read is kept. */
   stop(): void;
 }
 
@@ -48,7 +48,7 @@ export function readPipe(
   return new Reading(stream, scratch, onPiece);
 }
 
-/** A class, because every job has two: getters of a plain object are made anew with each. */
+/** A class, because every job has two: an object literal with getters makes new functions each time. */
 class Reading implements Pipe {
   readonly done: Promise<void>;
   readonly #reader: ReadableStreamBYOBReader;

@@ -1,5 +1,5 @@
 /**
- * One run of a job, from its files' creation to their removal.
+ * One run of a job, from creating its files to removing them.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface RunSettings {
   readonly responseSuffix: string;
   /** Bytes kept of the response file. */
   readonly maxOutputBytes: number;
-  /** Hears of files that could not be removed after a run. */
+  /** Called when a run's files could not be removed. */
   readonly onLeftover: (error: unknown) => void;
 }
 
@@ -39,7 +39,7 @@ export interface RunningSpec {
   readonly spec: JobSpec;
   /** What this process holds for it. */
   readonly handle: JobHandle | undefined;
-  /** Where causes to end it come in. */
+  /** Receives the cause to end it. */
   readonly stop: Stop;
   /** Number of the worker. */
   readonly workerId: number;
@@ -59,7 +59,7 @@ export type RunOutcome =
 
 const nothing: Captured = { bytes: new Uint8Array(), truncated: false };
 
-/** Runs the command for one job; `tell` hears of what happens. */
+/** Runs the command for one job; `tell` is called with each event of it. */
 export async function run(
   job: RunningSpec,
   settings: RunSettings,

@@ -30,7 +30,7 @@ export type RunEvent =
     readonly end: RunEnd;
   };
 
-/** Hears of a run. It must not throw. */
+/** Called with each event of a run. It must not throw. */
 export type RunListener = (event: RunEvent) => void;
 
 /** How a run of the command ended, or why the server could not even try. */
@@ -55,15 +55,15 @@ export interface RunOrder {
   readonly files: RunFiles;
   /** Variables for this one run, over those that every run gets. */
   readonly variables: Readonly<Record<string, string>>;
-  /** Where causes to end it come in; closed when the command has ended. */
+  /** Receives the cause to end it; closed when the command has ended. */
   readonly stop: Stop;
 }
 
 /** See the module's head. */
 export interface Runner {
   /**
-   * Runs the command and resolves, after `ended` was told, with what that told. Then nothing is heard of the run any more and
-   * nothing of it runs, but what a command that ended by itself has left on purpose. Never rejects for what a command does.
+   * Runs the command and resolves, after the event `ended`, with the end that it has. Then no event follows and nothing of the
+   * run is left running, except what a command that ended by itself has left on purpose. Never rejects for what a command does.
    */
   run(order: RunOrder, tell: RunListener): Promise<RunEnd>;
 }

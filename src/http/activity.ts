@@ -1,5 +1,5 @@
 /**
- * How many requests are on their way to an answer, so that a stop can wait for the last one.
+ * Counts requests in flight, so that a stop can wait for the last one.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 export interface Activity {
   /** Requests on their way now. */
   readonly active: number;
-  /** A request begins; call what is returned when its answer was handed over. Twice is fine. */
+  /** A request begins; call what is returned when its answer was handed over. Idempotent. */
   begin(): () => void;
   /** Resolves when nothing is on its way. */
   idle(): Promise<void>;

@@ -1,5 +1,5 @@
 /**
- * Clients that leave without the runtime's noticing.
+ * Detects clients that disconnect without the runtime noticing.
  *
  * From 2.8.3 to 2.9.6 at least, Deno does not look at a connection between the end of a body that came later than its
  * head and the answer, so the request's signal stays silent when the client goes. Here it is asked from time to time,
@@ -16,7 +16,7 @@ export interface Clients {
   watch(address: () => ClientAddress | undefined, onGone: () => void): Disposable;
 }
 
-/** How often is asked: twice that is the longest that a client's leave stays unnoticed. */
+/** Polling interval; a disconnect is noticed within twice this time. */
 const betweenLooksMs = 400;
 
 /** Where a look takes long, because the machine has very many connections, it is taken less often: so many times what it took. */

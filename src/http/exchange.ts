@@ -22,7 +22,7 @@ export interface Handover {
   readonly remoteAddr: Deno.Addr;
 }
 
-/** A request on its way to its answer, as all who handle it share it. */
+/** One request in flight, shared by everything that handles it. */
 export interface Exchange {
   /** Of the runtime; absent in tests without a socket. */
   readonly info: Partial<Handover>;

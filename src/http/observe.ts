@@ -1,14 +1,15 @@
 /**
- * What is told of every request, whatever its path: its metrics and, if wanted, its line in the log.
+ * Metrics of every request, whatever its path, and, if wanted, its line in the log.
  *
  * @module
  */
 
 import type { Fields, Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { toMicroseconds } from "../wire/rounding.ts";
 import { describe, type Exchange } from "./exchange.ts";
 
-/** Where requests are told of. */
+/** Where requests are reported. */
 export interface RequestTelemetry {
   /** Where lines go. */
   readonly log: Log;
@@ -36,7 +37,7 @@ export function observer(
       log.info("request answered", {
         ...about,
         "http.response.status_code": status,
-        duration_sec: Math.round((performance.now() - arrivedAt) * 1000) / 1e6,
+        duration_sec: toMicroseconds((performance.now() - arrivedAt) / 1000),
       });
     };
     exchange.giveUp = end;

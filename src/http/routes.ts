@@ -20,7 +20,7 @@ import { status } from "./resources/status.ts";
 import { version } from "./resources/version.ts";
 import { optionsAnswer, unservedAnswer } from "./unserved.ts";
 
-/** Builds the routes. Each path has one handler: hono calls a single one without ado. */
+/** Builds the routes. Each path has one handler: hono has a fast path for a single handler. */
 export function createRoutes(
   door: FrontDoor,
   parts: PayloadParts,

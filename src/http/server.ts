@@ -14,7 +14,7 @@ export interface Server {
   readonly url: string;
   /**
    * Takes no new connections and lets answers be written, for a second at most: a half-sent request could keep the
-   * socket for ever. Twice is fine.
+   * socket forever. Idempotent.
    */
   stop(): Promise<void>;
 }
@@ -28,8 +28,8 @@ const listenAgainMs = 200;
 /**
  * Starts to listen. Throws what the runtime throws when the address is taken or not ours, or the certificate and key
  * do not fit. When connections cannot be accepted any more (too many open files), the runtime gives the socket up:
- * `onTrouble` hears of it, and it is listened again as soon as that is possible. Other connections live on meanwhile.
- * `onFault` hears what the stream of an answer has failed with (not under Deno 2.7.11, which tells nobody).
+ * `onTrouble` is called, and the server listens again as soon as possible; open connections are unaffected.
+ * `onFault` is called with what the stream of an answer has failed with (not under Deno 2.7.11, which does not report it).
  */
 export function startServer(
   fetch: Fetch,

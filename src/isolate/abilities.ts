@@ -1,7 +1,7 @@
 /**
  * Everything that the main isolate and the service isolate can ask each other, and beside it the rule by which main takes
  * what comes from the service. A new ability is a member of an interface and its rule here, and its answerer
- * (`supervisor/caretaker.ts` or `service.ts`); the compiler misses what is forgotten. Main never receives a byte that a
+ * (`supervisor/caretaker.ts` or `service.ts`); what is forgotten does not compile. Main never receives a byte that a
  * client sent.
  *
  * @module

@@ -41,7 +41,7 @@ export function markedIn(memory: SharedArrayBuffer): During {
   };
 }
 
-/** The request that is marked; undefined for none, and for what is no request id: the service may have been taken over. */
+/** The request that is marked; undefined without one, and for what is not a request id: the service may have been taken over. */
 export function busyWith(memory: SharedArrayBuffer): string | undefined {
   // A copy, since it may still be written to.
   const [length = 0, ...bytes] = new Uint8Array(memory).slice();

@@ -29,7 +29,7 @@ export interface TreeRequest {
   readonly holdersOnly: boolean;
 }
 
-/** The client's end of a connection, as the runtime tells it. */
+/** The client's end of a connection, as the runtime reports it. */
 export interface ClientAddress {
   /** IPv4 or IPv6, without brackets. */
   readonly hostname: string;

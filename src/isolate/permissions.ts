@@ -7,7 +7,7 @@
 import { authority } from "../config/authority.ts";
 import type { ServiceStart } from "./messages.ts";
 
-/** Whether this runtime wants leave to look at the machine's certificate authorities: 2.9.6 does, 2.7.11 refuses the word. */
+/** Whether this runtime knows the `sys: ["ca"]` permission: 2.9.6 requires it, 2.7.11 rejects it. */
 function asksForAuthorities(): boolean {
   try {
     const permissions = { sys: ["ca"] } as unknown as Deno.PermissionOptionsObject;

@@ -1,5 +1,5 @@
 /**
- * Why a service cannot start.
+ * The error of a service that cannot start.
  *
  * @module
  */

@@ -13,7 +13,7 @@ export interface Dispatch {
   readonly line: Line;
   /** Who runs them. */
   readonly pool: Pool;
-  /** Admits nothing more; resolves when every admitted job has its outcome. Twice is fine. */
+  /** Admits nothing more; resolves when every admitted job has its outcome. Idempotent. */
   close(): Promise<void>;
 }
 

@@ -8,9 +8,9 @@
  * - **place**: one job's part of the line, reserved, filled or given back; also its position in it: 1 is next.
  * - **lease**: a job in the hands of a worker, to be settled or released.
  * - **worker**: one of N loops that take a job from the line and run it; its number is stable and exclusive.
- * - **run**: one execution of the command for one job, from its files' creation to their removal.
+ * - **run**: one execution of the command for one job, from creating its files to removing them.
  * - **ending**: why a run ended. First cause wins; it is data, not an exception.
- * - **cause**: a reason of ours to end a run before it is over: its time, its client, the server's own stop.
+ * - **cause**: why jobrunner ends a run early: timeout, disconnected client, shutdown.
  * - **tree**: the command's process and every process that came from it.
  * - **mark**: the path of the job's folder in a process's environment; by it a tree's processes are known.
  * - **capture**: bytes of the command's stdout, stderr or response file, up to a limit.
@@ -156,7 +156,7 @@ export interface JobResult {
   readonly message?: string;
 }
 
-/** A run that could not even be attempted, for a reason that is the server's and not the command's. */
+/** A run that could not be attempted because of the server, not the command. */
 export interface RunFault {
   /** What was out of order: the spool folder, the machine's means to start a process, or the program itself. */
   readonly kind: "spool_unusable" | "spawn_refused" | "internal";
@@ -164,7 +164,7 @@ export interface RunFault {
   readonly reason: string;
 }
 
-/** How an admitted job came out. */
+/** The outcome of an admitted job. */
 export type JobOutcome =
   | { readonly kind: "ran"; readonly result: JobResult }
   | { readonly kind: "failed"; readonly fault: RunFault }
@@ -174,7 +174,7 @@ export type JobOutcome =
     readonly cause: LeaveCause;
     /** Seconds that it had waited. */
     readonly queuedSec: number;
-    /** Whole seconds after which it is worth to come back. */
+    /** Whole seconds after which a retry is worthwhile. */
     readonly retryAfterSec: number;
   };
 

@@ -3,8 +3,8 @@
  * of it passes one suite (`test/support/line_suite.ts`).
  *
  * The bound is on unfinished jobs: places that are reserved, jobs that wait and jobs that run are together never more than
- * the workers and the places to wait in. A worker that asks for its next job before it settles the one it has is free for
- * whoever hears of that outcome, so as many clients as there may be unfinished jobs, each waiting for its answer, are never
+ * the workers and the places to wait in. A worker that asks for its next job before it settles the one it has is free when
+ * a client gets that outcome, so as many clients as there may be unfinished jobs, each waiting for its answer, are never
  * refused.
  *
  * @module
@@ -21,13 +21,13 @@ export interface Place {
   /** Tells it from a refusal. */
   readonly reserved: true;
   /**
-   * Puts the job in; once. Resolves with how it came out; never rejects. A place that was given back, or that the line took
+   * Puts the job in, once. Resolves with its outcome; never rejects. A place that was given back, or that the line took
    * back, has the outcome `left`.
    */
   fill(spec: JobSpec, handle?: JobHandle): Promise<JobOutcome>;
   /**
    * Gives the place back. A job that is in it counts as one whose client is gone: it leaves the line, or its run is ended if
-   * it wants that. Twice is fine, and so is too late.
+   * it wants that. Idempotent; no effect once the job is over.
    */
   leave(): void;
 }
@@ -38,9 +38,9 @@ export interface Refusal {
   readonly reserved: false;
   /** All places are taken, or the line is closed. */
   readonly cause: "queue_full" | "draining";
-  /** Places that are taken by jobs that do not run. */
+  /** As `Line` has it. */
   readonly waiting: number;
-  /** Whole seconds after which it is worth to come back. */
+  /** Whole seconds after which a retry is worthwhile. */
   readonly retryAfterSec: number;
 }
 
@@ -52,9 +52,9 @@ export interface Lease {
   readonly handle: JobHandle | undefined;
   /** Seconds it waited. */
   readonly queuedSec: number;
-  /** Where causes to end its run come in. */
+  /** Receives the cause to end its run. */
   readonly stop: Stop;
-  /** How it came out. Its place is free before its client hears of it. Once. */
+  /** Reports its outcome, once. Its place is free before its client gets the outcome. */
   settle(outcome: JobOutcome): void;
   /** Gives it back without having begun its run: it is the first in the line again, or leaves it if a cause has come in or its client is gone. */
   release(): void;
@@ -72,7 +72,7 @@ export interface Cut {
 export interface Line {
   /** Whether places are given. */
   readonly state: "open" | "closed";
-  /** Places that are taken by jobs that do not run: they wait, or are still to come. */
+  /** Jobs that wait for a worker, and places that are still to be filled and have none waiting for them. */
   readonly waiting: number;
   /** How long the first job in the line has waited, in seconds; 0 when none waits. */
   oldestWaitSec(): number;
@@ -81,11 +81,11 @@ export interface Line {
   /** Asks for a place. When `signal` aborts, or has aborted, its client is gone, as with `leave`. */
   reserve(about: About, signal?: AbortSignal): Place | Refusal | Promise<Place | Refusal>;
   /**
-   * Resolves with the next job; with nothing when the line is closed and no job can come any more. The job that this worker has is
-   * not settled yet.
+   * Resolves with the next job; with nothing when the line is closed and no job can come any more. A worker calls it before it
+   * settles the job that it has.
    */
   take(): Promise<Lease | undefined>;
-  /** Gives no more places. Those that were given may still be filled, and what waits is still taken. Twice is fine. */
+  /** Gives no more places. Those that were given may still be filled, and what waits is still taken. Idempotent. */
   close(): void;
   /** Closes the line, lets whatever does not run leave it, and ends what runs. */
   cut(): Cut;

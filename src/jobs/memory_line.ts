@@ -28,7 +28,7 @@ export interface MemoryLine extends Line {
   reserve(about: About, signal?: AbortSignal): Place | Refusal;
 }
 
-/** An open, empty line. `now` gives milliseconds that never go back. */
+/** An open, empty line. `now` is a monotonic clock in milliseconds. */
 export function createMemoryLine(
   settings: MemoryLineSettings,
   now: () => number = () => performance.now(),
@@ -62,7 +62,7 @@ class InMemory implements MemoryLine {
   }
 
   get waiting(): number {
-    return this.#reserved + this.#channel.length;
+    return this.#channel.length + Math.max(0, this.#reserved - this.#channel.receivers);
   }
 
   oldestWaitSec(): number {

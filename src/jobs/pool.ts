@@ -43,7 +43,7 @@ export interface PoolSettings {
   readonly line: Pick<Line, "take">;
   /** Runs a job. It must not throw: endings are data. */
   readonly run: (job: RunningJob, workerId: number) => Promise<JobOutcome>;
-  /** Hears of it when `run` throws all the same. The job fails, and the worker goes on. */
+  /** Called when `run` throws all the same; the job fails and the worker carries on. */
   readonly onBug: (bug: unknown, job: RunningJob) => void;
 }
 
@@ -54,7 +54,7 @@ interface Worker {
   since: number;
 }
 
-/** Starts the workers. `now` gives milliseconds that never go back. */
+/** Starts the workers. `now` is a monotonic clock in milliseconds. */
 export function startPool(
   { size, line, run, onBug }: PoolSettings,
   now: () => number = () => performance.now(),
@@ -80,7 +80,7 @@ export function startPool(
       worker.job = undefined;
       worker.since = now();
       busy--;
-      // Whoever hears of the outcome may ask for a place at once, and must find this worker free.
+      // A client that gets the outcome may ask for a place at once, and must find this worker free.
       const next = line.take();
       lease.settle(outcome);
       lease = await next;

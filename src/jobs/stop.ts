@@ -1,5 +1,5 @@
 /**
- * One slot for the reason to end a run: the first cause that is put in wins, and only before the run is over.
+ * Holds the reason to end a run. The first cause wins; after the run is over none counts.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export function createStop(): Stop {
   return new Slot();
 }
 
-/** A class, because every job has one: getters of a plain object are made anew with each. */
+/** A class, because every job has one: an object literal with getters makes new functions each time. */
 class Slot implements Stop {
   #cause: Cause | undefined;
   #closed = false;

@@ -1,5 +1,5 @@
 /**
- * Which clients have gone, by the kernel's word.
+ * Which clients have disconnected, according to /proc/net/tcp.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export type Tables = readonly string[] | undefined;
 /**
  * For each client whether its connection has gone: the client has closed its end, or there is no such connection any
  * more. All false where the kernel does not tell (other systems than Linux, a hidden /proc, no descriptor left to look
- * with). The tables are no picture of one instant, so two looks must agree.
+ * with). The tables are not an atomic snapshot, so two looks must agree.
  */
 export function clientsGone(
   clients: readonly ClientAddress[],
@@ -33,7 +33,7 @@ function missingIn(tables: Tables, clients: readonly ClientAddress[]): readonly 
   let trustworthy = false;
   for (const line of (tables ?? []).flatMap((table) => table.split("\n"))) {
     const [, , remote = "", state] = line.trim().split(/\s+/);
-    // We listen ourselves, so tables without a listener are not the whole truth.
+    // The server is listening, so tables without a listener are incomplete.
     if (state === listening) trustworthy = true;
     if (state === established) open.add(endpointOf(remote));
   }
@@ -51,7 +51,7 @@ function readTables(): Tables {
   }
 }
 
-/** Without IPv6 there is none. Throws for any other reason: a part would pass for the whole. */
+/** Without IPv6 there is none. Throws for any other reason: a partial table must not look complete. */
 function ipv6Table(): string {
   try {
     return Deno.readTextFileSync("/proc/net/tcp6");

@@ -1,5 +1,5 @@
 /**
- * What this process uses: the runtime's word, and on Linux what /proc knows besides.
+ * Resource use of this process, from the runtime and, on Linux, from /proc.
  *
  * @module
  */

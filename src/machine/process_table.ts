@@ -49,7 +49,7 @@ export function snapshotAtOnce(): ProcessTable | undefined {
   }
 }
 
-/** Looks now. Throws when the machine does not let it look, as with too many open files: that is no empty table. */
+/** Looks now. Throws if the table cannot be read (too many open files): that is not an empty table. */
 export async function snapshot(): Promise<ProcessTable> {
   if (Deno.build.os !== "linux") return await fromPs();
   try {

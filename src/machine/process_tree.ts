@@ -141,7 +141,7 @@ let pauseUntil = 0;
 
 /**
  * A look that begins after it was asked for, shared by all who asked meanwhile: a hundred trees that end at once cost
- * no more looks than one. A look that fails is no look: it is tried again.
+ * no more looks than one. Failed looks are tried again.
  */
 function look(): Promise<ProcessTable> {
   return nextLook ??= (async () => {
@@ -212,7 +212,7 @@ function find(
     // What is found now comes to its turn in this very loop.
     bySession.get(session)?.forEach(add);
   }
-  // Who was chosen once stays chosen: our end of its pipe is closed soon.
+  // Those already chosen stay chosen: our end of their pipe will be closed soon.
   const wanted = [...found.values()].filter((process) =>
     !holdersOnly || known.has(keyOf(process)) || table.holdsOurPipe(process.pid)
   );

@@ -33,7 +33,7 @@ export function makeJobFolder(spool: Spool): JobFolder {
   return folderOf(spool, path, random);
 }
 
-/** The folder of a job at this path of a spool, which was made before. Throws an `Error` for a path that is none. */
+/** The folder of a job at this path of a spool, which was made before. Throws an `Error` for any other path. */
 export function jobFolderAt(spool: Spool, path: string): JobFolder {
   const random = jobFolderRandom(basename(path));
   if (random === undefined || path !== jobFolderIn(spool.path, random)) {

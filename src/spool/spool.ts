@@ -44,7 +44,7 @@ export function jobFolderIn(spool: string, random: string): string {
   return join(spool, `job-${random}`);
 }
 
-/** What is unique in the name of a job's folder; undefined for a name that is none. */
+/** What is unique in the name of a job's folder; undefined for any other name. */
 export function jobFolderRandom(name: string): string | undefined {
   return /^job-([0-9a-f]{16})$/.exec(name)?.[1];
 }

@@ -166,7 +166,7 @@ const nothing: Captured = { bytes: new Uint8Array(), truncated: false };
 
 /**
  * Only a regular file is read: following a link would read outside the spool, and opening a FIFO would wait for a
- * writer for ever. A descendant may still change what is there at any moment, so the open does not wait, and what was
+ * writer forever. A descendant may still change what is there at any moment, so the open does not wait, and what was
  * opened must be what was looked at. (`O_NOFOLLOW` alone is not enough: under path permissions Deno follows the link
  * itself, seen on 2.9.6 and 2.7.11.)
  */

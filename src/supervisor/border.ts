@@ -40,7 +40,7 @@ const maxMessagesPerSecond = 20_000;
 const undue = "must come only when it is due, and no more often";
 const unknownKind = "a question or an answer must be of a known kind";
 
-/** Opens the border. `now` gives milliseconds that never go back. */
+/** Opens the border. `now` is a monotonic clock in milliseconds. */
 export function createBorder(
   known: Known,
   now: () => number = () => performance.now(),

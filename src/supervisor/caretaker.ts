@@ -1,5 +1,5 @@
 /**
- * What main does to processes: for the service while it lives, and for servers that are dead.
+ * What main does when the running service asks for it, and how it clears up after servers that died.
  *
  * @module
  */

@@ -25,7 +25,7 @@ export interface Folders {
   readonly warnings: readonly string[];
   /** Puts right what somebody changed or removed, and says so in the log. Throws what the file system throws. */
   mend(): void;
-  /** Removes them; what is in the way of that is said in the log. Twice is fine. */
+  /** Removes them; what is in the way of that is said in the log. Idempotent. */
   close(): void;
 }
 

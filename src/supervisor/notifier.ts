@@ -7,7 +7,7 @@
 import { atMost } from "../async/at_most.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
 
-/** Who started us and wants to know; all of it does nothing when nobody does. */
+/** Notifications to the service manager; no-ops without one. */
 export interface Notifier {
   /** How often a keep-alive is due, in milliseconds; undefined when none is wanted (sd_watchdog_enabled(3): more than twice in its time). */
   readonly keepAliveMs: number | undefined;

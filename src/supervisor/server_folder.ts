@@ -26,7 +26,7 @@ export interface ServerFolder {
   addFolder(name: string): void;
   /** Makes a program in it, in a folder that was added: a file that its owner may run and read. */
   addProgram(path: string, bytes: Uint8Array): void;
-  /** Removes the folder and gives the lock back. Twice is fine. */
+  /** Removes the folder and gives the lock back. Idempotent. */
   close(): void;
 }
 
@@ -252,7 +252,7 @@ function lockFileIfAbandoned(
     const age = now - (folder.mtime?.getTime() ?? now);
     return age > unlockedGraceMs ? "missing" : undefined;
   }
-  // Opening a FIFO would wait for ever.
+  // Opening a FIFO would wait forever.
   if (!found.isFile) return undefined;
   const lock = Deno.openSync(join(path, lockName), { read: true, write: true });
   if (lock.tryLockSync(true)) return lock;

@@ -17,7 +17,7 @@ export interface Service {
   readonly faulty: Promise<void>;
   /** Admits nothing new, finishes what there is; resolves when the last answer is handed over, with how many were given up. */
   drain(): Promise<number>;
-  /** Ends what is left, with an answer for every client; resolves with how much that was. */
+  /** Ends what is left, with an answer for every client; resolves with how many jobs that affected. */
   cut(): Promise<Cut>;
   /** Ends the service at once. */
   terminate(): void;
@@ -31,6 +31,6 @@ export interface IsolateOptions {
   readonly startMs: number;
   /** How often it is asked whether it is alive. */
   readonly heartbeatMs: number;
-  /** Hears of each answer. */
+  /** Called for each answer. */
   readonly onAlive?: () => void;
 }

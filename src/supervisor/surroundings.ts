@@ -55,7 +55,7 @@ function realPath(path: string): string {
 }
 
 /**
- * Names of variables that the runtime left out without a word, because they are not UTF-8. A password among them would
+ * Names of variables that the runtime silently dropped because they are not UTF-8. A password among them would
  * mean a server without one.
  */
 export function undecodableVariables(env: Readonly<Record<string, string>>): string[] {

@@ -42,7 +42,7 @@ export interface Isolate {
   readonly faulty: Promise<void>;
   /** Ends it at once. */
   lose(loss: Loss): void;
-  /** Ends it at once. Twice is fine. */
+  /** Ends it at once. Idempotent. */
   close(): void;
 }
 

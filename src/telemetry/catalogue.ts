@@ -63,8 +63,8 @@ const durations = [
 /** From nothing to a gibibyte, in steps of four. */
 const sizes = [0, ...Array.from({ length: 14 }, (_, step) => 16 * 4 ** step)];
 
-/** Methods that have a label value of their own; others are `_OTHER` (OpenTelemetry HTTP conventions). */
-export const knownMethods = [...methods, "_OTHER"] as const;
+/** The values of the method's label: a method that the server does not know is `_OTHER` (OpenTelemetry HTTP conventions). */
+export const methodLabels = [...methods, "_OTHER"] as const;
 
 /** The whole catalogue. */
 export const catalogue = {
@@ -191,7 +191,7 @@ export const catalogue = {
     type: "histogram",
     unit: "seconds",
     labels: {
-      http_request_method: knownMethods,
+      http_request_method: methodLabels,
       url_scheme: ["http", "https"],
       http_route: routes,
       http_response_status_code: ["of the answer"],
@@ -204,7 +204,7 @@ export const catalogue = {
     name: "http_server_active_requests",
     type: "gauge",
     unit: "",
-    labels: { http_request_method: knownMethods, url_scheme: ["http", "https"] },
+    labels: { http_request_method: methodLabels, url_scheme: ["http", "https"] },
     help: "Requests that have no answer yet.",
   },
   processCpu: {

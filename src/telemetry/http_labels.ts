@@ -5,7 +5,7 @@
  */
 
 import { resources, type Route, routes } from "../wire/resources.ts";
-import { knownMethods } from "./catalogue.ts";
+import { methodLabels } from "./catalogue.ts";
 import type { Labels } from "./exposition.ts";
 
 /** The label sets of answers seen so far, and those that are there from the start. */
@@ -40,9 +40,9 @@ export function createHttpLabels(scheme: "http" | "https"): HttpLabels {
   return { of, values: () => sets.values() };
 }
 
-const known: ReadonlySet<string> = new Set(knownMethods);
+const known: ReadonlySet<string> = new Set(methodLabels);
 
-/** The method as a label: one that we do not serve is `_OTHER`. */
-export function knownMethod(method: string): string {
+/** The method as a label: one that the server does not know is `_OTHER`. */
+export function methodLabel(method: string): string {
   return known.has(method) ? method : "_OTHER";
 }

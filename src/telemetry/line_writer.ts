@@ -39,7 +39,7 @@ export function createLineWriter(sink: Sink, lost: (count: number) => string): L
         let rest = encoder.encode(text);
         while (rest.length > 0) rest = rest.subarray(await sink.write(rest));
       } catch {
-        // There is nowhere left to say it.
+        // There is nothing left to report it to.
       }
     }
     pumping = undefined;

@@ -1,5 +1,5 @@
 /**
- * What is asked for at the moment of a scrape: the state of the line, the workers, the buffers and the process.
+ * Metrics that are read at the moment of a scrape: the state of the line, the workers, the buffers and the process.
  *
  * @module
  */

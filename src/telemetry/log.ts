@@ -47,7 +47,7 @@ interface Event {
  */
 const restMs = 20;
 
-/** These do not wait: who is about to end could lose the reason. */
+/** Not batched: the process may be about to exit. */
 const isRare: ReadonlySet<LogLevel> = new Set(["warning", "error"]);
 
 /** How long the last lines may take to be written before the program goes on to its end. */

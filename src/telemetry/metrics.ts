@@ -1,5 +1,5 @@
 /**
- * What the parts of the program report. Label sets are closed: a job's id cannot become a label.
+ * Metrics reported by the program. Label sets are closed: a job's id cannot become a label.
  *
  * @module
  */
@@ -14,9 +14,9 @@ import {
   rejectionReasons,
 } from "./catalogue.ts";
 import type { Exposition, Labels } from "./exposition.ts";
-import { createHttpLabels, knownMethod } from "./http_labels.ts";
+import { createHttpLabels, methodLabel } from "./http_labels.ts";
 
-/** What the parts of the program report. */
+/** Where the parts of the program report to. */
 export interface Metrics {
   /** A worker took a job. */
   jobStarted(job: { readonly queuedSec: number; readonly payloadBytes: number }): void;
@@ -104,7 +104,7 @@ export function createMetrics(
     },
     requestArrived(method) {
       const arrivedAt = performance.now();
-      const name = knownMethod(method);
+      const name = methodLabel(method);
       const counted = activeOf(name);
       counted.count++;
       return (route, status) => {

@@ -162,7 +162,7 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
   };
 }
 
-/** The most of the exporter's words that stands in a log line. */
+/** Maximum length of a message of the exporter in a log line. */
 const maxDetailLength = 300;
 
 /**

@@ -18,7 +18,7 @@ export const windowSec = 300;
 /** The most values that are kept: the latest ones. */
 export const mostValues = 10_000;
 
-/** Empty. `now` gives milliseconds that never go back. */
+/** Empty. `now` is a monotonic clock in milliseconds. */
 export function createRecent(now: () => number = () => performance.now()): Recent {
   const values = new Float64Array(mostValues);
   const times = new Float64Array(mostValues);

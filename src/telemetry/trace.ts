@@ -53,7 +53,7 @@ export interface Tracing {
 /** The most of a `tracestate` that is handed on (W3C Trace Context, section 3.3.1.5, asks for at least 512 characters). */
 const maxTraceStateLength = 8192;
 
-/** Records nothing: a trace that a request belongs to is handed on to the command as it came. */
+/** Records no spans; passes the request's trace context through to the command. */
 export const passingOn: Tracing = {
   begin(headers) {
     const traceparent = headers.get("traceparent");

@@ -21,7 +21,7 @@ export interface Encoded {
 /**
  * The answer of a job that ran: one line of compact JSON and a newline. The first six keys and their order are the contract;
  * ours follow, those after `ending` only when they apply. In pieces, because a string has a largest length. The memory of
- * large captures is given back as they are encoded. `onEncoded` hears of so many bytes of a capture each time that one is done.
+ * large captures is given back as they are encoded. `onEncoded` is called with the length of each capture that is done.
  */
 export function encodeResult(
   result: JobResult,

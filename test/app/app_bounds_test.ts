@@ -16,7 +16,7 @@ Deno.test("an app has as many workers and places as its configuration says", asy
   for (;;) {
     const workers = (await statusOf(app.url)).worker_states;
     assert.equal(workers.length, 2);
-    if (workers.every(({ state }: { state: string }) => state === "running")) break;
+    if (workers.every(({ state }) => state === "running")) break;
   }
   const waiting = [read(post("echo")), read(post("echo")), read(post("echo"))];
   while ((await statusOf(app.url)).queued_jobs !== 3);

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { heldBy, read, start } from "../support/app.ts";
 import { base64, postInTwoParts, scrape, statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { nextTurn } from "../support/turn.ts";
 
 /** Some turns of the event loop. */
 async function settled(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve));
+  for (let turn = 0; turn < 20; turn++) await nextTurn();
 }
 
 /** Posts a job whose answer is more than a socket holds, and reads nothing of it. */
@@ -45,7 +46,7 @@ Deno.test("cut() of an app admits nothing more, and refuses who is still sending
       start: (controller) => controller.enqueue(new TextEncoder().encode('{"id":')),
     }),
   }));
-  while ((await statusOf(app.url)).buffered_bytes.bodies === 0);
+  while ((await statusOf(app.url)).buffered.bodies === 0);
   assert.deepEqual(app.cut(), { running: 0, waiting: 0 });
   assert.equal((await upload)[0], 503);
   assert.equal((await statusOf(app.url)).state, "draining");

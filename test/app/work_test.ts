@@ -18,7 +18,7 @@ Deno.test("startWork() has its host put the spool right; what cannot be put righ
   Deno.mkdirSync(spool);
 });
 
-Deno.test("startWork() has its host put the launcher right", async () => {
+Deno.test("startWork() has its host put the launcher right; what cannot be put right is a 503 and in the log", async () => {
   const missing = { path: "/no/such/launcher", word: "word" };
   await using started = await start({}, { mend: () => Promise.resolve("no launcher") }, {
     launcher: missing,

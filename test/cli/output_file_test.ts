@@ -71,7 +71,7 @@ Deno.test("a FIFO is written to and stays one", async () => {
   await keep(fifo, "through");
   assert.equal(new TextDecoder().decode((await reading.output()).stdout), "through");
   assert.ok(Deno.statSync(fifo).isFifo);
-  // When there is no result, the reader does not wait for ever.
+  // When there is no result, the reader does not wait forever.
   const unread = new Deno.Command("cat", { args: [fifo], stdout: "piped" }).spawn();
   openOutput(fifo)[Symbol.dispose]();
   assert.equal((await unread.output()).stdout.length, 0);

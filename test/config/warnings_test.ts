@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { environmentOf } from "../../src/exec/child_env.ts";
 import { configure, type Disk } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
-Deno.test("warnings: an open door, a missing command, a switched-off sandbox, a name nobody knows", () => {
+Deno.test("warnings: no password beyond loopback, missing command, sandbox off, unknown variable", () => {
   const warnings = (env: Record<string, string>) => {
     const result = configure({ ...cmd, ...env });
     return result.ok ? result.warnings.join("\n") : "";
@@ -23,7 +24,21 @@ Deno.test("warnings: an open door, a missing command, a switched-off sandbox, a 
   );
   assert.match(warnings({ JOBRUNNER_SANDBOX: "off" }), /EVERY permission/);
   assert.match(warnings({ JOBRUNNER_NUM_WORKER: "1" }), /^JOBRUNNER_NUM_WORKER is not a setting/);
-  assert.equal(warnings({ JOBRUNNER_WORKER_ID: "1" }), "", "a jobrunner in a job inherits this");
+});
+
+Deno.test("warnings: none about the variables that a jobrunner started by a job inherits", () => {
+  const inherited = environmentOf({}, {}, {
+    command: "/bin/date",
+    workerId: 1,
+    id: "a",
+    jobFolder: "/job",
+    requestFile: "/job/request",
+    responseFile: "/job/response",
+    timeoutMs: 1000,
+  });
+  const result = configure(inherited);
+  assert.ok(result.ok);
+  assert.deepEqual(result.warnings, []);
 });
 
 Deno.test("warnings: shell syntax in the command, unless it names a file as a whole or came as words", () => {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type ColdStartSettings, createColdStart } from "../../src/exec/cold_start.ts";
-import { createScratch } from "../../src/exec/pipe.ts";
 import type { RunEvent, RunOrder } from "../../src/exec/runner.ts";
 import { createStop } from "../../src/jobs/stop.ts";
 import { createWorkspace } from "../../src/spool/workspace.ts";
+import { coldStartOf } from "../support/cold_start.ts";
 import { commandHere } from "../support/commands.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { fixture } from "../support/program.ts";
@@ -11,18 +11,12 @@ import { testRunner } from "../support/runner_suite.ts";
 import { temporarySpool } from "../support/spool.ts";
 
 /** What a cold start of shell scripts is made of. Such a script has no children. */
-const settings: ColdStartSettings = {
-  command: commandHere([fixture("run_payload.sh")]),
-  commandEnv: { PATH: Deno.env.get("PATH") ?? "" },
-  launcher: undefined,
-  mend: () => assert.fail("nothing is to be mended"),
-  scratch: createScratch(),
-  jobTimeoutMs: Infinity,
+const settings: ColdStartSettings = coldStartOf([fixture("run_payload.sh")], {
   trees: {
     endTree: ({ pid }) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
     endHolders: () => Promise.resolve(),
   },
-};
+});
 
 testRunner({
   name: "a cold start",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createScratch, readPipe } from "../../src/exec/pipe.ts";
+import { nextTurn } from "../support/turn.ts";
 
 type Controller = ReadableByteStreamController;
 
@@ -85,7 +86,7 @@ Deno.test("stop() of a stream that cannot be let go is no error", async () => {
   );
   pipe.stop();
   await pipe.done;
-  await new Promise((resolve) => setTimeout(resolve));
+  await nextTurn();
 });
 
 Deno.test("a pipe that breaks is an end", async () => {

@@ -37,7 +37,7 @@ Deno.test("rooms: a breach says what to add to which table", () => {
   assert.deepEqual(hints('import { run } from "../exec/run.ts";'), [
     'add "run.ts" to "exec" in `rooms`, row "http"',
   ]);
-  assert.deepEqual(hints('import type { Listeners } from "../exec/run.ts";'), [
+  assert.deepEqual(hints('import type { RunSettings } from "../exec/run.ts";'), [
     'add "type:run.ts" to "exec" in `rooms`, row "http"',
   ]);
   assert.deepEqual(hints("Deno.kill(1)"), ['add "http/x.ts" to `runtime`, row of Deno.kill']);
@@ -52,7 +52,7 @@ Deno.test("rooms: every way to import a file of another room is seen", () => {
   const cases: Record<string, string> = {
     'import { run } from "../exec/run.ts";': run,
     "import { run } from '../exec/run.ts';": run,
-    'import {\n  run,\n  type Listeners,\n} from "../exec/run.ts";': run,
+    'import {\n  run,\n  type RunSettings,\n} from "../exec/run.ts";': run,
     'import * as all from "../exec/run.ts";': run,
     'import {} from "../exec/run.ts";': run,
     'import "../exec/run.ts";': run,
@@ -65,12 +65,12 @@ Deno.test("rooms: every way to import a file of another room is seen", () => {
     'export * as all from "../exec/run.ts";': run,
     'new Worker(new URL("../exec/run.ts", import.meta.url));': run,
     'const entry = new URL("../exec/run.ts", import.meta["url"]);': run,
-    'import type { Listeners } from "../exec/run.ts";': typesOfRun,
-    'import { type Listeners } from "../exec/run.ts";': typesOfRun,
-    'export type { Listeners } from "../exec/run.ts";': typesOfRun,
-    'export { type Listeners } from "../exec/run.ts";': typesOfRun,
+    'import type { RunSettings } from "../exec/run.ts";': typesOfRun,
+    'import { type RunSettings } from "../exec/run.ts";': typesOfRun,
+    'export type { RunSettings } from "../exec/run.ts";': typesOfRun,
+    'export { type RunSettings } from "../exec/run.ts";': typesOfRun,
     'export type * from "../exec/run.ts";': typesOfRun,
-    'let x: import("../exec/run.ts").Listeners;': typesOfRun,
+    'let x: import("../exec/run.ts").RunSettings;': typesOfRun,
     'let x: typeof import("../exec/run.ts");': typesOfRun,
     'import { openLog } from "../telemetry/log.ts";': "may not import telemetry/log.ts",
     'import { type Log, openLog } from "../telemetry/log.ts";': "may not import telemetry/log.ts",

@@ -5,6 +5,7 @@ import { createMemoryLine } from "../../src/jobs/memory_line.ts";
 import { type PoolSettings, startPool } from "../../src/jobs/pool.ts";
 import { createStop } from "../../src/jobs/stop.ts";
 import { ranOf, specOf } from "../support/jobs.ts";
+import { nextTurn } from "../support/turn.ts";
 
 /** A pool on a line that holds these jobs and nothing else. */
 function poolOf(ids: readonly string[], settings: Pick<PoolSettings, "size" | "run">) {
@@ -156,7 +157,7 @@ Deno.test("finished: not before the last worker has finished its last job", asyn
   });
   const finished = pool.finished.then(() => assert.ok(settled.ofSecond));
   await settled.ofFirst.promise;
-  await new Promise((resolve) => setTimeout(resolve));
+  await nextTurn();
   gate.resolve();
   await finished;
 });

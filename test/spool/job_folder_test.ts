@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { jobFolderAt, makeJobFolder } from "../../src/spool/job_folder.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
+import { nextTurn } from "../support/turn.ts";
 
 Deno.test("makeJobFolder() makes a folder of mode 0700 with a name of its own", async () => {
   using temporary = temporarySpool();
@@ -110,9 +111,9 @@ Deno.test("remove() tries twice; what is left then, a later removal tries again"
   await makeJobFolder(spool).remove();
   assert.deepEqual([...spool.leftovers], []);
   const isThere = () => [...Deno.readDirSync(spool.path)].length > 0;
-  while (isThere()) await new Promise((resolve) => setTimeout(resolve));
+  while (isThere()) await nextTurn();
   spool.leftovers.add("/dev/null/unremovable");
   await makeJobFolder(spool).remove();
-  while (spool.leftovers.size === 0) await new Promise((resolve) => setTimeout(resolve));
+  while (spool.leftovers.size === 0) await nextTurn();
   assert.deepEqual([...spool.leftovers], ["/dev/null/unremovable"]);
 });

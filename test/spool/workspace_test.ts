@@ -376,7 +376,7 @@ Deno.test("a payload is taken over from the job's own folder only", async () => 
   assert.equal(Deno.readTextFileSync(`${parent}/secret`), "secret");
 });
 
-Deno.test("a payload whose spool cannot be put right is removed with the next job's folder", async () => {
+Deno.test("the folder of a payload whose spool cannot be put right is left for a later removal", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   const { path: folder } = makeJobFolder(spool);

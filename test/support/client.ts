@@ -4,6 +4,10 @@
  * @module
  */
 
+import type { OutcomeLabel } from "../../src/jobs/job.ts";
+import type { RejectionReason } from "../../src/telemetry/catalogue.ts";
+import type { BufferedBytes } from "../../src/wire/status.ts";
+
 /** The answer to a job, with its base64 decoded to text. */
 export interface Answer {
   readonly status: number;
@@ -79,8 +83,42 @@ export async function get(url: string, init: RequestInit = {}): Promise<{
 }
 
 /** What `/status` says. */
-// deno-lint-ignore no-explicit-any
-export async function statusOf(url: string): Promise<any> {
+export interface Status {
+  readonly queued_jobs: number;
+  readonly total_jobs: number;
+  readonly version: string;
+  readonly uptime_sec: number;
+  readonly state: string;
+  readonly workers: number;
+  readonly busy: number;
+  readonly queue_limit: number;
+  readonly buffered_bytes: number;
+  readonly buffered: BufferedBytes;
+  readonly worker_states: readonly {
+    readonly worker_id: number;
+    readonly state: string;
+    readonly since_sec: number;
+    readonly id?: string;
+    readonly request_id?: string;
+    readonly pid?: number;
+  }[];
+  readonly outcomes: Readonly<Record<OutcomeLabel, number>>;
+  readonly rejections: Readonly<Record<RejectionReason, number>>;
+  readonly recent: {
+    readonly window_sec: number;
+    readonly queued_sec: RecentSec;
+    readonly elapsed_sec: RecentSec;
+  };
+}
+
+interface RecentSec {
+  readonly count: number;
+  readonly p50: number | null;
+  readonly p95: number | null;
+}
+
+/** Asks for it. */
+export async function statusOf(url: string): Promise<Status> {
   return JSON.parse((await get(`${url}/status`)).text);
 }
 

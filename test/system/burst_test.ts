@@ -36,9 +36,7 @@ async function burst(workers: number, queueLimit: number): Promise<Map<number, A
     new RegExp(`^jobrunner_queued_jobs ${queueLimit}$`, "m"),
   );
   await Promise.all(
-    status.worker_states.map((worker: { id: string }) =>
-      fileExists(`${folder.path}/started_${worker.id}`)
-    ),
+    status.worker_states.map((worker) => fileExists(`${folder.path}/started_${worker.id}`)),
   );
   Deno.writeTextFileSync(`${folder.path}/release`, "");
   const answers = await Promise.all(requests);

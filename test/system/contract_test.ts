@@ -63,7 +63,7 @@ const environment: Row[] = [
       const status = await statusOf(url);
       assert.equal(status.workers, 3);
       assert.deepEqual(
-        status.worker_states.map((worker: { worker_id: number }) => worker.worker_id),
+        status.worker_states.map((worker) => worker.worker_id),
         [1, 2, 3],
       );
     },

@@ -15,7 +15,7 @@ const name = basename(Deno.env.get("JOBRUNNER_TEST_BINARY") ?? "jobrunner");
 /** What the runtime of a binary would read its code from, and write it to. */
 const planted = `deno-compile-${name}.cache`;
 
-/** A temp folder in which that is a FIFO: opening it would wait for a writer for ever. */
+/** A temp folder in which that is a FIFO: opening it would wait for a writer forever. */
 async function hostileFolder() {
   const folder = temporaryFolder();
   const { success } = await new Deno.Command("mkfifo", { args: [`${folder.path}/${planted}`] })

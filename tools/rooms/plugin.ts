@@ -24,7 +24,7 @@ export function lookAt(
 }
 
 /** The path relative to the project's folder; undefined for what is not part of the program. */
-export function programPath(filename: string): string | undefined {
+function programPath(filename: string): string | undefined {
   const path = slashes(filename);
   if (!path.startsWith(projectRoot)) return undefined;
   const inside = path.slice(projectRoot.length);

@@ -7,8 +7,9 @@
 import type { RejectionReason } from "../../telemetry/catalogue.ts";
 import { passwordHeader } from "../../wire/header_names.ts";
 import { payloadPath } from "../../wire/resources.ts";
+import { plainText } from "./page.ts";
 
-/** Everything that can be wrong with a request, or with us. */
+/** Everything that can be wrong with a request, or with the server. */
 export type Fault =
   | { readonly kind: "not_found" }
   | { readonly kind: "method_not_allowed"; readonly methods: string }
@@ -245,7 +246,7 @@ export function problemAnswer(fault: Fault, requestId: string, asJson: boolean):
       status,
       headers: {
         ...headers,
-        "content-type": "text/plain; charset=utf-8",
+        "content-type": plainText,
         "x-content-type-options": "nosniff",
       },
       body: `${detail}\n`,

@@ -18,8 +18,8 @@ export interface ResultAnswer {
 }
 
 /**
- * JSON, and 200 however the command ended: the ending is in it. `onEncoded` hears of so many bytes of a capture each time that one
- * is done.
+ * JSON, and 200 however the command ended: the ending is in it. `onEncoded` is called with the length of each capture that
+ * has been encoded.
  */
 export function resultAnswer(
   result: JobResult,

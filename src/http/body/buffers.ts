@@ -17,7 +17,7 @@ export interface Share {
    * A body of `bytes` is announced, 0 for an unknown length. Says whether there is room for it now; nothing is taken.
    */
   expect(bytes: number): boolean;
-  /** Makes the body's part `bytes` large; says no, and leaves it as it is, when the budget does not allow it. */
+  /** Makes the body's part `bytes` large; returns false and changes nothing if that would exceed the budget. */
   resize(bytes: number): boolean;
   /**
    * The body has been on its way for long: from now on, when the budget is short, it is let go and `giveUp` called, the
@@ -32,7 +32,7 @@ export interface Share {
   answer(): void;
   /** So many bytes of the answer are not held any more; more than there are count as all. */
   taken(bytes: number): void;
-  /** Gives everything back. Twice is fine. */
+  /** Gives everything back. Idempotent. */
   release(): void;
 }
 

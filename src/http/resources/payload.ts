@@ -161,6 +161,9 @@ export async function postPayload(
   }
 }
 
+/** Name of the one command that there is. */
+const command = "default";
+
 /** A job that has its place. */
 interface Admitted {
   readonly outcome: Promise<JobOutcome>;
@@ -177,13 +180,13 @@ async function admit(
   if ("kind" in read) return read;
   const { payload, ...request } = read;
   if (raw.signal.aborted) return { kind: "client_gone" };
-  const place = await door.reserve({ command: "default" }, raw.signal);
+  const place = await door.reserve({ command }, raw.signal);
   if (!place.reserved) return refusalFault(place);
   const outcome = place.fill({
     uid: newJobUid(),
     ...request,
     requestId,
-    command: "default",
+    command,
     onDisconnect: settings.onDisconnect,
     input: { kind: "bytes", bytes: payload },
     ...trace?.context,

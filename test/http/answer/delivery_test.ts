@@ -95,7 +95,7 @@ Deno.test("what cannot be made to its end is let go, and its stream fails", asyn
   assert.deepEqual([answers.givenUp, patience.waiting], [0, 0]);
 });
 
-Deno.test("an answer that is shorter than it says fails, it does not go on for ever", async () => {
+Deno.test("an answer that is shorter than it says fails, it does not go on forever", async () => {
   const answers = createAnswers(byHand(1));
   const { body } = answers.begin(
     { byteLength: 200_000, pieces: ["x".repeat(70_000)], letGo() {} },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readBody } from "../../../src/http/body/body.ts";
 import { type Buffers, createBuffers } from "../../../src/http/body/buffers.ts";
 import { byHand } from "../../support/deadlines.ts";
+import { nextTurn } from "../../support/turn.ts";
 
 /** Room for the small bodies of these tests, and a tenth of it for smaller ones. */
 const budget = 1_000_000;
@@ -38,8 +39,6 @@ function upload(buffers: Buffers, length: number, periods = byHand(1000)) {
     },
   };
 }
-
-const nextTurn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 Deno.test("a long body is read whole, and only what has arrived and the next piece are held", async () => {
   const buffers = createBuffers(Infinity);

@@ -3,6 +3,7 @@ import type { RequestEnd } from "../../../src/telemetry/trace.ts";
 import { byHand } from "../../support/deadlines.ts";
 import { resultOf } from "../../support/jobs.ts";
 import { job, type Setup, setUp } from "../../support/routes.ts";
+import { nextTurn } from "../../support/turn.ts";
 
 const long = { bytes: new Uint8Array(300_000), truncated: false };
 
@@ -29,11 +30,6 @@ function posted(setup: Setup) {
   return { ...routes, answer, completed };
 }
 
-/** Everything that follows from what has happened. */
-async function settled(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve));
-}
-
 Deno.test("an answer says how long it is, and has its request's id", async () => {
   const { answer, completed } = posted({ submit: longAnswer });
   const { headers, body } = await answer;
@@ -42,7 +38,7 @@ Deno.test("an answer says how long it is, and has its request's id", async () =>
   const length = (await new Response(body).bytes()).length;
   assert.equal(headers.get("content-length"), String(length));
   completed.resolve();
-  await settled();
+  await nextTurn();
 });
 
 Deno.test("a request is on its way, and holds its answer, until that is handed over", async () => {
@@ -51,7 +47,7 @@ Deno.test("a request is on its way, and holds its answer, until that is handed o
   assert.equal(activity.active, 1);
   assert.equal(held(), long.bytes.length);
   completed.reject(new Error("the client has gone"));
-  await settled();
+  await nextTurn();
   assert.equal(activity.active, 0);
   assert.equal(held(), 0);
 });
@@ -63,7 +59,7 @@ Deno.test("a request that is refused holds nothing while its answer is on the wa
   assert.equal((await answer).status, 503);
   assert.equal(held(), 0);
   completed.resolve();
-  await settled();
+  await nextTurn();
 });
 
 Deno.test("an answer that was handed over has no end of its time any more", async () => {
@@ -72,7 +68,7 @@ Deno.test("an answer that was handed over has no end of its time any more", asyn
   await (await answer).bytes();
   assert.equal(patience.waiting, 1);
   completed.resolve();
-  await settled();
+  await nextTurn();
   assert.equal(patience.waiting, 0);
 });
 
@@ -89,7 +85,7 @@ Deno.test("an answer that nobody reads is given up: the request is over, and the
   assert.equal(fields?.["request_id"], "r1");
   await assert.rejects(new Response(body).bytes());
   completed.resolve();
-  await settled();
+  await nextTurn();
 });
 
 Deno.test("a request's trace ends with its status, and its access line names it", async () => {

@@ -12,6 +12,7 @@ import type { JobHandle, JobOutcome, JobSpec } from "../../../src/jobs/job.ts";
 import { base64 } from "../../support/client.ts";
 import { ranOf, resultOf } from "../../support/jobs.ts";
 import { job } from "../../support/routes.ts";
+import { nextTurn } from "../../support/turn.ts";
 
 /** What differs from a request that comes to a result. */
 interface Differences {
@@ -154,8 +155,8 @@ Deno.test("postPayload() has the client watched while the job is in the line; on
   const { answer, arrival, specs, watched, left, unwatched } = posted({
     outcome: () => outcome.promise,
   });
-  while (specs.length === 0) await new Promise((resolve) => setTimeout(resolve));
-  await new Promise((resolve) => setTimeout(resolve));
+  while (specs.length === 0) await nextTurn();
+  await nextTurn();
   assert.equal(watched[0]?.address, arrival.address);
   assert.equal(left(), 0);
   watched[0]?.onGone();

@@ -3,6 +3,7 @@ import type { JobOutcome } from "../../../src/jobs/job.ts";
 import { base64 } from "../../support/client.ts";
 import { ranOf, resultOf } from "../../support/jobs.ts";
 import { job, setUp } from "../../support/routes.ts";
+import { nextTurn } from "../../support/turn.ts";
 
 Deno.test("a job's result is the answer to its request", async () => {
   const { post, held } = setUp();
@@ -107,7 +108,7 @@ Deno.test("a client that leaves is told to the line, by its request and by its c
     },
   });
   const answer = send("/payload", { method: "POST", body: job, signal: request.signal });
-  while (!connectionGone) await new Promise((resolve) => setTimeout(resolve));
+  while (!connectionGone) await nextTurn();
   request.abort();
   assert.equal(signal?.aborted, true);
   assert.equal(disposed, false);
