@@ -12,7 +12,7 @@ import type { Probe, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { openLog } from "../telemetry/log.ts";
 import { type Folders, openFolders } from "./folders.ts";
-import { isolateDefaults, probeService } from "./isolate.ts";
+import { isolateDefaults, probeService } from "./start_service.ts";
 import type { IsolateOptions } from "./serving.ts";
 import { hearOfEnds } from "./signals.ts";
 

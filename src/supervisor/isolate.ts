@@ -1,105 +1,125 @@
 /**
- * The service as main sees it: in an isolate of its own with narrowed permissions, or, with the sandbox off, in this one.
+ * The service's isolate, and its only way into main: whatever it sends, main lives on.
  *
  * @module
  */
 
-import type { Caretaker } from "../isolate/abilities.ts";
-import { busyWith, newBusyMemory } from "../isolate/busy.ts";
-import type { Probe, ServiceStart } from "../isolate/messages.ts";
-import { StartError } from "../isolate/start_error.ts";
-import type { Log } from "../telemetry/log.ts";
-import { runProbes } from "../isolate/probes.ts";
-import type { IsolateOptions, Service } from "./serving.ts";
-import { startHere } from "./unsandboxed.ts";
-import { type Isolate, openIsolate } from "./worker.ts";
+import type {
+  Caretaker,
+  MainAbilities,
+  ServiceAbilities,
+  ToService,
+} from "../isolate/abilities.ts";
+import { type Ask, createAnswering, createAsker, type Question } from "../isolate/ask.ts";
+import type { ServiceStart } from "../isolate/messages.ts";
+import { textFromIsolate } from "../isolate/readers.ts";
+import { messageOf } from "../telemetry/log.ts";
+import { createBorder } from "./border.ts";
+import { createPace } from "./pace.ts";
+import { permissionsOf } from "../isolate/permissions.ts";
+import type { ProcessInfo } from "../machine/process_table.ts";
+import { lookAtOwn } from "../machine/process_tree.ts";
 
-/** The service, asked every two seconds. */
-export const isolateDefaults: IsolateOptions = {
-  entry: new URL("../service.ts", import.meta.url),
-  startMs: 60_000,
-  heartbeatMs: 2000,
-};
-
-/** Unanswered questions after which it counts as hanging. Counting beats, not time, survives a suspended machine. */
-const missedBeats = 10;
-
-/** Starts the service and resolves when it listens. Throws a `StartError`. */
-export async function startService(
-  start: ServiceStart,
-  caretaker: Caretaker,
-  log: Log,
-  options: IsolateOptions = isolateDefaults,
-): Promise<Service> {
-  return await (start.config.sandbox
-    ? startIsolated(start, caretaker, options)
-    : startHere(start, caretaker, log, options));
+/** Why there is no service any more. */
+export interface Loss {
+  /** A sentence for the log. */
+  readonly reason: string;
+  /** The request that it was busy with when it was given up. */
+  readonly requestId?: string | undefined;
+  /** It broke the rules of its messages: then nothing that it left can be believed. */
+  readonly brokeRules?: true;
+  /** The processes of its running jobs at that moment. */
+  readonly processes?: readonly ProcessInfo[];
 }
 
-/** Tries what the service isolate may do. Throws a `StartError` when the isolate cannot say. */
-export async function probeService(
-  start: ServiceStart,
-  { entry, startMs }: IsolateOptions = isolateDefaults,
-): Promise<readonly Probe[]> {
-  if (!start.config.sandbox) return await runProbes(start);
-  const isolate = openIsolate(start, entry);
-  return await untilStarted(isolate.ask("probe", start), isolate, startMs).finally(isolate.close);
+/** See the module's head. */
+export interface Isolate {
+  /** Asks it. Once it is closed, nothing is sent and nothing that it sends is looked at. */
+  readonly ask: Ask<ServiceAbilities>;
+  /** Resolves when it crashed, sent a wrong message or was given up. */
+  readonly died: Promise<Loss>;
+  /** Resolves when it has met a bug that belongs to no request. */
+  readonly faulty: Promise<void>;
+  /** Ends it at once. */
+  lose(loss: Loss): void;
+  /** Ends it at once. Idempotent. */
+  close(): void;
 }
 
-async function startIsolated(
+/**
+ * Starts the module `entry` with the permissions of the service. The caretaker does what it asks for; what that cannot do is
+ * its end and not main's. One that will not be asked to `start` needs none: the border lets no question of it pass.
+ */
+export function openIsolate(
   start: ServiceStart,
-  caretaker: Caretaker,
-  { entry, startMs, heartbeatMs, onAlive = () => {} }: IsolateOptions,
-): Promise<Service> {
-  const isolate = openIsolate(start, entry, caretaker);
-  const busy = newBusyMemory();
-  const started = await untilStarted(isolate.ask("start", { start, busy }), isolate, startMs);
-  if ("reason" in started) {
-    isolate.close();
-    throw new StartError(started.reason);
-  }
-  let unanswered = 0;
-  const heartbeat = setInterval(() => {
-    if (unanswered++ >= missedBeats) {
-      isolate.lose({
-        reason: "the service isolate vanished or hangs: it does not answer any more",
-        requestId: busyWith(busy),
-      });
-      return;
-    }
-    isolate.ask("ping").then(() => {
-      unanswered = 0;
-      onAlive();
-    });
-  }, heartbeatMs);
-  return {
-    url: started.url,
-    died: isolate.died,
-    faulty: isolate.faulty,
-    drain: () => isolate.ask("drain"),
-    cut: () => isolate.ask("cut"),
-    terminate() {
-      clearInterval(heartbeat);
-      isolate.close();
-    },
-  };
-}
-
-/** Its first answer; a `StartError` when it is lost before that. */
-async function untilStarted<T>(
-  answered: Promise<T>,
-  isolate: Isolate,
-  startMs: number,
-): Promise<T> {
-  const timer = setTimeout(
-    () =>
-      isolate.lose({
-        reason: `the service isolate did not start within ${startMs / 1000} seconds`,
-      }),
-    startMs,
-  );
-  const lost = isolate.died.then(({ reason }) => {
-    throw new StartError(reason);
+  entry: URL,
+  caretaker?: Caretaker,
+): Isolate {
+  const border = createBorder(start);
+  const worker = new Worker(entry, {
+    type: "module",
+    name: "service",
+    deno: { permissions: permissionsOf(start) },
   });
-  return await Promise.race([answered, lost]).finally(() => clearTimeout(timer));
+  const died = Promise.withResolvers<Loss>();
+  const faulty = Promise.withResolvers<void>();
+  const service = createAsker<ServiceAbilities>(send);
+  const answer = caretaker && createAnswering<MainAbilities>(caretaker, send);
+  const mayBegin = createPace();
+  let closed = false;
+
+  function send(message: ToService): void {
+    if (closed) return;
+    border.sent(message);
+    worker.postMessage(message);
+  }
+
+  async function serve(question: Question<MainAbilities>): Promise<void> {
+    try {
+      await mayBegin(question.kind);
+      if (!closed) await answer?.(question);
+    } catch (error) {
+      lose({ reason: `main cannot serve the service isolate: ${messageOf(error)}` });
+    }
+  }
+
+  function close(): void {
+    closed = true;
+    worker.terminate();
+  }
+
+  function lose(loss: Loss): void {
+    if (closed) return;
+    // The runtime ends the commands together with the isolate; what they have started then loses its parent.
+    const processes = lookAtOwn();
+    close();
+    died.resolve({ ...loss, processes });
+  }
+
+  const wrong = (rule: string) =>
+    lose({
+      reason: `the service isolate was ended, it sent a wrong message: ${rule}`,
+      brokeRules: true,
+    });
+  worker.onmessage = ({ data, ports }: MessageEvent<unknown>) => {
+    if (closed) return;
+    if (ports.length > 0) return wrong("a message must be plain data");
+    const checked = border.check(data);
+    if (!checked.ok) return wrong(checked.reason);
+    const { message } = checked;
+    switch (message.type) {
+      case "ask":
+        return void serve(message);
+      case "answer":
+        return service.answered(message);
+      case "faulty":
+        return faulty.resolve();
+    }
+  };
+  worker.onmessageerror = () => wrong("a message must be plain data");
+  worker.onerror = (event) => {
+    event.preventDefault();
+    lose({ reason: `the service isolate crashed: ${textFromIsolate(event.message)}` });
+  };
+  return { ask: service.ask, died: died.promise, faulty: faulty.promise, lose, close };
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Cut } from "../jobs/line.ts";
-import type { Loss } from "./worker.ts";
+import type { Loss } from "./isolate.ts";
 
 /** A service that listens. */
 export interface Service {

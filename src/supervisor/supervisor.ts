@@ -13,14 +13,14 @@ import { version } from "../version.ts";
 import { type BusyCaretaker, caretakerOf, clearDeadServers, endJobsIn } from "./caretaker.ts";
 import { shutOutDebugger } from "../machine/debugger.ts";
 import { type Folders, openFolders } from "./folders.ts";
-import { isolateDefaults, startService } from "./isolate.ts";
+import { isolateDefaults, startService } from "./start_service.ts";
 import type { IsolateOptions, Service } from "./serving.ts";
 import { forgetSecrets } from "./surroundings.ts";
 import { type Notifier, openNotifier } from "./notifier.ts";
 import { prepareToLook } from "../machine/process_table.ts";
 import { lookAtOwn } from "../machine/process_tree.ts";
 import { hangUpHere, listenForSignals, type Signals } from "./signals.ts";
-import type { Loss } from "./worker.ts";
+import type { Loss } from "./isolate.ts";
 
 /**
  * Serves until a signal or a failure; resolves with the exit code: 0 stopped cleanly, 1 anything else. `env` says whether

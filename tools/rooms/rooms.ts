@@ -176,7 +176,7 @@ export const globals: readonly Row<string>[] = [
   { what: ["console"], who: ["main.ts", "cli"] },
   { what: ["fetch"], who: ["cli/exchange.ts"] },
   { what: ["Response"], who: ["http"] },
-  { what: ["Worker"], who: ["supervisor/worker.ts", "isolate/permissions.ts"] },
+  { what: ["Worker"], who: ["supervisor/isolate.ts", "isolate/permissions.ts"] },
   {
     what: [
       // ways to the network and to other isolates
@@ -226,7 +226,7 @@ export const globals: readonly Row<string>[] = [
 export const members: readonly Row<string>[] = [
   { what: ["fromBase64"], who: ["wire", "supervisor/launcher.ts"] },
   { what: ["setFromBase64", "toBase64"], who: ["wire"] },
-  { what: ["postMessage"], who: ["service.ts", "supervisor/worker.ts"] },
+  { what: ["postMessage"], who: ["service.ts", "supervisor/isolate.ts"] },
   // of a function it is one more `Function`
   { what: ["constructor"], who: [] },
 ];

@@ -3,7 +3,7 @@ import type { Config } from "../../src/config/config.ts";
 import type { Caretaker } from "../../src/isolate/abilities.ts";
 import type { ServiceStart } from "../../src/isolate/messages.ts";
 import { check } from "../../src/supervisor/check.ts";
-import { isolateDefaults, probeService, startService } from "../../src/supervisor/isolate.ts";
+import { isolateDefaults, probeService, startService } from "../../src/supervisor/start_service.ts";
 import type { Service } from "../../src/supervisor/serving.ts";
 import { openLog } from "../../src/telemetry/log.ts";
 import { temporaryFolder } from "../support/folder.ts";

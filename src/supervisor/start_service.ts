@@ -1,0 +1,105 @@
+/**
+ * The service as main sees it: in an isolate of its own with narrowed permissions, or, with the sandbox off, in this one.
+ *
+ * @module
+ */
+
+import type { Caretaker } from "../isolate/abilities.ts";
+import { busyWith, newBusyMemory } from "../isolate/busy.ts";
+import type { Probe, ServiceStart } from "../isolate/messages.ts";
+import { StartError } from "../isolate/start_error.ts";
+import type { Log } from "../telemetry/log.ts";
+import { runProbes } from "../isolate/probes.ts";
+import type { IsolateOptions, Service } from "./serving.ts";
+import { startHere } from "./unsandboxed.ts";
+import { type Isolate, openIsolate } from "./isolate.ts";
+
+/** The service, asked every two seconds. */
+export const isolateDefaults: IsolateOptions = {
+  entry: new URL("../service.ts", import.meta.url),
+  startMs: 60_000,
+  heartbeatMs: 2000,
+};
+
+/** Unanswered questions after which it counts as hanging. Counting beats, not time, survives a suspended machine. */
+const missedBeats = 10;
+
+/** Starts the service and resolves when it listens. Throws a `StartError`. */
+export async function startService(
+  start: ServiceStart,
+  caretaker: Caretaker,
+  log: Log,
+  options: IsolateOptions = isolateDefaults,
+): Promise<Service> {
+  return await (start.config.sandbox
+    ? startIsolated(start, caretaker, options)
+    : startHere(start, caretaker, log, options));
+}
+
+/** Tries what the service isolate may do. Throws a `StartError` when the isolate cannot say. */
+export async function probeService(
+  start: ServiceStart,
+  { entry, startMs }: IsolateOptions = isolateDefaults,
+): Promise<readonly Probe[]> {
+  if (!start.config.sandbox) return await runProbes(start);
+  const isolate = openIsolate(start, entry);
+  return await untilStarted(isolate.ask("probe", start), isolate, startMs).finally(isolate.close);
+}
+
+async function startIsolated(
+  start: ServiceStart,
+  caretaker: Caretaker,
+  { entry, startMs, heartbeatMs, onAlive = () => {} }: IsolateOptions,
+): Promise<Service> {
+  const isolate = openIsolate(start, entry, caretaker);
+  const busy = newBusyMemory();
+  const started = await untilStarted(isolate.ask("start", { start, busy }), isolate, startMs);
+  if ("reason" in started) {
+    isolate.close();
+    throw new StartError(started.reason);
+  }
+  let unanswered = 0;
+  const heartbeat = setInterval(() => {
+    if (unanswered++ >= missedBeats) {
+      isolate.lose({
+        reason: "the service isolate vanished or hangs: it does not answer any more",
+        requestId: busyWith(busy),
+      });
+      return;
+    }
+    isolate.ask("ping").then(() => {
+      unanswered = 0;
+      onAlive();
+    });
+  }, heartbeatMs);
+  return {
+    url: started.url,
+    died: isolate.died,
+    faulty: isolate.faulty,
+    drain: () => isolate.ask("drain"),
+    cut: () => isolate.ask("cut"),
+    terminate() {
+      clearInterval(heartbeat);
+      isolate.close();
+    },
+  };
+}
+
+/** Its first answer; a `StartError` when it is lost before that. */
+async function untilStarted<T>(
+  answered: Promise<T>,
+  isolate: Isolate,
+  startMs: number,
+): Promise<T> {
+  const timer = setTimeout(
+    () =>
+      isolate.lose({
+        reason: `the service isolate did not start within ${startMs / 1000} seconds`,
+      }),
+    startMs,
+  );
+  const lost = isolate.died.then(({ reason }) => {
+    throw new StartError(reason);
+  });
+  return await Promise.race([answered, lost]).finally(() => clearTimeout(timer));
+}
