@@ -148,7 +148,7 @@ export interface JobResult {
   readonly output: Captured;
   /** Standard error. */
   readonly error: Captured;
-  /** The response file. */
+  /** The response file; empty also when there was none, or `message` says why it was not read. */
   readonly data: Captured;
   /** Process id that the command had; absent when it did not start. */
   readonly pid?: number;
