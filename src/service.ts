@@ -9,7 +9,7 @@ import type { MainAbilities, ServiceAbilities, ToMain, ToService } from "./isola
 import { createAnswering, createAsker } from "./isolate/ask.ts";
 import { catchBugs } from "./isolate/bugs.ts";
 import { markedIn } from "./isolate/busy.ts";
-import type { Handover, Started } from "./isolate/messages.ts";
+import type { Started, StartOrder } from "./isolate/messages.ts";
 import { StartError } from "./isolate/start_error.ts";
 import { runProbes } from "./isolate/probes.ts";
 import { keepThreads } from "./isolate/threads.ts";
@@ -31,7 +31,7 @@ const answer = createAnswering<ServiceAbilities>({
   ping() {},
 }, send);
 
-async function serve({ start, busy }: Handover): Promise<Started> {
+async function serve({ start, busy }: StartOrder): Promise<Started> {
   keepThreads();
   try {
     app = await startApp(start, { ask: main.ask, during: markedIn(busy) });

@@ -7,7 +7,7 @@
 import { atMost } from "../async/at_most.ts";
 import { createDeadlines } from "../async/deadlines.ts";
 import { createActivity } from "../http/activity.ts";
-import { createAnswers } from "../http/answer/delivery.ts";
+import { createDeliveries } from "../http/answer/delivery.ts";
 import { createPasswordCheck } from "../http/auth.ts";
 import { createBuffers } from "../http/body/buffers.ts";
 import { createClients } from "../http/clients.ts";
@@ -99,7 +99,7 @@ export async function startApp(
   const { line, pool } = dispatch;
   const activity = createActivity();
   const buffers = createBuffers(http.maxBufferedBytes);
-  const answers = createAnswers(taken.use(createDeadlines(http.answerTimeoutMs)));
+  const deliveries = createDeliveries(taken.use(createDeadlines(http.answerTimeoutMs)));
   observeLive(exposition, {
     numWorkers,
     queueLimit,
@@ -108,7 +108,7 @@ export async function startApp(
     oldestWaitSec: () => line.oldestWaitSec(),
     workersBusy: () => pool.busy,
     buffered: () => buffers.held,
-    answersGivenUp: () => answers.givenUp,
+    answersGivenUp: () => deliveries.givenUp,
     process: () => figures,
   });
   const cutting = new AbortController();
@@ -138,7 +138,7 @@ export async function startApp(
     },
     onDisconnect,
     buffers,
-    answers,
+    deliveries,
     activity,
     clients: taken.use(createClients((clients) => ask("find_gone", clients))),
     during,
@@ -150,11 +150,11 @@ export async function startApp(
 
   async function drain(): Promise<number> {
     draining = true;
-    const givenUpBefore = answers.givenUp;
+    const givenUpBefore = deliveries.givenUp;
     // Uploads that began before the drain may still become jobs, so the line closes after the last of them.
     await Promise.race([activity.idle(), waitedEnough.promise]);
     // Short answers that the runtime has not reported as handed over count too.
-    const givenUp = answers.givenUp - givenUpBefore + activity.active;
+    const givenUp = deliveries.givenUp - givenUpBefore + activity.active;
     // Jobs whose clients are gone are finished too; /status answers until then.
     await dispatch.close();
     await parts.disposeAsync();
@@ -171,7 +171,7 @@ export async function startApp(
       // A client that does not read its answer must not keep the server.
       dispatch.close().then(() => {
         unreadTimer = setTimeout(() => {
-          answers.giveUpAll();
+          deliveries.giveUpAll();
           waitedEnough.resolve();
         }, unreadAnswerMs);
       });

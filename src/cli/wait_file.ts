@@ -4,6 +4,7 @@
  * @module
  */
 
+import { longestTimerSec } from "../async/longest_timer.ts";
 import { join } from "node:path";
 
 /** What `wait-file` says of itself. */
@@ -11,9 +12,6 @@ const waitFileUsage = "usage: jobrunner wait-file TIMEOUT_SEC FOLDER NAME";
 
 /** Between two looks. A file whose size and time are the same at both is whole. */
 const lookMs = 200;
-
-/** The longest wait: what a timer of the runtime can count. */
-const maxTimeoutSec = 2_147_483;
 
 /** Resolves with the exit code: 0 the file is there and does not grow, 1 it is not in time, 2 wrong usage or an unreadable folder. */
 export async function waitFile(
@@ -24,8 +22,8 @@ export async function waitFile(
   const seconds = Number(timeout);
   const fault = args.length < 3 || more.length > 0
     ? waitFileUsage
-    : timeout.trim() === "" || !(seconds >= 0 && seconds <= maxTimeoutSec)
-    ? `TIMEOUT_SEC=${timeout}: must be a number of seconds from 0 to ${maxTimeoutSec}`
+    : timeout.trim() === "" || !(seconds >= 0 && seconds <= longestTimerSec)
+    ? `TIMEOUT_SEC=${timeout}: must be a number of seconds from 0 to ${longestTimerSec}`
     : name === "" || /^\.{1,2}$|[/\\]/.test(name)
     ? `NAME=${name}: must be the name of a file, without its folder`
     : unreadable(folder);

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { longestTimerSec } from "../async/longest_timer.ts";
+
 /** What values a setting takes. */
 export type Kind =
   | { readonly type: "text"; readonly placeholder: string; readonly wanted: string }
@@ -16,9 +18,6 @@ export type Kind =
   | { readonly type: "seconds"; readonly max: number }
   | { readonly type: "choice"; readonly of: readonly string[] };
 
-/** The longest time a setting may name: what a timer of the runtime can count (2^31 - 1 ms). */
-const maxSeconds = 2_147_483;
-
 /** The largest byte limit: 1 TiB. */
 const maxBytes = 2 ** 40;
 
@@ -29,7 +28,7 @@ export const largestRequestBytes: number = 500 * 2 ** 20;
 export const bytes = { type: "whole", min: 0, max: maxBytes, placeholder: "BYTES" } as const;
 
 /** A time. */
-export const seconds = { type: "seconds", max: maxSeconds } as const;
+export const seconds = { type: "seconds", max: longestTimerSec } as const;
 
 /** A switch. */
 export const onOff = { type: "choice", of: ["on", "off"] } as const;

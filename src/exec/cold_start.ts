@@ -4,6 +4,7 @@
  * @module
  */
 
+import { longestTimerSec } from "../async/longest_timer.ts";
 import { environmentOf } from "./child_env.ts";
 import { commandEnd, endingOf, pipesEnd, type TreeEnder } from "./ending.ts";
 import { createLaunchLine } from "./launch_line.ts";
@@ -25,8 +26,8 @@ export interface ColdStartSettings extends StartSettings {
   readonly trees: TreeEnder;
 }
 
-/** The longest that a command may run where there is a limit: what a timer of the runtime can count, in whole seconds. */
-const longestMs = 2_147_483_000;
+/** The longest that a command may run where there is a limit. */
+const longestMs = longestTimerSec * 1000;
 
 /** A runner that starts the command for each job. */
 export function createColdStart(settings: ColdStartSettings): Runner {

@@ -10,6 +10,7 @@ import {
   type JobHandle,
   type JobSpec,
   noInput,
+  nothingCaptured,
   type RunFault,
 } from "../jobs/job.ts";
 import type { Stop } from "../jobs/stop.ts";
@@ -57,8 +58,6 @@ export type RunOutcome =
   }
   | Extract<RunEnd, { readonly ok: false }>;
 
-const nothing: Captured = { bytes: new Uint8Array(), truncated: false };
-
 /** Runs the command for one job; `tell` is called with each event of it. */
 export async function run(
   job: RunningSpec,
@@ -103,7 +102,9 @@ async function withResponse(
   { maxOutputBytes }: RunSettings,
 ): Promise<RunOutcome> {
   const { ending } = end;
-  if (ending.kind === "not_started") return { ...end, data: nothing, message: ending.reason };
+  if (ending.kind === "not_started") {
+    return { ...end, data: nothingCaptured, message: ending.reason };
+  }
   const response = await workspace.readResponse(maxOutputBytes);
   handle?.onCaptured(response.data.bytes.length);
   return { ...end, ...response };

@@ -12,11 +12,11 @@ import type { Cut } from "../jobs/line.ts";
 import type { Ability, Answer, Answerers, Question } from "./ask.ts";
 import type {
   ClientAddress,
-  Handover,
   Probe,
   ProcessFigures,
   ServiceStart,
   Started,
+  StartOrder,
   TreeRequest,
 } from "./messages.ts";
 import * as read from "./readers.ts";
@@ -63,7 +63,7 @@ export const questionRules: {
 /** What main asks of the service. Each answer may come once. */
 export interface ServiceAbilities {
   /** Listen. */
-  readonly start: Ability<Handover, Started>;
+  readonly start: Ability<StartOrder, Started>;
   /** Try what the permissions let pass. */
   readonly probe: Ability<ServiceStart, readonly Probe[]>;
   /** Admit nothing new, finish what there is; the answer is how many clients that were there did not get to the end of theirs. */

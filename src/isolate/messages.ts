@@ -58,7 +58,7 @@ export interface ProcessFigures {
 }
 
 /** What main hands to a service that shall listen. */
-export interface Handover {
+export interface StartOrder {
   /** What it needs. */
   readonly start: ServiceStart;
   /** Memory in which it marks the request that it is busy with (`busy.ts`). */

@@ -132,6 +132,9 @@ export interface Captured {
   readonly truncated: boolean;
 }
 
+/** No bytes at all. */
+export const nothingCaptured: Captured = { bytes: new Uint8Array(), truncated: false };
+
 /** The answer of a job that ran. */
 export interface JobResult {
   /** The client's id, as given. */

@@ -8,7 +8,7 @@
 import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import type { Captured, JobInput } from "../jobs/job.ts";
+import { type Captured, type JobInput, nothingCaptured } from "../jobs/job.ts";
 import { type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
 import type { Spool } from "./spool.ts";
 
@@ -110,9 +110,9 @@ async function createIn(
       try {
         await spool.ensure();
       } catch {
-        return { data: nothing, message: unreadable("the server's folder is damaged") };
+        return { data: nothingCaptured, message: unreadable("the server's folder is damaged") };
       }
-      if (!folder.openAgain()) return { data: nothing, message: goneOrReplaced };
+      if (!folder.openAgain()) return { data: nothingCaptured, message: goneOrReplaced };
       const response = await readResponse(responseFile, limit);
       folder.looked = response.data.bytes.length <= smallFileBytes;
       return response;
@@ -162,8 +162,6 @@ function createEmpty(path: string): void {
   Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
 }
 
-const nothing: Captured = { bytes: new Uint8Array(), truncated: false };
-
 /**
  * Only a regular file is read: following a link would read outside the spool, and opening a FIFO would wait for a
  * writer forever. A descendant may still change what is there at any moment, so the open does not wait, and what was
@@ -174,20 +172,20 @@ async function readResponse(path: string, limit: number): Promise<ResponseFile> 
   let file: number | undefined;
   try {
     const seen = Deno.lstatSync(path);
-    if (!seen.isFile) return { data: nothing, message: notRegular };
-    if (seen.size === 0) return { data: nothing };
+    if (!seen.isFile) return { data: nothingCaptured, message: notRegular };
+    if (seen.size === 0) return { data: nothingCaptured };
     file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const info = fstatSync(file);
     if (info.ino !== seen.ino || info.dev !== seen.dev) {
-      return { data: nothing, message: notRegular };
+      return { data: nothingCaptured, message: notRegular };
     }
     const bytes = new Uint8Array(Math.min(info.size, limit));
     const length = await fill(file, bytes);
     return { data: { bytes: bytes.subarray(0, length), truncated: info.size > limit } };
   } catch (error) {
     const code = (error as { code?: unknown }).code;
-    if (code === "ENOENT") return { data: nothing };
-    return { data: nothing, message: unreadable(reasonOf(error)) };
+    if (code === "ENOENT") return { data: nothingCaptured };
+    return { data: nothingCaptured, message: unreadable(reasonOf(error)) };
   } finally {
     if (file !== undefined) closeSync(file);
   }

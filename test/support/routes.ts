@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { createDeadlines, type Deadlines } from "../../src/async/deadlines.ts";
 import { createActivity } from "../../src/http/activity.ts";
 import { createPasswordCheck } from "../../src/http/auth.ts";
-import { createAnswers } from "../../src/http/answer/delivery.ts";
+import { createDeliveries } from "../../src/http/answer/delivery.ts";
 import { createBuffers } from "../../src/http/body/buffers.ts";
 import { createGuard } from "../../src/http/guard.ts";
 import type { Clients } from "../../src/http/clients.ts";
@@ -101,7 +101,7 @@ export function setUp(setup: Setup = {}) {
     },
     onDisconnect: "cancel",
     buffers,
-    answers: createAnswers(setup.patience ?? createDeadlines(Infinity)),
+    deliveries: createDeliveries(setup.patience ?? createDeadlines(Infinity)),
     activity,
     clients: { watch: setup.watch ?? (() => ({ [Symbol.dispose]() {} })) },
     during(requestId, work) {

@@ -25,8 +25,8 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
   "version.ts": { ".": ["deno.json"] },
   jobs: { async: ["*"] },
   wire: { async: ["*"], jobs: ["type:*"] },
-  config: { wire: ["*"] },
-  spool: { jobs: ["type:*"] },
+  config: { async: ["*"], wire: ["*"] },
+  spool: { jobs: ["job.ts"] },
   exec: {
     async: ["*"],
     config: ["settings.ts", "shown.ts", "type:*"],

@@ -20,7 +20,7 @@ export interface Taker {
 export type GivenUpCause = "answer_timeout" | "shutdown";
 
 /** An answer on its way. */
-export interface Answer {
+export interface Delivery {
   /** One string when it is short, else a stream, which is made as it is taken. */
   readonly body: string | ReadableStream<Uint8Array<ArrayBuffer>>;
   /** To be called when the runtime tells that it was handed over. */
@@ -28,9 +28,9 @@ export interface Answer {
 }
 
 /** See the module's head. */
-export interface Answers {
+export interface Deliveries {
   /** An answer begins. */
-  begin(answer: Encoded, taker: Taker): Answer;
+  begin(answer: Encoded, taker: Taker): Delivery;
   /** How many were given up. */
   readonly givenUp: number;
   /** Gives up all that are still to be taken. */
@@ -44,11 +44,11 @@ export const givenUpError: Error = new Error("the answer was not taken and is gi
 const pieceBytes = 64 * 1024;
 
 /** `patience` is how long a client may take nothing of a stream. */
-export function createAnswers(patience: Deadlines): Answers {
+export function createDeliveries(patience: Deadlines): Deliveries {
   const open = new Set<(cause: GivenUpCause) => void>();
   let givenUp = 0;
 
-  function streamed(answer: Encoded, { share, onGivenUp }: Taker): Answer {
+  function streamed(answer: Encoded, { share, onGivenUp }: Taker): Delivery {
     const encoder = new TextEncoder();
     const rest = answer.pieces[Symbol.iterator]();
     let left = answer.byteLength;

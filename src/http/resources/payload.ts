@@ -13,7 +13,7 @@ import type { ClientAddress } from "../../isolate/messages.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { parsePayloadRequest, type PayloadRequest } from "../../wire/payload_request.ts";
 import type { Activity } from "../activity.ts";
-import type { Answer, Answers } from "../answer/delivery.ts";
+import type { Deliveries, Delivery } from "../answer/delivery.ts";
 import { commonHeaders } from "../answer/page.ts";
 import type { Fault } from "../answer/problem.ts";
 import type { Refusals } from "../answer/refusals.ts";
@@ -56,7 +56,7 @@ export interface PayloadParts extends Omit<PayloadSettings, "largestBody"> {
   /** Counts the requests that are on their way to a job's answer. */
   readonly activity: Activity;
   /** Hands answers over. */
-  readonly answers: Answers;
+  readonly deliveries: Deliveries;
   /** The budget of all requests together. */
   readonly buffers: Buffers;
 }
@@ -85,7 +85,7 @@ export interface PayloadAnswer extends ResultAnswer {
 export function payload(
   door: FrontDoor,
   { refuseJob }: Refusals,
-  { activity, answers, buffers, ...parts }: PayloadParts,
+  { activity, deliveries, buffers, ...parts }: PayloadParts,
   log: Log,
 ): Handlers<"/payload"> {
   const settings = { ...parts, largestBody: buffers.largestBody };
@@ -95,9 +95,9 @@ export function payload(
       const { env: exchange, req: { raw } } = c;
       const share = buffers.open();
       const over = activity.begin();
-      let answer: Answer | undefined = undefined;
+      let delivery: Delivery | undefined = undefined;
       exchange.onHandedOver = () => {
-        answer?.handedOver();
+        delivery?.handedOver();
         over();
         share.release();
       };
@@ -113,15 +113,15 @@ export function payload(
       const { status, contentType, body } = outcome;
       trace?.end({ status });
       const { byteLength } = body;
-      answer = settings.during(requestId, () =>
-        answers.begin(body, {
+      delivery = settings.during(requestId, () =>
+        deliveries.begin(body, {
           share,
           onGivenUp(cause) {
             log.warn("an answer was not read and is given up", { ...describe(exchange), cause });
             exchange.giveUp?.();
           },
         }));
-      return new Response(answer.body, {
+      return new Response(delivery.body, {
         status,
         headers: {
           "content-type": contentType,

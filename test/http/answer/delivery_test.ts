@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { createAnswers, givenUpError } from "../../../src/http/answer/delivery.ts";
+import { createDeliveries, givenUpError } from "../../../src/http/answer/delivery.ts";
 import { createBuffers } from "../../../src/http/body/buffers.ts";
 import { byHand } from "../../support/deadlines.ts";
 
 /** An answer of so many pieces of 64 KiB, each of which counts 1 while it is held. */
 function setUp(pieces: number) {
   const patience = byHand(1);
-  const answers = createAnswers(patience);
+  const answers = createDeliveries(patience);
   const buffers = createBuffers(Infinity);
   const share = buffers.open();
   share.captured(pieces);
@@ -73,7 +73,7 @@ Deno.test("that the runtime has lost the connection is no end of the stream: can
 
 Deno.test("what cannot be made to its end is let go, and its stream fails", async () => {
   const patience = byHand(1);
-  const answers = createAnswers(patience);
+  const answers = createDeliveries(patience);
   const buffers = createBuffers(Infinity);
   const share = buffers.open();
   share.captured(5);
@@ -96,7 +96,7 @@ Deno.test("what cannot be made to its end is let go, and its stream fails", asyn
 });
 
 Deno.test("an answer that is shorter than it says fails, it does not go on forever", async () => {
-  const answers = createAnswers(byHand(1));
+  const answers = createDeliveries(byHand(1));
   const { body } = answers.begin(
     { byteLength: 200_000, pieces: ["x".repeat(70_000)], letGo() {} },
     { share: createBuffers(Infinity).open(), onGivenUp: () => assert.fail("nobody gave it up") },
