@@ -97,4 +97,6 @@ export async function pipesEnd(
   if (ended()) return;
   await atMost(lookMs, endHolders());
   for (const pipe of pipes) pipe.stop();
+  // A piece that has come just before is handed on now, and nothing later.
+  await done;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { commandEnd, endingOf, pipesEnd } from "../../src/exec/ending.ts";
-import { createScratch, readPipe } from "../../src/exec/pipe.ts";
+import { createScratch, type Pipe, readPipe } from "../../src/exec/pipe.ts";
 import { createStop } from "../../src/jobs/stop.ts";
 
 const exited = { code: 3, success: false, signal: null };
@@ -95,4 +95,22 @@ Deno.test("pipes at their end are not waited for; a held one is let go with all 
   });
   assert.ok(looked);
   assert.equal(held.seen, 500_000);
+});
+
+Deno.test("pipesEnd() resolves when a pipe that it stopped has handed on its last piece", async () => {
+  const done = Promise.withResolvers<void>();
+  const events: string[] = [];
+  const held: Pipe = {
+    done: done.promise,
+    ended: false,
+    seen: 0,
+    stop: () =>
+      void setTimeout(() => {
+        events.push("last piece");
+        done.resolve();
+      }),
+  };
+  await pipesEnd([held], () => Promise.resolve(void events.push("looked at")));
+  events.push("over");
+  assert.deepEqual(events, ["looked at", "last piece", "over"]);
 });
