@@ -99,9 +99,9 @@ async function compare(base: string, settings: Settings): Promise<number> {
 
 if (import.meta.main) {
   try {
-    const [folder = ""] = Deno.args;
-    if (folder === "") {
-      throw new BenchFailure("no folder to compare with: make bench-compare BASE=…");
+    const [folder = "", ...more] = Deno.args;
+    if (folder === "" || more.length > 0) {
+      throw new BenchFailure("must be given one folder to compare with: make bench-compare BASE=…");
     }
     Deno.exit(await compare(resolve(folder), readSettings(Deno.env.toObject(), ownRows)));
   } catch (error) {
