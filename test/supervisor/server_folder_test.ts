@@ -156,8 +156,14 @@ Deno.test("what is made in the folder is mended with it, and told", () => {
     [() => Deno.chmodSync(`${server.path}/spool`, 0o777), ["/spool"]],
     [() => Deno.removeSync(`${server.path}/lock`), ["/lock"]],
     [() => Deno.chmodSync(program, 0o400), ["/run/program"]],
-    [() => Deno.writeFileSync(program, bytes.map((byte) => byte ^ 1)), ["/run/program"]],
-    [() => Deno.truncateSync(program, 3), ["/run/program"]],
+    [() => {
+      Deno.chmodSync(program, 0o700);
+      Deno.writeFileSync(program, bytes.map((byte) => byte ^ 1));
+    }, ["/run/program"]],
+    [() => {
+      Deno.chmodSync(program, 0o700);
+      Deno.truncateSync(program, 3);
+    }, ["/run/program"]],
     [() => Deno.removeSync(program), ["/run/program"]],
     [() => {
       Deno.removeSync(program);
