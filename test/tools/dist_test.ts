@@ -21,6 +21,9 @@ const files: Readonly<Record<string, string>> = {
   "README.md": "read me\n".repeat(1000),
   LICENSE: "licence\n",
   "CHANGELOG.md": "changes\n",
+  "CONTRIBUTING.md": "changing\n",
+  "SECURITY.md": "reporting\n",
+  "docs/guides/one.md": "a page\n",
   "install.sh": "#!/bin/sh\n",
   "contrib/sample/uppercase.sh": "#!/bin/sh\ntr a-z A-Z\n",
   "contrib/rules.yml": "groups: []\n",
@@ -37,7 +40,7 @@ async function must(program: string, args: readonly string[], cwd: string): Prom
 async function project(): Promise<Disposable & { readonly path: string }> {
   const folder = temporaryFolder();
   const { path } = folder;
-  for (const name of ["contrib/sample", "bin", "dist/old"]) {
+  for (const name of ["contrib/sample", "docs/guides", "bin", "dist/old"]) {
     Deno.mkdirSync(`${path}/${name}`, { recursive: true });
   }
   for (const [name, text] of Object.entries(files)) {
@@ -147,14 +150,19 @@ Deno.test("a tarball has one folder, nobody's files with plain permissions, and 
   assert.deepEqual(lines.map(([mode, , , , , name]) => `${mode} ${name}`), [
     `drwxr-xr-x ${top}/`,
     `-rw-r--r-- ${top}/CHANGELOG.md`,
+    `-rw-r--r-- ${top}/CONTRIBUTING.md`,
     `-rw-r--r-- ${top}/LICENSE`,
     `-rw-r--r-- ${top}/README.md`,
+    `-rw-r--r-- ${top}/SECURITY.md`,
     `-rw-r--r-- ${top}/SHA256SUMS`,
     `-rw-r--r-- ${top}/THIRD_PARTY_LICENSES`,
     `drwxr-xr-x ${top}/contrib/`,
     `-rw-r--r-- ${top}/contrib/rules.yml`,
     `drwxr-xr-x ${top}/contrib/sample/`,
     `-rwxr-xr-x ${top}/contrib/sample/uppercase.sh`,
+    `drwxr-xr-x ${top}/docs/`,
+    `drwxr-xr-x ${top}/docs/guides/`,
+    `-rw-r--r-- ${top}/docs/guides/one.md`,
     `-rwxr-xr-x ${top}/install.sh`,
     `-rwxr-xr-x ${top}/jobrunner`,
   ]);
