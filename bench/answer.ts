@@ -1,8 +1,8 @@
 /**
  * One HTTP/1.1 answer out of the bytes of a connection (RFC 9112), in the buffer it was read into.
  *
- * It looks at bytes and makes no text of them: on a machine with few cores what the clients use is
- * missing from the server's figures.
+ * It compares bytes and decodes no text: on a machine with few cores, the CPU that the clients use is
+ * lost to the server.
  *
  * @module
  */
@@ -136,5 +136,5 @@ function chunkSize(bytes: Uint8Array, at: number): number {
   }
   const size = parseInt(text, 16);
   if (size >= 0) return size;
-  throw new Error(`the size of a chunk is no number: ${text}`);
+  throw new Error(`the size of a chunk is not a number: ${text}`);
 }
