@@ -113,7 +113,7 @@ function parseHead(bytes: Uint8Array, headEnd: number) {
 /** Whether a line begins with this, which is in lower case, whatever case the line is in. */
 function startsWith(bytes: Uint8Array, line: number, wanted: Uint8Array): boolean {
   for (let i = 0; i < wanted.length; i++) {
-    // Bit 5 is what tells a small letter from a capital; colon, hyphen and space have it anyway.
+    // Bit 5 distinguishes a small letter from a capital; colon, hyphen and space have it anyway.
     if (((bytes[line + i] ?? 0) | 32) !== wanted[i]) return false;
   }
   return true;

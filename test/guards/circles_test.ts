@@ -8,7 +8,7 @@ import { projectRoot } from "../support/program.ts";
 /** What each file imports. */
 type Graph = ReadonlyMap<string, readonly string[]>;
 
-/** As far as `deno info --json` is needed here. */
+/** The part of what `deno info --json` prints that is used here. */
 interface Info {
   readonly modules: readonly {
     readonly specifier: string;
@@ -62,7 +62,7 @@ Deno.test("the import graph of main.ts and src/service.ts has no circles", async
   const graph = new Map(graphs.flatMap((one) => [...one]));
   const root = new URL("../../", import.meta.url).href;
   assert.ok(graph.has(`${root}src/app/app.ts`));
-  assert.ok(graph.has(`${root}src/telemetry/otlp.ts`), "what is imported late is there too");
+  assert.ok(graph.has(`${root}src/telemetry/otlp.ts`), "late imports are there too");
   assert.deepEqual(circles(graph).map((circle) => circle.replaceAll(root, "")), []);
 });
 

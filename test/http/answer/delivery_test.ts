@@ -84,7 +84,7 @@ Deno.test("createDeliveries() fails the stream of an answer that cannot be compl
   }
   const { body } = answers.begin({ byteLength: 100_000, pieces: broken(), letGo() {} }, {
     share,
-    onGivenUp: () => assert.fail("it was not given up"),
+    onGivenUp: () => assert.fail("it must not be given up"),
   });
   assert.ok(body instanceof ReadableStream);
   const taking = body.getReader();
@@ -99,7 +99,7 @@ Deno.test("createDeliveries() fails the stream of an answer that is shorter than
   const answers = createDeliveries(byHand(1));
   const { body } = answers.begin(
     { byteLength: 200_000, pieces: ["x".repeat(70_000)], letGo() {} },
-    { share: createBuffers(Infinity).open(), onGivenUp: () => assert.fail("it was not given up") },
+    { share: createBuffers(Infinity).open(), onGivenUp: () => assert.fail("it must not be given up") },
   );
   assert.ok(body instanceof ReadableStream);
   await assert.rejects(new Response(body).text(), /shorter than its length says/);
