@@ -15,7 +15,7 @@ Deno.test("send() hands the item to the receiver that has waited longest, or kee
   assert.equal(channel.first, undefined);
 });
 
-Deno.test("send() with before makes the item the next one received", async () => {
+Deno.test('send() with "before" makes the item the next one received', async () => {
   const channel = createChannel<string>();
   channel.send("second");
   channel.send("first", "before");

@@ -107,7 +107,7 @@ Deno.test("parseCommand() on Windows takes a backslash literally and completes a
   assert.equal(parse("C:\\My Tools\\convert", "windows")?.program, "C:\\My Tools\\convert.BAT");
 });
 
-Deno.test("commandOf() of words writes its text in shell quoting", () => {
+Deno.test("commandOf() writes the text of a command given as words in shell quoting", () => {
   const result = commandOf(["octave", "a b", ""], lookup());
   assert.ok(result.ok);
   const { command } = result;
@@ -116,7 +116,7 @@ Deno.test("commandOf() of words writes its text in shell quoting", () => {
   assert.deepEqual(parse(command.text)?.args, ["a b", ""], "the text means the same command");
 });
 
-Deno.test("JOBRUNNER_CMD, --cmd and -- reject a command that could only run after a restart", () => {
+Deno.test("JOBRUNNER_CMD, --cmd and -- reject a command that cannot run, unless its file may come later", () => {
   assert.deepEqual(faultsOf({ JOBRUNNER_CMD: "nothing-such -x" }), [
     "JOBRUNNER_CMD=nothing-such -x: must be a program and its arguments (nothing-such was not found on PATH)",
   ]);

@@ -26,7 +26,7 @@ Deno.test("LD_* is allowed with a launcher; a machine without one also has no se
   assert.equal(without.ok && without.config.launcher.ownSession, false);
 });
 
-Deno.test("DENO_* and NODE_OPTIONS refuse the start when the runtime would open a door by them", () => {
+Deno.test("DENO_* and NODE_OPTIONS refuse the start when they would open the runtime to others", () => {
   for (
     const [name, value] of [
       ["DENO_SERVE_ADDRESS", "tcp:0.0.0.0:80"],

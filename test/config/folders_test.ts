@@ -3,7 +3,7 @@ import { configOf, configure, type Disk, faultsOf } from "../support/machine.ts"
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
-Deno.test("The launcher may lie beside the spool, in the temp folder or in STATE_DIRECTORY", () => {
+Deno.test("launcher.parents are the spool's parent, the temp folder and the folders of STATE_DIRECTORY", () => {
   const disk = { "/spool": "folder", "/state": "folder", "/more": "folder" } as const;
   const env = { ...cmd, JOBRUNNER_SPOOL_DIR: "/spool", STATE_DIRECTORY: "/state:/not/there:/more" };
   const result = configure(env, { disk });

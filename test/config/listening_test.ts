@@ -107,7 +107,7 @@ Deno.test("JOBRUNNER_ALLOWED_HOSTS accepts host names, addresses and *.domain, a
   }
 });
 
-Deno.test("A fault of an address or host name is one line and shows no password of a URL given there", () => {
+Deno.test("parseConfig() reports a fault of an address or a host name in one line, without a password in it", () => {
   for (const name of ["JOBRUNNER_ALLOWED_HOSTS", "JOBRUNNER_HTTP_LISTEN_ADDRESS"]) {
     for (
       const value of [

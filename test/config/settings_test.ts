@@ -82,7 +82,7 @@ function withoutOrigins(result: ConfigResult): unknown {
 for (const name of Object.keys(samples) as SettingName[]) {
   const [one, other, env = {}] = samples[name];
 
-  Deno.test(`${name} by a default in its row means the same as by a given value`, () => {
+  Deno.test(`${name} has the same effect by a default in its row as by a given value`, () => {
     const configs = [one, other].map((value) => {
       const given = parse({ ...env, [name]: value });
       // An empty value counts as not set.

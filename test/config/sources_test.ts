@@ -3,7 +3,7 @@ import { faultsOf } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
-Deno.test("parseCommandLine() reports an unknown flag and its value as one fault", () => {
+Deno.test("parseCommandLine() reports an unknown flag and its value as one fault, also --constructor", () => {
   assert.deepEqual(faultsOf(cmd, ["--num-worker", "7"]).length, 1);
   assert.match(faultsOf(cmd, ["--constructor"]).join(), /^--constructor: must be a flag/);
 });

@@ -18,7 +18,7 @@ Deno.test("readTracing() leaves tracing off unless an endpoint or the exporter i
   ) assert.deepEqual(read(env), { tracing: undefined, faults: [] });
 });
 
-Deno.test("readTracing() returns the endpoint's host and port as the receiver to grant", () => {
+Deno.test("readTracing() returns the endpoint's host and port as the receiver to allow", () => {
   const receiverOf = (env: Record<string, string>) => read(env).tracing?.receiver;
   assert.equal(receiverOf({ OTEL_TRACES_EXPORTER: "otlp" }), "localhost:4318");
   assert.equal(receiverOf({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector" }), "collector:80");

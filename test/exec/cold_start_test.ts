@@ -114,7 +114,7 @@ Deno.test("createColdStart() reports spawn_refused when mending does not make th
 });
 
 for (const [held, other] of [["stdout", "2"], ["stderr", ""]] as const) {
-  Deno.test(`createColdStart() has the holder of ${held} killed, in time that does not count as the command's`, async () => {
+  Deno.test(`createColdStart() has a holder of ${held} killed, and does not count that time as the command's`, async () => {
     using folder = temporaryFolder();
     const pidFile = `${folder.path}/pid`;
     const ended: { readonly pid: number; readonly mark: string }[] = [];

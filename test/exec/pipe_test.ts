@@ -41,7 +41,7 @@ Deno.test("readPipe() hands on every byte, whatever the pieces", async () => {
   ));
 });
 
-Deno.test("readPipe() uses its memory again", async () => {
+Deno.test("readPipe() reuses the memory of the scratch for the next pipe", async () => {
   const scratch = createScratch();
   for (const value of [1, 2]) {
     await readPipe(

@@ -108,7 +108,7 @@ Deno.test("rooms/borders accepts what a room may import", () => {
   ) assert.deepEqual(breaches("src/http/x.ts", source), [], source);
 });
 
-Deno.test("rooms/borders finds packages and modules of the runtime, and each name out of them", () => {
+Deno.test("rooms/borders finds packages and modules of the runtime, and each name imported from them", () => {
   const cases: Record<string, string> = {
     'import { spawn } from "node:child_process";': "node:child_process.spawn",
     'import process from "node:process";': "node:process",

@@ -98,7 +98,7 @@ Deno.test("tools/deno.sh has npm install the program even if it is set up to omi
   assert.equal((await there.run("2.9.6")).stdout, pathOf("2.9.6"));
 });
 
-Deno.test("tools/deno.sh returns exactly the version that is asked for", async () => {
+Deno.test("tools/deno.sh provides exactly the version that is asked for", async () => {
   using other = machine({ deno: deno("2.9.6"), npm });
   assert.equal((await other.run("2.9.6", "2.7.11")).stdout, pathOf("2.7.11"));
   using same = machine({ deno: deno("2.7.11") });
@@ -204,7 +204,7 @@ Deno.test("tools/deno.sh without Deno and npm reports in one line how to get Den
   assert.match(stderr, /^There is no Deno 2\.7\.11 or newer here, .*: install Deno .*$/);
 });
 
-Deno.test("tools/deno.sums pins our version for every platform, and the others for that of CI", () => {
+Deno.test("tools/deno.sums pins PINNED_DENO for every platform, and CI's other versions for CI's platform", () => {
   const read = (name: string) => Deno.readTextFileSync(`${projectRoot}${name}`);
   const lines = read("tools/deno.sums").split("\n").filter((line) => !/^(?:#|$)/.test(line));
   for (const line of lines) assert.match(line, /^[0-9a-f]{64} {2}[0-9.]+\/[a-z0-9-]+$/);

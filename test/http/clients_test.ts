@@ -60,7 +60,7 @@ Deno.test("watch() does not check a connection without an address", async () => 
   assert.deepEqual(asked, [[here]]);
 });
 
-Deno.test("createClients() once disposed of does not poll any more", () => {
+Deno.test("createClients() does not poll any more once it is disposed of", () => {
   const { clients, looks } = setUp();
   clients.watch(() => leaver, () => assert.fail("it was reported"));
   assert.equal(looks.length, 1);

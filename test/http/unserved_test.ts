@@ -27,7 +27,7 @@ Deno.test("OPTIONS answers 204 with Allow on every path, without CORS headers", 
   assert.deepEqual(log, []);
 });
 
-Deno.test("//path answers 308 with a single slash, which keeps the method", async () => {
+Deno.test("//path is redirected to /path with 308, which keeps the method", async () => {
   const { send } = setUp();
   const { status, headers } = await send("//payload", { method: "POST", body: job });
   assert.deepEqual([status, headers.get("location")], [308, "/payload"]);

@@ -65,7 +65,7 @@ Deno.test("createDeliveries() gives up an answer that the runtime has taken but 
   assert.deepEqual([answer.givenUp, answer.answers.givenUp], [["answer_timeout"], 1]);
 });
 
-Deno.test("createDeliveries() goes on with an answer on handedOver() until its stream ends or is canceled", () => {
+Deno.test("handedOver() does not end an answer whose stream was neither read to its end nor canceled", () => {
   const answer = setUp(10);
   answer.handedOver();
   assert.equal(answer.patience.waiting, 1);
@@ -99,7 +99,10 @@ Deno.test("createDeliveries() fails the stream of an answer that is shorter than
   const answers = createDeliveries(byHand(1));
   const { body } = answers.begin(
     { byteLength: 200_000, pieces: ["x".repeat(70_000)], letGo() {} },
-    { share: createBuffers(Infinity).open(), onGivenUp: () => assert.fail("it must not be given up") },
+    {
+      share: createBuffers(Infinity).open(),
+      onGivenUp: () => assert.fail("it must not be given up"),
+    },
   );
   assert.ok(body instanceof ReadableStream);
   await assert.rejects(new Response(body).text(), /shorter than its length says/);

@@ -21,7 +21,7 @@ Deno.test("createBuffers() counts as held what has arrived, not what is announce
   assert.equal(buffers.held.bodies, 0);
 });
 
-Deno.test("createBuffers() refuses before it arrives a body for which there is no room now", () => {
+Deno.test("createBuffers() refuses a body for which there is no room now before the body arrives", () => {
   const buffers = createBuffers(1_000_000);
   const first = holding(buffers, 500_000);
   assert.equal(buffers.open().expect(400_001), false);
@@ -93,7 +93,7 @@ Deno.test("createBuffers() gives up no younger upload for the oldest one, and no
   assert.equal(oldest.resize(400_000), false);
 });
 
-Deno.test("createBuffers() counts captures as answers later, and these down as they are taken", () => {
+Deno.test("createBuffers() turns captures into answers, and releases these as they are taken", () => {
   const buffers = createBuffers(1_000_000);
   const share = buffers.open();
   share.captured(300);
