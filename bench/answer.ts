@@ -1,8 +1,8 @@
 /**
  * One HTTP/1.1 answer out of the bytes of a connection (RFC 9112), in the buffer it was read into.
  *
- * It looks at bytes and makes no text of them: on a machine with few cores what the clients use is
- * missing from the server's figures.
+ * It compares bytes and decodes no text: on a machine with few cores, the CPU that the clients use is
+ * lost to the server.
  *
  * @module
  */
@@ -113,7 +113,7 @@ function parseHead(bytes: Uint8Array, headEnd: number) {
 /** Whether a line begins with this, which is in lower case, whatever case the line is in. */
 function startsWith(bytes: Uint8Array, line: number, wanted: Uint8Array): boolean {
   for (let i = 0; i < wanted.length; i++) {
-    // Bit 5 is what tells a small letter from a capital; colon, hyphen and space have it anyway.
+    // Bit 5 distinguishes a small letter from a capital; colon, hyphen and space have it anyway.
     if (((bytes[line + i] ?? 0) | 32) !== wanted[i]) return false;
   }
   return true;
@@ -136,5 +136,5 @@ function chunkSize(bytes: Uint8Array, at: number): number {
   }
   const size = parseInt(text, 16);
   if (size >= 0) return size;
-  throw new Error(`the size of a chunk is no number: ${text}`);
+  throw new Error(`the size of a chunk is not a number: ${text}`);
 }

@@ -1,5 +1,5 @@
 /**
- * Ratios of an earlier time, and what has become of them.
+ * Ratios of an earlier run, and how they have changed since.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export interface Baseline {
   readonly ratios: Ratios;
 }
 
-/** The share of a ratio that may be lost: less is within what the same program varies by. */
+/** The share of a ratio that may be lost: runs of the same program vary by less. */
 export const tolerated = 0.15;
 
 /** Both ratios, for people and for tables. */
@@ -49,7 +49,7 @@ export const ratioRows = [
   readonly better: "more" | "less";
 })[];
 
-/** The ratios of one round. Throws a `BenchFailure` when this machine cannot tell them. */
+/** The ratios of one round. Throws a `BenchFailure` when this machine cannot measure them. */
 export function ratiosOf({ ratioToFloor, floorPerSec, cpuMsPerJob }: Round): Ratios {
   if (ratioToFloor === undefined || floorPerSec === undefined || cpuMsPerJob === undefined) {
     throw new BenchFailure("nothing can be compared: own CPU per job needs Linux's /proc");
@@ -86,7 +86,7 @@ export function readBaseline(file: string): Baseline {
     const baseline = JSON.parse(text) as Baseline;
     if (ratioRows.every(({ name }) => baseline.ratios[name] > 0)) return baseline;
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new BenchFailure(`the baseline ${file} is damaged: it holds no ratios`);
 }
@@ -99,6 +99,6 @@ export function differences(now: Baseline, then: Baseline): string[] {
     ["the number of cores", now.machine.cores, then.machine.cores],
   ] as const;
   return pairs.flatMap(([what, is, was]) =>
-    is === was ? [] : [`${what} was another one for the baseline: ${was}, now ${is}`]
+    is === was ? [] : [`${what} differs from the baseline's: ${was} then, ${is} now`]
   );
 }

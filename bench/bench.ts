@@ -2,7 +2,7 @@
  * The benchmark: the real server under load, beside the machine's floor, in one run.
  *
  * It prints a table and writes `results.json` next to this file. Goals stand beside the figures;
- * one that is not met is no failure.
+ * one that is not met is not a failure.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export async function bench(settings: Settings): Promise<Report> {
   };
 }
 
-/** A scenario that fails does not take the figures of the others with it. */
+/** A scenario that fails does not lose the figures of the others. */
 async function outcomeOf(scenario: Scenario, bench: Bench): Promise<Outcome> {
   try {
     return await scenario.run(bench);

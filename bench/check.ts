@@ -27,7 +27,7 @@ import { measureSmallJobs } from "./scenarios/small_jobs.ts";
 import { openSession } from "./session.ts";
 import { readSettings, type Settings } from "./settings.ts";
 
-/** More than a bench has, because a verdict hangs on the median. */
+/** More than a bench has, because the verdict depends on the median. */
 const fewestRounds = 5;
 
 /** Measures small jobs. Throws a `BenchFailure` without a compiler, since there is no floor then. */
@@ -40,7 +40,7 @@ async function measureRatios(settings: Settings): Promise<Ratios[]> {
   return rounds.map(ratiosOf);
 }
 
-/** Prints what has become of the ratios and returns one sentence for each loss. */
+/** Prints how the ratios have changed and returns one sentence for each loss. */
 function compare(rounds: readonly Ratios[], now: Baseline, then: Baseline): string[] {
   const lost = losses(now.ratios, then.ratios);
   const rows = ratioRows.map(({ name, label, digits, better }) => [
@@ -71,7 +71,7 @@ if (import.meta.main) {
       fileURLToPath(new URL("baseline.json", import.meta.url));
     const updates = !["", "0", undefined].includes(env["BENCH_UPDATE"]);
     const settings = readSettings(env);
-    // Read first: nobody should wait for a measurement that there is nothing to compare with.
+    // Read first: a missing baseline must be reported before the minutes of measuring.
     const then = updates ? undefined : readBaseline(file);
     const rounds = await measureRatios({
       ...settings,

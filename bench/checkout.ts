@@ -36,7 +36,7 @@ export function startTask(checkout: string): StartTask {
   };
 }
 
-/** Empty without one. */
+/** The command of the task `start`; empty without one. */
 function commandOf(checkout: string): string {
   try {
     const { tasks } = JSON.parse(Deno.readTextFileSync(join(checkout, "deno.json")));

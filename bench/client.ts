@@ -1,9 +1,8 @@
 /**
- * A client that keeps its connection: as much HTTP/1.1 as asking for the same again and again
- * needs.
+ * A client that keeps its connection, with as much of HTTP/1.1 as repeating one request needs.
  *
  * `fetch` would do, but it costs several times the CPU of this, and on a machine with few cores
- * what the clients use is missing from the server's figures.
+ * the CPU that the clients use is lost to the server.
  *
  * @module
  */
@@ -24,7 +23,7 @@ export interface Address {
 export interface Client extends Disposable {
   /**
    * Sends a whole request and waits for the whole answer, whose body is valid until the next call.
-   * When it throws, the connection is of no use any more.
+   * After it has thrown, the connection cannot be used any more.
    */
   exchange(request: Uint8Array): Promise<Answer>;
 }

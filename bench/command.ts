@@ -7,7 +7,7 @@
 import { BenchFailure } from "./failure.ts";
 
 /**
- * Runs a program and resolves with its standard output. The signal ends it.
+ * Runs a program and resolves with its standard output. The signal kills it.
  *
  * Throws `Deno.errors.NotFound` when there is no such program, the signal's reason when it was
  * aborted, and a `BenchFailure` with what the program wrote to standard error when it did not exit
@@ -36,5 +36,5 @@ export async function outputOf(
   signal.throwIfAborted();
   if (success) return new TextDecoder().decode(stdout);
   const complaint = new TextDecoder().decode(stderr).trim();
-  throw new BenchFailure(`${program} exited with ${code}: ${complaint || "it did not say why"}`);
+  throw new BenchFailure(`${program} exited with ${code}: ${complaint || "it gave no reason"}`);
 }

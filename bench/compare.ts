@@ -30,7 +30,7 @@ import { machineText, serverSetup, serverText, shortRunNote } from "./report.ts"
 import { openSession } from "./session.ts";
 import { type NumberSetting, readSettings, type Settings } from "./settings.ts";
 
-/** More than a bench has, because a verdict hangs on how narrow the intervals are. */
+/** More than a bench has, because the verdict depends on how narrow the intervals are. */
 const ownRows = {
   rounds: { variable: "BENCH_ROUNDS", normal: 20, short: 6, min: 20, max: 1000 },
   jobs: { variable: "BENCH_JOBS", normal: 20_000, short: 1200, min: 1000, max: 1e7 },
@@ -73,7 +73,7 @@ function loadOf({ rounds, jobs, latencyJobs }: Settings) {
   };
 }
 
-/** Compares, prints what came out and resolves with the exit status. */
+/** Compares, prints the result and resolves with the exit status. */
 async function compare(base: string, settings: Settings): Promise<number> {
   const at = new Date().toISOString();
   const rounds = await measureRounds(base, settings);
@@ -105,7 +105,7 @@ if (import.meta.main) {
     }
     Deno.exit(await compare(resolve(folder), readSettings(Deno.env.toObject(), ownRows)));
   } catch (error) {
-    // Not 1, which the runtime itself would exit with: that says that something is dearer.
+    // Not 1, the runtime's own status for an uncaught error: here it means that a figure is dearer.
     console.error(error instanceof BenchFailure ? `bench: ${error.message}` : error);
     Deno.exit(3);
   }

@@ -1,5 +1,5 @@
 /**
- * What came out of a comparison, figure by figure.
+ * The result of a comparison, figure by figure.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import { type Estimate, estimateOf, type Verdict, verdictOf } from "./verdict.ts
 export interface Compared {
   /** How it is called and shown. */
   readonly row: FigureRow;
-  /** Which of its values are good. */
+  /** Whether more or less of it is better. */
   readonly better: "more" | "less";
   /** The medians of all rounds. */
   readonly medians: Both<number>;
   /** Of the ratios current ÷ base, each of two values of the same round. */
   readonly ratio: Estimate;
-  /** What can be said of it. */
+  /** The verdict on it. */
   readonly verdict: Verdict;
 }
 
@@ -46,7 +46,7 @@ const rows = [
 })[];
 
 /**
- * The figures that this machine can tell. Throws a `BenchFailure` when one was too small to be
+ * The figures that this machine can measure. Throws a `BenchFailure` when one was too small to be
  * measured.
  */
 export function compareFigures(rounds: readonly Both<Sample>[]): Compared[] {

@@ -44,7 +44,7 @@ export function renderComparison(
     "",
     "base and this: medians of the rounds. Ratio and difference: the median of one per round; half of",
     "the rounds lie between the quartiles; the interval holds the true median with a probability of",
-    "at least 95 %, however the rounds are distributed (two of them, counted from either end).",
+    "at least 95 %, however the rounds are distributed (its ends are the values of two rounds).",
     "",
     ...figures.map((figure) => `${figure.row.label}: ${verdictText(figure)}.`),
   ].join("\n");
@@ -68,8 +68,8 @@ function verdictText({ verdict, better, ratio: { median, interval } }: Compared)
     case "undecided":
       return "cannot tell: " +
         (losses
-          ? `the interval, from ${shownLoss(losses.low)} to ${shownLoss(losses.high)}, has ` +
-            `${toleranceText} dearer inside`
+          ? `the interval, from ${shownLoss(losses.low)} to ${shownLoss(losses.high)}, includes ` +
+            `${toleranceText} dearer`
           : "too few rounds");
   }
 }

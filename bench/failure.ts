@@ -5,10 +5,10 @@
  */
 
 /**
- * A failure whose message says all a person needs; anything else that is thrown is a bug of the
+ * A failure whose message is all that a person needs; anything else that is thrown is a bug in the
  * benchmark.
  */
 export class BenchFailure extends Error {
-  /** Tells it apart in a stack trace. */
+  /** Its name in a stack trace. */
   override name = "BenchFailure";
 }

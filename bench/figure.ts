@@ -25,7 +25,7 @@ export interface Figure extends Spread {
 /** The largest or the smallest good value. */
 export type Goal = { readonly atMost: number } | { readonly atLeast: number };
 
-/** Bytes in a megabyte: memory is told in these, as the goals are. */
+/** Bytes in a megabyte: memory is given in these, as in the goals. */
 export const megabyte = 1e6;
 
 /** How a figure is called and shown. */
@@ -41,8 +41,8 @@ export interface FigureRow {
 }
 
 /**
- * The figure of some values, in a list so that it may be absent: without any value, or when this
- * machine cannot tell one of them (undefined), there is none.
+ * The figure of some values, in a list so that it may be absent: the list is empty without any value,
+ * or when this machine cannot measure one of them (undefined).
  */
 export function figure(row: FigureRow, values: readonly (number | undefined)[]): Figure[] {
   const known = values.filter((value) => value !== undefined);
@@ -52,7 +52,7 @@ export function figure(row: FigureRow, values: readonly (number | undefined)[]):
   return [{ ...row, ...spread, values: known.length, ...judged }];
 }
 
-/** As the table says it: “≤ 0.40”. */
+/** As the table shows it: “≤ 0.40”. */
 export function goalText(goal: Goal): string {
   return "atMost" in goal ? `≤ ${goal.atMost}` : `≥ ${goal.atLeast}`;
 }

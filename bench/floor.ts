@@ -13,7 +13,7 @@ import { outputOf } from "./command.ts";
 import { smallEnvironment } from "./environment.ts";
 import { BenchFailure } from "./failure.ts";
 
-/** What one measurement of the floor says. */
+/** The result of one measurement of the floor. */
 export interface FloorSample {
   /** Spawns per second. */
   readonly perSec: number;
@@ -29,7 +29,7 @@ export type Floor = (
   signal: AbortSignal,
 ) => Promise<FloorSample>;
 
-/** Compiles the floor into a folder; a sentence says why when there is none. */
+/** Compiles the floor into a folder; `missing` is the reason when there is none. */
 export async function compileFloor(
   { folder, program }: {
     /** Where the binary goes. */
@@ -45,8 +45,8 @@ export async function compileFloor(
     await outputOf("cc", ["-O2", "-pthread", "-o", binary, source], signal);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return { missing: "there is no C compiler (cc)" };
-    // A compiler can be there and not work, as the placeholder of a system without its developer
-    // tools.
+    // A compiler can be installed and not work, such as the placeholder of a system without its
+    // developer tools.
     if (error instanceof BenchFailure && !signal.aborted) return { missing: error.message };
     throw error;
   }

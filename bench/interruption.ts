@@ -1,5 +1,5 @@
 /**
- * Somebody wants the benchmark to end early.
+ * Signals that ask the benchmark to end early.
  *
  * @module
  */
@@ -13,8 +13,8 @@ export interface Interruption extends Disposable {
 }
 
 /**
- * Listens from now on until disposed of. Without it a signal would end this process on the spot,
- * and the server, which is a process of its own, would stay.
+ * Listens from now on until disposed of. Without it a signal would kill this process at once, and the
+ * server, which is a process of its own, would go on running.
  */
 export function listenForInterruption(): Interruption {
   const controller = new AbortController();

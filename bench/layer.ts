@@ -8,5 +8,5 @@
  * @module
  */
 
-/** Gets the layer ready; what it returns goes through the layer so many times. */
+/** Prepares the layer; the function that it returns runs the layer so many times. */
 export type Layer = () => (count: number) => void | Promise<void>;

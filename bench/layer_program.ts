@@ -16,14 +16,14 @@ export interface LayersPlan {
   readonly folder: string;
   /** Names of their files, without the ending. */
   readonly names: readonly string[];
-  /** Measured calls of each, about; as many come before them, in which the code is compiled. */
+  /** Measured calls of each, roughly; as many come first, unmeasured, in which the code is compiled. */
   readonly calls: number;
 }
 
 /** Microseconds of one call, by the layer's name. */
 export type LayerTimes = Readonly<Record<string, number>>;
 
-/** The median of so many parts of the calls counts: others use the machine as well. */
+/** The calls are measured in so many parts, whose median counts: other programs use the machine too. */
 const parts = 10;
 
 /** Measures one layer after the other. */

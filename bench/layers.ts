@@ -27,8 +27,8 @@ export function layersOf(checkout: string): string[] {
 }
 
 /**
- * Measures layers of a checkout in a process of its own, under the flags of the server there: in one
- * process with another version, which of them was loaded first would be part of the figures.
+ * Measures layers of a checkout in a process of its own, under the flags of the server there: with two
+ * versions in one process, the figures would depend on which was loaded first.
  */
 export async function measureLayers(
   checkout: string,

@@ -16,21 +16,21 @@ export interface Target {
   logTail(): string | undefined;
 }
 
-/** The loads there are. */
+/** All loads. */
 export type LoadName = "jobs" | "payloads" | "beside" | "page" | "line";
 
-/** A load that runs. Disposing of it ends the process. */
+/** A load that runs. Disposing of it kills the process. */
 export interface RunningLoad extends AsyncDisposable {
-  /** Resolves with the next value it tells. Throws a `BenchFailure` when it ends without one. */
+  /** Resolves with the next value it prints. Throws a `BenchFailure` when it exits without one. */
   next(): Promise<unknown>;
 }
 
 /**
- * Far beyond what a slow machine needs: it only keeps a server that hangs from holding us for ever.
+ * Far more than a slow machine needs: it only keeps a server that hangs from blocking us forever.
  */
 const spareSec = 120;
 
-/** Runs a load and resolves with the one value it tells. */
+/** Runs a load and resolves with the one value it prints. */
 export async function runLoad<Plan extends { readonly address: Address }, Result>(
   name: LoadName,
   target: Target,
@@ -41,7 +41,7 @@ export async function runLoad<Plan extends { readonly address: Address }, Result
   return await load.next() as Result;
 }
 
-/** Starts a load. The signal ends it, and so does a time far beyond the expected one. */
+/** Starts a load. The signal kills it, and so does a timeout far beyond the expected time. */
 export function startLoad(
   name: LoadName,
   target: Target,
@@ -84,8 +84,8 @@ export function startLoad(
       signal.throwIfAborted();
       if (line !== undefined) return JSON.parse(line);
       const reason = late
-        ? `it did not end within ${limitSec} s`
-        : (await complaint).trim() || "it did not say why";
+        ? `it did not exit within ${limitSec} s`
+        : (await complaint).trim() || "it gave no reason";
       const log = target.logTail();
       throw new BenchFailure(
         `the load ${name} failed: ${reason}` +

@@ -14,7 +14,7 @@ export interface Machine {
   readonly cores: number;
   /** All of its memory. */
   readonly memoryBytes: number;
-  /** Name of the system, as far as it says one, and version of its kernel. */
+  /** Name of the system, if it has one, and version of its kernel. */
   readonly system: string;
 }
 

@@ -11,9 +11,9 @@ import { measureRound, type Round, runJobs, smallJob } from "./round.ts";
 import { startServer } from "./server.ts";
 import { warmUpJobs } from "./settings.ts";
 
-/** One of each version: of the one that is compared with, and of the one in question. */
+/** A value for each of the two versions. */
 export interface Both<T> {
-  /** Of the version that is compared with. */
+  /** Of the version to compare with. */
   readonly base: T;
   /** Of the version in question. */
   readonly current: T;
@@ -47,15 +47,15 @@ export interface PairPlan {
 
 /**
  * How often either side has its turn under all clients, in one round. On a machine that others use as
- * well, rounds in turns of 200 jobs differ half as much as rounds in one piece: hardly a neighbour is
- * busy in the turns of one side only. Odd, so that each side is as often the first one in two rounds.
+ * well, rounds in turns of 200 jobs differ half as much as rounds in one piece: other programs are
+ * rarely busy in the turns of one side only. Odd, so that over two rounds each side is first as often.
  */
 export const busyTurns = 5;
 
 /** The same under one client. */
 export const calmTurns = 3;
 
-/** What one side did in a round; undefined is what this machine cannot tell. */
+/** What one side did in a round; undefined is what this machine cannot measure. */
 export interface Sample {
   /** Jobs answered per second. */
   readonly jobsPerSec: number;
@@ -65,7 +65,7 @@ export interface Sample {
   readonly latencyP50Ms: number;
   /** Megabytes of the server's resident memory before its first job. */
   readonly idleMb: number | undefined;
-  /** The same after the jobs of all clients, and of those before that warm it up. */
+  /** The same after the warm-up and the jobs of all clients. */
   readonly afterMb: number | undefined;
   /** Microseconds of one call of each layer. */
   readonly layers: Readonly<Record<string, number>>;
@@ -77,8 +77,8 @@ export interface Sample {
  * Measures both versions: in each step of the round one after the other, `first` and then the other
  * one, which is first in the next turn.
  *
- * The servers are started anew for every round, because what a process costs is a little a matter of
- * luck at its start: the idle memory of the very same program varies by some percent.
+ * The servers are started anew for every round, because the cost of a process depends a little on
+ * chance at its start: the idle memory of the very same program varies by some percent.
  */
 export async function measurePair(
   sides: Both<Side>,
@@ -124,7 +124,7 @@ export async function measurePair(
     return measureLayers(checkout, { names, calls }, signal);
   });
   const sampleOf = (side: Name): Sample => ({
-    // All jobs by all of the time: each turn has as many jobs.
+    // All jobs divided by the whole time: each turn has the same number of jobs.
     jobsPerSec: 1 / meanOf(busy[side].map(({ jobsPerSec }) => 1 / jobsPerSec)),
     cpuMsPerJob: meanOfKnown(busy[side].map(({ cpuMsPerJob }) => cpuMsPerJob)),
     latencyP50Ms: meanOf(calm[side].map(({ latencyP50Ms }) => latencyP50Ms)),

@@ -7,7 +7,7 @@
 import { outputOf } from "./command.ts";
 import { BenchFailure } from "./failure.ts";
 
-/** Reads one process. What this system cannot tell is undefined, and `missing` says why. */
+/** Reads one process. What this system cannot measure is undefined, and `missing` says why. */
 export interface ProcessMeter {
   /**
    * CPU seconds that the process itself used so far, all its threads, in user and kernel mode; not

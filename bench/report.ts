@@ -29,7 +29,7 @@ export interface Report {
   readonly leftOut: readonly string[];
 }
 
-/** What became of a scenario: figures, or why there are none. */
+/** The result of a scenario: figures, or why there are none. */
 export type Outcome = Measured | { readonly failure: string };
 
 /** How every server of ours is started. */
@@ -40,7 +40,7 @@ export const serverSetup = {
   environment: "small, as a service manager's",
 } as const;
 
-/** The report as text, lines of one table under what it was measured on. */
+/** The report as text: the machine and the setup, then one table, then the details of its rows. */
 export function render(report: Report): string {
   const { machine, settings, server, scenarios } = report;
   const head = [
@@ -48,7 +48,7 @@ export function render(report: Report): string {
     machineText(machine),
     `${
       serverText(server)
-    }; clients and server share the cores; goals are of 2 cores and Deno 2.9.6`,
+    }; clients and server share the cores; goals are for 2 cores and Deno 2.9.6`,
     ...shortRunNote(settings),
   ];
   const rows = scenarios.flatMap((scenario) =>
@@ -82,7 +82,7 @@ export function serverText({ sandbox, metrics, log }: typeof serverSetup): strin
 
 /** A warning under `BENCH_SHORT`, else nothing. */
 export function shortRunNote({ isShort }: Settings): string[] {
-  return isShort ? ["A short run: its figures are not to be compared with others."] : [];
+  return isShort ? ["A short run: its figures cannot be compared with others."] : [];
 }
 
 function rowOf({ label, digits, values, median, min, max, goal, met }: Figure): string[] {
@@ -98,7 +98,7 @@ export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`;
 }
 
-/** Lines of a table: the first two columns are text, the others are numbers, which end alike. */
+/** Lines of a table: the first two columns are text, the others are numbers, aligned to the right. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {

@@ -17,7 +17,7 @@ export interface NumberedRequest {
 /** What stands for the number in a body. */
 export const placeholder = "{{id}}";
 
-/** Digits of the number: always as many, so that the length of the body stays. */
+/** Digits of the number: always the same, so that the length of the body stays the same. */
 const digits = 8;
 
 /** A number as it is written into the body. */

@@ -12,7 +12,7 @@ import { runLoad, type Target } from "./load_process.ts";
 import type { JobsPlan, JobsResult } from "./loads/jobs.ts";
 import type { ProcessMeter } from "./proc.ts";
 
-/** The figures of one round; undefined is what this machine cannot tell. */
+/** The figures of one round; undefined is what this machine cannot measure. */
 export interface Round {
   /** Jobs of this round. */
   readonly jobs: number;
@@ -40,7 +40,7 @@ export interface Round {
   readonly residentBytes: number | undefined;
 }
 
-/** What is measured with what. */
+/** What a round is measured with. */
 export interface Instruments {
   /** Runs the jobs. */
   readonly target: Target;
@@ -52,7 +52,7 @@ export interface Instruments {
 
 /** What jobs a round is made of. */
 export interface RoundPlan extends Omit<JobsPlan, "address"> {
-  /** Threads of the floor, which the server's workers stand beside. */
+  /** Threads of the floor that the server is compared with. */
   readonly threads: number;
 }
 
@@ -63,7 +63,7 @@ export const smallJob = {
   right: "exit_status_0",
 } as const;
 
-/** Spawns of one measurement: the better part of a second, so that one hiccup does not show. */
+/** Spawns of one measurement: most of a second, so that one short interruption does not show. */
 const floorSpawns = 1500;
 
 /** Measures one round. Throws a `BenchFailure` when any job failed. */
@@ -123,7 +123,7 @@ export async function runJobs(
   );
 }
 
-/** The figures of rounds of which each is a throughput beside its floor. */
+/** The figures of rounds, each with a throughput and its floor. */
 export function throughputFigures(
   rounds: readonly Round[],
   goals: { readonly ratioToFloor?: Goal; readonly cpuMsPerJob?: Goal } = {},

@@ -18,17 +18,17 @@ export interface Bench {
   readonly folder: string;
   /** Undefined when there is none on this machine. */
   readonly floor: Floor | undefined;
-  /** Somebody wants an early end. */
+  /** Aborts when the benchmark is to end early. */
   readonly signal: AbortSignal;
-  /** Tells progress. */
+  /** Reports progress. */
   say(sentence: string): void;
 }
 
-/** What a scenario found out. */
+/** The result of a scenario. */
 export interface Measured {
   /** How it was set up, in half a sentence. */
   readonly setup: string;
-  /** In the order of the table. Those that this machine cannot tell are missing. */
+  /** In the order of the table. Those that this machine cannot measure are missing. */
   readonly figures: readonly Figure[];
   /** One sentence for each group of figures that is missing. */
   readonly leftOut?: readonly string[];
@@ -38,7 +38,7 @@ export interface Measured {
 
 /** One thing to measure. */
 export interface Scenario {
-  /** What `BENCH_ONLY` calls it. */
+  /** Its name in `BENCH_ONLY`. */
   readonly name: string;
   /** Measures. Whatever it started has ended when this resolves or throws. */
   run(bench: Bench): Promise<Measured>;

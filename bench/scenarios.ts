@@ -21,11 +21,11 @@ const ours = [smallJobs, latency, metricsPage, largePayload, beside, waiting, st
 
 /**
  * Those that `BENCH_ONLY` names; without it the other server if there is one, else all of ours.
- * Throws a `BenchFailure` for a name that none has, and for another server that cannot be.
+ * Throws a `BenchFailure` for an unknown name, and for another server that cannot be used.
  */
 export function chooseScenarios(settings: Settings): readonly Scenario[] {
   const chosen = namedBy(settings);
-  // Now, and not when its turn comes after minutes.
+  // Checked now, not minutes later when its turn comes.
   if (chosen.includes(otherServer)) otherTarget(settings);
   return chosen;
 }
@@ -37,7 +37,7 @@ function namedBy({ only, url }: Settings): readonly Scenario[] {
   if (unknown.length > 0) {
     const names = all.map(({ name }) => name).join(", ");
     throw new BenchFailure(
-      `BENCH_ONLY=${only.join(",")}: ${unknown.join(", ")} is none of: ${names}`,
+      `BENCH_ONLY=${only.join(",")}: ${unknown.join(", ")} is not one of: ${names}`,
     );
   }
   return all.filter(({ name }) => only.includes(name));

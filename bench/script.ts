@@ -16,7 +16,7 @@ export function writeScript(
   return path;
 }
 
-/** In single quotes a shell takes everything as it is. */
+/** The text in single quotes, within which a shell takes everything literally. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -9,13 +9,13 @@ import { smallEnvironment } from "./environment.ts";
 import { BenchFailure } from "./failure.ts";
 import type { Target } from "./load_process.ts";
 
-/** A server that listens. Disposing of it ends the process, whatever state it is in. */
+/** A server that listens. Disposing of it stops the process, whatever state it is in. */
 export interface Server extends Target, AsyncDisposable {
   /** Its process id. */
   readonly pid: number;
   /** The last lines of its log. */
   logTail(): string;
-  /** SIGTERM, then waits for its end. Throws a `BenchFailure` when that was not a clean one. */
+  /** Sends SIGTERM and waits for the exit. Throws a `BenchFailure` when the status is not 0. */
   stop(): Promise<void>;
 }
 
@@ -118,8 +118,8 @@ export function serverEnvironment(
     JOBRUNNER_HTTP_LISTEN_PORT: "0",
     JOBRUNNER_LOG_FORMAT: "json",
     JOBRUNNER_SANDBOX: "on",
-    // Inside our folder, so that even a killed server leaves nothing, and nobody else's spools are
-    // looked at.
+    // Inside our folder, so that even a killed server leaves nothing, and the spools of other servers
+    // are not searched.
     JOBRUNNER_SPOOL_DIR: folder,
     ...(maxOutputBytes === undefined ? {} : {
       JOBRUNNER_MAX_OUTPUT_BYTES: String(maxOutputBytes),
@@ -133,8 +133,7 @@ async function untilItListens(
   signal: AbortSignal,
 ): Promise<number> {
   const deadline = performance.now() + startTimeoutMs;
-  // Looked for again and again, since watching a file needs more of a system than every container
-  // gives.
+  // Polled, since not every container lets a program watch a file.
   while (true) {
     const code = exitCode();
     const port = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(Deno.readTextFileSync(log))?.[1];

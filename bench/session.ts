@@ -1,5 +1,5 @@
 /**
- * What every measurement stands on: a folder, the machine's floor, and an ear for interruption.
+ * What every measurement needs: a folder, the machine's floor, and a listener for interruption.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface Session extends Disposable {
   readonly program: string;
   /** Why there is no floor; undefined when there is one. */
   readonly floorMissing: string | undefined;
-  /** Somebody wants an early end. */
+  /** Aborts when the benchmark is to end early. */
   readonly signal: AbortSignal;
   /** Everything for the scenario of that name, in a folder of its own. */
   benchOf(name: string): Bench;
@@ -56,7 +56,7 @@ export async function openSession(settings: Settings): Promise<Session> {
   };
 }
 
-/** macOS has it in `/usr/bin` only. */
+/** The path of `true`, which macOS has in `/usr/bin` only. */
 async function theCommandTrue(): Promise<string> {
   for (const path of ["/bin/true", "/usr/bin/true"]) {
     if (await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return path;

@@ -28,7 +28,7 @@ const numbers = {
   floodBytes: { variable: "BENCH_FLOOD_BYTES", normal: 10e9, short: 200e6, min: 2e6, max: 1e13 },
   /** Starts of the program. */
   starts: { variable: "BENCH_STARTS", normal: 7, short: 2, min: 1, max: 100 },
-  /** Clients that wait in line. */
+  /** Clients that wait in the queue. */
   waiting: { variable: "BENCH_WAITING", normal: 1000, short: 100, min: 1, max: 100_000 },
   /** Fetches of a page, in each round. */
   fetches: { variable: "BENCH_FETCHES", normal: 300, short: 50, min: 1, max: 1e6 },
@@ -40,9 +40,9 @@ const numbers = {
 export interface NumberSetting {
   /** Its name in the environment. */
   readonly variable: string;
-  /** Where it is not set. */
+  /** Its value where it is not set. */
   readonly normal: number;
-  /** Under `BENCH_SHORT`; the normal one without it. */
+  /** Its value under `BENCH_SHORT`; the normal one without it. */
   readonly short?: number;
   /** The least that may be set; 1 without it. */
   readonly min?: number;
@@ -71,7 +71,7 @@ export const warmUpJobs = 500;
 
 /**
  * Reads `BENCH_…`; a program may have rows of its own for some numbers. Throws a `BenchFailure` for a
- * value that is none.
+ * value that is not valid.
  */
 export function readSettings(
   env: Readonly<Record<string, string>>,

@@ -46,16 +46,16 @@ export interface Interval {
   readonly high: number;
 }
 
-/** What lies between the two has the middle half of at least one value. */
+/** The bounds of the middle half of at least one value. */
 export function quartilesOf(values: readonly number[]): Interval {
   const ascending = values.toSorted((a, b) => a - b);
   return { low: percentile(ascending, 0.25), high: percentile(ascending, 0.75) };
 }
 
 /**
- * Where the true median lies, of which independent values are a sample: two of the values between
- * which it is with a probability of at least 95 %, however the values are distributed. Undefined for
- * fewer than 6 values, whose smallest and largest do not have that probability.
+ * An interval for the true median of which independent values are a sample: the true median lies
+ * between these two of the values with a probability of at least 95 %, however the values are
+ * distributed. Undefined for fewer than 6 values, whose smallest and largest do not reach it.
  *
  * A value lies below the true median with probability 1/2, so how many of them do is binomial. The
  * interval begins at the last value that at most 2.5 % of all samples would have above the median,

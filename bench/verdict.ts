@@ -10,7 +10,7 @@ import { type Interval, medianInterval, medianOf, quartilesOf } from "./statisti
 export interface Estimate {
   /** The median. */
   readonly median: number;
-  /** What has the middle half of the values between its ends. */
+  /** The bounds of the middle half of the values. */
   readonly quartiles: Interval;
   /** Where the true median lies: see `medianInterval`. */
   readonly interval: Interval | undefined;
@@ -25,7 +25,7 @@ export function estimateOf(values: readonly number[]): Estimate {
   };
 }
 
-/** The share that may be lost: so much counts as the same. */
+/** The share that may be lost: a loss of up to this counts as none. */
 export const tolerance = 0.03;
 
 /**

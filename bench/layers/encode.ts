@@ -10,7 +10,7 @@ import type { Layer } from "../layer.ts";
 
 /** `encode`. */
 export const layer: Layer = () => {
-  // New each time: encoding gives the memory of the captures back.
+  // New each time, since encoding frees the memory of the captures.
   const hello = () => ({ bytes: new TextEncoder().encode("hello\n"), truncated: false });
   const result = (): JobResult => ({
     id: "bench-00000000",

@@ -1,5 +1,5 @@
 /**
- * The line: eight clients, each of which submits a job, waits for its outcome and submits the next;
+ * The queue: eight clients, each of which submits a job, waits for its outcome and submits the next;
  * three workers, whose runs are over at once.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * One client that posts small jobs beside a heavy load, to see what they wait for.
+ * One client that posts small jobs beside a heavy load, to see how long they wait.
  *
  * @module
  */
@@ -15,9 +15,9 @@ export interface BesidePlan {
   readonly address: Address;
   /** Bytes of the payload, before base64. */
   readonly bytes: number;
-  /** How long another request is begun. */
+  /** How long the client begins another request after each answer. */
   readonly seconds: number;
-  /** Milliseconds from an answer to the next request: this client observes, it is no load. */
+  /** Milliseconds from an answer to the next request: this client observes, it is not a load. */
   readonly pauseMs: number;
 }
 
@@ -27,7 +27,7 @@ export interface BesideResult {
   readonly requests: number;
   /** From the request's first byte to the answer's last. */
   readonly total: Quantiles;
-  /** Of it, what the command did not run and the job did not wait for a worker. */
+  /** The part of it in which the command did not run and the job did not wait for a worker. */
   readonly added: Quantiles;
   /** CPU of the client per request. */
   readonly clientCpuMsPerRequest: number;

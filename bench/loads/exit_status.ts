@@ -1,5 +1,5 @@
 /**
- * Whether a job went well, told from the bytes of its answer.
+ * Whether a job succeeded, read from the bytes of its answer.
  *
  * @module
  */
@@ -7,14 +7,14 @@
 const wanted = new TextEncoder().encode('"exit_status":0,');
 
 /**
- * Behind the data there is little; this much of an answer's end holds the key even if the command
- * wrote some.
+ * Little follows the data in an answer: this much of its end holds the key, even if the command wrote
+ * some output.
  */
 const tailBytes = 2048;
 
 /**
- * Whether the answer says exit status 0. Cheap at first: with two cores, parsing the JSON of every
- * answer would be missing from the server's share.
+ * Whether the answer says exit status 0. The bytes are searched first: with two cores, parsing the
+ * JSON of every answer would take CPU from the server.
  */
 export function hasExitStatus0(body: Uint8Array): boolean {
   for (let at = Math.max(0, body.length - tailBytes); at + wanted.length <= body.length; at++) {
@@ -26,7 +26,7 @@ export function hasExitStatus0(body: Uint8Array): boolean {
     const answer = JSON.parse(new TextDecoder().decode(body)) as { readonly exit_status?: unknown };
     return answer.exit_status === 0;
   } catch {
-    // Not JSON: the caller shows the body, which says it best.
+    // Not JSON: the caller shows the body itself.
     return false;
   }
 }

@@ -16,21 +16,21 @@ export interface JobsPlan {
   readonly address: Address;
   /** Where jobs are posted. */
   readonly path: string;
-  /** What is posted; a placeholder in it is a number that no other job has. */
+  /** What is posted; a placeholder in it becomes a number that no other job has. */
   readonly body: string;
-  /** The answer that is right: exit status 0 as jobrunner tells it, or any 2xx of another server. */
+  /** Which answers are right: jobrunner's with exit status 0, or any 2xx of another server. */
   readonly right: "exit_status_0" | "2xx";
   /** Jobs, all clients together. */
   readonly jobs: number;
   /** Clients at the same time. */
   readonly clients: number;
-  /** Longest answer that is taken; without it that of a small job. */
+  /** Longest answer that is read; without it enough for a small job. */
   readonly maxAnswerBytes?: number;
 }
 
 /** What the clients saw. */
 export interface JobsResult {
-  /** Jobs that were answered, rightly or not. */
+  /** Jobs that were answered, right or wrong. */
   readonly jobs: number;
   /** Wrong answers, and connections that broke. */
   readonly failures: number;
@@ -42,7 +42,7 @@ export interface JobsResult {
   readonly latencyP50Ms: number;
   /** 99 of 100 answers took no longer. */
   readonly latencyP99Ms: number;
-  /** CPU that all clients together used per job; it is missing from the server's share. */
+  /** CPU that all clients together used per job; it is lost to the server. */
   readonly clientCpuMsPerJob: number;
 }
 
@@ -54,7 +54,7 @@ export async function postJobs(plan: JobsPlan): Promise<JobsResult> {
   let begun = 0;
   let answered = 0;
 
-  /** Ends when all jobs are begun, or with its connection. */
+  /** Ends when all jobs have begun, or when its connection breaks. */
   async function client(): Promise<void> {
     const request = postRequest(plan);
     using client = await connect(address, plan);

@@ -1,5 +1,5 @@
 /**
- * Clients that wait in line, in an order that is certain.
+ * Clients that wait in the queue, in a known order.
  *
  * Prints a line, `true`, once all of them wait, and a `LineResult` once all were answered.
  *
@@ -15,13 +15,13 @@ import { runAsProgram, tell } from "./program.ts";
 export interface LinePlan {
   /** Where jobrunner listens; it has one worker, held by the first job. */
   readonly address: Address;
-  /** What each posts; its placeholder is the client's place, 0 for the one that is run at once. */
+  /** What each posts; its placeholder becomes the client's place, 0 for the one that runs at once. */
   readonly body: string;
   /** Clients that wait, beside the one whose job runs. */
   readonly waiting: number;
 }
 
-/** What came of it. */
+/** The result. */
 export interface LineResult {
   /** Answers with exit status 0. */
   readonly answered: number;
@@ -29,7 +29,7 @@ export interface LineResult {
 
 /**
  * Runs the load: each client connects and posts once the server has counted the one before it.
- * Throws an `Error` at the first answer that is no result with exit status 0.
+ * Throws an `Error` at the first answer that is not a result with exit status 0.
  */
 export async function waitInLine({ address, body, waiting }: LinePlan): Promise<LineResult> {
   using clients = new DisposableStack();
@@ -42,7 +42,7 @@ export async function waitInLine({ address, body, waiting }: LinePlan): Promise<
     const client = clients.use(await connect(address, { maxAnswerBytes: 4096 }));
     const answer = expectResult(client, request.bytes);
     answers.push(answer);
-    // One that was refused would never be counted.
+    // A job that was refused would never be counted.
     await Promise.race([untilCounted(observer, status, place), answer.then(unexpected)]);
   }
   tell(true);
@@ -66,7 +66,7 @@ async function expectResult(client: Client, request: Uint8Array): Promise<void> 
 }
 
 function unexpected(): never {
-  throw new Error("a job was answered that should have waited");
+  throw new Error("a job that should have waited was answered");
 }
 
 await runAsProgram(import.meta, waitInLine);

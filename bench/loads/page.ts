@@ -25,7 +25,7 @@ export interface PageResult {
   readonly p50Ms: number;
   /** 99 of 100 fetches took no longer. */
   readonly p99Ms: number;
-  /** Bytes of the page at last. */
+  /** Bytes of the page at the last fetch. */
   readonly bytes: number;
   /** CPU of the client per fetch. */
   readonly clientCpuMsPerFetch: number;

@@ -1,5 +1,5 @@
 /**
- * Large payloads: clients that each post the same one again and again, and look at what is echoed.
+ * Large payloads: clients that each post the same one repeatedly and check its echo.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface PayloadsPlan {
   readonly bytes: number;
   /** Clients at the same time. */
   readonly clients: number;
-  /** Requests of each client, or how long each begins another one. */
+  /** Requests of each client, or how long each begins another one after an answer. */
   readonly until: { readonly requests: number } | { readonly seconds: number };
 }
 
@@ -78,7 +78,7 @@ function failureOf({ status, body }: Answer, echo: Buffer): string | undefined {
   return hasExitStatus0(body) ? undefined : `answer 200 without exit status 0: ${end}`;
 }
 
-/** Bytes that nothing on their way can make smaller. */
+/** Random bytes, which cannot be compressed on their way. */
 function randomBytes(count: number): Uint8Array {
   const bytes = new Uint8Array(count);
   // The most that the call takes at once.

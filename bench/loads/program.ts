@@ -9,7 +9,7 @@
 
 import process from "node:process";
 
-/** Runs the load when its file is the program, says what came out of it and ends the process. */
+/** Runs the load when its file is the program, prints its result and exits. */
 export async function runAsProgram<Plan>(
   meta: ImportMeta,
   load: (plan: Plan) => Promise<unknown>,
@@ -21,11 +21,11 @@ export async function runAsProgram<Plan>(
     console.error(error instanceof Error ? error.message : error);
     Deno.exit(1);
   }
-  // Requests that are still open keep nobody waiting.
+  // Exits even while requests are still open.
   Deno.exit(0);
 }
 
-/** One line for whoever started this load. */
+/** Prints a line for the process that started this load. */
 export function tell(value: unknown): void {
   console.log(JSON.stringify(value));
 }

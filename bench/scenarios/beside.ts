@@ -1,6 +1,6 @@
 /**
- * Small jobs beside many clients with payloads of some MiB: nobody should have to wait for others'
- * bytes.
+ * Small jobs beside many clients with payloads of some MiB: no client should have to wait for the
+ * bytes of others.
  *
  * @module
  */

@@ -14,7 +14,7 @@ import { startServer } from "../server.ts";
 /** What a server keeps of each output of the flood. */
 const maxOutputBytes = 2 ** 20;
 
-/** How often memory is looked at during the flood. */
+/** Milliseconds from one reading of memory to the next during the flood. */
 const sampleMs = 25;
 
 /** `memory`. */
@@ -60,7 +60,7 @@ async function duringFlood({ settings, folder, signal, say }: Bench) {
   const half = Math.floor(settings.floodBytes / 2);
   const command = writeScript(folder, {
     name: "flood",
-    // Fails when either could not write all of it: then it was no flood.
+    // Fails when either could not write all of it: then the flood was not complete.
     lines: [`head -c ${half} /dev/zero >&2 &`, `head -c ${half} /dev/zero || exit 1`, "wait $!"],
   });
   const options = { command, workers: 1, queueLimit: 1, maxOutputBytes, folder };
@@ -83,7 +83,7 @@ async function duringFlood({ settings, folder, signal, say }: Bench) {
   }
 }
 
-/** Looks at a process's memory again and again until disposed of. */
+/** Reads a process's memory repeatedly until disposed of. */
 function samplePeak(meter: ProcessMeter): Disposable & { bytes(): number | undefined } {
   let peak = meter.residentBytes();
   const look = () => {
@@ -91,7 +91,7 @@ function samplePeak(meter: ProcessMeter): Disposable & { bytes(): number | undef
       const now = meter.residentBytes();
       if (now !== undefined && now > (peak ?? 0)) peak = now;
     } catch {
-      // The server has ended: the job that fails with it tells more.
+      // The server has exited: the job that fails with it reports more.
     }
   };
   const timer = setInterval(look, sampleMs);

@@ -1,5 +1,5 @@
 /**
- * Another server under the same clients, so that it can be put beside this one.
+ * Another server under the same clients, so that it can be compared with this one.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export const otherServer: Scenario = {
 
 /**
  * Where another server listens and what it is sent. Throws a `BenchFailure` for an address outside
- * of loopback: nobody else's machine is loaded.
+ * of loopback: no other machine is put under load.
  */
 export function otherTarget({ url: text, path, body }: Settings) {
   if (text === undefined) throw new BenchFailure("BENCH_URL is not set: it names the other server");
@@ -62,7 +62,7 @@ export function otherTarget({ url: text, path, body }: Settings) {
   } as const;
 }
 
-/** A number, since a name could be anybody's. The parser of URLs has made four numbers of any IPv4. */
+/** An IP address, since a name could be any machine's. URL.parse() writes every IPv4 address as four numbers. */
 function loopbackAddress(hostname: string): string | undefined {
   if (hostname === "localhost") return "127.0.0.1";
   if (hostname === "[::1]") return "::1";
@@ -74,7 +74,7 @@ function textOf(body: string): string {
   try {
     return Deno.readTextFileSync(body);
   } catch {
-    // A template is no file's name, and may be too long or too odd for one.
+    // A body is not the name of a file, and may be too long or malformed for one.
     return body;
   }
 }

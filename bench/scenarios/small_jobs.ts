@@ -1,5 +1,5 @@
 /**
- * Many small jobs at the same time: how near the server comes to the machine's floor.
+ * Many small jobs at the same time: how close the server comes to the machine's floor.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export const smallJobs: Scenario = {
   },
 };
 
-/** The rounds, for whoever judges them. */
+/** The rounds, without figures or a verdict. */
 export async function measureSmallJobs(
   { settings, program, folder, floor, signal, say }: Bench,
 ): Promise<{ readonly rounds: Round[]; readonly missing: readonly string[] }> {

@@ -12,7 +12,7 @@ import { serveCommand, serverEnvironment } from "../server.ts";
 
 const binary = `${thisCheckout}bin/jobrunner`;
 
-/** A program that does not end by then is ended. */
+/** A program that has not exited by then is killed. */
 const timeoutMs = 60_000;
 
 /** `start`. */

@@ -1,6 +1,6 @@
 /**
- * Many clients in line behind one job that does not end: memory, order, and whether the server
- * still tells its state.
+ * Many clients that wait behind one job that does not end: memory, order, and how fast the server
+ * answers `GET /status` meanwhile.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import type { Bench, Scenario } from "../scenario.ts";
 import { quoted, writeScript } from "../script.ts";
 import { startServer } from "../server.ts";
 
-/** What the server and the clients have open beside their connections. */
+/** Files that the server and the clients have open beside their connections. */
 const otherFiles = 200;
 
 /** `waiting`. */
@@ -25,7 +25,7 @@ export const waiting: Scenario = {
   name: "waiting",
   async run(bench) {
     const { waiting: clients, rounds: times } = bench.settings;
-    const setup = `${clients} clients in line behind a job that does not end, ${times} rounds`;
+    const setup = `${clients} clients in the queue behind a job that does not end, ${times} rounds`;
     const files = await openFileLimit(bench.signal);
     if (files < clients + otherFiles) {
       const sentence = `${clients} waiting clients: only ${files} files may be open (ulimit -Hn)`;
@@ -63,7 +63,7 @@ export const waiting: Scenario = {
   },
 };
 
-/** Each round has a server of its own: what a line leaves in memory is no part of the next. */
+/** Each round has a server of its own: what one queue leaves in memory must not count in the next. */
 async function measureLine({ settings, folder, signal }: Bench, round: number) {
   const { waiting: clients, fetches } = settings;
   const release = join(folder, `release-${round}`);
@@ -72,7 +72,7 @@ async function measureLine({ settings, folder, signal }: Bench, round: number) {
   const command = writeScript(folder, {
     name: `hold-${round}`,
     lines: [
-      // Only the jobs that are in line for a measurement are held; those before it are not.
+      // Only the jobs that wait for the measurement are held; those of the warm-up are not.
       'case "$JOBRUNNER_REQUEST_ID" in bench-*) exit 0 ;; esac',
       `while [ ! -e ${quoted(release)} ] && [ -d ${quoted(folder)} ]; do sleep 0.05; done`,
       `echo "$JOBRUNNER_REQUEST_ID" >> ${quoted(order)}`,
@@ -80,7 +80,7 @@ async function measureLine({ settings, folder, signal }: Bench, round: number) {
   });
   const options = { command, workers: 1, queueLimit: clients, folder };
   await using server = await startServer(options, signal);
-  // A server that is asked to stop waits for the job that runs.
+  // A server that is asked to stop waits for the running job, so that job is released first.
   using held = { [Symbol.dispose]: () => Deno.writeTextFileSync(release, "") };
   const meter = await meterOf(server.pid, signal);
   const fetchStatus = (count: number) =>
@@ -88,7 +88,7 @@ async function measureLine({ settings, folder, signal }: Bench, round: number) {
       expectedSec: count / 50,
       signal,
     });
-  // What the runtime compiles, and the garbage of the clients' questions, is not the line's.
+  // Compiled code, and garbage of the clients' status requests, must not count as the queue's.
   await runJobs(server, { ...smallJob, jobs: 200, clients: 1 }, signal);
   await fetchStatus(clients);
 

@@ -10,7 +10,7 @@ import { specOf } from "../support/jobs.ts";
 import { temporarySpool } from "../support/spool.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
-const notHere = () => assert.fail("not of one run");
+const notHere = () => assert.fail("not called for a run");
 
 const exited: RunEnd = {
   ok: true,
@@ -19,7 +19,7 @@ const exited: RunEnd = {
   pid: 42,
 };
 
-/** A command that says `out` and `error!`, and leaves `data`. */
+/** A command that writes `out` and `error!`, and `data` into its response file. */
 function says(order: RunOrder, tell: RunListener): Promise<RunEnd> {
   tell({ kind: "started", pid: 42 });
   tell({ kind: "stdout", bytes: bytesOf("out") });
@@ -28,7 +28,7 @@ function says(order: RunOrder, tell: RunListener): Promise<RunEnd> {
   return Promise.resolve(exited);
 }
 
-/** What is told of one run, by each who is told. */
+/** Runs one job and collects all that is reported of it, by where it is reported. */
 async function told(
   run: RunSettings["runner"]["run"],
   spec: JobSpec = specOf("a"),
@@ -100,7 +100,7 @@ const nothing = { bytes: new Uint8Array(), truncated: false };
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const traceparent = `00-${traceId}-b7ad6b7169203331-01`;
 
-Deno.test("runAndTell() gives the result, and tells metrics, both quantiles and the log of the run", async () => {
+Deno.test("runAndTell() returns the result and reports the run to metrics, both quantiles and the log", async () => {
   const { outcome, job, orders, captured, metrics, spans, lines, recent } = await told(says);
   assert.deepEqual(outcome, {
     kind: "ran",
@@ -145,7 +145,7 @@ Deno.test("runAndTell() gives the result, and tells metrics, both quantiles and 
   ]);
 });
 
-Deno.test("runAndTell() begins a span where the request has one, gives its variables to the command, and ends it", async () => {
+Deno.test("runAndTell() begins a span for a traced request, passes its variables on and ends it", async () => {
   const spec = specOf("a", { traceparent, tracestate: "a=1" });
   const { orders, spans, lines } = await told(says, spec);
   assert.deepEqual(orders[0]?.variables, { TRACED: "yes" });
@@ -156,7 +156,7 @@ Deno.test("runAndTell() begins a span where the request has one, gives its varia
   for (const [, , fields] of lines) assert.equal(fields?.["trace_id"], traceId);
 });
 
-Deno.test("runAndTell() names what was cut, and the signal that a command died of", async () => {
+Deno.test("runAndTell() names the truncated outputs and the signal that killed the command", async () => {
   const killed: RunEnd = {
     ...exited,
     ending: { kind: "signaled", signal: "SIGKILL", exitStatus: 137 },
@@ -175,7 +175,7 @@ Deno.test("runAndTell() names what was cut, and the signal that a command died o
   assert.equal(lines[1]?.[2]?.["signal"], "SIGKILL");
 });
 
-Deno.test("runAndTell() puts what kept a command from starting where its complaints would be, and into the log", async () => {
+Deno.test("runAndTell() puts the reason why a command did not start into the result's error and the log", async () => {
   const reason = "cannot run x: not found";
   const { outcome, metrics, lines } = await told(() =>
     Promise.resolve({
@@ -190,7 +190,7 @@ Deno.test("runAndTell() puts what kept a command from starting where its complai
   assert.equal(lines[0]?.[2]?.["note"], reason);
 });
 
-Deno.test("runAndTell() of a run that could not be tried: failed, counted, logged, its span ended", async () => {
+Deno.test("runAndTell() counts and logs a run that could not be attempted, and ends its span", async () => {
   const fault = { kind: "spawn_refused", reason: "no memory" } as const;
   const { outcome, metrics, spans, lines, recent } = await told(
     () => Promise.resolve({ ok: false, fault }),
@@ -206,7 +206,7 @@ Deno.test("runAndTell() of a run that could not be tried: failed, counted, logge
   assert.equal(lines[0]?.[2]?.["reason"], "no memory");
 });
 
-Deno.test("runAndTell() counts a run with a bug, ends its span, and lets the bug go on", async () => {
+Deno.test("runAndTell() counts a run with a bug, ends its span and rethrows the bug", async () => {
   const bug = new Error("oh");
   const { outcome, metrics, spans } = await told(
     () => Promise.reject(bug),
@@ -217,7 +217,7 @@ Deno.test("runAndTell() counts a run with a bug, ends its span, and lets the bug
   assert.deepEqual(spans.slice(1), [{ outcome: "not_started", reason: "a bug" }]);
 });
 
-Deno.test("stackOf() is where an error was made, or whatever was thrown", () => {
+Deno.test("stackOf() returns the stack of an error, or whatever else was thrown", () => {
   assert.match(stackOf(new Error("oh")), /oh\n.*account_test\.ts/);
   assert.equal(stackOf("oh"), "oh");
 });

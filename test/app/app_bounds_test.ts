@@ -3,7 +3,7 @@ import { heldBy, read, start } from "../support/app.ts";
 import { statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
-Deno.test("an app has as many workers and places as its configuration says", async () => {
+Deno.test("JOBRUNNER_NUM_WORKERS and JOBRUNNER_QUEUE_LIMIT bound the jobs that run and that wait", async () => {
   using folder = temporaryFolder();
   await using started = await start({
     JOBRUNNER_NUM_WORKERS: "2",
@@ -25,7 +25,7 @@ Deno.test("an app has as many workers and places as its configuration says", asy
   for (const [code] of await Promise.all([...running, ...waiting])) assert.equal(code, 200);
 });
 
-Deno.test("an app lets a job wait as long as its configuration says", async () => {
+Deno.test("JOBRUNNER_QUEUE_TIMEOUT_SEC bounds how long a job waits", async () => {
   using folder = temporaryFolder();
   await using started = await start({ JOBRUNNER_QUEUE_TIMEOUT_SEC: "0.05" });
   using held = heldBy(folder.path);
@@ -39,7 +39,7 @@ Deno.test("an app lets a job wait as long as its configuration says", async () =
   assert.equal((await first)[0], 200);
 });
 
-Deno.test("an app takes bodies as large as its configuration says, and together no more than that", async () => {
+Deno.test("JOBRUNNER_MAX_REQUEST_BYTES bounds one body, JOBRUNNER_MAX_BUFFERED_BYTES all bodies together", async () => {
   await using small = await start({ JOBRUNNER_MAX_REQUEST_BYTES: "100" });
   assert.equal((await read(small.post("echo")))[0], 200);
   assert.equal((await read(small.post("echo".padEnd(100))))[0], 413);
@@ -47,8 +47,8 @@ Deno.test("an app takes bodies as large as its configuration says, and together 
   assert.equal((await read(budget.post("echo".padEnd(100))))[0], 413);
 });
 
-Deno.test("an app asks for its password, or goes by its names", async () => {
-  /** The runtime's client lets nobody choose the host. */
+Deno.test("JOBRUNNER_ALLOWED_HOSTS decides which host names are served, unless JOBRUNNER_PASSWORD is set", async () => {
+  /** Over a bare connection: the runtime's client does not let its caller choose the host. */
   const statusFor = async (url: string, host: string) => {
     const { hostname, port } = new URL(url);
     using connection = await Deno.connect({ hostname, port: Number(port) });
@@ -65,7 +65,7 @@ Deno.test("an app asks for its password, or goes by its names", async () => {
   assert.equal((await read(closed.post("echo")))[0], 401);
 });
 
-Deno.test("an app has a line for each request when its configuration says so", async () => {
+Deno.test("JOBRUNNER_ACCESS_LOG=on logs a line for each request", async () => {
   await using started = await start({ JOBRUNNER_ACCESS_LOG: "on" });
   await statusOf(started.app.url);
   await started.logged("request answered");

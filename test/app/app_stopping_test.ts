@@ -16,7 +16,7 @@ function postUnread(url: string): Promise<Deno.TcpConn> {
 
 const givenUpMessage = "an answer was not read and is given up";
 
-Deno.test("drain() of an app finishes the jobs of clients that have left, and tells its state meanwhile", async () => {
+Deno.test("drain() of an app finishes the jobs of disconnected clients while /status reports draining", async () => {
   using folder = temporaryFolder();
   const gone = new AbortController();
   await using started = await start({ JOBRUNNER_ON_DISCONNECT: "finish" }, {
@@ -37,7 +37,7 @@ Deno.test("drain() of an app finishes the jobs of clients that have left, and te
   assert.equal(lines.at(-1)?.[1]?.["outcome"], "success");
 });
 
-Deno.test("cut() of an app admits nothing more, and refuses who is still sending", async () => {
+Deno.test("cut() of an app admits nothing more and refuses unfinished uploads", async () => {
   await using started = await start();
   const { app } = started;
   const upload = read(fetch(`${app.url}/payload`, {
@@ -52,7 +52,7 @@ Deno.test("cut() of an app admits nothing more, and refuses who is still sending
   assert.equal((await statusOf(app.url)).state, "draining");
 });
 
-Deno.test("cut() of an app gives up an answer that nobody reads, and drain() counts it", async () => {
+Deno.test("cut() of an app gives up an unread answer, and drain() counts it", async () => {
   await using started = await start();
   const { app, logged, lines } = started;
   using _client = await postUnread(app.url);
@@ -65,7 +65,7 @@ Deno.test("cut() of an app gives up an answer that nobody reads, and drain() cou
   assert.ok(!lines.some(([message]) => message === "an answer could not be made to its end"));
 });
 
-Deno.test("an app gives up an answer that nobody reads for so long; drain() counts only its own", async () => {
+Deno.test("JOBRUNNER_ANSWER_TIMEOUT_SEC gives up an unread answer, which drain() does not count", async () => {
   await using started = await start({ JOBRUNNER_ANSWER_TIMEOUT_SEC: "0.1" });
   const { app, logged, lines } = started;
   using _client = await postUnread(app.url);

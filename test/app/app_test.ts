@@ -3,7 +3,7 @@ import { base64, scrape, statusOf } from "../support/client.ts";
 import { heldBy, read, start } from "../support/app.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
-Deno.test("startApp() serves: a job's result is its answer, counted, logged, and nothing is left", async () => {
+Deno.test("startApp() answers a job with its result, counts and logs it, and leaves no files", async () => {
   await using started = await start();
   const [status, result] = await read(started.post("echo out; exit 3"));
   assert.equal(status, 200);
@@ -20,7 +20,7 @@ Deno.test("startApp() serves: a job's result is its answer, counted, logged, and
   assert.deepEqual(started.files(), []);
 });
 
-Deno.test("a job's command, its log lines and its request are in one trace", async () => {
+Deno.test("POST /payload with a traceparent puts the command and its log lines into the request's trace", async () => {
   await using started = await start();
   const [traceId, spanId] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
   const traceparent = `00-${traceId}-${spanId}-01`;
@@ -35,7 +35,7 @@ Deno.test("a job's command, its log lines and its request are in one trace", asy
   }
 });
 
-Deno.test("drain() of an app finishes what it has admitted, then gives all back, the log last", async () => {
+Deno.test("drain() of an app finishes the admitted jobs, closes the socket, then flushes the log", async () => {
   using folder = temporaryFolder();
   const atFlush: string[] = [];
   await using started = await start({}, {}, {
@@ -66,7 +66,7 @@ Deno.test("drain() of an app finishes what it has admitted, then gives all back,
   assert.deepEqual(files(), []);
 });
 
-Deno.test("what a running command has put out is told as held", async () => {
+Deno.test("GET /status reports the output of a running command as buffered captures", async () => {
   using folder = temporaryFolder();
   await using started = await start();
   using held = heldBy(folder.path);
@@ -79,7 +79,7 @@ Deno.test("what a running command has put out is told as held", async () => {
   assert.equal((await answer)[1]["output"], base64("fourreleased\n"));
 });
 
-Deno.test("cut() of an app ends what runs, refuses what waits, and the drain comes to its end", async () => {
+Deno.test("cut() of an app kills the running jobs, refuses the waiting ones and lets drain() finish", async () => {
   await using started = await start();
   const { app, post, logged } = started;
   const first = read(post("exec sleep 600"));
@@ -94,7 +94,7 @@ Deno.test("cut() of an app ends what runs, refuses what waits, and the drain com
 });
 
 for (const [policy, outcome] of [["cancel", "canceled"], ["finish", "success"]] as const) {
-  Deno.test(`a client that leaves its running job, on_disconnect=${policy}: ${outcome}`, async () => {
+  Deno.test(`JOBRUNNER_ON_DISCONNECT=${policy} ends a disconnected client's running job as ${outcome}`, async () => {
     using folder = temporaryFolder();
     const gone = new AbortController();
     await using started = await start({ JOBRUNNER_ON_DISCONNECT: policy }, {
@@ -113,7 +113,7 @@ for (const [policy, outcome] of [["cancel", "canceled"], ["finish", "success"]] 
   });
 }
 
-Deno.test("a client that leaves before a worker has its job takes it along", async () => {
+Deno.test("POST /payload drops a waiting job when its client disconnects", async () => {
   using folder = temporaryFolder();
   await using started = await start();
   using held = heldBy(folder.path);
@@ -124,7 +124,7 @@ Deno.test("a client that leaves before a worker has its job takes it along", asy
   const { hostname, port } = new URL(app.url);
   const connection = await Deno.connect({ hostname, port: Number(port) });
   const body = JSON.stringify({ id: "a", data: base64("echo never") });
-  // In one piece: else newer runtimes do not see by themselves that the client leaves.
+  // In one piece: otherwise newer runtimes do not notice the client's disconnect themselves.
   await connection.write(new TextEncoder().encode(
     `POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   ));
@@ -137,7 +137,7 @@ Deno.test("a client that leaves before a worker has its job takes it along", asy
   assert.equal((await first)[0], 200);
 });
 
-Deno.test("a bug in a run is a 500 for its client, a line in the log, and costs no worker", async () => {
+Deno.test("POST /payload answers 500 and logs the bug when a run throws, and the worker carries on", async () => {
   await using started = await start({ JOBRUNNER_JOB_TIMEOUT_SEC: "0.05" }, {
     end_tree({ pid }) {
       Deno.kill(pid, "SIGKILL");
@@ -156,7 +156,7 @@ Deno.test("a bug in a run is a 500 for its client, a line in the log, and costs 
   assert.deepEqual(files(), []);
 });
 
-Deno.test("startApp() gives back what it took when it cannot listen, the log last", async () => {
+Deno.test("startApp() releases what it took when it cannot listen, and flushes the log", async () => {
   await using taken = await start();
   const { port } = new URL(taken.app.url);
   let flushed = 0;
@@ -174,7 +174,7 @@ Deno.test("startApp() gives back what it took when it cannot listen, the log las
   assert.equal((await read(taken.post("echo still here")))[1]["exit_status"], 0);
 });
 
-Deno.test("startApp() marks the request that it works for, as its host wants it", async () => {
+Deno.test("startApp() works on each request inside the host's during()", async () => {
   const marked = new Set<string>();
   await using started = await start({}, {}, {
     during(requestId, work) {
@@ -187,7 +187,7 @@ Deno.test("startApp() marks the request that it works for, as its host wants it"
   assert.ok(marked.has(answer.headers.get("x-request-id") ?? ""));
 });
 
-Deno.test("reportBug() of an app puts a bug into the log", async () => {
+Deno.test("reportBug() of an app logs the bug with its stack", async () => {
   await using started = await start();
   started.app.reportBug(new Error("oh"));
   const [message, fields] = started.lines[0] ?? [];
@@ -195,7 +195,7 @@ Deno.test("reportBug() of an app puts a bug into the log", async () => {
   assert.match(String(fields?.["exception.stacktrace"]), /oh/);
 });
 
-Deno.test("the page of metrics tells what runs, what waits and what is held", async () => {
+Deno.test("GET /metrics reports what runs, what waits and what is buffered", async () => {
   using folder = temporaryFolder();
   await using started = await start();
   using held = heldBy(folder.path);
@@ -214,7 +214,7 @@ Deno.test("the page of metrics tells what runs, what waits and what is held", as
   await Promise.all([first, second]);
 });
 
-Deno.test("a scrape does not wait forever for what the host measures", async () => {
+Deno.test("GET /metrics does not wait forever for the host's measurements", async () => {
   await using started = await start({}, { measure: () => new Promise(() => {}) });
   const metrics = await scrape(started.app.url);
   assert.equal(metrics.get("jobrunner_workers"), 1);

@@ -10,12 +10,12 @@ const [cert, key] = [pem("cert"), pem("key")];
 const { http } = configOf({ JOBRUNNER_CMD: "/bin/date", JOBRUNNER_HTTP_LISTEN_PORT: "0" });
 
 function listenTo(different: Partial<HttpConfig>) {
-  const unused = () => assert.fail("nothing is to be told");
+  const unused = () => assert.fail("nothing is to be logged");
   const log = { debug: unused, info: unused, warn: unused, error: unused, flush: unused };
   return listen(() => new Response("here"), { ...http, ...different }, log);
 }
 
-Deno.test("listen() serves at the address that it names, with TLS where there is a certificate", async () => {
+Deno.test("listen() serves at the URL that it returns, over TLS when there is a certificate", async () => {
   const plain = listenTo({});
   assert.match(plain.url, /^http:\/\/127\.0\.0\.1:\d+$/);
   assert.equal(await (await fetch(plain.url)).text(), "here");
@@ -28,7 +28,7 @@ Deno.test("listen() serves at the address that it names, with TLS where there is
   await secure.stop();
 });
 
-Deno.test("listen() says whether it is the address or the certificate that cannot be used", async () => {
+Deno.test("listen() reports whether the address or the certificate cannot be used", async () => {
   const first = listenTo({});
   const port = Number(new URL(first.url).port);
   for (const tls of [undefined, { cert, key }]) {

@@ -10,7 +10,7 @@ import { createRecent, windowSec } from "../../src/telemetry/recent.ts";
 import { version } from "../../src/version.ts";
 import { specOf } from "../support/jobs.ts";
 
-Deno.test("statusOf() tells what waits, what runs where, and what came out of the rest", () => {
+Deno.test("statusOf() reports the waiting jobs, each worker's job, outcomes, rejections and recent runs", () => {
   const line = createMemoryLine({ workers: 1, places: 5, queueTimeoutMs: Infinity });
   for (let place = 0; place < 3; place++) line.reserve({ command: "default" });
   const job = { spec: specOf("a"), handle: undefined, queuedSec: 1, stop: createStop(), pid: 42 };

@@ -3,7 +3,7 @@ import { start, type Started } from "../support/app.ts";
 import { base64 } from "../support/client.ts";
 import { startReceiver } from "../support/otlp.ts";
 
-/** Starts an app whose exporter finds these variables where it looks for them by itself. */
+/** Starts an app with these variables also in the environment, from which the exporter reads them. */
 async function startWith(env: Readonly<Record<string, string>>): Promise<Started> {
   for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
   try {
@@ -14,7 +14,7 @@ async function startWith(env: Readonly<Record<string, string>>): Promise<Started
 }
 
 Deno.test({
-  name: "an app with a receiver for spans has sent them when it is drained",
+  name: "drain() of an app resolves when all spans have been sent to the receiver",
   // Under Deno 2.7.11 the exporter's connection is closed some time later.
   sanitizeResources: false,
   async fn() {

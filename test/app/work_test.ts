@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { read, start } from "../support/app.ts";
 
-Deno.test("startWork() has its host put the spool right; what cannot be put right is a fault and in the log", async () => {
+Deno.test("startWork() has its host mend the spool; a spool that stays damaged is logged and answered with 500", async () => {
   let asked = 0;
   await using started = await start({}, {
     mend: () => Promise.resolve(`no room, ${++asked}`),
@@ -18,7 +18,7 @@ Deno.test("startWork() has its host put the spool right; what cannot be put righ
   Deno.mkdirSync(spool);
 });
 
-Deno.test("startWork() has its host put the launcher right; what cannot be put right is a 503 and in the log", async () => {
+Deno.test("startWork() has its host mend the launcher; one that stays missing is logged and answered with 503", async () => {
   const missing = { path: "/no/such/launcher", word: "word" };
   await using started = await start({}, { mend: () => Promise.resolve("no launcher") }, {
     launcher: missing,

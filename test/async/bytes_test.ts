@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createByteBuffer } from "../../src/async/bytes.ts";
 
-Deno.test("pieces come out as they went in, and memory stays within twice their sum", () => {
+Deno.test("createByteBuffer() returns the appended bytes and takes at most twice their sum in memory", () => {
   fc.assert(fc.property(
     fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 50 }),
     fc.nat({ max: 20_000 }),
@@ -22,7 +22,7 @@ Deno.test("pieces come out as they went in, and memory stays within twice their 
   ));
 });
 
-Deno.test("a hundred thousand single bytes are one piece of memory", () => {
+Deno.test("createByteBuffer() holds a hundred thousand single bytes in one piece of memory", () => {
   const buffer = createByteBuffer();
   for (let index = 0; index < 100_000; index++) buffer.append(new Uint8Array([index]));
   assert.equal(buffer.length, 100_000);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createChannel } from "../../src/async/channel.ts";
 
-Deno.test("send() hands over to the receiver that has waited longest, else the item waits", async () => {
+Deno.test("send() hands the item to the receiver that has waited longest, or keeps it when none waits", async () => {
   const channel = createChannel<string>();
   const received = [channel.receive(), channel.receive()];
   assert.equal(channel.send("a"), undefined);
@@ -15,7 +15,7 @@ Deno.test("send() hands over to the receiver that has waited longest, else the i
   assert.equal(channel.first, undefined);
 });
 
-Deno.test("send() before all others is received first", async () => {
+Deno.test('send() with "before" makes the item the next one received', async () => {
   const channel = createChannel<string>();
   channel.send("second");
   channel.send("first", "before");
@@ -25,7 +25,7 @@ Deno.test("send() before all others is received first", async () => {
   assert.deepEqual(received, ["first", "second", "third"]);
 });
 
-Deno.test("what send() returns takes the item out between one that was sent before all others and one behind", async () => {
+Deno.test("send() returns a function that takes the item out from between two others", async () => {
   const channel = createChannel<string>();
   const leave = channel.send("leaves");
   channel.send("first", "before");
@@ -34,7 +34,7 @@ Deno.test("what send() returns takes the item out between one that was sent befo
   assert.deepEqual([await channel.receive(), await channel.receive()], ["first", "last"]);
 });
 
-Deno.test("what send() returns takes the item out, and only while it waits", async () => {
+Deno.test("send() returns a function that takes the item out only while it waits", async () => {
   const channel = createChannel<string>();
   const leave = channel.send("leaves");
   const stay = channel.send("stays");
@@ -44,10 +44,10 @@ Deno.test("what send() returns takes the item out, and only while it waits", asy
   assert.equal(await channel.receive(), "stays");
   channel.send("next");
   stay?.();
-  assert.equal(channel.length, 1, "who was received takes nobody else out");
+  assert.equal(channel.length, 1, "a received item takes no other one out");
 });
 
-Deno.test("close() drains: nothing more is sent, what waits is received, then receivers end", async () => {
+Deno.test("close() refuses further items, delivers the waiting ones, then ends receivers", async () => {
   const channel = createChannel<number>();
   channel.send(1);
   channel.send(2);
@@ -58,7 +58,7 @@ Deno.test("close() drains: nothing more is sent, what waits is received, then re
   assert.equal(await channel.receive(), undefined);
 });
 
-Deno.test("close() ends receivers that wait", async () => {
+Deno.test("close() ends waiting receivers", async () => {
   const channel = createChannel<number>();
   const waiting = [channel.receive(), channel.receive()];
   channel.close();
@@ -76,7 +76,7 @@ const steps = fc.array(
   { maxLength: 200 },
 );
 
-Deno.test("whatever happens, the channel behaves like a list of items and a list of receivers", async () => {
+Deno.test("createChannel() behaves like a list of items and a list of receivers after any steps", async () => {
   await fc.assert(fc.asyncProperty(steps, async (script) => {
     const channel = createChannel<number>();
     const model: number[] = [];
@@ -118,7 +118,7 @@ Deno.test("whatever happens, the channel behaves like a list of items and a list
     }
     channel.close();
     const delivered = (await Promise.all(receipts)).filter((item) => item !== undefined);
-    assert.deepEqual(delivered, expected, "in order; nothing lost, nothing twice");
+    assert.deepEqual(delivered, expected, "in order, none lost, none delivered twice");
     for (const item of [...model, undefined]) {
       assert.equal(await channel.receive(), item, "what waited is still received after close");
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createDeadlines } from "../../src/async/deadlines.ts";
 
-Deno.test("what is over is told in order, what was ended before is not", async () => {
+Deno.test("createDeadlines() calls back in order, and not for a deadline that was ended before", async () => {
   const deadlines = createDeadlines(5);
   const told: string[] = [];
   const last = Promise.withResolvers<void>();
@@ -17,7 +17,7 @@ Deno.test("what is over is told in order, what was ended before is not", async (
   assert.deepEqual(told, ["first", "last"]);
 });
 
-Deno.test("nothing is told before its own time, though there is one timer for all", async () => {
+Deno.test("createDeadlines() calls back at each deadline's own time, with one timer for all", async () => {
   let time = 0;
   const deadlines = createDeadlines(10, () => time);
   const first = Promise.withResolvers<void>();
@@ -39,7 +39,7 @@ Deno.test("nothing is told before its own time, though there is one timer for al
   await second.promise;
 });
 
-Deno.test("who starts again at its end waits for a whole time more", async () => {
+Deno.test("createDeadlines() gives a deadline that is started in a callback its whole time", async () => {
   let time = 0;
   const deadlines = createDeadlines(10, () => time);
   const told: number[] = [];
@@ -57,12 +57,12 @@ Deno.test("who starts again at its end waits for a whole time more", async () =>
   assert.deepEqual(told, [10, 20]);
 });
 
-Deno.test("without an end nothing is started", () => {
-  createDeadlines(Infinity).start(() => assert.fail("it was told"))();
+Deno.test("createDeadlines() without a time limit never calls back", () => {
+  createDeadlines(Infinity).start(() => assert.fail("it was called"))();
 });
 
-Deno.test("disposed of, it tells nobody and keeps no timer", () => {
+Deno.test("createDeadlines() calls nothing back and keeps no timer once it is disposed of", () => {
   const deadlines = createDeadlines(1);
-  deadlines.start(() => assert.fail("it was told"));
+  deadlines.start(() => assert.fail("it was called"));
   deadlines[Symbol.dispose]();
 });

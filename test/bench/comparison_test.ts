@@ -7,7 +7,7 @@ import { estimateOf, lossesOf, verdictOf } from "../../bench/verdict.ts";
 
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
-Deno.test("the interval of a median is made of the values that the sign test's tables name", () => {
+Deno.test("medianInterval() returns the values that the tables of the sign test name", () => {
   // Ranks of the lower end, from tables of the sign test at 5 %, two-sided.
   const ranks = [[6, 1], [8, 1], [9, 2], [12, 3], [15, 4], [20, 6], [25, 8], [30, 10], [50, 18]];
   for (const [count = 0, rank = 0] of ranks) {
@@ -18,16 +18,16 @@ Deno.test("the interval of a median is made of the values that the sign test's t
   assert.deepEqual([low, high], [469, 532]);
 });
 
-Deno.test("fewer than 6 values have no interval of 95 %", () => {
+Deno.test("medianInterval() returns no interval of 95 % for fewer than 6 values", () => {
   for (const count of [0, 1, 5]) assert.equal(medianInterval(upTo(count)), undefined);
 });
 
-Deno.test("between the quartiles lies the middle half", () => {
+Deno.test("quartilesOf() returns the bounds of the middle half", () => {
   assert.deepEqual(quartilesOf(upTo(20)), { low: 5, high: 15 });
   assert.deepEqual(quartilesOf([7]), { low: 7, high: 7 });
 });
 
-Deno.test("a verdict needs the whole interval on one side of 3 %", () => {
+Deno.test("verdictOf() returns a verdict only when the whole interval is on one side of 3 %", () => {
   const verdict = (low: number, median: number, high: number, better: "more" | "less" = "less") =>
     verdictOf({ median, quartiles: { low, high }, interval: { low, high } }, better);
   assert.equal(verdict(0.98, 1.00, 1.02), "within");
@@ -46,7 +46,7 @@ Deno.test("a verdict needs the whole interval on one side of 3 %", () => {
   assert.equal(verdictOf(estimateOf([1, 1, 1, 1, 1]), "less"), "undecided");
 });
 
-Deno.test("losses lie in order, whichever way a figure is good", () => {
+Deno.test("lossesOf() returns losses in ascending order, whether more or less is better", () => {
   assert.deepEqual(lossesOf({ low: 0.5, high: 2 }, "less"), { low: -0.5, high: 1 });
   assert.deepEqual(lossesOf({ low: 0.5, high: 2 }, "more"), { low: -1, high: 0.5 });
 });
@@ -62,7 +62,7 @@ const sample = (changes: Partial<Sample> = {}): Sample => ({
   ...changes,
 });
 
-/** Rounds on a machine that gets slower all the time, by more than the versions differ. */
+/** Rounds on a machine that keeps getting slower, by more than the versions differ. */
 function driftingRounds(current: (slowness: number) => Sample): Both<Sample>[] {
   return upTo(20).map((slowness) => ({
     base: sample({ cpuMsPerJob: 0.5 * slowness, jobsPerSec: 1000 / slowness }),
@@ -70,7 +70,7 @@ function driftingRounds(current: (slowness: number) => Sample): Both<Sample>[] {
   }));
 }
 
-Deno.test("figures are compared round by round, so that what drifts cancels out", () => {
+Deno.test("compareFigures() compares round by round, so that drift cancels out", () => {
   const figures = compareFigures(
     driftingRounds((slowness) =>
       sample({ cpuMsPerJob: 0.55 * slowness, jobsPerSec: 1000 / slowness, afterMb: 90 })
@@ -88,7 +88,7 @@ Deno.test("figures are compared round by round, so that what drifts cancels out"
   );
 });
 
-Deno.test("a figure that the machine cannot tell is left out, one that was 0 is a failure", () => {
+Deno.test("compareFigures() omits a figure that was not measured and fails on one that was 0", () => {
   const without = sample({ cpuMsPerJob: undefined, idleMb: undefined, afterMb: undefined });
   const rounds = upTo(20).map(() => ({ base: without, current: without }));
   assert.deepEqual(compareFigures(rounds).map(({ row }) => row.name), [
@@ -99,7 +99,7 @@ Deno.test("a figure that the machine cannot tell is left out, one that was 0 is 
   assert.throws(() => compareFigures(zero), BenchFailure);
 });
 
-Deno.test("a layer is a difference in microseconds, or this version's alone", () => {
+Deno.test("compareLayers() returns a difference in microseconds, or only this version's figure", () => {
   const rounds = driftingRounds((slowness) => sample({ layers: { line: 2, parse: slowness } }))
     .map(({ base, current }) => ({ base: { ...base, layers: { line: 1.5 } }, current }));
   const [line, parse] = compareLayers(rounds);

@@ -17,14 +17,14 @@ async function send(url: string, length: number): Promise<Exchange> {
   return await exchange({ url, headers: new Headers(), body: body(), length, client });
 }
 
-/** What `send` would make of it. */
+/** What `send` would report, and after how many seconds it would retry. */
 function told(outcome: Exchange, length: number) {
   const sent = { url: "http://h/payload", secrets: ["pass word"], length };
   const { exit, message } = failureOf(outcome, sent);
   return { exit, message, again: retryAfter(outcome) };
 }
 
-Deno.test("without a connection nothing was sent: it may be tried again", async () => {
+Deno.test("exchange() reports not_connected, which may be retried, when nothing listens", async () => {
   const url = `http://127.0.0.1:${freePort()}`;
   for (const length of [100, large]) {
     const outcome = await send(url, length);
@@ -38,7 +38,7 @@ Deno.test("without a connection nothing was sent: it may be tried again", async 
   }
 });
 
-Deno.test("a connection that breaks while the body is sent: no job ran", async () => {
+Deno.test("exchange() reports not_sent, so no job ran, when the connection breaks within the body", async () => {
   await using server = startRawServer((connection) => readBytes(connection, 1000));
   const outcome = await send(server.url, large);
   assert.equal(outcome.kind, "not_sent");
@@ -49,7 +49,7 @@ Deno.test("a connection that breaks while the body is sent: no job ran", async (
   assert.equal(server.connections, 1);
 });
 
-Deno.test("a connection that breaks after the body: the job may have run", async () => {
+Deno.test("exchange() reports not_answered, so the job may have run, when it breaks after the body", async () => {
   await using server = startRawServer(async (connection, number) =>
     number === 1 ? await readRequest(connection) : await readBytes(connection, large)
   );
@@ -63,7 +63,7 @@ Deno.test("a connection that breaks after the body: the job may have run", async
   assert.equal(server.connections, 2);
 });
 
-Deno.test("a result that breaks off: the job may have run", async () => {
+Deno.test("failureOf() says that the job may have run when its result breaks off", async () => {
   await using server = startRawServer(async (connection) => {
     await readRequest(connection);
     await writeAnswer(connection, 200, { body: '{"data":', length: 300 });
@@ -75,7 +75,7 @@ Deno.test("a result that breaks off: the job may have run", async () => {
   assert.match(message, /broke off: the job may have run, its result is lost/);
 });
 
-Deno.test("a server that refuses a large body by its head and closes at once is heard", async () => {
+Deno.test("exchange() returns the refusal of a server that closes before it has read the body", async () => {
   await using server = startRawServer(async (connection) => {
     await readBytes(connection, 1000);
     await writeAnswer(connection, 401, { body: "Invalid password\n" });
@@ -88,7 +88,7 @@ Deno.test("a server that refuses a large body by its head and closes at once is 
   assert.equal(server.connections, 4);
 });
 
-Deno.test("until a server has had time to refuse, it gets one piece; afterwards no more is read", async () => {
+Deno.test("exchange() sends one piece until the server has had time to refuse, and none after a refusal", async () => {
   await using server = startRawServer(async (connection) => {
     await readBytes(connection, 1000);
     await writeAnswer(connection, 401);
@@ -115,7 +115,7 @@ Deno.test("until a server has had time to refuse, it gets one piece; afterwards 
   await ended.promise;
 });
 
-Deno.test("of an answer that is no result only the beginning is read, and one that breaks off is kept", async () => {
+Deno.test("exchange() reads only the beginning of an error answer, and keeps one that breaks off", async () => {
   await using endless = startRawServer(async (connection) => {
     await readRequest(connection);
     await writeAnswer(connection, 400, { body: "words ".repeat(100_000), length: 2 ** 40 });
@@ -132,7 +132,7 @@ Deno.test("of an answer that is no result only the beginning is read, and one th
   assert.equal(told(await send(breaking.url, 100), 100).message, "400: words");
 });
 
-Deno.test("a name that is not found may be tried again, a certificate or a broken request not", () => {
+Deno.test("retryAfter() allows a retry for an unknown host, not for a bad certificate or a broken request", () => {
   const again = (kind: "not_connected" | "not_sent" | "not_answered", why: string) =>
     retryAfter({ kind, why, handedOver: 0 });
   assert.equal(again("not_connected", "dns error: no such host"), 1);
@@ -141,7 +141,7 @@ Deno.test("a name that is not found may be tried again, a certificate or a broke
   assert.equal(again("not_sent", "tcp connect error"), undefined);
 });
 
-Deno.test("only a job that cannot have run is tried again", async () => {
+Deno.test("retryAfter() allows a retry only after a status that says that no job ran", async () => {
   const cases: [number, number, number | undefined, boolean][] = [
     [429, 75, 7, false],
     [503, 75, 7, false],
@@ -166,7 +166,7 @@ Deno.test("only a job that cannot have run is tried again", async () => {
   }
 });
 
-Deno.test("Retry-After is seconds or a date, bounded, one second when it is neither", async () => {
+Deno.test("retryAfter() takes seconds or a date, bounded, and 1 second when it is neither", async () => {
   const date = (seconds: number) => new Date(Date.now() + seconds * 1000).toUTCString();
   const cases: [string, number, number][] = [
     ["30", 30, 30],
@@ -187,7 +187,7 @@ Deno.test("Retry-After is seconds or a date, bounded, one second when it is neit
   }
 });
 
-Deno.test("a redirect's target is named, without what is secret in it", async () => {
+Deno.test("failureOf() names a redirect's target without the secrets in it", async () => {
   const cases: [string | undefined, RegExp][] = [
     ["https://other:8443/payload", /it redirects to https:\/\/other:8443\/payload$/],
     ["/elsewhere", /it redirects to http:\/\/h\/elsewhere$/],

@@ -16,18 +16,18 @@ async function run(name: string, ...args: string[]): Promise<void> {
   assert.ok((await new Deno.Command(name, { args }).output()).success);
 }
 
-Deno.test("a new file is there whole, with the mode that the umask gives", async () => {
+Deno.test("openOutput() creates a new file as a whole, with the mode that the umask gives", async () => {
   using folder = temporaryFolder();
   Deno.writeTextFileSync(`${folder.path}/other`, "");
   using output = openOutput(`${folder.path}/result`);
-  assert.deepEqual(namesIn(folder.path), ["other"], "nothing lies there while the job runs");
+  assert.deepEqual(namesIn(folder.path), ["other"], "no file is created while the job runs");
   await output.keep(bytes("new"));
   assert.equal(read(`${folder.path}/result`), "new");
   assert.equal(modeOf(`${folder.path}/result`), modeOf(`${folder.path}/other`));
   assert.deepEqual(namesIn(folder.path), ["other", "result"]);
 });
 
-Deno.test("a file that was there keeps mode and owner, and is replaced in one step", async () => {
+Deno.test("openOutput() replaces an existing file in one step and keeps its mode and owner", async () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/result`;
   for (const mode of [0o600, 0o640, 0o444 | 0o200, 0o777]) {
@@ -40,13 +40,13 @@ Deno.test("a file that was there keeps mode and owner, and is replaced in one st
     const { uid, gid } = Deno.statSync(path);
     assert.deepEqual([modeOf(path), uid, gid], [mode, before.uid, before.gid]);
     assert.equal(read(path), "new");
-    assert.equal(open.statSync().size, before.size, "whoever reads the old one still does");
+    assert.equal(open.statSync().size, before.size, "an open reader keeps the old file");
     Deno.removeSync(path);
   }
   assert.deepEqual(namesIn(folder.path), []);
 });
 
-Deno.test("a link is followed, also one to a file that is still to come", async () => {
+Deno.test("openOutput() follows links, also one to a file that does not exist yet", async () => {
   using folder = temporaryFolder();
   Deno.mkdirSync(`${folder.path}/real/deep`, { recursive: true });
   Deno.mkdirSync(`${folder.path}/links`);
@@ -63,7 +63,7 @@ Deno.test("a link is followed, also one to a file that is still to come", async 
   assert.deepEqual(namesIn(`${folder.path}/real`), ["deep", "target"]);
 });
 
-Deno.test("a FIFO is written to and stays one", async () => {
+Deno.test("openOutput() writes to a FIFO and leaves it a FIFO", async () => {
   using folder = temporaryFolder();
   const fifo = `${folder.path}/fifo`;
   await run("mkfifo", fifo);
@@ -77,7 +77,7 @@ Deno.test("a FIFO is written to and stays one", async () => {
   assert.equal((await unread.output()).stdout.length, 0);
 });
 
-Deno.test("a device is written to and stays one", async () => {
+Deno.test("openOutput() writes to a device and leaves it a device", async () => {
   using folder = temporaryFolder();
   const link = `${folder.path}/device`;
   Deno.symlinkSync("/dev/null", link);
@@ -91,7 +91,7 @@ Deno.test("a device is written to and stays one", async () => {
   });
 });
 
-Deno.test("of a file with several names all are the same file afterwards", async () => {
+Deno.test("openOutput() keeps all hard links of a file one file", async () => {
   using folder = temporaryFolder();
   Deno.writeTextFileSync(`${folder.path}/one`, "before");
   Deno.linkSync(`${folder.path}/one`, `${folder.path}/two`);
@@ -99,7 +99,7 @@ Deno.test("of a file with several names all are the same file afterwards", async
   assert.equal(read(`${folder.path}/two`), "new");
 });
 
-Deno.test("a name may be as long as names can be", async () => {
+Deno.test("openOutput() accepts a name of the greatest length", async () => {
   using folder = temporaryFolder();
   const name = "n".repeat(255);
   for (const text of ["new", "newer"]) {
@@ -109,7 +109,7 @@ Deno.test("a name may be as long as names can be", async () => {
   assert.deepEqual(namesIn(folder.path), [name]);
 });
 
-Deno.test("what cannot be an output is refused at once", () => {
+Deno.test("openOutput() refuses at once what cannot be an output", () => {
   using folder = temporaryFolder();
   const at = (name: string) => `${folder.path}/${name}`;
   Deno.writeTextFileSync(at("file"), "");
@@ -141,7 +141,7 @@ Deno.test("what cannot be an output is refused at once", () => {
   ]);
 });
 
-Deno.test("what became of the name while the job ran is looked at again", async () => {
+Deno.test("openOutput() checks again what lies at the path when the result is written", async () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/result`;
   using output = openOutput(path);

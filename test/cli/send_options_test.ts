@@ -3,7 +3,7 @@ import { progressLine } from "../../src/cli/progress.ts";
 import { exitCodeOf } from "../../src/cli/send.ts";
 import { parseSendOptions } from "../../src/cli/send_options.ts";
 
-Deno.test("a file alone goes to this machine under its own name", () => {
+Deno.test("parseSendOptions() with only a file posts it to this machine, with its name as the id", () => {
   assert.deepEqual(parseSendOptions(["some/invoice.xml"], {}), {
     url: "http://127.0.0.1:8080/payload",
     passwordFile: undefined,
@@ -18,14 +18,14 @@ Deno.test("a file alone goes to this machine under its own name", () => {
   assert.equal(parseSendOptions(["-"], {}).id, "stdin");
 });
 
-Deno.test("a URL may name the server or the resource", () => {
+Deno.test("parseSendOptions() accepts as --url the server or the resource", () => {
   for (const url of ["http://h:1", "http://h:1/", "http://h:1/payload", "http://h:1/payload/"]) {
     assert.equal(parseSendOptions(["-", "--url", url], {}).url, "http://h:1/payload");
   }
   assert.equal(parseSendOptions(["-", "--url", "https://h/a/"], {}).url, "https://h/a/payload");
 });
 
-Deno.test("each wrong flag has its sentence", () => {
+Deno.test("parseSendOptions() rejects each wrong flag with its sentence", () => {
   const cases: [string[], RegExp][] = [
     [[], /^FILE: must be one file/],
     [["a", "b"], /^FILE: must be one file/],
@@ -46,15 +46,15 @@ Deno.test("each wrong flag has its sentence", () => {
   }
 });
 
-Deno.test("a status that a process cannot exit with is never success", () => {
+Deno.test("exitCodeOf() never turns a status that a process cannot exit with into 0", () => {
   assert.deepEqual([0, 3, 255, 256, -1, 3221225786].map(exitCodeOf), [0, 3, 255, 255, 255, 58]);
 });
 
-Deno.test("a progress line fits its share", () => {
+Deno.test("progressLine() shows its share of the bar", () => {
   assert.equal(progressLine(5, 10), `sending [${"#".repeat(15)}${" ".repeat(15)}] 50 %`);
 });
 
-Deno.test("the password's flag wins over both variables, which exclude each other", () => {
+Deno.test("parseSendOptions() prefers --password-file to both variables, which exclude each other", () => {
   const passwordOf = (args: string[], env: Record<string, string>, undecodable: string[] = []) => {
     const { passwordFile, password } = parseSendOptions(["a", ...args], env, undecodable);
     return { passwordFile, password };

@@ -32,7 +32,7 @@ function reason(result: CommandResult): string {
   return result.reason;
 }
 
-Deno.test("a bare name is looked up on PATH; its text stays as given", () => {
+Deno.test("parseCommand() looks a bare name up on PATH and keeps the text as given", () => {
   assert.deepEqual(parse("octave"), {
     text: "octave",
     name: "octave",
@@ -42,7 +42,7 @@ Deno.test("a bare name is looked up on PATH; its text stays as given", () => {
   });
 });
 
-Deno.test("arguments come in shell quoting, and nothing is expanded", () => {
+Deno.test("parseCommand() splits arguments by shell quoting and expands nothing", () => {
   const command = parse(`octave --eval "disp('a b')" 'x "y"' c\\ d $HOME *.m ; | & ""`);
   assert.equal(command?.program, "/usr/bin/octave");
   assert.deepEqual(command?.args, [
@@ -59,12 +59,12 @@ Deno.test("arguments come in shell quoting, and nothing is expanded", () => {
   ]);
 });
 
-Deno.test("a value that as a whole names an executable is taken whole", () => {
+Deno.test("parseCommand() takes a value that is itself the path of an executable as a whole", () => {
   assert.equal(parse("my tool/run it.sh")?.program, "/work/my tool/run it.sh");
   assert.deepEqual(parse("'my tool/run it.sh' x")?.args, ["x"]);
 });
 
-Deno.test("a path where nothing is stays a command, a bare name that PATH does not find is a fault", () => {
+Deno.test("parseCommand() accepts a path without a file, but not a bare name that is not on PATH", () => {
   assert.deepEqual(parse("./gone -x"), {
     text: "./gone -x",
     name: "./gone",
@@ -80,7 +80,7 @@ Deno.test("a path where nothing is stays a command, a bare name that PATH does n
   );
 });
 
-Deno.test("a relative folder on PATH is not searched", () => {
+Deno.test("parseCommand() does not search relative folders on PATH", () => {
   const relative = {
     ...lookup(),
     fileKind: () => "executable" as const,
@@ -89,13 +89,13 @@ Deno.test("a relative folder on PATH is not searched", () => {
   assert.equal(reason(parseCommand("evil", relative)), "evil was not found on PATH");
 });
 
-Deno.test("a quote that is not closed is a fault", () => {
+Deno.test("parseCommand() rejects a quote that is not closed and a program without a name", () => {
   assert.equal(reason(parseCommand("octave 'x", lookup())), "a quote is not closed");
   assert.equal(reason(parseCommand('octave "x', lookup())), "a quote is not closed");
   assert.equal(reason(parseCommand('"" x', lookup())), "the program has no name");
 });
 
-Deno.test("on Windows a backslash is literal and PATHEXT completes a name", () => {
+Deno.test("parseCommand() on Windows takes a backslash literally and completes a name by PATHEXT", () => {
   assert.equal(parse("cmd", "windows")?.program, "C:\\Windows\\System32\\cmd.EXE");
   assert.deepEqual(parse('"C:\\My Tools\\convert.bat" C:\\in\\new.txt', "windows"), {
     text: '"C:\\My Tools\\convert.bat" C:\\in\\new.txt',
@@ -107,16 +107,16 @@ Deno.test("on Windows a backslash is literal and PATHEXT completes a name", () =
   assert.equal(parse("C:\\My Tools\\convert", "windows")?.program, "C:\\My Tools\\convert.BAT");
 });
 
-Deno.test("a command given as words is told to itself in shell quoting", () => {
+Deno.test("commandOf() writes the text of a command given as words in shell quoting", () => {
   const result = commandOf(["octave", "a b", ""], lookup());
   assert.ok(result.ok);
   const { command } = result;
   assert.equal(command.program, "/usr/bin/octave");
   assert.equal(command.text, "octave 'a b' ''");
-  assert.deepEqual(parse(command.text)?.args, ["a b", ""], "and that text means the same");
+  assert.deepEqual(parse(command.text)?.args, ["a b", ""], "the text means the same command");
 });
 
-Deno.test("a command that cannot be run until a restart is a fault, one that may come later is not", () => {
+Deno.test("JOBRUNNER_CMD, --cmd and -- reject a command that cannot run, unless its file may come later", () => {
   assert.deepEqual(faultsOf({ JOBRUNNER_CMD: "nothing-such -x" }), [
     "JOBRUNNER_CMD=nothing-such -x: must be a program and its arguments (nothing-such was not found on PATH)",
   ]);

@@ -5,7 +5,7 @@ import { configOf, faultsOf, faultsOrNone, machine } from "../support/machine.ts
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
-Deno.test("the sandbox rule about LD_* goes with the sandbox", () => {
+Deno.test("LD_* and DYLD_* refuse the start only while the sandbox is on", () => {
   assert.equal(
     configOf({ ...cmd, LD_LIBRARY_PATH: "/lib", JOBRUNNER_SANDBOX: "off" }).sandbox,
     false,
@@ -16,7 +16,7 @@ Deno.test("the sandbox rule about LD_* goes with the sandbox", () => {
   );
 });
 
-Deno.test("with a launcher LD_* may be set; a machine without one has neither", () => {
+Deno.test("LD_* is allowed with a launcher; a machine without one also has no session of its own", () => {
   const env = { ...cmd, LD_PRELOAD: "x" };
   assert.equal(configOf(env).launcher.ownSession, true);
   const other = { ...machine(), hasLauncher: false };
@@ -26,7 +26,7 @@ Deno.test("with a launcher LD_* may be set; a machine without one has neither", 
   assert.equal(without.ok && without.config.launcher.ownSession, false);
 });
 
-Deno.test("variables by which the runtime would open a door refuse the start", () => {
+Deno.test("DENO_* and NODE_OPTIONS refuse the start when they would open the runtime to others", () => {
   for (
     const [name, value] of [
       ["DENO_SERVE_ADDRESS", "tcp:0.0.0.0:80"],

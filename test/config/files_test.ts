@@ -4,7 +4,7 @@ import { configOf, faultsOf } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
-Deno.test("the password is kept as a digest, line ends trimmed, from the variable or the file", () => {
+Deno.test("JOBRUNNER_PASSWORD and JOBRUNNER_PASSWORD_FILE are kept as a digest without line ends", () => {
   const digest = new Uint8Array(createHash("sha256").update("hunter2").digest());
   assert.deepEqual(
     configOf({ ...cmd, JOBRUNNER_PASSWORD: "\r\nhunter2\r\n" }).http.passwordDigest,
@@ -43,7 +43,7 @@ Deno.test("the password is kept as a digest, line ends trimmed, from the variabl
   );
 });
 
-Deno.test("one of certificate and key: its own faults are told as well", () => {
+Deno.test("JOBRUNNER_TLS_CERT_FILE without a key reports that and the faults of the file itself", () => {
   assert.deepEqual(faultsOf({ ...cmd, JOBRUNNER_TLS_CERT_FILE: "/none" }), [
     "JOBRUNNER_TLS_KEY_FILE=: must be set when JOBRUNNER_TLS_CERT_FILE is",
     "JOBRUNNER_TLS_CERT_FILE=/none: must be a readable PEM file that holds a certificate (No such file)",
@@ -59,7 +59,7 @@ Deno.test("one of certificate and key: its own faults are told as well", () => {
   );
 });
 
-Deno.test("certificate and key come together and must be what they are called", () => {
+Deno.test("JOBRUNNER_TLS_CERT_FILE and JOBRUNNER_TLS_KEY_FILE must hold a certificate and a key", () => {
   const env = { ...cmd, JOBRUNNER_TLS_CERT_FILE: "/c", JOBRUNNER_TLS_KEY_FILE: "/k" };
   const cert = { text: "-----BEGIN CERTIFICATE-----\n" };
   const key = { text: "-----BEGIN EC PRIVATE KEY-----\n" };

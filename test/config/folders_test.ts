@@ -3,7 +3,7 @@ import { configOf, configure, type Disk, faultsOf } from "../support/machine.ts"
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
-Deno.test("a launcher may lie beside the spool, in the temp folder, or where systemd keeps a service's state", () => {
+Deno.test("launcher.parents are the spool's parent, the temp folder and the folders of STATE_DIRECTORY", () => {
   const disk = { "/spool": "folder", "/state": "folder", "/more": "folder" } as const;
   const env = { ...cmd, JOBRUNNER_SPOOL_DIR: "/spool", STATE_DIRECTORY: "/state:/not/there:/more" };
   const result = configure(env, { disk });
@@ -15,7 +15,7 @@ Deno.test("a launcher may lie beside the spool, in the temp folder, or where sys
   ]);
 });
 
-Deno.test("the sandbox can open nothing in the system's own folders, so the spool cannot lie there", () => {
+Deno.test("JOBRUNNER_SPOOL_DIR rejects folders in /dev, /proc and /sys while the sandbox is on", () => {
   const shm = { ...cmd, JOBRUNNER_SPOOL_DIR: "/dev/shm" };
   const disk: Disk = { "/dev/shm": "folder", "/run/shm": "folder", "/development": "folder" };
   assert.deepEqual(faultsOf(shm, [], disk), [

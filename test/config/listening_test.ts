@@ -3,7 +3,7 @@ import { configOf, type Disk, faultsOf, faultsOrNone } from "../support/machine.
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
-Deno.test("listen addresses: IPv4, IPv6 with and without brackets, host names", () => {
+Deno.test("JOBRUNNER_HTTP_LISTEN_ADDRESS accepts IPv4, IPv6 with or without brackets, and host names", () => {
   const address = (text: string) =>
     configOf({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: text, JOBRUNNER_PASSWORD: "x" }).http.address;
   assert.equal(address("::1"), "::1");
@@ -15,7 +15,7 @@ Deno.test("listen addresses: IPv4, IPv6 with and without brackets, host names", 
   }
 });
 
-Deno.test("beyond loopback a password is needed, or a setting that says that the door is open", () => {
+Deno.test("JOBRUNNER_HTTP_LISTEN_ADDRESS beyond loopback needs a password or JOBRUNNER_ALLOW_OPEN=on", () => {
   const listening = (address: string, env: Record<string, string> = {}) =>
     faultsOrNone({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: address, ...env });
   for (
@@ -59,8 +59,12 @@ Deno.test("beyond loopback a password is needed, or a setting that says that the
     faultsOf(cmd, ["--http-listen-address", "::"])[0] ?? "",
     /^--http-listen-address=::: /,
   );
-  assert.equal(listening("0.0.0.0", { JOBRUNNER_PASSWORD: "\r\n" }).length, 1, "that is none");
-  // A password that is wrong is the fault, not that there is none; a wrong address is no door.
+  assert.equal(
+    listening("0.0.0.0", { JOBRUNNER_PASSWORD: "\r\n" }).length,
+    1,
+    "an empty password is not a password",
+  );
+  // A wrong password is reported as such, not as a missing one; a wrong address does not need one.
   const [wrong, ...more] = listening("0.0.0.0", { JOBRUNNER_PASSWORD_FILE: "/missing" });
   assert.match(wrong ?? "", /^JOBRUNNER_PASSWORD_FILE=/);
   assert.deepEqual(more, []);
@@ -68,7 +72,7 @@ Deno.test("beyond loopback a password is needed, or a setting that says that the
   assert.equal(listening("not an address", { JOBRUNNER_ALLOW_OPEN: "maybe" }).length, 2);
 });
 
-Deno.test("names of the server: as URLs have them, with what is below, and nothing else", () => {
+Deno.test("JOBRUNNER_ALLOWED_HOSTS accepts host names, addresses and *.domain, and nothing else", () => {
   const names = (text: string, address = "") =>
     configOf({
       ...cmd,
@@ -103,7 +107,7 @@ Deno.test("names of the server: as URLs have them, with what is below, and nothi
   }
 });
 
-Deno.test("a fault is one line, and shows no password of a URL that does not belong there", () => {
+Deno.test("parseConfig() reports a fault of an address or a host name in one line, without a password in it", () => {
   for (const name of ["JOBRUNNER_ALLOWED_HOSTS", "JOBRUNNER_HTTP_LISTEN_ADDRESS"]) {
     for (
       const value of [

@@ -5,7 +5,7 @@ import { configOf, configure, faultsOf, machine } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
-Deno.test("defaults are those of the contract", () => {
+Deno.test("parseConfig() has the defaults of the contract", () => {
   const { work: { command, ...work }, ...rest } = configOf(cmd);
   assert.equal(command.program, "/bin/date");
   assert.deepEqual(work, {
@@ -39,7 +39,7 @@ Deno.test("defaults are those of the contract", () => {
   });
 });
 
-Deno.test("a configuration is frozen, with all records and lists in it", () => {
+Deno.test("parseConfig() returns a configuration that is frozen with all records and lists in it", () => {
   const all = configOf({ ...cmd, JOBRUNNER_PASSWORD: "x", OTEL_TRACES_EXPORTER: "otlp" });
   const visit = (value: unknown) => {
     if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
@@ -49,7 +49,7 @@ Deno.test("a configuration is frozen, with all records and lists in it", () => {
   visit(all);
 });
 
-Deno.test("the queue limit follows the workers unless it is set", () => {
+Deno.test("JOBRUNNER_QUEUE_LIMIT follows the number of workers unless it is set", () => {
   assert.equal(configOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "7" }).work.jobs.queueLimit, 70);
   assert.equal(
     configOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "7", JOBRUNNER_QUEUE_LIMIT: "0" }).work.jobs
@@ -58,7 +58,7 @@ Deno.test("the queue limit follows the workers unless it is set", () => {
   );
 });
 
-Deno.test("0 means no limit where it is a limit", () => {
+Deno.test("parseConfig() takes 0 as no limit in settings that are limits", () => {
   const all = configOf({
     ...cmd,
     JOBRUNNER_MAX_REQUEST_BYTES: "0",
@@ -79,7 +79,7 @@ Deno.test("0 means no limit where it is a limit", () => {
   );
 });
 
-Deno.test("an empty variable counts as not set", () => {
+Deno.test("parseConfig() takes an empty variable as not set", () => {
   assert.equal(
     configOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "", JOBRUNNER_HTTP_LISTEN_ADDRESS: "" }).work.jobs
       .numWorkers,
@@ -87,14 +87,14 @@ Deno.test("an empty variable counts as not set", () => {
   );
 });
 
-Deno.test("flags win over the environment", () => {
+Deno.test("parseConfig() prefers flags to the environment", () => {
   const env = { ...cmd, JOBRUNNER_NUM_WORKERS: "2", JOBRUNNER_REQUEST_TIMEOUT_SEC: "1" };
   const all = configOf(env, ["--num-workers=5", "--request-timeout-sec", "0.25"]);
   assert.equal(all.work.jobs.numWorkers, 5);
   assert.equal(all.http.requestTimeoutMs, 250);
 });
 
-Deno.test("every fault is reported at once, one line each, in one grammar", () => {
+Deno.test("parseConfig() reports all faults at once, one line each, in one grammar", () => {
   assert.deepEqual(
     faultsOf({
       JOBRUNNER_NUM_WORKERS: "0",
@@ -131,7 +131,7 @@ Deno.test("every fault is reported at once, one line each, in one grammar", () =
   );
 });
 
-Deno.test("a fault stays one line and never shows a secret", () => {
+Deno.test("parseConfig() reports a fault in one line and never shows a secret", () => {
   const [first = "", second] = faultsOf({
     ...cmd,
     JOBRUNNER_NUM_WORKERS: "1\n2",
@@ -141,7 +141,7 @@ Deno.test("a fault stays one line and never shows a secret", () => {
   assert.match(second ?? "", /^JOBRUNNER_PASSWORD=\*\*\*: must be text without control characters/);
 });
 
-Deno.test("a variable that is not UTF-8 is a fault if it is ours, else a warning", () => {
+Deno.test("parseConfig() rejects a setting that is not UTF-8, and only warns of another variable", () => {
   const machineWith = (undecodable: string[]) =>
     parseConfig(cmd, parseCommandLine([]), { ...machine(), undecodable });
   const ours = machineWith(["JOBRUNNER_PASSWORD", "OTHER"]);
@@ -152,7 +152,7 @@ Deno.test("a variable that is not UTF-8 is a fault if it is ours, else a warning
   assert.deepEqual(other.warnings, ["OTHER is not UTF-8 text: commands do not see it"]);
 });
 
-Deno.test("the effective configuration names each value's origin and hides the password", () => {
+Deno.test("parseConfig() returns each value with its origin and hides the password", () => {
   const result = configure({ ...cmd, JOBRUNNER_PASSWORD: "hunter2" }, {
     args: ["--num-workers=2"],
   });

@@ -21,7 +21,7 @@ const disk: Disk = {
   "/bin/ls": "executable",
 };
 
-/** Two values of each setting that differ in what they do, and what else must be set for that. */
+/** Two values of each setting that have different effects, and other variables that they need for that. */
 const samples: Readonly<
   Record<
     SettingName,
@@ -73,7 +73,7 @@ function tableWith(name: string, text: string): Setting[] {
   });
 }
 
-/** The configuration or its faults, and what is printed of it, but for where values came from. */
+/** The configuration or its faults, and the effective settings without their origins. */
 function withoutOrigins(result: ConfigResult): unknown {
   if (!result.ok) return result;
   return { ...result, effective: result.effective.map((line) => line.replace(/ +# .*/, "")) };
@@ -82,10 +82,10 @@ function withoutOrigins(result: ConfigResult): unknown {
 for (const name of Object.keys(samples) as SettingName[]) {
   const [one, other, env = {}] = samples[name];
 
-  Deno.test(`${name}: a default in its row does what the value does when it is given`, () => {
+  Deno.test(`${name} has the same effect by a default in its row as by a given value`, () => {
     const configs = [one, other].map((value) => {
       const given = parse({ ...env, [name]: value });
-      // What is empty is not set.
+      // An empty value counts as not set.
       const byDefault = parse({ ...env, [name]: "" }, tableWith(name, value));
       assert.deepEqual(withoutOrigins(byDefault), withoutOrigins(given));
       return byDefault.ok && byDefault.config;
@@ -94,13 +94,13 @@ for (const name of Object.keys(samples) as SettingName[]) {
   });
 }
 
-Deno.test("the queue limit is computed from the default of the workers", () => {
+Deno.test("JOBRUNNER_QUEUE_LIMIT is computed from the default of JOBRUNNER_NUM_WORKERS", () => {
   const result = parse({}, tableWith("JOBRUNNER_NUM_WORKERS", "5"));
   assert.ok(result.ok);
   assert.ok(result.effective.includes("JOBRUNNER_QUEUE_LIMIT=50  # default"));
 });
 
-Deno.test("a default in the table is a value of its setting, or there is none", () => {
+Deno.test("settings have defaults that they themselves accept, or none", () => {
   const basis = { numWorkers: 3, tempDir: "/tmp", stderrIsTerminal: false };
   for (const { name, kind, computed, default: fixed } of rows) {
     const text = computed ? computed(basis) : fixed;

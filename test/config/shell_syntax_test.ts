@@ -7,7 +7,7 @@ function found(text: string, { os = "linux", runsShell = false } = {}): string {
   return shellSyntaxIn(text, { os, runsShell }).join(" ");
 }
 
-Deno.test("each kind of shell syntax is found outside quotes, once", () => {
+Deno.test("shellSyntaxIn() finds each kind of shell syntax outside quotes once", () => {
   const cases: [string, string][] = [
     ["a | b | c", "|"],
     ["a|b", "|"],
@@ -33,7 +33,7 @@ Deno.test("each kind of shell syntax is found outside quotes, once", () => {
   for (const [text, expected] of cases) assert.equal(found(text), expected, text);
 });
 
-Deno.test("ordinary words are none", () => {
+Deno.test("shellSyntaxIn() finds nothing in ordinary words", () => {
   for (
     const text of [
       "/usr/local/bin/convert.sh -v --level=3 x,y @file 50% a#b a:b [0] *.m",
@@ -47,7 +47,7 @@ Deno.test("ordinary words are none", () => {
   ) assert.equal(found(text), "", text);
 });
 
-Deno.test("nothing counts between single quotes or after a backslash", () => {
+Deno.test("shellSyntaxIn() ignores what stands between single quotes or after a backslash", () => {
   for (
     const text of [
       "sh -c 'a | b > c && d; e & `f` $G ${H} $(i) ~'",
@@ -58,12 +58,12 @@ Deno.test("nothing counts between single quotes or after a backslash", () => {
       `a "'" '| $B' "'"`,
     ]
   ) assert.equal(found(text), "", text);
-  assert.equal(found("a '\\' | b"), "|", "a backslash does not escape there");
+  assert.equal(found("a '\\' | b"), "|", "a backslash does not escape within single quotes");
   assert.equal(found("a \\\\| b"), "|", "the backslash itself is escaped");
   assert.equal(found("a \\'$B\\'"), "$NAME", "an escaped quote quotes nothing");
 });
 
-Deno.test("between double quotes only what a shell expands there counts", () => {
+Deno.test("shellSyntaxIn() finds between double quotes only what a shell expands there", () => {
   assert.equal(found('a "b | c > d < e && f ; g & ~"'), "");
   assert.equal(found('a "~"/x'), "");
   assert.equal(found(`a "'$B' \`c\` $(d) \${E}"`), "$NAME ${NAME} $(…) `…`");
@@ -73,12 +73,12 @@ Deno.test("between double quotes only what a shell expands there counts", () => 
   assert.equal(found('a $ "b"'), "");
 });
 
-Deno.test("a command that is a shell expands what stands between double quotes", () => {
+Deno.test("shellSyntaxIn() ignores what stands between double quotes when the command is a shell", () => {
   assert.equal(found('sh -c "a | $B `c`"', { runsShell: true }), "");
   assert.equal(found('sh -c "a" $B | c', { runsShell: true }), "| $NAME");
 });
 
-Deno.test("on Windows a backslash is literal", () => {
+Deno.test("shellSyntaxIn() takes a backslash literally on Windows", () => {
   const windows = (text: string) => found(text, { os: "windows" });
   assert.equal(windows("C:\\a b\\c.exe C:\\x\\$5"), "");
   assert.equal(windows('"C:\\Program Files (x86)\\c.exe" C:\\PROGRA~1\\x \\\\host\\c$'), "");
@@ -87,7 +87,7 @@ Deno.test("on Windows a backslash is literal", () => {
   assert.equal(windows('"C:\\a\\" | b'), "|", "the quote is not escaped");
 });
 
-Deno.test("a command given as words, which is quoted all over, has none", () => {
+Deno.test("shellSyntaxIn() finds nothing in a command given as words, since all of it is quoted", () => {
   fc.assert(
     fc.property(
       fc.array(fc.string({ unit: fc.constantFrom(..."a~|<>&;`${}()'\"\\ \t\n") })),

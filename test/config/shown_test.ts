@@ -7,7 +7,7 @@ import {
   withoutUrlSecrets,
 } from "../../src/config/shown.ts";
 
-Deno.test("shownUrl() shows what has no place for a password, and nothing of all else", () => {
+Deno.test("shownUrl() shows a URL that has no place for a password, and hides any other text", () => {
   for (
     const shown of [
       "h:1",
@@ -50,13 +50,13 @@ Deno.test("withoutUrlSecrets() hides user, password and query of a URL in a sent
   ) assert.equal(withoutUrlSecrets(sentence ?? ""), shown);
 });
 
-Deno.test("shownArgument() and shownFlag() show a name and no value", () => {
+Deno.test("shownArgument() and shownFlag() show a name without its value", () => {
   assert.equal(shownArgument("JOBRUNNER_PASSWORD=hunter2=\n"), "JOBRUNNER_PASSWORD=***");
   assert.equal(shownArgument("stray\n"), "stray\\n");
   assert.equal(shownFlag("--password:hunter2"), "--password");
   assert.equal(shownFlag("-p"), "-p");
 });
 
-Deno.test("oneLine() escapes whatever would begin a new one", () => {
+Deno.test("oneLine() escapes every character that would begin a new line", () => {
   assert.equal(oneLine("a\r\nb\0\x7f\x85\u2028"), "a\\r\\nb\\u0000\\u007f\\u0085\\u2028");
 });

@@ -3,12 +3,12 @@ import { faultsOf } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
-Deno.test("an unknown flag and its value are one fault, a name of Object.prototype is no flag", () => {
+Deno.test("parseCommandLine() reports an unknown flag and its value as one fault, also --constructor", () => {
   assert.deepEqual(faultsOf(cmd, ["--num-worker", "7"]).length, 1);
   assert.match(faultsOf(cmd, ["--constructor"]).join(), /^--constructor: must be a flag/);
 });
 
-Deno.test("there is no flag for the password, and one that is given all the same is not shown", () => {
+Deno.test("parseCommandLine() rejects --password and does not show what was given with it", () => {
   const unknown = ["must be a flag of jobrunner serve: see jobrunner --help"];
   for (
     const args of [
@@ -30,7 +30,7 @@ Deno.test("there is no flag for the password, and one that is given all the same
   assert.deepEqual(faultsOf(cmd, ["--check=hunter2"]), ["--check: must be given no value"]);
 });
 
-Deno.test("a fault of one flag hides no other", () => {
+Deno.test("parseCommandLine() reports a fault of one flag along with those of the others", () => {
   assert.deepEqual(
     faultsOf(cmd, ["--num-worker", "7", "--queue-limt=5", "stray", "--colour", "--log-level=x"])
       .map((fault) => fault.split(":")[0]),

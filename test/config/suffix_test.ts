@@ -6,7 +6,7 @@ import { configOf, machine } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
-Deno.test("suffixes of file names are taken as they are, up to 32 bytes", () => {
+Deno.test("JOBRUNNER_REQUEST_SUFFIX and JOBRUNNER_RESPONSE_SUFFIX are taken as given, up to 32 bytes", () => {
   const { requestSuffix, responseSuffix } = configOf(
     { ...cmd, JOBRUNNER_REQUEST_SUFFIX: ".tar.gz" },
     ["--response-suffix= x (1).gif"],
@@ -17,7 +17,7 @@ Deno.test("suffixes of file names are taken as they are, up to 32 bytes", () => 
   }
 });
 
-Deno.test("a suffix that some system does not take is a fault on every system, one line per broken rule", () => {
+Deno.test("JOBRUNNER_RESPONSE_SUFFIX rejects on every system what one does not allow, a line for each rule", () => {
   const wanted = "must be the end of a file's name, such as .png";
   const reserved = (character: string) =>
     `it holds ${character}, which not every system allows in the name of a file`;

@@ -6,7 +6,7 @@ function read(env: Record<string, string>) {
   return { tracing: readTracing(env, faults), faults };
 }
 
-Deno.test("tracing is off unless an endpoint or the exporter is named", () => {
+Deno.test("readTracing() leaves tracing off unless an endpoint or the exporter is named", () => {
   for (
     const env of [
       {},
@@ -18,7 +18,7 @@ Deno.test("tracing is off unless an endpoint or the exporter is named", () => {
   ) assert.deepEqual(read(env), { tracing: undefined, faults: [] });
 });
 
-Deno.test("the endpoint's host and port are what is granted", () => {
+Deno.test("readTracing() returns the endpoint's host and port as the receiver to allow", () => {
   const receiverOf = (env: Record<string, string>) => read(env).tracing?.receiver;
   assert.equal(receiverOf({ OTEL_TRACES_EXPORTER: "otlp" }), "localhost:4318");
   assert.equal(receiverOf({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector" }), "collector:80");
@@ -32,7 +32,7 @@ Deno.test("the endpoint's host and port are what is granted", () => {
   );
 });
 
-Deno.test("the standard settings have their standard defaults and faults in our grammar", () => {
+Deno.test("readTracing() has the standard's defaults and reports faults in our grammar", () => {
   assert.deepEqual(read({ OTEL_TRACES_EXPORTER: "otlp" }).tracing, {
     receiver: "localhost:4318",
     tls: false,
@@ -66,7 +66,7 @@ Deno.test("the standard settings have their standard defaults and faults in our 
   );
 });
 
-Deno.test("an endpoint is shown if it can hold no password", () => {
+Deno.test("OTEL_EXPORTER_OTLP_ENDPOINT is shown in a fault only if it cannot hold a password", () => {
   const faultOf = (endpoint: string) => read({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }).faults[0];
   const wanted = "must be an http or https URL";
   assert.equal(faultOf("collector:4318"), `OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318: ${wanted}`);
@@ -75,7 +75,7 @@ Deno.test("an endpoint is shown if it can hold no password", () => {
   }
 });
 
-Deno.test("headers that no request could have are a fault that does not show them", () => {
+Deno.test("OTEL_EXPORTER_OTLP_HEADERS rejects headers that no request could have, without showing them", () => {
   const faultsOf = (name: string, headers: string) =>
     read({ OTEL_TRACES_EXPORTER: "otlp", [name]: headers }).faults;
   const general = "OTEL_EXPORTER_OTLP_HEADERS";

@@ -41,7 +41,7 @@ Deno.test("warnings: none about the variables that a jobrunner started by a job 
   assert.deepEqual(result.warnings, []);
 });
 
-Deno.test("warnings: shell syntax in the command, unless it names a file as a whole or came as words", () => {
+Deno.test("warnings: shell syntax in the command, unless it is a file's whole name or came as words", () => {
   const disk: Disk = {
     "/bin/sh": "executable",
     "/work/a|b $c.sh": "executable",
@@ -62,7 +62,7 @@ Deno.test("warnings: shell syntax in the command, unless it names a file as a wh
   );
   assert.deepEqual(warnings("date ; date && date $(x)"), sentence("&&, ; and $(…)"));
   assert.deepEqual(warnings("", ["--cmd=date <x"]), sentence("<"));
-  assert.equal(warnings("~/bin/convert").length, 2, "it is missing, too");
+  assert.equal(warnings("~/bin/convert").length, 2, "the file is also missing");
   assert.deepEqual(warnings("./a|b $c.sh"), []);
   assert.deepEqual(warnings("'./a|b $c.sh' x"), []);
   assert.deepEqual(warnings("sh -c 'a | b > $C'"), []);

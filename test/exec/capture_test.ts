@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createCaptures } from "../../src/exec/capture.ts";
 
-Deno.test("createCaptures() keeps the beginning of each stream, up to the limit, and tells how much", () => {
+Deno.test("createCaptures() keeps the beginning of each stream up to the limit, and reports how much", () => {
   const pieces = fc.array(
     fc.record({
       kind: fc.constantFrom("stdout" as const, "stderr" as const),
@@ -25,7 +25,7 @@ Deno.test("createCaptures() keeps the beginning of each stream, up to the limit,
   }));
 });
 
-Deno.test("createCaptures() calls nothing cut that just fits", () => {
+Deno.test("createCaptures() does not flag as truncated what just fits", () => {
   const captures = createCaptures(3, () => {});
   captures.tell({ kind: "stdout", bytes: new Uint8Array(3) });
   assert.equal(captures.output().truncated, false);
@@ -45,7 +45,7 @@ Deno.test("createCaptures() drops what there is no memory for, and all that come
   assert.equal(kept, 1);
 });
 
-Deno.test("createCaptures() keeps copies: the memory of a piece is used again", () => {
+Deno.test("createCaptures() keeps copies, since the memory of a piece is used again", () => {
   const captures = createCaptures(Infinity, () => {});
   const memory = new Uint8Array(1000).fill(1);
   captures.tell({ kind: "stdout", bytes: memory });

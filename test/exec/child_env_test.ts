@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { environmentOf, withoutSecrets } from "../../src/exec/child_env.ts";
 
-Deno.test("no secret of the server reaches the command, all else does", () => {
+Deno.test("withoutSecrets() removes every secret of the server and nothing else", () => {
   const kept = {
     PATH: "/bin",
     JOBRUNNER_CMD: "x",
@@ -33,7 +33,7 @@ Deno.test("no secret of the server reaches the command, all else does", () => {
   );
 });
 
-Deno.test("a job's variables win over inherited ones", () => {
+Deno.test("environmentOf() prefers a job's variables to inherited ones", () => {
   const environment = environmentOf({
     PATH: "/bin",
     JOBRUNNER_WORKER_ID: "an outer jobrunner's",
@@ -61,7 +61,7 @@ Deno.test("a job's variables win over inherited ones", () => {
   });
 });
 
-Deno.test("a command with a limit is told the limit and its end", () => {
+Deno.test("environmentOf() gives a command with a limit the limit and the deadline", () => {
   const before = Math.floor(Date.now() / 1000);
   const environment = environmentOf({}, {}, {
     command: "c",

@@ -10,7 +10,7 @@ import { fixture } from "../support/program.ts";
 import { testRunner } from "../support/runner_suite.ts";
 import { temporarySpool } from "../support/spool.ts";
 
-/** What a cold start of shell scripts is made of. Such a script has no children. */
+/** Settings of a cold start of shell scripts that have no children. */
 const settings: ColdStartSettings = coldStartOf([fixture("run_payload.sh")], {
   trees: {
     endTree: ({ pid }) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
@@ -19,7 +19,7 @@ const settings: ColdStartSettings = coldStartOf([fixture("run_payload.sh")], {
 });
 
 testRunner({
-  name: "a cold start",
+  name: "createColdStart()",
   create: ({ words, jobTimeoutMs = Infinity }) =>
     createColdStart({
       ...settings,
@@ -28,7 +28,7 @@ testRunner({
     }),
 });
 
-/** Runs a script with other settings and tells what came out of it, and the job's folder. */
+/** Runs a script with other settings; returns its end, its output and the job's folder. */
 async function runOf(
   script: string,
   other: Partial<ColdStartSettings>,
@@ -61,7 +61,7 @@ function launcherOf(folder: string, script: string) {
   return { path, word: "word" };
 }
 
-Deno.test("a cold start knows by the launcher's line that the command was not started", async () => {
+Deno.test("createColdStart() recognizes by the launcher's line that the command was not started", async () => {
   using folder = temporaryFolder();
   const run = (errno: string) =>
     runOf("", { launcher: launcherOf(folder.path, `echo "word ${errno}" >&2; exit 127`) });
@@ -75,7 +75,7 @@ Deno.test("a cold start knows by the launcher's line that the command was not st
   assert.equal(noMemory.end.fault.kind, "spawn_refused");
 });
 
-Deno.test("a cold start takes a command's output for what it is, also when it looks like the launcher's line", async () => {
+Deno.test("createColdStart() passes on output that only looks like the launcher's line", async () => {
   using folder = temporaryFolder();
   const line = "word 002\n";
   const launcher = launcherOf(folder.path, 'echo out; echo "word 002" >&2; exit 127');
@@ -101,7 +101,7 @@ Deno.test("a cold start takes a command's output for what it is, also when it lo
   assert.equal(canceled.stderr, line);
 });
 
-Deno.test("a launcher that cannot be started, however often it is mended, is the server's fault", async () => {
+Deno.test("createColdStart() reports spawn_refused when mending does not make the launcher start", async () => {
   let mended = 0;
   const { end } = await runOf("", {
     launcher: { path: "/no/such/launcher", word: "word" },
@@ -114,7 +114,7 @@ Deno.test("a launcher that cannot be started, however often it is mended, is the
 });
 
 for (const [held, other] of [["stdout", "2"], ["stderr", ""]] as const) {
-  Deno.test(`who holds ${held} after the command is ended, and the command's time is its own`, async () => {
+  Deno.test(`createColdStart() has a holder of ${held} killed, and does not count that time as the command's`, async () => {
     using folder = temporaryFolder();
     const pidFile = `${folder.path}/pid`;
     const ended: { readonly pid: number; readonly mark: string }[] = [];
@@ -136,7 +136,7 @@ for (const [held, other] of [["stdout", "2"], ["stderr", ""]] as const) {
   });
 }
 
-Deno.test("a cause ends the tree of the command's process, known by the job's folder", async () => {
+Deno.test("createColdStart() on a cause kills the command's process tree, marked with the job's folder", async () => {
   const ended: { readonly pid: number; readonly mark: string }[] = [];
   const stop = createStop();
   stop.request("shutdown");
@@ -153,7 +153,7 @@ Deno.test("a cause ends the tree of the command's process, known by the job's fo
   assert.deepEqual(ended, [{ pid: run.end.pid, mark: run.folder }]);
 });
 
-Deno.test("the shortest limit is a millisecond", async () => {
+Deno.test("createColdStart() gives a command a limit of at least a millisecond", async () => {
   using folder = temporaryFolder();
   const said = `${folder.path}/said`;
   const run = await runOf(`echo $JOBRUNNER_TIMEOUT_SEC; : >${said}`, {

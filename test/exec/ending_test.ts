@@ -6,19 +6,19 @@ import { createStop } from "../../src/jobs/stop.ts";
 const exited = { code: 3, success: false, signal: null };
 const killed = { code: 137, success: false, signal: "SIGKILL" as const };
 
-Deno.test("a command that ends by itself ends no tree, and no cause counts any more", async () => {
+Deno.test("commandEnd() kills nothing when the command exits by itself, after which no cause counts", async () => {
   const stop = createStop();
   const status = await commandEnd(
     { status: Promise.resolve(exited) },
     stop,
-    () => assert.fail("no tree is to be ended"),
+    () => assert.fail("no tree is to be killed"),
   );
   assert.deepEqual(endingOf(status, stop.cause), { kind: "exited", exitStatus: 3 });
   assert.equal(stop.request("canceled"), false);
   assert.equal(stop.cause, undefined);
 });
 
-Deno.test("with a cause, the end is awaited until the whole tree is gone", async () => {
+Deno.test("commandEnd() waits after a cause until the whole process tree is gone", async () => {
   const stop = createStop();
   const status = Promise.withResolvers<Deno.CommandStatus>();
   const tree = Promise.withResolvers<void>();
@@ -41,7 +41,7 @@ Deno.test("with a cause, the end is awaited until the whole tree is gone", async
   });
 });
 
-Deno.test("a cause that was there before the command ends it at once", async () => {
+Deno.test("commandEnd() kills the command at once for a cause that was there before it", async () => {
   const stop = createStop();
   stop.request("canceled");
   const status = Promise.withResolvers<Deno.CommandStatus>();
@@ -52,7 +52,7 @@ Deno.test("a cause that was there before the command ends it at once", async () 
   assert.equal(stop.cause, "canceled");
 });
 
-Deno.test("a command that cannot be got rid of counts as killed", async () => {
+Deno.test("endingOf() reports a command that could not be killed as killed by SIGKILL", async () => {
   const stop = createStop();
   stop.request("shutdown");
   const status = await commandEnd(
@@ -67,7 +67,7 @@ Deno.test("a command that cannot be got rid of counts as killed", async () => {
   });
 });
 
-Deno.test("pipes at their end are not waited for; a held one is let go with all that was in it", async () => {
+Deno.test("pipesEnd() does not wait for ended pipes, and stops a held one after all that was in it", async () => {
   const open = (bytes: number, close: boolean) =>
     readPipe(
       new ReadableStream({
@@ -86,7 +86,7 @@ Deno.test("pipes at their end are not waited for; a held one is let go with all 
       createScratch(),
       () => {},
     );
-  await pipesEnd([open(5000, true), open(0, true)], () => assert.fail("nobody holds them"));
+  await pipesEnd([open(5000, true), open(0, true)], () => assert.fail("no process holds them"));
   const held = open(500_000, false);
   let looked = false;
   await pipesEnd([held, open(0, true)], () => {

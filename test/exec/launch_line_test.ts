@@ -5,7 +5,7 @@ import { createLaunchLine } from "../../src/exec/launch_line.ts";
 const launcher = { path: "/launcher", word: "jobrunner-0123" };
 const line = "jobrunner-0123 002\n";
 
-/** What is handed on of stderr that comes in these pieces, at once and in all, and the number at the end. */
+/** What is handed on of stderr in these pieces, at once and in all, and the launcher's error number. */
 function after(pieces: readonly string[], exitStatus: number | undefined, outputBytes = 0) {
   let handedOn = "";
   const launchLine = createLaunchLine(launcher, (bytes) => {
@@ -16,13 +16,13 @@ function after(pieces: readonly string[], exitStatus: number | undefined, output
   return { atOnce, errno: launchLine.end(exitStatus, outputBytes), handedOn };
 }
 
-Deno.test("a launcher that could not start its command says so in one line, which is no output", () => {
+Deno.test("createLaunchLine() takes the launcher's one line as an error number, not as output", () => {
   assert.deepEqual(after([line], 127), { atOnce: "", errno: 2, handedOn: "" });
   assert.deepEqual(after(["jobrunner-0123 013\n"], 126), { atOnce: "", errno: 13, handedOn: "" });
   assert.deepEqual(after([...line], 127), { atOnce: "", errno: 2, handedOn: "" });
 });
 
-Deno.test("anything else is a command's own doing, and nothing of it is lost", () => {
+Deno.test("createLaunchLine() takes anything else as the command's output, and loses nothing of it", () => {
   for (
     const [status, outputBytes, error] of [
       [0, 0, line],
@@ -47,14 +47,14 @@ Deno.test("anything else is a command's own doing, and nothing of it is lost", (
   }
 });
 
-Deno.test("what cannot become a launcher's line is handed on at once", () => {
+Deno.test("createLaunchLine() hands on at once what cannot become the launcher's line", () => {
   assert.equal(after(["usage: x\n"], 1).atOnce, "usage: x\n");
   assert.equal(after(["jobrunner-", "xyz"], 1).atOnce, "jobrunner-xyz");
   assert.equal(after([line, "more"], 127).atOnce, `${line}more`);
   assert.equal(after(["a", line], 127).atOnce, `a${line}`);
 });
 
-Deno.test("whatever the bytes and their pieces, they are handed on as they came", () => {
+Deno.test("createLaunchLine() hands on any bytes in any pieces as they came", () => {
   const piece = fc.oneof(
     fc.uint8Array({ minLength: 1, maxLength: 30 }),
     fc.constantFrom("jobrunner-0123", " ", "00", "2", "\n", "jobrunner", "\ufeff")

@@ -3,7 +3,7 @@ import { launchFailure, spawnFailure } from "../../src/exec/not_started.ts";
 
 const at = (message: string) => new Error(`Failed to spawn '/x': ${message}`);
 
-Deno.test("a machine in trouble is not the command's fault", () => {
+Deno.test("spawnFailure() reports spawn_refused when the machine is out of a resource", () => {
   for (
     const detail of [
       "Resource temporarily unavailable (os error 11)",
@@ -22,7 +22,7 @@ Deno.test("a machine in trouble is not the command's fault", () => {
   );
 });
 
-Deno.test("anything else that fails is a file that cannot be executed", () => {
+Deno.test("spawnFailure() reports any other failure as a file that cannot be executed", () => {
   const failure = spawnFailure(at("Exec format error (os error 8)"), "/x");
   assert.deepEqual(failure, {
     kind: "not_started",
@@ -31,7 +31,7 @@ Deno.test("anything else that fails is a file that cannot be executed", () => {
   });
 });
 
-Deno.test("the number that a launcher tells means the same as a spawn that failed", () => {
+Deno.test("launchFailure() gives the launcher's error number the meaning of a failed spawn", () => {
   const kinds = [11, 12, 23, 24].map((errno) => launchFailure(errno, "/x").kind);
   assert.deepEqual(new Set(kinds), new Set(["spawn_refused"]));
   const meaning = (errno: number) => {

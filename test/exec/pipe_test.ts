@@ -15,7 +15,7 @@ function stream(
 
 function end(controller: Controller): void {
   controller.close();
-  // A reader that brings its own memory learns of the end only so (Streams Standard, "close").
+  // A read into a buffer of the reader's own ends only by this (Streams Standard, "close").
   controller.byobRequest?.respond(0);
 }
 
@@ -41,7 +41,7 @@ Deno.test("readPipe() hands on every byte, whatever the pieces", async () => {
   ));
 });
 
-Deno.test("readPipe() uses its memory again", async () => {
+Deno.test("readPipe() reuses the memory of the scratch for the next pipe", async () => {
   const scratch = createScratch();
   for (const value of [1, 2]) {
     await readPipe(
@@ -58,7 +58,7 @@ Deno.test("readPipe() uses its memory again", async () => {
   assert.equal(memory.length, 64 * 1024, "one read empties a pipe");
 });
 
-Deno.test("stop() lets go of a stream that is never closed, and what came has come", async () => {
+Deno.test("stop() of a pipe cancels a stream that is never closed, and what was read is kept", async () => {
   let canceled = false;
   const came: number[] = [];
   const pipe = readPipe(
@@ -76,7 +76,7 @@ Deno.test("stop() lets go of a stream that is never closed, and what came has co
   assert.deepEqual(came, [1, 2]);
 });
 
-Deno.test("stop() of a stream that cannot be let go is no error", async () => {
+Deno.test("stop() of a pipe ignores the error of a stream that cannot be canceled", async () => {
   const pipe = readPipe(
     stream(() => {}, () => {
       throw new Error("it is gone");
@@ -89,7 +89,7 @@ Deno.test("stop() of a stream that cannot be let go is no error", async () => {
   await nextTurn();
 });
 
-Deno.test("a pipe that breaks is an end", async () => {
+Deno.test("readPipe() treats a pipe that breaks as ended", async () => {
   const pipe = readPipe(
     stream((controller) => controller.error(new Error("broken"))),
     createScratch(),

@@ -16,7 +16,7 @@ import { nextTurn } from "../support/turn.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** What differs from a job of no limits. */
+/** Differences from a job without limits. */
 interface Differences extends Partial<RunSettings> {
   readonly jobTimeoutMs?: number;
   readonly timeoutSec?: number;
@@ -64,7 +64,7 @@ async function outcomeOf(words: string[], payload: string, differences: Differen
   const [output, error] = [captures.output(), captures.error()];
   if (outcome.ok) {
     const kept = [output, error, outcome.data].reduce((sum, { bytes }) => sum + bytes.length, 0);
-    assert.equal(captured, kept, "what is kept was told");
+    assert.equal(captured, kept, "all that is kept was reported");
   }
   return { outcome, output, error };
 }
@@ -77,7 +77,7 @@ async function resultOf(words: string[], payload: string, differences: Differenc
 
 const shell = [fixture("run_payload.sh")];
 
-Deno.test("bytes pass unchanged through payload, response file, stdout and stderr", async () => {
+Deno.test("run() passes bytes unchanged through payload, response file, stdout and stderr", async () => {
   const every = String.fromCharCode(...Array.from({ length: 128 }, (_, code) => code)).repeat(100);
   const result = await resultOf([fixture("echo_payload.sh")], every);
   for (const captured of [result.data, result.output, result.error]) {
@@ -86,13 +86,13 @@ Deno.test("bytes pass unchanged through payload, response file, stdout and stder
   assert.deepEqual(result.ending, { kind: "exited", exitStatus: 0 });
 });
 
-Deno.test("a lot on both streams at once does not block the command", async () => {
+Deno.test("run() does not block a command that writes a lot to both streams at once", async () => {
   const result = await resultOf(shell, "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2");
   assert.equal(result.output.bytes.length, 3000000);
   assert.equal(result.error.bytes.length, 3000000);
 });
 
-Deno.test("what is over the limit is cut and flagged, and the command runs to its end", async () => {
+Deno.test("run() truncates and flags what is over the limit, and lets the command run to its end", async () => {
   const script =
     'head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero >"$JOBRUNNER_RESPONSE_DATA_FN"; exit 4';
   const result = await resultOf(shell, script, { maxOutputBytes: 1000 });
@@ -103,7 +103,7 @@ Deno.test("what is over the limit is cut and flagged, and the command runs to it
   assert.equal(result.ending.exitStatus, 4);
 });
 
-Deno.test("the exit status is what a shell would say", async () => {
+Deno.test("run() reports the exit status that a shell would", async () => {
   assert.deepEqual((await resultOf(shell, "exit 255")).ending, { kind: "exited", exitStatus: 255 });
   assert.deepEqual((await resultOf(shell, "kill -KILL $$")).ending, {
     kind: "signaled",
@@ -113,7 +113,7 @@ Deno.test("the exit status is what a shell would say", async () => {
   assert.equal((await resultOf(shell, "kill -TERM $$")).ending.exitStatus, 143);
 });
 
-Deno.test("standard input is empty, the environment is the inherited one and the job's", async () => {
+Deno.test("run() gives the command an empty standard input, the inherited environment and the job's", async () => {
   const result = await resultOf(
     shell,
     'cat; echo "$GREETING $JOBRUNNER_WORKER_ID <$JOBRUNNER_REQUEST_ID>"; pwd',
@@ -121,7 +121,7 @@ Deno.test("standard input is empty, the environment is the inherited one and the
   assert.equal(text(result.output.bytes), `hello 2 <some id>\n${Deno.cwd()}\n`);
 });
 
-Deno.test("the response file may be appended to, renamed over or deleted", async () => {
+Deno.test("run() accepts a response file that was appended to, renamed over or deleted", async () => {
   const data = async (script: string) => text((await resultOf(shell, script)).data.bytes);
   assert.equal(
     await data('echo a >>"$JOBRUNNER_RESPONSE_DATA_FN"; echo b >>"$JOBRUNNER_RESPONSE_DATA_FN"'),
@@ -134,13 +134,13 @@ Deno.test("the response file may be appended to, renamed over or deleted", async
   assert.equal(await data('rm "$JOBRUNNER_RESPONSE_DATA_FN"'), "");
 });
 
-Deno.test("a response file that is a link is not followed, and the answer says so", async () => {
+Deno.test("run() does not follow a response file that is a link, and says so in the message", async () => {
   const result = await resultOf(shell, 'ln -sf /etc/passwd "$JOBRUNNER_RESPONSE_DATA_FN"');
   assert.equal(result.data.bytes.length, 0);
   assert.match(result.message ?? "", /not a regular file/);
 });
 
-Deno.test("a grandchild that holds the pipes does not hold the worker", async () => {
+Deno.test("run() does not wait for a grandchild that holds the pipes", async () => {
   using folder = temporaryFolder();
   const pidFile = `${folder.path}/pid`;
   const result = await resultOf(shell, `sleep 600 & echo $! >${pidFile}; echo done`);
@@ -148,7 +148,7 @@ Deno.test("a grandchild that holds the pipes does not hold the worker", async ()
   assert.equal(text(result.output.bytes), "done\n");
 });
 
-Deno.test("a command that cannot start: 127 not found, 126 not executable, with the reason", async () => {
+Deno.test("run() reports 127 for a command that is not found, 126 for one not executable, and the reason", async () => {
   using folder = temporaryFolder();
   const file = (name: string, content: string, mode: number) => {
     Deno.writeTextFileSync(`${folder.path}/${name}`, content);
@@ -170,7 +170,7 @@ Deno.test("a command that cannot start: 127 not found, 126 not executable, with 
   }
 });
 
-Deno.test("a limit reaches the command in plain decimals, however long or short it was asked for", async () => {
+Deno.test("JOBRUNNER_TIMEOUT_SEC reaches the command in plain decimals, however long or short the limit", async () => {
   const limit = async (timeoutSec: number | undefined, jobTimeoutMs: number) => {
     const asked = timeoutSec === undefined ? {} : { timeoutSec };
     const { output } = await resultOf(shell, "echo $JOBRUNNER_TIMEOUT_SEC", {
@@ -187,7 +187,7 @@ Deno.test("a limit reaches the command in plain decimals, however long or short 
   assert.equal(await limit(undefined, Infinity), "");
 });
 
-Deno.test("each of the two files has its own suffix", async () => {
+Deno.test("run() gives each of the two files its own suffix", async () => {
   const { output } = await resultOf(
     shell,
     'echo "${JOBRUNNER_REQUEST_DATA_FN##*.} ${JOBRUNNER_RESPONSE_DATA_FN##*.}"',
@@ -217,7 +217,7 @@ const exited: RunEnd = {
 };
 const refused: RunEnd = { ok: false, fault: { kind: "spawn_refused", reason: "none left" } };
 
-Deno.test("the response is read before the files are removed, and a run is over when they are", async () => {
+Deno.test("run() reads the response before it removes the files, and resolves when they are removed", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   let looks = 0;
@@ -244,7 +244,7 @@ Deno.test("the response is read before the files are removed, and a run is over 
   assert.deepEqual(filesIn(spool.path), []);
 });
 
-Deno.test("files that cannot be removed are told, and change no outcome", async () => {
+Deno.test("run() reports files that cannot be removed, without changing the outcome", async () => {
   using temporary = temporarySpool();
   let damaged = false;
   const damage = new Error("damaged");
@@ -261,7 +261,7 @@ Deno.test("files that cannot be removed are told, and change no outcome", async 
   assert.deepEqual(leftovers, [damage]);
 });
 
-Deno.test("the memory of a large payload is given back when it is in its file, or cannot be written", async () => {
+Deno.test("run() frees the memory of a large payload when it is in its file or cannot be written", async () => {
   using temporary = temporarySpool();
   for (const path of [temporary.spool.path, "/dev/null/spool"]) {
     const bytes = new Uint8Array(1_000_000);
@@ -289,7 +289,7 @@ Deno.test("the memory of a large payload is given back when it is in its file, o
   }
 });
 
-Deno.test("a spool that cannot be used is the server's fault, not the command's", async () => {
+Deno.test("run() reports a spool that cannot be used as the server's fault, not the command's", async () => {
   using temporary = temporarySpool();
   const spool = { ...temporary.spool, path: "/dev/null/spool" };
   const spec = specOf("i");
@@ -302,7 +302,7 @@ Deno.test("a spool that cannot be used is the server's fault, not the command's"
   assert.equal(outcome.fault.kind, "spool_unusable");
 });
 
-Deno.test("a payload may lie in the job's folder before its worker is known", async () => {
+Deno.test("run() accepts a payload that lies in the job's folder before its worker is known", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   const folder = makeJobFolder(spool);

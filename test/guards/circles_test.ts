@@ -1,5 +1,5 @@
 /**
- * The import graph of the program has no circles, also none of types or of what is imported late.
+ * The import graph of the program has no circles; imports of types and late imports count as well.
  */
 
 import assert from "node:assert/strict";
@@ -8,7 +8,7 @@ import { projectRoot } from "../support/program.ts";
 /** What each file imports. */
 type Graph = ReadonlyMap<string, readonly string[]>;
 
-/** As far as `deno info --json` is needed here. */
+/** The part of what `deno info --json` prints that is used here. */
 interface Info {
   readonly modules: readonly {
     readonly specifier: string;
@@ -33,7 +33,7 @@ async function graphOf(entry: string): Promise<Graph> {
   ]));
 }
 
-/** The files that can be reached from a file, itself only by a circle. */
+/** The files that can be reached from a file; itself only if it is in a circle. */
 function reachedFrom(file: string, graph: Graph): ReadonlySet<string> {
   const reached = new Set<string>();
   const visit = (from: string) => {
@@ -57,16 +57,16 @@ function circles(graph: Graph): string[] {
   return [...found].sort();
 }
 
-Deno.test("circles: the import graph has none", async () => {
+Deno.test("the import graph of main.ts and src/service.ts has no circles", async () => {
   const graphs = await Promise.all(["main.ts", "src/service.ts"].map(graphOf));
   const graph = new Map(graphs.flatMap((one) => [...one]));
   const root = new URL("../../", import.meta.url).href;
   assert.ok(graph.has(`${root}src/app/app.ts`));
-  assert.ok(graph.has(`${root}src/telemetry/otlp.ts`), "what is imported late is there too");
+  assert.ok(graph.has(`${root}src/telemetry/otlp.ts`), "late imports are there too");
   assert.deepEqual(circles(graph).map((circle) => circle.replaceAll(root, "")), []);
 });
 
-Deno.test("circles: each is found, once", () => {
+Deno.test("circles() finds each circle once", () => {
   assert.deepEqual(
     circles(
       new Map([

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { temporaryFolder } from "../support/folder.ts";
 
-Deno.test("a test that leaks a resource or an operation fails", async () => {
+Deno.test("deno test fails a test that leaks a resource or an operation", async () => {
   using folder = temporaryFolder();
   const leaks = {
     resource: "Deno.openSync(import.meta.filename!);",

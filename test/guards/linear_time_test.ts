@@ -18,7 +18,7 @@ type Work = () => unknown;
 const mostGrowth = 3;
 
 /**
- * A machine that is busy makes single runs longer, never shorter: the shortest of several is looked at. With too few, a
+ * A busy machine makes single runs longer, never shorter, so the shortest of several counts. With too few runs, a
  * small input that happened to take long would make quadratic work look linear.
  */
 const fewestRuns = 8;
@@ -26,7 +26,7 @@ const mostRuns = 40;
 
 /**
  * How many times as long twice the input takes, the lesser of two doublings: memory that comes in larger portions can make
- * one of them jump. As soon as that is little enough it is not measured again.
+ * one of them jump. Measuring ends as soon as the growth is small enough.
  */
 async function growth(workOf: (factor: number) => Work): Promise<number> {
   const sizes = [1, 2, 4].map((factor) => ({ work: workOf(factor), shortest: Infinity }));
@@ -34,7 +34,7 @@ async function growth(workOf: (factor: number) => Work): Promise<number> {
     const [one = 0, two = 0, four = 0] = sizes.map(({ shortest }) => shortest);
     return Math.min(two / one, four / two);
   };
-  // The first time, code is interpreted that is compiled later.
+  // The first run is interpreted; later ones run compiled code.
   for (const { work } of sizes) await work();
   for (let run = 1; run <= mostRuns; run++) {
     for (const size of sizes) {
@@ -48,8 +48,8 @@ async function growth(workOf: (factor: number) => Work): Promise<number> {
 }
 
 /**
- * The least growth from one of two sizes on, for inputs that may have any: from half a megabyte on an input outgrows the
- * processor's caches twice, which is over at the larger one. Quadratic work is quadratic at both.
+ * The lesser growth of two starting sizes, for inputs of any size: an input of half a megabyte outgrows the processor's
+ * caches twice while it doubles, a larger one does not. Quadratic work is quadratic at both sizes.
  */
 async function growthAtLast(workOf: (factor: number) => Work): Promise<number> {
   const grown = await growth(workOf);
@@ -84,7 +84,7 @@ const bodies: Readonly<Record<string, (length: number) => string>> = {
 const bodyLength = 500_000;
 
 for (const [name, make] of Object.entries(bodies)) {
-  Deno.test(`the body's parser takes linear time: ${name}`, async () => {
+  Deno.test(`parsePayloadRequest() takes linear time: ${name}`, async () => {
     const grown = await growthAtLast((factor) => {
       const bytes = new TextEncoder().encode(make(bodyLength * factor));
       // It may decode in place, so each run has a copy.
@@ -105,7 +105,7 @@ const otherBytes: Readonly<Record<string, (length: number) => string>> = {
 };
 
 for (const [name, make] of Object.entries(otherBytes)) {
-  Deno.test(`a body that is not UTF-8 is refused in linear time: ${name}`, async () => {
+  Deno.test(`parsePayloadRequest() refuses a body that is not UTF-8 in linear time: ${name}`, async () => {
     const grown = await growthAtLast((factor) => {
       const text = make(bodyLength * factor);
       const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
@@ -116,7 +116,7 @@ for (const [name, make] of Object.entries(otherBytes)) {
 }
 
 /** Long data is decoded by slices of 64 KiB: what is not linear within one shows only there. */
-Deno.test("the last slice of long data is read in linear time", async () => {
+Deno.test("parsePayloadRequest() reads the last slice of long data in linear time", async () => {
   for (const unit of ["=", "Q", " ", "\u00e4", "*"]) {
     const grown = await growth((factor) => {
       const last = unit.repeat(16_000 * factor);
@@ -129,7 +129,7 @@ Deno.test("the last slice of long data is read in linear time", async () => {
   }
 });
 
-Deno.test("objects and arrays at the limit of structure take linear time", async () => {
+Deno.test("parsePayloadRequest() takes linear time for objects and arrays at the limit of structure", async () => {
   for (const unit of ['{"a":', "[[", '{"a":1,"a":']) {
     const grown = await growth((factor) => {
       const bytes = new TextEncoder().encode(`{"id":"x","x":${unit.repeat(4_000 * factor)}`);
@@ -139,7 +139,7 @@ Deno.test("objects and arrays at the limit of structure take linear time", async
   }
 });
 
-Deno.test("base64 takes linear time, also to say what is wrong", async () => {
+Deno.test("decodeBase64() and faultInBase64() take linear time", async () => {
   for (const unit of ["QUJD", "=", "\n", "QQ==", "A\r\n", "-"]) {
     const grown = await growth((factor) => {
       const text = unit.repeat(400_000 * factor / unit.length);
@@ -149,7 +149,7 @@ Deno.test("base64 takes linear time, also to say what is wrong", async () => {
   }
 });
 
-/** Values that are hard for whoever splits, trims or matches them. */
+/** Values that are hard for code that splits, trims or matches them. */
 const values: readonly ((length: number) => string)[] = [
   (n) => "x".repeat(n),
   (n) => `x${" ".repeat(n)}x`,
@@ -187,14 +187,14 @@ const headers = [
   "sec-fetch-site",
 ];
 
-/** Not UTF-8, since only of such a body the Content-Type is looked at. */
+/** Not UTF-8, since the Content-Type is read only for such a body. */
 const otherBody = Uint8Array.of(0x7b, 0xfc);
 
 /** The runtime takes heads of some hundred kilobytes. */
 const headerLength = 16_000;
 
 for (const header of headers) {
-  Deno.test(`the header ${header} is read in linear time`, async () => {
+  Deno.test(`POST /payload reads the header ${header} in linear time`, async () => {
     const { send } = setUp({ password: "p" });
     const other = header === "x-jr-password" ? {} : { "x-jr-password": "p" };
     for (const make of values) {
@@ -215,7 +215,7 @@ for (const header of headers) {
   });
 }
 
-Deno.test("a trace's headers are read in linear time where spans are recorded", async () => {
+Deno.test("W3CTraceContextPropagator reads a trace's headers in linear time", async () => {
   const propagator = new W3CTraceContextPropagator();
   for (const name of ["traceparent", "tracestate"]) {
     for (const make of values) {
@@ -238,7 +238,7 @@ Deno.test("a trace's headers are read in linear time where spans are recorded", 
   }
 });
 
-Deno.test("a path is read in linear time", async () => {
+Deno.test("createRoutes() reads a path in linear time", async () => {
   const { send } = setUp();
   const paths = ["/", "//a", "%2f", "/..", "/payload/", "?a=b&", "%", ";"];
   for (const unit of paths) {
@@ -253,8 +253,8 @@ Deno.test("a path is read in linear time", async () => {
 });
 
 /**
- * Work of a known time, four times as long for twice the size. That of a real reader is as good only while nobody else
- * wants the processor: a small input that was interrupted each time hides its growth.
+ * Work of a known time, four times as long for twice the size. A real parser would show its growth only on an idle
+ * machine: a small input that is interrupted in every run hides it.
  */
 function quadratic(ms: number): (factor: number) => Work {
   return (factor) => () => {
@@ -263,12 +263,12 @@ function quadratic(ms: number): (factor: number) => Work {
   };
 }
 
-Deno.test("this guard sees quadratic work", async () => {
+Deno.test("growth() detects quadratic work", async () => {
   const grown = await growth(quadratic(1));
   assert.ok(grown >= mostGrowth, `${grown.toFixed(1)} times`);
 });
 
-Deno.test("this guard sees quadratic work at both of two sizes", async () => {
+Deno.test("growthAtLast() detects work that is quadratic at both of two sizes", async () => {
   const grown = await growthAtLast(quadratic(0.1));
   assert.ok(grown >= mostGrowth, `${grown.toFixed(1)} times`);
 });

@@ -1,5 +1,5 @@
 /**
- * The table of resources, the routes, the metrics and the documentation say the same.
+ * The table of resources, the routes, the metrics and the documentation agree.
  */
 
 import assert from "node:assert/strict";
@@ -32,7 +32,7 @@ function firstGroups(text: string, pattern: RegExp): string[] {
   return [...text.matchAll(pattern)].map(([, group = ""]) => group);
 }
 
-Deno.test("every path answers the methods of its row, and refuses all others", async () => {
+Deno.test("resources: every path answers the methods of its row and refuses all others", async () => {
   const { send } = setUp();
   for (const route of routes) {
     const taken = methodsOf(route);
@@ -46,7 +46,7 @@ Deno.test("every path answers the methods of its row, and refuses all others", a
   }
 });
 
-Deno.test("every path serves whom its row says", async () => {
+Deno.test("resources: every path serves the clients that its row names", async () => {
   const codeOf = async (
     route: Route,
     { password, host = "localhost", ...headers }: {
@@ -71,7 +71,7 @@ Deno.test("every path serves whom its row says", async () => {
   }
 });
 
-Deno.test("the labels of metrics are the table's paths and methods, on the page as in the code", () => {
+Deno.test("catalogue.httpDuration and docs/metrics.md have the table's paths and methods as labels", () => {
   const { http_request_method, http_route } = catalogue.httpDuration.labels;
   assert.deepEqual(http_route, routes);
   assert.deepEqual(http_request_method, [...methods, "_OTHER"]);
@@ -80,7 +80,7 @@ Deno.test("the labels of metrics are the table's paths and methods, on the page 
   assert.match(row?.[3] ?? "", new RegExp(`\`http_route\`: ${routes.join(", ")};`));
 });
 
-Deno.test("the series of HTTP that exist from the start are those of the table", () => {
+Deno.test("createHttpLabels() has from the start the series of the table, and no others", () => {
   const fromStart = [...createHttpLabels("http").values()].map((labels) =>
     [labels["http_request_method"], labels["http_route"], labels["http_response_status_code"]].join(
       " ",
@@ -105,7 +105,7 @@ Deno.test("docs/reference/http.md names every path with its method, and no other
   assert.deepEqual([...got].sort(), taking("GET").sort());
 });
 
-Deno.test("docs/guides/security.md names the paths that may be asked for by any host name", () => {
+Deno.test("docs/guides/security.md names the paths that are served under any host name", () => {
   const page = Deno.readTextFileSync(`${projectRoot}docs/guides/security.md`);
   const [list = ""] = firstGroups(page, /except `OPTIONS`, (.*?), unless the Host header/gs);
   const anybody = rows.filter(([, { who }]) => who === "anybody").map(([route]) => route);

@@ -17,7 +17,7 @@ const allowedImports = Object.entries(rooms).flatMap(([room, folders]) =>
   )
 );
 
-/** All that the guard sees in the program, and where. */
+/** Everything that the plugin finds in the program, and where. */
 function allSeen(): { readonly place: Place; readonly seen: Seen }[] {
   const all: { readonly place: Place; readonly seen: Seen }[] = [];
   for (const [path, source] of programSources()) {
@@ -29,7 +29,7 @@ function allSeen(): { readonly place: Place; readonly seen: Seen }[] {
   return all;
 }
 
-Deno.test("room tables: a room imports only from rooms that stand before it", () => {
+Deno.test("tools/rooms/rooms.ts lets a room import only from rooms that stand before it", () => {
   const order = Object.keys(rooms);
   for (const { room, folder, file } of allowedImports) {
     if (folder === ".") continue;
@@ -39,7 +39,7 @@ Deno.test("room tables: a room imports only from rooms that stand before it", ()
   }
 });
 
-Deno.test("room tables: http, exec, machine and cli import nothing of each other but the beginning of a file", () => {
+Deno.test("tools/rooms/rooms.ts lets http, exec, machine and cli import only file_beginning.ts of each other", () => {
   const strangers = ["http", "exec", "machine", "cli"];
   assert.deepEqual(
     allowedImports.filter(({ room, folder }) =>
@@ -51,7 +51,7 @@ Deno.test("room tables: http, exec, machine and cli import nothing of each other
   );
 });
 
-Deno.test("room tables: what they allow, some file needs", () => {
+Deno.test("tools/rooms/rooms.ts allows nothing that no file needs", () => {
   const all = allSeen();
   const needless: string[] = [];
   for (const { room, folder, file } of allowedImports) {

@@ -12,13 +12,13 @@ function diagnostics(path: string, source: string): Deno.lint.Diagnostic[] {
   return Deno.lint.runPlugin(plugin, `${projectRoot}${path}`, source);
 }
 
-/** What is said of a file with this path and text, without the file's own name. */
+/** What the plugin reports of a file with this path and text, without the file's own name. */
 function breaches(path: string, source: string): string[] {
   const name = path.replace("src/", "");
   return diagnostics(path, source).map(({ message }) => message.replace(`${name} `, ""));
 }
 
-Deno.test("rooms: every file of the program keeps to the tables", () => {
+Deno.test("rooms/borders finds no breach in any file of the program", () => {
   const sources = programSources();
   assert.ok(sources.size > 50);
   const found = [...sources].flatMap(([path, source]) =>
@@ -27,11 +27,11 @@ Deno.test("rooms: every file of the program keeps to the tables", () => {
   assert.deepEqual(found, []);
 });
 
-Deno.test("rooms: `deno lint` has the plugin", () => {
+Deno.test("deno lint has the plugin tools/rooms/plugin.ts", () => {
   assert.deepEqual(config.lint.plugins, ["./tools/rooms/plugin.ts"]);
 });
 
-Deno.test("rooms: a breach says what to add to which table", () => {
+Deno.test("rooms/borders names what to add to which table", () => {
   const hints = (source: string) =>
     diagnostics("src/http/x.ts", source).map(({ hint = "" }) => hint.replace(/^.*rooms\.ts /, ""));
   assert.deepEqual(hints('import { run } from "../exec/run.ts";'), [
@@ -48,7 +48,7 @@ Deno.test("rooms: a breach says what to add to which table", () => {
 const run = "may not import exec/run.ts";
 const typesOfRun = "may not import types of exec/run.ts";
 
-Deno.test("rooms: every way to import a file of another room is seen", () => {
+Deno.test("rooms/borders finds every way to import a file of another room", () => {
   const cases: Record<string, string> = {
     'import { run } from "../exec/run.ts";': run,
     "import { run } from '../exec/run.ts';": run,
@@ -88,12 +88,12 @@ Deno.test("rooms: every way to import a file of another room is seen", () => {
   }
 });
 
-Deno.test("rooms: files beside the rooms are rooms of their own", () => {
+Deno.test("rooms/borders treats files beside the rooms as rooms of their own", () => {
   const source = 'import { version } from "./version.ts";';
   assert.deepEqual(breaches("src/service.ts", source), ["may not import version.ts"]);
 });
 
-Deno.test("rooms: what is allowed to import is no breach", () => {
+Deno.test("rooms/borders accepts what a room may import", () => {
   for (
     const source of [
       'import { observe } from "./observe.ts";',
@@ -108,7 +108,7 @@ Deno.test("rooms: what is allowed to import is no breach", () => {
   ) assert.deepEqual(breaches("src/http/x.ts", source), [], source);
 });
 
-Deno.test("rooms: packages and modules of the runtime are seen, each name of them", () => {
+Deno.test("rooms/borders finds packages and modules of the runtime, and each name imported from them", () => {
   const cases: Record<string, string> = {
     'import { spawn } from "node:child_process";': "node:child_process.spawn",
     'import process from "node:process";': "node:process",
@@ -147,7 +147,7 @@ Deno.test("rooms: packages and modules of the runtime are seen, each name of the
   }
 });
 
-Deno.test("rooms: the runtime and the globals are seen by whatever name", () => {
+Deno.test("rooms/borders finds the runtime and the globals under any name", () => {
   const cases: Record<string, string> = {
     "Deno.kill(1);": "Deno.kill",
     'Deno["env"].get(x);': "Deno.env",
@@ -229,7 +229,7 @@ Deno.test("rooms: the runtime and the globals are seen by whatever name", () => 
   }
 });
 
-Deno.test("rooms: members and texts are seen", () => {
+Deno.test("rooms/borders finds members and texts", () => {
   const cases: Record<string, string> = {
     "bytes.toBase64();": "toBase64",
     'bytes["toBase64"]();': "toBase64",
@@ -263,7 +263,7 @@ Deno.test("rooms: members and texts are seen", () => {
   }
 });
 
-Deno.test("rooms: what hides something from the guard is a breach itself", () => {
+Deno.test("rooms/borders reports code that hides something from it", () => {
   const computed = "import() of what is not a string literal";
   const empty = "an empty statement, and what follows it";
   const declared = "a declaration for the compiler only";
@@ -295,7 +295,7 @@ Deno.test("rooms: what hides something from the guard is a breach itself", () =>
   }
 });
 
-Deno.test("rooms: what only looks like a breach is none", () => {
+Deno.test("rooms/borders accepts what only looks like a breach", () => {
   for (
     const source of [
       '// Deno.kill(1); import "../exec/run.ts"; fetch(x)\n/* Deno.env; /proc/ OTEL_X */',
@@ -336,7 +336,7 @@ Deno.test("rooms: what only looks like a breach is none", () => {
   ) assert.deepEqual(breaches("src/jobs/x.ts", source), [], source);
 });
 
-Deno.test("rooms: a file outside every room is a breach, one outside the program is not looked at", () => {
+Deno.test("rooms/borders reports a file outside every room, and ignores files outside the program", () => {
   assert.deepEqual(breaches("src/helpers.ts", ""), ["is in no room"]);
   assert.deepEqual(breaches("src/http.ts", ""), ["is in no room"]);
   assert.deepEqual(breaches("src/utils/x.ts", "Deno.kill(1);"), ["is in no room"]);
@@ -346,7 +346,7 @@ Deno.test("rooms: a file outside every room is a breach, one outside the program
   }
 });
 
-Deno.test("rooms: no ignore comment counts here", () => {
+Deno.test("rooms/borders reports a breach in these tests despite an ignore comment", () => {
   for (
     const comment of ["ignore rooms/borders", "ignore", "ignore-file", "ignore-file rooms/borders"]
   ) {

@@ -9,7 +9,7 @@ import { temporaryFolder } from "../support/folder.ts";
 import { projectRoot } from "../support/program.ts";
 
 const platform = "linux-x64-glibc";
-/** Beside the tools of POSIX what every system has. */
+/** Tools of POSIX, and some others that every system has. */
 const tools = "sh sed sort head dirname mkdir mktemp mv rm find chmod cat tar gzip".split(" ");
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
 const sumOf = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -57,7 +57,7 @@ function machine(
 }
 
 const deno = (version: string) => `echo "deno ${version} (stable, release)"`;
-/** What npm has as that version; a line of the sums for it. */
+/** What npm has as that version; below, its line of the sums. */
 const programOf = (version: string) => `the program of deno@${version}`;
 const sumLine = (version: string, text = programOf(version)) =>
   `${sumOf(text)}  ${version}/${platform}`;
@@ -69,14 +69,14 @@ const npm =
 const pathOf = (version: string) =>
   `/project/.tools/deno-${version}/node_modules/@deno/${platform}/deno`;
 
-Deno.test("a deno on PATH that is 2.7.11 or newer is used", async () => {
+Deno.test("tools/deno.sh uses a deno on PATH that is 2.7.11 or newer", async () => {
   for (const version of ["2.7.11", "2.9.6", "2.10.0", "3.0.0"]) {
     using there = machine({ deno: deno(version) });
     assert.deepEqual(await there.run("2.9.6"), { code: 0, stdout: "/bin/deno", stderr: "" });
   }
 });
 
-Deno.test("an older one, or one that does not work, is not used: the pinned one comes from npm, once", async () => {
+Deno.test("tools/deno.sh installs the pinned Deno from npm, once, if that on PATH is older or broken", async () => {
   for (
     const programs of [{ deno: deno("2.7.9") }, { deno: "exit 1" }, {}] as Record<string, string>[]
   ) {
@@ -91,21 +91,21 @@ Deno.test("an older one, or one that does not work, is not used: the pinned one 
   }
 });
 
-Deno.test("npm is asked for the program even where it is set up to omit what is optional", async () => {
+Deno.test("tools/deno.sh has npm install the program even if it is set up to omit what is optional", async () => {
   using there = machine({
     npm: `case " $* " in *" --include=optional "*) ;; *) exit 0 ;; esac; ${npm}`,
   });
   assert.equal((await there.run("2.9.6")).stdout, pathOf("2.9.6"));
 });
 
-Deno.test("a version that is asked for is exactly that one", async () => {
+Deno.test("tools/deno.sh provides exactly the version that is asked for", async () => {
   using other = machine({ deno: deno("2.9.6"), npm });
   assert.equal((await other.run("2.9.6", "2.7.11")).stdout, pathOf("2.7.11"));
   using same = machine({ deno: deno("2.7.11") });
   assert.equal((await same.run("2.9.6", "2.7.11")).stdout, "/bin/deno");
 });
 
-Deno.test("a program from npm with another SHA-256 is refused in one line, removed, and fetched anew", async () => {
+Deno.test("tools/deno.sh refuses and removes a program with another SHA-256, and fetches it anew", async () => {
   const pinned = sumLine("2.9.6");
   using there = machine({ npm: npm.replace("the program", "another program") }, [pinned]);
   for (let time = 0; time < 2; time++) {
@@ -123,7 +123,7 @@ Deno.test("a program from npm with another SHA-256 is refused in one line, remov
   assert.equal((await there.run("2.9.6")).stdout, pathOf("2.9.6"));
 });
 
-Deno.test("a version or a platform without a sum is refused, with the command that pins it", async () => {
+Deno.test("tools/deno.sh refuses a version or platform without a sum, and names the command that pins it", async () => {
   const otherVersion = sumLine("2.9.6");
   const otherPlatform = sumLine("2.8.3").replace(platform, "darwin-x64");
   for (const sums of [[], [otherVersion], [otherPlatform], [`  2.8.3/${platform}`]]) {
@@ -138,14 +138,14 @@ Deno.test("a version or a platform without a sum is refused, with the command th
   }
 });
 
-Deno.test("two sums of one program are refused, even if one is right", async () => {
+Deno.test("tools/deno.sh refuses two sums of one program, even if one is right", async () => {
   using there = machine({ npm }, [sumLine("2.9.6"), sumLine("2.9.6", "another")]);
   const { code, stdout } = await there.run("2.9.6");
   assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
   assert.deepEqual(there.installed(), []);
 });
 
-Deno.test("--sums prints the lines that are missing, and with them the version installs", async () => {
+Deno.test("tools/deno.sh --sums prints the missing lines, with which the version installs", async () => {
   // `npm pack --silent --pack-destination FOLDER NAME` of one platform; this registry has no other.
   const pack = `case $5 in
   @deno/${platform}@*) ;;
@@ -165,7 +165,7 @@ echo packed.tgz`;
   assert.deepEqual(there.installed(), ["deno-2.8.3"]);
 });
 
-Deno.test("an npm that fails after it wrote the program leaves nothing, and the next run installs", async () => {
+Deno.test("tools/deno.sh leaves nothing if npm fails after it wrote the program, and installs next time", async () => {
   using there = machine({ npm: `${npm}; exit 7` });
   assert.equal((await there.run("2.9.6")).code, 7);
   assert.deepEqual(there.installed(), []);
@@ -173,7 +173,7 @@ Deno.test("an npm that fails after it wrote the program leaves nothing, and the 
   assert.equal((await there.run("2.9.6")).code, 0);
 });
 
-Deno.test("what a killed run leaves does not count as installed, and goes later", async () => {
+Deno.test("tools/deno.sh does not count what a killed run left as installed, and removes it later", async () => {
   // The tool is the parent of npm.
   using there = machine({ npm: `${npm}; kill -9 $PPID` });
   const { code, stdout } = await there.run("2.9.6");
@@ -183,13 +183,13 @@ Deno.test("what a killed run leaves does not count as installed, and goes later"
   there.install("npm", npm);
   assert.equal((await there.run("2.9.6")).stdout, pathOf("2.9.6"));
   assert.deepEqual(there.installed().sort(), ["deno-2.9.6", left]);
-  // It could be another run's that goes on, but not after an hour.
+  // It could belong to a run that goes on, but not after an hour.
   there.age(left, 90);
   await there.run("2.9.6", "2.7.11");
   assert.deepEqual(there.installed().sort(), ["deno-2.7.11", "deno-2.9.6"]);
 });
 
-Deno.test("an npm that has nothing for this platform is one line, and leaves nothing", async () => {
+Deno.test("tools/deno.sh reports in one line that npm has nothing for this platform, and leaves nothing", async () => {
   using there = machine({ npm: "exit 0" });
   const { code, stderr } = await there.run("2.9.6");
   assert.equal(code, 1);
@@ -197,14 +197,14 @@ Deno.test("an npm that has nothing for this platform is one line, and leaves not
   assert.deepEqual(there.installed(), []);
 });
 
-Deno.test("without Deno and npm one line says how to get Deno", async () => {
+Deno.test("tools/deno.sh without Deno and npm reports in one line how to get Deno", async () => {
   using there = machine({});
   const { code, stdout, stderr } = await there.run("2.9.6");
   assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
   assert.match(stderr, /^There is no Deno 2\.7\.11 or newer here, .*: install Deno .*$/);
 });
 
-Deno.test("the versions that we use are pinned: ours for every platform, the others for CI's", () => {
+Deno.test("tools/deno.sums pins PINNED_DENO for every platform, and CI's other versions for CI's platform", () => {
   const read = (name: string) => Deno.readTextFileSync(`${projectRoot}${name}`);
   const lines = read("tools/deno.sums").split("\n").filter((line) => !/^(?:#|$)/.test(line));
   for (const line of lines) assert.match(line, /^[0-9a-f]{64} {2}[0-9.]+\/[a-z0-9-]+$/);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { job, setUp } from "../support/routes.ts";
 
-Deno.test("a wrong or missing password is 401 before the body is read", async () => {
+Deno.test("POST /payload answers 401 to a wrong or missing password before it reads the body", async () => {
   const { post, send } = setUp({ password: "päss wörd" });
   // Header values travel as bytes, one character each.
   const asBytes = String.fromCharCode(...new TextEncoder().encode("päss wörd"));
@@ -18,6 +18,6 @@ Deno.test("a wrong or missing password is 401 before the body is read", async ()
   }
 });
 
-Deno.test("a server without a password ignores any that is sent", async () => {
+Deno.test("POST /payload ignores a password when the server has none", async () => {
   assert.equal((await setUp().post(job, { "x-jr-password": "anything" })).status, 200);
 });

@@ -6,7 +6,7 @@ import type { ClientAddress } from "../../src/isolate/messages.ts";
 const here = { hostname: "192.0.2.1", port: 1 };
 const leaver = { hostname: "192.0.2.1", port: 2 };
 
-/** Clients of which one has gone, looked at whenever the test says so. */
+/** Clients of which one has disconnected; the test triggers each poll. */
 function setUp() {
   const asked: (readonly ClientAddress[])[] = [];
   const looks: (() => void)[] = [];
@@ -26,7 +26,7 @@ function setUp() {
   return { clients, asked, looks, look };
 }
 
-Deno.test("who was there at two looks is asked about; who has gone is told so once", async () => {
+Deno.test("watch() checks a client that was there at two polls, and reports its disconnect once", async () => {
   const { clients, asked, looks, look } = setUp();
   const told: string[] = [];
   const stays = clients.watch(() => here, () => told.push("stays"));
@@ -39,30 +39,30 @@ Deno.test("who was there at two looks is asked about; who has gone is told so on
   assert.deepEqual(asked, [[here, leaver], [here]]);
   stays[Symbol.dispose]();
   await look();
-  assert.deepEqual(looks, [], "nobody is left to look at");
+  assert.deepEqual(looks, [], "no client is left to poll for");
 });
 
-Deno.test("what was disposed of is not told, not even by a look that is under way", async () => {
+Deno.test("watch() reports nothing once it is disposed of, even during a poll", async () => {
   const { clients, look } = setUp();
-  const watched = clients.watch(() => leaver, () => assert.fail("it was told"));
+  const watched = clients.watch(() => leaver, () => assert.fail("it was reported"));
   await look();
   const looking = look();
   watched[Symbol.dispose]();
   await looking;
 });
 
-Deno.test("a connection without an address is not asked about", async () => {
+Deno.test("watch() does not check a connection without an address", async () => {
   const { clients, asked, look } = setUp();
-  using _unknown = clients.watch(() => undefined, () => assert.fail("it was told"));
-  using _known = clients.watch(() => here, () => assert.fail("it was told"));
+  using _unknown = clients.watch(() => undefined, () => assert.fail("it was reported"));
+  using _known = clients.watch(() => here, () => assert.fail("it was reported"));
   await look();
   await look();
   assert.deepEqual(asked, [[here]]);
 });
 
-Deno.test("disposed of, it looks no more", () => {
+Deno.test("createClients() does not poll any more once it is disposed of", () => {
   const { clients, looks } = setUp();
-  clients.watch(() => leaver, () => assert.fail("it was told"));
+  clients.watch(() => leaver, () => assert.fail("it was reported"));
   assert.equal(looks.length, 1);
   clients[Symbol.dispose]();
   assert.deepEqual(looks, []);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setUp } from "../support/routes.ts";
 
-Deno.test("X-Request-Id is taken if short and safe, else made; it is echoed and logged", async () => {
+Deno.test("X-Request-Id is kept if it is short and safe, else generated; it is echoed and logged", async () => {
   const { post, log } = setUp();
   const idOf = async (given?: string) =>
     (await post("{}", given === undefined ? {} : { "x-request-id": given })).headers.get(

@@ -3,13 +3,13 @@ import { createGuard } from "../../src/http/guard.ts";
 
 const url = "http://127.0.0.1:8080/payload";
 
-/** A request as the runtime makes it of these headers; where their host makes no URL, it has one of its own. */
+/** A request as the runtime makes it of these headers; if their host makes no URL, it has a URL of its own. */
 function requestOf(headers: Record<string, string>): Request {
   const own = `http://${headers["host"]}/payload`;
   return new Request(headers["host"] && URL.canParse(own) ? own : url, { headers });
 }
 
-Deno.test("a server without a password goes by addresses, localhost and its names, at any port", () => {
+Deno.test("hostFault() accepts addresses, localhost and the server's names, at any port, and nothing else", () => {
   const { hostFault } = createGuard(["jobs.example.com", ".svc.example"]);
   const passes = (host: string) => hostFault(requestOf({ host })) === undefined;
   for (
@@ -49,7 +49,7 @@ Deno.test("a server without a password goes by addresses, localhost and its name
   ) assert.ok(!passes(host), host);
 });
 
-Deno.test("a request that names no host passes, as HTTP/1.0 may; over HTTP/2 the URL names it", () => {
+Deno.test("hostFault() accepts a request without a Host, as in HTTP/1.0; over HTTP/2 the URL has the host", () => {
   const { hostFault } = createGuard([]);
   assert.equal(hostFault(new Request(url, { headers: { host: "" } })), undefined);
   assert.equal(hostFault(new Request(url)), undefined);
@@ -59,7 +59,7 @@ Deno.test("a request that names no host passes, as HTTP/1.0 may; over HTTP/2 the
   });
 });
 
-Deno.test("whichever of two hosts counts for a reader of HTTP, both must be the server's", () => {
+Deno.test("hostFault() refuses a request when its URL or its Host header is not the server's", () => {
   const { hostFault } = createGuard([]);
   const fault = (of: string, host: string) => hostFault(new Request(of, { headers: { host } }));
   assert.deepEqual(fault("http://evil.example/", "localhost"), {
@@ -72,7 +72,7 @@ Deno.test("whichever of two hosts counts for a reader of HTTP, both must be the 
   });
 });
 
-Deno.test("what is no host is refused and not told", () => {
+Deno.test("hostFault() refuses a Host that is not a host name, and does not repeat it", () => {
   const headers = { host: "user:secret@evil.example" };
   assert.deepEqual(createGuard([]).hostFault(requestOf(headers)), {
     kind: "unknown_host",
@@ -80,14 +80,14 @@ Deno.test("what is no host is refused and not told", () => {
   });
 });
 
-Deno.test("with a password every host passes, and a page of another origin does not", () => {
+Deno.test("createGuard() with a password accepts every host, but no page of another origin", () => {
   const { hostFault, pageFault } = createGuard(undefined);
   const headers = { host: "evil.example", origin: "http://other.example" };
   assert.equal(hostFault(requestOf(headers)), undefined);
   assert.deepEqual(pageFault(requestOf(headers)), { kind: "cross_site" });
 });
 
-Deno.test("Sec-Fetch-Site decides whether a page may, and without it Origin", () => {
+Deno.test("pageFault() decides by Sec-Fetch-Site, and without it by Origin", () => {
   const { pageFault } = createGuard([]);
   const mayPass = (headers: Record<string, string>) => pageFault(requestOf(headers)) === undefined;
   const host = "127.0.0.1:8080";
@@ -120,7 +120,7 @@ Deno.test("Sec-Fetch-Site decides whether a page may, and without it Origin", ()
       { origin: "chrome-extension://abcdefgh" },
     ]
   ) assert.ok(!mayPass({ host, ...headers }), JSON.stringify(headers));
-  // The port that a scheme has by default stands in neither, in one, or in both.
+  // A scheme's default port may be in neither header, in one, or in both.
   for (const host of ["jobs.example.com", "jobs.example.com:443", "JOBS.example.com"]) {
     assert.ok(mayPass({ host, origin: "https://jobs.example.com" }), host);
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { routes } from "../../src/wire/resources.ts";
 import { job, setUp } from "../support/routes.ts";
 
-Deno.test("every answer is observed with its route; a path that does not exist has none", async () => {
+Deno.test("observer() reports every answer with its route, or with none for an unknown path", async () => {
   const { send, post, answered } = setUp();
   for (const path of routes) await send(path);
   await post(job);
@@ -20,7 +20,7 @@ Deno.test("every answer is observed with its route; a path that does not exist h
   ]);
 });
 
-Deno.test("access lines are there when they are wanted", async () => {
+Deno.test("observer() logs access lines only when they are wanted", async () => {
   for (const accessLog of [false, true]) {
     const { send, log } = setUp({ accessLog });
     await send("/status?secret=1", { headers: { "x-request-id": "r1" } });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { job, setUp } from "../support/routes.ts";
 
-Deno.test("paths and methods: 404, 405 with Allow, HEAD where GET is", async () => {
+Deno.test("createRoutes() answers 404, 405 with Allow, and HEAD wherever GET is", async () => {
   const { send } = setUp();
   assert.equal((await send("/index.html")).status, 404);
   assert.equal((await send("/payload/")).status, 404);
@@ -27,7 +27,7 @@ Deno.test("paths and methods: 404, 405 with Allow, HEAD where GET is", async () 
   }
 });
 
-Deno.test("without a password, a Host that is not the server's is 403 but where balancers look", async () => {
+Deno.test("createRoutes() without a password answers 403 to a foreign Host, except on /, /livez, /readyz", async () => {
   const { send, post, log, rejected } = setUp({ hostNames: ["jobs.example.com"] });
   const asked = (path: string, host: string, method = "GET") =>
     send(path, { method, headers: { host, accept: "application/json" } }, `http://${host}`);
@@ -59,7 +59,7 @@ Deno.test("without a password, a Host that is not the server's is 403 but where 
   );
 });
 
-Deno.test("what depends on a client's bytes is marked as done for its request: the beginning, the body, the answer", async () => {
+Deno.test("createRoutes() marks work on a client's bytes with its request: beginning, body, answer", async () => {
   const { post, send, worked } = setUp({ password: "x" });
   const marked = () => worked.splice(0).map(([id, result]) => `${id} ${kindOf(result)}`);
   const kindOf = (result: unknown) =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { job, setUp } from "../support/routes.ts";
 
-Deno.test("OPTIONS is 204 with Allow everywhere, without a word for other origins", async () => {
+Deno.test("OPTIONS answers 204 with Allow on every path, without CORS headers", async () => {
   const { send, log } = setUp({ ready: false });
   for (
     const [path, allow] of [
@@ -27,7 +27,7 @@ Deno.test("OPTIONS is 204 with Allow everywhere, without a word for other origin
   assert.deepEqual(log, []);
 });
 
-Deno.test("a double slash is redirected, keeping the method", async () => {
+Deno.test("//path is redirected to /path with 308, which keeps the method", async () => {
   const { send } = setUp();
   const { status, headers } = await send("//payload", { method: "POST", body: job });
   assert.deepEqual([status, headers.get("location")], [308, "/payload"]);

@@ -5,7 +5,7 @@ import { createMemoryLine } from "../../src/jobs/memory_line.ts";
 import type { RunningJob } from "../../src/jobs/pool.ts";
 import { ranOf, specOf } from "../support/jobs.ts";
 
-/** One worker, one place, and runs that end when it is said. */
+/** One worker, one place, and runs that end when the test says so. */
 function setUp() {
   const line = createMemoryLine({ workers: 1, places: 1, queueTimeoutMs: Infinity });
   const running: RunningJob[] = [];
@@ -32,7 +32,7 @@ function setUp() {
   return { dispatch, submit, running, endNext };
 }
 
-Deno.test("createDispatch() runs what is put into the line", async () => {
+Deno.test("createDispatch() runs a job that is put into the queue", async () => {
   const { dispatch, submit, running, endNext } = setUp();
   const outcome = submit("a");
   await endNext();
@@ -59,7 +59,7 @@ Deno.test("close() of a dispatch resolves when every admitted job has its outcom
   assert.deepEqual(ran, [ranOf(specOf("a")), ranOf(specOf("b"))]);
 });
 
-Deno.test("a cut ends what runs, and what waits has left", async () => {
+Deno.test("cut() of a dispatch's queue gives the running jobs the cause shutdown and drops the waiting ones", async () => {
   const { dispatch, submit, running, endNext } = setUp();
   const [first, second] = [submit("a"), submit("b")];
   while (running.length === 0) await Promise.resolve();

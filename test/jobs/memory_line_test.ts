@@ -4,7 +4,7 @@ import { ranOf, specOf } from "../support/jobs.ts";
 import { testLine } from "../support/line_suite.ts";
 
 testLine({
-  name: "the line in memory",
+  name: "createMemoryLine()",
   open({ workers, places, queueTimeoutMs = Infinity }) {
     let clock = 0;
     const line = createMemoryLine({ workers, places, queueTimeoutMs }, () => clock);
@@ -18,7 +18,7 @@ testLine({
   order: (filled) => filled,
 });
 
-Deno.test("the line in memory gives a place or a refusal at once", () => {
+Deno.test("createMemoryLine() gives a place or a refusal synchronously", () => {
   const line = createMemoryLine({ workers: 1, places: 0, queueTimeoutMs: Infinity });
   const place = line.reserve({ command: "default" });
   assert.ok(place.reserved);
@@ -29,7 +29,7 @@ Deno.test("the line in memory gives a place or a refusal at once", () => {
   assert.equal(line.waiting, 0);
 });
 
-Deno.test("a job that is given back to the line in memory may wait as long as if it were new", async () => {
+Deno.test("createMemoryLine() lets a released job wait as long as if it were new", async () => {
   let clock = 0;
   const settings = { workers: 1, places: 1, queueTimeoutMs: 20 };
   const line = createMemoryLine(settings, () => clock);
@@ -43,11 +43,11 @@ Deno.test("a job that is given back to the line in memory may wait as long as if
   lease?.release();
   clock = 25;
   assert.equal((await places[1])?.kind, "left");
-  assert.equal(line.waiting, 1, "who was released is still there");
+  assert.equal(line.waiting, 1, "the released job is still there");
   line.cut();
 });
 
-Deno.test("the line in memory has no timer any more when it is closed and empty", async () => {
+Deno.test("createMemoryLine() keeps no timer once it is closed and empty", async () => {
   const line = createMemoryLine({ workers: 1, places: 0, queueTimeoutMs: 60_000 });
   const place = line.reserve({ command: "default" });
   assert.ok(place.reserved);
@@ -55,11 +55,11 @@ Deno.test("the line in memory has no timer any more when it is closed and empty"
   line.close();
   const lease = await line.take();
   lease?.settle(ranOf(lease.spec));
-  // The sanitizers see a timer that is left.
+  // The sanitizers fail the test if a timer is left.
   assert.equal((await outcome).kind, "ran");
 });
 
-Deno.test("the line in memory keeps nothing of a job that is over on its client's signal", async () => {
+Deno.test("createMemoryLine() leaves no listener of a finished job on its client's signal", async () => {
   const listeners = new Set<unknown>();
   const signal = new AbortController().signal;
   const { addEventListener, removeEventListener } = signal;

@@ -26,7 +26,7 @@ function poolOf(ids: readonly string[], settings: Pick<PoolSettings, "size" | "r
   return { pool, bugs, outcomes: Promise.all(outcomes) };
 }
 
-Deno.test("startPool() has workers with ids 1 to N, one job each, in the order of the line", async () => {
+Deno.test("startPool() has workers with ids 1 to N, one job each, in the order of the queue", async () => {
   const started: string[] = [];
   const gates = new Map<string, () => void>();
   const everyWorkerStarted = Promise.withResolvers<void>();
@@ -65,7 +65,7 @@ Deno.test("startPool() has workers with ids 1 to N, one job each, in the order o
   assert.deepEqual(bugs, []);
 });
 
-Deno.test("a bug in a run is told, fails its job and costs no worker", async () => {
+Deno.test("startPool() reports a bug in a run, fails its job and keeps the worker", async () => {
   const { pool, bugs, outcomes } = poolOf(["bad", "good"], {
     size: 1,
     run: ({ spec }) =>
@@ -79,7 +79,7 @@ Deno.test("a bug in a run is told, fails its job and costs no worker", async () 
   assert.deepEqual(bugs, [["Error: oh", "bad"]]);
 });
 
-Deno.test("a worker asks for its next job before its outcome is heard of", async () => {
+Deno.test("startPool() has a worker ask for its next job before it settles the last one", async () => {
   const events: string[] = [];
   const lease = (id: string): Lease => ({
     spec: specOf(id),
@@ -131,7 +131,7 @@ Deno.test("startPool() hands a run what its lease holds", async () => {
   assert.equal(pool.started, 1);
 });
 
-Deno.test("finished: not before the last worker has finished its last job", async () => {
+Deno.test("finished of a pool resolves only when the last worker has finished its last job", async () => {
   const settled = { ofFirst: Promise.withResolvers<void>(), ofSecond: false };
   const leaseOf = (id: string, settle: () => void): Lease => ({
     spec: specOf(id),
@@ -162,7 +162,7 @@ Deno.test("finished: not before the last worker has finished its last job", asyn
   await finished;
 });
 
-Deno.test("workers() says since when each has its job, or none", async () => {
+Deno.test("workers() of a pool reports since when each worker has had its job, or none", async () => {
   let clock = 100;
   const line = createMemoryLine({ workers: 1, places: 0, queueTimeoutMs: Infinity });
   const run = Promise.withResolvers<JobOutcome>();

@@ -11,7 +11,7 @@ Deno.test("expectedWaitSec() is mean run time × place ÷ workers, in whole seco
   assert.equal(times.expectedWaitSec(1, 1000), 1);
 });
 
-Deno.test("expectedWaitSec() is not upset by one run of many", () => {
+Deno.test("expectedWaitSec() changes little after one long run of many", () => {
   const times = createRunTimes();
   for (let run = 0; run < 1000; run++) times.add(1000);
   times.add(33_000);

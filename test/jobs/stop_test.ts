@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createStop } from "../../src/jobs/stop.ts";
 
-Deno.test("request(): the first cause wins", () => {
+Deno.test("request() of a stop lets the first cause win", () => {
   const stop = createStop();
   const causes: unknown[] = [];
   stop.onRequest(() => causes.push(stop.cause));
@@ -12,15 +12,15 @@ Deno.test("request(): the first cause wins", () => {
   assert.deepEqual(causes, ["timed_out"]);
 });
 
-Deno.test("onRequest() hears of a cause that was there before", () => {
+Deno.test("onRequest() of a stop calls back for a cause that was there before", () => {
   const stop = createStop();
   stop.request("canceled");
-  let heard = 0;
-  stop.onRequest(() => heard++);
-  assert.equal(heard, 1);
+  let calls = 0;
+  stop.onRequest(() => calls++);
+  assert.equal(calls, 1);
 });
 
-Deno.test("close(): no cause counts any more", () => {
+Deno.test("close() of a stop makes every later cause ineffective", () => {
   const stop = createStop();
   stop.onRequest(() => assert.fail());
   stop.close();

@@ -31,17 +31,17 @@ function reader({ body }: ReturnType<typeof setUp>) {
   return body.getReader();
 }
 
-Deno.test("up to 64 KiB an answer is one string, and nothing is held any more", () => {
+Deno.test("createDeliveries() makes an answer of up to 64 KiB one string, and holds nothing of it", () => {
   const { body, buffers, patience } = setUp(1);
   assert.equal(body, "x".repeat(65_536));
   assert.equal(buffers.held.answers, 0);
   assert.equal(patience.waiting, 0);
 });
 
-Deno.test("a longer one is made as it is taken", async () => {
+Deno.test("createDeliveries() makes a longer answer as it is taken", async () => {
   const answer = setUp(10);
   const taking = reader(answer);
-  assert.equal(answer.state.made, 0, "nobody has asked for it");
+  assert.equal(answer.state.made, 0, "nothing was read yet");
   let bytes = 0;
   let part = await taking.read();
   assert.equal(answer.buffers.held.answers, 10);
@@ -56,7 +56,7 @@ Deno.test("a longer one is made as it is taken", async () => {
   assert.deepEqual(answer.givenUp, []);
 });
 
-Deno.test("a client has no end of time for what the runtime has of an answer", async () => {
+Deno.test("createDeliveries() gives up an answer that the runtime has taken but not handed over in time", async () => {
   const answer = setUp(2);
   const taking = reader(answer);
   for (let part = await taking.read(); !part.done;) part = await taking.read();
@@ -65,13 +65,13 @@ Deno.test("a client has no end of time for what the runtime has of an answer", a
   assert.deepEqual([answer.givenUp, answer.answers.givenUp], [["answer_timeout"], 1]);
 });
 
-Deno.test("that the runtime has lost the connection is no end of the stream: cancel is", () => {
+Deno.test("handedOver() does not end an answer whose stream was neither read to its end nor canceled", () => {
   const answer = setUp(10);
   answer.handedOver();
   assert.equal(answer.patience.waiting, 1);
 });
 
-Deno.test("what cannot be made to its end is let go, and its stream fails", async () => {
+Deno.test("createDeliveries() fails the stream of an answer that cannot be completed, and releases it", async () => {
   const patience = byHand(1);
   const answers = createDeliveries(patience);
   const buffers = createBuffers(Infinity);
@@ -84,7 +84,7 @@ Deno.test("what cannot be made to its end is let go, and its stream fails", asyn
   }
   const { body } = answers.begin({ byteLength: 100_000, pieces: broken(), letGo() {} }, {
     share,
-    onGivenUp: () => assert.fail("nobody gave it up"),
+    onGivenUp: () => assert.fail("it must not be given up"),
   });
   assert.ok(body instanceof ReadableStream);
   const taking = body.getReader();
@@ -95,17 +95,20 @@ Deno.test("what cannot be made to its end is let go, and its stream fails", asyn
   assert.deepEqual([answers.givenUp, patience.waiting], [0, 0]);
 });
 
-Deno.test("an answer that is shorter than it says fails, it does not go on forever", async () => {
+Deno.test("createDeliveries() fails the stream of an answer that is shorter than its length", async () => {
   const answers = createDeliveries(byHand(1));
   const { body } = answers.begin(
     { byteLength: 200_000, pieces: ["x".repeat(70_000)], letGo() {} },
-    { share: createBuffers(Infinity).open(), onGivenUp: () => assert.fail("nobody gave it up") },
+    {
+      share: createBuffers(Infinity).open(),
+      onGivenUp: () => assert.fail("it must not be given up"),
+    },
   );
   assert.ok(body instanceof ReadableStream);
   await assert.rejects(new Response(body).text(), /shorter than its length says/);
 });
 
-Deno.test("an answer of which nothing is taken in time is broken off, and what it held is let go", async () => {
+Deno.test("createDeliveries() gives up an answer of which nothing is taken in time, and releases it", async () => {
   const answer = setUp(10);
   const taking = reader(answer);
   await taking.read();
@@ -119,7 +122,7 @@ Deno.test("an answer of which nothing is taken in time is broken off, and what i
   assert.equal(answer.answers.givenUp, 1, "it was given up before");
 });
 
-Deno.test("each piece that is taken gives the client its time anew", async () => {
+Deno.test("createDeliveries() restarts the client's timeout with each piece that is taken", async () => {
   const answer = setUp(10);
   const taking = reader(answer);
   const first = answer.patience.waiting;
@@ -132,7 +135,7 @@ Deno.test("each piece that is taken gives the client its time anew", async () =>
   assert.deepEqual(answer.givenUp, []);
 });
 
-Deno.test("a client that leaves is not given up: nothing is held for it", async () => {
+Deno.test("createDeliveries() releases the answer of a client that disconnects, without giving it up", async () => {
   const answer = setUp(10);
   await reader(answer).cancel();
   assert.ok(answer.state.ended);
@@ -142,7 +145,7 @@ Deno.test("a client that leaves is not given up: nothing is held for it", async 
   assert.deepEqual([answer.givenUp, answer.answers.givenUp], [[], 0]);
 });
 
-Deno.test("a server that stops gives up all that are still to be taken", () => {
+Deno.test("giveUpAll() gives up every answer that is still to be taken", () => {
   const answer = setUp(10);
   answer.answers.giveUpAll();
   assert.deepEqual(answer.givenUp, ["shutdown"]);

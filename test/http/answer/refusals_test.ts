@@ -3,7 +3,7 @@ import { createDeadlines } from "../../../src/async/deadlines.ts";
 import type { JobOutcome } from "../../../src/jobs/job.ts";
 import { job, type Setup, setUp } from "../../support/routes.ts";
 
-Deno.test("errors are plain text, and problem details when Accept asks for JSON", async () => {
+Deno.test("POST /payload answers errors as plain text, and as problem details when Accept asks for JSON", async () => {
   const { post } = setUp();
   for (const accept of [undefined, "*/*", "text/html", "text/plain, application/json;q=0.5"]) {
     const { headers, text } = await post("{}", accept === undefined ? {} : { accept });
@@ -32,7 +32,7 @@ Deno.test("errors are plain text, and problem details when Accept asks for JSON"
   }
 });
 
-Deno.test("each rejection of a job is counted under its reason; other refusals are none", async () => {
+Deno.test("POST /payload counts each rejection of a job under its reason, and no other refusal", async () => {
   const left = (cause: "canceled" | "queue_timeout" | "shutdown") => ({
     submit: (): Promise<JobOutcome> =>
       Promise.resolve({ kind: "left", cause, queuedSec: 2, retryAfterSec: 1 }),
@@ -63,7 +63,7 @@ Deno.test("each rejection of a job is counted under its reason; other refusals a
   assert.deepEqual(rejected, []);
 });
 
-Deno.test("a bug is a 500 for that request, with the stack in the log only", async () => {
+Deno.test("POST /payload answers 500 for a bug, with the stack in the log only", async () => {
   const { post, log } = setUp({
     submit: () => {
       throw new Error("a bug");

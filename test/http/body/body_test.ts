@@ -40,7 +40,7 @@ function upload(buffers: Buffers, length: number, periods = byHand(1000)) {
   };
 }
 
-Deno.test("a long body is read whole, and only what has arrived and the next piece are held", async () => {
+Deno.test("readBody() reads a long body whole, and holds only what has arrived and the next piece", async () => {
   const buffers = createBuffers(Infinity);
   const { outcome, send } = upload(buffers, 3_000_000);
   await nextTurn();
@@ -59,7 +59,7 @@ Deno.test("a long body is read whole, and only what has arrived and the next pie
   assert.equal(buffers.held.bodies, 3_000_000);
 });
 
-Deno.test("memory is taken only as it is written to, wherever an upload stops", async () => {
+Deno.test("readBody() takes memory only as it is written to, wherever an upload stops", async () => {
   const buffers = createBuffers(Infinity);
   for (const bytes of [16_385, 262_145, 4_194_305]) {
     const before = Deno.memoryUsage().rss;
@@ -75,7 +75,7 @@ Deno.test("memory is taken only as it is written to, wherever an upload stops", 
   }
 });
 
-Deno.test("memory grows with what arrives: 100 announced gibibytes take next to none", async () => {
+Deno.test("readBody() takes memory as the body arrives: 100 announced gibibytes take next to none", async () => {
   const before = Deno.memoryUsage().external;
   const buffers = createBuffers(Infinity);
   const uploads = Array.from({ length: 100 }, () => upload(buffers, 2 ** 30));
@@ -88,7 +88,7 @@ Deno.test("memory grows with what arrives: 100 announced gibibytes take next to 
   }
 });
 
-Deno.test("a body that flows may take many periods", async () => {
+Deno.test("readBody() lets a body that flows take many periods", async () => {
   const { outcome, send, periods } = upload(createBuffers(Infinity), 320_000, byHand(2000));
   for (let period = 0; period < 8; period++) {
     await send(40_000);
@@ -99,7 +99,7 @@ Deno.test("a body that flows may take many periods", async () => {
   assert.equal(periods.waiting, 0);
 });
 
-Deno.test("a body of which less than 16 KiB a second come in any period is given up", async () => {
+Deno.test("readBody() gives up a body of which less than 16 KiB a second arrive in any period", async () => {
   const buffers = createBuffers(Infinity);
   const { outcome, send, periods } = upload(buffers, 320_000, byHand(2000));
   await send(2 * 16_384);
@@ -110,7 +110,7 @@ Deno.test("a body of which less than 16 KiB a second come in any period is given
   assert.equal(buffers.held.bodies, 0);
 });
 
-Deno.test("when the budget is short an upload older than a period gives way, a younger one does not", async () => {
+Deno.test("readBody() gives up an upload older than a period when the budget is short, not a younger one", async () => {
   const buffers = createBuffers(budget);
   const old = upload(buffers, 600_000);
   await old.send(500_000);
@@ -125,7 +125,7 @@ Deno.test("when the budget is short an upload older than a period gives way, a y
   assert.equal(buffers.held.bodies, 600_000);
 });
 
-Deno.test("what has come whole does not give way", async () => {
+Deno.test("readBody() does not give up a body that has arrived whole", async () => {
   const buffers = createBuffers(budget);
   const old = upload(buffers, 600_000);
   await old.send(500_000);

@@ -9,7 +9,7 @@ function holding(buffers: Buffers, bytes: number, announced = bytes): Share {
   return share;
 }
 
-Deno.test("what is announced is not held, what has arrived is", () => {
+Deno.test("createBuffers() counts as held what has arrived, not what is announced", () => {
   const buffers = createBuffers(1_000_000);
   const announced = Array.from({ length: 100 }, () => holding(buffers, 0, 900_000));
   assert.deepEqual(buffers.held, { bodies: 0, captures: 0, answers: 0 });
@@ -21,21 +21,21 @@ Deno.test("what is announced is not held, what has arrived is", () => {
   assert.equal(buffers.held.bodies, 0);
 });
 
-Deno.test("a body for which there is no room now is refused before it comes", () => {
+Deno.test("createBuffers() refuses a body for which there is no room now before the body arrives", () => {
   const buffers = createBuffers(1_000_000);
   const first = holding(buffers, 500_000);
   assert.equal(buffers.open().expect(400_001), false);
   assert.ok(buffers.open().expect(400_000));
   first.lend(() => {});
-  assert.ok(buffers.open().expect(900_000), "what is lent can be had");
+  assert.ok(buffers.open().expect(900_000), "lent bytes count as free");
 });
 
-Deno.test("a tenth is kept for bodies of up to 64 KiB", () => {
+Deno.test("createBuffers() keeps a tenth for bodies of up to 64 KiB", () => {
   const buffers = createBuffers(1_000_000);
   holding(buffers, 900_000);
   assert.equal(buffers.open().expect(65_537), false);
   const large = buffers.open();
-  assert.equal(large.resize(1), true, "nobody knows yet how large it is");
+  assert.equal(large.resize(1), true, "its size is not known yet");
   assert.equal(large.resize(65_537), false);
   large.release();
   holding(buffers, 65_536);
@@ -43,7 +43,7 @@ Deno.test("a tenth is kept for bodies of up to 64 KiB", () => {
   assert.equal(buffers.open().expect(1), false);
 });
 
-Deno.test("a body that announced more than 64 KiB has no part in the tenth from its first byte on", () => {
+Deno.test("createBuffers() gives a body announced with more than 64 KiB no part of the tenth", () => {
   const buffers = createBuffers(1_000_000);
   const large = buffers.open();
   assert.ok(large.expect(800_000));
@@ -51,7 +51,7 @@ Deno.test("a body that announced more than 64 KiB has no part in the tenth from 
   assert.equal(large.resize(1), false);
 });
 
-Deno.test("the largest body is what would fit into an empty budget", () => {
+Deno.test("createBuffers() has as largestBody what would fit into an empty budget", () => {
   for (const limit of [10, 65_536, 70_000, 72_818, 1_000_000]) {
     const { largestBody } = createBuffers(limit);
     const share = createBuffers(limit).open();
@@ -61,7 +61,7 @@ Deno.test("the largest body is what would fit into an empty budget", () => {
   assert.equal(createBuffers(Infinity).largestBody, Infinity);
 });
 
-Deno.test("when the budget is short, uploads that have had their time go, the oldest first, and no more than needed", () => {
+Deno.test("createBuffers() gives up lent uploads when the budget is short, oldest first, as few as needed", () => {
   const buffers = createBuffers(1_000_000);
   const gone: string[] = [];
   for (const name of ["first", "second", "third"]) {
@@ -73,15 +73,15 @@ Deno.test("when the budget is short, uploads that have had their time go, the ol
   assert.equal(buffers.held.bodies, 700_000);
 });
 
-Deno.test("none goes when that would not be enough", () => {
+Deno.test("createBuffers() gives up no upload when that would not be enough", () => {
   const buffers = createBuffers(1_000_000);
   holding(buffers, 500_000);
-  holding(buffers, 300_000).lend(() => assert.fail("it is let go in vain"));
+  holding(buffers, 300_000).lend(() => assert.fail("it is given up in vain"));
   assert.equal(buffers.open().resize(500_000), false);
   assert.equal(buffers.held.bodies, 800_000);
 });
 
-Deno.test("who is the oldest does not have younger ones let go, and none goes that is complete", () => {
+Deno.test("createBuffers() gives up no younger upload for the oldest one, and no complete one", () => {
   const buffers = createBuffers(1_000_000);
   const oldest = holding(buffers, 300_000);
   const younger = holding(buffers, 300_000);
@@ -93,7 +93,7 @@ Deno.test("who is the oldest does not have younger ones let go, and none goes th
   assert.equal(oldest.resize(400_000), false);
 });
 
-Deno.test("captures become answers, and these go as they are taken", () => {
+Deno.test("createBuffers() turns captures into answers, and releases these as they are taken", () => {
   const buffers = createBuffers(1_000_000);
   const share = buffers.open();
   share.captured(300);
@@ -108,7 +108,7 @@ Deno.test("captures become answers, and these go as they are taken", () => {
   assert.deepEqual(buffers.held, { bodies: 0, captures: 0, answers: 0 });
 });
 
-Deno.test("captures and answers take room from bodies, but never more than half of the budget", () => {
+Deno.test("createBuffers() lets captures and answers take room from bodies, at most half of the budget", () => {
   const buffers = createBuffers(1_000_000);
   const result = buffers.open();
   result.captured(200_000);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { setUp } from "../../support/routes.ts";
 
-Deno.test("a server that takes jobs is alive and ready", async () => {
+Deno.test("GET /livez and GET /readyz answer 200 while the server takes jobs", async () => {
   const { send } = setUp();
   assert.equal((await send("/livez")).text, "ok\n");
   assert.equal((await send("/readyz")).text, "ready\n");
 });
 
-Deno.test("a draining server is alive but not ready", async () => {
+Deno.test("GET /readyz answers 503 while the server drains, GET /livez 200", async () => {
   const { send } = setUp({ ready: false });
   assert.equal((await send("/livez")).status, 200);
   const { status, headers } = await send("/readyz");
@@ -15,7 +15,7 @@ Deno.test("a draining server is alive but not ready", async () => {
   assert.equal(headers.get("retry-after"), "7");
 });
 
-Deno.test("a saturated server is ready, and says that it is saturated", async () => {
+Deno.test("GET /readyz answers 200 and says so while the server is saturated", async () => {
   const busy = { id: 1, sinceSec: 1, job: { id: "i", requestId: "r" } };
   const full = setUp({ status: { waiting: 30, queueLimit: 30, workers: [busy] } });
   const { status, text } = await full.send("/readyz");

@@ -13,7 +13,7 @@ Deno.test("GET / names the endpoints in one line", async () => {
   );
 });
 
-Deno.test("GET / is 503 with Retry-After while the server drains", async () => {
+Deno.test("GET / answers 503 with Retry-After while the server drains", async () => {
   const { status, headers } = await setUp({ ready: false }).send("/");
   assert.equal(status, 503);
   assert.equal(headers.get("retry-after"), "7");

@@ -6,14 +6,14 @@ import type { JobHandle } from "../../../src/jobs/job.ts";
 import { ranOf } from "../../support/jobs.ts";
 import { job, setUp } from "../../support/routes.ts";
 
-Deno.test("a body is read whatever the request's Content-Type", async () => {
+Deno.test("POST /payload reads a body whatever its Content-Type", async () => {
   const { post } = setUp();
   for (const type of ["text/plain", "application/x-www-form-urlencoded", "nonsense"]) {
     assert.equal((await post(job, { "content-type": type })).status, 200);
   }
 });
 
-Deno.test("a charset is named to who sends a body that is not UTF-8, and never matters otherwise", async () => {
+Deno.test("POST /payload names the charset only when it refuses a body that is not UTF-8", async () => {
   const { post, log } = setUp();
   const headers = { "content-type": "application/json; charset=windows-1252" };
   assert.equal((await post(job, headers)).status, 200);
@@ -29,7 +29,7 @@ Deno.test("a charset is named to who sends a body that is not UTF-8, and never m
   assert.equal((await post(bytes)).text, `${sentence}: send UTF-8\n`);
 });
 
-Deno.test("a body over the limit is 413, announced or not, and nothing stays held", async () => {
+Deno.test("POST /payload answers 413 to a body over the limit, announced or not, and holds nothing of it", async () => {
   const { post, held } = setUp({ limits: { maxBytes: job.length } });
   assert.equal((await post(job)).status, 200);
   assert.equal((await post(`${job} `)).status, 413);
@@ -40,7 +40,7 @@ Deno.test("a body over the limit is 413, announced or not, and nothing stays hel
   assert.equal(held(), 0);
 });
 
-Deno.test("a Content-Length over the limit is refused without reading", async () => {
+Deno.test("POST /payload refuses a Content-Length over the limit without reading", async () => {
   const { send } = setUp({ limits: { maxBytes: 10 } });
   let pulled = 0;
   const body = new ReadableStream({ pull: () => void pulled++ }, { highWaterMark: 0 });
@@ -53,7 +53,7 @@ Deno.test("a Content-Length over the limit is refused without reading", async ()
   assert.equal(pulled, 0);
 });
 
-Deno.test("a Content-Length that is no number is refused and touches no budget", async () => {
+Deno.test("POST /payload refuses a Content-Length that is not a number, and holds nothing for it", async () => {
   const { send, held } = setUp({ maxBufferedBytes: 1000 });
   for (const length of ["5, 5", "-1", "1e3", "x"]) {
     const { status } = await send("/payload", {
@@ -66,7 +66,7 @@ Deno.test("a Content-Length that is no number is refused and touches no budget",
   }
 });
 
-Deno.test("a body whose length is known never counts for more than that, in however many pieces it comes", async () => {
+Deno.test("POST /payload never counts a body for more than its Content-Length, in however many pieces", async () => {
   const { send } = setUp({ maxBufferedBytes: job.length });
   const bytes = new TextEncoder().encode(job);
   const body = ReadableStream.from([
@@ -78,7 +78,7 @@ Deno.test("a body whose length is known never counts for more than that, in howe
   assert.equal((await send("/payload", { method: "POST", body, headers })).status, 200);
 });
 
-Deno.test("a body that does not come in time is 408 and is let go", async () => {
+Deno.test("POST /payload answers 408 to a body that does not come in time, and cancels it", async () => {
   const { send, held } = setUp({ limits: { periods: createDeadlines(10) } });
   let canceled = false;
   const body = new ReadableStream({
@@ -92,7 +92,7 @@ Deno.test("a body that does not come in time is 408 and is let go", async () => 
   assert.equal(held(), 0);
 });
 
-Deno.test("a body with a Content-Encoding is 415, says what is accepted, and is not read", async () => {
+Deno.test("POST /payload answers 415 to a Content-Encoding, says what is accepted, and reads no body", async () => {
   const { send, post, held } = setUp();
   for (const encoding of ["gzip", "GZIP", "identity, br", "x-y", "deflate , identity"]) {
     let pulled = 0;
@@ -110,7 +110,7 @@ Deno.test("a body with a Content-Encoding is 415, says what is accepted, and is 
   assert.equal(held(), 0);
 });
 
-/** A body that comes in pieces of a size, as the runtime hands over chunks; it tells whether it was canceled. */
+/** A body that comes in pieces of a size, as the runtime hands over chunks; `state` has whether it was canceled. */
 function chunked(pieceBytes: number, bytes: number) {
   const state = { sent: 0, canceled: false };
   const piece = new Uint8Array(pieceBytes).fill(0x20);
@@ -125,7 +125,7 @@ function chunked(pieceBytes: number, bytes: number) {
   return { state, body };
 }
 
-Deno.test("a chunked body beyond 8 MiB or in tiny pieces is 411, and its rest is neither read nor canceled", async () => {
+Deno.test("POST /payload answers 411 to a chunked body over 8 MiB or in tiny pieces, and leaves the rest", async () => {
   const { send, held, rejected } = setUp();
   const headers = { "transfer-encoding": "chunked" };
   for (
@@ -146,7 +146,7 @@ Deno.test("a chunked body beyond 8 MiB or in tiny pieces is 411, and its rest is
   assert.equal(held(), 0);
 });
 
-Deno.test("a chunked body within the bounds is read, and one of known length has no such bounds", async () => {
+Deno.test("POST /payload reads a chunked body within the bounds, and any of known length", async () => {
   const { send } = setUp();
   const job = (size: number) => JSON.stringify({ id: "x", data: new Uint8Array(size).toBase64() });
   for (
@@ -167,7 +167,7 @@ Deno.test("a chunked body within the bounds is read, and one of known length has
   }
 });
 
-Deno.test("a chunked body that does not come in time is 408 and is not canceled", async () => {
+Deno.test("POST /payload answers 408 to a chunked body that does not come in time, and does not cancel it", async () => {
   const { send, held } = setUp({ limits: { periods: createDeadlines(10) } });
   let canceled = false;
   const body = new ReadableStream({ cancel: () => void (canceled = true) });
@@ -178,14 +178,14 @@ Deno.test("a chunked body that does not come in time is 408 and is not canceled"
   assert.equal(held(), 0);
 });
 
-Deno.test("a body that breaks off is 400", async () => {
+Deno.test("POST /payload answers 400 to a body that breaks off", async () => {
   const { send, held } = setUp();
   const body = new ReadableStream({ pull: (controller) => controller.error(new Error("gone")) });
   assert.equal((await send("/payload", { method: "POST", body })).status, 400);
   assert.equal(held(), 0);
 });
 
-Deno.test("payloads that are read or waiting share one budget; beyond it 503 with Retry-After", async () => {
+Deno.test("POST /payload has one budget for payloads read or waiting; beyond it 503 with Retry-After", async () => {
   const waiting: JobHandle[] = [];
   const settle: (() => void)[] = [];
   const { post, held } = setUp({
@@ -215,11 +215,11 @@ Deno.test("payloads that are read or waiting share one budget; beyond it 503 wit
   assert.equal(held(), 0);
 });
 
-Deno.test("a body larger than the whole budget would never fit and is 413", async () => {
+Deno.test("POST /payload answers 413 to a body larger than the whole budget", async () => {
   assert.equal((await setUp({ maxBufferedBytes: 10 }).post(job)).status, 413);
 });
 
-Deno.test("whatever the body is, the answer is 200 or 4xx and nothing of it is logged", async () => {
+Deno.test("POST /payload answers 200 or 4xx to any body, and logs nothing of it", async () => {
   const { post, log, held } = setUp();
   const anything = fc.oneof(
     fc.uint8Array({ maxLength: 200 }).map((bytes) => new Uint8Array(bytes)),

@@ -17,7 +17,7 @@ const longAnswer: Setup["submit"] = (spec, handle) => {
   });
 };
 
-/** Posts a job; when its answer was handed over is for the test to say. */
+/** Posts a job; the test decides when its answer was handed over. */
 function posted(setup: Setup) {
   const routes = setUp(setup);
   const completed = Promise.withResolvers<void>();
@@ -30,7 +30,7 @@ function posted(setup: Setup) {
   return { ...routes, answer, completed };
 }
 
-Deno.test("an answer says how long it is, and has its request's id", async () => {
+Deno.test("POST /payload answers with its length and the request's id", async () => {
   const { answer, completed } = posted({ submit: longAnswer });
   const { headers, body } = await answer;
   assert.equal(headers.get("x-request-id"), "r1");
@@ -41,7 +41,7 @@ Deno.test("an answer says how long it is, and has its request's id", async () =>
   await nextTurn();
 });
 
-Deno.test("a request is on its way, and holds its answer, until that is handed over", async () => {
+Deno.test("POST /payload counts the request as active and holds the answer until it is handed over", async () => {
   const { answer, completed, activity, held } = posted({ submit: longAnswer });
   await answer;
   assert.equal(activity.active, 1);
@@ -52,7 +52,7 @@ Deno.test("a request is on its way, and holds its answer, until that is handed o
   assert.equal(held(), 0);
 });
 
-Deno.test("a request that is refused holds nothing while its answer is on the way", async () => {
+Deno.test("POST /payload holds nothing for a refused request while its answer is on the way", async () => {
   const { answer, completed, held } = posted({
     refusal: { reserved: false, cause: "queue_full", waiting: 1, retryAfterSec: 1 },
   });
@@ -62,7 +62,7 @@ Deno.test("a request that is refused holds nothing while its answer is on the wa
   await nextTurn();
 });
 
-Deno.test("an answer that was handed over has no end of its time any more", async () => {
+Deno.test("POST /payload has no answer timeout any more once the answer is handed over", async () => {
   const patience = byHand(1000);
   const { answer, completed } = posted({ submit: longAnswer, patience });
   await (await answer).bytes();
@@ -72,7 +72,7 @@ Deno.test("an answer that was handed over has no end of its time any more", asyn
   assert.equal(patience.waiting, 0);
 });
 
-Deno.test("an answer that nobody reads is given up: the request is over, and there is a line in the log", async () => {
+Deno.test("POST /payload gives up an unread answer, ends the request and logs a line", async () => {
   const patience = byHand(1000);
   const { answer, completed, activity, held, log } = posted({ submit: longAnswer, patience });
   const { body } = await answer;
@@ -88,7 +88,7 @@ Deno.test("an answer that nobody reads is given up: the request is over, and the
   await nextTurn();
 });
 
-Deno.test("a request's trace ends with its status, and its access line names it", async () => {
+Deno.test("POST /payload ends the request's trace with the status, and names it in the access line", async () => {
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   const ends: RequestEnd[] = [];
   const { post, log } = setUp({

@@ -14,7 +14,7 @@ import { ranOf, resultOf } from "../../support/jobs.ts";
 import { job } from "../../support/routes.ts";
 import { nextTurn } from "../../support/turn.ts";
 
-/** What differs from a request that comes to a result. */
+/** Differences from a request that gets a result. */
 interface Differences {
   readonly settings?: Partial<PayloadSettings>;
   readonly arrival?: Partial<Arrival>;
@@ -24,7 +24,7 @@ interface Differences {
   readonly budget?: number;
 }
 
-/** Posts a job to fakes; tells what came out of it and what was asked of them. */
+/** Posts a job to fakes; returns the answer and what the fakes were asked. */
 function posted(differences: Differences = {}) {
   const buffers = createBuffers(differences.budget ?? Infinity);
   const asked: { about: unknown; signal: AbortSignal | undefined }[] = [];
@@ -64,7 +64,7 @@ function posted(differences: Differences = {}) {
     during: unmarked,
     ...differences.settings,
   };
-  const unused = () => assert.fail("not of one job");
+  const unused = () => assert.fail("not called for a job");
   const door: FrontDoor = {
     version: "1",
     retryAfterSec: () => 7,
@@ -98,7 +98,7 @@ function posted(differences: Differences = {}) {
   };
 }
 
-Deno.test("postPayload() puts into the line what the request, its trace and the configuration say", async () => {
+Deno.test("postPayload() puts into the queue what the request, its trace and the configuration say", async () => {
   const context = { traceparent: "00-1-2-01", tracestate: "a=1" };
   const { answer, specs, asked, arrival } = posted({
     body: JSON.stringify({ id: "i", data: base64("hello"), timeout_sec: 3 }),
@@ -122,7 +122,7 @@ Deno.test("postPayload() puts into the line what the request, its trace and the 
   assert.equal(finishing.specs[0]?.onDisconnect, "finish");
 });
 
-Deno.test("postPayload() looks at host, page, password, readiness and body in this order, and asks for no place then", async () => {
+Deno.test("postPayload() checks host, page, password, readiness, body, in this order, before it reserves", async () => {
   const unknownHost = { kind: "unknown_host", host: "h" } as const;
   const crossSite = { kind: "cross_site" } as const;
   const wrong = {
@@ -150,7 +150,7 @@ Deno.test("postPayload() looks at host, page, password, readiness and body in th
   assert.deepEqual(await posted({ ready: false }).answer, { kind: "draining", retryAfterSec: 7 });
 });
 
-Deno.test("postPayload() has the client watched while the job is in the line; one that has gone leaves its place", async () => {
+Deno.test("postPayload() watches the client of a queued job, and leaves the place when it disconnects", async () => {
   const outcome = Promise.withResolvers<JobOutcome>();
   const { answer, arrival, specs, watched, left, unwatched } = posted({
     outcome: () => outcome.promise,
@@ -167,7 +167,7 @@ Deno.test("postPayload() has the client watched while the job is in the line; on
   assert.equal(unwatched(), 1);
 });
 
-Deno.test("postPayload() asks for no place for a client that has gone while its body was looked at", async () => {
+Deno.test("postPayload() reserves no place when the client disconnected while its body was parsed", async () => {
   const { gone, ...rest } = posted({
     settings: {
       during(_, work) {
@@ -180,7 +180,7 @@ Deno.test("postPayload() asks for no place for a client that has gone while its 
   assert.deepEqual(rest.asked, []);
 });
 
-Deno.test("a share holds the payload, then the captures, then what is left of the answer", async () => {
+Deno.test("postPayload() holds the payload, then the captures, then what is left of the answer", async () => {
   const seen: unknown[] = [];
   const output = { bytes: new Uint8Array(30_000), truncated: false };
   const { answer, held } = posted({
@@ -205,7 +205,7 @@ Deno.test("a share holds the payload, then the captures, then what is left of th
   ]);
 });
 
-Deno.test("a payload in the memory of its body counts for no more than the body had", async () => {
+Deno.test("postPayload() counts a payload in the memory of its body for no more than the body", async () => {
   const body = JSON.stringify({ id: "i", data: new Uint8Array(1_200_000).toBase64() });
   const bytes = new TextEncoder().encode(body);
   let bodies = 0;
@@ -220,7 +220,7 @@ Deno.test("a payload in the memory of its body counts for no more than the body 
   assert.ok(bodies > 0 && bodies <= bytes.length, String(bodies));
 });
 
-Deno.test("a job that has no result is a fault that says why, and when to come back", async () => {
+Deno.test("postPayload() returns a fault with reason and retry time for a job that has no result", async () => {
   const faultOf = (outcome: JobOutcome) => posted({ outcome: () => outcome }).answer;
   const left = { kind: "left", queuedSec: 2, retryAfterSec: 3 } as const;
   assert.deepEqual(await faultOf({ ...left, cause: "queue_timeout" }), {
@@ -249,7 +249,7 @@ Deno.test("a job that has no result is a fault that says why, and when to come b
   );
 });
 
-Deno.test("a body that does not come is a fault that says why", async () => {
+Deno.test("postPayload() returns a fault with the reason for a body that does not arrive", async () => {
   const cutting = new AbortController();
   const cut = posted({
     body: new ReadableStream({}),

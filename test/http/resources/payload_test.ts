@@ -5,7 +5,7 @@ import { ranOf, resultOf } from "../../support/jobs.ts";
 import { job, setUp } from "../../support/routes.ts";
 import { nextTurn } from "../../support/turn.ts";
 
-Deno.test("a job's result is the answer to its request", async () => {
+Deno.test("POST /payload answers with the job's result", async () => {
   const { post, held } = setUp();
   const { status, headers, text } = await post(job);
   assert.equal(status, 200);
@@ -14,7 +14,7 @@ Deno.test("a job's result is the answer to its request", async () => {
   assert.equal(held(), 0);
 });
 
-Deno.test("a large answer is the same as a small one", async () => {
+Deno.test("POST /payload answers with a large result as with a small one, and frees its memory", async () => {
   const output = {
     bytes: new Uint8Array(9_000_001).map((_, index) => index % 241),
     truncated: false,
@@ -25,10 +25,10 @@ Deno.test("a large answer is the same as a small one", async () => {
   const expected = output.bytes.toBase64();
   const { text } = await post(job);
   assert.equal(JSON.parse(text).output, expected);
-  assert.equal(output.bytes.length, 0, "its memory is given back");
+  assert.equal(output.bytes.length, 0, "its memory is freed");
 });
 
-Deno.test("the memory of a body is given back before its job waits, unless the payload lies in it", async () => {
+Deno.test("POST /payload frees a body's memory before its job waits, unless the payload lies in it", async () => {
   const decode = TextDecoder.prototype.decode;
   let body: AllowSharedBufferSource | undefined;
   TextDecoder.prototype.decode = function (...args) {
@@ -49,7 +49,7 @@ Deno.test("the memory of a body is given back before its job waits, unless the p
   }
 });
 
-Deno.test("a page of another origin runs no job, password or not, before the body is read", async () => {
+Deno.test("POST /payload answers 403 to a page of another origin, password or not, and reads no body", async () => {
   for (const setup of [{}, { password: "p" }]) {
     const { send, rejected } = setUp(setup);
     let pulled = 0;
@@ -70,7 +70,7 @@ Deno.test("a page of another origin runs no job, password or not, before the bod
   }
 });
 
-Deno.test("a job that left the line has its own reason in the log", async () => {
+Deno.test("POST /payload logs its own reason for each way in which a job left the queue", async () => {
   const reasons = [
     ["canceled", "client_gone"],
     ["queue_timeout", "queue_timeout"],
@@ -86,7 +86,7 @@ Deno.test("a job that left the line has its own reason in the log", async () => 
   }
 });
 
-Deno.test("a client that leaves is told to the line, by its request and by its connection", async () => {
+Deno.test("POST /payload passes a disconnect on to the queue, from the request and from the connection", async () => {
   const request = new AbortController();
   let signal: AbortSignal | undefined;
   let connectionGone: (() => void) | undefined;
@@ -117,7 +117,7 @@ Deno.test("a client that leaves is told to the line, by its request and by its c
   assert.equal(disposed, true);
 });
 
-Deno.test("what is stored, and what a command puts out, is what its request holds", async () => {
+Deno.test("POST /payload holds the payload until it is stored, then what the command writes", async () => {
   const { post, held } = setUp({
     submit(spec, handle) {
       assert.equal(held(), 5);
@@ -132,7 +132,7 @@ Deno.test("what is stored, and what a command puts out, is what its request hold
   assert.equal(held(), 0);
 });
 
-Deno.test("a full line is 503 with its length, as clients know it, and Retry-After", async () => {
+Deno.test("POST /payload answers 503 with the queue's length and Retry-After when the queue is full", async () => {
   const { post, held } = setUp({
     refusal: { reserved: false, cause: "queue_full", waiting: 30, retryAfterSec: 12 },
   });
@@ -143,7 +143,7 @@ Deno.test("a full line is 503 with its length, as clients know it, and Retry-Aft
   assert.equal(held(), 0);
 });
 
-Deno.test("a stopping server refuses jobs with Retry-After", async () => {
+Deno.test("POST /payload answers 503 with Retry-After while the server stops", async () => {
   const { post } = setUp({
     refusal: { reserved: false, cause: "draining", waiting: 0, retryAfterSec: 1 },
   });
@@ -152,7 +152,7 @@ Deno.test("a stopping server refuses jobs with Retry-After", async () => {
   assert.equal(headers.get("retry-after"), "1");
 });
 
-Deno.test("a run that the server could not try is 5xx and says nothing of its inside", async () => {
+Deno.test("POST /payload answers 5xx without internals for a run that the server could not attempt", async () => {
   const cases = [["spool_unusable", 500], ["spawn_refused", 503], ["internal", 500]] as const;
   for (const [kind, status] of cases) {
     const { post } = setUp({

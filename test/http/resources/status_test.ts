@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Setup, setUp } from "../../support/routes.ts";
 
-Deno.test("with a password, the status names jobs to none but who sends it", async () => {
+Deno.test("GET /status with a password set names jobs only to a client that sends it", async () => {
   const workers = [{ id: 1, sinceSec: 1, job: { id: "i", requestId: "r", pid: 17 } }];
   const statesFor = async (setup: Setup, headers: Record<string, string>) =>
     JSON.parse((await setUp({ ...setup, status: { workers } }).send("/status", { headers })).text)
@@ -15,11 +15,11 @@ Deno.test("with a password, the status names jobs to none but who sends it", asy
   }
 });
 
-Deno.test("the status begins with the keys of the Go jobrunner", async () => {
+Deno.test("GET /status begins with the keys of the Go jobrunner", async () => {
   assert.match((await setUp().send("/status")).text, /^{"queued_jobs":2,"total_jobs":5,/);
 });
 
-Deno.test("the status of a draining server says so", async () => {
+Deno.test("GET /status has the state draining while the server drains", async () => {
   const { text } = await setUp({ ready: false }).send("/status");
   assert.equal(JSON.parse(text).state, "draining");
 });
