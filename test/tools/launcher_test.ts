@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { temporaryFolder } from "../support/folder.ts";
 import { projectRoot } from "../support/program.ts";
 
-/** Runs the check with a PATH of programs with these names, each of which writes a line into the file of its last argument. */
+/** Runs the check with only these programs on PATH; each writes a line into the file of its last argument. */
 async function check(...programs: readonly string[]) {
   using folder = temporaryFolder();
   for (const name of programs) {

@@ -5,7 +5,7 @@ import { findLongData } from "../../src/wire/long_data.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-/** The result for a body when its whole is parsed, and when only what is around its data is. */
+/** The results of parsing a whole body, and of parsing only what is around its data. */
 function bothWays(body: Uint8Array<ArrayBuffer>) {
   const whole = parsePayloadRequest(body.slice(), { fromLength: Infinity });
   const around = parsePayloadRequest(body.slice(), { fromLength: 0 });

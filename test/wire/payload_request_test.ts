@@ -97,7 +97,7 @@ Deno.test("parsePayloadRequest() accepts non-zero padding bits, as the Go jobrun
   assert.deepEqual(parsed.request.payload, encode("a"));
 });
 
-Deno.test("parsePayloadRequest() accepts an id of up to 1024 characters, not bytes or UTF-16 units", () => {
+Deno.test("parsePayloadRequest() accepts an id of up to 1024 characters, counted as code points", () => {
   const request = (id: string) => parsePayloadRequest(encode(JSON.stringify({ id, data: "YQ==" })));
   assert.ok(request("x".repeat(1024)).ok);
   assert.ok(request("😀".repeat(1024)).ok);
