@@ -136,7 +136,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
   for (const setup of [{ workers: 1, places: 0 }, { workers: 3, places: 5 }]) {
     const most = bound(setup);
     test(
-      `reserve() gives ${most} places at once with ${setup.workers} workers, and refuses more`,
+      `reserve() refuses requests beyond the bound of ${most} (workers: ${setup.workers})`,
       async ({ line }) => {
         const run = Promise.withResolvers<void>();
         const workers = Array.from({ length: setup.workers }, () => work(line, () => run.promise));
@@ -168,7 +168,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     );
 
     test(
-      `reserve() never refuses ${most} clients that wait for answers, with ${setup.workers} workers`,
+      `reserve() never refuses as many waiting clients as the bound of ${most} (workers: ${setup.workers})`,
       async ({ line }) => {
         const workers = Array.from(
           { length: setup.workers },

@@ -44,7 +44,7 @@ async function readHead(connection: Deno.Conn): Promise<string> {
   return new TextDecoder().decode(buffer.subarray(0, length ?? 0));
 }
 
-Deno.test("a drain is not ready, answers 503 to new jobs, finishes the others, and exits with 0", async () => {
+Deno.test("a drain reports not ready, answers 503 to new jobs, finishes the others, and exits with 0", async () => {
   await on("hold_until_released.sh", {}, async ({ url, program, folder, release }) => {
     const running = post(url, "x", { id: "running" });
     await fileExists(`${folder}/started_running`);
