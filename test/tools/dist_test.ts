@@ -230,7 +230,7 @@ Deno.test("makeDist() refuses a commit tagged as another version before it build
 Deno.test("makeDist() fails in one line if a required file is missing, or outside a repository", async () => {
   using folder = await project();
   Deno.removeSync(`${folder.path}/LICENSE`);
-  const failure = new BuildFailure("LICENSE: must be a file, and known to git");
+  const failure = new BuildFailure("LICENSE: must be a file, and tracked by git");
   await assert.rejects(release(folder.path), failure);
   using empty = temporaryFolder();
   await assert.rejects(release(empty.path), { name: "BuildFailure", message: /^git tag: [^\n]+$/ });
