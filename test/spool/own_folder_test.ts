@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { makeFolder, type OwnFolder } from "../../src/spool/own_folder.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
-/** Makes a folder of ours and one of somebody else, with a file in it. */
+/** Makes a folder of ours and a foreign one with a file in it. */
 function folders(act: (path: string, folder: OwnFolder, other: string) => void): void {
   using temporary = temporaryFolder();
   const path = `${temporary.path}/own`;
