@@ -1,5 +1,5 @@
 /**
- * Archives of a release: the same files and date make the same bytes, whoever packs them.
+ * Archives of a release: the same files and date make the same bytes on every machine.
  *
  * @module
  */
@@ -68,7 +68,7 @@ function parentsOf(path: string): string[] {
   return parent === "." ? [] : [...parentsOf(parent), parent];
 }
 
-/** With the same permissions under every umask. */
+/** Makes a folder with the same permissions under every umask. */
 function makeFolder(path: string): void {
   Deno.mkdirSync(path, { recursive: true });
   Deno.chmodSync(path, 0o755);

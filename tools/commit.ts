@@ -27,7 +27,7 @@ export async function refuseOtherTag(root: string, version: string): Promise<voi
   }
 }
 
-/** Of these paths those that git has, files of folders one by one, sorted. */
+/** The files that git tracks among these paths and below these folders, sorted. */
 export async function trackedFiles(root: string, paths: readonly string[]): Promise<string[]> {
   const listed = await requireCommand("git", ["ls-files", "-z", "--", ...paths], root);
   return listed.split("\0").filter((path) => path !== "").sort();

@@ -35,7 +35,7 @@ export interface DistOptions {
   readonly packages?: (root: string) => Promise<RuntimePackages>;
 }
 
-/** Beside the binary in every archive. */
+/** Files beside the binary in every archive; `ifThere` only if git has them. */
 const always = ["README.md", "LICENSE", "CHANGELOG.md"];
 const ifThere = ["install.sh", "contrib", "docs", "CONTRIBUTING.md", "SECURITY.md"];
 
@@ -63,7 +63,7 @@ export async function makeDist({
   Deno.writeTextFileSync(`${outputFolder}/sbom.cdx.json`, sbom(contents));
   const page = `${outputFolder}/THIRD_PARTY_LICENSES`;
   Deno.writeTextFileSync(page, licensePage(contents.packages.all, [...runtimes.keys()]));
-  // Which that page refers to, also for a binary outside an archive.
+  // The page refers to it, also for a binary outside an archive.
   Deno.copyFileSync(`${root}/LICENSE`, `${outputFolder}/LICENSE`);
   const licenses = { name: "THIRD_PARTY_LICENSES", path: page, mode: 0o644 };
 
@@ -93,14 +93,14 @@ function archiveName({ file }: Target, version: string): string {
   return file.replace("jobrunner-", `jobrunner-${version}-`).replace(/\.exe$/, "");
 }
 
-/** Only what git has: what else lies about in a folder is not released. */
+/** Only files that git tracks: others in a folder are not released. */
 async function extraEntries(root: string): Promise<ArchiveEntry[]> {
   const names = await trackedFiles(root, [...always, ...ifThere]);
   const missing = [...always, ...names].find((name) =>
     !names.includes(name) || !isFile(`${root}/${name}`)
   );
   if (missing !== undefined) {
-    throw new BuildFailure(`${missing}: must be a file, and known to git`);
+    throw new BuildFailure(`${missing}: must be a file, and tracked by git`);
   }
   return names.map((name) => ({
     name,
@@ -110,8 +110,8 @@ async function extraEntries(root: string): Promise<ArchiveEntry[]> {
 }
 
 /**
- * The version of Deno inside a binary, by the user agent that it holds: of the Deno at work here, or the one of
- * `targets.ts` where the build had to take that. Each binary is asked, as they may differ.
+ * The version of Deno inside a binary, by the user agent in it: that of the Deno that runs this, or that of `targets.ts` where
+ * the build fell back to it. Each binary is searched, since they may differ.
  */
 function denoVersionIn(root: string, path: string): string {
   const binary = Buffer.from(Deno.readFileSync(`${root}/${path}`).buffer);
@@ -132,7 +132,7 @@ function emptyFolder(path: string): void {
   }
 }
 
-/** As `sha256sum --check` reads them. */
+/** Writes the sums in the format of `sha256sum --check`. */
 function writeSums(folder: string): void {
   const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
   const lines = names.map((name) => sumLine(`${folder}/${name}`, name));

@@ -1,10 +1,10 @@
 /**
- * Files as the tools ask about them.
+ * Files, for the tools.
  *
  * @module
  */
 
-/** Whether there is a regular file, or a link to one. */
+/** Whether the path is a regular file, or a link to one. */
 export function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;

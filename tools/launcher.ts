@@ -1,6 +1,6 @@
 /**
  * Assembles the launcher (`launcher/launcher.S`) for each processor and writes its bytes as text into
- * `src/supervisor/launcher_code.ts`; with `--check`, only says whether they differ.
+ * `src/supervisor/launcher_code.ts`; with `--check`, only reports whether they differ.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL("../", import.meta.url));
 const source = "tools/launcher/launcher.S";
 const output = "src/supervisor/launcher_code.ts";
 
-/** The processors, as `Deno.build.arch` has them; each has its binutils, whose names begin with it. */
+/** The processors, by their names in `Deno.build.arch`; the names of each one's binutils begin with it. */
 const architectures = [
   { name: "x86_64", macros: [], binutils: "binutils-x86-64-linux-gnu" },
   { name: "aarch64", macros: ["-DAARCH64"], binutils: "binutils-aarch64-linux-gnu" },
@@ -28,7 +28,7 @@ async function assemble({ name, macros, binutils }: Architecture): Promise<Uint8
     `${folder}/${file}`
   ) as [string, string, string];
   try {
-    // -undef: nothing of the machine that this runs on; -P: no line numbers, since paths would differ.
+    // -undef: no macros of this machine; -P: no line numbers, since paths would differ.
     const preprocess = ["-E", "-P", "-undef", ...macros, "-x", "assembler-with-cpp"];
     await requireCommand("gcc", [...preprocess, "-o", text, source], root, "gcc");
     await requireCommand(`${name}-linux-gnu-as`, ["-o", object, text], root, binutils);

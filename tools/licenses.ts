@@ -10,7 +10,7 @@ import { requireCommand } from "./required_command.ts";
 
 /** Licence of one package. */
 export interface License {
-  /** As its package.json has it: mostly an SPDX id or expression. */
+  /** From its package.json: mostly an SPDX id or expression. */
   readonly declared: string;
   /** Its licence and notice files, one after the other. */
   readonly text: string;
@@ -28,16 +28,16 @@ export interface Licensed {
 
 /** Unpacked packages. */
 export interface UnpackedPackages extends Disposable {
-  /** Licence of one. Throws a `BuildFailure` when the package is not there, declares none or has no text of it. */
+  /** Licence of one. Throws a `BuildFailure` if the package is missing, declares no licence, or has no text of it. */
   licenseOf(entry: Pick<Licensed, "name" | "version">): License;
 }
 
-/** Lays out a project's npm packages, as its lock has them, in a temporary folder; out of Deno's cache, if they are there. */
+/** Unpacks a project's npm packages, in the versions of its lock, into a temporary folder; from Deno's cache if possible. */
 export async function unpackPackages(root: string): Promise<UnpackedPackages> {
   const folder = Deno.makeTempDirSync();
   const dispose = () => Deno.removeSync(folder, { recursive: true });
   try {
-    // Which registry they come from is for .npmrc to say.
+    // .npmrc sets which registry they come from.
     for (const name of ["deno.json", "deno.lock", ".npmrc"]) {
       if (isFile(`${root}/${name}`)) Deno.copyFileSync(`${root}/${name}`, `${folder}/${name}`);
     }
@@ -56,12 +56,12 @@ export async function unpackPackages(root: string): Promise<UnpackedPackages> {
   };
 }
 
-/** Licence of the package in a folder. Throws a `BuildFailure` when there is none, or it declares none or has no text of it. */
+/** Licence of the package in a folder. Throws a `BuildFailure` if the package is missing, declares no licence, or has no text of it. */
 export function readLicense(folder: string): License {
   const manifest = `${folder}/package.json`;
   if (!isFile(manifest)) throw new BuildFailure(`${manifest}: must be there`);
   const { license } = JSON.parse(Deno.readTextFileSync(manifest));
-  // npm's word for “nobody may use this”.
+  // npm's word for a package without any licence.
   if (typeof license !== "string" || license.trim() === "" || license === "UNLICENSED") {
     throw new BuildFailure(`${manifest}: must declare a license`);
   }

@@ -5,8 +5,8 @@
  */
 
 /**
- * How many bytes more than a section's room in memory are in it; 0 when everything fits. Compiling into a program that
- * was compiled before replaces the bytes of the section, not its room, and what does not fit is not there when it runs.
+ * By how many bytes a section's content exceeds its room in memory; 0 if it fits. Compiling into a program that was
+ * compiled before replaces the bytes of the section, not its room; what does not fit is missing when it runs.
  * (Microsoft, "PE Format": VirtualSize at 8, SizeOfRawData at 16 of a section's header.)
  */
 export function bytesOutOfRoom(program: Uint8Array): number {

@@ -8,8 +8,8 @@ import { BuildFailure } from "./build_failure.ts";
 import { runCommand } from "./command.ts";
 
 /**
- * What the program says. Throws a `BuildFailure` when there is no such program, naming Debian's package where it is given,
- * or when it fails.
+ * The program's standard output. Throws a `BuildFailure` if the program is missing, which names Debian's package where it is
+ * given, or if it fails.
  */
 export async function requireCommand(
   program: string,
@@ -21,7 +21,7 @@ export async function requireCommand(
     const said = await runCommand(program, args, { cwd });
     if (said.ok) return said.stdout;
     const [reason = ""] = said.stderr.trim().split("\n");
-    throw new BuildFailure(`${program} ${args[0]}: must succeed, but said: ${reason}`);
+    throw new BuildFailure(`${program} ${args[0]}: must succeed, but reported: ${reason}`);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     const from = debianPackage === undefined ? "" : ` (Debian's package ${debianPackage})`;

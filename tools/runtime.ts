@@ -1,5 +1,5 @@
 /**
- * The way to a runtime without Deno's download server: out of a pinned npm package, byte for byte what was pinned.
+ * Provides a runtime without Deno's download server: from a pinned npm package, byte for byte what was pinned.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { BuildFailure } from "./build_failure.ts";
 import { runCommand } from "./command.ts";
 import { type Runtime, runtimePackageVersion } from "./targets.ts";
 
-/** Puts the file of a package where it says. Throws a `BuildFailure` when that is not possible. */
+/** Fetches the runtime's file of a package into a folder, and returns its path. Throws a `BuildFailure` when that is not possible. */
 export type FetchFile = (runtime: Runtime, folder: string) => Promise<string>;
 
-/** Path of the runtime in `folder`, fetched if it is not there yet. Throws a `BuildFailure` when it is not the pinned one. */
+/** Path of the runtime in `folder`, fetched if it is missing. Throws a `BuildFailure` if it is not the pinned one. */
 export async function provideRuntime(
   runtime: Runtime,
   folder: string,

@@ -1,5 +1,5 @@
 /**
- * The npm packages that the program imports, and what these need; what only tests or tools import is none of them.
+ * The npm packages that the program imports, and their dependencies, without those that only tests or tools import.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { BuildFailure } from "./build_failure.ts";
 import { type License, type Licensed, unpackPackages } from "./licenses.ts";
 import { requireCommand } from "./required_command.ts";
 
-/** One package, as the lock file has it. */
+/** One package of the lock file. */
 export interface NpmPackage extends Licensed {
   /** Its key in the lock file, which names the peers too. */
   readonly id: string;
   /** SHA-512 of what the registry serves, in hexadecimal. */
   readonly sha512: string;
-  /** Ids of what it needs. */
+  /** Ids of its dependencies. */
   readonly dependencies: readonly string[];
 }
 
@@ -23,22 +23,22 @@ export interface NpmPackage extends Licensed {
 export interface RuntimePackages {
   /** Ids of those that the program itself imports, sorted. */
   readonly imported: readonly string[];
-  /** They and all that they need, sorted by id. */
+  /** These and all their dependencies, sorted by id. */
   readonly all: readonly NpmPackage[];
 }
 
-/** What `deno info --json` says of a module graph, as far as it is needed here. */
+/** The parts of a module graph of `deno info --json` that are needed here. */
 export interface Graph {
-  /** Of packages those that a module imports. */
+  /** Modules, each with the npm package that it belongs to, if any. */
   readonly modules: readonly { readonly npmPackage?: string }[];
-  /** By id, also those that no module imports. */
+  /** All packages by id, also those that no module imports. */
   readonly npmPackages: Readonly<Record<string, Omit<NpmPackage, "id" | "sha512" | "license">>>;
 }
 
-/** The isolate's file is not imported, it is started. */
+/** The isolate's file is an entry of its own, since it is not imported but started. */
 const entries = ["main.ts", "src/service.ts"];
 
-/** Packages of the project in this folder. Throws a `BuildFailure` when the lock file cannot vouch for one, or one has no licence. */
+/** Packages of the project in this folder. Throws a `BuildFailure` if one has no SHA-512 in the lock file, or no licence. */
 export async function runtimePackages(root: string): Promise<RuntimePackages> {
   const graphs: Graph[] = [];
   for (const entry of entries) {
@@ -52,7 +52,7 @@ export async function runtimePackages(root: string): Promise<RuntimePackages> {
   return packagesFrom([...imported], known, lock.npm, unpacked.licenseOf);
 }
 
-/** The packages imported and all that they need. Throws a `BuildFailure` for one that `locked` has no SHA-512 of. */
+/** The packages imported and all their dependencies. Throws a `BuildFailure` for one that `locked` has no SHA-512 of. */
 export function packagesFrom(
   imported: readonly string[],
   known: Graph["npmPackages"],

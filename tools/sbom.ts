@@ -6,7 +6,7 @@
 
 import type { NpmPackage, RuntimePackages } from "./runtime_packages.ts";
 
-/** What there is to tell. */
+/** What the document describes. */
 export interface Contents {
   /** Version of the release. */
   readonly version: string;
@@ -16,7 +16,7 @@ export interface Contents {
   readonly date: Date;
   /** The npm packages in the bundle. */
   readonly packages: RuntimePackages;
-  /** For each version of Deno the binaries that have it inside. */
+  /** For each version of Deno, the binaries that contain it. */
   readonly runtimes: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -82,7 +82,7 @@ const spdxIds = new Set([
   ...["MIT", "MIT-0", "MPL-2.0", "Python-2.0", "Unicode-3.0", "Unlicense", "Zlib"],
 ]);
 
-/** The document takes as an id, and in an expression, only what SPDX lists; anything else is a name. */
+/** As an id, and in an expression, the document allows only what SPDX lists; anything else is a name. */
 export function licenseChoice(declared: string) {
   if (spdxIds.has(declared)) return { license: { id: declared } };
   const ids = declared.split(/ (?:AND|OR) |[()]/).filter((part) => part !== "");
@@ -97,9 +97,7 @@ function denoComponent(version: string, files: readonly string[]) {
     "bom-ref": purl,
     name: "deno",
     version,
-    description: `The runtime inside ${
-      files.join(", ")
-    }; what it is made of itself is not listed here`,
+    description: `The runtime inside ${files.join(", ")}; its own parts are not listed here`,
     licenses: [{ license: { id: "MIT" } }],
     purl,
   };

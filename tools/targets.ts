@@ -6,13 +6,13 @@
 
 /** One platform. */
 export interface Target {
-  /** The word on our command line. */
+  /** Its name on our command line. */
   readonly name: string;
-  /** As `deno compile --target` has it. */
+  /** Its name for `deno compile --target`. */
   readonly triple: string;
   /** Name of the binary under `bin/`. */
   readonly file: string;
-  /** Where its runtime can be had from npm. */
+  /** Where to find its runtime on npm. */
   readonly runtime: Runtime;
 }
 
@@ -34,7 +34,7 @@ export interface Runtime {
 /** Version of the packages below. */
 export const runtimePackageVersion = "0.22.2";
 
-/** Version of Deno that their runtimes are of: it alone can compile with them. */
+/** Version of Deno of their runtimes: only that Deno can compile with them. */
 export const runtimeDenoVersion = "2.7.11";
 
 /** Every platform. */

@@ -3,7 +3,7 @@ import { helpText, settingsTable } from "../../src/config/help.ts";
 import { flagOf, type Setting } from "../../src/config/setting.ts";
 import { settings } from "../../src/config/settings.ts";
 
-Deno.test("--help and the README's table name every setting and its flag", () => {
+Deno.test("--help and docs/reference/settings.md name every setting and its flag", () => {
   for (const text of [helpText(), settingsTable()]) {
     for (const setting of settings as readonly Setting[]) {
       assert.ok(text.includes(setting.name), setting.name);

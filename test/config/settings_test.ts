@@ -108,7 +108,7 @@ Deno.test("settings have defaults that they themselves accept, or none", () => {
   }
 });
 
-Deno.test("--help and the README's table name the default of each row", () => {
+Deno.test("--help and docs/reference/settings.md name the default of each row", () => {
   const help = helpText().split(/^ {2}(?=JOBRUNNER)/m).slice(1);
   const table = settingsTable().split("\n").slice(2);
   rows.forEach(({ default: text }, index) => {

@@ -39,7 +39,7 @@ function runForeign(
   return runLauncher(folder, launch, { env, stdin: "data", through, arch: "aarch64" });
 }
 
-Deno.test("the ARM64 launcher's command has its own session, limit, working directory and standard input", async () => {
+Deno.test("the ARM64 launcher sets the session, limit, working directory and standard input", async () => {
   using folder = temporaryFolder();
   const script = "cat; readlink /proc/$$/fd/0; pwd; ulimit -Sn; cut -d ' ' -f 5,6 /proc/$$/stat";
   const { pid, stdout, stderr } = await runForeign(folder.path, {
@@ -52,7 +52,7 @@ Deno.test("the ARM64 launcher's command has its own session, limit, working dire
   assert.deepEqual([stdout, stderr], [`/dev/null\n/usr\n100\n${pid} ${pid}\n`, ""]);
 });
 
-Deno.test("the ARM64 launcher hands on arguments and environment", async () => {
+Deno.test("the ARM64 launcher passes on arguments and environment", async () => {
   using folder = temporaryFolder();
   const baked = Object.fromEntries(
     Array.from({ length: 10_000 }, (_, index) => [`V${index}`, "x".repeat(50)]),
@@ -74,7 +74,7 @@ Deno.test("the ARM64 launcher hands on arguments and environment", async () => {
   }
 });
 
-Deno.test("the ARM64 launcher's line says why a program cannot be started", async () => {
+Deno.test("the ARM64 launcher reports errno when a program cannot be started", async () => {
   using folder = temporaryFolder();
   for (
     const { launch, errno, status } of [
@@ -89,7 +89,7 @@ Deno.test("the ARM64 launcher's line says why a program cannot be started", asyn
   }
 });
 
-Deno.test("the ARM64 launcher has /bin/sh run a script without #!", async () => {
+Deno.test("the ARM64 launcher runs a script without #! by /bin/sh", async () => {
   using folder = temporaryFolder();
   const program = writeProgram(folder.path, 'printf "[%s]" "$0" "$@" "$A"; exit 5\n');
   const { code, stdout } = await runForeign(folder.path, {

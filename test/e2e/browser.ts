@@ -10,7 +10,7 @@ import { fixture, type Program, startProgram } from "../support/program.ts";
 /** Chromium sends no Sec-Fetch-Site to this name, since it is neither HTTPS nor localhost. */
 const allowed = "jobs.example";
 
-/** A server as it is without settings; it allows a name only where pages are to reach it by that. */
+/** A server with default settings; it allows the name `allowed` only if pages use that. */
 function startServer(host: string, port = 0): Promise<Program> {
   return startProgram({
     env: {
@@ -43,7 +43,7 @@ const form = (url: string, target: string) =>
   </form>
   <script>document.forms[0].submit()</script>`;
 
-/** Pages that need nobody's consent to send a job. */
+/** Pages that need no consent of the user to send a job. */
 const attempts: Readonly<Record<string, (url: string) => string>> = {
   "fetch": (url) => `<script>${send(url)}</script>`,
   "fetch of a frame without origin": (url) =>
@@ -57,7 +57,7 @@ const attempts: Readonly<Record<string, (url: string) => string>> = {
 
 for (const [from, to] of sites) {
   for (const [name, page] of Object.entries(attempts)) {
-    Deno.test(`${name} from ${from} to ${to}: reaches the server, runs no job`, async () => {
+    Deno.test(`${name} from ${from} to ${to} reaches the server, but runs no job`, async () => {
       await using program = await startServer(to);
       const server = `http://${to}:${new URL(program.url).port}`;
       await using site = startSite(page(`${server}/payload`));
@@ -72,7 +72,7 @@ for (const [from, to] of sites) {
   }
 }
 
-/** A page that waits until another server has its address, and reports what that answers. */
+/** A page that waits until another server has its address, and reports that server's answers. */
 const patient = (reporter: string) =>
   `<script>(async () => {
     await fetch("${reporter}/go");
@@ -95,7 +95,7 @@ for (
     { host: allowed, what: "runs a job", answers: answered, jobs: 1 },
   ]
 ) {
-  Deno.test(`a page of ${host} whose origin has become the server's ${what}`, async () => {
+  Deno.test(`a page of ${host} that has the same origin as the server ${what}`, async () => {
     await using reporter = startSite("");
     await using site = startSite(patient(`http://127.0.0.1:${reporter.port}`));
     await visiting(`http://${host}:${site.port}/`, async () => {
@@ -114,7 +114,7 @@ for (
 }
 
 for (const host of ["127.0.0.1", "localhost", allowed]) {
-  Deno.test(`an address at ${host} that is typed shows the page`, async () => {
+  Deno.test(`/status at ${host} is shown when its address is typed into a browser`, async () => {
     await using program = await startServer(host);
     const { port } = new URL(program.url);
     assert.match(await pageAt(`http://${host}:${port}/status`), /"total_jobs":0/);

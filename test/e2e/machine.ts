@@ -1,5 +1,5 @@
 /**
- * What needs root: a disk that is full, and being process 1.
+ * What needs root: a full disk, file systems that let no program run, and being process 1.
  */
 
 import assert from "node:assert/strict";
@@ -21,7 +21,7 @@ async function run(name: string, ...args: string[]): Promise<void> {
   assert.ok(success, new TextDecoder().decode(stderr));
 }
 
-Deno.test("a full disk is a 500 for that one request, leaves nothing half-written, and the worker lives on", async () => {
+Deno.test("a full disk is a 500 for that one request, leaves no partial file, and the worker keeps running", async () => {
   using folder = temporaryFolder();
   await run("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder.path);
   try {
@@ -42,7 +42,7 @@ Deno.test("a full disk is a 500 for that one request, leaves nothing half-writte
     assert.deepEqual(
       [full.status, full.json["exit_status"]],
       [200, 1],
-      "the command's own trouble is its own",
+      "the command's own failure is its result",
     );
     assert.equal(await program.stop(), 0);
   } finally {
@@ -76,7 +76,7 @@ function foldersIn(parent: string, names: readonly string[]): string[] {
 const session = "set -- $(cat /proc/$$/stat); [ $$ = $6 ] && echo its own || echo the server\\'s";
 
 for (const place of ["the temp folder", "the folder for state"]) {
-  Deno.test(`where the spool lets no program run, the launcher lies in ${place}`, async () => {
+  Deno.test(`the launcher lies in ${place} if no program may run in the spool`, async () => {
     using own = temporaryFolder();
     const [spool = "", temp = "", state = ""] = foldersIn(own.path, ["spool", "temp", "state"]);
     const closed = place === "the temp folder" ? [spool] : [spool, temp];
@@ -99,7 +99,7 @@ for (const place of ["the temp folder", "the folder for state"]) {
   });
 }
 
-Deno.test("where no folder lets programs run, commands share the server's session, and LD_* refuses the start", async () => {
+Deno.test("without a folder for the launcher, commands share the server's session, and LD_* prevents the start", async () => {
   using own = temporaryFolder();
   const [spool = "", temp = ""] = foldersIn(own.path, ["spool", "temp"]);
   await withoutPrograms([spool, temp], async () => {
@@ -127,7 +127,7 @@ Deno.test("where no folder lets programs run, commands share the server's sessio
   });
 });
 
-Deno.test("as process 1 it warns and names the remedy; under an init it does not", async () => {
+Deno.test("serve as process 1 logs a warning that names tini; under an init it does not", async () => {
   const args = ["--pid", "--fork", "--mount-proc", "--kill-child"];
   const program = [Deno.execPath(), "run", "-A", "--cached-only", `${projectRoot}main.ts`];
   const env = {
@@ -145,14 +145,14 @@ Deno.test("as process 1 it warns and names the remedy; under an init it does not
       warns,
     );
     assert.equal((await get(`${server.url}/livez`)).status, 200);
-    // unshare keeps signals to itself: its child is asked to stop.
+    // unshare does not pass on signals, so its child gets the signal.
     const [child = 0] = childrenOf(server.pid);
     Deno.kill(child, "SIGTERM");
     assert.equal(await server.exit, 0);
   }
 });
 
-Deno.test("this machine's own ps gives such lines", async () => {
+Deno.test("parsePsLine() reads the lines of this machine's ps", async () => {
   const { stdout } = await new Deno.Command("ps", { args: ["-axo", "pid=,ppid=,stat=,lstart="] })
     .output();
   const processes = new TextDecoder().decode(stdout).split("\n").flatMap((line) =>

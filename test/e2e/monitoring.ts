@@ -18,11 +18,11 @@ interface Sample {
 }
 
 interface Prometheus extends AsyncDisposable {
-  /** The answer to an instant query. Throws when it is none. */
+  /** The answer to an instant query. Throws when the query fails. */
   query(expression: string): Promise<readonly Sample[]>;
 }
 
-/** Starts Prometheus with the configuration of contrib, aimed at `target` and looking often. */
+/** Starts Prometheus with the configuration of contrib, with `target` and a short scrape interval. */
 async function startPrometheus(folder: string, target: string): Promise<Prometheus> {
   for (const name of ["alerts.yml", "recording.yml"]) {
     Deno.copyFileSync(`${contrib}/${name}`, `${folder}/${name}`);
@@ -83,7 +83,7 @@ function queriesOfTheDashboard(): string[] {
   );
 }
 
-Deno.test("Prometheus scrapes what happened, and every query of page and dashboard finds it", async () => {
+Deno.test("Prometheus scrapes the right counts, and every query of page and dashboard has a result", async () => {
   using folder = temporaryFolder();
   await using program = await startProgram({
     env: {
@@ -158,13 +158,13 @@ async function promtool(...args: string[]): Promise<string> {
   return said;
 }
 
-Deno.test("alerts and recording rules are valid and do what they should", async () => {
+Deno.test("promtool accepts the alerts and recording rules, and their tests pass", async () => {
   await promtool("check", "config", "prometheus.yml");
   await promtool("check", "rules", "alerts.yml", "recording.yml");
   assert.match(await promtool("test", "rules", "alerts_test.yml"), /SUCCESS/);
 });
 
-Deno.test("promtool finds nothing to say about /metrics", async () => {
+Deno.test("promtool check metrics accepts /metrics without a remark", async () => {
   await using program = await startProgram({
     env: { JOBRUNNER_CMD: fixture("run_payload.sh") },
   });

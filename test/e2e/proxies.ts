@@ -1,5 +1,5 @@
 /**
- * The snippets of `contrib/proxy` in a real nginx, Caddy and HAProxy, before a real server.
+ * The snippets of `contrib/proxy` in a real nginx, Caddy and HAProxy, in front of a real server.
  */
 
 import assert from "node:assert/strict";
@@ -11,7 +11,7 @@ import { fixture, type Program, projectRoot, startProgram } from "../support/pro
 
 const job = (payload: string) => JSON.stringify({ id: "test", data: btoa(payload) });
 
-/** The snippet with the addresses of the test, and with a head's time short enough to wait for. */
+/** The snippet with the addresses of the test, and with a short timeout for request heads. */
 function snippet(name: string, port: number, upstream: string): string {
   return Deno.readTextFileSync(`${projectRoot}contrib/proxy/${name}`)
     .replace("8081", String(port))
@@ -48,7 +48,7 @@ const proxies = {
   },
 };
 
-/** A proxy in front of a server, when it listens; its configuration is the snippet of that name. */
+/** Starts a proxy in front of a server and waits until it listens; its configuration is the snippet `file`. */
 async function startProxy(
   name: keyof typeof proxies,
   file: string,
@@ -95,7 +95,7 @@ async function postWithUpgrade(
 
 const upgrades = ["h2c", "foo"];
 
-Deno.test("the runtime refuses Connection: Upgrade with a body, before any handler", async () => {
+Deno.test("Deno.serve answers 400 to Connection: Upgrade with a body, from 2.8.3 on", async () => {
   await using program = await startProgram({ env: { JOBRUNNER_CMD: fixture("run_payload.sh") } });
   const refuses = !/^2\.(7\.|8\.[0-2]$)/.test(Deno.version.deno);
   for (const upgrade of upgrades) {
@@ -118,7 +118,7 @@ for (
     ["haproxy", "haproxy.cfg"],
   ] as const
 ) {
-  Deno.test(`${name}: jobs pass, half-sent heads are closed, a client that leaves ends its job`, async () => {
+  Deno.test(`${name} passes jobs on, closes half-sent heads, and passes on a client's disconnect`, async () => {
     using folder = temporaryFolder();
     const pids = `${folder.path}/pids`;
     Deno.mkdirSync(pids);
@@ -134,7 +134,7 @@ for (
       const { url, port } = proxy;
       assert.equal((await post(url, "echo through")).output, "through\n");
 
-      // nginx reads the whole body and states its length; Caddy and HAProxy hand chunks on.
+      // nginx reads the whole body and states its length; Caddy and HAProxy pass chunks on.
       const body = JSON.stringify({ id: "x", data: btoa("exit 0"), more: "x".repeat(9 * 2 ** 20) });
       const { status } = await postRaw(url, new Blob([body]).stream());
       assert.equal(status, name === "nginx" ? 200 : 411);
@@ -160,7 +160,7 @@ for (
     }
   });
 
-  Deno.test(`${name}: a client that asks for another protocol gets its answer`, async () => {
+  Deno.test(`${name} answers a client that asks for another protocol`, async () => {
     using folder = temporaryFolder();
     await using program = await startProgram({ env: { JOBRUNNER_CMD: fixture("run_payload.sh") } });
     await using proxy = await startProxy(name, file, folder.path, program);
@@ -175,7 +175,7 @@ for (
   });
 }
 
-Deno.test("haproxy: a draining server leaves the rotation, and its job is answered", async () => {
+Deno.test("haproxy takes a draining server out of rotation, and its job is answered", async () => {
   using folder = temporaryFolder();
   const release = `${folder.path}/release`;
   await using program = await startProgram({

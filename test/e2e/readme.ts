@@ -44,7 +44,7 @@ function pathWithoutDeno(): string {
   }).join(":");
 }
 
-Deno.test("README: its commands work in a fresh clone, with empty caches and then without a network", async () => {
+Deno.test("README.md: its commands work in a fresh clone, with empty caches, then without a network", async () => {
   using folder = temporaryFolder();
   const clone = `${folder.path}/jobrunner`;
   await shell(`git clone -q "${projectRoot}" "${clone}"`);

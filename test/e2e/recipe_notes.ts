@@ -1,5 +1,6 @@
 /**
- * What `docs/guides/recipes.md` says about the programs, tried out with them: the traps, and what each part of a recipe is there for.
+ * What `docs/guides/recipes.md` says about the programs, verified with them: the traps, and the purpose of each
+ * part of a recipe.
  */
 
 import assert from "node:assert/strict";
@@ -34,7 +35,7 @@ Deno.test("LibreOffice: each worker has a profile of its own, so that all conver
   assert.equal(new Set(answers.map(({ json }) => json["worker_id"])).size, 3);
 });
 
-Deno.test("LibreOffice: a working directory with characters that mean something in a URL will do", async () => {
+Deno.test("LibreOffice: the working directory may have characters with a meaning in URLs", async () => {
   using folder = temporaryFolder();
   const odd = `${folder.path}/my #1 %41?`;
   Deno.mkdirSync(odd);
@@ -49,9 +50,9 @@ const followsLinks = (block: string) => replaced(readsHtml(block), "<value>true<
 const linkTo = ({ port }: Deno.NetAddr) =>
   `<p>words</p><img src="http://127.0.0.1:${port}/picture.png">`;
 
-Deno.test("LibreOffice: a timeout ends its processes, and the next job has the profile to itself", async () => {
+Deno.test("LibreOffice: a timeout kills its processes, and the next job can use the profile", async () => {
   using folder = temporaryFolder();
-  // Connections are made and never answered.
+  // It accepts connections and never answers.
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   await using program = await serve("docx_to_pdf.sh", folder.path, {
     env: { JOBRUNNER_NUM_WORKERS: "1" },
@@ -67,7 +68,7 @@ Deno.test("LibreOffice: a timeout ends its processes, and the next job has the p
   assert.deepEqual(ending(await postPayload(program.url, "<p>words</p>")), [0, "%PDF-1"]);
 });
 
-/** Is this process of /proc a LibreOffice with a profile in this folder? */
+/** Whether this process of /proc is a LibreOffice with a profile in this folder. */
 function runs(pid: string, folder: string): boolean {
   try {
     return Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes(
@@ -78,7 +79,7 @@ function runs(pid: string, folder: string): boolean {
   }
 }
 
-Deno.test("LibreOffice: without --infilter what is not a document becomes a PDF", async () => {
+Deno.test("LibreOffice: without --infilter, any payload becomes a PDF", async () => {
   says("Without `--infilter` any payload becomes a PDF");
   const anything = changed(" --infilter='MS Word 2007 XML'", "");
   assert.deepEqual(ending(await answerTo("\x01\x02 rubbish", "docx_to_pdf.sh", anything)), [
@@ -111,7 +112,7 @@ Deno.test("ImageMagick: without suffixes the result has the payload's format", a
   }
 });
 
-Deno.test("ImageMagick: an SVG puts a picture of the server into the result, unless the format is named", async () => {
+Deno.test("ImageMagick: an SVG can include a file of the server, unless the format is named", async () => {
   using folder = temporaryFolder();
   Deno.writeFileSync(`${folder.path}/secret.png`, await picture("png", "red"));
   const svg =
@@ -130,7 +131,7 @@ Deno.test("ImageMagick: TGA has no signature and is read only with its suffix", 
   }
 });
 
-Deno.test("ImageMagick: an animation leaves a PNG response file empty, its first picture does not", async () => {
+Deno.test("ImageMagick: an animation leaves a PNG response file empty; its first picture does not", async () => {
   const animation = await picture("gif", "red", "blue");
   const all = anyFormat(".gif", ".png");
   assert.deepEqual(ending(await answerTo(animation, "png_to_gif.sh", all)), [0, ""]);
@@ -152,7 +153,7 @@ Deno.test("ImageMagick: a picture beyond the command's limits is refused", async
 const markdown = "# Title\n\nSome *text*.\n";
 const unconfined = [" --sandbox", ""] as const;
 
-Deno.test("pandoc: the suffixes decide about both formats; without them it warns and writes HTML", async () => {
+Deno.test("pandoc: the suffixes set both formats; without them it warns and writes HTML", async () => {
   const script = "md_to_html.sh";
   const answer = async (request: string, response: string, document = markdown) =>
     await answerTo(document, script, withSuffixes(request, response));
@@ -166,7 +167,7 @@ Deno.test("pandoc: the suffixes decide about both formats; without them it warns
   assert.match(without.data, /<em>text<\/em>/);
 });
 
-Deno.test("pandoc: with --sandbox a document includes no file of the server", async () => {
+Deno.test("pandoc: with --sandbox, a document cannot include a file of the server", async () => {
   using folder = temporaryFolder();
   Deno.writeTextFileSync(`${folder.path}/secret`, "hunter2\n");
   const document = `.. include:: ${folder.path}/secret\n`;
@@ -178,7 +179,7 @@ Deno.test("pandoc: with --sandbox a document includes no file of the server", as
   }
 });
 
-Deno.test("Octave: load -ascii refuses what csvread takes for numbers", async () => {
+Deno.test("Octave: load -ascii refuses words that csvread takes for numbers", async () => {
   const words = "some words\n";
   assert.deepEqual(ending(await answerTo(words, "column_means.sh")), [1, ""]);
   const lenient = changed('load("-ascii", ', "csvread(");
@@ -186,7 +187,7 @@ Deno.test("Octave: load -ascii refuses what csvread takes for numbers", async ()
   assert.deepEqual([answer.json["exit_status"], answer.data], [0, "0\n"]);
 });
 
-Deno.test("Octave: what SIGTERM makes it save lies in the job's folder, without the cd in the server's", async () => {
+Deno.test("Octave: after SIGTERM it saves into the job's folder; without the cd, into the server's", async () => {
   const killed = changed("table = ", "kill(getpid(), SIG().TERM); table = ");
   for (const [part, by, isLeft] of [["cd ", "cd ", false], ['cd "', ': "', true]] as const) {
     using folder = temporaryFolder();
@@ -199,7 +200,7 @@ Deno.test("Octave: what SIGTERM makes it save lies in the job's folder, without 
   }
 });
 
-Deno.test("Octave: a folder for the history keeps error empty", async () => {
+Deno.test("Octave: error stays empty if there is a folder for the history", async () => {
   using home = temporaryFolder();
   const atHome = changed("exec octave-cli", `HOME='${home.path}' exec octave-cli`);
   const without = await answerTo("1 2\n", "column_means.sh", atHome);
@@ -209,7 +210,7 @@ Deno.test("Octave: a folder for the history keeps error empty", async () => {
   assert.deepEqual([answer.json["exit_status"], answer.error], [0, ""]);
 });
 
-Deno.test("Ghostscript: with TMPDIR a file reaches its own job only, without it all of the temp folder", async () => {
+Deno.test("Ghostscript: with TMPDIR, a payload reads its own job's files only; without, the temp folder's", async () => {
   using folder = temporaryFolder();
   Deno.writeTextFileSync(`${folder.path}/secret`, "hunter2\n");
   const reader = `%!PS\n(${folder.path}/secret) (r) file 80 string readline pop print\nshowpage\n`;
@@ -229,14 +230,14 @@ Deno.test("Ghostscript: with TMPDIR a file reaches its own job only, without it 
   assert.match(safe.error, /invalidfileaccess/);
 });
 
-Deno.test("Ghostscript: what it has of a failed run is a PDF; without the mv it would be the answer", async () => {
+Deno.test("Ghostscript: a failed run leaves a partial PDF; without the mv it would be the answer", async () => {
   const half = "%!PS\nshowpage nonsense\n";
   assert.deepEqual(ending(await answerTo(half, "ps_to_pdf.sh")), [1, ""]);
   const direct = changed("$JOBRUNNER_JOB_DIR/out.pdf", "$JOBRUNNER_RESPONSE_DATA_FN");
   assert.deepEqual(ending(await answerTo(half, "ps_to_pdf.sh", direct)), [1, "%PDF-1"]);
 });
 
-Deno.test("Ghostscript: an endless file runs until the timeout and leaves no temporary file", async () => {
+Deno.test("Ghostscript: an endless payload runs until the timeout and leaves no temporary file", async () => {
   using folder = temporaryFolder();
   using temporary = temporaryFolder();
   const env = { TMPDIR: temporary.path };
@@ -247,7 +248,7 @@ Deno.test("Ghostscript: an endless file runs until the timeout and leaves no tem
   assert.deepEqual([...Deno.readDirSync(temporary.path)].map(({ name }) => name), []);
 });
 
-Deno.test("FFmpeg: a playlist named .wav reads other files, unless formats are named", async () => {
+Deno.test("FFmpeg: a playlist can read other files, unless the formats are named", async () => {
   using folder = temporaryFolder();
   const secret = `${folder.path}/secret.mp3`;
   await makeSound(secret);
@@ -262,7 +263,7 @@ Deno.test("FFmpeg: a playlist named .wav reads other files, unless formats are n
   assert.match((await answerTo(address, "wav_to_mp3.sh", open)).error, /'http' not on whitelist/);
 });
 
-Deno.test("FFmpeg: half a WAV file passes; with -xerror it fails, and so does one of unknown length", async () => {
+Deno.test("FFmpeg: half a WAV file succeeds; with -xerror it fails, and so does one of unknown length", async () => {
   const whole = await sound();
   const half = whole.slice(0, whole.length / 2);
   const passed = await answerTo(half, "wav_to_mp3.sh");
@@ -275,7 +276,7 @@ Deno.test("FFmpeg: half a WAV file passes; with -xerror it fails, and so does on
   }
 });
 
-Deno.test("Mono: the locale decides about output and numbers; an exception is 1, 256 is 0", async () => {
+Deno.test("Mono: the locale sets output and numbers; an exception exits with 1, exit code 256 with 0", async () => {
   const answer = await answerTo("x", "upper.sh");
   assert.deepEqual([answer.data, answer.output], ["X1.5", "ä\n"]);
   const bare = await answerTo("x", "upper.sh", changed("LC_ALL=C.UTF-8", "LC_ALL=C"));
@@ -290,7 +291,7 @@ Deno.test("Mono: the locale decides about output and numbers; an exception is 1,
   assert.equal((await answerTo("x", "upper.sh", exits)).json["exit_status"], 0);
 });
 
-Deno.test("a pipeline without pipefail hides a failure; with head it can be 141", async () => {
+Deno.test("bash: a pipeline without pipefail hides a failure; with head it can exit with 141", async () => {
   const without = changed("set -euo pipefail", "set -eu");
   const hidden = await answerTo("no gzip", "sort_gz.sh", without);
   assert.deepEqual([hidden.json["exit_status"], hidden.data.slice(0, 1)], [0, "\x1f"]);

@@ -1,6 +1,6 @@
 /**
- * Every recipe of `docs/guides/recipes.md`, run as it stands there with the real program: what a server's administrator types, and
- * what a client types.
+ * Every recipe of `docs/guides/recipes.md`, run unchanged with the real program: what a server's administrator
+ * types, and what a client types.
  */
 
 import assert from "node:assert/strict";
@@ -42,7 +42,7 @@ interface Sample {
   readonly input: () => Promise<Bytes>;
   /** Throws unless the file is the right result. */
   readonly check: (path: string) => Promise<void>;
-  /** What the answer to a payload that is no such file says in `error`; null: there is no such payload. */
+  /** `error` of the answer to a payload that is not such a file; null: every payload is one. */
   readonly refusal: RegExp | null;
 }
 
@@ -112,13 +112,13 @@ const samples: Readonly<Record<string, Sample>> = {
   },
 };
 
-Deno.test("every shell block of the page belongs to a recipe that is run", () => {
+Deno.test("docs/guides/recipes.md has no shell block outside the recipes that are run", () => {
   assert.deepEqual([...recipes.keys()], Object.keys(samples));
   assert.equal(page.match(/^```/gm)?.length, 2 * blocks.length, "a block of another kind");
 });
 
 for (const [script, { input, check, refusal }] of Object.entries(samples)) {
-  Deno.test(`${script}: both blocks of the recipe as they stand; a wrong payload fails`, async () => {
+  Deno.test(`${script}: both blocks of the recipe work unchanged, and a wrong payload fails`, async () => {
     using folder = temporaryFolder();
     await using program = await serve(script, folder.path);
     const { sending, input: inputName, output } = recipe(script);

@@ -1,5 +1,5 @@
 /**
- * The files that make a service of the program: systemd's unit, the container, Windows, and the installer.
+ * The files that run the program as a service: systemd's unit, the container, Windows, and the installer.
  */
 
 import assert from "node:assert/strict";
@@ -7,7 +7,7 @@ import { temporaryFolder } from "../support/folder.ts";
 import { configOf } from "../support/machine.ts";
 import { type Exit, projectRoot } from "../support/program.ts";
 
-/** What `systemd-analyze security` gave for the unit, rounded up to a tenth: more means something was loosened. */
+/** What `systemd-analyze security` gave for the unit, rounded up to a tenth: more means that a restriction was loosened. */
 const highestExposure = 1.5;
 
 const contrib = `${projectRoot}contrib/`;
@@ -25,12 +25,12 @@ async function run(
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }
 
-/** The lines of a file that are no comments. */
+/** The lines of a file that are not comments. */
 function linesOf(path: string): readonly string[] {
   return Deno.readTextFileSync(contrib + path).split("\n").filter((line) => !/^\s*#/.test(line));
 }
 
-/** The unit as on a machine where the binary is installed; systemd checks that it is there. */
+/** The unit as on a machine where the binary is installed, since systemd checks that it exists. */
 function unitIn(folder: string, change = (unit: string) => unit): string {
   const unit = Deno.readTextFileSync(`${contrib}systemd/jobrunner.service`);
   const path = `${folder}/jobrunner.service`;
@@ -40,14 +40,14 @@ function unitIn(folder: string, change = (unit: string) => unit): string {
   return path;
 }
 
-/** What systemd has to say about a unit in the folder. */
+/** What `systemd-analyze verify` reports about a unit. */
 async function complaints(path: string): Promise<readonly string[]> {
   const { stderr, code } = await run("systemd-analyze", ["verify", path]);
   const lines = stderr.split("\n").filter((line) => /jobrunner|password\.conf/.test(line));
   return code === 0 || lines.length > 0 ? lines : [stderr];
 }
 
-Deno.test("systemd has nothing to say against the unit, alone and with a password", async () => {
+Deno.test("systemd-analyze verify accepts the unit, alone and with the password drop-in", async () => {
   using folder = temporaryFolder();
   const unit = unitIn(folder.path);
   assert.deepEqual(await complaints(unit), []);
@@ -55,14 +55,14 @@ Deno.test("systemd has nothing to say against the unit, alone and with a passwor
   const dropIn = `${unit}.d/password.conf`;
   Deno.copyFileSync(`${contrib}systemd/password.conf`, dropIn);
   assert.deepEqual(await complaints(unit), []);
-  // It was looked at: a fault in it is found, and so is one in the unit.
+  // Both are checked: a fault in either is found.
   Deno.writeTextFileSync(dropIn, "[Service]\nLoadCredentials=password:/x\n");
   assert.match((await complaints(unit)).join("\n"), /LoadCredentials/);
   unitIn(folder.path, (text) => text.replace("KillMode=mixed", "KillMode=mild"));
   assert.match((await complaints(unit)).join("\n"), /mild/);
 });
 
-Deno.test(`the unit's exposure is at most ${highestExposure}, and V8 may write its code`, async () => {
+Deno.test(`systemd-analyze security gives the unit at most ${highestExposure}, and V8 may write its code`, async () => {
   using folder = temporaryFolder();
   const exposure = async (path: string) => {
     const args = ["security", "--offline=yes", "--no-pager", path];
@@ -82,7 +82,7 @@ Deno.test(`the unit's exposure is at most ${highestExposure}, and V8 may write i
 const { drainTimeoutMs, killGraceMs } = configOf({ JOBRUNNER_CMD: "/bin/date" }).stopping;
 const stopSec = (drainTimeoutMs + killGraceMs) / 1000 + 10;
 
-Deno.test("whoever is told how long a stop may take is told the same", async () => {
+Deno.test("--stop-timeout is the same in the guide for Docker and in the Dockerfile", async () => {
   for (
     const file of [`${projectRoot}docs/guides/deploy-docker.md`, `${contrib}docker/Dockerfile`]
   ) {
@@ -92,7 +92,7 @@ Deno.test("whoever is told how long a stop may take is told the same", async () 
   }
 });
 
-Deno.test("the unit stops as the program does, and the example's settings exist", async () => {
+Deno.test("jobrunner.service has the program's stop timeout, and jobrunner.env.example existing settings", async () => {
   const unit = linesOf("systemd/jobrunner.service");
   const stop = `TimeoutStopSec=${stopSec}`;
   for (const line of ["Type=notify", "NotifyAccess=main", "KillMode=mixed", stop]) {
@@ -105,7 +105,7 @@ Deno.test("the unit stops as the program does, and the example's settings exist"
   for (const name of names) assert.ok(settings.includes(`| \`${name}\``), name);
 });
 
-/** A release as it is downloaded: a binary, the sums and the unit; and where it is to be installed. */
+/** A release as it is downloaded (a binary, the sums, the installer), and where it is to be installed. */
 function release(folder: string) {
   const file = `${folder}/jobrunner-linux-x64`;
   const sums = `${folder}/SHA256SUMS`;
@@ -124,7 +124,7 @@ function release(folder: string) {
     },
     install: (...args: readonly string[]) =>
       run("sh", [`${folder}/install.sh`, ...args], { DESTDIR: root }),
-    /** Nothing is there, not even a part under another name. */
+    /** Asserts that nothing is installed, not even a part under another name. */
     assertNothing() {
       const found = [...walk(root)].filter((path) => !path.endsWith("/"));
       assert.deepEqual(found, []);
@@ -147,7 +147,7 @@ function* walk(folder: string): Generator<string> {
   }
 }
 
-Deno.test("the installer installs what has the right sum, over an older one, as a program", async () => {
+Deno.test("install.sh installs an executable with the right sum, also over an older one", async () => {
   using folder = temporaryFolder();
   const { file, installed, root, write, sum, install } = release(folder.path);
   write(`${"0".repeat(64)}  other\n${await sum()}  jobrunner-linux-x64\n`);
@@ -158,13 +158,13 @@ Deno.test("the installer installs what has the right sum, over an older one, as 
     assert.equal((Deno.statSync(installed).mode ?? 0) & 0o777, 0o755);
   }
   assert.deepEqual([...walk(root)].filter((path) => !path.endsWith("/")), [installed]);
-  // Sums written in binary mode, elsewhere.
+  // Sums in another file, written in binary mode.
   const elsewhere = `${folder.path}/sums`;
   Deno.writeTextFileSync(elsewhere, `${await sum()} *jobrunner-linux-x64\n`);
   assert.equal((await install(file, elsewhere)).code, 0);
 });
 
-Deno.test("the installer refuses what it cannot vouch for, and says why", async () => {
+Deno.test("install.sh refuses a file whose sum is wrong or missing, and names the reason", async () => {
   using folder = temporaryFolder();
   const { file, write, sum, install, assertNothing } = release(folder.path);
   const good = await sum();
@@ -200,7 +200,7 @@ Deno.test("the installer refuses what it cannot vouch for, and says why", async 
   assertNothing();
 });
 
-Deno.test("the installer's unit starts what was installed", async () => {
+Deno.test("install.sh --systemd installs a unit that starts the installed binary", async () => {
   using folder = temporaryFolder();
   const { file, root, write, sum } = release(folder.path);
   write(`${await sum()}  jobrunner-linux-x64\n`);
@@ -221,9 +221,9 @@ Deno.test("the installer's unit starts what was installed", async () => {
   assert.ok(Deno.statSync(`${root}/opt/job.runner/bin/jobrunner`).isFile);
 });
 
-Deno.test("no batch file expands what a client sent", () => {
+Deno.test("contrib's batch files expand no variable that a client sets", () => {
   const batches = [...walk(`${projectRoot}contrib`)].filter((path) => /\.(bat|cmd)$/i.test(path));
-  assert.ok(batches.length >= 3, "they were found");
+  assert.ok(batches.length >= 3, "the batch files were found");
   // A variable is expanded by %NAME%, %NAME:…% and, where that is on, by !NAME!.
   const expansion = /[%!](JOBRUNNER_REQUEST_ID|TRACEPARENT|TRACESTATE)\b/i;
   assert.match("echo %JOBRUNNER_REQUEST_ID:~0,3%", expansion);
@@ -235,7 +235,7 @@ Deno.test("no batch file expands what a client sent", () => {
   }
 });
 
-Deno.test("the Windows service's file is XML and says what WinSW wants to know", async () => {
+Deno.test("jobrunner.xml is valid XML and has what WinSW needs", async () => {
   const path = `${contrib}windows/jobrunner.xml`;
   const { code, stderr } = await run("xmllint", ["--noout", path]);
   assert.equal(code, 0, stderr);
@@ -251,7 +251,7 @@ Deno.test("the Windows service's file is XML and says what WinSW wants to know",
   assert.ok(Deno.statSync(`${contrib}windows/${command.replace("%BASE%\\", "")}`).isFile);
 });
 
-Deno.test("the container runs as nobody special, under an init, and is looked after", () => {
+Deno.test("the container runs as an unprivileged user, under an init, with a health check", () => {
   const text = linesOf("docker/Dockerfile").join("\n").replace(/\\\n\s*/g, "");
   const instructions = text.split("\n").filter((line) => line !== "");
   const the = (name: string) => {

@@ -1,6 +1,6 @@
 /**
  * Commands are started without a copy of the server's memory maps: a fork would cost several times as much, and more with
- * each megabyte that the server holds. strace tells.
+ * each megabyte that the server holds. strace shows it.
  */
 
 import assert from "node:assert/strict";
@@ -8,7 +8,7 @@ import { post } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { fixture, projectRoot, startCommand } from "../support/program.ts";
 
-/** How processes were made, as strace wrote it down: every one that tells its parent of its end. */
+/** How processes were made, from strace's output: those that signal their end to their parent. */
 function processesMade(trace: string): { readonly sharing: number; readonly forked: number } {
   const made = Deno.readTextFileSync(trace).split("\n")
     .filter((line) => /\bclone3?\(.*SIGCHLD|\bv?fork\(/.test(line));
@@ -16,10 +16,10 @@ function processesMade(trace: string): { readonly sharing: number; readonly fork
   return { sharing, forked: made.length - sharing };
 }
 
-/** `-D`: the program itself is our child, and strace hangs on to it. */
+/** With `-D` the program itself is our child, and strace attaches to it. */
 const strace = (trace: string) => ["-D", "-f", "-qq", "-e", "trace=process", "-o", trace];
 
-Deno.test("commands are started without a fork", async () => {
+Deno.test("serve starts commands without a fork", async () => {
   using folder = temporaryFolder();
   const trace = `${folder.path}/trace`;
   const args = ["run", "-A", `${projectRoot}main.ts`, "serve"];
@@ -33,7 +33,7 @@ Deno.test("commands are started without a fork", async () => {
   assert.ok(made.sharing >= 5, `${made.sharing}`);
 });
 
-Deno.test("a fork would have been seen", async () => {
+Deno.test("strace would show a fork", async () => {
   using folder = temporaryFolder();
   const trace = `${folder.path}/trace`;
   const program = `

@@ -1,6 +1,6 @@
 /**
- * The program at a terminal: a pseudo-terminal that script(1) makes. There the runtime would ask whoever sits at it to
- * allow what the service isolate may not do, and wait for an answer.
+ * The program at a terminal: a pseudo-terminal that script(1) makes. There the runtime would ask the user to allow what the
+ * service isolate may not do, and wait for an answer.
  */
 
 import assert from "node:assert/strict";
@@ -24,9 +24,9 @@ function atTerminal(
   const plain = program.replaceAll("'", "");
   const command = {
     foreground: `exec ${program}`,
-    // A shell with job control puts what it starts with & into the background of its terminal; it waits for a key.
+    // A shell with job control puts what it starts with & into the background of its terminal; then the shell waits for a key.
     background: `exec bash -mc '${plain} & read -r _'`,
-    // The kernel tells a closed terminal to the shell that leads the session; when that has gone, to the foreground.
+    // When a terminal closes, the kernel sends SIGHUP to the shell that leads the session; when that has gone, to the foreground.
     "under a shell": `exec bash -c '${plain}; true'`,
   }[place];
   return new Deno.Command("script", {
@@ -40,7 +40,7 @@ function atTerminal(
   }).spawn();
 }
 
-Deno.test("at a terminal serve --check asks nothing and ends by itself", async () => {
+Deno.test("serve --check at a terminal asks no question and exits by itself", async () => {
   using folder = temporaryFolder();
   const child = atTerminal("--check", {
     JOBRUNNER_CMD: fixture("run_payload.sh"),
@@ -55,7 +55,7 @@ Deno.test("at a terminal serve --check asks nothing and ends by itself", async (
   assert.equal(code, 0, shown);
 });
 
-Deno.test("at a terminal a job runs without a question, and Ctrl-C stops the server", async () => {
+Deno.test("serve at a terminal runs a job without a question, and Ctrl-C stops it", async () => {
   const child = atTerminal("", {
     JOBRUNNER_CMD: fixture("run_payload.sh"),
     JOBRUNNER_HTTP_LISTEN_PORT: "0",
@@ -82,7 +82,7 @@ Deno.test("at a terminal a job runs without a question, and Ctrl-C stops the ser
 });
 
 for (const ownSession of ["on", "off"]) {
-  Deno.test(`a command that reads from the terminal does not stop a server in the background (JOBRUNNER_OWN_SESSION=${ownSession})`, async () => {
+  Deno.test(`JOBRUNNER_OWN_SESSION=${ownSession}: a command that reads the terminal does not suspend a background server`, async () => {
     const child = atTerminal("", {
       JOBRUNNER_CMD: fixture("run_payload.sh"),
       JOBRUNNER_HTTP_LISTEN_PORT: "0",
@@ -100,7 +100,7 @@ for (const ownSession of ["on", "off"]) {
       const [, url] = /listening on (http:[^\s"]+)/.exec(line) ?? [];
       if (url === undefined) continue;
       const { json } = await post(url, "head -c 1 /dev/tty");
-      // It has no terminal, or it is stopped by it, until its time is over.
+      // It has no terminal, or the terminal suspends it until it times out.
       assert.equal(json["ending"], ownSession === "on" ? "exited" : "timed_out");
       assert.equal((await post(url, "echo well")).output, "well\n");
       await post(url, "kill -TERM $PPID");
@@ -111,7 +111,7 @@ for (const ownSession of ["on", "off"]) {
   });
 }
 
-Deno.test("a server whose terminal is closed stops, with its jobs answered and nothing left", async () => {
+Deno.test("serve stops when its terminal is closed, answers its jobs and leaves nothing", async () => {
   using folder = temporaryFolder();
   const child = atTerminal("", {
     JOBRUNNER_CMD: fixture("run_payload.sh"),
@@ -125,7 +125,7 @@ Deno.test("a server whose terminal is closed stops, with its jobs answered and n
     const started = `${folder.path}/started`;
     const running = post(url, `: >${started}; sleep 0.3; echo answered`);
     await fileExists(started);
-    // With the program that has made it, the terminal goes.
+    // The terminal closes with the program that made it.
     child.kill("SIGKILL");
     assert.equal((await running).output, "answered\n");
     Deno.removeSync(started);

@@ -12,7 +12,7 @@ import { filesIn, spoolIn } from "../support/spool.ts";
 const binary = `${projectRoot}bin/jobrunner-windows-x64.exe`;
 const wine = Deno.env.get("WINE")?.split(" ").filter(Boolean);
 
-/** A folder that both sides see: below it Windows has its temp folder too, so that nothing is left unseen. */
+/** A folder that both sides see. Windows has its temp folder below it too, so that no leftover goes unseen. */
 function windowsFolder(): Disposable & { readonly path: string } {
   const folder = temporaryFolder();
   Deno.copyFileSync(binary, `${folder.path}/jobrunner.exe`);
@@ -74,17 +74,17 @@ async function start(
       ...env,
     }).spawn(),
   );
-  // Orphans survive on Windows, and hold on to the log: with them the log would have no end.
+  // Orphans survive on Windows and keep the log open, so that it would not end.
   return { ...program, cleared: program.exit.then(endWindows) };
 }
 
-/** Ends every process of the Windows that was started. */
+/** Kills every process of the Windows that was started. */
 async function endWindows(): Promise<void> {
   const [program = "wineserver", ...args] = wine ? [wine[0] ?? "", "stop"] : ["wineserver", "-k"];
   await new Deno.Command(program, { args, stdin: "null", stdout: "null", stderr: "null" }).output();
 }
 
-/** Ctrl-C, as Wine makes it of SIGINT; resolves with the exit code. */
+/** Sends SIGINT, which Wine makes Ctrl-C; asserts a clean stop that leaves nothing. */
 async function stop(program: WindowsProgram, folder: string): Promise<void> {
   const code = await program.stop("SIGINT");
   await program.cleared;
@@ -93,7 +93,7 @@ async function stop(program: WindowsProgram, folder: string): Promise<void> {
   assert.deepEqual([...Deno.readDirSync(`${folder}/spool`)], [], "the spool is gone");
 }
 
-Deno.test(".bat and .cmd run: binary data, exit status, stderr, and no file is left", async () => {
+Deno.test("Windows: .bat and .cmd files run with binary data, exit status and stderr, and no file is left", async () => {
   using folder = windowsFolder();
   const bytes = Uint8Array.from({ length: 1000 }, (_, at) => at % 256);
   {
@@ -118,7 +118,7 @@ Deno.test(".bat and .cmd run: binary data, exit status, stderr, and no file is l
   await stop(program, folder.path);
 });
 
-Deno.test("blanks in the path, the environment without secrets, arguments", async () => {
+Deno.test("Windows: a command may have blanks in its path, gets its arguments, and sees no secrets", async () => {
   using folder = windowsFolder();
   const blanks = await start(folder.path, '"a folder\\with blanks.bat"', {
     JOBRUNNER_PASSWORD: "hunter2",
@@ -137,7 +137,7 @@ Deno.test("blanks in the path, the environment without secrets, arguments", asyn
   await stop(words, folder.path);
 });
 
-Deno.test("a timeout ends the tree, and the worker goes on", async () => {
+Deno.test("Windows: a timeout kills the process tree, and the worker keeps running", async () => {
   using folder = windowsFolder();
   const program = await start(folder.path, ".\\forever.bat", { JOBRUNNER_NUM_WORKERS: "1" });
   const forever = JSON.stringify({ id: "i", data: btoa("x"), timeout_sec: 1 });
@@ -169,7 +169,7 @@ function processesWith(word: string): number {
   return commandLines.filter((line) => line.includes(word)).length;
 }
 
-Deno.test("Ctrl-C lets a running job finish", async () => {
+Deno.test("Windows: Ctrl-C lets a running job finish", async () => {
   using folder = windowsFolder();
   Deno.writeTextFileSync(
     `${folder.path}/slow.bat`,
@@ -186,7 +186,7 @@ Deno.test("Ctrl-C lets a running job finish", async () => {
   await stopped;
 });
 
-Deno.test("the companions and the words about itself", async () => {
+Deno.test("Windows: send, wait-file and --version work", async () => {
   using folder = windowsFolder();
   const run = async (...args: string[]) => {
     const { code, stdout } = await commandOf(folder.path, args, {}).output();
@@ -220,7 +220,7 @@ Deno.test("the companions and the words about itself", async () => {
   await stop(program, folder.path);
 });
 
-Deno.test("start.bat starts beyond loopback with a password, or when it is told to be open", async () => {
+Deno.test("Windows: start.bat starts beyond loopback with a password or JOBRUNNER_ALLOW_OPEN=on only", async () => {
   using folder = windowsFolder();
   for (const name of ["start.bat", "legacy_wrapper.bat"]) {
     Deno.copyFileSync(`${projectRoot}contrib/windows/${name}`, `${folder.path}/${name}`);
@@ -233,7 +233,7 @@ Deno.test("start.bat starts beyond loopback with a password, or when it is told 
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     return { code, said: text(stdout) + text(stderr) };
   };
-  // Nobody types a password here.
+  // No password is typed here.
   for (const env of [{}, { JOBRUNNER_ALLOW_OPEN: "off" }] as Record<string, string>[]) {
     const { code, said } = await started(env);
     assert.equal(code, 2, said);

@@ -49,19 +49,19 @@ function exists(path: string): boolean {
   }
 }
 
-Deno.test("links of every page lead to a file, and to a heading if they name one", () => {
+Deno.test("every page links only to files and headings that exist", () => {
   assert.ok(pages.size > 15);
   for (const [page, text] of pages) assert.deepEqual(deadLinks(page, text), [], page);
 });
 
-Deno.test("dead links are found: a missing file, a missing heading, a heading of a folder", () => {
+Deno.test("deadLinks() finds a missing file, a missing heading and a heading of a folder", () => {
   const dead = ["gone.md", "#gone", "../README.md#gone", "guides#gone"];
   const alive = ["design.md", "../README.md", "#here-it-is", "../contrib", "https://gone.example/"];
   const text = `# Here it is\n\n${[...dead, ...alive].map((link) => `[a](${link})`).join(" ")}\n`;
   assert.deepEqual(deadLinks("docs/new.md", text), dead);
 });
 
-Deno.test("every page is reachable from the README's index by one link", () => {
+Deno.test("README.md links to every page from its index", () => {
   const index = /^## Documentation\n.*/ms.exec(readme)?.[0] ?? "";
   const linked = new Set(
     inside("README.md", index).map((link) => targetOf("README.md", link).path),
@@ -71,13 +71,13 @@ Deno.test("every page is reachable from the README's index by one link", () => {
   assert.ok(linked.has("CONTRIBUTING.md") && linked.has("CHANGELOG.md"));
 });
 
-Deno.test("the README has at most 130 lines of at most 110 columns", () => {
+Deno.test("README.md has at most 130 lines of at most 110 columns", () => {
   const lines = readme.trimEnd().split("\n");
   assert.ok(lines.length <= 130, `${lines.length} lines: new text goes into a guide`);
   assert.deepEqual(lines.filter((line) => [...line].length > 110), []);
 });
 
-Deno.test("the README's ten settings are rows of the table and have its defaults", () => {
+Deno.test("README.md gives ten settings with the defaults of their rows", () => {
   const section = /^## Settings\n.*?(?=^## )/ms.exec(readme)?.[0] ?? "";
   const told = [...section.matchAll(/^\| `(\w+)` *\| (.*?) *\|/gm)]
     .map(([, name, value]) => [name, value === "–" ? "" : value]);

@@ -71,7 +71,7 @@ Deno.test("resources: every path serves the clients that its row names", async (
   }
 });
 
-Deno.test("catalogue.httpDuration and docs/metrics.md have the table's paths and methods as labels", () => {
+Deno.test("catalogue.httpDuration and docs/reference/metrics.md have the table's paths and methods as labels", () => {
   const { http_request_method, http_route } = catalogue.httpDuration.labels;
   assert.deepEqual(http_route, routes);
   assert.deepEqual(http_request_method, [...methods, "_OTHER"]);

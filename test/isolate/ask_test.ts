@@ -29,7 +29,7 @@ function asker() {
   return { ask, answered, sent };
 }
 
-/** What a promise has come to by now. */
+/** The value of a promise that is settled by now, else `"open"`. */
 async function now<T>(promise: Promise<T>): Promise<T | "open"> {
   return await Promise.race([promise, Promise.resolve("open" as const)]);
 }
@@ -106,7 +106,7 @@ Deno.test("createAnswering() sends an answer with its question's kind and id, wh
   assert.deepEqual(sent[1], { type: "answer", kind: "add", id: 4, value: 3 });
 });
 
-Deno.test("createAnswering() rejects with what its answerer fails with, and sends nothing", async () => {
+Deno.test("createAnswering() rejects with the error of its answerer, and sends nothing", async () => {
   const answer = createAnswering<Sums>({
     ...sums,
     add() {
@@ -121,7 +121,7 @@ Deno.test("createAnswering() rejects with what its answerer fails with, and send
   for (const [question, message] of failing) await assert.rejects(answer(question), { message });
 });
 
-Deno.test("askHere() asks the answerers themselves, and rejects when one throws", async () => {
+Deno.test("askHere() calls the answerers directly, and rejects when one throws", async () => {
   const ask = askHere<Sums>({
     ...sums,
     reset() {
@@ -132,7 +132,7 @@ Deno.test("askHere() asks the answerers themselves, and rejects when one throws"
   await assert.rejects(ask("reset"), { message: "no reset" });
 });
 
-Deno.test("shared() answers all who asked while one question was open, and asks anew for the next", async () => {
+Deno.test("shared() gives one answer to all callers while the question is open, then asks again", async () => {
   const { ask, answered, sent } = asker();
   const reset = shared(() => ask("negate", 1));
   const first = [reset(), reset(), reset()];
@@ -145,7 +145,7 @@ Deno.test("shared() answers all who asked while one question was open, and asks 
   assert.equal(await next, 6);
 });
 
-Deno.test("shared() fails all who asked, and not the next", async () => {
+Deno.test("shared() rejects for all callers of a failed question, but not for the next caller", async () => {
   let asked = 0;
   const reset = shared(() => ++asked === 1 ? Promise.reject(new Error("no")) : Promise.resolve(2));
   const first = [reset(), reset()];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { busyWith, markedIn, newBusyMemory } from "../../src/isolate/busy.ts";
 
-Deno.test("a request is marked while work is done for it, and not before and after", () => {
+Deno.test("markedIn() marks a request while work is done for it, not before and not after", () => {
   const memory = newBusyMemory();
   const during = markedIn(memory);
   assert.equal(busyWith(memory), undefined);
@@ -17,14 +17,14 @@ Deno.test("a request is marked while work is done for it, and not before and aft
   assert.equal(busyWith(memory), undefined);
 });
 
-Deno.test("work inside other work leaves the mark as it was", () => {
+Deno.test("markedIn() leaves the mark in place when work is nested in other work", () => {
   const memory = newBusyMemory();
   const during = markedIn(memory);
   const seen = during("r1", () => [during("r1", () => busyWith(memory)), busyWith(memory)]);
   assert.deepEqual(seen, ["r1", "r1"]);
 });
 
-Deno.test("whatever the memory holds, only a request id comes out of it", () => {
+Deno.test("busyWith() returns a request id or undefined, whatever the memory holds", () => {
   const memory = newBusyMemory();
   const bytes = new Uint8Array(memory);
   fc.assert(
@@ -43,7 +43,7 @@ Deno.test("whatever the memory holds, only a request id comes out of it", () => 
   assert.equal(busyWith(memory), undefined);
 });
 
-Deno.test("an isolate marks what its maker sees", async () => {
+Deno.test("busyWith() sees the mark of another isolate that is stuck in its work", async () => {
   const memory = newBusyMemory();
   const module = JSON.stringify(import.meta.resolve("../../src/isolate/busy.ts"));
   const code = `import { markedIn } from ${module};

@@ -9,7 +9,7 @@ function permissions(env: Record<string, string>, launcher?: Launcher) {
   return permissionsOf({ config: result.config, launcher, spool: "/tmp/jobrunner-x" });
 }
 
-Deno.test("the permission set is the listen address, the command, the spool, and nothing else", () => {
+Deno.test("permissionsOf() grants the listen address, the command and the spool, and nothing else", () => {
   assert.deepEqual(permissions({}), {
     net: ["127.0.0.1:8080"],
     run: ["/bin/date"],
@@ -22,18 +22,18 @@ Deno.test("the permission set is the listen address, the command, the spool, and
   });
 });
 
-Deno.test("an IPv6 address is granted in brackets", () => {
+Deno.test("permissionsOf() grants an IPv6 address in brackets", () => {
   assert.deepEqual(
     permissions({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "::1", JOBRUNNER_HTTP_LISTEN_PORT: "9" }).net,
     ["[::1]:9"],
   );
 });
 
-Deno.test("with a launcher, that is all that may be run", () => {
+Deno.test("permissionsOf() grants running the launcher only, when there is one", () => {
   const launcher = { path: "/tmp/jobrunner-x/run/command", word: "w" };
   assert.deepEqual(permissions({}, launcher).run, [launcher.path]);
 });
 
-Deno.test("a command that is not there yet is all that may be run", () => {
+Deno.test("permissionsOf() grants running a command that does not exist yet", () => {
   assert.deepEqual(permissions({ JOBRUNNER_CMD: "/not/there" }).run, ["/not/there"]);
 });

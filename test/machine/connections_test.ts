@@ -26,7 +26,7 @@ const v6 = [
   ),
 ].join("\n");
 
-Deno.test("a client has gone when it closed its end, or when there is no such connection", () => {
+Deno.test("clientsGone() reports a client that closed its end, or whose connection does not exist", () => {
   const clients = [
     { hostname: "127.0.0.1", port: 50000 },
     { hostname: "127.0.0.1", port: 50001 },
@@ -36,7 +36,7 @@ Deno.test("a client has gone when it closed its end, or when there is no such co
   assert.deepEqual(clientsGone(clients, () => [v4, ""]), [false, true, true, true]);
 });
 
-Deno.test("IPv6 addresses are found however they are written, IPv4 ones inside IPv6 too", () => {
+Deno.test("clientsGone() finds IPv6 addresses in any notation, and IPv4 addresses mapped into IPv6", () => {
   const clients = [
     { hostname: "2001:db8::1", port: 50002 },
     { hostname: "2001:0db8:0:0:0:0:0:1", port: 50002 },
@@ -47,7 +47,7 @@ Deno.test("IPv6 addresses are found however they are written, IPv4 ones inside I
   assert.deepEqual(clientsGone(clients, () => [v4, v6]), [false, false, true, false, false]);
 });
 
-Deno.test("a table that does not even show our own listener says nothing", () => {
+Deno.test("clientsGone() ignores a table that does not show our own listener", () => {
   const clients = [{ hostname: "127.0.0.1", port: 50001 }];
   assert.deepEqual(clientsGone(clients, () => ["", ""]), [false]);
   assert.deepEqual(clientsGone(clients, () => [head, row("0100007F:1", "0100007F:2", "01")]), [
@@ -55,7 +55,7 @@ Deno.test("a table that does not even show our own listener says nothing", () =>
   ]);
 });
 
-Deno.test("when the kernel does not tell, nobody has gone; one look alone is not believed", () => {
+Deno.test("clientsGone() reports no client without kernel tables; two reads must agree", () => {
   const clients = [{ hostname: "127.0.0.1", port: 50000 }, { hostname: "127.0.0.1", port: 50002 }];
   assert.deepEqual(clientsGone(clients, () => undefined), [false, false]);
   const withoutARow = v4.split("\n").filter((line) => !line.includes("C350")).join("\n");
@@ -66,7 +66,7 @@ Deno.test("when the kernel does not tell, nobody has gone; one look alone is not
   assert.deepEqual(clientsGone(clients, () => thenNothing.shift()), [false, false]);
 });
 
-Deno.test("on this machine a connection is there while it is open, and gone afterwards", async () => {
+Deno.test("clientsGone() sees a real connection of this machine open, then closed", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const client = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
   using accepted = await listener.accept();

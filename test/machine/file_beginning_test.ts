@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beginningOf } from "../../src/machine/file_beginning.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
-Deno.test("beginningOf() reads so many bytes and no more, also of a file without an end", () => {
+Deno.test("beginningOf() reads at most as many bytes as asked, even from an endless file", () => {
   using folder = temporaryFolder();
   Deno.writeTextFileSync(`${folder.path}/file`, "hello");
   const textOf = (bytes: number) =>

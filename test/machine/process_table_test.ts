@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parsePsLine, parseStat } from "../../src/machine/process_table.ts";
 
-Deno.test("a line of /proc/PID/stat, whatever the process calls itself", () => {
+Deno.test("parseStat() reads a line of /proc/PID/stat, whatever the process is called", () => {
   const rest = "S 7 3 4 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 10";
   for (const name of ["sh", "a b", "a) S 1 (b", ")"]) {
     assert.deepEqual(parseStat(`42 (${name}) ${rest}`), {
@@ -25,7 +25,7 @@ Deno.test("a line of /proc/PID/stat, whatever the process calls itself", () => {
   assert.equal(parseStat(""), undefined);
 });
 
-Deno.test("a line of ps", () => {
+Deno.test("parsePsLine() reads a line of ps", () => {
   assert.deepEqual(parsePsLine("  42     7 Ss   Mon Nov 23 20:36:01 2026"), {
     pid: 42,
     parent: 7,

@@ -43,7 +43,7 @@ function machine(newest: number) {
   };
 }
 
-Deno.test("a chase reads nothing when no process was started since, or where nobody can tell", () => {
+Deno.test("chase() reads nothing when no process was started since, or where that is unknown", () => {
   const { chase, start, reads, oursLeft } = machine(1000);
   start(ours);
   assert.equal(chase(1001), 0);
@@ -52,7 +52,7 @@ Deno.test("a chase reads nothing when no process was started since, or where nob
   assert.equal(oursLeft(), 1);
 });
 
-Deno.test("a chase kills ours and no others, however many were started since", () => {
+Deno.test("chase() kills our processes and no others, however many were started since", () => {
   const { chase, start, living, oursLeft } = machine(1000);
   for (let i = 0; i < 500; i++) start(i % 100 === 0 ? ours : 8);
   assert.equal(chase(1000), 5);
@@ -60,7 +60,7 @@ Deno.test("a chase kills ours and no others, however many were started since", (
   assert.equal(living.size, 495);
 });
 
-Deno.test("a chase catches a chain that has moved on when it is read, among processes of others", () => {
+Deno.test("chase() catches a chain that forks and exits just before each read", () => {
   const world = machine(1000);
   let hops = 9;
   let link = world.start(ours);
@@ -84,7 +84,7 @@ Deno.test("a chase catches a chain that has moved on when it is read, among proc
   assert.equal(world.oursLeft(), 0);
 });
 
-Deno.test("a chase finds a process whose id was given before it could be seen", () => {
+Deno.test("chase() finds a process whose id was assigned before the process was visible", () => {
   const world = machine(1000);
   const late = world.start(ours);
   const info = world.living.get(late) as ProcessInfo;
@@ -106,14 +106,14 @@ Deno.test("a chase finds a process whose id was given before it could be seen", 
   assert.equal(chase(1000, ({ session }) => session === ours, kill, slow), 1);
 });
 
-Deno.test("a chase goes on when ids begin again at the smallest", () => {
+Deno.test("chase() continues when process ids wrap around", () => {
   const { chase, start, oursLeft } = machine(300);
   for (let i = 0; i < 50; i++) start(i === 10 ? ours : 8);
   assert.equal(chase(32_768), 1);
   assert.equal(oursLeft(), 0);
 });
 
-Deno.test("a chase has an end, also when new processes never have one", () => {
+Deno.test("chase() ends even if new processes never stop appearing", () => {
   const world = machine(1000);
   const since = 1000;
   world.start(ours);
@@ -129,7 +129,7 @@ Deno.test("a chase has an end, also when new processes never have one", () => {
   assert.ok(world.reads.length <= mostIds, String(world.reads.length));
 });
 
-Deno.test("a chase ends when the machine does not let it look", () => {
+Deno.test("chase() ends when processes cannot be read", () => {
   const fails: Processes = {
     newestId: () => 1001,
     processAt() {
@@ -139,7 +139,7 @@ Deno.test("a chase ends when the machine does not let it look", () => {
   assert.equal(chase(1000, () => true, () => assert.fail("nothing is killed"), fails), 0);
 });
 
-/** A process that leads a session of its own, ended afterwards. */
+/** A process that leads a session of its own, killed afterwards. */
 function leader(): { readonly pid: number } & AsyncDisposable {
   const child = new Deno.Command("setsid", { args: ["sleep", "1000"], stdin: "null" }).spawn();
   return {
@@ -151,7 +151,7 @@ function leader(): { readonly pid: number } & AsyncDisposable {
   };
 }
 
-Deno.test("a group is killed when its leader is known, and not when its number has got a new owner", async () => {
+Deno.test("killUnseen() kills a group whose leader is known, not one whose id has been reused", async () => {
   await using process = leader();
   const { pid } = process;
   while (processAt(pid)?.session !== pid) await new Promise((resolve) => setTimeout(resolve, 1));

@@ -1,6 +1,6 @@
 /**
- * Minutes of everything at once: ordinary, failing, flooding, timing-out, forking jobs and clients that leave. At the
- * end no process, no file, no descriptor, no memory is left, every answer is accounted for, and the metrics add up.
+ * Minutes of everything at once: ordinary, failing, flooding, timing-out, forking jobs and clients that disconnect.
+ * At the end no process, file, descriptor or memory is left, every answer is accounted for, and the metrics add up.
  *
  * SOAK_SECONDS (default 180) and SOAK_FLOOD_BYTES (default 10 GB on each stream) set how much.
  */
@@ -146,7 +146,7 @@ function start(folder: string, env: Record<string, string>): Promise<Program> {
   });
 }
 
-Deno.test("everything at once leaves nothing behind, and every number adds up", async () => {
+Deno.test("serve under all kinds of jobs leaves nothing behind, and its metrics add up", async () => {
   using folder = temporaryFolder();
   await using program = await start(folder.path, {
     JOBRUNNER_CMD: fixture("run_payload.sh"),
@@ -183,14 +183,14 @@ Deno.test("everything at once leaves nothing behind, and every number adds up", 
   assert.equal(
     answered + tally.left + tally.refused,
     tally.sent,
-    "every request has an answer or left",
+    "every request was answered, or its client disconnected",
   );
   for (const [outcome, count] of tally.answered) {
     assert.ok((sums.get(outcome) ?? 0) >= count, outcome);
   }
   assert.ok(
     total >= answered && total <= answered + tally.left,
-    "counted is what was answered, and some that left",
+    "all answered jobs are counted, and some whose clients disconnected",
   );
   assert.equal((await statusOf(url)).total_jobs, total);
   assert.equal(sums.get("shutdown"), 0);
@@ -201,7 +201,7 @@ Deno.test("everything at once leaves nothing behind, and every number adds up", 
   assert.ok(!program.log.some((line) => line.includes(" ERROR ")));
 });
 
-Deno.test("a flood on both streams leaves memory flat once the limit is reached", async () => {
+Deno.test("serve keeps its memory flat while a job floods both streams beyond the output limit", async () => {
   using folder = temporaryFolder();
   await using program = await start(folder.path, {
     JOBRUNNER_CMD: fixture("flood_both_streams.sh"),

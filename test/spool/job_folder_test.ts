@@ -16,7 +16,7 @@ Deno.test("makeJobFolder() makes a folder of mode 0700 with a name of its own", 
   assert.deepEqual(filesIn(spool.path), []);
 });
 
-Deno.test("jobFolderAt() finds a folder again, and removes it with all that is in it", async () => {
+Deno.test("jobFolderAt() finds a folder again, and remove() removes it with its content", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   const made = makeJobFolder(spool);
@@ -29,7 +29,7 @@ Deno.test("jobFolderAt() finds a folder again, and removes it with all that is i
   assert.deepEqual(filesIn(spool.path), []);
 });
 
-Deno.test("jobFolderAt() takes no path but that of a job's folder in its spool", () => {
+Deno.test("jobFolderAt() throws for any path but that of a job's folder in its spool", () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   const random = "0123456789abcdef";
@@ -47,7 +47,7 @@ Deno.test("jobFolderAt() takes no path but that of a job's folder in its spool",
   ) assert.throws(() => jobFolderAt(spool, path), /must be the folder of a job/, path);
 });
 
-Deno.test("openAgain() gives a folder its mode back, and touches nothing that is in its place", async () => {
+Deno.test("openAgain() restores a folder's mode, and does not touch anything else in its place", async () => {
   using temporary = temporarySpool();
   const { spool, parent } = temporary;
   const modeOf = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
@@ -70,10 +70,10 @@ Deno.test("openAgain() gives a folder its mode back, and touches nothing that is
   await folder.remove();
   Deno.removeSync(spool.path);
   Deno.writeTextFileSync(spool.path, "");
-  assert.ok(!folder.openAgain(), "nobody can look");
+  assert.ok(!folder.openAgain(), "the folder cannot be read");
 });
 
-Deno.test("remove() has the spool looked at first, unless that has just been done", async () => {
+Deno.test("remove() checks the spool first, unless that has just been done", async () => {
   using temporary = temporarySpool();
   let looks = 0;
   const spool = {
@@ -95,7 +95,7 @@ Deno.test("remove() has the spool looked at first, unless that has just been don
   assert.deepEqual(filesIn(spool.path), []);
 });
 
-Deno.test("remove() tries twice; what is left then, a later removal tries again", async () => {
+Deno.test("remove() tries twice, and leaves the rest to a later removal", async () => {
   using temporary = temporarySpool();
   let damages = 1;
   const spool = {

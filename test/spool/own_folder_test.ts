@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { makeFolder, type OwnFolder } from "../../src/spool/own_folder.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
-/** Makes a folder of ours and one of somebody else, with a file in it. */
+/** Makes a folder of ours and a foreign one with a file in it. */
 function folders(act: (path: string, folder: OwnFolder, other: string) => void): void {
   using temporary = temporaryFolder();
   const path = `${temporary.path}/own`;
@@ -14,7 +14,7 @@ function folders(act: (path: string, folder: OwnFolder, other: string) => void):
   assert.equal((Deno.statSync(other).mode ?? 0) & 0o777, 0o755, "no link is followed");
 }
 
-Deno.test("a folder is its owner's alone and sound; there is only one at a path", () => {
+Deno.test("makeFolder() makes a sound folder of mode 0700, and throws if one exists already", () => {
   folders((path, folder) => {
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o700);
     assert.equal(folder.isSound(), true);
@@ -24,7 +24,7 @@ Deno.test("a folder is its owner's alone and sound; there is only one at a path"
 });
 
 for (const mode of [0, 0o500, 0o750, 0o777]) {
-  Deno.test(`mode ${mode.toString(8)} is put right, what lies in the folder stays`, () => {
+  Deno.test(`mend() fixes mode ${mode.toString(8)} and keeps the folder's content`, () => {
     folders((path, folder) => {
       Deno.writeTextFileSync(`${path}/kept`, "");
       Deno.chmodSync(path, mode);
@@ -49,9 +49,9 @@ const replacements: Readonly<Record<string, (path: string, other: string) => voi
 };
 
 for (const [what, replace] of Object.entries(replacements)) {
-  Deno.test(`${what} in its place is removed, and the folder is made anew`, () => {
+  Deno.test(`mend() makes the folder again when ${what} is in its place`, () => {
     folders((path, folder, other) => {
-      // The folder lives on elsewhere, so its number is not given to what comes into its place.
+      // The folder is moved, not removed, so that its inode number is not reused by the replacement.
       Deno.renameSync(path, `${path}.away`);
       replace(path, other);
       assert.equal(folder.isSound(), false);

@@ -9,7 +9,7 @@ function names(folder: string): string[] {
 const ways = { removeWhatever, removeInBackground };
 
 for (const [name, remove] of Object.entries(ways)) {
-  Deno.test(`${name}: whatever lies at a path is removed, and nothing there is fine`, () =>
+  Deno.test(`${name}() removes whatever is at a path, or nothing, and follows no link`, () =>
     removesAll(remove));
 }
 
@@ -44,7 +44,7 @@ async function removesAll(remove: (path: string) => unknown): Promise<void> {
 }
 
 for (const name of Object.keys(ways)) {
-  Deno.test(`${name}: a folder that is nested deeper than there are descriptors is removed`, () =>
+  Deno.test(`${name}() removes a folder that is nested deeper than there are descriptors`, () =>
     removesDeep(name));
 }
 
@@ -63,7 +63,7 @@ async function removesDeep(remove: string): Promise<void> {
   assert.deepEqual(names(folder.path), []);
 }
 
-Deno.test("a job's folder with many files is removed without keeping others waiting", async () => {
+Deno.test("removeInBackground() lets other work run while it removes many files", async () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/many`;
   Deno.mkdirSync(path);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { isMarkIn, isUnfinished, jobFolderIn, openSpool } from "../../src/spool/spool.ts";
 import { temporarySpool } from "../support/spool.ts";
 
-Deno.test("a mark is the path of a job's folder; its job is unfinished while the folder is there", () => {
+Deno.test("isMarkIn() accepts only the path of a job's folder; isUnfinished() needs the folder too", () => {
   using temporary = temporarySpool();
   const { path } = temporary.spool;
   const mark = jobFolderIn(path, "0123456789abcdef");
@@ -30,7 +30,7 @@ Deno.test("a mark is the path of a job's folder; its job is unfinished while the
   assert.equal(isUnfinished(path, mark), false);
 });
 
-Deno.test("a job counts as unfinished when nobody can look into its spool", () => {
+Deno.test("isUnfinished() is true when the spool cannot be read", () => {
   using temporary = temporarySpool();
   const { path } = temporary.spool;
   Deno.removeSync(path);
@@ -39,7 +39,7 @@ Deno.test("a job counts as unfinished when nobody can look into its spool", () =
   assert.equal(isUnfinished(path, `${path}/other`), false);
 });
 
-Deno.test("a sound spool is not mended; a damaged one is, and a reason why not is told", async () => {
+Deno.test("ensure() repairs a damaged spool, and rejects when that is not possible", async () => {
   using temporary = temporarySpool();
   const { spool, parent } = temporary;
   await spool.ensure();
@@ -64,7 +64,7 @@ Deno.test("a sound spool is not mended; a damaged one is, and a reason why not i
   await spool.ensure();
 });
 
-Deno.test("ensure() asks for nothing while the spool is sound, and takes nothing else for it", async () => {
+Deno.test("ensure() asks main only if the spool is damaged, and rejects something else in its place", async () => {
   using temporary = temporarySpool();
   const { spool: { path }, parent } = temporary;
   let asked = 0;

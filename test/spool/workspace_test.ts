@@ -12,7 +12,7 @@ const names = {
   responseSuffix: "",
 };
 
-Deno.test("a folder of its own, mode 0700, with both files, mode 0600, named after worker and id; gone after remove", async () => {
+Deno.test("createWorkspace() makes a 0700 folder with two 0600 files, named after worker and id", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   const workspace = await createWorkspace(spool, input, names);
@@ -32,7 +32,7 @@ Deno.test("a folder of its own, mode 0700, with both files, mode 0600, named aft
   assert.deepEqual(filesIn(spool.path), []);
 });
 
-Deno.test("suffixes end the names of both files, which are read and removed as ever", async () => {
+Deno.test("createWorkspace() ends the names of both files with their suffixes", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   const workspace = await createWorkspace(spool, input, {
@@ -51,7 +51,7 @@ Deno.test("suffixes end the names of both files, which are read and removed as e
   assert.deepEqual(filesIn(spool.path), []);
 });
 
-Deno.test("the longest id and suffix give a name that a file system takes", async () => {
+Deno.test("createWorkspace() keeps names within the file system's limit for the longest id and suffix", async () => {
   using temporary = temporarySpool();
   const workspace = await createWorkspace(temporary.spool, input, {
     ...names,
@@ -63,7 +63,7 @@ Deno.test("the longest id and suffix give a name that a file system takes", asyn
   await workspace.remove();
 });
 
-Deno.test("a payload of any size arrives whole", async () => {
+Deno.test("createWorkspace() writes a payload of any size whole", async () => {
   using temporary = temporarySpool();
   for (const size of [1, 256 * 1024, 256 * 1024 + 1, 3 * 2 ** 20]) {
     const large = new Uint8Array(size).map((_, index) => index % 251);
@@ -82,7 +82,7 @@ Deno.test("a payload of any size arrives whole", async () => {
   }
 });
 
-Deno.test("a response is cut at the limit and says so", async () => {
+Deno.test("readResponse() cuts a response at the limit and marks it as truncated", async () => {
   using temporary = temporarySpool();
   const workspace = await createWorkspace(temporary.spool, input, names);
   Deno.writeTextFileSync(workspace.responseFile, "123456");
@@ -95,7 +95,7 @@ Deno.test("a response is cut at the limit and says so", async () => {
   await workspace.remove();
 });
 
-Deno.test("a response that was renamed over, deleted or made a folder, link or FIFO", async () => {
+Deno.test("readResponse() reads a renamed or deleted response, but no folder, link or FIFO", async () => {
   using temporary = temporarySpool();
   const { spool, parent } = temporary;
   Deno.writeTextFileSync(`${parent}/secret`, "secret");
@@ -136,7 +136,7 @@ Deno.test("a response that was renamed over, deleted or made a folder, link or F
   assert.equal(Deno.readTextFileSync(`${parent}/secret`), "secret");
 });
 
-Deno.test("whatever the command made of its folder, it is removed and nothing outside is touched", async () => {
+Deno.test("remove() removes whatever the command made of its folder, and nothing outside", async () => {
   using temporary = temporarySpool();
   const { spool, parent } = temporary;
   const other = `${parent}/other`;
@@ -174,7 +174,7 @@ Deno.test("whatever the command made of its folder, it is removed and nothing ou
 
 const notRead = "the job's folder was removed or replaced, so the response file was not read";
 
-Deno.test("a response that was lost with the job's folder or the spool is said to be lost", async () => {
+Deno.test("readResponse() reports a response that was lost with the job's folder or the spool", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   for (const place of ["folder", "spool"] as const) {
@@ -188,7 +188,7 @@ Deno.test("a response that was lost with the job's folder or the spool is said t
   }
 });
 
-Deno.test("a response is not read through a link in the place of the job's folder or of the spool", async () => {
+Deno.test("readResponse() does not follow a link in the place of the job's folder or of the spool", async () => {
   using temporary = temporarySpool();
   const { spool, parent } = temporary;
   for (const place of ["folder", "spool"] as const) {
@@ -207,7 +207,7 @@ Deno.test("a response is not read through a link in the place of the job's folde
   }
 });
 
-Deno.test("a response is read although the command shut its folder", async () => {
+Deno.test("readResponse() reads a response although the command set its folder's mode to 0", async () => {
   using temporary = temporarySpool();
   const workspace = await createWorkspace(temporary.spool, input, names);
   Deno.writeTextFileSync(workspace.responseFile, "there");
@@ -218,7 +218,7 @@ Deno.test("a response is read although the command shut its folder", async () =>
   await workspace.remove();
 });
 
-Deno.test("a spool that vanished is made again; one that cannot be made is an error and leaves nothing", async () => {
+Deno.test("createWorkspace() makes a lost spool again; if it cannot, it rejects and leaves nothing", async () => {
   using temporary = temporarySpool();
   const { spool, parent } = temporary;
   Deno.removeSync(spool.path, { recursive: true });
@@ -235,7 +235,7 @@ Deno.test("a spool that vanished is made again; one that cannot be made is an er
   assert.deepEqual([...Deno.readDirSync(parent)], []);
 });
 
-Deno.test("a spool that is damaged in the moment between the look and the writing is mended, too", async () => {
+Deno.test("createWorkspace() repairs a spool that is damaged between the check and the write", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   let looks = 0;
@@ -251,7 +251,7 @@ Deno.test("a spool that is damaged in the moment between the look and the writin
   await workspace.remove();
 });
 
-Deno.test("a payload that lies in the job's folder becomes the request file there", async () => {
+Deno.test("createWorkspace() turns a payload in the job's folder into the request file there", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   const { path: folder } = makeJobFolder(spool);
@@ -265,7 +265,7 @@ Deno.test("a payload that lies in the job's folder becomes the request file ther
   assert.deepEqual(filesIn(spool.path), []);
 });
 
-Deno.test("a payload that cannot be taken over leaves no folder, and the reason is the first one", async () => {
+Deno.test("createWorkspace() leaves no folder if the payload's file is missing, and keeps that error", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   const fileIn = (folder: string) => ({ kind: "file" as const, folder, name: "gone", length: 1 });
@@ -281,7 +281,7 @@ Deno.test("a payload that cannot be taken over leaves no folder, and the reason 
   await assert.rejects(createWorkspace(damaged, fileIn(second.path), names), Deno.errors.NotFound);
 });
 
-Deno.test("a file that has the name of the response already is not taken for it", async () => {
+Deno.test("createWorkspace() rejects if a file has the name of the response already", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   const { path: folder, random } = makeJobFolder(spool);
@@ -294,7 +294,7 @@ Deno.test("a file that has the name of the response already is not taken for it"
   );
 });
 
-Deno.test("nothing is written through a link in the place of the spool", async () => {
+Deno.test("createWorkspace() writes nothing through a link in the place of the spool", async () => {
   using temporary = temporarySpool();
   const { spool, parent } = temporary;
   const away = `${parent}/away`;
@@ -305,7 +305,7 @@ Deno.test("nothing is written through a link in the place of the spool", async (
   await workspace.remove();
 });
 
-Deno.test("the spool is looked at again before the removal when a large response was read in between", async () => {
+Deno.test("remove() checks the spool again if a large response was read in between", async () => {
   using temporary = temporarySpool();
   let looks = 0;
   const spool = {
@@ -322,7 +322,7 @@ Deno.test("the spool is looked at again before the removal when a large response
   }
 });
 
-Deno.test("a response that there is no memory for is not read, and no file stays open", async () => {
+Deno.test("readResponse() reports a response too large for memory, and closes the file", async () => {
   using temporary = temporarySpool();
   const openFiles = () => [...Deno.readDirSync("/proc/self/fd")].length;
   const workspace = await createWorkspace(temporary.spool, input, names);
@@ -340,7 +340,7 @@ Deno.test("a response that there is no memory for is not read, and no file stays
   await workspace.remove();
 });
 
-Deno.test("a response that becomes shorter while it is read is what there still was", async () => {
+Deno.test("readResponse() returns what is left of a response that shrinks during the read", async () => {
   using temporary = temporarySpool();
   const workspace = await createWorkspace(temporary.spool, input, names);
   const size = 3 * 2 ** 20;
@@ -363,7 +363,7 @@ Deno.test("a response that becomes shorter while it is read is what there still 
   await workspace.remove();
 });
 
-Deno.test("a payload is taken over from the job's own folder only", async () => {
+Deno.test("createWorkspace() takes a payload file only from the job's own folder", async () => {
   using temporary = temporarySpool();
   const { spool, parent } = temporary;
   Deno.writeTextFileSync(`${parent}/secret`, "secret");
@@ -376,7 +376,7 @@ Deno.test("a payload is taken over from the job's own folder only", async () => 
   assert.equal(Deno.readTextFileSync(`${parent}/secret`), "secret");
 });
 
-Deno.test("the folder of a payload whose spool cannot be put right is left for a later removal", async () => {
+Deno.test("createWorkspace() leaves a payload's folder to a later removal if the spool stays damaged", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
   const { path: folder } = makeJobFolder(spool);

@@ -40,7 +40,7 @@ const asked = (kind: keyof ServiceAbilities, id = 1) =>
 const answered = (kind: keyof MainAbilities, id = 1) =>
   answer(kind, undefined, id) as unknown as ToService;
 
-/** A border after main has sent so much; its clock stands still. */
+/** A border after main has sent these messages; its clock stands still. */
 function after(...messages: readonly ToService[]): Border {
   const border = createBorder(start, () => 0);
   for (const message of messages) border.sent(message);
@@ -49,7 +49,7 @@ function after(...messages: readonly ToService[]): Border {
 
 const questions = ["start", "probe", "drain", "cut", "ping"] as const;
 
-/** Main has asked everything that it can ask. */
+/** A border after main has asked every question that it can ask. */
 const open = () => after(...questions.map((kind) => asked(kind)));
 
 function reasonOf(value: unknown, border = open()): string {
@@ -73,7 +73,7 @@ const valid = [
   { type: "faulty" },
 ] as readonly ToMain[];
 
-Deno.test("a message that keeps the rules passes, and nothing passes with it", () => {
+Deno.test("check() passes a message that keeps the rules, without any additional keys", () => {
   for (const message of valid) {
     assert.deepEqual(open().check(message), { ok: true, message });
     assert.deepEqual(open().check({ ...message, more: "x" }), { ok: true, message });
@@ -165,22 +165,22 @@ const wrong: readonly (readonly [value: unknown, rule: RegExp])[] = [
   }, /^a message must be plain data$/],
 ];
 
-Deno.test("a message that breaks a rule is refused with the rule", () => {
+Deno.test("check() refuses a message that breaks a rule, and names the rule", () => {
   for (const [value, rule] of wrong) assert.match(reasonOf(value), rule);
 });
 
-Deno.test("as many clients pass as there can be", () => {
+Deno.test("check() passes find_gone with as many clients as there can be", () => {
   assert.equal(reasonOf(ask("find_gone", Array(1005).fill(client))), "");
 });
 
-Deno.test("what the isolate words freely is cut and stays on one line", () => {
+Deno.test("check() cuts the reason of a failed start and keeps it on one line", () => {
   const reason = "a\nb\u2028" + "x".repeat(5000);
   const checked = open().check(answer("start", { reason }));
   assert.ok(checked.ok);
   assert.deepEqual(checked.message, answer("start", { reason: "a b " + "x".repeat(996) }));
 });
 
-Deno.test("the service listens where it was told to, on any port when it may choose", () => {
+Deno.test("check() passes only the configured address; any port if the configured one is 0", () => {
   const passes = (env: Record<string, string>, url: string) => {
     const border = createBorder(startWith(env));
     border.sent(asked("start"));
@@ -196,7 +196,7 @@ Deno.test("the service listens where it was told to, on any port when it may cho
   assert.ok(passes({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "localhost" }, "http://localhost:8080"));
 });
 
-/** What may come without being an answer, and how often. */
+/** What the service may send unasked, and how often. */
 const unasked = [
   ["end_tree", ask("end_tree", tree), 8 * 2 + 1000],
   ["measure", ask("measure"), 1],
@@ -206,7 +206,7 @@ const unasked = [
 ] as const;
 
 for (const [name, message, times] of unasked) {
-  Deno.test(`${name} may come ${times} times after start and before an answer, and never without start`, () => {
+  Deno.test(`check() passes ${name} ${times} times after start and before an answer, never without start`, () => {
     let id = 0;
     const next = () => ({ ...message, id: ++id });
     const refusal = `${name}: must come only when it is due, and no more often`;
@@ -223,7 +223,7 @@ for (const [name, message, times] of unasked) {
   });
 }
 
-Deno.test("main's answer gives credit for its own kind only", () => {
+Deno.test("check() counts main's answer for its own kind of question only", () => {
   const border = after(asked("start"));
   for (const kind of ["measure", "mend"]) assert.equal(reasonOf(ask(kind), border), "");
   border.sent(answered("mend"));
@@ -232,7 +232,7 @@ Deno.test("main's answer gives credit for its own kind only", () => {
 });
 
 for (const kind of questions) {
-  Deno.test(`an answer to ${kind} comes once for each question, to its id, and never unasked`, () => {
+  Deno.test(`check() passes one answer to each ${kind} question, by its id, and none unasked`, () => {
     const message = valid.find((message) => message.type === "answer" && message.kind === kind);
     const refusal = `${kind}: must come only when it is due, and no more often`;
     const to = (id: number) => ({ ...message, id });
@@ -248,7 +248,7 @@ for (const kind of questions) {
   });
 }
 
-Deno.test("an id is free again when its question was answered, not before", () => {
+Deno.test("check() refuses an id until its question was answered", () => {
   const border = after(asked("start"));
   const question = ask("end_tree", tree, 7);
   assert.equal(reasonOf(question, border), "");
@@ -259,7 +259,7 @@ Deno.test("an id is free again when its question was answered, not before", () =
   assert.equal(reasonOf(question, border), "");
 });
 
-Deno.test("a message that is refused opens and answers nothing", () => {
+Deno.test("check() does not count a refused message as a question or an answer", () => {
   const border = after(asked("start"), asked("drain"));
   assert.match(reasonOf(ask("find_gone", [null]), border), /the hostname must/);
   assert.equal(reasonOf(ask("find_gone", []), border), "");
@@ -267,7 +267,7 @@ Deno.test("a message that is refused opens and answers nothing", () => {
   assert.equal(reasonOf(answer("drain", 0), border), "");
 });
 
-Deno.test("more than 20 000 messages in a second are too many, whatever they are", () => {
+Deno.test("check() refuses more than 20 000 messages in a second, whatever they are", () => {
   let now = 0;
   const border = createBorder(start, () => now);
   const burst = (count: number) => {
@@ -312,7 +312,7 @@ const nearly = fc.record({
   ),
 }, { requiredKeys: ["type"] });
 
-Deno.test("no value whatsoever makes the border throw, and a reason quotes nothing of it", () => {
+Deno.test("check() never throws, whatever the value, and its reason quotes none of it", () => {
   const secret = "k7Wq-secret";
   fc.assert(
     fc.property(

@@ -3,18 +3,18 @@ import { endJobsIn } from "../../src/supervisor/caretaker.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { aliveIn, killAllIn } from "../support/processes.ts";
 
-/** A job, and something else, in a session whose leader has ended: as a server's that a login shell had started. */
+/** A job, and another process, in a session whose leader has exited: as with a server that a login shell started. */
 const sharedSession = `
   JOBRUNNER_JOB_DIR="$1/spool/job-0123456789abcdef" sleep 1000 & echo $! >"$1/pids/job"
   sleep 1000 & echo $! >"$1/pids/other"`;
 
 for (
-  const [whose, ofDeadServer, left] of [
-    ["a dead server's jobs are ended, what shares its session is not", true, ["other"]],
-    ["this server's jobs are ended with their sessions", false, []],
+  const [name, ofDeadServer, left] of [
+    ["endJobsIn() kills a dead server's jobs, not what shares their session", true, ["other"]],
+    ["endJobsIn() kills this server's jobs with their sessions", false, []],
   ] as const
 ) {
-  Deno.test(whose, async () => {
+  Deno.test(name, async () => {
     using folder = temporaryFolder();
     const { path } = folder;
     const spool = `${path}/spool`;

@@ -3,7 +3,7 @@ import { comesFromCaller, hasLauncher, makeLauncher } from "../../src/supervisor
 import { temporaryFolder } from "../support/folder.ts";
 import { runLauncher, writeProgram } from "../support/launcher.ts";
 
-/** What /proc shows: texts that each end with a NUL. */
+/** Splits what /proc shows: texts that each end with a NUL. */
 function texts(shown: string): string[] {
   return shown.split("\0").slice(0, -1);
 }
@@ -32,7 +32,7 @@ Deno.test("a launcher that leads a session already starts its command", async ()
   assert.deepEqual([code, stdout], [0, "started\n"]);
 });
 
-Deno.test("a launcher hands on its arguments byte for byte, and none of its caller's", async () => {
+Deno.test("a launcher passes on its own arguments byte for byte, and none of its caller's", async () => {
   using folder = temporaryFolder();
   const args = ["name", "", "two words", "žluťoučký 🐎", "a\nb", "$HOME", "'\"", "-n", ""];
   const launch = shell("cat /proc/$$/cmdline", ...args);
@@ -43,7 +43,7 @@ Deno.test("a launcher hands on its arguments byte for byte, and none of its call
   assert.deepEqual(texts(stdout), [launch.program, ...launch.args]);
 });
 
-Deno.test("of its caller's environment a launcher hands on the job's and the trace's variables, behind its own", async () => {
+Deno.test("a launcher appends to its environment only its caller's job and trace variables", async () => {
   using folder = temporaryFolder();
   const env = { PATH: "/usr/bin", EMPTY: "", "ODD NAME": "=x", TRACE: "ours" };
   const { stdout } = await runLauncher(folder.path, { ...environmentReader, env }, {
@@ -78,7 +78,7 @@ Deno.test("of its caller's environment a launcher hands on the job's and the tra
   ]);
 });
 
-Deno.test("comesFromCaller names the variables that a launcher takes from its caller", async () => {
+Deno.test("comesFromCaller() is true for exactly the variables that a launcher takes from its caller", async () => {
   using folder = temporaryFolder();
   const names = [
     ...["JOBRUNNER_", "JOBRUNNER_X", "JOBRUNNER", "XJOBRUNNER_", "TRACEPARENT", "TRACESTATE"],
@@ -92,7 +92,7 @@ Deno.test("comesFromCaller names the variables that a launcher takes from its ca
   );
 });
 
-Deno.test("a launcher's command has an empty standard input, and no descriptor comes from the launcher", async () => {
+Deno.test("a launcher's command gets an empty standard input and no descriptor of the launcher", async () => {
   using folder = temporaryFolder();
   const env = { PATH: "/usr/bin:/bin" };
   for (const redirection of ["", "<&-"]) {
@@ -108,7 +108,7 @@ Deno.test("a launcher's command has an empty standard input, and no descriptor c
   }
 });
 
-Deno.test("a launcher's command runs in its working directory, or in its caller's when there is none", async () => {
+Deno.test("a launcher's command runs in its working directory, or in its caller's if that is missing", async () => {
   using folder = temporaryFolder();
   const pwd = { program: "/bin/pwd" };
   assert.equal((await runLauncher(folder.path, { ...pwd, cwd: "/usr" })).stdout, "/usr\n");
@@ -116,7 +116,7 @@ Deno.test("a launcher's command runs in its working directory, or in its caller'
   assert.equal(missing.stdout, `${folder.path}\n`);
 });
 
-Deno.test("a launcher sets the soft limit of open files, within the hard one, which stays", async () => {
+Deno.test("a launcher sets the soft limit of open files within the hard limit, which it keeps", async () => {
   using folder = temporaryFolder();
   const limits = shell("ulimit -Sn; ulimit -Hn");
   for (
@@ -145,7 +145,7 @@ Deno.test("a launcher's command decides its own exit status and output", async (
   assert.deepEqual([code, stdout, stderr], [7, "a\n", "b\n"]);
 });
 
-Deno.test("a program that cannot be started is one line with the word and errno, and 127 or 126", async () => {
+Deno.test("a launcher that cannot start its program writes its word and errno and exits with 126 or 127", async () => {
   using folder = temporaryFolder();
   const plain = writeProgram(folder.path, "#!/bin/sh\n", 0o600);
   for (
@@ -170,7 +170,7 @@ Deno.test("a program that cannot be started is one line with the word and errno,
   }
 });
 
-Deno.test("a launcher's command line that is too long for the kernel is refused with E2BIG", async () => {
+Deno.test("a launcher reports E2BIG for a command line that is too long for the kernel", async () => {
   using folder = temporaryFolder();
   const long = "x".repeat(100_000);
   const many = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`V${index}`, long]));
@@ -180,7 +180,7 @@ Deno.test("a launcher's command line that is too long for the kernel is refused 
   }
 });
 
-Deno.test("a script without #! is run by /bin/sh with its arguments and environment", async () => {
+Deno.test("a launcher runs a script without #! by /bin/sh, with its arguments and environment", async () => {
   using folder = temporaryFolder();
   const program = writeProgram(
     folder.path,
@@ -193,7 +193,7 @@ Deno.test("a script without #! is run by /bin/sh with its arguments and environm
   assert.deepEqual([code, stdout, stderr], [5, `[${program}][one two][][ü][b][c][]`, ""]);
 });
 
-Deno.test("a launcher hands on ten thousand variables and half a megabyte", async () => {
+Deno.test("a launcher passes on ten thousand variables, half a megabyte of them", async () => {
   using folder = temporaryFolder();
   const env = Object.fromEntries(
     Array.from({ length: 10_000 }, (_, index) => [`V${index}`, "x".repeat(50)]),
@@ -211,7 +211,7 @@ Deno.test("a launcher hands on ten thousand variables and half a megabyte", asyn
   }
 });
 
-Deno.test("of a caller's thousands of variables a launcher hands on the right ones", async () => {
+Deno.test("a launcher picks the right ones out of thousands of its caller's variables", async () => {
   using folder = temporaryFolder();
   const ours = Array.from({ length: 3000 }, (_, index) => [`JOBRUNNER_${index}`, `${index}`]);
   const others = Array.from({ length: 3000 }, (_, index) => [`OTHER_${index}`, `${index}`]);
@@ -221,7 +221,7 @@ Deno.test("of a caller's thousands of variables a launcher hands on the right on
   assert.deepEqual(texts(stdout).sort(), ours.map((pair) => pair.join("=")).sort());
 });
 
-Deno.test("a text with a NUL is refused by its place, without its value", () => {
+Deno.test("makeLauncher() refuses a text with a NUL and names its place, not its value", () => {
   const launch = { program: "/p", args: ["a"], cwd: "/", env: { A: "b" }, openFiles: 0, word: "w" };
   for (
     const { change, message } of [
@@ -240,12 +240,12 @@ Deno.test("a text with a NUL is refused by its place, without its value", () => 
   }
 });
 
-Deno.test("there is a launcher for x86_64 and aarch64, this machine's among them", () => {
+Deno.test("hasLauncher() is true for x86_64 and aarch64, and for this machine", () => {
   const asked = ["x86_64", "aarch64", Deno.build.arch, "riscv64", "constructor", ""];
   assert.deepEqual(asked.map(hasLauncher), [true, true, true, false, false, false]);
 });
 
-Deno.test("a launcher is a static executable of one segment that nobody can write, without sections", () => {
+Deno.test("makeLauncher() makes a static executable of one read-only segment, without sections", () => {
   const launch = {
     program: "/p",
     args: ["a"],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { createPace } from "../../src/supervisor/pace.ts";
 
-Deno.test("a tree is ended at once, a measurement waits for what else there is to do", async () => {
+Deno.test("createPace() lets end_tree begin at once, measure and find_gone after other work", async () => {
   const mayBegin = createPace();
   const order: string[] = [];
   const measured = mayBegin("measure").then(() => order.push("measure"));
@@ -13,7 +13,7 @@ Deno.test("a tree is ended at once, a measurement waits for what else there is t
   assert.deepEqual(order, ["end_tree", "else", "measure", "find_gone"]);
 });
 
-Deno.test("the folder is mended at once, and again only after a pause", async () => {
+Deno.test("createPace() lets the first mend begin at once, the next ones only after a pause", async () => {
   const mayBegin = createPace();
   const startedAt = performance.now();
   await mayBegin("mend");

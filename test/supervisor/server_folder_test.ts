@@ -7,7 +7,7 @@ import {
 } from "../../src/supervisor/server_folder.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
-/** Opens a server's folder and says where it is. */
+/** Opens a server's folder; also returns its path. */
 function open(path: string): ServerFolder & { readonly path: string } {
   return { ...openServerFolder(path), path };
 }
@@ -16,14 +16,14 @@ function names(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map((entry) => entry.name).sort();
 }
 
-/** Removes what is dead and says what that was. */
+/** Removes the folders of dead servers and returns their paths. */
 function clearDead(parent: string, now?: number): string[] {
   using dead = findDeadServerFolders(parent, now);
   for (const path of dead.paths) dead.remove(path);
   return [...dead.paths];
 }
 
-Deno.test("a folder is ours alone, holds a lock, and is gone when closed", () => {
+Deno.test("openServerFolder() makes a folder of mode 0700 with a lock; close() removes it", () => {
   using folder = temporaryFolder();
   const server = open(newServerFolderPath(folder.path));
   assert.equal((Deno.statSync(server.path).mode ?? 0) & 0o777, 0o700);
@@ -33,7 +33,7 @@ Deno.test("a folder is ours alone, holds a lock, and is gone when closed", () =>
   assert.deepEqual(names(folder.path), []);
 });
 
-Deno.test("a living server's folder is left alone, a dead one is cleared", () => {
+Deno.test("findDeadServerFolders() finds a dead server's folder, not a living one's", () => {
   using folder = temporaryFolder();
   const living = open(newServerFolderPath(folder.path));
   const dead = newServerFolderPath(folder.path);
@@ -46,7 +46,7 @@ Deno.test("a living server's folder is left alone, a dead one is cleared", () =>
   living.close();
 });
 
-Deno.test("a folder that is just being made is left alone for a minute", () => {
+Deno.test("findDeadServerFolders() ignores a folder without a lock for a minute", () => {
   using folder = temporaryFolder();
   const young = newServerFolderPath(folder.path);
   Deno.mkdirSync(young);
@@ -54,7 +54,7 @@ Deno.test("a folder that is just being made is left alone for a minute", () => {
   assert.deepEqual(clearDead(folder.path, Date.now() + 61_000), [young]);
 });
 
-Deno.test("what only looks like a server's folder is left alone", () => {
+Deno.test("findDeadServerFolders() ignores folders with similar names, and links", () => {
   using folder = temporaryFolder();
   const before = ["jobrunner-0123456789abcde", "jobrunner-0123456789ABCDEF", "other"];
   for (const name of before) Deno.mkdirSync(`${folder.path}/${name}`);
@@ -64,7 +64,7 @@ Deno.test("what only looks like a server's folder is left alone", () => {
   assert.equal(names(folder.path).length, 5);
 });
 
-Deno.test("a folder whose lock is a FIFO is left alone and nothing waits for it", async () => {
+Deno.test("findDeadServerFolders() ignores a folder whose lock is a FIFO, and does not block on it", async () => {
   using folder = temporaryFolder();
   const trap = newServerFolderPath(folder.path);
   Deno.mkdirSync(trap);
@@ -72,7 +72,7 @@ Deno.test("a folder whose lock is a FIFO is left alone and nothing waits for it"
   assert.deepEqual(clearDead(folder.path), []);
 });
 
-Deno.test("a folder that a temp cleaner removed is made and locked again", () => {
+Deno.test("refresh() makes and locks a folder again that a temp cleaner removed", () => {
   using folder = temporaryFolder();
   const server = open(newServerFolderPath(folder.path));
   for (
@@ -89,7 +89,7 @@ Deno.test("a folder that a temp cleaner removed is made and locked again", () =>
   server.close();
 });
 
-Deno.test("a folder that could not be made again once is made when it can be", () => {
+Deno.test("mend() throws while the folder cannot be made again, and makes it later", () => {
   using folder = temporaryFolder();
   const server = open(newServerFolderPath(`${folder.path}`));
   Deno.removeSync(server.path, { recursive: true });
@@ -101,7 +101,7 @@ Deno.test("a folder that could not be made again once is made when it can be", (
   server.close();
 });
 
-Deno.test("a dead folder that one server is clearing is left alone by another", () => {
+Deno.test("findDeadServerFolders() ignores a dead folder that another server is clearing", () => {
   using folder = temporaryFolder();
   const path = newServerFolderPath(folder.path);
   Deno.mkdirSync(path);
@@ -111,7 +111,7 @@ Deno.test("a dead folder that one server is clearing is left alone by another", 
   assert.deepEqual([first.paths, second.paths], [[path], []]);
 });
 
-Deno.test("a lock that somebody replaced, or whose place is taken, is made anew", () => {
+Deno.test("mend() makes the lock again if it was replaced or its place is taken", () => {
   using folder = temporaryFolder();
   const server = open(newServerFolderPath(folder.path));
   for (
@@ -141,7 +141,7 @@ Deno.test("a lock that somebody replaced, or whose place is taken, is made anew"
   server.close();
 });
 
-Deno.test("what is made in the folder is mended with it, and told", () => {
+Deno.test("mend() repairs folders and programs inside, and returns the paths it repaired", () => {
   using folder = temporaryFolder();
   const server = open(newServerFolderPath(folder.path));
   const program = `${server.path}/run/program`;
@@ -191,7 +191,7 @@ Deno.test("what is made in the folder is mended with it, and told", () => {
   assert.deepEqual(names(folder.path), []);
 });
 
-Deno.test("a folder with names that are not UTF-8 is removed, whatever their modes", async () => {
+Deno.test("close() removes a folder with names that are not UTF-8, whatever their modes", async () => {
   using folder = temporaryFolder();
   const server = open(newServerFolderPath(folder.path));
   const script =
@@ -201,7 +201,7 @@ Deno.test("a folder with names that are not UTF-8 is removed, whatever their mod
   assert.deepEqual(names(folder.path), []);
 });
 
-Deno.test("a server that is just starting is not disturbed by another that looks for dead ones all the time", async () => {
+Deno.test("openServerFolder() works while another server looks for dead folders all the time", async () => {
   using folder = temporaryFolder();
   const module = import.meta.resolve("../../src/supervisor/server_folder.ts");
   const code = `import { findDeadServerFolders } from ${JSON.stringify(module)};

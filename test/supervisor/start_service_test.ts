@@ -36,7 +36,7 @@ function running(code: string, startMs = isolateDefaults.startMs) {
   return { ...isolateDefaults, entry: new URL(`data:text/javascript,${code}`), startMs };
 }
 
-/** For such code: `ask`, `answer`, and `onAsk` and `onAnswer`, which hear what main sends. */
+/** For such code: `ask`, `answer`, and `onAsk` and `onAnswer`, which are called with what main sends. */
 const words = `
   const ask = (kind, id, value) => postMessage({ type: 'ask', kind, id, value });
   const answer = ({ kind, id }, value) => postMessage({ type: 'answer', kind, id, value });
@@ -51,7 +51,7 @@ const words = `
 
 const log = openLog({ format: "text", level: "error" });
 
-/** Starts an isolate that says that it listens; then it does this with each question of main's, the start as well. */
+/** Starts an isolate that reports that it listens; then it runs this code for each question of main, also for `start`. */
 async function listening(
   folder: string,
   onAsk: string,
@@ -69,20 +69,24 @@ const before: readonly (readonly [what: string, code: string, reason: RegExp])[]
     /^the service isolate was ended, it sent a wrong message/,
   ],
   ["a crash", "throw new Error('a bug')", /^the service isolate crashed: .*a bug/],
-  ["silence", "", /^the service isolate did not start within 0\.05 seconds$/],
-  ["its vanishing", "close()", /^the service isolate did not start within 0\.05 seconds$/],
+  ["an isolate that stays silent", "", /^the service isolate did not start within 0\.05 seconds$/],
+  [
+    "an isolate that closes itself",
+    "close()",
+    /^the service isolate did not start within 0\.05 seconds$/,
+  ],
 ];
 
 for (const [what, code, message] of before) {
   const isolate = running(code, message.source.includes("seconds") ? 50 : undefined);
 
-  Deno.test(`before the service listens, ${what} is a StartError`, async () => {
+  Deno.test(`startService() rejects with a StartError on ${what}`, async () => {
     using folder = temporaryFolder();
     const started = startService(startIn(folder.path), idle, log, isolate);
     await assert.rejects(started, { name: "StartError", message });
   });
 
-  Deno.test(`serve --check: ${what} is a fault, and no spool stays`, async () => {
+  Deno.test(`serve --check reports ${what} as a fault and leaves no spool`, async () => {
     using folder = temporaryFolder();
     await assert.rejects(probeService(startIn(folder.path), isolate), {
       name: "StartError",
@@ -96,7 +100,7 @@ for (const [what, code, message] of before) {
   });
 }
 
-Deno.test("a crash is told in a thousand characters at most, on one line", async () => {
+Deno.test("startService() reports a crash on one line, of at most a thousand characters", async () => {
   using folder = temporaryFolder();
   const isolate = running("throw new Error('x\\n'.repeat(600))");
   await assert.rejects(startService(startIn(folder.path), idle, log, isolate), ({ message }) => {
@@ -107,7 +111,7 @@ Deno.test("a crash is told in a thousand characters at most, on one line", async
   });
 });
 
-Deno.test("after its first wrong message nothing of the service is looked at any more", async () => {
+Deno.test("startService() ignores every message of the service after the first wrong one", async () => {
   using folder = temporaryFolder();
   const service = await listening(
     folder.path,
@@ -122,7 +126,7 @@ Deno.test("after its first wrong message nothing of the service is looked at any
   service.terminate();
 });
 
-Deno.test("what main cannot do for the service is the service's end", async () => {
+Deno.test("startService() ends a service whose question main cannot answer", async () => {
   using folder = temporaryFolder();
   const service = await listening(folder.path, "ask('measure',1)");
   assert.equal(
@@ -132,10 +136,10 @@ Deno.test("what main cannot do for the service is the service's end", async () =
   service.terminate();
 });
 
-/** Has the service end with what main has answered. */
+/** Makes the service crash with the answer of main as its reason. */
 const telling = "throw new Error(JSON.stringify(data))";
 
-Deno.test("what could not be put right is told to the service that asked", async () => {
+Deno.test("startService() answers mend with the reason why a folder could not be repaired", async () => {
   using folder = temporaryFolder();
   const caretaker = { ...idle, mend: () => "there is no folder" };
   const service = await listening(folder.path, "ask('mend',7)", caretaker, telling);
@@ -146,7 +150,7 @@ Deno.test("what could not be put right is told to the service that asked", async
   service.terminate();
 });
 
-Deno.test("each tree is answered when it has ended, in whatever order", async () => {
+Deno.test("startService() answers each end_tree when that tree has ended, in whatever order", async () => {
   using folder = temporaryFolder();
   const ended: (() => void)[] = [];
   const caretaker: Caretaker = {
@@ -167,7 +171,7 @@ Deno.test("each tree is answered when it has ended, in whatever order", async ()
   service.terminate();
 });
 
-Deno.test("an isolate that is only probed can ask for nothing", async () => {
+Deno.test("probeService() refuses any question of the isolate", async () => {
   using folder = temporaryFolder();
   const isolate = running("onmessage=()=>postMessage({type:'ask',kind:'measure',id:1})");
   await assert.rejects(probeService(startIn(folder.path), isolate), {
@@ -175,7 +179,7 @@ Deno.test("an isolate that is only probed can ask for nothing", async () => {
   });
 });
 
-Deno.test("a service that could not start is ended, and says why", async () => {
+Deno.test("startService() rejects with the reason of a service that could not start", async () => {
   using folder = temporaryFolder();
   const isolate = running(
     "onmessage=({data:{kind,id}})=>postMessage({type:'answer',kind,id,value:{reason:'no room'}})",

@@ -103,7 +103,7 @@ export async function start(
   };
 }
 
-/** The status of an answer, and what it says. */
+/** The status of an answer and its JSON; other text is under `text`. */
 export async function read(
   response: Promise<Response>,
 ): Promise<[number, Record<string, unknown>]> {
@@ -113,8 +113,8 @@ export async function read(
 }
 
 /**
- * A script that ends when a file appears in a folder, and what makes that file: `release`, or at the latest disposing of it, so
- * that a test that fails comes to its end.
+ * A script that runs until a file appears in a folder. `release` makes that file, and so does disposing of it, so that a test
+ * that fails ends.
  */
 export function heldBy(folder: string): Disposable & {
   readonly script: string;

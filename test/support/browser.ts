@@ -20,7 +20,7 @@ const switches = [
   "--host-resolver-rules=MAP *.example 127.0.0.1",
 ];
 
-/** The browser with a profile in this folder; it sees neither a desktop nor the profile of whoever runs the test. */
+/** The browser with a profile in this folder; it sees neither a desktop nor the profile of the user who runs the test. */
 function chromium(folder: string, args: readonly string[]): Deno.ChildProcess {
   return new Deno.Command("chromium", {
     args: [...switches, `--user-data-dir=${folder}/profile`, ...args],
@@ -33,11 +33,11 @@ function chromium(folder: string, args: readonly string[]): Deno.ChildProcess {
   }).spawn();
 }
 
-/** Has a page open while something is awaited; throws when the browser ends before. */
+/** Keeps a page open while something is awaited; throws if the browser exits first. */
 export async function visiting<T>(url: string, awaited: () => Promise<T>): Promise<T> {
   using folder = temporaryFolder();
   const browser = chromium(folder.path, [url]);
-  // All its processes have standard error: that ends with the last of them, and nobody writes into the profile then.
+  // All its processes hold standard error, so it ends with the last of them; then nothing writes into the profile.
   const over = browser.output();
   const lost = over.then(({ stderr }) => {
     throw new Error(`the browser ended:\n${new TextDecoder().decode(stderr)}`);
@@ -54,7 +54,7 @@ export async function visiting<T>(url: string, awaited: () => Promise<T>): Promi
   }
 }
 
-/** Opens a page as someone does who types its address; resolves with what is seen there, as HTML. */
+/** Opens a page as if its address had been typed; resolves with its content as HTML. */
 export async function pageAt(url: string): Promise<string> {
   using folder = temporaryFolder();
   const { stdout } = await chromium(folder.path, ["--dump-dom", url]).output();

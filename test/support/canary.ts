@@ -1,5 +1,5 @@
 /**
- * Secrets that are recognised wherever they come out again, and in whatever form.
+ * Secrets that are recognised in any output, in whatever form.
  *
  * @module
  */
@@ -11,29 +11,29 @@ export interface Canary {
   readonly text: string;
 }
 
-/** A new one, of letters and digits. */
+/** A new secret, of letters and digits. */
 export function newCanary(): Canary {
   const half = () => `Q${crypto.randomUUID().replaceAll("-", "").slice(0, 11)}`;
   const [left, right] = [half(), half()];
   return { left, right, text: left + right };
 }
 
-/** A secret made of bytes of somebody else's, such as a key: a piece at its beginning and one at its end. */
+/** A secret that exists already, such as a key: its halves are a piece of its beginning and one of its end. */
 export function canaryOf(text: string): Canary {
   return { left: text.slice(0, 16), right: text.slice(-16), text };
 }
 
-/** What the bytes of a secret look like: an encoding of text to bytes by its name. */
+/** Encodings of text to bytes, by name. */
 const encodings: Readonly<Record<string, (text: string) => Uint8Array>> = {
   "UTF-8": (text) => new TextEncoder().encode(text),
   "UTF-16LE": (text) => Uint8Array.from([...text].flatMap((c) => [c.charCodeAt(0), 0])),
   "UTF-16BE": (text) => Uint8Array.from([...text].flatMap((c) => [0, c.charCodeAt(0)])),
 };
 
-/** Names of the forms in which a secret stands in what was printed or answered. */
+/** Names of the forms in which a printed or answered text contains a secret. */
 export async function formsIn(said: string, { left, right, text }: Canary): Promise<string[]> {
   const found: string[] = [];
-  // Whatever stands between two letters: an escape of NUL, a percent sign, a replacement character, a line of log.
+  // Without whatever may stand between two letters: an escape of NUL, a percent sign, a replacement character, a line of log.
   const squeezed = said.replace(/\\u0000|\\x00|\\0/g, "").replace(/[^\p{L}\p{N}]/gu, "")
     .toLowerCase();
   for (const part of [left, right]) {
@@ -55,12 +55,12 @@ export async function formsIn(said: string, { left, right, text }: Canary): Prom
   return [...new Set(found)];
 }
 
-/** Wherever the bytes stand in a longer base64 text, one of these three is in it; in either alphabet. */
+/** Three texts in each alphabet: a longer base64 text with these bytes in it contains one of them. */
 function base64FormsOf(bytes: Uint8Array): string[] {
   return [0, 1, 2].flatMap((offset) => {
     const longer = new Uint8Array([...new Uint8Array(offset), ...bytes]);
     const whole = longer.toBase64({ omitPadding: true });
-    // What neighbours share with the first and the last byte is left out.
+    // Characters that depend on neighbouring bytes too are left out.
     const inner = whole.slice(
       offset === 0 ? 0 : offset + 1,
       longer.length % 3 === 0 ? undefined : -1,

@@ -1,5 +1,5 @@
 /**
- * A client of the service, as small as curl.
+ * A minimal client of the service.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface Answer {
   readonly headers: Headers;
   /** The body as it came. */
   readonly text: string;
-  /** The body as JSON; empty when it is none. */
+  /** The body as JSON; empty when it is not JSON. */
   readonly json: Record<string, unknown>;
   readonly output: string;
   readonly error: string;
@@ -82,7 +82,7 @@ export async function get(url: string, init: RequestInit = {}): Promise<{
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
-/** What `/status` says. */
+/** The body of `/status`. */
 export interface Status {
   readonly queued_jobs: number;
   readonly total_jobs: number;
@@ -117,7 +117,7 @@ interface RecentSec {
   readonly p95: number | null;
 }
 
-/** Asks for it. */
+/** Fetches `/status`. */
 export async function statusOf(url: string): Promise<Status> {
   return JSON.parse((await get(`${url}/status`)).text);
 }
@@ -161,7 +161,7 @@ export async function scrape(url: string): Promise<Map<string, number>> {
 }
 
 /**
- * Runs jobs until a log that nobody reads takes no more: each line is longer than half a kilobyte, so a pipe of 64 KiB is
+ * Runs jobs until a log that is not read takes no more: each line is longer than half a kilobyte, so a pipe of 64 KiB is
  * full long before the end.
  */
 export async function fillLog(url: string): Promise<void> {
@@ -171,7 +171,7 @@ export async function fillLog(url: string): Promise<void> {
   }
 }
 
-/** A connection over which text was sent. */
+/** Opens a connection and sends text over it. */
 export async function say(url: string, text: string): Promise<Deno.TcpConn> {
   const { hostname, port } = new URL(url);
   const connection = await Deno.connect({ hostname, port: Number(port) });

@@ -9,7 +9,7 @@ import type { ColdStartSettings } from "../../src/exec/cold_start.ts";
 import { createScratch } from "../../src/exec/pipe.ts";
 import { commandHere } from "./commands.ts";
 
-/** A cold start of a program and its arguments, with no limit and no launcher; a command that is to be ended needs `trees`. */
+/** A cold start of a program and its arguments, with no limit and no launcher; a command that will be killed needs `trees`. */
 export function coldStartOf(
   words: readonly string[],
   more: Partial<ColdStartSettings> = {},

@@ -1,5 +1,5 @@
 /**
- * Commands for tests that run some.
+ * Commands for tests.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { type Command, commandOf } from "../../src/config/command.ts";
 import { thisMachine } from "../../src/supervisor/surroundings.ts";
 
-/** A program of this machine and its arguments. */
+/** The command of a program of this machine and its arguments. */
 export function commandHere(words: readonly string[]): Command {
   const env = { PATH: Deno.env.get("PATH") ?? "" };
   const result = commandOf(words, { ...thisMachine(env), env });

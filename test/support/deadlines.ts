@@ -1,16 +1,16 @@
 /**
- * Waits without a clock.
+ * Timeouts without a clock.
  *
  * @module
  */
 
 import type { Deadlines } from "../../src/async/deadlines.ts";
 
-/** Waits whose end comes when the test says so, whatever their length. */
+/** Timeouts that expire when the test calls `over`, whatever their length. */
 export function byHand(ms: number): Deadlines & {
-  /** The time of all that wait is over. */
+  /** Lets all pending timeouts expire. */
   over(): void;
-  /** How many wait. */
+  /** Number of pending timeouts. */
   readonly waiting: number;
 } {
   const waits = new Set<() => void>();

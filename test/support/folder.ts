@@ -1,5 +1,5 @@
 /**
- * A folder for one test, gone afterwards.
+ * A folder for one test, removed afterwards.
  *
  * @module
  */
@@ -10,7 +10,7 @@ export function temporaryFolder(): Disposable & { readonly path: string } {
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
 
-/** Waits until a file exists: fixtures say “started” that way. */
+/** Waits until a file exists: fixtures report that way that they have started. */
 export async function fileExists(path: string): Promise<void> {
   const folder = path.slice(0, path.lastIndexOf("/"));
   const watcher = Deno.watchFs(folder);

@@ -1,5 +1,5 @@
 /**
- * The promises of a line, for every body of it.
+ * Tests of the line's contract, for every implementation of it.
  *
  * @module
  */
@@ -26,13 +26,13 @@ export interface LineUnderTest extends AsyncDisposable {
   pass(ms: number): Promise<void> | void;
 }
 
-/** One body of the contract. */
+/** One implementation of the contract. */
 export interface LineBody {
   readonly name: string;
   open(setup: LineSetup): Promise<LineUnderTest> | LineUnderTest;
   /** The most unfinished jobs. */
   bound(setup: LineSetup): number;
-  /** In which order jobs that wait are taken, of jobs in the order in which they were filled. */
+  /** The order in which waiting jobs are taken; given in the order in which they were filled. */
   order(filled: readonly JobSpec[]): readonly JobSpec[];
 }
 
@@ -59,7 +59,7 @@ function leftBecause(outcome: JobOutcome): string {
   return outcome.kind === "left" ? outcome.cause : "";
 }
 
-/** A worker that does `run` for each of its jobs until the line is closed. */
+/** A worker that calls `run` for each of its jobs until the line is closed. */
 async function work(line: Line, run: (lease: Lease) => Promise<void> | void): Promise<void> {
   for (let lease = await line.take(); lease;) {
     await run(lease);
@@ -69,7 +69,7 @@ async function work(line: Line, run: (lease: Lease) => Promise<void> | void): Pr
   }
 }
 
-/** Declares the tests of one body. */
+/** Declares the tests of one implementation. */
 export function testLine({ name, open, bound, order }: LineBody): void {
   const test = (promise: string, act: (underTest: LineUnderTest) => Promise<void>, {
     workers = 1,
@@ -81,7 +81,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
       await act(underTest);
     });
 
-  test("a job is taken with what it was filled with, and its outcome reaches its client", async ({ line }) => {
+  test("take() returns the job as it was filled, and its outcome reaches its client", async ({ line }) => {
     const spec = specOf("a", { traceparent: "00-1-2-01" });
     const handle = { onInputStored() {}, onCaptured() {} };
     const outcome = (await placeIn(line)).fill(spec, handle);
@@ -94,7 +94,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     assert.deepEqual(await outcome, ranOf(spec));
   });
 
-  test("a worker that waits gets the next job", async ({ line }) => {
+  test("take() gives the next job to a worker that waits", async ({ line }) => {
     const taken = line.take();
     const place = await placeIn(line);
     place.fill(specOf("a"));
@@ -103,7 +103,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     lease?.settle(ranOf(lease.spec));
   });
 
-  test("a job that leaves in the instant in which a worker gets it is not taken", async ({ line }) => {
+  test("take() skips a job that leaves at the moment in which a worker would get it", async ({ line }) => {
     const taken = line.take();
     const place = await placeIn(line);
     const outcome = place.fill(specOf("a"));
@@ -115,7 +115,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     lease?.settle(ranOf(lease.spec));
   });
 
-  test("a place is filled once", async ({ line }) => {
+  test("fill() throws for a place that was filled before", async ({ line }) => {
     const place = await placeIn(line);
     const outcome = place.fill(specOf("a"));
     assert.throws(() => place.fill(specOf("b")), /filled once/);
@@ -123,7 +123,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     await outcome;
   });
 
-  test("jobs are taken in the order of the line", async ({ line }) => {
+  test("take() returns jobs in the order of the queue", async ({ line }) => {
     const specs = ["a", "b", "c", "d"].map((id) => specOf(id));
     for (const spec of specs) (await placeIn(line)).fill(spec);
     for (const spec of order(specs)) {
@@ -136,7 +136,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
   for (const setup of [{ workers: 1, places: 0 }, { workers: 3, places: 5 }]) {
     const most = bound(setup);
     test(
-      `of more requests at once, ${most} get a place beside ${setup.workers} workers`,
+      `reserve() refuses requests beyond the bound of ${most} (workers: ${setup.workers})`,
       async ({ line }) => {
         const run = Promise.withResolvers<void>();
         const workers = Array.from({ length: setup.workers }, () => work(line, () => run.promise));
@@ -168,7 +168,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     );
 
     test(
-      `${most} clients that wait for their answers are never refused by ${setup.workers} workers`,
+      `reserve() never refuses as many waiting clients as the bound of ${most} (workers: ${setup.workers})`,
       async ({ line }) => {
         const workers = Array.from(
           { length: setup.workers },
@@ -190,7 +190,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     );
   }
 
-  test("a place counts from its reservation on, and no more when it is given back", async ({ line }) => {
+  test("waiting counts a place from reserve() until leave()", async ({ line }) => {
     const places = [await placeIn(line), await placeIn(line), await placeIn(line)];
     assert.equal(line.waiting, 3);
     assert.equal((await refusalOf(line)).cause, "queue_full");
@@ -202,7 +202,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     assert.equal(line.waiting, 0);
   });
 
-  test("what is put into a place that was given back has left, without a wait", async ({ line, pass }) => {
+  test("fill() after leave() has the outcome left, without a wait", async ({ line, pass }) => {
     await pass(1000);
     const place = await placeIn(line);
     place.leave();
@@ -212,7 +212,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     assert.equal(line.waiting, 0);
   });
 
-  test("a client that is gone takes its waiting job along, whatever would become of its run, and its place is free", async ({ line }) => {
+  test("a waiting job leaves and frees its place when its client disconnects, even with finish", async ({ line }) => {
     const gone = new AbortController();
     const first = (await placeIn(line)).fill(specOf("a"));
     const second = (await placeIn(line, gone.signal)).fill(specOf("b", { onDisconnect: "finish" }));
@@ -228,14 +228,14 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     await Promise.all([first, third]);
   });
 
-  test("a client that was gone before it asked has no job run", async ({ line }) => {
+  test("a job does not run if its client disconnected before reserve()", async ({ line }) => {
     const place = await placeIn(line, AbortSignal.abort());
     assert.equal(leftBecause(await place.fill(specOf("a"))), "canceled");
     assert.equal(line.waiting, 0);
   });
 
   for (const onDisconnect of ["cancel", "finish"] as const) {
-    test(`a client that is gone while its job runs: ${onDisconnect}`, async ({ line }) => {
+    test(`a disconnect ${onDisconnect === "cancel" ? "stops" : "does not stop"} a running job with onDisconnect ${onDisconnect}`, async ({ line }) => {
       const gone = new AbortController();
       const place = await placeIn(line, gone.signal);
       const outcome = place.fill(specOf("a", { onDisconnect }));
@@ -249,7 +249,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     });
   }
 
-  test("a client that is gone when all is over changes nothing", async ({ line }) => {
+  test("a disconnect after settle() has no effect", async ({ line }) => {
     const gone = new AbortController();
     const place = await placeIn(line, gone.signal);
     const outcome = place.fill(specOf("a"));
@@ -262,7 +262,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
   });
 
   test(
-    "a job that waited too long has left; one that runs has all its time",
+    "the queue timeout makes a waiting job leave, and does not affect a running one",
     async ({ line, pass }) => {
       const running = (await placeIn(line)).fill(specOf("runs"));
       const lease = await leaseOf(line);
@@ -280,7 +280,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     { queueTimeoutMs: 100 },
   );
 
-  test("without a limit a job waits, from the moment in which it was filled", async ({ line, pass }) => {
+  test("a job without a queue timeout keeps waiting, measured from fill()", async ({ line, pass }) => {
     const place = await placeIn(line);
     await pass(600_000);
     place.fill(specOf("a"));
@@ -293,7 +293,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     lease.settle(ranOf(lease.spec));
   });
 
-  test("a job that is released is the first again, and keeps the time that it has waited", async ({ line, pass }) => {
+  test("release() puts a job first in the queue again, with the time that it has waited", async ({ line, pass }) => {
     const first = (await placeIn(line)).fill(specOf("first"));
     const second = (await placeIn(line)).fill(specOf("second"));
     await pass(1000);
@@ -309,7 +309,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     await Promise.all([first, second]);
   });
 
-  test("a lease that was released is nobody's, and one that was settled is over", async ({ line }) => {
+  test("a lease has no effect after release() or settle()", async ({ line }) => {
     const outcome = (await placeIn(line)).fill(specOf("a"));
     const released = await leaseOf(line);
     released.release();
@@ -324,7 +324,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
   });
 
   for (const onDisconnect of ["cancel", "finish"] as const) {
-    test(`a job whose client is gone leaves when it is released, ${onDisconnect}`, async ({ line }) => {
+    test(`release() makes a job leave whose client disconnected, with onDisconnect ${onDisconnect}`, async ({ line }) => {
       const place = await placeIn(line);
       const outcome = place.fill(specOf("a", { onDisconnect }));
       const lease = await leaseOf(line);
@@ -335,7 +335,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     });
   }
 
-  test("a job that is released after the line was closed is still taken", async ({ line }) => {
+  test("take() still returns a job that was released after close()", async ({ line }) => {
     const outcome = (await placeIn(line)).fill(specOf("a"));
     const lease = await leaseOf(line);
     line.close();
@@ -346,7 +346,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     assert.equal(await line.take(), undefined);
   });
 
-  test("closed, it gives no places, and its workers end when the last job is over", async ({ line }) => {
+  test("close() refuses new places, and ends the workers after the last job", async ({ line }) => {
     const reserved = await placeIn(line);
     const waiting = (await placeIn(line)).fill(specOf("waits"));
     assert.equal(line.state, "open");
@@ -361,14 +361,14 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     assert.deepEqual((await Promise.all([waiting, late])).map(({ kind }) => kind), ["ran", "ran"]);
   });
 
-  test("closed while it is empty, it ends workers that wait", async ({ line }) => {
+  test("close() of an empty queue ends the workers that wait", async ({ line }) => {
     const taken = line.take();
     line.close();
     assert.equal(await taken, undefined);
   });
 
   test(
-    "cut, what waits leaves, what runs is told, what was reserved is none any more",
+    "cut() makes waiting jobs leave, stops running ones, and voids reserved places",
     async ({ line }) => {
       const running = (await placeIn(line)).fill(specOf("runs", { onDisconnect: "finish" }));
       const lease = await leaseOf(line);
@@ -392,7 +392,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
   );
 
   test(
-    "who is refused may come back when the place behind the last one can be expected to be served",
+    "retryAfterSec() estimates from run times when the next place will be served",
     async ({ line, pass }) => {
       assert.equal(line.retryAfterSec(), 1, "nothing is known yet");
       await pass(10_000);
@@ -417,7 +417,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     { workers: 2, places: 0 },
   );
 
-  Deno.test(`${name}: whatever happens, no job is lost, none is taken twice, and the bound is kept`, async () => {
+  Deno.test(`${name}: any sequence of calls loses no job, takes none twice, and keeps the bound`, async () => {
     const steps = fc.array(
       fc.record({
         do: fc.constantFrom("reserve", "fill", "leave", "take", "settle", "release"),

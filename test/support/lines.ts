@@ -1,5 +1,5 @@
 /**
- * Text in pieces becomes text in lines.
+ * Splits a stream of text into lines.
  *
  * @module
  */

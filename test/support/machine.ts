@@ -9,7 +9,7 @@ import type { Config, ConfigResult, Surroundings } from "../../src/config/config
 import { parseConfig } from "../../src/config/parse.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
 
-/** What there is on it, by absolute path: a kind, or what a readable file holds. */
+/** Its files and folders, by absolute path: a kind, or the content of a readable file. */
 export type Disk = Readonly<
   Record<
     string,

@@ -12,7 +12,7 @@ export interface ReceivedSpan {
   readonly parentSpanId?: string;
   readonly kind: number;
   readonly traceState?: string;
-  /** Of W3C in the lowest byte; 0x200 is set when its parent is of another process. */
+  /** W3C trace flags in the lowest byte; 0x200 is set when its parent is in another process. */
   readonly flags: number;
   readonly attributes: Readonly<Record<string, unknown>>;
   /** Attributes of its resource. */
@@ -27,7 +27,7 @@ export interface Receiver extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly spans: readonly ReceivedSpan[];
-  /** Content types and headers of what came, whatever it was. */
+  /** All requests that came, for their headers. */
   readonly requests: readonly Request[];
 }
 

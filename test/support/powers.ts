@@ -1,17 +1,17 @@
 /**
- * Powers that a test must do without, or cannot do without: of a file's modes root sees nothing, and only root makes namespaces.
+ * Ways to run a program with fewer rights, or in a namespace: file modes do not bind root, and only root makes namespaces.
  *
  * @module
  */
 
-/** Runs what follows as the same user, but bound by the modes of files also when that is root. */
+/** Runs what follows as the same user; file modes bind it even if that is root. */
 export const boundByModes: readonly string[] = Deno.uid() === 0
   ? ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
   : [];
 
 /**
- * Runs what follows as process 1 of a namespace of its own (unshare(1)), and ends with its status. Who is not root becomes root of a
- * user namespace. The signals of a terminal do not reach unshare itself; process 1 ends with it.
+ * Runs what follows as process 1 of a namespace of its own (unshare(1)), and exits with its status. A user other than root becomes root
+ * of a user namespace. The signals of a terminal do not reach unshare itself; process 1 is killed with it.
  */
 export const asProcess1: readonly string[] = [
   "unshare",
@@ -23,8 +23,8 @@ export const asProcess1: readonly string[] = [
 ];
 
 /**
- * Runs what follows with at most so many processes and threads. They are counted apart from all others: root, whom no limit
- * binds, becomes a user of its own who may still open every file; anybody else gets a namespace.
+ * Runs what follows with at most so many processes and threads. They are counted separately: root, who is exempt from the
+ * limit, becomes a user of its own that may still open every file; any other user gets a namespace.
  */
 export function boundByCount(most: number): readonly string[] {
   const limit = ["prlimit", `--nproc=${most}`];
@@ -35,7 +35,7 @@ export function boundByCount(most: number): readonly string[] {
     `--reuid=${id}`,
     `--regid=${id}`,
     "--clear-groups",
-    // Without it access(2) does not know of the right to open files.
+    // Without it access(2) ignores the right to open every file.
     "--securebits=+no_setuid_fixup",
     "--inh-caps=-all,+dac_override",
     "--ambient-caps=+dac_override",

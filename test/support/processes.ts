@@ -1,15 +1,15 @@
 /**
- * Processes that fixtures wrote down in a folder, one file a name.
+ * Processes whose ids fixtures wrote into a folder, one file each.
  *
  * @module
  */
 
-/** Id of the process that a fixture wrote down. */
+/** The process id that a fixture wrote into the file `name`. */
 export function pidIn(folder: string, name: string): number {
   return Number(Deno.readTextFileSync(`${folder}/${name}`));
 }
 
-/** State and parent of a process; undefined when there is none. */
+/** State and parent of a process; undefined when it does not exist. */
 function look(pid: number): { readonly state: string; readonly parent: number } | undefined {
   try {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
@@ -20,18 +20,18 @@ function look(pid: number): { readonly state: string; readonly parent: number } 
   }
 }
 
-/** Whether a process lives; a zombie does not. */
+/** Whether a process is alive; a zombie is not. */
 export function isAlive(pid: number): boolean {
   return !/^[ZX]?$/.test(look(pid)?.state ?? "");
 }
 
-/** Names of those in the folder that live. */
+/** Names of the processes in the folder that are alive. */
 export function aliveIn(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map((entry) => entry.name)
     .filter((name) => isAlive(pidIn(folder, name))).sort();
 }
 
-/** Waits until something holds, looking again and again; fails after a minute with what it was about. */
+/** Waits until a condition holds, by polling; fails after a minute and names the condition. */
 export async function eventually(
   what: string,
   holds: () => boolean | Promise<boolean>,
@@ -43,7 +43,7 @@ export async function eventually(
   }
 }
 
-/** Ends what a test may have left, so that one failure does not burden the next test. */
+/** Kills what a test may have left, so that one failure does not affect the next test. */
 export function killAllIn(folder: string): void {
   for (const name of aliveIn(folder)) Deno.kill(pidIn(folder, name), "SIGKILL");
 }

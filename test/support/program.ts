@@ -15,13 +15,13 @@ export function fixture(name: string): string {
   return `${projectRoot}test/fixtures/${name}`;
 }
 
-/** To start a program through: its log is a pipe in `folder`, of which only the first line is read. */
+/** A command to start a program through: the log is a pipe in `folder`, of which only the first line is read. */
 export function unreadLog(folder: string): readonly string[] {
   const script = 'mkfifo "$0"; exec 3<>"$0"; head -n 1 <&3 >&2 & exec "$@" 2>&3 3>&-';
   return ["sh", "-c", script, `${folder}/log`];
 }
 
-/** How the program came to its end. */
+/** How the program ended. */
 export interface Exit {
   readonly code: number;
   readonly stdout: string;
@@ -38,7 +38,7 @@ export interface ProgramOptions {
   readonly stdin?: Uint8Array<ArrayBuffer>;
   /** Another entry file than `main.ts`. */
   readonly script?: string;
-  /** Ends the program when it is aborted. */
+  /** Sends the program SIGTERM when it is aborted. */
   readonly signal?: AbortSignal;
   /** A command that is handed the program and its arguments, and runs them. */
   readonly through?: readonly string[];
@@ -90,20 +90,20 @@ export async function runProgram(options: ProgramOptions): Promise<Exit> {
 
 /** A running server. */
 export interface Program extends AsyncDisposable {
-  /** As the line “listening on …” says. */
+  /** From the line “listening on …”. */
   readonly url: string;
   readonly pid: number;
   /** Lines of standard error so far. */
   readonly log: readonly string[];
   /** Resolves with the first line, past or future, that holds the text; rejects when the program ends before. */
   line(text: string): Promise<string>;
-  /** Resolves with the exit code, whenever and why ever it ends. */
+  /** Resolves with the exit code, however the program ends. */
   readonly exit: Promise<number>;
   /** Sends a signal and waits for the end; resolves with the exit code. */
   stop(signal?: Deno.Signal): Promise<number>;
 }
 
-/** Starts `jobrunner serve` on a free port and waits until it listens. Its log is shown when it does not. */
+/** Starts `jobrunner serve` on a free port and waits until it listens. If it does not, the error shows its log. */
 export function startProgram(options: ProgramOptions): Promise<Program> {
   const env = { JOBRUNNER_HTTP_LISTEN_PORT: "0", JOBRUNNER_LOG_FORMAT: "text", ...options.env };
   return untilListening(commandOf({ ...options, env }).spawn());

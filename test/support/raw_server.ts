@@ -1,5 +1,5 @@
 /**
- * A server that does with a connection what a test says, where a real one would keep to HTTP.
+ * A server that does with each connection what a test wants, where a real one would keep to HTTP.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export function startRawServer(
   };
 }
 
-/** Reads until so many bytes have come, or all; resolves with what it read. */
+/** Reads until so many bytes have come, or the end; resolves with how many came. */
 export async function readBytes(connection: Deno.Conn, most: number): Promise<number> {
   const buffer = new Uint8Array(Math.min(most, 2 ** 16));
   let length = 0;

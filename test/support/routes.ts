@@ -26,7 +26,7 @@ export const job: string = JSON.stringify({ id: "some id", data: base64("hello")
 
 /** What differs from a server that admits and runs everything. */
 export interface Setup {
-  /** How a job comes out; or why it is refused. */
+  /** The outcome of a job; or why it is refused. */
   readonly submit?: (spec: JobSpec, handle: JobHandle) => Promise<JobOutcome>;
   readonly refusal?: Refusal;
   readonly reserve?: FrontDoor["reserve"];
@@ -38,12 +38,12 @@ export interface Setup {
   readonly ready?: boolean;
   readonly accessLog?: boolean;
   readonly beginTrace?: FrontDoor["beginTrace"];
-  /** How long a client may take nothing of an answer. */
+  /** How long a client may read nothing of an answer. */
   readonly patience?: Deadlines;
   readonly status?: Partial<ReturnType<FrontDoor["status"]>>;
 }
 
-/** A place whose job comes out so, whatever its client does. */
+/** A place whose job has this outcome, whatever its client does. */
 function placeFor(outcomeOf: (spec: JobSpec, handle: JobHandle) => Promise<JobOutcome>): Place {
   const noHandle = { onInputStored() {}, onCaptured() {} };
   return {

@@ -1,5 +1,5 @@
 /**
- * The promises of a runner, for every body of it.
+ * Tests of the runner's contract, for every implementation of it.
  *
  * @module
  */
@@ -18,13 +18,13 @@ export interface RunnerSetup {
   readonly jobTimeoutMs?: number;
 }
 
-/** One body of the contract. */
+/** One implementation of the contract. */
 export interface RunnerBody {
   readonly name: string;
   create(setup: RunnerSetup): Runner;
 }
 
-/** A run that was heard to its end. */
+/** All that was reported of one run. */
 interface Heard {
   readonly end: RunEnd;
   readonly kinds: readonly RunEvent["kind"][];
@@ -67,22 +67,22 @@ async function heard(
     else text[event.kind] += new TextDecoder().decode(event.bytes);
     onEvent?.(event);
   });
-  assert.equal(end, told, "what was told is what comes back");
+  assert.equal(end, told, "the end that was reported is returned");
   await files.remove();
   assert.deepEqual(filesIn(spool.path), []);
   return { end, kinds, output: text.stdout, error: text.stderr, pid };
 }
 
-/** Asks for the end of a run as soon as its command has said something. */
+/** Requests the end of a run at the first output of its command. */
 function endingWhenHeard(stop: Stop, cause: "canceled" | "shutdown") {
   return { stop, onEvent: ({ kind }: RunEvent) => void (kind === "stdout" && stop.request(cause)) };
 }
 
-/** Declares the tests of one body. Payloads are shell scripts. */
+/** Declares the tests of one implementation. Payloads are shell scripts. */
 export function testRunner({ name, create }: RunnerBody): void {
   const test = (promise: string, act: () => Promise<void>) => Deno.test(`${name}: ${promise}`, act);
 
-  test("tells that it started, what came out of both streams, and that it ended", async () => {
+  test("run() reports started, the output of both streams, and ended", async () => {
     const run = await heard(create({}), "echo out; echo err >&2; exit 3");
     assert.equal(run.kinds[0], "started");
     assert.equal(run.kinds.at(-1), "ended");
@@ -94,7 +94,7 @@ export function testRunner({ name, create }: RunnerBody): void {
     assert.ok(run.end.elapsedSec > 0);
   });
 
-  test("tells of output while the command runs", async () => {
+  test("run() reports output while the command runs", async () => {
     const stop = createStop();
     const run = await heard(
       create({}),
@@ -106,13 +106,13 @@ export function testRunner({ name, create }: RunnerBody): void {
     assert.equal(run.end.ending.kind, "canceled");
   });
 
-  test("hands everything on, however much it is", async () => {
+  test("run() reports all output, however much it is", async () => {
     const run = await heard(create({}), "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2");
     assert.equal(run.output.length, 3_000_000);
     assert.equal(run.error.length, 3_000_000);
   });
 
-  test("ends a run that lasts too long, whichever limit is the shorter", async () => {
+  test("run() times out at the shorter one of the server's and the request's limit", async () => {
     for (const [jobTimeoutMs, timeoutSec] of [[50, 600], [600_000, 0.05]] as const) {
       const run = await heard(create({ jobTimeoutMs }), "exec sleep 600", {
         spec: { id: "i", timeoutSec },
@@ -123,7 +123,7 @@ export function testRunner({ name, create }: RunnerBody): void {
     }
   });
 
-  test("ends a run for a cause that comes in, after which no other counts", async () => {
+  test("run() ends for the first cause that is requested, and ignores later ones", async () => {
     const stop = createStop();
     const run = await heard(create({}), "echo; exec sleep 600", endingWhenHeard(stop, "shutdown"));
     assert.ok(run.end.ok);
@@ -131,7 +131,7 @@ export function testRunner({ name, create }: RunnerBody): void {
     assert.equal(stop.request("canceled"), false, "nothing counts after the end");
   });
 
-  test("ends a run whose cause was there before it", async () => {
+  test("run() ends for a cause that was requested before it", async () => {
     const stop = createStop();
     stop.request("canceled");
     const run = await heard(create({}), "exec sleep 600", { stop });
@@ -139,7 +139,7 @@ export function testRunner({ name, create }: RunnerBody): void {
     assert.equal(run.end.ending.kind, "canceled");
   });
 
-  test("says what kept a command from starting, and tells no output of it", async () => {
+  test("run() reports why a command could not start, and no output", async () => {
     const run = await heard(create({ words: ["/no/such/program"] }), "");
     assert.ok(run.end.ok && run.end.ending.kind === "not_started");
     assert.equal(run.end.ending.exitStatus, 127);
@@ -149,7 +149,7 @@ export function testRunner({ name, create }: RunnerBody): void {
     assert.equal(run.output + run.error, "");
   });
 
-  test("gives the command the run's variables, its number, its id and its files", async () => {
+  test("run() gives the command the run's variables, worker number, id and files", async () => {
     const run = await heard(
       create({}),
       'echo "$GIVEN $JOBRUNNER_WORKER_ID <$JOBRUNNER_REQUEST_ID>"; dirname "$JOBRUNNER_RESPONSE_DATA_FN"; echo "$JOBRUNNER_JOB_DIR"',

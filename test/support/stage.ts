@@ -1,5 +1,5 @@
 /**
- * The program on a stage: its commands write their process ids down, and nothing of them may be left in the end.
+ * The program with commands that write down their process ids; none of these processes may be left at the end.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { temporaryFolder } from "./folder.ts";
 import { aliveIn, killAllIn } from "./processes.ts";
 import { fixture, type Program, startProgram } from "./program.ts";
 
-/** What a test of endings acts on. */
+/** What a test of how jobs and servers end acts on. */
 export interface Stage {
   readonly url: string;
   readonly program: Program;
@@ -20,7 +20,7 @@ export interface Stage {
   release(): void;
 }
 
-/** In place of the program: one whose service breaks when a job is called like a bug of `faulty_service.ts`. */
+/** In place of the program: one whose service fails when a job's id is the name of a bug in `faulty_service.ts`. */
 export const faulty: { readonly script: string } = { script: fixture("faulty_program.ts") };
 
 /**

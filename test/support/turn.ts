@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Resolves in the next turn: what follows from what has happened, without waiting for anything else, has been done. */
+/** Resolves in the next turn: by then, everything that waits for no further event has been done. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

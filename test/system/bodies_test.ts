@@ -44,7 +44,7 @@ async function beginChunked(url: string) {
   };
 }
 
-Deno.test("a chunked body in tiny chunks is 411 before its end, and others are served meanwhile", async () => {
+Deno.test("POST /payload answers 411 to tiny chunks before their end, and serves others meanwhile", async () => {
   await using program = await startProgram({ env: shell });
   using connection = await beginChunked(program.url);
   await connection.chunks(3_000, 1);
@@ -53,7 +53,7 @@ Deno.test("a chunked body in tiny chunks is 411 before its end, and others are s
   assert.equal((await statusOf(program.url)).buffered_bytes, 0);
 });
 
-Deno.test("a chunked body beyond 8 MiB is 411 before its end, one within is a job", async () => {
+Deno.test("POST /payload answers 411 to a chunked body beyond 8 MiB, and runs one within", async () => {
   await using program = await startProgram({ env: shell });
   using connection = await beginChunked(program.url);
   const sending = connection.chunks(200, 65_536).catch(() => "the server closed the connection");
@@ -67,7 +67,7 @@ Deno.test("a chunked body beyond 8 MiB is 411 before its end, one within is a jo
   await sending;
 });
 
-Deno.test("a chunked body that stops coming is 408, and its client can go", async () => {
+Deno.test("POST /payload answers 408 to a chunked body that stalls, and logs no error", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_REQUEST_TIMEOUT_SEC: "0.2" },
   });
@@ -81,7 +81,7 @@ Deno.test("a chunked body that stops coming is 408, and its client can go", asyn
   assert.doesNotMatch(program.log.join("\n"), / ERROR /);
 });
 
-Deno.test("a refused password leaves a chunked body unread", async () => {
+Deno.test("POST /payload answers 401 without reading a chunked body", async () => {
   await using program = await startProgram({ env: { ...shell, JOBRUNNER_PASSWORD: "p" } });
   using connection = await beginChunked(program.url);
   await connection.chunks(20_000, 1);
@@ -90,7 +90,7 @@ Deno.test("a refused password leaves a chunked body unread", async () => {
   assert.equal((await post(program.url, "echo served", { headers })).output, "served\n");
 });
 
-Deno.test("a legal body of nothing but brackets is 400, and the server lives on", async () => {
+Deno.test("POST /payload answers 400 to a body full of brackets, and keeps serving", async () => {
   await using program = await startProgram({ env: shell });
   const start = '{"id":"x","data":"QQ==","more":';
   const body = new Uint8Array(60_000_000).fill("[".charCodeAt(0));
@@ -101,7 +101,7 @@ Deno.test("a legal body of nothing but brackets is 400, and the server lives on"
   assert.equal((await post(program.url, "echo served")).output, "served\n");
 });
 
-Deno.test("padding that goes on is 400 with its place", async () => {
+Deno.test("POST /payload answers 400 to padding in the middle of data, and names its place", async () => {
   await using program = await startProgram({ env: shell });
   const data = `${"QUJD".repeat(327_680)}${"=".repeat(65_535)}A`;
   const { status, text } = await postRaw(program.url, `{"id":"x","data":"${data}"}`);
@@ -109,7 +109,7 @@ Deno.test("padding that goes on is 400 with its place", async () => {
   assert.match(text, /: character 1376256 follows padding, which must be at the end\n$/);
 });
 
-Deno.test("a compressed body is 415, an empty one says that it is empty", async () => {
+Deno.test("POST /payload answers 415 to a compressed body, and reports an empty body", async () => {
   await using program = await startProgram({ env: shell });
   const headers = { "content-encoding": "gzip" };
   const refused = await postRaw(program.url, "x", { headers });
@@ -118,7 +118,7 @@ Deno.test("a compressed body is 415, an empty one says that it is empty", async 
   assert.equal((await postRaw(program.url, "")).text, "The body is empty\n");
 });
 
-Deno.test("a body that is not UTF-8 is 400 and says so, also a large one, and a byte order mark is fine", async () => {
+Deno.test("POST /payload answers 400 to a body that is not UTF-8, and accepts a byte order mark", async () => {
   await using program = await startProgram({ env: shell });
   const data = encode('printf %s "$JOBRUNNER_REQUEST_ID"').toBase64();
   const bodyOf = (id: string, more = "") => JSON.stringify({ id, data, more });

@@ -3,7 +3,7 @@ import { type Answer, get, post, statusOf } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { fixture, startProgram } from "../support/program.ts";
 
-/** Sends 500 requests at once while every worker is held, and says how they came out. */
+/** Sends 500 requests at once while every worker is held, and returns the answers by status. */
 async function burst(workers: number, queueLimit: number): Promise<Map<number, Answer[]>> {
   using folder = temporaryFolder();
   await using program = await startProgram({
@@ -45,7 +45,7 @@ async function burst(workers: number, queueLimit: number): Promise<Map<number, A
 }
 
 for (const [workers, queueLimit] of [[3, 30], [2, 0], [1, 7]] as const) {
-  Deno.test(`of 500 simultaneous requests ${workers} run, ${queueLimit} wait, every other is refused at once`, async () => {
+  Deno.test(`JOBRUNNER_QUEUE_LIMIT=${queueLimit}: of 500 requests at once ${workers} run, ${queueLimit} wait, all others get 503`, async () => {
     const answers = await burst(workers, queueLimit);
     assert.deepEqual([...answers.keys()].sort(), [200, 503]);
     assert.equal(answers.get(200)?.length, workers + queueLimit);
@@ -94,7 +94,7 @@ Deno.test("Retry-After is computed from run times, place and workers", async () 
   await Promise.all([held, ...waiting]);
 });
 
-Deno.test("a waiting job whose client left frees its place and never runs", async () => {
+Deno.test("a waiting job whose client disconnects frees its place and never runs", async () => {
   using folder = temporaryFolder();
   await using program = await startProgram({
     env: {

@@ -12,7 +12,7 @@ import { on } from "../support/stage.ts";
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
 const encode = (text: string) => new TextEncoder().encode(text);
 
-Deno.test("send behaves as the command on the server did", async () => {
+Deno.test("send prints and exits as the command on the server did", async () => {
   using folder = temporaryFolder();
   const script = `${folder.path}/script`;
   Deno.writeTextFileSync(
@@ -38,7 +38,7 @@ Deno.test("send behaves as the command on the server did", async () => {
   assert.deepEqual(fromStdin, { code: 137, stdout: "stdin\n", stderr: "" });
 });
 
-Deno.test("send is binary safe, also for what does not fit into one piece", async () => {
+Deno.test("send is binary safe, also for a payload of several pieces", async () => {
   using folder = temporaryFolder();
   const bytes = Uint8Array.from({ length: 3_000_001 }, (_, at) => (at * 7919) % 256);
   Deno.writeFileSync(`${folder.path}/in`, bytes);
@@ -52,7 +52,7 @@ Deno.test("send is binary safe, also for what does not fit into one piece", asyn
   assert.equal(Deno.readFileSync(`${folder.path}/out`).toBase64(), bytes.toBase64());
 });
 
-Deno.test("send comes back when a full server says so, and tells when it gives up", async () => {
+Deno.test("send --retry retries while the server is full; without it, send exits with 75", async () => {
   using folder = temporaryFolder();
   await using program = await startProgram({ env: { ...shell, JOBRUNNER_QUEUE_LIMIT: "0" } });
   const running = post(program.url, `until [ -e ${folder.path}/release ]; do sleep 0.01; done`);
@@ -75,7 +75,7 @@ Deno.test("send comes back when a full server says so, and tells when it gives u
   assert.deepEqual(await patient, { code: 0, stdout: "late\n", stderr: "" });
 });
 
-Deno.test("each failure of send's own has its exit status and one line", async () => {
+Deno.test("send has an exit status and one line for each of its own failures", async () => {
   using folder = temporaryFolder();
   Deno.writeTextFileSync(`${folder.path}/password`, "pässword\n");
   await using program = await startProgram({
@@ -118,7 +118,7 @@ Deno.test("each failure of send's own has its exit status and one line", async (
   }
 });
 
-Deno.test("a refusal is told as one, also when it comes while a large payload is sent", async () => {
+Deno.test("send reports a refusal, even one that comes while a large payload is sent", async () => {
   using folder = temporaryFolder();
   const large = `${folder.path}/large`;
   Deno.writeFileSync(large, new Uint8Array(20_000_000));
@@ -135,7 +135,7 @@ Deno.test("a refusal is told as one, also when it comes while a large payload is
   }
 });
 
-Deno.test("the password stays with the server that was named", async () => {
+Deno.test("send does not follow a redirect, so the password stays with the named server", async () => {
   let asked = 0;
   await using other = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
     asked++;
@@ -159,7 +159,7 @@ Deno.test("the password stays with the server that was named", async () => {
   assert.equal(asked, 0);
 });
 
-Deno.test("an input that is no file: a folder is refused, a FIFO is read once", async () => {
+Deno.test("send refuses a folder as its input, and reads a FIFO once", async () => {
   using folder = temporaryFolder();
   await using program = await startProgram({ env: shell });
   const refused = await runProgram({ args: ["send", "--url", program.url, folder.path] });
@@ -172,7 +172,7 @@ Deno.test("an input that is no file: a folder is refused, a FIFO is read once", 
   assert.equal((await sent).stdout, "through the pipe\n");
 });
 
-Deno.test("what cannot be written costs no run and loses nothing", async () => {
+Deno.test("send --output: an unwritable output wastes no run and loses no data", async () => {
   using folder = temporaryFolder();
   await using program = await startProgram({ env: shell });
   const before = await runProgram({
@@ -191,7 +191,7 @@ Deno.test("what cannot be written costs no run and loses nothing", async () => {
   assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["result"]);
 });
 
-Deno.test("send that a signal ends leaves nothing where the result would have been", async () => {
+Deno.test("send leaves no output file when a signal ends it", async () => {
   await on("hold_until_released.sh", {}, async ({ url, program, folder }) => {
     const results = `${folder}/results`;
     Deno.mkdirSync(results);
@@ -209,7 +209,7 @@ Deno.test("send that a signal ends leaves nothing where the result would have be
   });
 });
 
-Deno.test("wait-file says whether the file came, and waits until it is whole", async () => {
+Deno.test("wait-file exits with 0 once the file exists and is complete, with 1 on timeout", async () => {
   using folder = temporaryFolder();
   const wait = (...args: string[]) => runProgram({ args: ["wait-file", ...args] });
   const growing = `${folder.path}/growing`;
@@ -230,7 +230,7 @@ Deno.test("wait-file says whether the file came, and waits until it is whole", a
   assert.equal((await patient).code, 0);
 });
 
-Deno.test("wait-file: wrong usage and an unreadable folder are 2, with one line", async () => {
+Deno.test("wait-file exits with 2 and one line on wrong usage or an unreadable folder", async () => {
   using folder = temporaryFolder();
   const cases: [string[], RegExp][] = [
     [[], /^usage: jobrunner wait-file TIMEOUT_SEC FOLDER NAME\n$/],
@@ -247,7 +247,7 @@ Deno.test("wait-file: wrong usage and an unreadable folder are 2, with one line"
   }
 });
 
-Deno.test("send states the length of its body, whatever it sends", async () => {
+Deno.test("send states its body's Content-Length, whatever the input", async () => {
   using folder = temporaryFolder();
   const heads: string[][] = [];
   await using server = Deno.serve(

@@ -89,14 +89,14 @@ const environment: Row[] = [
     },
   },
   {
-    name: "any password sent to a server without one is ignored",
+    name: "X-JR-PASSWORD: ignored by a server without a password",
     env: shell,
     async check(url) {
       assert.equal((await post(url, "exit 0", { headers: { "X-JR-PASSWORD": "x" } })).status, 200);
     },
   },
   {
-    name: "the password is not logged and no command inherits it",
+    name: "JOBRUNNER_PASSWORD: not logged, and no command inherits it",
     env: {
       ...shell,
       JOBRUNNER_PASSWORD: "hunter2",
@@ -116,7 +116,7 @@ const environment: Row[] = [
 
 const command: Row[] = [
   {
-    name: "the command's environment, files, standard input and working directory",
+    name: "the command gets its environment, files, standard input and working directory",
     env: { ...shell, JOBRUNNER_NUM_WORKERS: "1" },
     async check(url) {
       const script = [
@@ -150,7 +150,7 @@ const command: Row[] = [
     },
   },
   {
-    name: "binary data passes unchanged",
+    name: "payload, output and response file carry binary data unchanged",
     env: { JOBRUNNER_CMD: fixture("echo_payload.sh") },
     async check(url) {
       const bytes = new Uint8Array(100_000).map((_, index) => (index * 31) % 256);
@@ -161,7 +161,7 @@ const command: Row[] = [
     },
   },
   {
-    name: "files are gone after the job",
+    name: "the job's files are deleted after the job",
     env: shell,
     async check(url) {
       const { output } = await post(
@@ -191,7 +191,7 @@ const command: Row[] = [
 const http: Row[] = [
   {
     name:
-      "200: one line of compact JSON, keys in order, base64 values, elapsed_sec a float of the run alone",
+      "200: one line of compact JSON, keys in order, base64 values, elapsed_sec of the run alone",
     env: { ...shell, JOBRUNNER_NUM_WORKERS: "1" },
     async check(url) {
       const answer = await post(
@@ -209,7 +209,7 @@ const http: Row[] = [
     },
   },
   {
-    name: "405 for a method other than POST, with Allow",
+    name: "405: /payload with a method other than POST, with Allow",
     env: shell,
     async check(url) {
       const { status, headers } = await get(`${url}/payload`);
@@ -240,7 +240,7 @@ const http: Row[] = [
     },
   },
   {
-    name: "any Content-Type will do, unknown keys are ignored, keys are exact",
+    name: "POST /payload takes any Content-Type, ignores unknown keys, and keys are case-sensitive",
     env: shell,
     async check(url) {
       const body = json({
@@ -257,7 +257,7 @@ const http: Row[] = [
     },
   },
   {
-    name: "an id up to 1024 characters, whatever they are, is an id",
+    name: "id: up to 1024 characters, whatever they are",
     env: shell,
     async check(url) {
       for (const id of ["../../etc/passwd", "a\nb", "😀".repeat(1024), "x".repeat(1024)]) {
@@ -277,7 +277,7 @@ const http: Row[] = [
     },
   },
   {
-    name: "GET /metrics: Prometheus text with what the jobs did",
+    name: "GET /metrics: Prometheus text that counts the jobs",
     env: { ...shell, JOBRUNNER_NUM_WORKERS: "1" },
     async check(url) {
       await post(url, "exit 1");
@@ -291,7 +291,7 @@ const http: Row[] = [
     },
   },
   {
-    name: "503 past the queue limit, at once, with the length and Retry-After",
+    name: "503: beyond the queue limit, at once, with the length and Retry-After",
     env: {
       JOBRUNNER_CMD: fixture("hold_until_released.sh"),
       JOBRUNNER_NUM_WORKERS: "1",
@@ -310,7 +310,7 @@ const http: Row[] = [
     },
   },
   {
-    name: "killed by a signal: 128 + number and a signal field",
+    name: "exit_status: 128 + number, and a signal field, for a command killed by a signal",
     env: shell,
     async check(url) {
       const { json } = await post(url, "kill -SEGV $$");
@@ -322,7 +322,7 @@ const http: Row[] = [
     },
   },
   {
-    name: "output over the limit is cut and flagged",
+    name: "JOBRUNNER_MAX_OUTPUT_BYTES: output beyond the limit is cut and flagged",
     env: { ...shell, JOBRUNNER_MAX_OUTPUT_BYTES: "10" },
     async check(url) {
       const script =
@@ -336,7 +336,7 @@ const http: Row[] = [
     },
   },
   {
-    name: "errors as problem details when Accept asks for JSON",
+    name: "errors are problem details when Accept asks for JSON",
     env: shell,
     async check(url) {
       const { status, json, headers } = await postRaw(url, "{}", {
@@ -351,7 +351,7 @@ const http: Row[] = [
     },
   },
   {
-    name: "answers go out as they are, whatever the client would accept",
+    name: "answers are neither compressed nor cacheable, whatever the client accepts",
     env: shell,
     async check(url) {
       const headers = { "Accept-Encoding": "gzip, br" };
@@ -366,7 +366,7 @@ const http: Row[] = [
     },
   },
   {
-    name: "payloads and output are never logged; an id cannot break a line",
+    name: "the log never has payloads or output, and an id cannot break a line",
     env: shell,
     async check(url, program) {
       await post(url, "echo s3cret; echo s3cret >&2; # s3cret", { id: "x\nforged INFO line" });
@@ -397,7 +397,7 @@ function expectNotStarted(answer: Answer, exitStatus: number, reason: RegExp) {
 
 const changed: Row[] = [
   {
-    name: "400: a body that is not UTF-8, whose ids would become the same",
+    name: "400: a body that is not UTF-8, whose ids would become equal",
     env: shell,
     async check(url) {
       for (const [id, byte] of [["Müller", "0xFC"], ["Mäller", "0xE4"]] as const) {
@@ -410,7 +410,8 @@ const changed: Row[] = [
     },
   },
   {
-    name: "a command that is deleted or made non-executable while serving: 127, 126, and back",
+    name:
+      "a command that is deleted while serving is 127, a non-executable one 126, until it is back",
     async check(url, _program, folder) {
       const script = `${folder}/tool.sh`;
       assert.equal((await post(url, "x")).output, "here\n");
@@ -423,7 +424,7 @@ const changed: Row[] = [
     },
   },
   {
-    name: "a command that does not exist at start: 127, and a warning",
+    name: "a command that does not exist at the start is 127, and causes a warning",
     env: { JOBRUNNER_CMD: "/no/such/program" },
     async check(url, program) {
       await program.line("/no/such/program is missing or not an executable file");
@@ -451,7 +452,7 @@ for (const row of [...environment, ...command, ...http, ...changed]) {
   });
 }
 
-Deno.test("contract: worker count 0 or garbage refuses the start, all faults at once, exit 2", async () => {
+Deno.test("contract: serve exits with 2 on wrong settings, and reports all of them at once", async () => {
   const { code, stdout, stderr } = await runProgram({
     env: { JOBRUNNER_NUM_WORKERS: "0", JOBRUNNER_HTTP_LISTEN_PORT: "x" },
   });
@@ -464,7 +465,7 @@ Deno.test("contract: worker count 0 or garbage refuses the start, all faults at 
   ]);
 });
 
-Deno.test("contract: a port in use is exit 1 naming the address", async () => {
+Deno.test("contract: serve exits with 1 and names the address when the port is taken", async () => {
   await using program = await startProgram({ env: shell });
   const { host, port } = new URL(program.url);
   const { code, stderr } = await runProgram({

@@ -1,5 +1,5 @@
 /**
- * Stopping: drains, cuts, crashes.
+ * Stopping: drains, forced stops, crashes.
  */
 
 import assert from "node:assert/strict";
@@ -9,7 +9,7 @@ import { aliveIn, eventually, isAlive } from "../support/processes.ts";
 import { fixture, type Program, startProgram, untilListening } from "../support/program.ts";
 import { faulty, on } from "../support/stage.ts";
 
-/** Signals that come at once are one, so it is sent until it is heard. */
+/** Signals in quick succession count as one, so it is sent until it has an effect. */
 async function secondSignal(program: Program): Promise<void> {
   await eventually("the second signal is heard", () => {
     if (program.log.some((line) => line.includes("cutting: "))) return true;
@@ -44,7 +44,7 @@ async function readHead(connection: Deno.Conn): Promise<string> {
   return new TextDecoder().decode(buffer.subarray(0, length ?? 0));
 }
 
-Deno.test("a drain: not ready, new jobs 503, what waits and runs gets its answer, exit 0", async () => {
+Deno.test("a drain reports not ready, answers 503 to new jobs, finishes the others, and exits with 0", async () => {
   await on("hold_until_released.sh", {}, async ({ url, program, folder, release }) => {
     const running = post(url, "x", { id: "running" });
     await fileExists(`${folder}/started_running`);
@@ -85,12 +85,12 @@ function expectCut(running: Answer, waiting: Answer): void {
 }
 
 for (
-  const [how, env] of [["the drain's time is over", { JOBRUNNER_DRAIN_TIMEOUT_SEC: "0.2" }], [
+  const [how, env] of [["the drain timeout", { JOBRUNNER_DRAIN_TIMEOUT_SEC: "0.2" }], [
     "a second signal",
     {},
   ]] as const
 ) {
-  Deno.test(`${how}: trees are ended, clients are told, files are gone, exit 1, and the log says what was cut`, async () => {
+  Deno.test(`${how} forces the stop: process trees are killed, clients answered, files removed, exit 1`, async () => {
     await on("ignore_sigterm.sh", env, async ({ url, program, pids }) => {
       const running = post(url, "x", { id: "running" });
       await fileExists(`${pids}/ignore_sigterm`);
@@ -107,7 +107,7 @@ for (
   });
 }
 
-Deno.test("a server that was killed: the next one ends what its jobs left and says so", async () => {
+Deno.test("serve kills the processes that a killed server's jobs left, and logs that", async () => {
   await on("stay_with_family.sh", {}, async ({ url, program, pids, spool }) => {
     const lost = post(url, "x").catch(() => "lost");
     await eventually("all of its processes run", () => aliveIn(pids).length === 5);
@@ -123,7 +123,7 @@ Deno.test("a server that was killed: the next one ends what its jobs left and sa
   });
 });
 
-Deno.test("a living server's processes are left alone by the next one", async () => {
+Deno.test("serve does not kill the processes of another living server", async () => {
   await on("ignore_sigterm.sh", {}, async ({ url, program, pids, spool }) => {
     const running = post(url, "x");
     await eventually("it runs", () => aliveIn(pids).length === 1);
@@ -141,7 +141,7 @@ Deno.test("a living server's processes are left alone by the next one", async ()
 });
 
 for (const bug of ["throws", "rejects"]) {
-  Deno.test(`a service that ${bug} outside any request: the stack is logged, what runs is finished, exit 1`, async () => {
+  Deno.test(`a service that ${bug} outside any request logs the stack, finishes running jobs, exits with 1`, async () => {
     await on("hold_until_released.sh", faulty, async ({ url, program, release }) => {
       const running = post(url, "x", { id: bug });
       await program.line("stopping");
@@ -157,7 +157,7 @@ for (const bug of ["throws", "rejects"]) {
 }
 
 for (const bug of ["vanishes", "hangs"]) {
-  Deno.test(`a service that ${bug}: main notices, ends every job's processes, exit 1`, async () => {
+  Deno.test(`a service that ${bug} is noticed by main, which kills every job's processes and exits with 1`, async () => {
     await on("stay_with_family.sh", faulty, async ({ url, program }) => {
       const lost = post(url, "x", { id: bug }).catch(() => "lost");
       assert.doesNotMatch(await program.line("the service died"), /request_id/);
@@ -167,7 +167,7 @@ for (const bug of ["vanishes", "hangs"]) {
   });
 }
 
-Deno.test("a service that hangs in work for a request: the log names the request, exit 1", async () => {
+Deno.test("a service that hangs in work for a request ends with exit 1, and the log names the request", async () => {
   await on("stay_with_family.sh", faulty, async ({ url, program, pids }) => {
     const running = post(url, "x", { headers: { "x-request-id": "harmless" } }).catch(() => "lost");
     await fileExists(`${pids}/command`);
@@ -180,7 +180,7 @@ Deno.test("a service that hangs in work for a request: the log names the request
   });
 });
 
-Deno.test("Ctrl-C reaches the whole group, and deno task sends it on: it is still one signal", async () => {
+Deno.test("SIGINT to the whole process group counts once, although deno task forwards it as well", async () => {
   await on("hold_until_released.sh", {}, async ({ program, spool }) => {
     await program.stop();
     const other = new Deno.Command("setsid", {
@@ -212,14 +212,14 @@ Deno.test("Ctrl-C reaches the whole group, and deno task sends it on: it is stil
   });
 });
 
-Deno.test("a drain without time on an idle server is a clean stop", async () => {
+Deno.test("JOBRUNNER_DRAIN_TIMEOUT_SEC=0 stops an idle server with exit 0", async () => {
   await on("run_payload.sh", { JOBRUNNER_DRAIN_TIMEOUT_SEC: "0" }, async ({ url, program }) => {
     await post(url, "exit 0");
     assert.equal(await program.stop(), 0);
   });
 });
 
-Deno.test("daemons of finished jobs are left alone by a cut and by the next server", async () => {
+Deno.test("a daemon of a finished job is not killed when its server dies and the next one starts", async () => {
   await on("leave_daemon.sh", {}, async ({ url, program, pids, spool }) => {
     await post(url, "x", { id: "a" });
     const daemon = Number(Deno.readTextFileSync(`${pids}/daemon_a`));
@@ -235,7 +235,7 @@ Deno.test("daemons of finished jobs are left alone by a cut and by the next serv
   });
 });
 
-Deno.test("a client that does not read its answer does not keep a server that is cut, which then exits with 1", async () => {
+Deno.test("a forced stop does not wait for a client that does not read its answer, and exits with 1", async () => {
   await on("run_payload.sh", { JOBRUNNER_DRAIN_TIMEOUT_SEC: "0.2" }, async ({ url, program }) => {
     const body = JSON.stringify({ id: "x", data: btoa("head -c 30000000 /dev/zero") });
     using _deaf = await say(url, headOf(body.length) + body);

@@ -1,5 +1,5 @@
 /**
- * A job always ends, and leaves nothing behind: timeouts, trees, held pipes, gone clients.
+ * A job always ends, and leaves nothing behind: timeouts, process trees, held pipes, disconnected clients.
  */
 
 import assert from "node:assert/strict";
@@ -61,7 +61,7 @@ async function busyWorkers(url: string): Promise<unknown> {
   return (await statusOf(url)).busy;
 }
 
-Deno.test("a job over its time: 124, timed_out, and everything captured until then", async () => {
+Deno.test("JOBRUNNER_JOB_TIMEOUT_SEC: a job that times out has 124, timed_out and its output until then", async () => {
   await on(
     "ignore_sigterm.sh",
     { JOBRUNNER_JOB_TIMEOUT_SEC: "0.3" },
@@ -80,7 +80,7 @@ Deno.test("a job over its time: 124, timed_out, and everything captured until th
   );
 });
 
-Deno.test("timeout_sec of a request shortens the server's limit and never lengthens it", async () => {
+Deno.test("timeout_sec in a request shortens the server's limit and never extends it", async () => {
   const script =
     "echo $JOBRUNNER_TIMEOUT_SEC; echo $((JOBRUNNER_DEADLINE - $(date +%s))); sleep 1000";
   await on("run_payload.sh", { JOBRUNNER_JOB_TIMEOUT_SEC: "0.5" }, async ({ url }) => {
@@ -108,13 +108,13 @@ Deno.test("timeout_sec of a request shortens the server's limit and never length
   });
 });
 
-Deno.test("without a limit a command is told none", async () => {
+Deno.test("JOBRUNNER_TIMEOUT_SEC and JOBRUNNER_DEADLINE are not set for a command without a limit", async () => {
   await on("run_payload.sh", {}, async ({ url }) => {
     assert.equal((await post(url, "env | grep -E 'TIMEOUT|DEADLINE'")).output, "");
   });
 });
 
-Deno.test("a job that waits over its time is 503 naming the limit, with Retry-After, and never runs", async () => {
+Deno.test("JOBRUNNER_QUEUE_TIMEOUT_SEC: a job that waits too long gets 503 with Retry-After and never runs", async () => {
   using folder = temporaryFolder();
   const release = `${folder.path}/release`;
   await on("hold_until_released.sh", {
@@ -141,7 +141,7 @@ for (
     ["leave_stubborn_child.sh", "a child that ignores SIGTERM when its parent did not"],
   ] as const
 ) {
-  Deno.test(`ending a job ends ${what}`, async () => {
+  Deno.test(`a timeout kills ${what}`, async () => {
     await on(name, { JOBRUNNER_JOB_TIMEOUT_SEC: "0.5" }, async ({ url, pids, program }) => {
       const { json } = await post(url, "x");
       assert.equal(json["ending"], "timed_out");
@@ -152,7 +152,7 @@ for (
   });
 }
 
-Deno.test("ending one job leaves another's processes alone", async () => {
+Deno.test("a timeout kills no processes of another job", async () => {
   using folder = temporaryFolder();
   const release = `${folder.path}/release`;
   await on("run_payload.sh", {}, async ({ url, pids }) => {
@@ -174,9 +174,9 @@ Deno.test("ending one job leaves another's processes alone", async () => {
 });
 
 for (const stubborn of ["", "yes"]) {
-  Deno.test(`a descendant that holds stdout${stubborn && " and ignores SIGTERM"} delays nothing, and is ended`, async () => {
+  Deno.test(`a descendant that holds stdout${stubborn && " and ignores SIGTERM"} does not delay the answer, and is killed`, async () => {
     await on("hold_stdout.sh", { HOLD_STUBBORN: stubborn }, async ({ url, pids }) => {
-      // More than one, because the first look of a fresh server could win a race that it should not have to win.
+      // More than one job, since the first one of a new server might pass only because it won a race.
       for (const id of ["a", "b", "c", "d"]) {
         const { json, output } = await post(url, "x", { id });
         assert.deepEqual([json["exit_status"], json["ending"], output], [0, "exited", "begun\n"]);
@@ -186,7 +186,7 @@ for (const stubborn of ["", "yes"]) {
   });
 }
 
-Deno.test("a hundred trees that ignore SIGTERM and end at once are all ended", async () => {
+Deno.test("a hundred process trees that ignore SIGTERM are all killed when their clients disconnect", async () => {
   await on("run_payload.sh", { JOBRUNNER_NUM_WORKERS: "100" }, async ({ url, pids, program }) => {
     const leaver = new AbortController();
     const jobs = Array.from({ length: 100 }, (_, index) => {
@@ -206,9 +206,9 @@ Deno.test("a hundred trees that ignore SIGTERM and end at once are all ended", a
   });
 });
 
-Deno.test("a daemon with an output of its own is left alone", async () => {
+Deno.test("a daemon with an output of its own is not killed", async () => {
   await on("leave_daemon.sh", {}, async ({ url, pids }) => {
-    // What holds a pipe is ended; a second job that leaves such a one shows that the ending has had its chance.
+    // Processes that hold a pipe are killed; while the second job runs, that would happen to the first one's daemon.
     for (const id of ["first", "second"]) {
       assert.equal((await post(url, "x", { id })).output, "begun\n");
     }
@@ -216,7 +216,7 @@ Deno.test("a daemon with an output of its own is left alone", async () => {
   });
 });
 
-Deno.test("what is over the limit is cut and flagged, the pipes are drained, the job is not ended for it", async () => {
+Deno.test("JOBRUNNER_MAX_OUTPUT_BYTES cuts and flags output, and neither blocks nor ends the job", async () => {
   await on(
     "flood_both_streams.sh",
     { FLOOD_BYTES: "20000000", JOBRUNNER_MAX_OUTPUT_BYTES: "1000" },
@@ -228,7 +228,7 @@ Deno.test("what is over the limit is cut and flagged, the pipes are drained, the
   );
 });
 
-Deno.test("the response file may be renamed over", async () => {
+Deno.test("the response file may be replaced by a rename", async () => {
   await on("rename_over_result.sh", {}, async ({ url, files }) => {
     assert.equal((await post(url, "x")).data, "renamed\n");
     assert.deepEqual(files(), []);
@@ -243,7 +243,7 @@ for (const protocol of ["HTTP/1.1", "HTTP/2"] as const) {
     }
     : {};
 
-  Deno.test(`${protocol}: a running job whose client is gone is ended and counted as canceled`, async () => {
+  Deno.test(`${protocol}: a running job is killed and counted as canceled when its client disconnects`, async () => {
     await on("stay_with_family.sh", tls, async ({ url, pids, files, program }) => {
       using client = Deno.createHttpClient({
         caCerts: [Deno.readTextFileSync(fixture("tls/ca.pem"))],
@@ -270,7 +270,7 @@ for (const protocol of ["HTTP/1.1", "HTTP/2"] as const) {
 }
 
 for (const address of ["127.0.0.1", "::1"]) {
-  Deno.test(`${address}: a running job ends with its client, also when its body came later than its head`, async () => {
+  Deno.test(`${address}: a running job is killed when its client disconnects, even if its body came late`, async () => {
     const env = { JOBRUNNER_HTTP_LISTEN_ADDRESS: address };
     await on("stay_with_family.sh", env, async ({ url, pids, program }) => {
       const leaver = await postInTwoParts(url, { id: "x", data: "YQ==" });
@@ -282,7 +282,7 @@ for (const address of ["127.0.0.1", "::1"]) {
   });
 }
 
-Deno.test("a waiting job leaves the line with its client, also when its body came later than its head", async () => {
+Deno.test("a waiting job leaves the queue when its client disconnects, even if its body came late", async () => {
   using folder = temporaryFolder();
   await on("hold_until_released.sh", {
     JOBRUNNER_NUM_WORKERS: "1",
@@ -302,7 +302,7 @@ Deno.test("a waiting job leaves the line with its client, also when its body cam
   });
 });
 
-Deno.test("with JOBRUNNER_ON_DISCONNECT=finish a running job outlives its client", async () => {
+Deno.test("JOBRUNNER_ON_DISCONNECT=finish lets a running job finish when its client disconnects", async () => {
   using folder = temporaryFolder();
   await on("hold_until_released.sh", {
     JOBRUNNER_ON_DISCONNECT: "finish",
@@ -321,7 +321,7 @@ Deno.test("with JOBRUNNER_ON_DISCONNECT=finish a running job outlives its client
   });
 });
 
-Deno.test("a client that got its answer is never taken for a gone one", async () => {
+Deno.test("a client that received its answer is never treated as disconnected", async () => {
   await on("run_payload.sh", { JOBRUNNER_NUM_WORKERS: "1" }, async ({ url, program }) => {
     for (let round = 0; round < 20; round++) {
       using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });

@@ -1,5 +1,5 @@
 /**
- * Bytes on the socket: whatever they are, never a 5xx, never a crash, and nothing stays held.
+ * Bytes on the socket: whatever they are, they cause no 5xx and no crash, and no memory stays held.
  */
 
 import assert from "node:assert/strict";
@@ -77,7 +77,7 @@ function bytesOf(
   return encoder.encode(`${lines.join("\r\n")}\r\n\r\n${body}`);
 }
 
-Deno.test("no bytes on the socket bring a 5xx or a crash", async () => {
+Deno.test("serve neither answers with a 5xx nor crashes, whatever the bytes on the socket", async () => {
   await using program = await startProgram({
     env: {
       JOBRUNNER_CMD: fixture("run_payload.sh"),

@@ -1,5 +1,5 @@
 /**
- * Who may use the real program: by which names, from which pages.
+ * Under which host names and from which web pages the real program may be used.
  */
 
 import assert from "node:assert/strict";
@@ -23,7 +23,7 @@ async function answerTo(url: string, lines: readonly string[], body = "") {
 
 const run = "POST /payload HTTP/1.1";
 
-Deno.test("without a password: a job and a page by the server's names only", async () => {
+Deno.test("Host must be one of the server's names for jobs and pages when there is no password", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_ALLOWED_HOSTS: "jobs.example.com,*.svc.example" },
   });
@@ -57,7 +57,7 @@ Deno.test("without a password: a job and a page by the server's names only", asy
   assert.equal((await statusOf(program.url)).total_jobs, jobs);
 });
 
-Deno.test("over HTTP/2 :authority is the name, and a Host beside it does not help", async () => {
+Deno.test(":authority is the host name over HTTP/2, whatever Host is beside it", async () => {
   await using program = await startProgram({ env: shell });
   const session = connect(program.url);
   const codeOf = async (headers: Record<string, string>) => {
@@ -75,7 +75,7 @@ Deno.test("over HTTP/2 :authority is the name, and a Host beside it does not hel
   await once(session, "close");
 });
 
-Deno.test("with a password any name will do, but no page of another origin", async () => {
+Deno.test("JOBRUNNER_PASSWORD allows any host name, but no page of another origin", async () => {
   await using program = await startProgram({ env: { ...shell, JOBRUNNER_PASSWORD: "p" } });
   const named = [run, "Host: jobs.example.com", "X-JR-PASSWORD: p"];
   assert.equal((await answerTo(program.url, named, job)).status, 200);
@@ -91,7 +91,7 @@ Deno.test("with a password any name will do, but no page of another origin", asy
   assert.equal((await statusOf(program.url)).total_jobs, 2);
 });
 
-Deno.test("a page's text, form and large body are refused before the body is read", async () => {
+Deno.test("POST /payload refuses a page of another origin before the body is read", async () => {
   await using program = await startProgram({ env: shell });
   const headers = { "origin": "http://evil.example", "content-type": "text/plain" };
   for (const body of [job, `{"id":"x","data":"${"QUJD".repeat(5_000_000)}"}`]) {
@@ -104,7 +104,7 @@ Deno.test("a page's text, form and large body are refused before the body is rea
   assert.match(line, / http\.request\.method=POST url\.path=\/payload .*status_code=403 /);
 });
 
-Deno.test("with a password, /status names jobs only to who sends it", async () => {
+Deno.test("/status names jobs only to clients that send the password, if there is one", async () => {
   using folder = temporaryFolder();
   const release = `${folder.path}/release`;
   await using program = await startProgram({
@@ -130,7 +130,7 @@ Deno.test("with a password, /status names jobs only to who sends it", async () =
   assert.equal((await held).status, 200);
 });
 
-Deno.test("balancers' default checks: GET /, HEAD /, OPTIONS / and OPTIONS *, HTTP/1.0 and 1.1", async () => {
+Deno.test("load balancers' default checks get answers: GET, HEAD, OPTIONS / and OPTIONS *, HTTP/1.0 and 1.1", async () => {
   await using program = await startProgram({ env: shell });
   const { url } = program;
   for (const end of [["HTTP/1.0"], ["HTTP/1.1", "Host: what.it.is.to.them"]] as const) {

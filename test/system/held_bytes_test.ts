@@ -1,5 +1,5 @@
 /**
- * What the server holds in memory for requests: bodies that come, outputs, answers that nobody reads.
+ * What the server holds in memory for requests: bodies that arrive, outputs, answers that are not read.
  */
 
 import assert from "node:assert/strict";
@@ -48,7 +48,7 @@ async function deafClient(url: string, bytes: number): Promise<Deno.TcpConn> {
   return await say(url, headOf(body.length) + body);
 }
 
-Deno.test("bodies that are announced and do not come hold neither budget nor memory", async () => {
+Deno.test("a body that is announced but not sent takes neither budget nor memory", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_MAX_BUFFERED_BYTES: "120000000" },
   });
@@ -70,7 +70,7 @@ Deno.test("bodies that are announced and do not come hold neither budget nor mem
   await eventually("nothing is held", async () => (await held(url)).all === 0);
 });
 
-Deno.test("an upload may take longer than JOBRUNNER_REQUEST_TIMEOUT_SEC as long as it flows", async () => {
+Deno.test("JOBRUNNER_REQUEST_TIMEOUT_SEC does not end a longer upload that keeps flowing", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_REQUEST_TIMEOUT_SEC: "1" },
   });
@@ -89,7 +89,7 @@ Deno.test("an upload may take longer than JOBRUNNER_REQUEST_TIMEOUT_SEC as long 
   assert.ok(performance.now() - startedAt > 2000, "it took more than two periods");
 });
 
-Deno.test("what a running command has put out is shown, and is the answer's until that is taken", async () => {
+Deno.test("/status and /metrics count the output of a running command until its answer is read", async () => {
   using folder = temporaryFolder();
   await using program = await startProgram({ env: shell });
   const { url } = program;
@@ -108,7 +108,7 @@ Deno.test("what a running command has put out is shown, and is the answer's unti
   await eventually("nothing is held", async () => (await held(url)).all === 0);
 });
 
-Deno.test("answers that nobody reads are shown, leave half of the budget to jobs, and are broken off in time", async () => {
+Deno.test("JOBRUNNER_ANSWER_TIMEOUT_SEC ends unread answers; until then half the budget is left to jobs", async () => {
   await using program = await startProgram({
     env: {
       ...shell,
@@ -138,7 +138,7 @@ Deno.test("answers that nobody reads are shown, leave half of the budget to jobs
   assert.equal(await program.stop(), 0, "these were given up long before the stop");
 });
 
-Deno.test("an answer that is read slowly is whole, though it takes longer than JOBRUNNER_ANSWER_TIMEOUT_SEC", async () => {
+Deno.test("JOBRUNNER_ANSWER_TIMEOUT_SEC does not end an answer that is read slowly", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_ANSWER_TIMEOUT_SEC: "2" },
   });
@@ -152,7 +152,7 @@ Deno.test("an answer that is read slowly is whole, though it takes longer than J
   assert.doesNotMatch(program.log.join("\n"), /given up/);
 });
 
-/** Something that must not happen while nothing can be waited for: jobs run, one after the other. */
+/** Gives something that must not happen time to happen: jobs run, one after the other. */
 async function serves(url: string, jobs = 20): Promise<void> {
   for (let count = 0; count < jobs; count++) {
     const { output } = await post(url, "echo served", { signal: AbortSignal.timeout(20_000) });
@@ -160,7 +160,7 @@ async function serves(url: string, jobs = 20): Promise<void> {
   }
 }
 
-Deno.test("an answer that is given up waits for nobody who reads the log", async () => {
+Deno.test("JOBRUNNER_ANSWER_TIMEOUT_SEC ends an unread answer even if the log is not read", async () => {
   using folder = temporaryFolder();
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_ANSWER_TIMEOUT_SEC: "0.5" },
@@ -176,7 +176,7 @@ Deno.test("an answer that is given up waits for nobody who reads the log", async
   assert.equal(await program.stop(), 0);
 });
 
-Deno.test("an answer states its length, so that its end is known also where nothing else tells it (HTTP/1.0)", async () => {
+Deno.test("an answer states its length, so that its end is known in HTTP/1.0 too", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_ANSWER_TIMEOUT_SEC: "0.5" },
   });
@@ -207,7 +207,7 @@ function frame(type: number, flags: number, stream: number, payload: Uint8Array)
   return Uint8Array.from([...head, ...payload]);
 }
 
-/** Jobs over one connection of HTTP/2, whose client has told nothing of its windows: 65 535 bytes. */
+/** Jobs over one connection of HTTP/2, whose client leaves its windows at the default: 65 535 bytes. */
 function http2Requests(bodies: readonly string[]): Uint8Array {
   const [settings, headers, data] = [4, 1, 0];
   const [endOfStream, endOfHeaders] = [1, 4];
@@ -225,12 +225,12 @@ function http2Requests(bodies: readonly string[]): Uint8Array {
   return Uint8Array.from(all.flatMap((bytes) => [...bytes]));
 }
 
-Deno.test("over HTTP/2, too, an answer that nobody takes is given up, to its last byte", async () => {
+Deno.test("JOBRUNNER_ANSWER_TIMEOUT_SEC ends an unread answer over HTTP/2, even for its last byte", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_ANSWER_TIMEOUT_SEC: "0.5" },
   });
   const { url } = program;
-  // Of the shorter one the runtime has the whole at once: it fits into the window, but for its end.
+  // The runtime has the whole of the shorter one at once: it fits into the window, except for its end.
   const jobs = [60_000, 1_000_000].map((bytes) => job(`head -c ${bytes} /dev/zero`));
   using deaf = await say(url, "");
   await deaf.write(http2Requests(jobs));
@@ -240,7 +240,7 @@ Deno.test("over HTTP/2, too, an answer that nobody takes is given up, to its las
   assert.equal(await program.stop(), 0);
 });
 
-/** What a connection has to say until its end, or until the text ends so. */
+/** Reads a connection to its end, or until the text ends with `end`. */
 async function restOf(
   connection: Deno.TcpConn,
   { end, pauseMs = 0 }: { readonly end?: RegExp; readonly pauseMs?: number } = {},

@@ -1,5 +1,5 @@
 /**
- * A service that somebody has taken over: what it sends ends it, and main clears up as after any other death.
+ * A service that has been taken over: a wrong message of its ends it, and main cleans up as after a crash.
  */
 
 import assert from "node:assert/strict";
@@ -9,7 +9,7 @@ import { aliveIn, eventually, killAllIn } from "../support/processes.ts";
 import { spoolIn } from "../support/spool.ts";
 import { faulty, on, type Stage } from "../support/stage.ts";
 
-/** Has the service do what it does when it sees that file. */
+/** Triggers a bug of `faulty_service.ts` by a file of its name. */
 function bringAbout(bug: string, { spool }: Stage): void {
   Deno.writeTextFileSync(`${spoolIn(spool)}/${bug}`, "");
 }
@@ -39,7 +39,7 @@ const wrong: readonly (readonly [bug: string, reason: string])[] = [
 ];
 
 for (const [bug, reason] of wrong) {
-  Deno.test(`a wrong message (${bug}) is the service's end and not main's: processes and spool are gone, exit 1`, async () => {
+  Deno.test(`a wrong message (${bug}) ends the service, not main: processes and spool are removed, exit 1`, async () => {
     await on("stay_with_family.sh", faulty, async (stage) => {
       const { url, program, pids } = stage;
       const lost = post(url, "x").catch(() => "lost");
@@ -54,7 +54,7 @@ for (const [bug, reason] of wrong) {
   });
 }
 
-Deno.test("valid messages with strange values harm nobody", async () => {
+Deno.test("valid messages with strange values do no harm to running jobs", async () => {
   await on("hold_until_released.sh", faulty, async (stage) => {
     const { url, program, folder, release } = stage;
     const running = post(url, "x", { id: "running" });
@@ -73,7 +73,7 @@ for (
     ["nulls", /wrong message/, []],
   ] as const
 ) {
-  Deno.test(`a service that ${bug}: ${left.length} daemons of finished jobs are left`, async () => {
+  Deno.test(`a service that ${bug} leaves ${left.length} daemons of finished jobs alive`, async () => {
     await on("leave_daemon.sh", faulty, async (stage) => {
       const { url, program, pids } = stage;
       await post(url, "x", { id: "a" });
@@ -88,7 +88,7 @@ for (
 }
 
 for (const bug of ["nulls", "hangs"]) {
-  Deno.test(`a service that ${bug}: what a running command started without mark and parent is ended, too`, async () => {
+  Deno.test(`a service that ${bug}: main kills what a running command started, even without mark and parent`, async () => {
     await on("stay_without_environment.sh", faulty, async (stage) => {
       const { url, program, pids } = stage;
       const lost = post(url, "x").catch(() => "lost");
@@ -101,7 +101,7 @@ for (const bug of ["nulls", "hangs"]) {
   });
 }
 
-Deno.test("a service that starts the command by itself chooses no secret, and what it started is ended", async () => {
+Deno.test("a service that starts the command itself gets no secret, and what it started is killed", async () => {
   const env = { ...faulty, JOBRUNNER_PASSWORD: "hunter2", OWN: "the server's" };
   await on("run_payload.sh", env, async (stage) => {
     const { url, program, pids, spool } = stage;
@@ -126,7 +126,7 @@ Deno.test("a service that starts the command by itself chooses no secret, and wh
   });
 });
 
-Deno.test("a service that only says that it is alive does not keep a server that is stopped", async () => {
+Deno.test("a service that answers only ping does not delay a stop beyond its limit", async () => {
   const env = { ...faulty, JOBRUNNER_DRAIN_TIMEOUT_SEC: "0" };
   await on("stay_with_family.sh", env, async (stage) => {
     const { url, program, pids } = stage;
@@ -140,7 +140,7 @@ Deno.test("a service that only says that it is alive does not keep a server that
   });
 });
 
-Deno.test("a wrong message during a cut is told as well", async () => {
+Deno.test("a wrong message during a forced stop is logged as well", async () => {
   await on("ignore_sigterm.sh", { ...faulty, JOBRUNNER_KILL_GRACE_SEC: "5" }, async (stage) => {
     const { url, program, pids } = stage;
     const lost = post(url, "x").catch(() => "lost");

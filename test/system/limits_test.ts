@@ -1,5 +1,5 @@
 /**
- * A machine in trouble: each is a clear 5xx for that one request, logged once, and the worker lives on.
+ * A machine that runs out of something: each case is a clear 5xx for that one request, logged once, and the worker keeps running.
  */
 
 import assert from "node:assert/strict";
@@ -33,7 +33,7 @@ Deno.test("a spool that cannot be made is a 500, logged once, until it can be ma
 async function allowMoreFiles(pid: number, count: number): Promise<void> {
   const now = () =>
     new Set([...Deno.readDirSync(`/proc/${pid}/fd`)].map(({ name }) => Number(name)));
-  // What is open only for a moment would be taken for one more.
+  // A file that is open only for a moment would count as one more.
   let open = now();
   for (let look = 0; look < 10; look++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -47,7 +47,7 @@ async function allowMoreFiles(pid: number, count: number): Promise<void> {
   assert.ok(success);
 }
 
-Deno.test("too many open files are a 5xx that says so, logged once, until there are fewer", async () => {
+Deno.test("too many open files are a 5xx with a reason, logged once each, until there are fewer", async () => {
   await using program = await startProgram({ env: shell });
   assert.equal((await post(program.url, "exit 0")).status, 200);
   // The connection of the first request is used again, so that nothing but the job itself needs a file.
@@ -71,7 +71,7 @@ Deno.test("too many open files are a 5xx that says so, logged once, until there 
   );
 });
 
-Deno.test("memory that cannot be had: a body is 503, an output is cut, a response file is told of", async () => {
+Deno.test("a lack of memory makes a body 503, cuts an output, and is reported for a response file", async () => {
   await using program = await startProgram({ env: shell });
   const { url, pid } = program;
   assert.equal((await post(url, "exit 0")).status, 200);
@@ -104,7 +104,7 @@ Deno.test("memory that cannot be had: a body is 503, an output is cut, a respons
   );
 });
 
-Deno.test("when no connection can be accepted any more, the server lives on and accepts again as soon as it can", async () => {
+Deno.test("serve keeps running when it can accept no connection, and accepts again as soon as it can", async () => {
   const port = freePort();
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_HTTP_LISTEN_PORT: String(port) },
@@ -117,7 +117,7 @@ Deno.test("when no connection can be accepted any more, the server lives on and 
   await allowMoreFiles(program.pid, 0);
   const connections: Deno.Conn[] = [];
   while (!program.log.some((line) => line.includes("connections could not be accepted"))) {
-    // On Deno 2.7.11 the runtime tells of it only after the running job; until then connections are refused.
+    // Deno 2.7.11 reports it only after the running job; until then connections are refused.
     const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => undefined);
     if (!connection) break;
     connections.push(connection);
@@ -134,7 +134,7 @@ Deno.test("when no connection can be accepted any more, the server lives on and 
   assert.equal(await program.stop(), 0);
 });
 
-Deno.test("a log that nobody reads stops neither jobs nor the stop", async () => {
+Deno.test("an unread log blocks neither jobs nor the stop", async () => {
   using folder = temporaryFolder();
   await using program = await startProgram({ env: shell, through: unreadLog(folder.path) });
   await fillLog(program.url);

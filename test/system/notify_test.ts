@@ -1,5 +1,5 @@
 /**
- * What systemd is told, on a socket of the test's own.
+ * Notifications to systemd, received on a socket of the test's own.
  */
 
 import assert from "node:assert/strict";
@@ -44,7 +44,7 @@ function listenAsManager(folder: string): Manager {
   };
 }
 
-Deno.test("systemd hears that the service is ready, lives and stops", async () => {
+Deno.test("NOTIFY_SOCKET receives that the service is ready, is alive and stops", async () => {
   using folder = temporaryFolder();
   using manager = listenAsManager(folder.path);
   await using program = await startProgram({
@@ -67,7 +67,7 @@ Deno.test("systemd hears that the service is ready, lives and stops", async () =
   assert.equal(await stopped, 0);
 });
 
-Deno.test("a service that hangs is not said to be alive", async () => {
+Deno.test("NOTIFY_SOCKET receives no keep-alive while the service hangs", async () => {
   using folder = temporaryFolder();
   using manager = listenAsManager(folder.path);
   await using program = await startProgram({
@@ -96,7 +96,7 @@ Deno.test("a service that hangs is not said to be alive", async () => {
   await Promise.all([listening, hanging]);
 });
 
-Deno.test("a watchdog that is meant for another process gets no keep-alive", async () => {
+Deno.test("WATCHDOG_PID of another process means no keep-alive", async () => {
   using folder = temporaryFolder();
   using manager = listenAsManager(folder.path);
   await using program = await startProgram({
@@ -109,7 +109,7 @@ Deno.test("a watchdog that is meant for another process gets no keep-alive", asy
   assert.equal(await stopped, 0);
 });
 
-Deno.test("a manager that cannot be reached is a warning, once, and the service serves", async () => {
+Deno.test("NOTIFY_SOCKET that cannot be reached causes one warning, and the service serves", async () => {
   for (const path of ["/nowhere/notify", "@abstract"]) {
     await using program = await startProgram({
       env: { ...shell, NOTIFY_SOCKET: path, WATCHDOG_USEC: "100000" },

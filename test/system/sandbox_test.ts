@@ -11,7 +11,7 @@ function probesOf(stdout: string): Record<string, string> {
   );
 }
 
-Deno.test("serve --check: inside the sandbox only the command may run", async () => {
+Deno.test("serve --check reports that only the command may run inside the sandbox", async () => {
   using folder = temporaryFolder();
   const { code, stdout, stderr } = await runProgram({
     args: ["serve", "--check"],
@@ -54,7 +54,7 @@ Deno.test("serve --check: inside the sandbox only the command may run", async ()
   assert.deepEqual([...Deno.readDirSync(folder.path)], [], "nothing is left behind");
 });
 
-Deno.test("serve --check: the probes can fail: without the sandbox everything is allowed", async () => {
+Deno.test("serve --check --sandbox=off reports everything as allowed, so the probes can fail", async () => {
   using folder = temporaryFolder();
   const { code, stdout } = await runProgram({
     args: ["serve", "--check", "--sandbox=off"],
@@ -67,7 +67,7 @@ Deno.test("serve --check: the probes can fail: without the sandbox everything is
   assert.deepEqual([...Deno.readDirSync(folder.path)], []);
 });
 
-Deno.test("serve --check: a command that is not there is exit 1", async () => {
+Deno.test("serve --check exits with 1 for a missing command", async () => {
   const { code, stdout } = await runProgram({
     args: ["serve", "--check"],
     env: { JOBRUNNER_CMD: "/no/such/command" },
@@ -76,7 +76,7 @@ Deno.test("serve --check: a command that is not there is exit 1", async () => {
   assert.match(stdout, /^command: \/no\/such\/command \(missing or not an executable file\)$/m);
 });
 
-Deno.test("serve --check: without a launcher the service chooses arguments and all variables but LD_*", async () => {
+Deno.test("serve --check without a launcher: the service chooses arguments and all variables but LD_*", async () => {
   using folder = temporaryFolder();
   const { code, stdout } = await runProgram({
     args: ["serve", "--check", "--own-session=off"],
@@ -97,7 +97,7 @@ Deno.test("serve --check: without a launcher the service chooses arguments and a
   );
 });
 
-Deno.test("with the sandbox off, LD_* reaches the command, and the log says loudly what is given up", async () => {
+Deno.test("JOBRUNNER_SANDBOX=off lets LD_* reach the command, and causes a warning", async () => {
   await using program = await startProgram({
     env: { JOBRUNNER_CMD: fixture("run_payload.sh"), LD_BIND_NOW: "1", JOBRUNNER_SANDBOX: "off" },
   });

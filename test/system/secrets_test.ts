@@ -1,6 +1,6 @@
 /**
- * No secret comes out of the program: each is planted, in well-formed and in malformed ways, and everything that the
- * program prints, answers and hands on is searched for it.
+ * The program never shows a secret: each is planted, in well-formed and in malformed ways, and everything that the
+ * program prints, answers and passes on is searched for it.
  */
 
 import assert from "node:assert/strict";
@@ -50,7 +50,7 @@ const contents: readonly {
 interface Attempt extends ProgramOptions {
   readonly name: string;
   readonly secrets: readonly Canary[];
-  /** Exit codes that are right. */
+  /** Exit codes that are expected. */
   readonly codes: readonly number[];
 }
 
@@ -60,7 +60,7 @@ async function faultsOf(attempts: readonly Attempt[]): Promise<string[]> {
   const left = attempts.values();
   await Promise.all([1, 2, 3].map(async () => {
     for (const { name, secrets, codes, through = [], ...options } of left) {
-      // One that serves although it should not is ended.
+      // A program that serves although it should not is killed.
       const bounded = { ...options, through: ["timeout", "60", ...through] };
       const { code, stdout, stderr } = await runProgram(bounded);
       const said = `${stdout}\n${stderr}`;
@@ -79,7 +79,7 @@ async function faultsOf(attempts: readonly Attempt[]): Promise<string[]> {
   return faults;
 }
 
-Deno.test("a canary is found in each of its forms", async () => {
+Deno.test("formsIn() finds a canary in each of its forms", async () => {
   const canary = newCanary();
   const { text, left } = canary;
   const hex = utf8(left).toHex();
@@ -158,7 +158,7 @@ Deno.test("send and serve show no password, whatever its file or its variable ho
   assert.deepEqual(await faultsOf(attempts), []);
 });
 
-Deno.test("a password on the command line, where none belongs, is not repeated", async () => {
+Deno.test("serve and send do not repeat a password that is given on the command line", async () => {
   const attempt = (args: (secret: string) => string[]): Attempt => {
     const canary = newCanary();
     return {
@@ -196,7 +196,7 @@ Deno.test("a password on the command line, where none belongs, is not repeated",
   );
 });
 
-Deno.test("send shows neither user and password nor the query of its URL", async () => {
+Deno.test("send shows neither the user and password nor the query of its URL", async () => {
   const port = freePort();
   const attempt = (code: number, url: (canary: Canary) => string): Attempt => {
     const canary = newCanary();
@@ -230,7 +230,7 @@ Deno.test("send shows neither user and password nor the query of its URL", async
   );
 });
 
-Deno.test("send does not show its password when a stranger repeats it", async () => {
+Deno.test("send does not show its password when another server repeats it", async () => {
   using folder = temporaryFolder();
   const canary = newCanary();
   const password = `${canary.left}€ ${canary.right}`;
@@ -319,7 +319,7 @@ Deno.test("serve shows nothing of a key that it cannot use", async () => {
   );
 });
 
-Deno.test("an OTEL_ variable that refuses the start is not shown", async () => {
+Deno.test("serve does not show an OTEL_ variable that prevents the start", async () => {
   const wrong: Readonly<Record<string, (canary: Canary) => Record<string, string>>> = {
     "no scheme": ({ text }) => ({ OTEL_EXPORTER_OTLP_ENDPOINT: `user:${text}@h` }),
     "no host": ({ text }) => ({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://user:${text}` }),
@@ -377,11 +377,11 @@ function startEchoingReceiver(): RawServer & { heads(): string } {
   return Object.assign(server, { heads: () => heads });
 }
 
-/** Every way in which a command could pass on its environment. */
+/** Shows a command's environment in every way that a command has. */
 const printEnvironment =
   'env; env >&2; env >"$JOBRUNNER_RESPONSE_DATA_FN"; tr "\\0" "\\n" </proc/self/environ; exit 3';
 
-/** Everything of an answer, what is base64 in it also decoded. */
+/** Everything in an answer, with its base64 decoded as well. */
 async function saidIn(response: Response): Promise<string> {
   const body = await response.text();
   const head = [...response.headers].map((header) => header.join(": ")).join("\n");
@@ -426,7 +426,7 @@ async function askEverything(
   return said;
 }
 
-/** What no HTTP library would send; resolves with all answers. */
+/** Sends requests that no HTTP library would send; resolves with all answers. */
 async function sendRawRequests(url: string, { left, right, text }: Canary): Promise<string> {
   const { hostname, port } = new URL(url);
   const body = "Content-Length: 2\r\n\r\n{}";
@@ -453,7 +453,7 @@ async function sendRawRequests(url: string, { left, right, text }: Canary): Prom
   return said;
 }
 
-Deno.test("a server that runs shows no secret: log, answers, pages, command's environment, spans that fail", async () => {
+Deno.test("serve shows no secret in its log, answers, pages, commands' environment and failing spans", async () => {
   using folder = temporaryFolder();
   await using receiver = startEchoingReceiver();
   await using plainReceiver = Deno.serve(
@@ -552,7 +552,7 @@ Deno.test("a server that runs shows no secret: log, answers, pages, command's en
       if (env["OTEL_BSP_SCHEDULE_DELAY"] === undefined) await program.line("tracing");
       await program.stop();
       const log = program.log.join("\n");
-      // What was searched is what should have been.
+      // The texts that were searched are the right ones.
       assert.match(answers, /^JOBRUNNER_CMD=/m, name);
       assert.match(answers, /^# TYPE jobrunner_/m, name);
       for (

@@ -31,7 +31,7 @@ function send(
 /** Runs the program in a line of bash in which it is `"$@"`, and `$0` a path. */
 const inBash = (line: string, path: string) => ["bash", "-euc", line, path];
 
-Deno.test("the response file goes to a stream of send's own, after what the command wrote there", async () => {
+Deno.test("send --output to its own stdout or stderr writes the response file after the command's output", async () => {
   using folder = temporaryFolder();
   const log = `${folder.path}/log`;
   await using program = await startShell();
@@ -60,7 +60,7 @@ Deno.test("the response file goes to a stream of send's own, after what the comm
   assert.equal(Deno.readTextFileSync(log), "err\nfile\n");
 });
 
-Deno.test("the response file goes through what a shell has opened", async () => {
+Deno.test("send --output writes to descriptors that a shell has opened", async () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/result`;
   await using program = await startShell();
@@ -81,7 +81,7 @@ Deno.test("the response file goes through what a shell has opened", async () => 
   }
 });
 
-Deno.test("where nothing can be put beside a file, it is written in place", async () => {
+Deno.test("send --output writes a file in place when its folder is not writable", async () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/result`;
   await using program = await startShell();
@@ -91,7 +91,7 @@ Deno.test("where nothing can be put beside a file, it is written in place", asyn
   assert.equal((await send(program, ["--output", path], boundByModes)).code, 0);
   assert.equal(Deno.readTextFileSync(path), "file\n");
   assert.equal(Deno.statSync(path).ino, ino);
-  // A file that is not there cannot be written, nor one whose mode forbids it, and no job runs for them.
+  // A missing file cannot be made there, and one whose mode forbids it cannot be written; no job runs for them.
   const jobs = (await statusOf(program.url)).total_jobs;
   Deno.chmodSync(path, 0o444);
   for (const name of [path, `${folder.path}/new`, folder.path]) {
@@ -103,7 +103,7 @@ Deno.test("where nothing can be put beside a file, it is written in place", asyn
   Deno.chmodSync(folder.path, 0o700);
 });
 
-Deno.test("an owner that cannot be given to a new file is kept by writing in place", async () => {
+Deno.test("send --output keeps an owner that it cannot give to a new file by writing in place", async () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/result`;
   await using program = await startShell();
@@ -118,7 +118,7 @@ Deno.test("an owner that cannot be given to a new file is kept by writing in pla
   assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["result"]);
 });
 
-Deno.test("a result for which there is no room leaves the file as it was", async () => {
+Deno.test("send --output leaves the file as it was when there is no room for the result", async () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/result`;
   await using program = await startShell();

@@ -1,5 +1,5 @@
 /**
- * `send` of the real program beside servers that break off, refuse, redirect, or have a certificate it does not trust.
+ * `send` of the real program against servers that disconnect, refuse, redirect, or have a certificate it does not trust.
  */
 
 import assert from "node:assert/strict";
@@ -28,7 +28,7 @@ function hasOneLine({ code, stdout, stderr }: Exit, exit: number, sentence: RegE
   assert.doesNotMatch(stderr, /hunter2/);
 }
 
-Deno.test("a connection that is lost tells how far it was, and nothing is posted again", async () => {
+Deno.test("send reports how far a lost connection got, and does not post again", async () => {
   using folder = temporaryFolder();
   Deno.writeFileSync(`${folder.path}/large`, new Uint8Array(20_000_000));
   {
@@ -61,7 +61,7 @@ Deno.test("a connection that is lost tells how far it was, and nothing is posted
   }
 });
 
-Deno.test("--retry comes back after 429 and 503, not after what may have run the job", async () => {
+Deno.test("send --retry retries after 429 and 503, but not if the job may have run", async () => {
   for (const status of [429, 503]) {
     await using server = startRawServer(async (connection, number) => {
       await readRequest(connection);
@@ -84,7 +84,7 @@ Deno.test("--retry comes back after 429 and 503, not after what may have run the
   }
 });
 
-Deno.test("--retry comes back to a server that is not there yet", async () => {
+Deno.test("send --retry retries until the server listens", async () => {
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   hasOneLine(await send(url), 69, /no answer: tcp connect error: Connection refused/);
@@ -100,7 +100,7 @@ Deno.test("--retry comes back to a server that is not there yet", async () => {
   assert.equal((await statusOf(program.url)).total_jobs, 1);
 });
 
-Deno.test("what a server says does not reach the terminal as orders", async () => {
+Deno.test("send escapes control characters in a server's text", async () => {
   const orders = "\x1b]0;owned\x07\x1b[2J\r\x9b31m\x7f";
   await using server = startRawServer(async (connection, number) => {
     await readRequest(connection);
@@ -118,7 +118,7 @@ Deno.test("what a server says does not reach the terminal as orders", async () =
   }
 });
 
-Deno.test("--cacert names whom to trust; a certificate that no server may use is explained", async () => {
+Deno.test("send --cacert names the authority to trust; send explains a CA's certificate used by a server", async () => {
   using folder = temporaryFolder();
   await using program = await startProgram({
     env: {
@@ -160,7 +160,7 @@ Deno.test("--cacert names whom to trust; a certificate that no server may use is
   for (const [file, sentence] of cases) hasOneLine(await send(url, "--cacert", file), 66, sentence);
 });
 
-Deno.test("an input that cannot be opened, at the first try or a later one, is a sentence", async () => {
+Deno.test("send reports in one line an input that cannot be opened, at the first or a later try", async () => {
   using folder = temporaryFolder();
   const input = `${folder.path}/input`;
   Deno.writeTextFileSync(input, "text", { mode: 0o200 });

@@ -18,7 +18,7 @@ Deno.test("--help lists every setting, --version names the version", async () =>
   assert.equal((await get(`${program.url}/version`)).text, `{"version":"${version}"}\n`);
 });
 
-Deno.test("an unknown subcommand is exit 2 and says what there is", async () => {
+Deno.test("an unknown subcommand exits with 2 and lists the known ones", async () => {
   const { code, stderr } = await runProgram({ args: ["dance"] });
   assert.equal(code, 2);
   assert.equal(
@@ -27,7 +27,7 @@ Deno.test("an unknown subcommand is exit 2 and says what there is", async () => 
   );
 });
 
-Deno.test("IPv6: it listens there and says so", async () => {
+Deno.test("JOBRUNNER_HTTP_LISTEN_ADDRESS=::1 listens on IPv6, with brackets in the logged URL", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_HTTP_LISTEN_ADDRESS: "::1" },
   });
@@ -35,14 +35,14 @@ Deno.test("IPv6: it listens there and says so", async () => {
   assert.equal((await post(program.url, "echo six")).output, "six\n");
 });
 
-Deno.test("a name to listen on works inside the sandbox", async () => {
+Deno.test("JOBRUNNER_HTTP_LISTEN_ADDRESS may be a name inside the sandbox", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_HTTP_LISTEN_ADDRESS: "localhost" },
   });
   assert.equal((await post(program.url, "echo named")).output, "named\n");
 });
 
-Deno.test("an address that is not ours is exit 1 naming it", async () => {
+Deno.test("serve exits with 1 and names an address that this machine does not have", async () => {
   const { code, stderr } = await runProgram({
     env: {
       ...shell,
@@ -55,7 +55,7 @@ Deno.test("an address that is not ours is exit 1 naming it", async () => {
   assert.ok(stderr.includes("cannot listen on 192.0.2.1:0: "), stderr);
 });
 
-Deno.test("beyond loopback without a password it does not start, and says what to do", async () => {
+Deno.test("serve exits with 2 beyond loopback without a password, and names the ways out", async () => {
   for (const address of ["0.0.0.0", "::", "127.example.com"]) {
     const { code, stderr } = await runProgram({
       env: { ...shell, JOBRUNNER_HTTP_LISTEN_ADDRESS: address },
@@ -68,7 +68,7 @@ Deno.test("beyond loopback without a password it does not start, and says what t
   }
 });
 
-Deno.test("an address that the runtime would listen on instead refuses the start", async () => {
+Deno.test("DENO_SERVE_ADDRESS, which the runtime would listen on instead, prevents the start", async () => {
   const { code, stderr } = await runProgram({
     env: { ...shell, DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0" },
   });
@@ -76,14 +76,14 @@ Deno.test("an address that the runtime would listen on instead refuses the start
   assert.match(stderr, /^DENO_SERVE_ADDRESS: must be unset: /m);
 });
 
-Deno.test("beyond loopback without a password, on purpose, there is a loud warning", async () => {
+Deno.test("JOBRUNNER_ALLOW_OPEN=on beyond loopback without a password causes a warning", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_HTTP_LISTEN_ADDRESS: "0.0.0.0", JOBRUNNER_ALLOW_OPEN: "on" },
   });
   assert.match(await program.line("ANYONE who can reach 0.0.0.0 can run jobs"), / (WARN|WARNING) /);
 });
 
-Deno.test("shell syntax in the command is a warning at start and of --check, and no shell runs it", async () => {
+Deno.test("JOBRUNNER_CMD with shell syntax causes a warning, also in --check, and no shell runs it", async () => {
   const sentence = "JOBRUNNER_CMD holds shell syntax (| and $NAME), but no shell is run: ";
   const env = { JOBRUNNER_CMD: `${fixture("print_arguments.sh")} | tr "$HOME" b` };
   {
@@ -98,7 +98,7 @@ Deno.test("shell syntax in the command is a warning at start and of --check, and
   assert.ok(!quiet.log.some((line) => line.includes("shell syntax")), quiet.log.join("\n"));
 });
 
-Deno.test("a bare name that PATH does not find is exit 2, with --check too", async () => {
+Deno.test("JOBRUNNER_CMD with a name that is not on PATH exits with 2, also with --check", async () => {
   for (const args of [["serve"], ["serve", "--check"]]) {
     const { code, stdout, stderr } = await runProgram({
       args,
@@ -112,7 +112,7 @@ Deno.test("a bare name that PATH does not find is exit 2, with --check too", asy
   }
 });
 
-Deno.test("HTTPS with a certificate and key from files", async () => {
+Deno.test("JOBRUNNER_TLS_CERT_FILE and JOBRUNNER_TLS_KEY_FILE make serve speak HTTPS", async () => {
   const cert = fixture("tls/cert.pem");
   await using program = await startProgram({
     env: {
@@ -133,7 +133,7 @@ Deno.test("HTTPS with a certificate and key from files", async () => {
   assert.doesNotMatch(output, /JOBRUNNER_TLS_KEY_FILE/);
 });
 
-Deno.test("a certificate that is none is exit 2; one that does not fit its key is exit 1", async () => {
+Deno.test("JOBRUNNER_TLS_CERT_FILE without a certificate exits with 2, with an unusable one with 1", async () => {
   using folder = temporaryFolder();
   const bad = `${folder.path}/bad.pem`;
   Deno.writeTextFileSync(bad, "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n");
@@ -151,7 +151,7 @@ Deno.test("a certificate that is none is exit 2; one that does not fit its key i
   assert.equal(misfit.code, 1, misfit.stderr);
 });
 
-Deno.test("the password may come from a file, whose name the command never sees", async () => {
+Deno.test("JOBRUNNER_PASSWORD_FILE holds the password, and no command sees the file's name", async () => {
   using folder = temporaryFolder();
   Deno.writeTextFileSync(`${folder.path}/password`, "hunter2\n");
   await using program = await startProgram({
@@ -163,7 +163,7 @@ Deno.test("the password may come from a file, whose name the command never sees"
   assert.doesNotMatch(output, /PASSWORD/);
 });
 
-Deno.test("the names of a job's files end as the settings say; a suffix that some system does not take is exit 2", async () => {
+Deno.test("JOBRUNNER_REQUEST_SUFFIX and --response-suffix end the file names; a bad one exits with 2", async () => {
   using folder = temporaryFolder();
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_REQUEST_SUFFIX: ".png", JOBRUNNER_SPOOL_DIR: folder.path },
@@ -182,7 +182,7 @@ Deno.test("the names of a job's files end as the settings say; a suffix that som
   assert.match(stderr, /^--response-suffix=\/x\.gif: must be .* \(it holds \/, .*\)\n$/);
 });
 
-Deno.test("a request id is echoed and ties the answer to its log line", async () => {
+Deno.test("X-Request-Id is echoed in the answer and named in the job's log line", async () => {
   await using program = await startProgram({ env: { ...shell, JOBRUNNER_LOG_FORMAT: "json" } });
   const { headers } = await post(program.url, "exit 3", {
     id: "my job",
@@ -197,7 +197,7 @@ Deno.test("a request id is echoed and ties the answer to its log line", async ()
   assert.equal(line.attributes["jobrunner.exit_status"], 3);
 });
 
-Deno.test("a body that is too large or too slow is refused while others are served", async () => {
+Deno.test("POST /payload refuses a body that is too large or too slow, and serves others", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_MAX_REQUEST_BYTES: "1000", JOBRUNNER_REQUEST_TIMEOUT_SEC: "0.2" },
   });
@@ -220,7 +220,7 @@ Deno.test("a body that is too large or too slow is refused while others are serv
   assert.equal((await statusOf(program.url)).buffered_bytes, 0);
 });
 
-Deno.test("all payloads together stay under their budget", async () => {
+Deno.test("JOBRUNNER_MAX_BUFFERED_BYTES bounds all payloads together", async () => {
   using folder = temporaryFolder();
   await using program = await startProgram({
     env: {
@@ -245,7 +245,7 @@ Deno.test("all payloads together stay under their budget", async () => {
   ]);
 });
 
-Deno.test("Ctrl-C and SIGTERM stop cleanly when nothing runs", async () => {
+Deno.test("SIGINT and SIGTERM stop an idle server with exit 0", async () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     await using program = await startProgram({ env: shell });
     await post(program.url, "exit 0");
@@ -254,7 +254,7 @@ Deno.test("Ctrl-C and SIGTERM stop cleanly when nothing runs", async () => {
   }
 });
 
-Deno.test("jobs that run when the signal comes get their answers", async () => {
+Deno.test("SIGTERM lets running jobs finish, and they get their answers", async () => {
   using folder = temporaryFolder();
   await using program = await startProgram({
     env: {
@@ -272,7 +272,7 @@ Deno.test("jobs that run when the signal comes get their answers", async () => {
   assert.equal(await stopped, 0);
 });
 
-Deno.test("a password that is not UTF-8, which the runtime drops, refuses the start instead of opening the server", async () => {
+Deno.test("JOBRUNNER_PASSWORD that is not UTF-8, which the runtime drops, prevents the start", async () => {
   const script = 'JOBRUNNER_PASSWORD=$(printf "p\\377") exec "$0" "$@"';
   const { code, stderr } = await new Deno.Command("sh", {
     args: ["-c", script, Deno.execPath(), "run", "-A", "--cached-only", `${projectRoot}main.ts`],
@@ -282,7 +282,7 @@ Deno.test("a password that is not UTF-8, which the runtime drops, refuses the st
   assert.equal(code, 2);
 });
 
-Deno.test("an argument that is not UTF-8 is refused by every subcommand, U+FFFD itself is fine", async () => {
+Deno.test("every subcommand refuses an argument that is not UTF-8, and accepts U+FFFD itself", async () => {
   const run = async (printed: string, ...args: string[]) => {
     const main = ["run", "-A", "--cached-only", `${projectRoot}main.ts`];
     const { code, stderr } = await new Deno.Command("sh", {

@@ -1,5 +1,5 @@
 /**
- * Each command has a session of its own, and only the server chooses what it is.
+ * Each command has a session of its own, and only the server chooses the command.
  */
 
 import assert from "node:assert/strict";
@@ -31,7 +31,7 @@ Deno.test("a command leads a session and a process group of its own", async () =
   assert.deepEqual([group, session], [pid, pid]);
 });
 
-Deno.test("with JOBRUNNER_OWN_SESSION=off it is in the server's", async () => {
+Deno.test("JOBRUNNER_OWN_SESSION=off leaves a command in the server's session and process group", async () => {
   await using program = await start({ env: { JOBRUNNER_OWN_SESSION: "off" } });
   const { group, session } = statOf(program.pid);
   const { output } = await post(program.url, whoAmI);
@@ -45,7 +45,7 @@ for (
     ["echo said; kill -INT 0; sleep 1000", 130, "SIGINT"],
   ] as const
 ) {
-  Deno.test(`a command that signals its process group (${script}) reaches nothing but its own job`, async () => {
+  Deno.test(`a command that signals its process group reaches only its own job: ${script}`, async () => {
     await using program = await start();
     const { json, output } = await post(program.url, script);
     assert.deepEqual([json["exit_status"], json["signal"], output], [status, signal, "said\n"]);
@@ -54,14 +54,14 @@ for (
   });
 }
 
-Deno.test("a command has no terminal, no input, and as many files as is usual", async () => {
+Deno.test("a command has no terminal, an empty input, and a soft limit of 1024 open files", async () => {
   await using program = await start();
   const { output, error } = await post(program.url, "cat; ulimit -Sn; : </dev/tty");
   assert.equal(output, "1024\n");
   assert.match(error, /No such device or address/);
 });
 
-Deno.test("signals that stop who reads or writes at a terminal in the background do not stop the server", async () => {
+Deno.test("SIGTTIN and SIGTTOU do not suspend a server with JOBRUNNER_OWN_SESSION=off", async () => {
   await using program = await start({ env: { JOBRUNNER_OWN_SESSION: "off" } });
   for (const signal of ["SIGTTIN", "SIGTTOU"] as const) {
     Deno.kill(program.pid, signal);
@@ -71,7 +71,7 @@ Deno.test("signals that stop who reads or writes at a terminal in the background
   assert.equal(await program.stop(), 0);
 });
 
-Deno.test("the environment is the server's, secrets left out; JOBRUNNER_ variables are the job's", async () => {
+Deno.test("a command's environment is the server's without secrets, with JOBRUNNER_ variables of the job", async () => {
   const env = {
     GREETING: "hello world",
     EMPTY: "",
@@ -105,16 +105,16 @@ Deno.test("the environment is the server's, secrets left out; JOBRUNNER_ variabl
 /** Commands that cannot be started: exactly as without a launcher. */
 const missing: readonly (readonly [what: string, status: number, make: (path: string) => void])[] =
   [
-    ["is not there", 127, () => {}],
+    ["is missing", 127, () => {}],
     ["is not executable", 126, (path) => Deno.writeTextFileSync(path, "#!/bin/sh\n")],
     ["is a folder", 126, (path) => Deno.mkdirSync(path)],
-    ["wants an interpreter that is not there", 127, (path) => {
+    ["has a missing interpreter", 127, (path) => {
       Deno.writeTextFileSync(path, "#!/no/such/interpreter\n", { mode: 0o755 });
     }],
   ];
 
 for (const [what, status, make] of missing) {
-  Deno.test(`a command that ${what} is ${status} with the same words as without a session of its own`, async () => {
+  Deno.test(`a command that ${what} is ${status}, with the same answer as without a launcher`, async () => {
     using folder = temporaryFolder();
     const command = `${folder.path}/command`;
     make(command);
@@ -124,7 +124,7 @@ for (const [what, status, make] of missing) {
         env: {
           JOBRUNNER_CMD: command,
           JOBRUNNER_OWN_SESSION: ownSession,
-          // A limit shorter than what the launcher says.
+          // A limit shorter than the launcher's line.
           JOBRUNNER_MAX_OUTPUT_BYTES: "5",
         },
       });
@@ -138,14 +138,14 @@ for (const [what, status, make] of missing) {
   });
 }
 
-Deno.test("a command that itself exits with 126 or 127 was started", async () => {
+Deno.test("a command that itself exits with 126 or 127 counts as started", async () => {
   await using program = await start();
   for (const script of ["exit 127", "echo 'jobrunner-0123456789abcdef 002' >&2; exit 126"]) {
     assert.equal((await post(program.url, script)).json["ending"], "exited");
   }
 });
 
-Deno.test("a script without a first line is run by sh, with its arguments", async () => {
+Deno.test("a command without #! is run by sh, with its arguments", async () => {
   using folder = temporaryFolder();
   const command = `${folder.path}/command`;
   Deno.writeTextFileSync(command, 'echo "$0" "$@"\n', { mode: 0o755 });
@@ -153,7 +153,7 @@ Deno.test("a script without a first line is run by sh, with its arguments", asyn
   assert.equal((await post(program.url, "x")).output, `${command} a b \n`);
 });
 
-/** What jobs have done to the launcher, by accident or not. */
+/** Damage that jobs have done to the launcher, by accident or not. */
 const damages: readonly (readonly [what: string, script: string])[] = [
   ["removes it", "rm $run/command"],
   ["removes its folder", "rm -rf $run"],
@@ -166,7 +166,7 @@ const damages: readonly (readonly [what: string, script: string])[] = [
 ];
 
 for (const [what, script] of damages) {
-  Deno.test(`the launcher heals: a job that ${what} harms no later one`, async () => {
+  Deno.test(`the launcher is repaired after a job ${what}, and later jobs run`, async () => {
     using folder = temporaryFolder();
     await using program = await start({
       env: { JOBRUNNER_SPOOL_DIR: folder.path },
@@ -190,7 +190,7 @@ for (
     ["overwrites", "chmod 700 $run/command; echo 'exit 3' >$run/command"],
   ] as const
 ) {
-  Deno.test(`the launcher heals as soon as a job ${what} it`, async () => {
+  Deno.test(`the launcher is repaired as soon as a job ${what} it`, async () => {
     await using program = await start({ through: boundByModes });
     await post(program.url, `run=\${JOBRUNNER_JOB_DIR%/spool/*}/run; ${script}`);
     await program.line("is put right");
@@ -198,7 +198,7 @@ for (
   });
 }
 
-Deno.test("a timeout ends also what cleared its environment and whose parents are gone", async () => {
+Deno.test("a timeout kills a process that cleared its environment and whose parents are gone", async () => {
   const env = { JOBRUNNER_JOB_TIMEOUT_SEC: "1" };
   await on("stay_without_environment.sh", env, async ({ url, program, pids }) => {
     assert.equal((await post(url, "x")).json["ending"], "timed_out");
@@ -207,7 +207,7 @@ Deno.test("a timeout ends also what cleared its environment and whose parents ar
   });
 });
 
-Deno.test("who holds an output of a command that is over is ended, also without environment and parents", async () => {
+Deno.test("a process that holds an exited command's output is killed, even without environment and parents", async () => {
   await on("hold_stdout_without_environment.sh", {}, async ({ url, program, pids }) => {
     assert.equal((await post(url, "x")).output, "begun\n");
     assert.deepEqual(aliveIn(pids), []);
@@ -216,27 +216,32 @@ Deno.test("who holds an output of a command that is over is ended, also without 
 });
 
 for (
-  const [what, fixture, limit, ending] of [
-    ["a timeout ends", "fork_chain.sh", { JOBRUNNER_JOB_TIMEOUT_SEC: "0.5" }, "timed_out"],
+  const [name, fixture, limit, ending] of [
     [
-      "a timeout ends, with a process group for each process,",
+      "a timeout kills a chain of processes that fork and exit too fast to be seen",
+      "fork_chain.sh",
+      { JOBRUNNER_JOB_TIMEOUT_SEC: "0.5" },
+      "timed_out",
+    ],
+    [
+      "a timeout kills a chain of process groups that fork and exit too fast to be seen",
       "fork_chain_in_groups.sh",
       { JOBRUNNER_JOB_TIMEOUT_SEC: "0.5" },
       "timed_out",
     ],
     [
-      "when it holds an output of a command that is over, there ends",
+      "the command's exit kills a chain of process groups that holds its output",
       "fork_chain_in_groups.sh",
       { STAY: "0.2" },
       "exited",
     ],
   ] as const
 ) {
-  Deno.test(`${what} a chain that forks and exits faster than anybody can look`, async () => {
+  Deno.test(name, async () => {
     using folder = temporaryFolder();
     const chain = `${folder.path}/chain`;
     await new Deno.Command("mkfifo", { args: [chain] }).output();
-    // Ends when nobody holds the other end any more.
+    // Ends when no process holds the other end any more.
     const held = new Deno.Command("cat", { args: [chain] }).output();
     const env = { ...limit, CHAIN: chain };
     try {
@@ -261,7 +266,7 @@ for (
   });
 }
 
-Deno.test("without a launcher, LD_* refuses the start and names both ways out", async () => {
+Deno.test("LD_BIND_NOW without a launcher prevents the start, and both ways out are named", async () => {
   const env = { ...shell, LD_BIND_NOW: "1", JOBRUNNER_OWN_SESSION: "off" };
   const { code, stderr } = await runProgram({ env });
   assert.equal(code, 2);

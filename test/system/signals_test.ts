@@ -1,5 +1,5 @@
 /**
- * Each signal does what `src/supervisor/signals.ts` and `docs/reference/signals.md` say.
+ * Each signal has the effect that `src/supervisor/signals.ts` and `docs/reference/signals.md` describe.
  */
 
 import assert from "node:assert/strict";
@@ -30,7 +30,7 @@ function count(lines: readonly string[], text: string): number {
 }
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGALRM", "SIGPWR"] as const) {
-  Deno.test(`${signal} stops the server: what runs is answered, exit 0`, async () => {
+  Deno.test(`${signal} stops the server with exit 0, after running jobs are answered`, async () => {
     await on("hold_until_released.sh", {}, async ({ url, program, folder, release }) => {
       const running = post(url, "x", { id: "running" });
       await fileExists(`${folder}/started_running`);
@@ -45,7 +45,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGALRM", "SIGPWR"] as co
 
 const notFollowed = ["SIGHUP", "SIGUSR2", "SIGIO", "SIGPROF", "SIGVTALRM", "SIGSTKFLT"] as const;
 
-Deno.test(`${notFollowed.join(", ")}: a flood of them ends nothing and is one line each`, async () => {
+Deno.test(`${notFollowed.join(", ")}: floods of them are logged once each and end nothing`, async () => {
   await on("hold_until_released.sh", {}, async ({ url, program, folder, release }) => {
     const running = post(url, "x", { id: "running" });
     await fileExists(`${folder}/started_running`);
@@ -62,7 +62,7 @@ Deno.test(`${notFollowed.join(", ")}: a flood of them ends nothing and is one li
   });
 });
 
-Deno.test("SIGHUP that was ignored at the start stays ignored, and nothing is told of it", async () => {
+Deno.test("SIGHUP that was ignored at the start stays ignored, and is not logged", async () => {
   await using program = await start({ through: ["sh", "-c", 'trap "" HUP; exec "$0" "$@"'] });
   Deno.kill(program.pid, "SIGHUP");
   assert.equal((await post(program.url, "echo well")).output, "well\n");
@@ -70,7 +70,7 @@ Deno.test("SIGHUP that was ignored at the start stays ignored, and nothing is to
   assert.equal(count(program.log, "SIGHUP"), 0);
 });
 
-Deno.test("SIGUSR1 does nothing: above all it opens no debugger of the runtime", async () => {
+Deno.test("SIGUSR1 does nothing; above all it does not open the runtime's debugger", async () => {
   const startedAt = performance.now();
   await using program = await start();
   await eventually("the runtime listens, which begins half a second after its start", () => {
@@ -91,7 +91,7 @@ async function limit(pid: number, limits: string): Promise<void> {
   assert.ok(success, new TextDecoder().decode(stderr));
 }
 
-Deno.test("SIGXCPU drains, however often it comes, and the exit says that nobody wanted it", async () => {
+Deno.test("SIGXCPU starts a drain, however often it comes, and the server exits with 1", async () => {
   const env = { JOBRUNNER_DRAIN_TIMEOUT_SEC: "600" };
   await on("hold_until_released.sh", env, async ({ url, program, folder, release }) => {
     const running = post(url, "x", { id: "running" });
@@ -111,7 +111,7 @@ Deno.test("SIGXCPU drains, however often it comes, and the exit says that nobody
   });
 });
 
-Deno.test("SIGXFSZ: a payload beyond the limit of a file's size is a 5xx, the server lives, and a command dies of its own", async () => {
+Deno.test("SIGXFSZ: a payload beyond the file size limit is a 500; a command may die of it, not the server", async () => {
   await using program = await start();
   await limit(program.pid, "--fsize=100000:");
   // Written in one piece, and in several.
@@ -130,10 +130,10 @@ Deno.test("SIGXFSZ: a payload beyond the limit of a file's size is a 5xx, the se
   assert.equal(count(program.log, "File too large"), 2);
 });
 
-Deno.test("signals that come up to the very end do not change how the server ends", async () => {
+Deno.test("SIGHUP and SIGUSR2 up to the very end do not change the exit status", async () => {
   for (const name of ["HUP", "USR2"]) {
     await using program = await start();
-    // For as long as there is a process to send it to.
+    // Sends it as long as the process exists.
     const flood = new Deno.Command("sh", {
       args: ["-c", `while kill -${name} ${program.pid} 2>/dev/null; do :; done`],
     }).spawn();
@@ -143,7 +143,7 @@ Deno.test("signals that come up to the very end do not change how the server end
   }
 });
 
-Deno.test("a log that has reached the limit of a file's size stops neither the start nor jobs", async () => {
+Deno.test("a log file at the file size limit stops neither the start nor jobs", async () => {
   using folder = temporaryFolder();
   const log = `${folder.path}/log`;
   // Beyond what the files of Deno's own cache grow to, which all programs of the machine share; it takes no room on the disk.
@@ -163,7 +163,7 @@ Deno.test("a log that has reached the limit of a file's size stops neither the s
       "--cached-only",
       `${projectRoot}main.ts`,
     ],
-    // An unknown name is a line of the log before anything else is done.
+    // An unknown variable causes a log line before anything else happens.
     env: { ...shell, LOG: log, JOBRUNNER_HTTP_LISTEN_PORT: String(port), JOBRUNNER_WORKER: "1" },
     stdout: "null",
     stderr: "null",
@@ -179,7 +179,7 @@ Deno.test("a log that has reached the limit of a file's size stops neither the s
   assert.equal(Deno.statSync(log).size, bytes);
 });
 
-Deno.test("SIGPIPE and what reads or writes at a terminal in the background end and stop nothing", async () => {
+Deno.test("SIGPIPE, SIGTTIN and SIGTTOU neither end nor suspend the server", async () => {
   await using program = await start();
   for (const signal of ["SIGPIPE", "SIGTTIN", "SIGTTOU"] as const) {
     Deno.kill(program.pid, signal);
@@ -195,7 +195,7 @@ function stateOf(pid: number): string {
   return stat.charAt(stat.lastIndexOf(")") + 2);
 }
 
-Deno.test("stopped and continued after more beats than may be missed, the server answers what ran, and goes on", async () => {
+Deno.test("SIGSTOP for longer than the heartbeats allow, then SIGCONT: the server answers and keeps running", async () => {
   await on("run_payload.sh", faulty, async ({ url, program, folder }) => {
     // Ten beats of a tenth of a second.
     const running = post(url, `: >${folder}/started; sleep 2; : >${folder}/over; echo done`);
@@ -211,7 +211,7 @@ Deno.test("stopped and continued after more beats than may be missed, the server
 });
 
 for (const signal of ["SIGABRT", "SIGTRAP", "SIGSYS"] as const) {
-  Deno.test(`${signal} ends the server at once; the next start clears up`, async () => {
+  Deno.test(`${signal} ends the server at once, and the next start cleans up`, async () => {
     using folder = temporaryFolder();
     const env = { JOBRUNNER_SPOOL_DIR: folder.path };
     await using program = await start({ env });
@@ -224,7 +224,7 @@ for (const signal of ["SIGABRT", "SIGTRAP", "SIGSYS"] as const) {
   });
 }
 
-Deno.test("commands have every signal's default, also of those that were ignored when the server started", async () => {
+Deno.test("a command gets the default of every signal, even if the server started with it ignored", async () => {
   await using program = await start({
     through: ["sh", "-c", 'trap "" HUP INT QUIT PIPE USR1 USR2 XFSZ; exec "$0" "$@"'],
   });
@@ -236,10 +236,10 @@ Deno.test("commands have every signal's default, also of those that were ignored
   assert.deepEqual([blocked, BigInt.asUintN(31, ignored ?? -1n)], [0n, 0n], output);
 });
 
-/** Ignores SIGCHLD and becomes another program; a shell would not hand that on. */
+/** Ignores SIGCHLD and becomes another program; a shell would not pass that on. */
 const withoutChildren = ["perl", "-e", '$SIG{CHLD} = "IGNORE"; exec @ARGV'];
 
-Deno.test("how commands end is known also where SIGCHLD was ignored when the server started", async () => {
+Deno.test("SIGCHLD that was ignored at the start does not hide how commands end", async () => {
   await using program = await start({ through: withoutChildren });
   const { json } = await post(program.url, "exit 3");
   assert.equal(json["exit_status"], 3);
@@ -253,7 +253,7 @@ Deno.test("how commands end is known also where SIGCHLD was ignored when the ser
   assert.match(checked.stdout, /^session: each command's own, by a launcher in /m);
 });
 
-/** Process 1 of a namespace has no defaults: what the runtime would end itself by was a segmentation fault. */
+/** Runs the program as process 1 of a namespace. Signals have no defaults there: the runtime, ending itself by one, crashed. */
 async function onlyProcess1(act: (program: Program, pid: number) => Promise<void>): Promise<void> {
   await using program = await start({ through: asProcess1 });
   const [pid = 0] = childrenOf(program.pid);
@@ -261,12 +261,12 @@ async function onlyProcess1(act: (program: Program, pid: number) => Promise<void
     await program.line("running as process 1");
     await act(program, pid);
   } finally {
-    // unshare itself does not end by signals of ours.
+    // Our signals do not end unshare itself.
     if (isAlive(pid)) Deno.kill(pid, "SIGKILL");
   }
 }
 
-Deno.test("as process 1: signals that are not followed, and those that would end any other process, end nothing", async () => {
+Deno.test("process 1 is not ended by signals that it does not follow or that end other processes", async () => {
   await onlyProcess1(async (program, pid) => {
     for (const signal of [...notFollowed, "SIGUSR1", "SIGXFSZ", "SIGPIPE", "SIGABRT"] as const) {
       Deno.kill(pid, signal);
@@ -279,7 +279,7 @@ Deno.test("as process 1: signals that are not followed, and those that would end
 });
 
 for (const signal of ["SIGQUIT", "SIGINT", "SIGPWR"] as const) {
-  Deno.test(`as process 1: ${signal} stops the server, exit 0`, async () => {
+  Deno.test(`process 1 stops on ${signal} with exit 0`, async () => {
     using folder = temporaryFolder();
     const release = `${folder.path}/release`;
     await onlyProcess1(async (program, pid) => {

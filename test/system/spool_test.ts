@@ -17,7 +17,7 @@ function start(parent: string, { env = {}, ...options }: ProgramOptions = {}) {
   });
 }
 
-Deno.test("the server's folder is ours alone and gone after a clean stop", async () => {
+Deno.test("the server's folder has mode 0700, and a clean stop removes it", async () => {
   using folder = temporaryFolder();
   await using program = await start(folder.path);
   const [server = ""] = names(folder.path);
@@ -28,7 +28,7 @@ Deno.test("the server's folder is ours alone and gone after a clean stop", async
   assert.deepEqual(names(folder.path), []);
 });
 
-/** What jobs have done to the folders that they share, by accident or not. */
+/** Damage that jobs have done to the folders that they share, by accident or not. */
 const damages: readonly (readonly [what: string, script: string])[] = [
   ["shuts the spool", "chmod 000 $spool"],
   ["makes the spool unwritable", "chmod 500 $spool"],
@@ -56,7 +56,7 @@ const damages: readonly (readonly [what: string, script: string])[] = [
 ];
 
 for (const [what, script] of damages) {
-  Deno.test(`a job that ${what} harms no later job and nobody else's files`, async () => {
+  Deno.test(`a job that ${what} harms no later job and no other files`, async () => {
     using folder = temporaryFolder();
     using elsewhere = temporaryFolder();
     const other = elsewhere.path;
@@ -93,7 +93,7 @@ for (const [what, script] of damages) {
   });
 }
 
-Deno.test("a running job whose spool another job shuts has its response read and its folder removed", async () => {
+Deno.test("a job's response is read and its folder removed although another job shut the spool", async () => {
   using folder = temporaryFolder();
   const started = `${folder.path}/started`;
   const release = `${folder.path}/release`;
@@ -108,7 +108,7 @@ Deno.test("a running job whose spool another job shuts has its response read and
   assert.deepEqual(filesIn(spoolIn(folder.path)), []);
 });
 
-Deno.test("a server clears what a dead one left and does not touch a living one's job", async () => {
+Deno.test("serve removes what a dead server left, and does not touch a living one's job", async () => {
   using folder = temporaryFolder();
   const release = `${folder.path}/release`;
   const held = { JOBRUNNER_CMD: fixture("hold_until_released.sh"), HOLD_RELEASE: release };
@@ -132,7 +132,7 @@ Deno.test("a server clears what a dead one left and does not touch a living one'
   assert.equal((await running).output, "released\n");
 });
 
-Deno.test("a spool that a temp cleaner removed is made again", async () => {
+Deno.test("the spool is made again after a temp cleaner removed it", async () => {
   using folder = temporaryFolder();
   await using program = await start(folder.path);
   const [spool = ""] = names(folder.path);
@@ -145,7 +145,7 @@ Deno.test("a spool that a temp cleaner removed is made again", async () => {
   assert.deepEqual(names(folder.path), []);
 });
 
-Deno.test("a spool parent reached through a link works inside the sandbox", async () => {
+Deno.test("JOBRUNNER_SPOOL_DIR may be a link inside the sandbox", async () => {
   using folder = temporaryFolder();
   Deno.mkdirSync(`${folder.path}/real`);
   Deno.symlinkSync(`${folder.path}/real`, `${folder.path}/link`);

@@ -1,5 +1,5 @@
 /**
- * What the real program says of itself: each number is what happened.
+ * What the real program reports about itself: each number matches what happened.
  */
 
 import assert from "node:assert/strict";
@@ -10,7 +10,7 @@ import { fixture, startProgram } from "../support/program.ts";
 
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
 
-Deno.test("each outcome is counted where it belongs, in /metrics and in /status", async () => {
+Deno.test("/metrics and /status count each outcome", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_KILL_GRACE_SEC: "0.2", JOBRUNNER_MAX_OUTPUT_BYTES: "1000" },
   });
@@ -57,7 +57,7 @@ Deno.test("each outcome is counted where it belongs, in /metrics and in /status"
   assert.ok(p50 !== null && p95 !== null && p50 <= p95 && p95 >= 0.1, `${p50} ${p95}`);
 });
 
-Deno.test("what never ran is counted by its reason", async () => {
+Deno.test("/metrics and /status count requests that never ran by reason", async () => {
   await using program = await startProgram({
     env: {
       ...shell,
@@ -121,7 +121,7 @@ Deno.test("what never ran is counted by its reason", async () => {
   });
 });
 
-Deno.test("a scrape is right while 500 requests wait", async () => {
+Deno.test("/metrics is right while 500 requests wait", async () => {
   await using program = await startProgram({ env: { ...shell, JOBRUNNER_QUEUE_LIMIT: "500" } });
   const { url } = program;
   using folder = temporaryFolder();
@@ -137,7 +137,7 @@ Deno.test("a scrape is right while 500 requests wait", async () => {
   assert.deepEqual([...statuses], [200]);
 });
 
-Deno.test("the process's own figures are those of the real process", async () => {
+Deno.test("/metrics has the figures of the real process, with the sandbox on and off", async () => {
   for (const sandbox of ["on", "off"]) {
     await using program = await startProgram({ env: { ...shell, JOBRUNNER_SANDBOX: sandbox } });
     const samples = await scrape(program.url);
@@ -155,7 +155,7 @@ Deno.test("the process's own figures are those of the real process", async () =>
   }
 });
 
-Deno.test("the line of a job says which request caused which process; /status says it while it runs", async () => {
+Deno.test("the log line of a job names its request and process, and so does /status while it runs", async () => {
   await using program = await startProgram({ env: { ...shell, JOBRUNNER_ACCESS_LOG: "on" } });
   const { url } = program;
   using folder = temporaryFolder();
@@ -184,7 +184,7 @@ Deno.test("the line of a job says which request caused which process; /status sa
   );
 });
 
-Deno.test("no client can forge a line or bring a secret into one, in JSON either", async () => {
+Deno.test("the log in JSON can neither be forged by a client nor hold a secret", async () => {
   await using program = await startProgram({
     env: {
       ...shell,
@@ -218,7 +218,7 @@ Deno.test("no client can forge a line or bring a secret into one, in JSON either
   assert.equal(started.attributes["jobrunner.id"], `x\n${forged}\u2028\u202e`);
 });
 
-Deno.test("a client that vanishes while it sends counts as canceled; a long method is cut in the log", async () => {
+Deno.test("a client that disconnects while it sends counts as canceled; a long method is cut in the log", async () => {
   await using program = await startProgram({ env: shell });
   const { hostname, port } = new URL(program.url);
   const connection = await Deno.connect({ hostname, port: Number(port) });

@@ -1,6 +1,6 @@
 /**
- * A temp folder that others can write to: nothing of a predictable name in it is read, executed or waited for, and nothing
- * is left there.
+ * A temp folder that others can write to: the program reads, executes and waits for nothing with a predictable name in it,
+ * and leaves nothing there.
  */
 
 import assert from "node:assert/strict";
@@ -29,7 +29,7 @@ function assertUntouched(folder: string): void {
   assert.ok(Deno.lstatSync(`${folder}/${planted}`).isFifo);
 }
 
-Deno.test("no subcommand opens or leaves a file of a predictable name in the temp folder", async () => {
+Deno.test("subcommands neither open nor leave a file with a predictable name in the temp folder", async () => {
   using folder = await hostileFolder();
   const env = { TMPDIR: folder.path };
   for (
@@ -42,7 +42,7 @@ Deno.test("no subcommand opens or leaves a file of a predictable name in the tem
   }
 });
 
-Deno.test("serving opens and leaves none either", async () => {
+Deno.test("serve neither opens nor leaves a file with a predictable name in the temp folder", async () => {
   using folder = await hostileFolder();
   const env = { TMPDIR: folder.path, JOBRUNNER_CMD: fixture("run_payload.sh") };
   await using program = await startProgram({ env, signal: AbortSignal.timeout(60_000) });

@@ -1,5 +1,5 @@
 /**
- * A machine that grants no more processes and threads, to a server that has been idle.
+ * A server that has been idle, on a machine that grants no more processes and threads.
  */
 
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ import { on, type Stage } from "../support/stage.ts";
 /** Larger than what is written and read without a thread. */
 const largeBytes = 300_000;
 
-/** Idle threads of the runtime leave after ten seconds. Nothing says when, if some stay. */
+/** Waits until the runtime's idle threads have ended, after ten seconds. If some stay, no event says so. */
 async function idleThreadsLeave(pid: number): Promise<void> {
   const giveUpAt = performance.now() + 11_000;
   const pooled = () =>
@@ -35,7 +35,7 @@ async function onFewProcesses(
     try {
       await act(stage);
     } catch (error) {
-      // A runtime that fails while nobody reads its complaint hangs.
+      // A runtime that fails while its output is not read hangs.
       Deno.kill(stage.program.pid, "SIGKILL");
       throw error;
     }
@@ -44,9 +44,9 @@ async function onFewProcesses(
 
 /** A job that has forked to the limit, and goes on. */
 interface Forking {
-  /** Its answer; nothing once its client has left. */
+  /** Its answer; undefined if its client has disconnected. */
   readonly answer: Promise<Answer | undefined>;
-  /** Its client leaves. */
+  /** Disconnects its client. */
   leave(): void;
 }
 
@@ -62,7 +62,7 @@ async function forkToTheLimit({ url, folder }: Stage, timeoutSec = 60): Promise<
   return { answer, leave: () => client.abort() };
 }
 
-/** What every job is answered with meanwhile. */
+/** Asserts the answer that every job gets meanwhile. */
 async function isRefused(url: string, payload: string): Promise<void> {
   // Not a clock to wait for: a runtime that fails may hang.
   const { status, text } = await post(url, payload, { signal: AbortSignal.timeout(20_000) });
@@ -72,7 +72,7 @@ async function isRefused(url: string, payload: string): Promise<void> {
 
 const large = `exit 0\n${"#".repeat(largeBytes)}`;
 
-/** A job that waits and then leaves a large response, both without another process. */
+/** A job that waits and then writes a large response, without another process for either. */
 async function waitingJob({ url, folder }: Stage): Promise<{ finish(): Promise<Answer> }> {
   const fifo = `${folder}/fifo`;
   await new Deno.Command("mkfifo", { args: ["--mode=666", fifo] }).output();
@@ -95,12 +95,12 @@ async function waitingJob({ url, folder }: Stage): Promise<{ finish(): Promise<A
   };
 }
 
-/** As soon as the system has cleared away what was ended. */
+/** Waits until a job runs: as soon as the system has removed the killed processes. */
 async function runsAgain(url: string): Promise<void> {
   await eventually("a job runs", async () => (await post(url, large)).status === 200);
 }
 
-Deno.test("a server that was idle and can have no thread refuses jobs and lives on", async () => {
+Deno.test("serve refuses jobs and keeps running when an idle server can get no thread", async () => {
   await onFewProcesses({}, async (stage) => {
     const { url, program } = stage;
     const waiting = await waitingJob(stage);
@@ -121,7 +121,7 @@ Deno.test("a server that was idle and can have no thread refuses jobs and lives 
   });
 });
 
-Deno.test("without a sandbox, too, it lives on, and a timeout ends the job that took all", async () => {
+Deno.test("serve without a sandbox keeps running without threads; a timeout kills the job that took them", async () => {
   await onFewProcesses({ JOBRUNNER_SANDBOX: "off" }, async (stage) => {
     const { url, program } = stage;
     await idleThreadsLeave(program.pid);
@@ -134,7 +134,7 @@ Deno.test("without a sandbox, too, it lives on, and a timeout ends the job that 
   });
 });
 
-Deno.test("with a log that nobody reads it lives on, and two signals stop it", async () => {
+Deno.test("serve with an unread log keeps running without threads, and two signals stop it", async () => {
   using folder = temporaryFolder();
   await onFewProcesses({}, async (stage) => {
     const { url, program } = stage;
@@ -146,7 +146,7 @@ Deno.test("with a log that nobody reads it lives on, and two signals stop it", a
     let answer: Answer | undefined;
     forking.answer.then((answered) => answer = answered);
     await eventually("the job is cut", () => {
-      // Signals that come at once are one, so it is sent until it is heard.
+      // Signals in quick succession count as one, so it is sent until it has an effect.
       if (!answer) Deno.kill(program.pid, "SIGTERM");
       return answer !== undefined;
     });

@@ -20,7 +20,7 @@ function spanOf(spans: readonly ReceivedSpan[], name: string): ReceivedSpan {
   return found[0] as ReceivedSpan;
 }
 
-Deno.test("request, wait and run are spans of the client's trace, and the command can join it", async () => {
+Deno.test("tracing exports request, wait and run as spans of the client's trace, which the command can join", async () => {
   await using receiver = startReceiver();
   await using program = await startProgram({
     env: {
@@ -75,7 +75,7 @@ Deno.test("request, wait and run are spans of the client's trace, and the comman
   assert.doesNotMatch(program.log.join("\n"), /hunter2/);
 });
 
-Deno.test("a job that left the line has a span of its wait and none of a run", async () => {
+Deno.test("tracing exports a wait span and no run span for a job that left the queue", async () => {
   await using receiver = startReceiver();
   await using program = await startProgram({
     env: {
@@ -104,7 +104,7 @@ Deno.test("a job that left the line has a span of its wait and none of a run", a
   spanOf(receiver.spans, "run");
 });
 
-Deno.test("an unsampled trace is handed on and not exported; protobuf is the default", async () => {
+Deno.test("tracing passes on an unsampled trace without exporting it; protobuf is the default", async () => {
   await using receiver = startReceiver();
   await using program = await startProgram({
     env: { ...shell, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url },
@@ -122,7 +122,7 @@ Deno.test("an unsampled trace is handed on and not exported; protobuf is the def
   ]);
 });
 
-Deno.test("without an endpoint nothing is sent, and the command gets the client's own context", async () => {
+Deno.test("tracing without an endpoint gives the command the client's own context", async () => {
   await using program = await startProgram({ env: shell });
   const { output } = await post(program.url, 'echo "$TRACEPARENT $TRACESTATE"', {
     headers: { traceparent, tracestate: "vendor=1" },
@@ -131,7 +131,7 @@ Deno.test("without an endpoint nothing is sent, and the command gets the client'
   await program.line(`trace_id=${traceId} span_id=${parentId}`);
 });
 
-Deno.test("a receiver that is not there disturbs neither jobs nor the stop", async () => {
+Deno.test("tracing to an unreachable receiver disturbs neither jobs nor the stop", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr;
   taken.close();
@@ -147,7 +147,7 @@ Deno.test("a receiver that is not there disturbs neither jobs nor the stop", asy
   assert.equal(await program.stop(), 0);
 });
 
-Deno.test("tracing adds the receiver's host and OTEL_* to the sandbox, and nothing else", async () => {
+Deno.test("tracing adds the receiver's host and OTEL_* to the sandbox, as serve --check shows", async () => {
   await using receiver = startReceiver();
   const { stdout, code } = await runProgram({
     env: { ...shell, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url },
@@ -165,7 +165,7 @@ Deno.test("tracing adds the receiver's host and OTEL_* to the sandbox, and nothi
   ) assert.ok(stdout.includes(`probe: ${refused}: refused`), stdout);
 });
 
-Deno.test("a wrong OTEL_ value refuses the start like any other", async () => {
+Deno.test("OTEL_EXPORTER_OTLP_ENDPOINT without a scheme prevents the start with exit 2", async () => {
   const { code, stderr } = await runProgram({
     env: { ...shell, OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318" },
   });
@@ -176,7 +176,7 @@ Deno.test("a wrong OTEL_ value refuses the start like any other", async () => {
   );
 });
 
-Deno.test("spans go over TLS to a receiver whose authority the machine is told of", async () => {
+Deno.test("tracing over TLS trusts the authority in NODE_EXTRA_CA_CERTS and DENO_CERT", async () => {
   const ca = fixture("tls/ca.pem");
   await using receiver = startReceiver({
     cert: Deno.readTextFileSync(fixture("tls/cert.pem")),
@@ -187,7 +187,7 @@ Deno.test("spans go over TLS to a receiver whose authority the machine is told o
       ...shell,
       OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
       OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
-      // The one is looked at by Deno 2.9.6, the other by 2.7.11.
+      // Deno 2.9.6 reads the first one, 2.7.11 the second one.
       NODE_EXTRA_CA_CERTS: ca,
       DENO_CERT: ca,
     },
@@ -197,7 +197,7 @@ Deno.test("spans go over TLS to a receiver whose authority the machine is told o
   assert.deepEqual(receiver.spans.map(({ name }) => name).sort(), ["POST /payload", "run", "wait"]);
 });
 
-Deno.test("what the exporter has to say is short, whatever a receiver answers", async () => {
+Deno.test("tracing keeps the exporter's log lines short, whatever the receiver answers", async () => {
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     () => new Response("x".repeat(300_000), { status: 400 }),

@@ -3,7 +3,7 @@ import { createLineWriter } from "../../src/telemetry/line_writer.ts";
 
 const lost = (count: number) => `${count} lost\n`;
 
-Deno.test("lines come out in order, whatever the sink takes at a time", async () => {
+Deno.test("createLineWriter() writes lines in order, however few bytes the sink takes at a time", async () => {
   let out = "";
   const writer = createLineWriter({
     write(bytes) {
@@ -17,7 +17,7 @@ Deno.test("lines come out in order, whatever the sink takes at a time", async ()
   assert.equal(out, Array.from({ length: 20 }, (_, index) => `line ${index}\n`).join(""));
 });
 
-Deno.test("a sink that takes nothing makes nobody wait; what is lost is counted", async () => {
+Deno.test("createLineWriter() does not wait for a blocked sink, and counts the lines that are lost", async () => {
   const gate = Promise.withResolvers<void>();
   let out = "";
   const writer = createLineWriter({
@@ -38,7 +38,7 @@ Deno.test("a sink that takes nothing makes nobody wait; what is lost is counted"
   assert.ok(out.endsWith("1976 lost\n"), out.slice(-20));
 });
 
-Deno.test("a sink that fails loses lines and nothing else", async () => {
+Deno.test("createLineWriter() does not throw when the sink fails", async () => {
   const writer = createLineWriter({ write: () => Promise.reject(new Error("gone")) }, lost);
   writer.write("a\n");
   await writer.flush(60_000);

@@ -15,7 +15,7 @@ function linesOf(format: "text" | "json", level: "debug" | "info" | "warning" | 
   return { log, lines };
 }
 
-Deno.test("text: time, level, message, then fields; what is not a plain word is quoted", async () => {
+Deno.test("log format text: time, level, message, then fields, quoted unless they are plain words", async () => {
   const { log, lines } = linesOf("text");
   log.info("job ended", { id: "a b", worker_id: 3, note: undefined, path: "/x" });
   await log.flush();
@@ -25,7 +25,7 @@ Deno.test("text: time, level, message, then fields; what is not a plain word is 
   );
 });
 
-Deno.test("json: field names of OpenTelemetry's logs data model, ids of the trace at the top", async () => {
+Deno.test("log format json: field names of OpenTelemetry's logs data model, trace ids at the top level", async () => {
   const { log, lines } = linesOf("json");
   log.warn("careful", { id: "a", worker_id: 3, ok: true, "process.pid": 7, trace_id: "t" });
   await log.flush();
@@ -45,7 +45,7 @@ Deno.test("json: field names of OpenTelemetry's logs data model, ids of the trac
   });
 });
 
-Deno.test("the level says what is left out", async () => {
+Deno.test("log level: events below it are not written", async () => {
   const { log, lines } = linesOf("text", "warning");
   log.debug("no");
   log.info("no");
@@ -55,7 +55,7 @@ Deno.test("the level says what is left out", async () => {
   assert.equal(lines.length, 2);
 });
 
-Deno.test("no value can break a line, forge one, or turn its direction", async () => {
+Deno.test("log: no value can break or forge a line or change its text direction", async () => {
   for (const format of ["text", "json"] as const) {
     const { log, lines } = linesOf(format);
     await fc.assert(fc.asyncProperty(fc.string({ unit: "binary" }), async (id) => {
@@ -75,7 +75,7 @@ Deno.test("no value can break a line, forge one, or turn its direction", async (
   }
 });
 
-Deno.test("lines come without being asked for: the first at once, what follows together, each with its own time", async () => {
+Deno.test("log: the first line is written at once, later ones in a batch, each with its own time", async () => {
   const lines: string[] = [];
   const all = Promise.withResolvers<void>();
   const log = openLog({ format: "json", level: "info" }, {
@@ -100,7 +100,7 @@ Deno.test("lines come without being asked for: the first at once, what follows t
   await log.flush();
 });
 
-Deno.test("a warning does not wait, and what came before it does not either", async () => {
+Deno.test("log: a warning is written at once, with all lines before it", async () => {
   const { log, lines } = linesOf("json", "info");
   log.info("first");
   log.info("second");

@@ -32,7 +32,7 @@ Deno.test("docs/reference/logs.md lists every event of the sources with its leve
       ),
     ].map(([, event = "", level = ""]) => [event, level]),
   );
-  // Made by the log itself, not through it.
+  // Written by the log itself, not through a call of it.
   page.delete("log lines were lost");
   const sorted = (events: Map<string, string>) => [...events].sort();
   assert.ok(page.size > 20);

@@ -7,7 +7,7 @@ function labelsOf({ labels }: MetricRow): string {
     .join("; ");
 }
 
-Deno.test("docs/reference/metrics.md says of every metric what the catalogue says", () => {
+Deno.test("docs/reference/metrics.md describes every metric as the catalogue does", () => {
   const page = tableOf(["name", "type", "unit", "labels", "meaning", "example query"])
     .map((row) => row.slice(0, -1));
   const code = Object.values(catalogue).map((row) => [

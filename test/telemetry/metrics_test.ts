@@ -37,7 +37,7 @@ function setUp(live: Partial<LiveFigures> = {}) {
   return { exposition, metrics, sample, prepared: () => prepared };
 }
 
-Deno.test("every metric of the catalogue is there from the start", async () => {
+Deno.test("/metrics has every metric of the catalogue from the start, and no other", async () => {
   const { exposition, prepared } = setUp();
   const text = await exposition.text();
   assert.equal(prepared(), 1);
@@ -50,7 +50,7 @@ Deno.test("every metric of the catalogue is there from the start", async () => {
   assert.deepEqual(names.sort(), Object.values(catalogue).map(({ name }) => name).sort());
 });
 
-Deno.test("what is held is told by share, what was given up is counted", async () => {
+Deno.test("/metrics has the buffered bytes by share, and counts the answers given up", async () => {
   const { sample } = setUp();
   assert.deepEqual(await sample("jobrunner_buffered_bytes"), [
     '{share="bodies"} 77',
@@ -60,7 +60,7 @@ Deno.test("what is held is told by share, what was given up is counted", async (
   assert.deepEqual(await sample("jobrunner_answers_given_up_total"), [" 4"]);
 });
 
-Deno.test("every label value that is known at the start is there with 0", async () => {
+Deno.test("/metrics has every series whose labels are known from the start, with 0", async () => {
   const { sample } = setUp();
   assert.deepEqual(
     await sample("jobrunner_jobs_total"),
@@ -87,7 +87,7 @@ Deno.test("every label value that is known at the start is there with 0", async 
   assert.deepEqual(await sample('jobrunner_job_queue_wait_seconds_bucket{le="+Inf"}'), [" 0"]);
 });
 
-Deno.test("gauges are those of the moment of the scrape", async () => {
+Deno.test("/metrics reads gauges at the moment of the scrape", async () => {
   let queued = 0;
   const { sample } = setUp({ queuedJobs: () => queued });
   assert.deepEqual(await sample("jobrunner_queued_jobs"), [" 0"]);
@@ -101,7 +101,7 @@ Deno.test("gauges are those of the moment of the scrape", async () => {
   assert.deepEqual(await sample("process_cpu_seconds_total"), [" 1.5"]);
 });
 
-Deno.test("what the machine does not tell has no series", async () => {
+Deno.test("the process metrics leave out what the machine cannot provide", async () => {
   const { sample } = setUp({
     process: () => ({ cpuSec: 1, residentBytes: 1, startTimeSec: 1, processesEnded: 0 }),
   });
@@ -109,7 +109,7 @@ Deno.test("what the machine does not tell has no series", async () => {
   assert.deepEqual(await sample("process_resident_memory_bytes "), ["1"]);
 });
 
-Deno.test("jobs are counted by worker and outcome, and measured when they ran", async () => {
+Deno.test("job metrics count by worker and outcome, and measure only jobs that ran", async () => {
   const { metrics, sample } = setUp();
   metrics.jobStarted({ queuedSec: 0.02, payloadBytes: 100 });
   const run = { elapsedSec: 0.3, resultBytes: 5000, truncated: ["stdout", "data"] as const };
@@ -140,7 +140,7 @@ Deno.test("jobs are counted by worker and outcome, and measured when they ran", 
   });
 });
 
-Deno.test("requests are active until their answer was handed over; no client can make a label", async () => {
+Deno.test("HTTP metrics count a request as active until answered; clients cannot create label values", async () => {
   const { metrics, sample } = setUp();
   const gauge = 'http_server_active_requests{http_request_method="POST",url_scheme="http"}';
   const answered = metrics.requestArrived("POST");

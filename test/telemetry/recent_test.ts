@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createRecent, mostValues, windowSec } from "../../src/telemetry/recent.ts";
 
-Deno.test("quantiles by nearest rank; none without values", () => {
+Deno.test("createRecent() computes quantiles by nearest rank, and none without values", () => {
   const recent = createRecent();
   assert.equal(recent.summary().count, 0);
   assert.equal(recent.summary().quantile(0.5), undefined);
@@ -11,7 +11,7 @@ Deno.test("quantiles by nearest rank; none without values", () => {
   assert.deepEqual([0, 0.5, 0.95, 1].map(quantile), [1, 50, 95, 100]);
 });
 
-Deno.test("what is older than the window does not count", () => {
+Deno.test("createRecent() ignores values that are older than the window", () => {
   let now = 0;
   const recent = createRecent(() => now);
   recent.add(9);
@@ -23,7 +23,7 @@ Deno.test("what is older than the window does not count", () => {
   assert.equal(recent.summary().quantile(1), 1);
 });
 
-Deno.test("only the latest values are kept", () => {
+Deno.test("createRecent() keeps only the latest values", () => {
   const recent = createRecent();
   for (let value = 0; value < mostValues + 5; value++) recent.add(value);
   const { count, quantile } = recent.summary();

@@ -5,7 +5,7 @@ const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
 const traceparent = `00-${traceId}-${spanId}-01`;
 
-Deno.test("without an exporter the request's trace goes on to the command as it came", () => {
+Deno.test("passingOn passes the request's trace to the command unchanged", () => {
   const trace = passingOn.begin(new Headers({ traceparent, tracestate: "a=1,b=2" }));
   assert.deepEqual(trace?.context, { traceparent, tracestate: "a=1,b=2" });
   assert.deepEqual(passingOn.beginRun(trace.context, 1, 0).variables, {
@@ -14,13 +14,13 @@ Deno.test("without an exporter the request's trace goes on to the command as it 
   });
 });
 
-Deno.test("a later version is handed on in the version that we know, without what came after it", () => {
+Deno.test("passingOn passes on a later traceparent version as version 00, without its additional part", () => {
   const later = `cc-${traceId}-${spanId}-ff-${"x".repeat(60_000)}`;
   const trace = passingOn.begin(new Headers({ traceparent: later }));
   assert.deepEqual(trace?.context, { traceparent: `00-${traceId}-${spanId}-03` });
 });
 
-Deno.test("what is no trace context is no trace, and its state is dropped with it", () => {
+Deno.test("passingOn ignores an invalid traceparent, and the tracestate with it", () => {
   for (
     const wrong of [
       undefined,
@@ -38,7 +38,7 @@ Deno.test("what is no trace context is no trace, and its state is dropped with i
   }
 });
 
-Deno.test("a state that is too long or not plain text is left out", () => {
+Deno.test("passingOn drops a tracestate that is too long or not plain text", () => {
   for (const tracestate of ["x".repeat(8193), "a=\xe9"]) {
     const trace = passingOn.begin(new Headers({ traceparent, tracestate }));
     assert.deepEqual(trace?.context, { traceparent });

@@ -11,15 +11,15 @@ async function build(args: readonly string[], env: Record<string, string> = {}) 
   return { code, stderr: new TextDecoder().decode(stderr) };
 }
 
-Deno.test("a target that does not exist is one line with those that do", async () => {
+Deno.test("tools/build.ts refuses an unknown target in one line that lists the known ones", async () => {
   assert.deepEqual(await build(["beos"]), {
     code: 1,
     stderr: "beos: must be one of linux, linux-arm64, win, mac, mac-arm64\n",
   });
 });
 
-Deno.test("with DENORT_FALLBACK=off a runtime that Deno cannot download stops the build, in one line", async () => {
-  // A runtime that is not there fails on every machine, whether or not the download server can be reached.
+Deno.test("tools/build.ts with DENORT_FALLBACK=off fails when Deno cannot download a runtime", async () => {
+  // A missing runtime fails on every machine, whether or not the download server can be reached.
   const { code, stderr } = await build(["linux"], {
     DENORT_FALLBACK: "off",
     DENORT_BIN: `${projectRoot}nowhere`,
@@ -28,7 +28,7 @@ Deno.test("with DENORT_FALLBACK=off a runtime that Deno cannot download stops th
   assert.match(stderr, /^deno compile could not make bin\/jobrunner-linux-x64 \([^\n]+\)\n$/);
 });
 
-Deno.test("without the pinned esbuild nothing is bundled", async () => {
+Deno.test("tools/build.ts fails without the pinned esbuild", async () => {
   using cache = temporaryFolder();
   // Nothing listens there, and the cache is empty.
   const nowhere = "http://127.0.0.1:9";

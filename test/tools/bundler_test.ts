@@ -6,7 +6,7 @@ import { runCommand } from "../../tools/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { projectRoot } from "../support/program.ts";
 
-/** Paths of the files below a folder whose name begins like that. */
+/** Paths of the files below a folder whose names begin like that. */
 function filesIn(folder: string, beginning: string): string[] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
     const path = `${folder}/${name}`;
@@ -15,11 +15,11 @@ function filesIn(folder: string, beginning: string): string[] {
   });
 }
 
-Deno.test("deno bundle runs the esbuild that the lock pins", async () => {
+Deno.test("provideBundler() makes deno bundle run the esbuild that the lock pins", async () => {
   using folder = temporaryFolder();
   const { npmCache } = JSON.parse(await requireCommand(Deno.execPath(), ["info", "--json"], "/"));
   Deno.mkdirSync(npmCache, { recursive: true });
-  // Packages are there, what was bundled with before is not.
+  // The cache has the packages, but not the esbuild of earlier bundles.
   Deno.mkdirSync(`${folder.path}/cache`);
   Deno.symlinkSync(npmCache, `${folder.path}/cache/npm`);
   const env = { DENO_DIR: `${folder.path}/cache` };
@@ -43,7 +43,7 @@ Deno.test("deno bundle runs the esbuild that the lock pins", async () => {
   assert.ok(pinned.some((path) => bytes.equals(Deno.readFileSync(path))));
 });
 
-Deno.test("an esbuild that is not the pinned one is refused in one line", async () => {
+Deno.test("provideBundler() refuses an esbuild other than the pinned one, in one line", async () => {
   using folder = temporaryFolder();
   await using registry = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },

@@ -1,5 +1,5 @@
 /**
- * `tools/dist.ts` in a small git repository, with binaries that are none.
+ * `tools/dist.ts` in a small git repository, with text files as binaries.
  */
 
 import assert from "node:assert/strict";
@@ -36,7 +36,7 @@ async function must(program: string, args: readonly string[], cwd: string): Prom
   return said.stdout;
 }
 
-/** A committed project; what is not committed is in it too. */
+/** A committed project, with some files that are not committed. */
 async function project(): Promise<Disposable & { readonly path: string }> {
   const folder = temporaryFolder();
   const { path } = folder;
@@ -57,13 +57,13 @@ async function project(): Promise<Disposable & { readonly path: string }> {
   return folder;
 }
 
-/** What the stand-in for the build writes: for one target of another Deno than for the others. */
+/** What the stand-in for the build writes; one target has another Deno than the others. */
 function binaryOf(file: string): string {
   const deno = file === "jobrunner-linux-arm64" ? runtimeDenoVersion : Deno.version.deno;
   return `binary ${file}, Deno/${deno}`;
 }
 
-/** Makes the release of a project; gives the names that were built. */
+/** Makes the release of a project; returns the names of the targets that were built. */
 async function release(path: string): Promise<string[]> {
   const built: string[] = [];
   await makeDist({
@@ -83,12 +83,12 @@ async function release(path: string): Promise<string[]> {
 }
 
 const sumsOf = (path: string) => Deno.readTextFileSync(`${path}/dist/SHA256SUMS`);
-/** What every archive has, too. */
+/** The licences that every archive has as well. */
 const licensesIn = (path: string) => ({
   THIRD_PARTY_LICENSES: Deno.readTextFileSync(`${path}/dist/THIRD_PARTY_LICENSES`),
 });
 
-/** Reads an archive from its end, as the central directory has it: mode, date and content of each name. */
+/** Reads an archive by its central directory, from the end: mode, date and content of each name. */
 function unzip(bytes: Uint8Array): Record<string, readonly [string, string, string]> {
   const archive = Buffer.from(bytes);
   const end = archive.length - 22;
@@ -118,7 +118,7 @@ function unzip(bytes: Uint8Array): Record<string, readonly [string, string, stri
   return found;
 }
 
-Deno.test("a release is every target's binary, plain and archived, an SBOM, the licences and the sums; nothing older", async () => {
+Deno.test("makeDist() makes binaries, archives, SBOM, licences and sums, and removes older files", async () => {
   using folder = await project();
   assert.deepEqual(await release(folder.path), targets.map(({ name }) => name));
   const systems = ["linux-arm64", "linux-x64", "macos-arm64", "macos-x64"];
@@ -139,7 +139,7 @@ Deno.test("a release is every target's binary, plain and archived, an SBOM, the 
   }
 });
 
-Deno.test("a tarball has one folder, nobody's files with plain permissions, and the commit's date", async () => {
+Deno.test("makeDist() makes tarballs of one folder, with owner 0, plain modes and the commit's date", async () => {
   using folder = await project();
   await release(folder.path);
   const dist = `${folder.path}/dist`;
@@ -181,7 +181,7 @@ Deno.test("a tarball has one folder, nobody's files with plain permissions, and 
   }
 });
 
-Deno.test("Windows gets the same in a zip archive", async () => {
+Deno.test("makeDist() makes a zip archive with the same content for Windows", async () => {
   using folder = await project();
   await release(folder.path);
   const top = "jobrunner-1.2.3-windows-x64";
@@ -202,7 +202,7 @@ Deno.test("Windows gets the same in a zip archive", async () => {
   assert.deepEqual(Object.entries(found), wanted);
 });
 
-Deno.test("sha256sum accepts the sums, which cover every file", async () => {
+Deno.test("SHA256SUMS covers every file, and sha256sum accepts it", async () => {
   using folder = await project();
   await release(folder.path);
   const dist = `${folder.path}/dist`;
@@ -213,7 +213,7 @@ Deno.test("sha256sum accepts the sums, which cover every file", async () => {
   assert.equal(said, summed.map((name) => `${name}: OK\n`).join(""));
 });
 
-Deno.test("the same commit makes the same release, whatever the files' own dates are", async () => {
+Deno.test("makeDist() makes the same release from the same commit, whatever the files' own dates", async () => {
   using one = await project();
   await release(one.path);
   using other = await project();
@@ -222,7 +222,7 @@ Deno.test("the same commit makes the same release, whatever the files' own dates
   assert.equal(sumsOf(one.path), sumsOf(other.path));
 });
 
-Deno.test("a commit tagged as another version is refused before anything is built or removed", async () => {
+Deno.test("makeDist() refuses a commit tagged as another version before it builds or removes anything", async () => {
   using folder = await project();
   for (const tag of ["nightly", "v1.2.3"]) await must("git", ["tag", tag], folder.path);
   await release(folder.path);
@@ -235,16 +235,16 @@ Deno.test("a commit tagged as another version is refused before anything is buil
   assert.ok(Deno.statSync(`${folder.path}/dist/SHA256SUMS`).isFile);
 });
 
-Deno.test("a file that every archive must have is missed; a failure is one line", async () => {
+Deno.test("makeDist() fails in one line if a required file is missing, or outside a repository", async () => {
   using folder = await project();
   Deno.removeSync(`${folder.path}/LICENSE`);
-  const failure = new BuildFailure("LICENSE: must be a file, and known to git");
+  const failure = new BuildFailure("LICENSE: must be a file, and tracked by git");
   await assert.rejects(release(folder.path), failure);
   using empty = temporaryFolder();
   await assert.rejects(release(empty.path), { name: "BuildFailure", message: /^git tag: [^\n]+$/ });
 });
 
-Deno.test("the SBOM names what is in the binaries, with the lock's sums, and no more", async () => {
+Deno.test("sbom.cdx.json lists exactly what is in the binaries, with the lock's hashes", async () => {
   using folder = await project();
   await release(folder.path);
   const read = (path: string) => JSON.parse(Deno.readTextFileSync(path));
@@ -281,7 +281,7 @@ Deno.test("the SBOM names what is in the binaries, with the lock's sums, and no 
 
 const mit = { declared: "MIT", text: "Everybody may." };
 
-Deno.test("a package that the lock has no SHA-512 of is refused", () => {
+Deno.test("packagesFrom() refuses a package without a SHA-512 in the lock", () => {
   const known = { "a@1": { name: "a", version: "1", dependencies: [] } };
   for (const locked of [{}, { "a@1": {} }, { "a@1": { integrity: "sha1-AA==" } }]) {
     assert.throws(() => packagesFrom(["a@1"], known, locked, () => mit), BuildFailure);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { temporaryFolder } from "../support/folder.ts";
 import { projectRoot } from "../support/program.ts";
 
-/** On a machine whose PATH has programs of these names, each of which writes a line into the file that it is given last. */
+/** Runs the check with only these programs on PATH; each writes a line into the file of its last argument. */
 async function check(...programs: readonly string[]) {
   using folder = temporaryFolder();
   for (const name of programs) {
@@ -18,7 +18,7 @@ async function check(...programs: readonly string[]) {
   return { code, stderr: new TextDecoder().decode(stderr) };
 }
 
-Deno.test("a tool that the launcher's check lacks is one line with Debian's package", async () => {
+Deno.test("tools/launcher.ts --check names a missing tool and its Debian package in one line", async () => {
   const lines = [
     { programs: [], line: /^gcc: must be installed \(Debian's package gcc\)[^\n]*\n$/ },
     {
@@ -39,7 +39,7 @@ Deno.test("a tool that the launcher's check lacks is one line with Debian's pack
   }
 });
 
-Deno.test("bytes of the launcher that its source does not make fail the check", async () => {
+Deno.test("tools/launcher.ts --check fails when launcher_code.ts does not match the source", async () => {
   const prefixes = ["x86_64", "aarch64"].map((arch) => `${arch}-linux-gnu-`);
   const tools = prefixes.flatMap((prefix) => [`${prefix}as`, `${prefix}objcopy`]);
   assert.deepEqual(await check("gcc", ...tools), {

@@ -5,7 +5,7 @@ import { licenseChoice } from "../../tools/sbom.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { projectRoot } from "../support/program.ts";
 
-/** A package of these files, of which a manifest may be given as an object. */
+/** A package of these files; a manifest may be given as an object. */
 function packageOf(files: Readonly<Record<string, string | object>>) {
   const folder = temporaryFolder();
   for (const [name, content] of Object.entries(files)) {
@@ -15,7 +15,7 @@ function packageOf(files: Readonly<Record<string, string | object>>) {
   return folder;
 }
 
-Deno.test("a licence is what the manifest declares, and the package's licence and notice files", () => {
+Deno.test("readLicense() reads the manifest's licence and the text of licence and notice files", () => {
   const others = { "README.md": "read me", "license.js": "code", "licenses.json": "[]" };
   for (const name of ["LICENSE", "license.md", "LICENCE.txt", "LICENSE-MIT", "COPYING"]) {
     using folder = packageOf({ ...others, [name]: "may\n", "package.json": { license: "MIT" } });
@@ -29,7 +29,7 @@ Deno.test("a licence is what the manifest declares, and the package's licence an
   assert.deepEqual(readLicense(folder.path), { declared: "Apache-2.0", text: "may\n\nby us" });
 });
 
-Deno.test("a package without a licence, or without its text, is refused in one line", () => {
+Deno.test("readLicense() refuses a package without a licence or without its text", () => {
   const manifests = [{}, { license: "" }, { license: { type: "MIT" } }, { license: "UNLICENSED" }];
   for (const manifest of manifests) {
     using folder = packageOf({ LICENSE: "may", "package.json": manifest });
@@ -46,7 +46,7 @@ Deno.test("a package without a licence, or without its text, is refused in one l
   assert.throws(() => readLicense(empty.path), new BuildFailure(message));
 });
 
-Deno.test("a package that the lock does not have is refused", async () => {
+Deno.test("licenseOf() refuses a package that the lock does not have", async () => {
   using unpacked = await unpackPackages(projectRoot);
   const lock = JSON.parse(Deno.readTextFileSync(`${projectRoot}deno.lock`));
   const version = Object.keys(lock.npm).find((id) => id.startsWith("hono@"))?.slice(5) ?? "";
@@ -54,7 +54,7 @@ Deno.test("a package that the lock does not have is refused", async () => {
   assert.throws(() => unpacked.licenseOf({ name: "hono", version: "0.0.0" }), BuildFailure);
 });
 
-Deno.test("the page has each text once, below all packages that it belongs to", () => {
+Deno.test("licensePage() prints each text once, below all packages that it belongs to", () => {
   const entry = (name: string, declared: string, text: string) => ({
     name,
     version: "1.0.0",
@@ -78,7 +78,7 @@ Deno.test("the page has each text once, below all packages that it belongs to", 
   ]);
 });
 
-Deno.test("the SBOM has an SPDX id as an id, an expression of them as one, anything else as a name", () => {
+Deno.test("licenseChoice() tells an SPDX id, an SPDX expression and any other name apart", () => {
   assert.deepEqual(licenseChoice("MIT"), { license: { id: "MIT" } });
   for (const expression of ["MIT OR Apache-2.0", "(MIT AND (ISC OR BSD-3-Clause))"]) {
     assert.deepEqual(licenseChoice(expression), { expression });

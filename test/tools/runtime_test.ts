@@ -31,7 +31,7 @@ function npm() {
   };
 }
 
-Deno.test("a runtime is cut out of its package, checked, and fetched once", async () => {
+Deno.test("provideRuntime() takes a runtime out of its package, checks it, and fetches it once", async () => {
   using folder = temporaryFolder();
   const { fetchFile, asked } = npm();
   const runtime = runtimeOf(content.subarray(0, 9), 9);
@@ -42,7 +42,7 @@ Deno.test("a runtime is cut out of its package, checked, and fetched once", asyn
   assert.deepEqual([...Deno.readDirSync(folder.path)].length, 1);
 });
 
-Deno.test("a wrong hash stops the build and leaves nothing", async () => {
+Deno.test("provideRuntime() rejects a wrong hash and leaves no file", async () => {
   using folder = temporaryFolder();
   const runtime = runtimeOf(new TextEncoder().encode("what was pinned"));
   await assert.rejects(provideRuntime(runtime, folder.path, npm().fetchFile), {
@@ -54,7 +54,7 @@ Deno.test("a wrong hash stops the build and leaves nothing", async () => {
   assert.deepEqual([...Deno.readDirSync(folder.path)], []);
 });
 
-Deno.test("a runtime that was changed after it was fetched is fetched again", async () => {
+Deno.test("provideRuntime() fetches a runtime again that was changed after the fetch", async () => {
   using folder = temporaryFolder();
   const { fetchFile, asked } = npm();
   const runtime = runtimeOf(content);
@@ -65,7 +65,7 @@ Deno.test("a runtime that was changed after it was fetched is fetched again", as
   assert.deepEqual(Deno.readFileSync(path), content);
 });
 
-Deno.test("every target has a name, a triple, a file and a pin of its own", () => {
+Deno.test("targets: each has a name, triple and file of its own, and a pinned SHA-256", () => {
   for (const key of ["name", "triple", "file"] as const) {
     assert.equal(new Set(targets.map((target) => target[key])).size, targets.length);
   }
@@ -86,7 +86,7 @@ function programWith(room: number, bytes: number): Uint8Array {
   return program;
 }
 
-Deno.test("a Windows program whose section does not fit its room is found", () => {
+Deno.test("bytesOutOfRoom() returns by how much a Windows program's section exceeds its room", () => {
   assert.equal(bytesOutOfRoom(programWith(8192, 8192)), 0);
   assert.equal(bytesOutOfRoom(programWith(8000, 8192)), 0);
   assert.equal(bytesOutOfRoom(programWith(8192, 8200)), 8);

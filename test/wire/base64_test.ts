@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { decodeBase64, faultInBase64 } from "../../src/wire/base64.ts";
 
-Deno.test("text that is not base64 is refused with the place and the reason", () => {
+Deno.test("faultInBase64() names the place and the reason of a fault", () => {
   const cases: [string, string][] = [
     ["YWJj*mVm", "character 5 is U+002A, which base64 does not use"],
     ["YWJj\n\u00e4", "character 6 is U+00E4, which base64 does not use"],
@@ -30,7 +30,7 @@ Deno.test("text that is not base64 is refused with the place and the reason", ()
   }
 });
 
-Deno.test("whatever cannot be decoded has a true reason", () => {
+Deno.test("faultInBase64() gives a correct reason for any text that decodeBase64() refuses", () => {
   const texts = fc.array(
     fc.constantFrom("A", "b", "=", "==", "+", "/", "-", "_", " ", "\n", "*", "\u000b", "é"),
   )

@@ -6,7 +6,7 @@ import { createPayloadEncoder, parseResult } from "../../src/wire/client.ts";
 
 const bytes = fc.uint8Array({ maxLength: 100 }).map((array) => new Uint8Array(array));
 
-Deno.test("what a client encodes in pieces, the server reads whole", () => {
+Deno.test("createPayloadEncoder() encodes in pieces what parsePayloadRequest() reads whole", () => {
   fc.assert(
     fc.property(fc.array(bytes, { minLength: 1 }), fc.string({ minLength: 1 }), (pieces, id) => {
       fc.pre(!id.includes("\0") && pieces.some((piece) => piece.length > 0));
@@ -27,7 +27,7 @@ Deno.test("what a client encodes in pieces, the server reads whole", () => {
   );
 });
 
-Deno.test("what the server encodes, a client reads", () => {
+Deno.test("parseResult() reads what encodeResult() encodes", () => {
   fc.assert(fc.property(bytes, bytes, bytes, (output, error, data) => {
     const { byteLength, pieces } = encodeResult({
       id: "an id: ü 😀",
@@ -51,7 +51,7 @@ Deno.test("what the server encodes, a client reads", () => {
   }));
 });
 
-Deno.test("what is no result is none", () => {
+Deno.test("parseResult() returns undefined for anything but a result", () => {
   for (
     const body of ["", "null", "[]", "{}", '{"exit_status":0,"output":"!","error":"","data":""}']
   ) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { hostNameOf } from "../../src/wire/host_name.ts";
 
-Deno.test("the host of a Host header, in the form that URLs have", () => {
+Deno.test("hostNameOf() returns the host of a Host header in the form that URLs have", () => {
   for (
     const [authority, host] of [
       ["localhost", "localhost"],
@@ -18,7 +18,7 @@ Deno.test("the host of a Host header, in the form that URLs have", () => {
   ) assert.equal(hostNameOf(authority), host, authority);
 });
 
-Deno.test("what is no host, or more than one, is none", () => {
+Deno.test("hostNameOf() returns undefined for anything but a single host", () => {
   for (
     const authority of [
       "",

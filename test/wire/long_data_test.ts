@@ -5,14 +5,14 @@ import { findLongData } from "../../src/wire/long_data.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-/** What is said of a body when its data is looked for, and when the whole is read. */
+/** The results of parsing a whole body, and of parsing only what is around its data. */
 function bothWays(body: Uint8Array<ArrayBuffer>) {
   const whole = parsePayloadRequest(body.slice(), { fromLength: Infinity });
   const around = parsePayloadRequest(body.slice(), { fromLength: 0 });
   return { whole, around };
 }
 
-/** Bodies as clients make them, and such as try to mislead. */
+/** Bodies as clients make them, and bodies that try to mislead. */
 const bodies = fc.tuple(
   fc.uint8Array({ minLength: 1, maxLength: 200 }).map((bytes) => new Uint8Array(bytes).toBase64()),
   fc.constantFrom("", "\\n", "\n", " ", "\u00e4", "\ufeff", "\\/", "\\u0041", "*", "=", '"', "\\"),
@@ -37,7 +37,7 @@ const bodies = fc.tuple(
   return frame(data.slice(0, place) + odd + data.slice(place));
 });
 
-Deno.test("looking for the data says what reading the whole says", () => {
+Deno.test("findLongData() agrees with parsing the whole body", () => {
   fc.assert(
     fc.property(bodies, (body) => {
       const { whole, around } = bothWays(encode(body));
@@ -47,7 +47,7 @@ Deno.test("looking for the data says what reading the whole says", () => {
   );
 });
 
-Deno.test("a byte that is not UTF-8 is found both ways, wherever it is", () => {
+Deno.test("findLongData() finds a byte that is not UTF-8 as parsing the whole body does", () => {
   fc.assert(
     fc.property(bodies, fc.nat(), fc.integer({ min: 0x80, max: 0xff }), (body, at, byte) => {
       const bytes = [...encode(body.replace(/[^\0-\x7f]/g, ""))];
@@ -66,12 +66,12 @@ Deno.test("a byte that is not UTF-8 is found both ways, wherever it is", () => {
   );
 });
 
-/** Without the picture of a difference, which takes minutes for so many bytes. */
+/** Compares without a printed difference, which would take minutes for so many bytes. */
 function isSame(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }
 
-/** Data of several slices, with something odd at a place. */
+/** A body whose data has several slices, with `odd` inserted at `place`. */
 function longBody(length: number, odd: string, place: number) {
   const bytes = Uint8Array.from({ length }, (_, index) => index * 7 + (index >> 8));
   const data = bytes.toBase64();
@@ -79,7 +79,7 @@ function longBody(length: number, odd: string, place: number) {
   return { bytes, body: encode(text) };
 }
 
-Deno.test("long data is decoded where it stands, whatever its padding", () => {
+Deno.test("findLongData() decodes long data in place, whatever its padding", () => {
   for (const length of [49_151, 49_152, 49_153, 98_304, 200_000, 200_001]) {
     const { bytes, body } = longBody(length, "", 0);
     const parsed = parsePayloadRequest(body, { fromLength: 0 });
@@ -89,7 +89,7 @@ Deno.test("long data is decoded where it stands, whatever its padding", () => {
   }
 });
 
-Deno.test("what cannot be decoded so is left as it was, wherever the fault is", () => {
+Deno.test("findLongData() leaves data that it cannot decode unchanged, wherever the fault is", () => {
   for (const odd of [" ", "\n", "*", "\u00e4", "\ufeff", "="]) {
     for (const place of [0, 5, 65_535, 65_536, 65_537, 140_000, 200_001 / 3 * 4 | 0]) {
       const { body } = longBody(200_001, odd, place);

@@ -8,7 +8,7 @@ import {
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-Deno.test("readPasswordFrom() reads one line of UTF-8 alike from text and from bytes", () => {
+Deno.test("readPasswordFrom() reads one line of UTF-8, from text and from bytes alike", () => {
   for (
     const [given, password] of [
       ["hunter2", "hunter2"],
@@ -24,7 +24,7 @@ Deno.test("readPasswordFrom() reads one line of UTF-8 alike from text and from b
   }
 });
 
-Deno.test("readPasswordFrom() refuses what a header cannot carry, in a sentence that quotes nothing", () => {
+Deno.test("readPasswordFrom() refuses what a header cannot carry, without quoting it", () => {
   const lines = "it must be one line, not several";
   const blanks = "it must have no space or tab at either end, since HTTP drops those";
   const controls = "it must be UTF-8 text without NUL and other control characters";
@@ -54,7 +54,7 @@ Deno.test("readPasswordFrom() refuses every encoding but UTF-8", () => {
   const refused = { ok: false, sentence: "it must be UTF-8 text" };
   for (
     const encoded of [
-      // UTF-16 with its mark, in both orders; Latin-1; a surrogate half; a sequence that is cut off.
+      // UTF-16 with its byte order mark, in both orders; Latin-1; half a surrogate pair; a truncated sequence.
       [0xff, 0xfe, 0x68, 0x00],
       [0xfe, 0xff, 0x00, 0x68],
       [0x70, 0xe4, 0x73],
@@ -73,7 +73,7 @@ Deno.test("withoutLineEnds() takes linear time", () => {
   assert.equal(withoutLineEnds(`\n${inner}\r`), inner);
 });
 
-Deno.test("passwordSource() prefers the flag, and two variables to nothing", () => {
+Deno.test("passwordSource() prefers the flag, and reports both variables set as a conflict", () => {
   const none = { flag: undefined, file: undefined, variable: undefined };
   const all = { flag: "flag", file: "file", variable: "text" };
   assert.deepEqual(passwordSource(none), { kind: "none" });

@@ -10,7 +10,7 @@ function sentence(body: string): string {
   return parsed.sentence;
 }
 
-Deno.test("a request gives its id and its bytes, whatever they are", () => {
+Deno.test("parsePayloadRequest() returns the id and the bytes, whatever they are", () => {
   fc.assert(fc.property(
     fc.string({ unit: "grapheme", minLength: 1, maxLength: 300 }).filter((id) =>
       !id.includes("\0")
@@ -26,7 +26,7 @@ Deno.test("a request gives its id and its bytes, whatever they are", () => {
   ));
 });
 
-Deno.test("each fault of a request has its sentence", () => {
+Deno.test("parsePayloadRequest() has a sentence for each fault of a request", () => {
   assert.match(sentence('{"id": secret'), /^The body is not valid JSON( \(at position \d+\))?$/);
   assert.match(sentence(" "), /^The body is not valid JSON/);
   assert.equal(sentence(""), "The body is empty");
@@ -55,7 +55,7 @@ Deno.test("each fault of a request has its sentence", () => {
   );
 });
 
-Deno.test("a body with more structure than any request needs is refused before it is parsed", () => {
+Deno.test("parsePayloadRequest() refuses a body with too much structure before it is parsed", () => {
   const around = (more: string) => `{"id":"x","data":"YQ==","more":${more}}`;
   const refusal = "The body has more than 65536 of the characters [ { , : outside its strings";
   for (const more of ["[".repeat(65_600), "[0".repeat(65_600), `[${"0,".repeat(65_600)}0]`]) {
@@ -73,7 +73,7 @@ Deno.test("a body with more structure than any request needs is refused before i
   }
 });
 
-Deno.test("structure is looked for around long data too, before and behind it", () => {
+Deno.test("parsePayloadRequest() checks the structure before and after long data too", () => {
   const data = new Uint8Array(1_500_000).toBase64();
   const deep = "[".repeat(65_600);
   for (
@@ -85,19 +85,19 @@ Deno.test("structure is looked for around long data too, before and behind it", 
   assert.ok(parsePayloadRequest(encode(`{"id":"x","data":"${data}","more":[[[1]]]}`)).ok);
 });
 
-Deno.test("base64 may be broken into lines, as base64(1) does", () => {
+Deno.test("parsePayloadRequest() accepts base64 broken into lines, as base64(1) does", () => {
   const parsed = parsePayloadRequest(encode('{"id":"x","data":"aGVs\\r\\nbG8=\\n"}'));
   assert.ok(parsed.ok);
   assert.deepEqual(parsed.request.payload, encode("hello"));
 });
 
-Deno.test("bits that padding leaves over are not looked at, as the Go jobrunner did not", () => {
+Deno.test("parsePayloadRequest() accepts non-zero padding bits, as the Go jobrunner did", () => {
   const parsed = parsePayloadRequest(encode('{"id":"x","data":"YR=="}'));
   assert.ok(parsed.ok);
   assert.deepEqual(parsed.request.payload, encode("a"));
 });
 
-Deno.test("an id has up to 1024 characters, counted as people count them", () => {
+Deno.test("parsePayloadRequest() accepts an id of up to 1024 characters, counted as code points", () => {
   const request = (id: string) => parsePayloadRequest(encode(JSON.stringify({ id, data: "YQ==" })));
   assert.ok(request("x".repeat(1024)).ok);
   assert.ok(request("😀".repeat(1024)).ok);
@@ -109,10 +109,10 @@ Deno.test("an id has up to 1024 characters, counted as people count them", () =>
   assert.ok(!request("x".repeat(5000)).ok);
 });
 
-/** In Windows-1252, as far as it is Latin-1. */
+/** Encodes Latin-1 text in Windows-1252. */
 const windows1252 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
-Deno.test("ids in Windows-1252 are refused, not made the same", () => {
+Deno.test("parsePayloadRequest() refuses ids in Windows-1252 and does not make them equal", () => {
   for (const [id, byte] of [["Müller", "0xFC"], ["Mäller", "0xE4"]] as const) {
     const body = JSON.stringify({ id, data: "YQ==" });
     assert.deepEqual(parsePayloadRequest(windows1252(body)), {
@@ -125,7 +125,7 @@ Deno.test("ids in Windows-1252 are refused, not made the same", () => {
   }
 });
 
-Deno.test("a body that is not UTF-8 is refused as that wherever the byte is, and whatever else is wrong", () => {
+Deno.test("parsePayloadRequest() reports invalid UTF-8 first, wherever it is and whatever else is wrong", () => {
   const bodies = [
     '{"id":"x","data":"YQ==","more":"\xe4"}',
     '{"id":"x","data":"YQ==","\xe4":1}',
@@ -142,13 +142,13 @@ Deno.test("a body that is not UTF-8 is refused as that wherever the byte is, and
   }
 });
 
-Deno.test("a byte order mark of UTF-8 is fine, and U+FFFD is a character like others", () => {
+Deno.test("parsePayloadRequest() accepts a UTF-8 byte order mark, and U+FFFD in an id", () => {
   const parsed = parsePayloadRequest(encode('\ufeff{"id":"a\ufffdb","data":"YQ=="}'));
   assert.ok(parsed.ok);
   assert.equal(parsed.request.id, "a\ufffdb");
 });
 
-Deno.test("half a surrogate pair in an id becomes U+FFFD, as it did in the Go jobrunner", () => {
+Deno.test("parsePayloadRequest() makes half a surrogate pair in an id U+FFFD, as the Go jobrunner did", () => {
   const parsed = parsePayloadRequest(encode('{"id":"a\\ud800b","data":"YQ=="}'));
   assert.ok(parsed.ok);
   assert.equal(parsed.request.id, "a\ufffdb");

@@ -15,7 +15,7 @@ const result: JobResult = {
   data: { bytes: new Uint8Array([0, 255]), truncated: false },
 };
 
-Deno.test("a result is one line, the six keys of the contract first and in order, ours after them", () => {
+Deno.test("encodeResult() makes one line with the six keys of the contract first, in order", () => {
   assert.equal(
     [...encodeResult(result).pieces].join(""),
     '{"data":"AP8=","worker_id":2,"elapsed_sec":1.5,"exit_status":3,"output":"bw==","error":"ZQ==",' +
@@ -23,7 +23,7 @@ Deno.test("a result is one line, the six keys of the contract first and in order
   );
 });
 
-Deno.test("keys that apply sometimes are there when they apply", () => {
+Deno.test("encodeResult() includes the optional keys when they apply", () => {
   const cut = (text: string) => ({ bytes: encode(text), truncated: true });
   const text = [
     ...encodeResult({
@@ -42,7 +42,7 @@ Deno.test("keys that apply sometimes are there when they apply", () => {
   );
 });
 
-Deno.test("a large result comes in pieces and is the same JSON", () => {
+Deno.test("encodeResult() yields a large result in pieces that form the same JSON", () => {
   const bytes = new Uint8Array(2_000_003).map((_, index) => index % 253);
   const expected = bytes.toBase64();
   const pieces = [...encodeResult({ ...result, output: { bytes, truncated: false } }).pieces];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { encodeStatus } from "../../src/wire/status.ts";
 
-Deno.test("encodeStatus() has the two keys of the contract first, then ours, and names jobs only if it is told to", () => {
+Deno.test("encodeStatus() has the two keys of the contract first, and names jobs only on request", () => {
   const status = {
     waiting: 4,
     started: 9,

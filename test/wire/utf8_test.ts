@@ -7,7 +7,7 @@ const encode = (text: string) => new TextEncoder().encode(text);
 /** One byte for each character, as in Latin-1. */
 const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
-/** Units of so many bytes, the most significant one first unless it is said otherwise. */
+/** Units of so many bytes each, big-endian unless `littleEndian`. */
 function wide(text: string, bytes: 2 | 4, littleEndian = false) {
   const view = new DataView(new ArrayBuffer(bytes * text.length));
   [...text].forEach((character, index) => {
@@ -18,7 +18,7 @@ function wide(text: string, bytes: 2 | 4, littleEndian = false) {
   return new Uint8Array(view.buffer);
 }
 
-Deno.test("UTF-8 has no fault, with and without a byte order mark, whatever its charset is called", () => {
+Deno.test("faultInEncoding() accepts UTF-8, with or without a byte order mark, whatever the charset", () => {
   for (const text of ["", "{}", '{"id":"Müller €😀"}', '\ufeff{"id":"x"}', "\ufffd", "\0", "a\0"]) {
     for (const type of [null, "text/plain; charset=windows-1252", "nonsense"]) {
       assert.equal(faultInEncoding(encode(text), type), undefined, text);
@@ -26,7 +26,7 @@ Deno.test("UTF-8 has no fault, with and without a byte order mark, whatever its 
   }
 });
 
-Deno.test("the fault is the first byte that begins no character", () => {
+Deno.test("faultInEncoding() names the first byte that begins no character", () => {
   const faults = [
     "\xfc",
     "\x80",
@@ -53,7 +53,7 @@ Deno.test("the fault is the first byte that begins no character", () => {
   ));
 });
 
-Deno.test("what is called UTF-8 is what a strict decoder reads", () => {
+Deno.test("faultInEncoding() accepts exactly what a strict decoder reads", () => {
   const reads = (bytes: Uint8Array<ArrayBuffer>) => {
     try {
       new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -71,7 +71,7 @@ Deno.test("what is called UTF-8 is what a strict decoder reads", () => {
   );
 });
 
-Deno.test("UTF-16 and UTF-32 are named, with and without a byte order mark", () => {
+Deno.test("faultInEncoding() recognizes UTF-16 and UTF-32, with or without a byte order mark", () => {
   for (const text of ['{"id":"Müller","data":"YQ=="}', "{}", ' \r\n{"id":"x"}', '{\n"id":"x"}']) {
     for (const mark of ["", "\ufeff"]) {
       for (const littleEndian of [false, true]) {
@@ -86,7 +86,7 @@ Deno.test("UTF-16 and UTF-32 are named, with and without a byte order mark", () 
   }
 });
 
-Deno.test("files of other kinds are not called UTF-16 or UTF-32", () => {
+Deno.test("faultInEncoding() does not take other kinds of files for UTF-16 or UTF-32", () => {
   const files = {
     png: "\x89PNG\r\n\x1a\n",
     mp4: "\0\0\0 ftypisom\xff",
@@ -104,7 +104,7 @@ Deno.test("files of other kinds are not called UTF-16 or UTF-32", () => {
   }
 });
 
-Deno.test("the sentence names a charset that is not UTF-8, and quotes nothing that is no such name", () => {
+Deno.test("faultInEncoding() names a charset other than UTF-8, and quotes nothing else", () => {
   const sentence = (type: string, body = latin1("{\xfc}")) => faultInEncoding(body, type);
   const named = (charset: string) =>
     `The body is not UTF-8 text (byte 2 is 0xFC), and its Content-Type says charset=${charset}: send UTF-8`;

@@ -1,7 +1,7 @@
 /*
  * The launcher: a static program of about 1 KB that starts one command in a session of its own.
  *
- * jobrunner appends to these bytes what shall be run (src/supervisor/launcher.ts) and starts the result for each job. Whoever
+ * jobrunner appends to these bytes what is to be run (src/supervisor/launcher.ts) and starts the result for each job. What
  * starts it chooses neither program nor arguments nor standard input, and of the environment only the variables that are
  * named under "prefixes". In C it would be:
  *
@@ -194,7 +194,7 @@ start:
         ADD_TIMES_8(OWN, VALUE)
         ADD(OWN, 16)                            /* our own variables */
 
-        /* A session of its own. It fails for who leads one already, which is as good. */
+        /* A session of its own. This fails if the process leads one already, which is as good. */
         SYSCALL(SYS_SETSID)
 
         ADDRESS(CURSOR, the_word)

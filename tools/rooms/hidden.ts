@@ -1,12 +1,12 @@
 /**
- * Sees what the other pieces of the guard could not look behind.
+ * Finds code that hides something from the other parts of the guard.
  *
  * @module
  */
 
 import type { Tell } from "./seen.ts";
 
-/** Sees where something is hidden in a file with this source. */
+/** Finds what is hidden in a file with this source. */
 export function hiddenIn(source: Deno.lint.SourceCode, tell: Tell): Deno.lint.LintVisitor {
   /** The linter (Deno 2.7.11 and 2.9.6) leaves out an empty statement and all that follows it in the same list. */
   function list(node: Deno.lint.Node, statements: readonly Deno.lint.Node[], start: number): void {
@@ -16,7 +16,7 @@ export function hiddenIn(source: Deno.lint.SourceCode, tell: Tell): Deno.lint.Li
     }
   }
 
-  /** What is declared for the compiler only looks as if the file had a name of its own. */
+  /** A declaration for the compiler only makes a name look like one of the file's own. */
   function declaration(node: Deno.lint.Node): void {
     if (source.getText(node).startsWith("declare ")) {
       tell({ kind: "hidden", what: "a declaration for the compiler only" }, node);

@@ -1,5 +1,5 @@
 /**
- * Sees what a file imports, in every way there is.
+ * Finds what a file imports, in every way there is.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { placeOf } from "./place.ts";
 import { literalText, memberName, type Tell } from "./seen.ts";
 
-/** Sees the imports of the file with this path, which is relative to the project's folder. */
+/** Finds the imports of the file with this path, which is relative to the project's folder. */
 export function importsOf(path: string, tell: Tell): Deno.lint.LintVisitor {
   /** `names`: what is taken out of a package; without them, all of it. */
   function imported(

@@ -1,5 +1,5 @@
 /**
- * Sees which outside things a file names: globals, what the runtime offers, members, texts.
+ * Finds which outside things a file names: globals, what the runtime offers, members, texts.
  *
  * @module
  */
@@ -15,9 +15,9 @@ const guarded: ReadonlySet<string> = new Set([
   ...globals.flatMap(({ what }) => what),
 ]);
 
-/** Sees the names and texts of a file. */
+/** Finds the names and texts of a file. */
 export function namesOf(tell: Tell): Deno.lint.LintVisitor {
-  /** The name of a member or a property. What stands in quotes counts as a text anyway. */
+  /** The name of a member or a property. A quoted one counts as a text anyway. */
   function key(name: string | undefined, isQuoted: boolean, node: Deno.lint.Node): void {
     if (name === undefined) return;
     tell({ kind: "members", name }, node);
@@ -61,7 +61,7 @@ function meantBy(node: Deno.lint.Identifier): Seen {
   return { kind: "runtime", name: member ? `Deno.${member.name}` : "Deno" };
 }
 
-/** The member that is taken of an expression; undefined when the expression as a whole goes elsewhere, or nobody can tell which. */
+/** The member that is taken of an expression; undefined if the expression as a whole goes elsewhere, or if the member is unknown. */
 function memberOf(expression: Node): { readonly name: string; readonly node: Node } | undefined {
   let node = expression;
   let parent = parentOf(node);

@@ -6,13 +6,13 @@
 
 /** The place of a file of the project. */
 export interface Place {
-  /** Its room by the name that the tables have for it; undefined for what is not part of the program. */
+  /** Its room, by the name in the tables; undefined for a file that is not part of the program. */
   readonly room: string | undefined;
   /** The folder of `src` it is in; `src` itself, or `.` outside of it. */
   readonly folder: string;
   /** Its path from that folder. */
   readonly file: string;
-  /** What the tables call it. */
+  /** Its name in the tables. */
   readonly name: string;
 }
 

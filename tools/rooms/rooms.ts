@@ -1,5 +1,5 @@
 /**
- * The tables of the rooms guard: what each room of `docs/design.md` may import, and who may name which outside thing.
+ * The tables of the rooms guard: what each room of `docs/design.md` may import, and which files may name which outside thing.
  *
  * A name that ends in `.ts` is a file (`http/routes.ts` is `src/http/routes.ts`), any other is a room and all its files.
  *
@@ -9,7 +9,7 @@
 /** Rooms and files that may name something. */
 export type Who = readonly string[] | "everyone";
 
-/** Things and who may name them. */
+/** Things, and the files that may name them. */
 export interface Row<What> {
   readonly what: readonly What[];
   readonly who: Who;
@@ -97,7 +97,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
   },
 };
 
-/** What the runtime offers; `Deno.open` stands for `Deno.openSync` too. What is in no row, nobody may name. */
+/** What the runtime offers; `Deno.open` stands for `Deno.openSync` too. No file may name what is in no row. */
 export const runtime: readonly Row<string>[] = [
   { what: ["Deno.build", "Deno.errors"], who: "everyone" },
   { what: ["Deno.args", "Deno.exit"], who: ["main.ts"] },
@@ -227,11 +227,11 @@ export const members: readonly Row<string>[] = [
   { what: ["fromBase64"], who: ["wire", "supervisor/launcher.ts"] },
   { what: ["setFromBase64", "toBase64"], who: ["wire"] },
   { what: ["postMessage"], who: ["service.ts", "supervisor/isolate.ts"] },
-  // of a function it is one more `Function`
+  // on a function it is another way to `Function`
   { what: ["constructor"], who: [] },
 ];
 
-/** Packages and modules of the runtime, or single names of them. What is in no row, nobody may import. */
+/** Packages and modules of the runtime, or single names of them. No file may import what is in no row. */
 export const packages: readonly Row<string>[] = [
   { what: ["@logtape", "@opentelemetry"], who: ["telemetry"] },
   { what: ["hono"], who: ["http/routes.ts", "http/answer/refusals.ts"] },

@@ -1,5 +1,5 @@
 /**
- * What the guard sees in a file, before anyone judges it.
+ * What the guard finds in a file, before it is judged.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export type Node =
   | Deno.lint.AccessorProperty
   | Deno.lint.TSParameterProperty;
 
-/** One thing that a file does and the tables may have a word on. */
+/** One thing that a file does, and that the tables may forbid. */
 export type Seen =
   | { readonly kind: "import"; readonly target: Place; readonly typesOnly: boolean }
   | {
@@ -22,7 +22,7 @@ export type Seen =
   /** Something that hides from the guard what is imported or named; `what` says which. */
   | { readonly kind: "hidden"; readonly what: string };
 
-/** Is told what is seen, and where. */
+/** Is called with what is found, and where. */
 export type Tell = (seen: Seen, node: Deno.lint.Node) => void;
 
 /** The text of a string literal, or of a template without expressions. */

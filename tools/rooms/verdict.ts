@@ -1,5 +1,5 @@
 /**
- * Judges by the tables what is seen in a file.
+ * Judges by the tables what is found in a file.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Place } from "./place.ts";
 import { globals, members, packages, rooms, type Row, runtime, texts } from "./rooms.ts";
 import type { Seen } from "./seen.ts";
 
-/** What is wrong, and how it could become right. */
+/** What is wrong, and how to fix it. */
 export interface Breach {
   readonly message: string;
   readonly hint: string;
@@ -16,7 +16,7 @@ export interface Breach {
 
 interface Table {
   readonly rows: readonly Row<string | RegExp>[];
-  /** Whether what is in no row is a breach. */
+  /** Whether something that is in no row is a breach. */
   readonly isClosed: boolean;
 }
 
@@ -28,7 +28,7 @@ const tables = {
   texts: { rows: texts, isClosed: false },
 } as const satisfies Record<string, Table>;
 
-/** The breach that a file is by its place alone. */
+/** The breach that a file is because of its place alone. */
 export function breachOfPlace({ room, name }: Place): Breach | undefined {
   if (room === undefined || Object.hasOwn(rooms, room)) return undefined;
   return {
@@ -38,7 +38,7 @@ export function breachOfPlace({ room, name }: Place): Breach | undefined {
   };
 }
 
-/** The breach, if the file of this place may not do what is seen. */
+/** The breach, if the file of this place may not do what was found. */
 export function breachOf(place: Place, seen: Seen): Breach | undefined {
   switch (seen.kind) {
     case "import":
@@ -102,5 +102,5 @@ function allows({ who }: Row<unknown>, { room = "", name }: Place): boolean {
 }
 
 function allowing(change: string): string {
-  return `docs/design.md says which room does this. If this file shall: in tools/rooms/rooms.ts ${change}`;
+  return `docs/design.md says which room does this. If this file should: in tools/rooms/rooms.ts ${change}`;
 }
