@@ -37,21 +37,16 @@ async function told(
   using temporary = temporarySpool();
   const metrics: unknown[] = [];
   const spans: unknown[] = [];
-  const lines: [string, string, Fields | undefined][] = [];
+  const lines: [string, Fields | undefined][] = [];
   const recent = { queuedSec: [] as number[], elapsedSec: [] as number[] };
   let captured = 0;
-  const level = (name: string) => (message: string, fields?: Fields) =>
-    void lines.push([name, message, fields]);
   const valuesIn = (values: number[]) => ({
     add: (value: number) => void values.push(value),
     summary: notHere,
   });
   const listeners: Listeners = {
     log: {
-      debug: level("debug"),
-      info: level("info"),
-      warn: level("warn"),
-      error: level("error"),
+      write: (message, fields) => void lines.push([message, fields]),
       flush: notHere,
     },
     metrics: {
@@ -128,8 +123,8 @@ Deno.test("runAndTell() gives the result, and tells metrics, both quantiles and 
   const ids = { request_id: "request of a", trace_id: undefined, span_id: undefined };
   const about = { ...ids, id: "a", worker_id: 2, "process.pid": 42, payload_bytes: 1 };
   assert.deepEqual(lines, [
-    ["debug", "job started", about],
-    ["info", "job ended", {
+    ["job started", about],
+    ["job ended", {
       ...about,
       outcome: "failed",
       exit_status: 3,
@@ -153,7 +148,7 @@ Deno.test("runAndTell() begins a span where the request has one, gives its varia
     [{ traceparent, tracestate: "a=1" }, 2, 0.5],
     { outcome: "failed", exitStatus: 3, pid: 42 },
   ]);
-  for (const [, , fields] of lines) assert.equal(fields?.["trace_id"], traceId);
+  for (const [, fields] of lines) assert.equal(fields?.["trace_id"], traceId);
 });
 
 Deno.test("runAndTell() names what was cut, and the signal that a command died of", async () => {
@@ -171,8 +166,8 @@ Deno.test("runAndTell() names what was cut, and the signal that a command died o
     resultBytes: 9,
     truncated: ["stderr", "data"],
   }]);
-  assert.equal(lines[1]?.[2]?.["truncated"], "stderr,data");
-  assert.equal(lines[1]?.[2]?.["signal"], "SIGKILL");
+  assert.equal(lines[1]?.[1]?.["truncated"], "stderr,data");
+  assert.equal(lines[1]?.[1]?.["signal"], "SIGKILL");
 });
 
 Deno.test("runAndTell() puts what kept a command from starting where its complaints would be, and into the log", async () => {
@@ -187,7 +182,7 @@ Deno.test("runAndTell() puts what kept a command from starting where its complai
   assert.ok(outcome.kind === "ran");
   assert.deepEqual(outcome.result.error, { ...nothing, bytes: bytesOf(`jobrunner: ${reason}\n`) });
   assert.equal((metrics[1] as unknown[])[1], "not_started");
-  assert.equal(lines[0]?.[2]?.["note"], reason);
+  assert.equal(lines[0]?.[1]?.["note"], reason);
 });
 
 Deno.test("runAndTell() of a run that could not be tried: failed, counted, logged, its span ended", async () => {
@@ -200,10 +195,8 @@ Deno.test("runAndTell() of a run that could not be tried: failed, counted, logge
   assert.deepEqual(metrics.slice(1), [[2, "not_started"]]);
   assert.deepEqual(spans.slice(1), [{ outcome: "not_started", reason: "no memory" }]);
   assert.deepEqual(recent.elapsedSec, []);
-  assert.deepEqual(lines.map(([level, message]) => [level, message]), [
-    ["error", "job could not be run"],
-  ]);
-  assert.equal(lines[0]?.[2]?.["reason"], "no memory");
+  assert.deepEqual(lines.map(([message]) => message), ["job could not be run"]);
+  assert.equal(lines[0]?.[1]?.["reason"], "no memory");
 });
 
 Deno.test("runAndTell() counts a run with a bug, ends its span, and lets the bug go on", async () => {

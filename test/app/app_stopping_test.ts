@@ -14,7 +14,7 @@ function postUnread(url: string): Promise<Deno.TcpConn> {
   return postInTwoParts(url, { id: "a", data: base64("head -c 20000000 /dev/zero") });
 }
 
-const givenUpMessage = "an answer was not read and is given up";
+const givenUpMessage = "gave up on an unread response";
 
 Deno.test("drain() of an app finishes the jobs of clients that have left, and tells its state meanwhile", async () => {
   using folder = temporaryFolder();
@@ -62,7 +62,7 @@ Deno.test("cut() of an app gives up an answer that nobody reads, and drain() cou
   await logged(givenUpMessage);
   assert.equal(lines.at(-1)?.[1]?.["cause"], "shutdown");
   assert.equal(await drained, 1);
-  assert.ok(!lines.some(([message]) => message === "an answer could not be made to its end"));
+  assert.ok(!lines.some(([message]) => message === "a response could not be completed"));
 });
 
 Deno.test("an app gives up an answer that nobody reads for so long; drain() counts only its own", async () => {

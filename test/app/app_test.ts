@@ -149,7 +149,7 @@ Deno.test("a bug in a run is a 500 for its client, a line in the log, and costs 
   assert.equal(status, 500);
   assert.equal((await statusOf(app.url)).outcomes.not_started, 1);
   assert.ok(!String(text).includes("no host"));
-  const bug = lines.find(([message]) => message === "a worker met a bug");
+  const bug = lines.find(([message]) => message === "uncaught error in a worker");
   assert.match(String(bug?.[1]?.["exception.stacktrace"]), /no host/);
   assert.equal(bug?.[1]?.["request_id"], lines[0]?.[1]?.["request_id"]);
   assert.equal((await read(post("echo next")))[1]["output"], base64("next\n"));
@@ -191,7 +191,7 @@ Deno.test("reportBug() of an app puts a bug into the log", async () => {
   await using started = await start();
   started.app.reportBug(new Error("oh"));
   const [message, fields] = started.lines[0] ?? [];
-  assert.equal(message, "the service met a bug");
+  assert.equal(message, "uncaught error in the service");
   assert.match(String(fields?.["exception.stacktrace"]), /oh/);
 });
 
