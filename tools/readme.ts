@@ -6,7 +6,7 @@
 
 import { settingsTable } from "../src/config/help.ts";
 
-const readme = new URL("../README.md", import.meta.url);
+const readme = new URL("../docs/reference/settings.md", import.meta.url);
 const begin = "<!-- settings: begin, written by `make fmt` -->\n";
 const end = "\n<!-- settings: end -->";
 
@@ -15,7 +15,7 @@ export function withSettings(text: string): string {
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
   if (from < 0 || to < from) {
-    throw new Error("README.md: must hold the marks of the settings table");
+    throw new Error("docs/reference/settings.md: must hold the marks of the settings table");
   }
   return `${text.slice(0, from)}${begin}\n${settingsTable()}\n${text.slice(to)}`;
 }
@@ -32,7 +32,9 @@ if (import.meta.main) {
   const wanted = withSettings(text);
   if (!sameTables(text, wanted)) {
     if (Deno.args.includes("--check")) {
-      console.error("README.md: must hold the settings as the code has them: run make fmt");
+      console.error(
+        "docs/reference/settings.md: must hold the settings as the code has them: run make fmt",
+      );
       Deno.exit(1);
     }
     Deno.writeTextFileSync(readme, wanted);

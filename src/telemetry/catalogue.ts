@@ -1,5 +1,5 @@
 /**
- * The catalogue of metrics: names, types, units, closed label sets, meanings. `docs/metrics.md` says the same to people,
+ * The catalogue of metrics: names, types, units, closed label sets, meanings. `docs/reference/metrics.md` says the same to people,
  * and a test keeps the two together.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * `contrib/prometheus`, `contrib/grafana` and `docs/metrics.md` with a real Prometheus that scrapes a real server.
+ * `contrib/prometheus`, `contrib/grafana` and `docs/reference/metrics.md` with a real Prometheus that scrapes a real server.
  */
 
 import assert from "node:assert/strict";

@@ -1,5 +1,5 @@
 /**
- * What `docs/recipes.md` says about the programs, tried out with them: the traps, and what each part of a recipe is there for.
+ * What `docs/guides/recipes.md` says about the programs, tried out with them: the traps, and what each part of a recipe is there for.
  */
 
 import assert from "node:assert/strict";

@@ -1,5 +1,5 @@
 /**
- * Every recipe of `docs/recipes.md`, run as it stands there with the real program: what a server's administrator types, and
+ * Every recipe of `docs/guides/recipes.md`, run as it stands there with the real program: what a server's administrator types, and
  * what a client types.
  */
 

@@ -83,7 +83,7 @@ const { drainTimeoutMs, killGraceMs } = configOf({ JOBRUNNER_CMD: "/bin/date" })
 const stopSec = (drainTimeoutMs + killGraceMs) / 1000 + 10;
 
 Deno.test("whoever is told how long a stop may take is told the same", async () => {
-  for (const file of [`${projectRoot}README.md`, `${contrib}docker/Dockerfile`]) {
+  for (const file of [`${projectRoot}docs/guides/deploy.md`, `${contrib}docker/Dockerfile`]) {
     const text = await Deno.readTextFile(file);
     const told = [...text.matchAll(/--stop-timeout[ =](\d+)/g)].map(([, seconds]) => seconds);
     assert.deepEqual([...new Set(told)], [String(stopSec)], file);
@@ -96,7 +96,7 @@ Deno.test("the unit stops as the program does, and the example's settings exist"
   for (const line of ["Type=notify", "NotifyAccess=main", "KillMode=mixed", stop]) {
     assert.ok(unit.includes(line), line);
   }
-  const settings = await Deno.readTextFile(`${projectRoot}README.md`);
+  const settings = await Deno.readTextFile(`${projectRoot}docs/reference/settings.md`);
   const example = await Deno.readTextFile(`${contrib}systemd/jobrunner.env.example`);
   const names = [...example.matchAll(/^#?(JOBRUNNER_\w+)=/gm)].map(([, name = ""]) => name);
   assert.ok(names.includes("JOBRUNNER_CMD"));

@@ -1,5 +1,5 @@
 /**
- * The tables of `docs/metrics.md`.
+ * The tables of `docs/reference/metrics.md`.
  *
  * @module
  */
@@ -8,7 +8,9 @@ import { projectRoot } from "./program.ts";
 
 /** The rows of a Markdown table that begins with these headings, cell by cell. */
 export function tableOf(headings: readonly string[]): readonly (readonly string[])[] {
-  const lines = Deno.readTextFileSync(`${projectRoot}docs/metrics.md`).split("\n").map(cellsOf);
+  const lines = Deno.readTextFileSync(`${projectRoot}docs/reference/metrics.md`).split("\n").map(
+    cellsOf,
+  );
   const head = lines.findIndex((cells) => cells?.join() === headings.join());
   if (head < 0) throw new Error(`no table ${headings.join(" | ")}`);
   const rest = lines.slice(head + 2);

@@ -1,5 +1,5 @@
 /**
- * The recipes of `docs/recipes.md`, served as they stand there or changed, and files to send to them.
+ * The recipes of `docs/guides/recipes.md`, served as they stand there or changed, and files to send to them.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { type Program, projectRoot, startCommand } from "./program.ts";
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The page. */
-export const page: string = Deno.readTextFileSync(`${projectRoot}docs/recipes.md`);
+export const page: string = Deno.readTextFileSync(`${projectRoot}docs/guides/recipes.md`);
 
 /** The shell blocks of the page, in order: one that serves, one that sends, and so on. */
 export const blocks: readonly string[] = [...page.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map((
@@ -48,13 +48,13 @@ function* recipesOf(blocks: readonly string[]): Generator<readonly [string, Reci
 /** The recipe whose script has this name; throws when there is none. */
 export function recipe(script: string): Recipe {
   const found = recipes.get(script);
-  assert.ok(found, `docs/recipes.md has no recipe with ${script}`);
+  assert.ok(found, `docs/guides/recipes.md has no recipe with ${script}`);
   return found;
 }
 
 /** Throws unless the page says this. */
 export function says(text: string): void {
-  assert.ok(page.includes(text), `docs/recipes.md does not say: ${text}`);
+  assert.ok(page.includes(text), `docs/guides/recipes.md does not say: ${text}`);
 }
 
 /** Runs a program to its end; throws unless it exits with 0. */

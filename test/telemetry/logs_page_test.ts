@@ -24,10 +24,10 @@ function eventsOfTheSources(): Map<string, string> {
   return events;
 }
 
-Deno.test("docs/logs.md lists every event of the sources with its level, and no other", () => {
+Deno.test("docs/reference/logs.md lists every event of the sources with its level, and no other", () => {
   const page = new Map(
     [
-      ...Deno.readTextFileSync(`${projectRoot}docs/logs.md`).matchAll(
+      ...Deno.readTextFileSync(`${projectRoot}docs/reference/logs.md`).matchAll(
         /^\| `([^`]+)`\s*\| ([A-Z]+)\s*\|/gm,
       ),
     ].map(([, event = "", level = ""]) => [event, level]),

@@ -7,7 +7,7 @@ function labelsOf({ labels }: MetricRow): string {
     .join("; ");
 }
 
-Deno.test("docs/metrics.md says of every metric what the catalogue says", () => {
+Deno.test("docs/reference/metrics.md says of every metric what the catalogue says", () => {
   const page = tableOf(["name", "type", "unit", "labels", "meaning", "example query"])
     .map((row) => row.slice(0, -1));
   const code = Object.values(catalogue).map((row) => [
@@ -20,7 +20,7 @@ Deno.test("docs/metrics.md says of every metric what the catalogue says", () => 
   assert.deepEqual(page, code);
 });
 
-Deno.test("every example of docs/metrics.md is about the metric of its row", () => {
+Deno.test("every example of docs/reference/metrics.md is about the metric of its row", () => {
   const queries = queriesOfThePage();
   Object.values(catalogue).forEach(({ name }, index) => {
     assert.ok(queries[index]?.includes(name), `${name}: ${queries[index]}`);
