@@ -28,7 +28,7 @@ export const events = {
   "job ended": {
     level: "info",
     fields:
-      "`request_id`, `id`, `worker_id`, `outcome`, `exit_status`, `signal`, `process.pid`, `queued_sec`, `elapsed_sec`, `payload_bytes`, `output_bytes`, `error_bytes`, `data_bytes`, `truncated` (which outputs were cut), `note` (the `message` of the response)",
+      "`request_id`, `id`, `worker_id`, `outcome`, `exit_status`, `signal`, `process.pid`, `queued_sec`, `elapsed_sec`, `payload_bytes`, `output_bytes`, `error_bytes`, `data_bytes`, `truncated` (which outputs were cut), `note` (the `message` of the answer)",
   },
   "job could not be run": {
     level: "error",

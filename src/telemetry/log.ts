@@ -122,8 +122,8 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Severity numbers of OpenTelemetry's logs data model. */
-const severities: Readonly<Record<LogLevel, readonly [string, number]>> = {
+/** Severity texts and numbers of OpenTelemetry's logs data model. */
+export const severities: Readonly<Record<LogLevel, readonly [string, number]>> = {
   trace: ["TRACE", 1],
   debug: ["DEBUG", 5],
   info: ["INFO", 9],
