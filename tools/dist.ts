@@ -37,7 +37,7 @@ export interface DistOptions {
 
 /** Beside the binary in every archive. */
 const always = ["README.md", "LICENSE", "CHANGELOG.md"];
-const ifThere = ["install.sh", "contrib"];
+const ifThere = ["install.sh", "contrib", "docs", "CONTRIBUTING.md", "SECURITY.md"];
 
 /** Makes the release. Throws a `BuildFailure`, before anything is built, when the commit is tagged as another version. */
 export async function makeDist({

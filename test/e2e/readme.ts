@@ -1,21 +1,26 @@
 /**
- * The README's own commands, as a newcomer runs them: a fresh clone, empty caches, make, curl and jq.
+ * The commands of the README and of other pages, as a newcomer runs them: a fresh clone, empty caches, make, curl, jq.
  */
 
 import assert from "node:assert/strict";
 import { temporaryFolder } from "../support/folder.ts";
 import { projectRoot, runProgram, startCommand, startProgram } from "../support/program.ts";
 
-const readme = Deno.readTextFileSync(`${projectRoot}README.md`);
+const read = (page: string) => Deno.readTextFileSync(`${projectRoot}${page}`);
 
-/** The shell blocks of the README, in order. */
-const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? "");
+/** The blocks of code of a page, in order: its language, and its text. */
+function blocksOf(page: string) {
+  return [...read(page).matchAll(/^```(\w*)\n([\s\S]*?)^```/gm)]
+    .map(([, language = "", text = ""]) => ({ language, text }));
+}
 
-/** The block that holds a text, its address replaced by the real one. */
-function block(text: string, url: string): string {
-  const found = blocks.find((block) => block.includes(text));
-  assert.ok(found, `the README has no shell block with ${text}`);
-  return found.replaceAll("http://127.0.0.1:8080", url);
+/** The shell block of a page that holds a text, its address replaced by the real one, and the block behind it. */
+function block(page: string, text: string, url = ""): { script: string; next: string } {
+  const blocks = blocksOf(page);
+  const at = blocks.findIndex((block) => block.language === "sh" && block.text.includes(text));
+  assert.ok(at >= 0, `${page} has no shell block with ${text}`);
+  const script = blocks[at]?.text.replaceAll("http://127.0.0.1:8080", url) ?? "";
+  return { script, next: blocks[at + 1]?.text ?? "" };
 }
 
 async function shell(script: string, options: Deno.CommandOptions = {}): Promise<string> {
@@ -39,7 +44,7 @@ function pathWithoutDeno(): string {
   }).join(":");
 }
 
-Deno.test("the two commands in a fresh clone with empty caches, then again without a network", async () => {
+Deno.test("README: its commands work in a fresh clone, with empty caches and then without a network", async () => {
   using folder = temporaryFolder();
   const clone = `${folder.path}/jobrunner`;
   await shell(`git clone -q "${projectRoot}" "${clone}"`);
@@ -54,24 +59,23 @@ Deno.test("the two commands in a fresh clone with empty caches, then again witho
     JOBRUNNER_LOG_FORMAT: "text",
     NO_COLOR: "1",
   };
-  const [start = "make start", ...rest] = block("make start JOBRUNNER_CMD=/bin/date", "").trim()
-    .split(" ");
+  const { script: start, next: said = "" } = block("README.md", "make start");
+  const [sample = ""] = said.split("\n");
   const nowhere = "http://127.0.0.1:9";
   const withoutNetwork = { HTTPS_PROXY: nowhere, HTTP_PROXY: nowhere, NO_PROXY: "", no_proxy: "" };
   for (const network of [{}, withoutNetwork]) {
-    await using program = await startCommand(start, {
-      args: rest,
+    await using program = await startCommand("sh", {
+      args: ["-c", `exec ${start}`],
       cwd: clone,
       env: { ...env, ...network },
     });
-    assert.match(
-      await shell(block("jq -r .output", program.url)),
-      /^\w{3} \w{3} +\d+ [\d:]{8} .*\d{4}\n$/,
-    );
+    await program.line(sample);
+    const { script, next } = block("README.md", "/payload", program.url);
+    assert.equal(await shell(script), next);
     await program.stop();
     await program.line("stopped");
   }
-  assert.ok(readme.includes("`make test` runs"), "the README names make test");
+  assert.ok(read("README.md").includes("`make test` runs"), "the README names make test");
   const { DENO_TEST_SANITIZE_OPS: _ops, ...clean } = Deno.env.toObject();
   const report = await shell("make test TEST_FLAGS=--filter=channel", {
     cwd: clone,
@@ -81,7 +85,19 @@ Deno.test("the two commands in a fresh clone with empty caches, then again witho
   assert.match(report, /ok \| [1-9]\d* passed \| 0 failed/);
 });
 
-Deno.test("each endpoint's example works as written", async () => {
+Deno.test("Run from source: another command is served as its page says", async () => {
+  const page = "docs/guides/run-from-source.md";
+  await using program = await startCommand("sh", {
+    args: ["-c", `exec ${block(page, "JOBRUNNER_CMD=/bin/date").script}`],
+    cwd: projectRoot,
+    env: { JOBRUNNER_HTTP_LISTEN_PORT: "0", JOBRUNNER_LOG_FORMAT: "text" },
+  });
+  const { script } = block(page, "jq -r .output", program.url);
+  assert.match(await shell(script), /^\w{3} \w{3} +\d+ [\d:]{8} .*\d{4}\n$/);
+});
+
+Deno.test("HTTP: each endpoint's example works as written", async () => {
+  const http = "docs/reference/http.md";
   using folder = temporaryFolder();
   Deno.writeTextFileSync(`${folder.path}/invoice.xml`, "<invoice/>");
   await using program = await startCommand("make", {
@@ -95,18 +111,19 @@ Deno.test("each endpoint's example works as written", async () => {
   });
   await program.line("running the sample contrib/sample/uppercase.sh");
   const options = { cwd: folder.path, env: { PASSWORD: "hunter2" } };
-  const answer = JSON.parse(await shell(block("invoice 7", program.url), options));
+  const answer = JSON.parse(await shell(block(http, "invoice 7", program.url).script, options));
   assert.equal(atob(answer.data), "<INVOICE/>");
-  const pages = await shell(block("/readyz", program.url), options);
+  const pages = await shell(block(http, "/readyz", program.url).script, options);
   assert.match(pages, /"queued_jobs": 0,\n {2}"total_jobs": 1,/);
   assert.match(pages, /^jobrunner_queued_jobs 0$/m);
   assert.match(pages, /^ok\nready\n{"version":/m);
 });
 
-Deno.test("the certificate that the README makes is one for send and for curl", async () => {
+Deno.test("Security: the certificate that its page makes is accepted by send and by curl", async () => {
+  const page = "docs/guides/security.md";
   using folder = temporaryFolder();
   Deno.writeTextFileSync(`${folder.path}/invoice.xml`, "<invoice/>");
-  const [make = "", serve] = block("openssl req", "").split(/^(?=JOBRUNNER_TLS)/m);
+  const [make = "", serve] = block(page, "openssl req").script.split(/^(?=JOBRUNNER_TLS)/m);
   assert.ok(serve);
   await shell(make, { cwd: folder.path });
   await using program = await startProgram({
@@ -119,7 +136,7 @@ Deno.test("the certificate that the README makes is one for send and for curl", 
   });
   for (const host of ["localhost", "127.0.0.1"]) {
     const url = program.url.replace("127.0.0.1", host);
-    const [, words = ""] = /`jobrunner (send --url https:.*?)`/.exec(readme) ?? [];
+    const [, words = ""] = /`jobrunner (send --url https:.*?)`/.exec(read(page)) ?? [];
     const args = words.replace("https://localhost:8080", url).split(" ");
     const sent = await runProgram({ args, cwd: folder.path });
     assert.deepEqual([sent.code, sent.stderr], [0, ""]);

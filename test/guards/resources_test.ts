@@ -21,7 +21,7 @@ const rows: readonly (readonly [Route, Resource])[] = routes.map((
   route,
 ) => [route, resources[route]]);
 
-const readme = Deno.readTextFileSync(`${projectRoot}README.md`);
+const http = Deno.readTextFileSync(`${projectRoot}docs/reference/http.md`);
 
 function requestBy(method: string, headers: Record<string, string> = {}): RequestInit {
   return method === "POST" ? { method, headers, body: job } : { method, headers };
@@ -95,9 +95,9 @@ Deno.test("the series of HTTP that exist from the start are those of the table",
   assert.deepEqual(fromStart, ofTable);
 });
 
-Deno.test("the README names every path with its method, and no other", () => {
-  const posted = firstGroups(readme, /^### `POST (\/\S+)`$/gm);
-  const section = /^### The other endpoints\n.*?(?=^###? )/ms.exec(readme)?.[0] ?? "";
+Deno.test("docs/reference/http.md names every path with its method, and no other", () => {
+  const posted = firstGroups(http, /^## `POST (\/\S+)`$/gm);
+  const section = /^## Other endpoints\n.*?(?=^##? )/ms.exec(http)?.[0] ?? "";
   const got = new Set(firstGroups(section, /^curl -s http:\/\/127\.0\.0\.1:8080(\/\S*) /gm));
   const taking = (method: "GET" | "POST") =>
     routes.filter((route) => methodsOf(route).includes(method));
