@@ -183,9 +183,12 @@ type Filled<Name extends string> = Name extends `${infer Before}<${string}>${inf
   ? `${Before}${string}${After}`
   : Name;
 
+const levels: ReadonlyMap<string, Level> = new Map(
+  Object.entries(events).map(([name, { level }]) => [name, level]),
+);
+
 /** The level of an event. */
 export function levelOf(message: EventMessage): Level {
-  const row: EventRow | undefined = events[message as EventName];
   // Only the message of this one varies.
-  return (row ?? events["listening on <url>"]).level;
+  return levels.get(message) ?? events["listening on <url>"].level;
 }
