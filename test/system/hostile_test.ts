@@ -148,7 +148,7 @@ Deno.test("a wrong message during a cut is told as well", async () => {
     Deno.kill(program.pid, "SIGTERM");
     await program.line("stopping");
     await eventually("the second signal is heard", () => {
-      if (program.log.some((line) => line.includes("cutting: "))) return true;
+      if (program.log.some((line) => line.includes("forced stop"))) return true;
       Deno.kill(program.pid, "SIGTERM");
       return false;
     });
