@@ -1,5 +1,5 @@
 /**
- * What each signal does to the program. The README has the same list for its users.
+ * What each signal does to the program. `docs/reference/signals.md` has the same list for users.
  *
  * @module
  */

@@ -176,12 +176,10 @@ export const events = {
 /** The name of an event: its message in the table. */
 export type EventName = keyof typeof events;
 
-/** The message of an event as a line has it: with a text in the place of `<…>`. */
-export type EventMessage = Filled<EventName>;
-
-type Filled<Name extends string> = Name extends `${infer Before}<${string}>${infer After}`
-  ? `${Before}${string}${After}`
-  : Name;
+/** The message of an event as a line has it. Only one has a part that varies. */
+export type EventMessage =
+  | Exclude<EventName, "listening on <url>">
+  | `listening on ${string}`;
 
 const levels: ReadonlyMap<string, Level> = new Map(
   Object.entries(events).map(([name, { level }]) => [name, level]),
@@ -189,6 +187,5 @@ const levels: ReadonlyMap<string, Level> = new Map(
 
 /** The level of an event. */
 export function levelOf(message: EventMessage): Level {
-  // Only the message of this one varies.
   return levels.get(message) ?? events["listening on <url>"].level;
 }

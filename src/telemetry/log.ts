@@ -123,7 +123,7 @@ export function messageOf(error: unknown): string {
 }
 
 /** Severity texts and numbers of OpenTelemetry's logs data model. */
-export const severities: Readonly<Record<LogLevel, readonly [string, number]>> = {
+const severities: Readonly<Record<LogLevel, readonly [string, number]>> = {
   trace: ["TRACE", 1],
   debug: ["DEBUG", 5],
   info: ["INFO", 9],
@@ -131,6 +131,11 @@ export const severities: Readonly<Record<LogLevel, readonly [string, number]>> =
   error: ["ERROR", 17],
   fatal: ["FATAL", 21],
 };
+
+/** A level as lines name it. */
+export function severityText(level: Level): string {
+  return severities[level][0];
+}
 
 /** Field names of OpenTelemetry's logs data model, `trace_id` and `span_id` at the top (“Trace Context in non-OTLP Log Formats”). */
 function json({ timestamp, level, message, properties }: LogRecord): string {

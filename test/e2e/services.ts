@@ -83,7 +83,9 @@ const { drainTimeoutMs, killGraceMs } = configOf({ JOBRUNNER_CMD: "/bin/date" })
 const stopSec = (drainTimeoutMs + killGraceMs) / 1000 + 10;
 
 Deno.test("whoever is told how long a stop may take is told the same", async () => {
-  for (const file of [`${projectRoot}docs/guides/deploy.md`, `${contrib}docker/Dockerfile`]) {
+  for (
+    const file of [`${projectRoot}docs/guides/deploy-docker.md`, `${contrib}docker/Dockerfile`]
+  ) {
     const text = await Deno.readTextFile(file);
     const told = [...text.matchAll(/--stop-timeout[ =](\d+)/g)].map(([, seconds]) => seconds);
     assert.deepEqual([...new Set(told)], [String(stopSec)], file);

@@ -1,5 +1,5 @@
 /**
- * Each signal does what `src/supervisor/signals.ts` and the README say.
+ * Each signal does what `src/supervisor/signals.ts` and `docs/reference/signals.md` say.
  */
 
 import assert from "node:assert/strict";

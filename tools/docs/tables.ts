@@ -10,7 +10,7 @@ import { type ErrorRow, errors } from "../../src/http/answer/errors.ts";
 import { outcomes } from "../../src/jobs/job.ts";
 import { catalogue, type MetricRow, rejections } from "../../src/telemetry/catalogue.ts";
 import { type EventRow, events } from "../../src/telemetry/events.ts";
-import { severities } from "../../src/telemetry/log.ts";
+import { severityText } from "../../src/telemetry/log.ts";
 
 /** One table of one page. */
 export interface Table {
@@ -83,7 +83,7 @@ export const tables: readonly Table[] = [
     headings: ["event", "level", "fields"],
     rows: Object.entries<EventRow>(events).map(([name, { level, fields }]) => [
       code(name),
-      severities[level][0],
+      severityText(level),
       fields,
     ]),
   },
