@@ -1,6 +1,6 @@
 /**
- * The catalogue of metrics: names, types, units, closed label sets, meanings. `docs/reference/metrics.md` says the same to people,
- * and a test keeps the two together.
+ * The catalogue of metrics: names, types, units, closed label sets, meanings, examples. `docs/reference/metrics.md` is
+ * generated from it.
  *
  * @module
  */
