@@ -56,10 +56,10 @@ test-arm64: linux-arm64 ## The ARM64 binary under qemu-user; needs qemu-aarch64-
 soak: ## Minutes of everything at once; SOAK_SECONDS=… and SOAK_FLOOD_BYTES=… set how much
 	@$(DENO) task soak $(TEST_FLAGS)
 
-check: ## Format, lint, types, documentation, README
+check: ## Format, lint, types, docstrings, the generated tables of the documentation
 	@$(DENO) task check
 
-fmt: ## Format everything and write the README's generated parts
+fmt: ## Format everything and write the generated tables of the documentation
 	@$(DENO) task fmt
 
 launcher: ## Assemble tools/launcher/launcher.S and write its bytes into src/supervisor/launcher_code.ts; needs gcc and the binutils of x86-64 and aarch64

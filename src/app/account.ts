@@ -62,7 +62,7 @@ export async function runAndTell(
         if (event.kind !== "started") return;
         const { pid } = event;
         job.pid = pid;
-        log.debug("job started", { ...about, "process.pid": pid, payload_bytes: payloadBytes });
+        log.write("job started", { ...about, "process.pid": pid, payload_bytes: payloadBytes });
       },
     );
   } catch (bug) {
@@ -74,7 +74,7 @@ export async function runAndTell(
     const { reason } = outcome.fault;
     metrics.jobEnded(workerId, "not_started");
     span?.end({ outcome: "not_started", reason });
-    log.error("job could not be run", { ...about, reason });
+    log.write("job could not be run", { ...about, reason });
     return { kind: "failed", fault: outcome.fault };
   }
   const { ok: _, ...ran } = outcome;
@@ -95,7 +95,7 @@ export async function runAndTell(
   });
   recent.elapsedSec.add(elapsedSec);
   span?.end({ outcome: label, exitStatus: ending.exitStatus, pid });
-  log.info("job ended", {
+  log.write("job ended", {
     ...about,
     outcome: label,
     exit_status: ending.exitStatus,

@@ -178,6 +178,6 @@ export async function startApp(
       return cut;
     },
     reportBug: (bug) =>
-      log.error("the service met a bug", { "exception.stacktrace": stackOf(bug) }),
+      log.write("uncaught error in the service", { "exception.stacktrace": stackOf(bug) }),
   };
 }

@@ -21,12 +21,12 @@ export function listen(fetch: Fetch, http: HttpConfig, log: Log): Server {
       port: http.port,
       tls: http.tls,
       onTrouble: (error) =>
-        log.error("connections could not be accepted; listening again as soon as possible", {
+        log.write("connections could not be accepted; listening again as soon as possible", {
           "exception.message": messageOf(error),
         }),
       onFault(error) {
         if (error === givenUpError) return;
-        log.error("an answer could not be made to its end", {
+        log.write("a response could not be completed", {
           "exception.stacktrace": stackOf(error),
         });
       },

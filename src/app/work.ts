@@ -53,7 +53,7 @@ export function startWork(
     runner,
     spool: openSpool(spool, mend),
     onLeftover: (error) =>
-      log.error("a job's files could not be removed", { "exception.message": messageOf(error) }),
+      log.write("a job's files could not be removed", { "exception.message": messageOf(error) }),
   };
   return createDispatch({
     line: createMemoryLine({
@@ -64,6 +64,9 @@ export function startWork(
     size: jobs.numWorkers,
     run: (job, workerId) => runAndTell(job, workerId, settings, listeners),
     onBug: (bug, { spec }) =>
-      log.error("a worker met a bug", { ...idsOf(spec), "exception.stacktrace": stackOf(bug) }),
+      log.write("uncaught error in a worker", {
+        ...idsOf(spec),
+        "exception.stacktrace": stackOf(bug),
+      }),
   });
 }

@@ -1,5 +1,5 @@
 /**
- * The texts made from the table of settings: `--help` and the README's table.
+ * The text of `--help`, made from the table of settings.
  *
  * @module
  */
@@ -39,23 +39,6 @@ export function helpText(): string {
     const body = wrap(setting.meaning + defaultOf(setting), 88).map((line) => `      ${line}`);
     return [head, ...body].join("\n");
   }).join("\n") + "\n";
-}
-
-/** The rows of the README's table of settings, in Markdown. */
-export function settingsTable(): string {
-  const rows = settings.map((setting: Setting) => {
-    const flag = flagOf(setting);
-    return [
-      `\`${setting.name}\``,
-      flag ? `\`--${flag}\`` : "–",
-      setting.default === "" ? "–" : setting.default,
-      setting.meaning,
-    ];
-  });
-  return [["variable", "flag", "default", "meaning"], ["---", "---", "---", "---"], ...rows]
-    .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`).join(
-      "\n",
-    );
 }
 
 function placeholderOf(kind: Kind): string {

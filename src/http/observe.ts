@@ -34,7 +34,7 @@ export function observer(
       answered(exchange.route, status);
       exchange.onHandedOver?.();
       if (!about) return;
-      log.info("request answered", {
+      log.write("request answered", {
         ...about,
         "http.response.status_code": status,
         duration_sec: toMicroseconds((performance.now() - arrivedAt) / 1000),

@@ -64,7 +64,7 @@ export function createRoutes(
   for (const route of routes) app.all(route, serve(route));
   app.notFound(serve(undefined));
   app.onError((error, c) => {
-    telemetry.log.error("request handling failed", {
+    telemetry.log.write("request handling failed", {
       request_id: c.env.requestId,
       "exception.stacktrace": error.stack ?? String(error),
     });

@@ -184,18 +184,22 @@ export type JobOutcome =
 /** Why a job left the line: its waiting time was over, its client gone, or the server stopped. */
 export type LeaveCause = "queue_timeout" | "canceled" | "shutdown";
 
-/** The closed set of outcomes that jobs are counted under. */
-export const outcomeLabels = [
-  "success",
-  "failed",
-  "timed_out",
-  "canceled",
-  "not_started",
-  "shutdown",
-] as const;
+/** The closed set of outcomes that jobs are counted under, each with its meaning. */
+export const outcomes = {
+  success: "The command exited with status 0.",
+  failed:
+    "The command exited with another status, or a signal that jobrunner did not send killed it.",
+  timed_out: "jobrunner killed the command because it ran longer than its timeout.",
+  canceled: "jobrunner killed the command because its client disconnected.",
+  not_started: "The command could not be started; the answer or the log has the reason.",
+  shutdown: "jobrunner killed the command in a forced stop.",
+} as const satisfies Readonly<Record<string, string>>;
 
 /** One of them. */
-export type OutcomeLabel = typeof outcomeLabels[number];
+export type OutcomeLabel = keyof typeof outcomes;
+
+/** All of them, in the order of the table. */
+export const outcomeLabels: readonly OutcomeLabel[] = Object.keys(outcomes) as OutcomeLabel[];
 
 /** The counter a job's ending belongs to. */
 export function outcomeLabel(ending: Ending): OutcomeLabel {

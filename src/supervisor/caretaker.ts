@@ -54,9 +54,9 @@ export function caretakerOf(
         options,
       );
       processesEnded += signalled;
-      if (left > 0) log.error("processes of a job could not be ended", { mark, left });
+      if (left > 0) log.write("some processes of a job could not be killed", { mark, left });
     } catch (error) {
-      log.error("a job's processes could not be ended", {
+      log.write("killing a job's processes failed", {
         mark,
         "exception.message": messageOf(error),
       });
@@ -132,7 +132,7 @@ async function clearDeadServersIn(parent: string, graceMs: number, log: Log): Pr
   try {
     dead = findDeadServerFolders(parent);
   } catch (error) {
-    log.warn("cannot look for what dead servers left", {
+    log.write("cannot scan for leftovers of dead servers", {
       "file.path": parent,
       "exception.message": messageOf(error),
     });
@@ -144,9 +144,9 @@ async function clearDeadServersIn(parent: string, graceMs: number, log: Log): Pr
     const fields = { "file.path": folder, processes_ended: ended };
     try {
       dead.remove(folder);
-      log.warn("cleared what a dead server left", fields);
+      log.write("removed leftovers of a dead server", fields);
     } catch (error) {
-      log.warn("cannot clear what a dead server left", {
+      log.write("cannot remove leftovers of a dead server", {
         ...fields,
         "exception.message": messageOf(error),
       });

@@ -79,7 +79,7 @@ export function openFolders(
   const inherited = withoutSecrets(env);
   const tellOf = (mended: readonly string[]) => {
     for (const path of mended) {
-      log.warn("what the server needs was changed, replaced or removed, and is put right", {
+      log.write("repaired the server's folder: something was changed, replaced or removed", {
         "file.path": path,
       });
     }
@@ -90,7 +90,7 @@ export function openFolders(
       try {
         tellOf(folder.refresh());
       } catch (error) {
-        log.error("the server's folder cannot be put right", {
+        log.write("the server's folder cannot be repaired", {
           "file.path": path,
           "exception.message": messageOf(error),
         });
@@ -178,7 +178,7 @@ function closeFolder({ path, folder }: HeldFolder, log: Log): void {
   try {
     folder.close();
   } catch (error) {
-    log.error("the server's folder could not be removed", {
+    log.write("the server's folder could not be removed", {
       "file.path": path,
       "exception.message": messageOf(error),
     });

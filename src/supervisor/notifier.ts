@@ -39,7 +39,7 @@ export function openNotifier(env: Readonly<Record<string, string>>, log: Log): N
   let told = false;
   const trouble = (error: unknown) => {
     if (!told) {
-      log.warn("systemd could not be notified", { "exception.message": messageOf(error) });
+      log.write("systemd could not be notified", { "exception.message": messageOf(error) });
     }
     told = true;
   };

@@ -36,20 +36,20 @@ export async function supervise(
   // Before anything is written: also the log can be a file that may not grow.
   const signals = listenForSignals(
     hangUpHere(),
-    (signal) => log.info("a signal is not followed", { signal }),
+    (signal) => log.write("signal ignored", { signal }),
   );
   try {
     shutOutDebugger();
   } catch (error) {
-    log.warn("SIGUSR1 may open a debugger of the runtime", {
+    log.write("SIGUSR1 may open a debugger of the runtime", {
       "exception.message": messageOf(error),
     });
   }
   const notifier = openNotifier(env, log);
   forgetSecrets();
-  for (const warning of warnings) log.warn("look at the configuration", { warning });
+  for (const warning of warnings) log.write("configuration warning", { warning });
   if (Deno.pid === 1) {
-    log.warn(
+    log.write(
       "running as process 1: processes that jobs leave behind stay as zombies; start jobrunner under an init such as tini (docker run --init)",
     );
   }
@@ -61,7 +61,7 @@ export async function supervise(
   try {
     await clearDeadServers(config, log);
     folders = openFolders(config, env, log);
-    for (const warning of folders.warnings) log.warn("look at the configuration", { warning });
+    for (const warning of folders.warnings) log.write("configuration warning", { warning });
     caretaker = caretakerOf(config.stopping, folders, log);
     service = await startService(folders.start, caretaker, log, {
       ...isolate,
@@ -69,14 +69,14 @@ export async function supervise(
       onAlive: notifier.keepAliveMs === undefined ? () => {} : notifier.alive,
     });
   } catch (error) {
-    log.error("cannot start", {
+    log.write("cannot start", {
       reason: error instanceof StartError ? error.message : (error as Error).stack,
     });
     folders?.close();
     await log.flush();
     return 1;
   }
-  log.info(`listening on ${service.url}`, {
+  log.write(`listening on ${service.url}`, {
     version,
     program: config.work.command.program,
     workers: config.work.jobs.numWorkers,
@@ -87,7 +87,7 @@ export async function supervise(
   let loss: Loss | undefined;
   const died = service.died.then((told) => {
     loss = told;
-    log.error("the service died: its jobs' processes are ended", {
+    log.write("the service died: killing its jobs' processes", {
       request_id: told.requestId,
       reason: told.reason,
     });
@@ -141,8 +141,8 @@ async function serveUntilStopped(
     notifier.stopping("clearing up after a service that died", longestCleanUpMs(stopping));
     return false;
   }
-  log.info(
-    "stopping: no new jobs, what waits and runs is finished; a second signal ends it at once",
+  log.write(
+    "stopping: accepting no new jobs, finishing queued and running ones; a second signal forces the stop",
     {
       cause: first.end === "signal" ? first.signal : "a bug in the service",
       drain_timeout_sec: stopping.drainTimeoutMs / 1000,
@@ -177,8 +177,8 @@ async function serveUntilStopped(
 
 /** Whether every client that was there has got its answer. */
 function endedWell({ answersGivenUp }: Drained, log: Log): boolean {
-  if (answersGivenUp === 0) log.info("stopped");
-  else log.error("stopped: answers were not read and are given up", { answers: answersGivenUp });
+  if (answersGivenUp === 0) log.write("stopped");
+  else log.write("stopped: gave up on unread responses", { answers: answersGivenUp });
   return answersGivenUp === 0;
 }
 
@@ -190,7 +190,7 @@ async function cut(
   log: Log,
 ): Promise<boolean> {
   using timeout = timer(longestCutMs(stopping));
-  log.warn("cutting: what is left is ended and answered", { cause });
+  log.write("forced stop: killing running jobs and refusing queued ones", { cause });
   let counted: Partial<Cut> = {};
   const cutting = service.cut().then((cut) => void (counted = cut));
   const last = await Promise.race([
@@ -200,7 +200,7 @@ async function cut(
   ]);
   const { running, waiting } = counted;
   if (last.end === "drained" && running === 0 && waiting === 0) return endedWell(last, log);
-  log.error("cut: jobs were ended, their clients told", {
+  log.write("forced stop: jobs were killed or refused", {
     cause,
     running,
     waiting,

@@ -1,6 +1,6 @@
 /**
- * The catalogue of metrics: names, types, units, closed label sets, meanings. `docs/reference/metrics.md` says the same to people,
- * and a test keeps the two together.
+ * The catalogue of metrics: names, types, units, closed label sets, meanings, examples. `docs/reference/metrics.md` is
+ * generated from it.
  *
  * @module
  */
@@ -8,23 +8,30 @@
 import { outcomeLabels } from "../jobs/job.ts";
 import { methods, routes } from "../wire/resources.ts";
 
-/** Why a request for a job came to no run. */
-export const rejectionReasons = [
-  "queue_full",
-  "queue_timeout",
-  "buffers_full",
-  "canceled",
-  "draining",
-  "unauthorized",
-  "cross_site",
-  "unknown_host",
-  "too_large",
-  "invalid",
-  "timeout",
-] as const;
+/** The closed set of reasons why a request for a job never ran, each with its meaning in Markdown. */
+export const rejections = {
+  queue_full: "`JOBRUNNER_QUEUE_LIMIT` jobs were waiting.",
+  queue_timeout: "The job waited longer than `JOBRUNNER_QUEUE_TIMEOUT_SEC`.",
+  buffers_full: "There was no room for the body in `JOBRUNNER_MAX_BUFFERED_BYTES`, or no memory.",
+  canceled:
+    "The client disconnected while it sent the request or while the job waited: error `client_gone`.",
+  draining: "The server was stopping.",
+  unauthorized: "The password was wrong or missing.",
+  cross_site: "A web page of another origin sent the request.",
+  unknown_host: "There was no password, and the Host header had a name that is not the server's.",
+  too_large: "The body was larger than allowed.",
+  invalid:
+    "The request was malformed: error `invalid`, `body_unreadable`, `length_required` or `unsupported_encoding`.",
+  timeout: "The body arrived too slowly: error `request_timeout`.",
+} as const satisfies Readonly<Record<string, string>>;
 
 /** One of them. */
-export type RejectionReason = typeof rejectionReasons[number];
+export type RejectionReason = keyof typeof rejections;
+
+/** All of them, in the order of the table. */
+export const rejectionReasons: readonly RejectionReason[] = Object.keys(
+  rejections,
+) as RejectionReason[];
 
 /** What a job produces and can be cut: stdout, stderr, the response file. */
 export const captureNames = ["stdout", "stderr", "data"] as const;
@@ -50,6 +57,8 @@ export interface MetricRow {
   readonly labels: Readonly<Record<string, readonly string[]>>;
   /** One sentence. */
   readonly help: string;
+  /** A PromQL query that makes use of it. */
+  readonly example: string;
   /** Upper bounds of a histogram. */
   readonly buckets?: readonly number[];
 }
@@ -73,14 +82,17 @@ export const catalogue = {
     type: "counter",
     unit: "",
     labels: { worker_id: ["1 to N"], outcome: outcomeLabels },
-    help: "Jobs that had a worker, by worker and by how they ended.",
+    help: "Jobs that got a worker, by worker and by outcome.",
+    example: "sum by (outcome) (rate(jobrunner_jobs_total[5m]))",
   },
   queueWait: {
     name: "jobrunner_job_queue_wait_seconds",
     type: "histogram",
     unit: "seconds",
     labels: {},
-    help: "How long jobs that got a worker had waited for it.",
+    help: "How long jobs that got a worker had waited in the queue.",
+    example:
+      "histogram_quantile(0.95, sum by (le) (rate(jobrunner_job_queue_wait_seconds_bucket[5m])))",
     buckets: durations,
   },
   duration: {
@@ -89,6 +101,8 @@ export const catalogue = {
     unit: "seconds",
     labels: {},
     help: "How long the command of a job ran.",
+    example:
+      "histogram_quantile(0.95, sum by (le) (rate(jobrunner_job_duration_seconds_bucket[5m])))",
     buckets: durations,
   },
   payload: {
@@ -97,6 +111,8 @@ export const catalogue = {
     unit: "bytes",
     labels: {},
     help: "Size of the payload of jobs that got a worker, decoded.",
+    example:
+      "sum(rate(jobrunner_job_payload_bytes_sum[5m])) / sum(rate(jobrunner_job_payload_bytes_count[5m]))",
     buckets: sizes,
   },
   result: {
@@ -106,6 +122,7 @@ export const catalogue = {
     labels: {},
     help:
       "Size of stdout, stderr and response file of a job together, as far as kept, before base64.",
+    example: "sum(rate(jobrunner_job_result_bytes_sum[5m]))",
     buckets: sizes,
   },
   truncated: {
@@ -114,27 +131,32 @@ export const catalogue = {
     unit: "",
     labels: { output: captureNames },
     help: "Outputs cut at JOBRUNNER_MAX_OUTPUT_BYTES, or for lack of memory.",
+    example: "sum by (output) (increase(jobrunner_outputs_truncated_total[1h]))",
   },
   answersGivenUp: {
     name: "jobrunner_answers_given_up_total",
     type: "counter",
     unit: "",
     labels: {},
-    help: "Answers broken off because their clients did not take them.",
+    help: "Answers broken off because their clients did not read them.",
+    example: "increase(jobrunner_answers_given_up_total[1h])",
   },
   processesEnded: {
     name: "jobrunner_processes_ended_total",
     type: "counter",
     unit: "",
     labels: {},
-    help: "Processes of jobs that jobrunner ended: timeouts, gone clients, held pipes, stops.",
+    help:
+      "Processes of jobs that jobrunner killed: timeouts, disconnected clients, held pipes, stops.",
+    example: "increase(jobrunner_processes_ended_total[1h])",
   },
   rejected: {
     name: "jobrunner_requests_rejected_total",
     type: "counter",
     unit: "",
     labels: { reason: rejectionReasons },
-    help: "Requests for a job that came to no run, by reason.",
+    help: "Requests for a job that never ran, by reason.",
+    example: "sum by (reason) (rate(jobrunner_requests_rejected_total[5m]))",
   },
   queued: {
     name: "jobrunner_queued_jobs",
@@ -142,20 +164,23 @@ export const catalogue = {
     unit: "",
     labels: {},
     help: "Jobs waiting for a worker.",
+    example: "jobrunner_queued_jobs / jobrunner_queue_limit",
   },
   oldestWait: {
     name: "jobrunner_queue_oldest_wait_seconds",
     type: "gauge",
     unit: "seconds",
     labels: {},
-    help: "How long the job at the head of the line has waited; 0 when nobody waits.",
+    help: "How long the job at the head of the queue has waited; 0 when the queue is empty.",
+    example: "max(jobrunner_queue_oldest_wait_seconds)",
   },
   queueLimit: {
     name: "jobrunner_queue_limit",
     type: "gauge",
     unit: "",
     labels: {},
-    help: "Jobs that may wait.",
+    help: "Jobs that may wait in the queue.",
+    example: "sum(jobrunner_queue_limit)",
   },
   workers: {
     name: "jobrunner_workers",
@@ -163,6 +188,7 @@ export const catalogue = {
     unit: "",
     labels: {},
     help: "Workers.",
+    example: "sum(jobrunner_workers)",
   },
   workersBusy: {
     name: "jobrunner_workers_busy",
@@ -170,6 +196,7 @@ export const catalogue = {
     unit: "",
     labels: {},
     help: "Workers that hold a job.",
+    example: "jobrunner_workers_busy / jobrunner_workers",
   },
   buffered: {
     name: "jobrunner_buffered_bytes",
@@ -177,14 +204,16 @@ export const catalogue = {
     unit: "bytes",
     labels: { share: bufferShares },
     help:
-      "Bytes held in memory for requests: bodies being read or waiting, captures of commands that run, answers not taken yet.",
+      "Bytes held in memory for requests: bodies being read or waiting, captured outputs of running commands, answers not read yet.",
+    example: "sum(jobrunner_buffered_bytes)",
   },
   buildInfo: {
     name: "jobrunner_build_info",
     type: "gauge",
     unit: "",
     labels: { version: ["of jobrunner"], deno_version: ["of its runtime"] },
-    help: "Always 1; its labels tell what is running.",
+    help: "Always 1; its labels name the running version.",
+    example: "count by (version) (jobrunner_build_info)",
   },
   httpDuration: {
     name: "http_server_request_duration_seconds",
@@ -197,7 +226,9 @@ export const catalogue = {
       http_response_status_code: ["of the answer"],
     },
     help:
-      "From the head of a request to the hand-over of its answer, whatever waited and ran between.",
+      "From the arrival of a request's head to the hand-over of its answer, waiting and run included.",
+    example:
+      'sum by (http_response_status_code) (rate(http_server_request_duration_seconds_count{http_route="/payload"}[5m]))',
     buckets: durations,
   },
   httpActive: {
@@ -206,13 +237,15 @@ export const catalogue = {
     unit: "",
     labels: { http_request_method: methodLabels, url_scheme: ["http", "https"] },
     help: "Requests that have no answer yet.",
+    example: "sum(http_server_active_requests)",
   },
   processCpu: {
     name: "process_cpu_seconds_total",
     type: "counter",
     unit: "seconds",
     labels: {},
-    help: "CPU time of the server's own process, user and system; commands are not in it.",
+    help: "CPU time of the server's own process, user and system, without its commands.",
+    example: "rate(process_cpu_seconds_total[5m])",
   },
   processResident: {
     name: "process_resident_memory_bytes",
@@ -220,6 +253,7 @@ export const catalogue = {
     unit: "bytes",
     labels: {},
     help: "Resident memory of the server's own process.",
+    example: "process_resident_memory_bytes",
   },
   processVirtual: {
     name: "process_virtual_memory_bytes",
@@ -227,6 +261,7 @@ export const catalogue = {
     unit: "bytes",
     labels: {},
     help: "Virtual memory of the server's own process; Linux only.",
+    example: "process_virtual_memory_bytes",
   },
   processOpenFds: {
     name: "process_open_fds",
@@ -234,13 +269,15 @@ export const catalogue = {
     unit: "",
     labels: {},
     help: "Open file descriptors; Linux only.",
+    example: "process_open_fds / process_max_fds",
   },
   processMaxFds: {
     name: "process_max_fds",
     type: "gauge",
     unit: "",
     labels: {},
-    help: "The most file descriptors that may be open; Linux only.",
+    help: "Limit of open file descriptors; Linux only.",
+    example: "process_max_fds",
   },
   processThreads: {
     name: "process_threads",
@@ -248,6 +285,7 @@ export const catalogue = {
     unit: "",
     labels: {},
     help: "Threads of the server's own process; Linux only.",
+    example: "process_threads",
   },
   processStart: {
     name: "process_start_time_seconds",
@@ -255,5 +293,6 @@ export const catalogue = {
     unit: "seconds",
     labels: {},
     help: "When the process started, in Unix seconds.",
+    example: "time() - process_start_time_seconds",
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;

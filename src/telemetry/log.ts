@@ -11,6 +11,7 @@ import {
   type LogLevel,
   type LogRecord,
 } from "@logtape/logtape";
+import { type EventMessage, type Level, levelOf } from "./events.ts";
 import { createLineWriter, type Sink } from "./line_writer.ts";
 
 /**
@@ -19,16 +20,10 @@ import { createLineWriter, type Sink } from "./line_writer.ts";
  */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Where events go. A message is a constant sentence; whatever varies is a field. */
+/** Where events go. A message is a row of the table of events; whatever varies is a field. */
 export interface Log {
-  /** For those who look for a fault in jobrunner itself. */
-  debug(message: string, fields?: Fields): void;
-  /** What happened in the ordinary course. */
-  info(message: string, fields?: Fields): void;
-  /** Legal, but somebody should look. */
-  warn(message: string, fields?: Fields): void;
-  /** Something did not work. */
-  error(message: string, fields?: Fields): void;
+  /** Logs an event, with the level that the table gives it. */
+  write(message: EventMessage, fields?: Fields): void;
   /** Resolves when what was said is written, or cannot be within a second. */
   flush(): Promise<void>;
 }
@@ -60,16 +55,18 @@ const flushMs = 1000;
 export function openLog(
   { format, level }: {
     readonly format: "text" | "json";
-    readonly level: "debug" | "info" | "warning" | "error";
+    readonly level: Level;
   },
   sink: Sink = Deno.stderr,
 ): Log {
   const render = format === "json" ? json : text;
+  const lostLines: EventMessage = "log lines were lost";
+  // Made here, since it takes the place of lines that the writer could not take.
   const lost = (count: number) =>
     oneLine(render({
       category: ["jobrunner"],
-      level: "warning",
-      message: ["log lines were lost"],
+      level: levelOf(lostLines),
+      message: [lostLines],
       rawMessage: "",
       timestamp: Date.now(),
       properties: { count },
@@ -99,22 +96,18 @@ export function openLog(
     }
   }
 
-  const take = (level: LogLevel) => (message: string, fields?: Fields) => {
-    if (!logger.isEnabledFor(level)) return;
-    waiting.push({ level, message, fields, timestamp: Date.now() });
-    if (resting !== undefined && !isRare.has(level)) return;
-    emit();
-    resting ??= setTimeout(() => {
-      resting = undefined;
-      emit();
-    }, restMs);
-  };
-
   return {
-    debug: take("debug"),
-    info: take("info"),
-    warn: take("warning"),
-    error: take("error"),
+    write(message, fields) {
+      const level = levelOf(message);
+      if (!logger.isEnabledFor(level)) return;
+      waiting.push({ level, message, fields, timestamp: Date.now() });
+      if (resting !== undefined && !isRare.has(level)) return;
+      emit();
+      resting ??= setTimeout(() => {
+        resting = undefined;
+        emit();
+      }, restMs);
+    },
     async flush() {
       clearTimeout(resting);
       resting = undefined;
@@ -129,7 +122,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Severity numbers of OpenTelemetry's logs data model. */
+/** Severity texts and numbers of OpenTelemetry's logs data model. */
 const severities: Readonly<Record<LogLevel, readonly [string, number]>> = {
   trace: ["TRACE", 1],
   debug: ["DEBUG", 5],
@@ -138,6 +131,11 @@ const severities: Readonly<Record<LogLevel, readonly [string, number]>> = {
   error: ["ERROR", 17],
   fatal: ["FATAL", 21],
 };
+
+/** A level as lines name it. */
+export function severityText(level: Level): string {
+  return severities[level][0];
+}
 
 /** Field names of OpenTelemetry's logs data model, `trace_id` and `span_id` at the top (“Trace Context in non-OTLP Log Formats”). */
 function json({ timestamp, level, message, properties }: LogRecord): string {

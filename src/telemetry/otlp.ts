@@ -54,7 +54,7 @@ const closeMs = 2000;
 
 /** Starts to record. The exporter reads the other `OTEL_EXPORTER_OTLP_*` variables by itself. */
 export function openTracing(config: TracingConfig, source: SpanSource, log: Log): Tracing {
-  const tell = (what: string | Error) => log.warn("tracing", { detail: detailOf(what) });
+  const tell = (what: string | Error) => log.write("tracing", { detail: detailOf(what) });
   diag.setLogger({
     error: tell,
     warn: tell,

@@ -37,21 +37,16 @@ async function told(
   using temporary = temporarySpool();
   const metrics: unknown[] = [];
   const spans: unknown[] = [];
-  const lines: [string, string, Fields | undefined][] = [];
+  const lines: [string, Fields | undefined][] = [];
   const recent = { queuedSec: [] as number[], elapsedSec: [] as number[] };
   let captured = 0;
-  const level = (name: string) => (message: string, fields?: Fields) =>
-    void lines.push([name, message, fields]);
   const valuesIn = (values: number[]) => ({
     add: (value: number) => void values.push(value),
     summary: notHere,
   });
   const listeners: Listeners = {
     log: {
-      debug: level("debug"),
-      info: level("info"),
-      warn: level("warn"),
-      error: level("error"),
+      write: (message, fields) => void lines.push([message, fields]),
       flush: notHere,
     },
     metrics: {
@@ -128,8 +123,8 @@ Deno.test("runAndTell() returns the result and reports the run to metrics, both 
   const ids = { request_id: "request of a", trace_id: undefined, span_id: undefined };
   const about = { ...ids, id: "a", worker_id: 2, "process.pid": 42, payload_bytes: 1 };
   assert.deepEqual(lines, [
-    ["debug", "job started", about],
-    ["info", "job ended", {
+    ["job started", about],
+    ["job ended", {
       ...about,
       outcome: "failed",
       exit_status: 3,
@@ -153,7 +148,7 @@ Deno.test("runAndTell() begins a span for a traced request, passes its variables
     [{ traceparent, tracestate: "a=1" }, 2, 0.5],
     { outcome: "failed", exitStatus: 3, pid: 42 },
   ]);
-  for (const [, , fields] of lines) assert.equal(fields?.["trace_id"], traceId);
+  for (const [, fields] of lines) assert.equal(fields?.["trace_id"], traceId);
 });
 
 Deno.test("runAndTell() names the truncated outputs and the signal that killed the command", async () => {
@@ -171,8 +166,8 @@ Deno.test("runAndTell() names the truncated outputs and the signal that killed t
     resultBytes: 9,
     truncated: ["stderr", "data"],
   }]);
-  assert.equal(lines[1]?.[2]?.["truncated"], "stderr,data");
-  assert.equal(lines[1]?.[2]?.["signal"], "SIGKILL");
+  assert.equal(lines[1]?.[1]?.["truncated"], "stderr,data");
+  assert.equal(lines[1]?.[1]?.["signal"], "SIGKILL");
 });
 
 Deno.test("runAndTell() puts the reason why a command did not start into the result's error and the log", async () => {
@@ -187,7 +182,7 @@ Deno.test("runAndTell() puts the reason why a command did not start into the res
   assert.ok(outcome.kind === "ran");
   assert.deepEqual(outcome.result.error, { ...nothing, bytes: bytesOf(`jobrunner: ${reason}\n`) });
   assert.equal((metrics[1] as unknown[])[1], "not_started");
-  assert.equal(lines[0]?.[2]?.["note"], reason);
+  assert.equal(lines[0]?.[1]?.["note"], reason);
 });
 
 Deno.test("runAndTell() counts and logs a run that could not be attempted, and ends its span", async () => {
@@ -200,10 +195,8 @@ Deno.test("runAndTell() counts and logs a run that could not be attempted, and e
   assert.deepEqual(metrics.slice(1), [[2, "not_started"]]);
   assert.deepEqual(spans.slice(1), [{ outcome: "not_started", reason: "no memory" }]);
   assert.deepEqual(recent.elapsedSec, []);
-  assert.deepEqual(lines.map(([level, message]) => [level, message]), [
-    ["error", "job could not be run"],
-  ]);
-  assert.equal(lines[0]?.[2]?.["reason"], "no memory");
+  assert.deepEqual(lines.map(([message]) => message), ["job could not be run"]);
+  assert.equal(lines[0]?.[1]?.["reason"], "no memory");
 });
 
 Deno.test("runAndTell() counts a run with a bug, ends its span and rethrows the bug", async () => {

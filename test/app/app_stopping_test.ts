@@ -14,7 +14,7 @@ function postUnread(url: string): Promise<Deno.TcpConn> {
   return postInTwoParts(url, { id: "a", data: base64("head -c 20000000 /dev/zero") });
 }
 
-const givenUpMessage = "an answer was not read and is given up";
+const givenUpMessage = "gave up on an unread response";
 
 Deno.test("drain() of an app finishes the jobs of disconnected clients while /status reports draining", async () => {
   using folder = temporaryFolder();
@@ -62,7 +62,7 @@ Deno.test("cut() of an app gives up an unread answer, and drain() counts it", as
   await logged(givenUpMessage);
   assert.equal(lines.at(-1)?.[1]?.["cause"], "shutdown");
   assert.equal(await drained, 1);
-  assert.ok(!lines.some(([message]) => message === "an answer could not be made to its end"));
+  assert.ok(!lines.some(([message]) => message === "a response could not be completed"));
 });
 
 Deno.test("JOBRUNNER_ANSWER_TIMEOUT_SEC gives up an unread answer, which drain() does not count", async () => {

@@ -149,7 +149,7 @@ Deno.test("POST /payload answers 500 and logs the bug when a run throws, and the
   assert.equal(status, 500);
   assert.equal((await statusOf(app.url)).outcomes.not_started, 1);
   assert.ok(!String(text).includes("no host"));
-  const bug = lines.find(([message]) => message === "a worker met a bug");
+  const bug = lines.find(([message]) => message === "uncaught error in a worker");
   assert.match(String(bug?.[1]?.["exception.stacktrace"]), /no host/);
   assert.equal(bug?.[1]?.["request_id"], lines[0]?.[1]?.["request_id"]);
   assert.equal((await read(post("echo next")))[1]["output"], base64("next\n"));
@@ -191,7 +191,7 @@ Deno.test("reportBug() of an app logs the bug with its stack", async () => {
   await using started = await start();
   started.app.reportBug(new Error("oh"));
   const [message, fields] = started.lines[0] ?? [];
-  assert.equal(message, "the service met a bug");
+  assert.equal(message, "uncaught error in the service");
   assert.match(String(fields?.["exception.stacktrace"]), /oh/);
 });
 

@@ -74,7 +74,7 @@ export async function start(
         spool: temporary.spool.path,
       },
       { ask: askHere<MainAbilities>({ ...quiet, ...caretaker }), during },
-      { debug: write, info: write, warn: write, error: write, flush },
+      { write, flush },
     );
   } catch (error) {
     temporary[Symbol.dispose]();

@@ -1,28 +1,28 @@
 /**
- * The tables of `docs/reference/metrics.md`.
+ * The queries of `docs/reference/metrics.md`.
  *
  * @module
  */
 
+import { catalogue } from "../../src/telemetry/catalogue.ts";
 import { projectRoot } from "./program.ts";
 
-/** The rows of a Markdown table that begins with these headings, cell by cell. */
-export function tableOf(headings: readonly string[]): readonly (readonly string[])[] {
+/** The examples of the metrics, from which the page is generated, then the queries that answer its questions. */
+export function queriesOfThePage(): readonly string[] {
+  const examples = Object.values(catalogue).map(({ example }) => example);
+  return [...examples, ...queriesOfTheQuestions()];
+}
+
+function queriesOfTheQuestions(): readonly string[] {
   const lines = Deno.readTextFileSync(`${projectRoot}docs/reference/metrics.md`).split("\n").map(
     cellsOf,
   );
-  const head = lines.findIndex((cells) => cells?.join() === headings.join());
-  if (head < 0) throw new Error(`no table ${headings.join(" | ")}`);
+  const head = lines.findIndex((cells) => cells?.join() === "question,query");
+  if (head < 0) throw new Error("docs/reference/metrics.md: must hold the table of questions");
   const rest = lines.slice(head + 2);
   const end = rest.indexOf(undefined);
-  return rest.slice(0, end < 0 ? rest.length : end) as string[][];
-}
-
-/** The queries of the page, in the order of their rows. */
-export function queriesOfThePage(): readonly string[] {
-  const examples = tableOf(["name", "type", "unit", "labels", "meaning", "example query"]);
-  const questions = tableOf(["question", "query"]);
-  return [...examples, ...questions].map((row) => (row.at(-1) ?? "").replaceAll("`", ""));
+  return rest.slice(0, end < 0 ? rest.length : end)
+    .map((cells) => (cells?.at(-1) ?? "").replaceAll("`", ""));
 }
 
 /** A pipe inside a cell is written with a backslash (GitHub Flavored Markdown, section 4.10). */

@@ -110,13 +110,7 @@ export function setUp(setup: Setup = {}) {
       return result;
     },
   }, {
-    log: {
-      debug: write,
-      info: write,
-      warn: write,
-      error: write,
-      flush: () => Promise.resolve(),
-    },
+    log: { write, flush: () => Promise.resolve() },
     metrics: {
       rejected: (reason) => void rejected.push(reason),
       requestArrived: (method) => (route, status) => void answered.push([method, route, status]),

@@ -12,7 +12,7 @@ import { faulty, on } from "../support/stage.ts";
 /** Signals in quick succession count as one, so it is sent until it has an effect. */
 async function secondSignal(program: Program): Promise<void> {
   await eventually("the second signal is heard", () => {
-    if (program.log.some((line) => line.includes("cutting: "))) return true;
+    if (program.log.some((line) => line.includes("forced stop"))) return true;
     Deno.kill(program.pid, "SIGINT");
     return false;
   });
@@ -102,7 +102,7 @@ for (
       if (how === "a second signal") await secondSignal(program);
       expectCut(await running, await waiting);
       assert.equal(await stopped, 1);
-      assert.match(await program.line("cut: "), /running=1 waiting=1/);
+      assert.match(await program.line("forced stop: jobs were"), /running=1 waiting=1/);
     });
   });
 }
@@ -117,7 +117,7 @@ Deno.test("serve kills the processes that a killed server's jobs left, and logs 
     await using next = await startProgram({
       env: { JOBRUNNER_CMD: "true", JOBRUNNER_SPOOL_DIR: spool, JOBRUNNER_KILL_GRACE_SEC: "0.3" },
     });
-    assert.match(await next.line("cleared what a dead server left"), /processes_ended=[5-9]/);
+    assert.match(await next.line("removed leftovers of a dead server"), /processes_ended=[5-9]/);
     assert.deepEqual(aliveIn(pids), []);
     assert.equal(await next.stop(), 0);
   });
@@ -146,7 +146,7 @@ for (const bug of ["throws", "rejects"]) {
       const running = post(url, "x", { id: bug });
       await program.line("stopping");
       assert.match(
-        await program.line("the service met a bug"),
+        await program.line("uncaught error in the service"),
         /a bug outside any request.*faulty_service\.ts/,
       );
       release();
@@ -206,7 +206,7 @@ Deno.test("SIGINT to the whole process group counts once, although deno task for
     await new Deno.Command("kill", { args: ["-INT", "--", `-${group.pid}`] }).output();
     assert.equal((await ignoring).output, "whole\n");
     await group.line("stopped");
-    assert.ok(!group.log.some((line) => line.includes("cutting: ")), group.log.join("\n"));
+    assert.ok(!group.log.some((line) => line.includes("forced stop")), group.log.join("\n"));
     await group.exit;
     await group.stop();
   });
@@ -227,7 +227,7 @@ Deno.test("a daemon of a finished job is not killed when its server dies and the
     await using next = await startProgram({
       env: { JOBRUNNER_CMD: "true", JOBRUNNER_SPOOL_DIR: spool },
     });
-    await next.line("cleared what a dead server left");
+    await next.line("removed leftovers of a dead server");
     assert.ok(isAlive(daemon));
     assert.equal(await next.stop(), 0);
     Deno.kill(daemon, "SIGKILL");
@@ -241,7 +241,10 @@ Deno.test("a forced stop does not wait for a client that does not read its answe
     using _deaf = await say(url, headOf(body.length) + body);
     await program.line("outcome=success");
     assert.equal(await program.stop(), 1);
-    assert.match(await program.line("an answer was not read"), /cause=shutdown/);
-    assert.match(await program.line("stopped: answers were not read"), / ERROR .* answers=1$/);
+    assert.match(await program.line("gave up on an unread response"), /cause=shutdown/);
+    assert.match(
+      await program.line("stopped: gave up on unread responses"),
+      / ERROR .* answers=1$/,
+    );
   });
 });

@@ -126,7 +126,7 @@ Deno.test("JOBRUNNER_ANSWER_TIMEOUT_SEC ends unread answers; until then half the
   assert.match(refused.text, /^Too many bytes are held for other requests/);
   await eventually("they are given up", async () => (await held(url)).all === 0);
   assert.match(
-    await program.line("an answer was not read and is given up"),
+    await program.line("gave up on an unread response"),
     / WARN .* cause=answer_timeout$/,
   );
   assert.equal(await activePosts(url), 0);
@@ -149,7 +149,7 @@ Deno.test("JOBRUNNER_ANSWER_TIMEOUT_SEC does not end an answer that is read slow
   assert.ok(text.length > 40_000_000);
   assert.ok(performance.now() - startedAt > 2000, "it took longer than that");
   await eventually("nothing is held", async () => (await held(program.url)).all === 0);
-  assert.doesNotMatch(program.log.join("\n"), /given up/);
+  assert.doesNotMatch(program.log.join("\n"), /gave up/);
 });
 
 /** Gives something that must not happen time to happen: jobs run, one after the other. */

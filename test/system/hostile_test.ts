@@ -45,7 +45,7 @@ for (const [bug, reason] of wrong) {
       const lost = post(url, "x").catch(() => "lost");
       await eventually("all of its processes run", () => aliveIn(pids).length === 5);
       bringAbout(bug, stage);
-      const line = await program.line("the service died: its jobs' processes are ended");
+      const line = await program.line("the service died: killing its jobs' processes");
       assert.ok(line.endsWith(`it sent a wrong message: ${reason}"`), line);
       assert.equal(await program.exit, 1);
       assert.equal(await lost, "lost");
@@ -135,7 +135,7 @@ Deno.test("a service that answers only ping does not delay a stop beyond its lim
     bringAbout("stalls", stage);
     await fileExists(`${spoolIn(stage.spool)}/done-stalls`);
     assert.equal(await program.stop(), 1);
-    assert.match(await program.line("cut: "), /end="given up"/);
+    assert.match(await program.line("forced stop: jobs were"), /end="given up"/);
     assert.equal(await lost, "lost");
   });
 });
@@ -148,7 +148,7 @@ Deno.test("a wrong message during a forced stop is logged as well", async () => 
     Deno.kill(program.pid, "SIGTERM");
     await program.line("stopping");
     await eventually("the second signal is heard", () => {
-      if (program.log.some((line) => line.includes("cutting: "))) return true;
+      if (program.log.some((line) => line.includes("forced stop"))) return true;
       Deno.kill(program.pid, "SIGTERM");
       return false;
     });

@@ -177,7 +177,7 @@ for (const [what, script] of damages) {
     const { output } = await post(program.url, whoAmI);
     const [pid, , session] = output.trim().split(" ");
     assert.equal(session, pid, "it was started by the launcher");
-    await program.line("is put right");
+    await program.line("repaired the server's folder");
     assert.equal(await program.stop(), 0);
     assert.deepEqual([...Deno.readDirSync(folder.path)], []);
   });
@@ -193,7 +193,7 @@ for (
   Deno.test(`the launcher is repaired as soon as a job ${what} it`, async () => {
     await using program = await start({ through: boundByModes });
     await post(program.url, `run=\${JOBRUNNER_JOB_DIR%/spool/*}/run; ${script}`);
-    await program.line("is put right");
+    await program.line("repaired the server's folder");
     assert.equal((await post(program.url, "echo well; exit 7")).output, "well\n");
   });
 }

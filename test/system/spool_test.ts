@@ -118,7 +118,7 @@ Deno.test("serve removes what a dead server left, and does not touch a living on
   Deno.mkdirSync(`${spoolIn(folder.path)}/job-0123456789abcdef/x`, { recursive: true });
 
   await using living = await start(folder.path, { env: held });
-  await living.line("cleared what a dead server left");
+  await living.line("removed leftovers of a dead server");
   assert.ok(!names(folder.path).includes(left));
   const running = post(living.url, "x", { id: "living" });
   await fileExists(`${folder.path}/started_living`);

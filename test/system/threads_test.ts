@@ -112,7 +112,8 @@ Deno.test("serve refuses jobs and keeps running when an idle server can get no t
     assert.equal(status, 200);
     assert.equal(data.length, largeBytes);
     await eventually("the launcher is put right whenever the job damages it", () => {
-      return program.log.filter((line) => line.includes("is put right")).length === 2;
+      return program.log.filter((line) => line.includes("repaired the server's folder")).length ===
+        2;
     });
     await isRefused(url, "exit 0");
     forking.leave();

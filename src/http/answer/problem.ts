@@ -1,5 +1,5 @@
 /**
- * From a fault to an answer. The only place that knows the status codes of errors.
+ * From a fault to an answer. The status codes of errors stand in the table beside it.
  *
  * @module
  */
@@ -7,6 +7,7 @@
 import type { RejectionReason } from "../../telemetry/catalogue.ts";
 import { passwordHeader } from "../../wire/header_names.ts";
 import { payloadPath } from "../../wire/resources.ts";
+import { errors, type ErrorStatus } from "./errors.ts";
 import { plainText } from "./page.ts";
 
 /** Everything that can be wrong with a request, or with the server. */
@@ -35,22 +36,7 @@ export type Fault =
   | { readonly kind: "spawn_refused"; readonly retryAfterSec: number }
   | { readonly kind: "internal" };
 
-/** Status codes of errors. */
-export type ErrorStatus =
-  | 400
-  | 401
-  | 403
-  | 404
-  | 405
-  | 408
-  | 411
-  | 413
-  | 415
-  | 500
-  | 503;
-
 interface Problem {
-  readonly status: ErrorStatus;
   readonly detail: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -60,109 +46,93 @@ function problemOf(fault: Fault): Problem {
   switch (fault.kind) {
     case "not_found":
       return {
-        status: 404,
         detail: `There is nothing at this path; jobs go to POST ${payloadPath}`,
       };
     case "method_not_allowed":
       return {
-        status: 405,
         detail: `This path takes ${fault.methods} only`,
         headers: allow(fault.methods),
       };
     case "unauthorized":
       return {
-        status: 401,
         detail: `Invalid password supplied in ${passwordHeader} header`,
         headers: { "www-authenticate": `${passwordHeader} realm="jobrunner"`, ...closing },
       };
     case "cross_site":
       return {
-        status: 403,
         detail: "Web pages of another origin may not send this request",
         headers: closing,
       };
     case "unknown_host":
       return {
-        status: 403,
         detail:
           "The server does not go by the name in the Host header: list it in JOBRUNNER_ALLOWED_HOSTS, or set a password",
         headers: closing,
       };
     case "too_large":
       return {
-        status: 413,
         detail: `The body is larger than ${fault.maxBytes} bytes`,
         headers: closing,
       };
     case "length_required":
       return {
-        status: 411,
         detail:
           `A body without Content-Length may have ${fault.maxBytes} bytes, and not in very small chunks: send a Content-Length`,
         headers: closing,
       };
     case "unsupported_encoding":
       return {
-        status: 415,
         detail: "The body must be sent as it is: Content-Encoding is not supported",
         // RFC 9110, section 15.5.16.
         headers: { "accept-encoding": "identity", ...closing },
       };
     case "request_timeout":
       return {
-        status: 408,
         detail:
           `Less than ${fault.leastBytesPerSec} bytes a second of the body arrived in ${fault.seconds} seconds`,
         headers: closing,
       };
     case "body_unreadable":
-      return { status: 400, detail: "The Content-Length is not a whole number", headers: closing };
+      return { detail: "The Content-Length is not a whole number", headers: closing };
     case "client_gone":
       return {
-        status: 400,
         detail: "The client left, or its body broke off, before its job ran",
         headers: closing,
       };
     case "invalid":
-      return { status: 400, detail: fault.sentence };
+      return { detail: fault.sentence };
     case "queue_full":
       return {
-        status: 503,
         detail: `job queue too large (${fault.waiting})`,
         headers: retryAfter(fault.retryAfterSec),
       };
     case "queue_timeout":
       return {
-        status: 503,
         detail:
           "The job waited longer than JOBRUNNER_QUEUE_TIMEOUT_SEC for a worker and did not run",
         headers: retryAfter(fault.retryAfterSec),
       };
     case "draining":
       return {
-        status: 503,
         detail: "The server is stopping and takes no new jobs",
         headers: { ...retryAfter(fault.retryAfterSec), ...closing },
       };
     case "buffers_full":
       return {
-        status: 503,
         detail: "Too many bytes are held for other requests",
         headers: { ...retryAfter(fault.retryAfterSec), ...closing },
       };
     case "spool_unusable":
       return {
-        status: 500,
         detail: "The server could not write the job's files; its log says why",
       };
     case "spawn_refused":
       return {
-        status: 503,
         detail: "The server could not start a process; its log says why",
         headers: retryAfter(fault.retryAfterSec),
       };
     case "internal":
-      return { status: 500, detail: "The server made a mistake; its log says more" };
+      return { detail: "The server made a mistake; its log says more" };
   }
 }
 
@@ -240,7 +210,8 @@ export interface ProblemAnswer {
  * Problem details carry `code`, the fault's name, and `request_id`.
  */
 export function problemAnswer(fault: Fault, requestId: string, asJson: boolean): ProblemAnswer {
-  const { status, detail, headers } = problemOf(fault);
+  const { status } = errors[fault.kind];
+  const { detail, headers } = problemOf(fault);
   if (!asJson) {
     return {
       status,

@@ -36,7 +36,7 @@ export function createRefusals(
       requestId,
       () => problemAnswer(fault, requestId, asksForJson(c)),
     );
-    log.info("request refused", {
+    log.write("request refused", {
       ...describe(c.env),
       "http.response.status_code": status,
       reason: fault.kind,

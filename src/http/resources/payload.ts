@@ -117,7 +117,7 @@ export function payload(
         deliveries.begin(body, {
           share,
           onGivenUp(cause) {
-            log.warn("an answer was not read and is given up", { ...describe(exchange), cause });
+            log.write("gave up on an unread response", { ...describe(exchange), cause });
             exchange.giveUp?.();
           },
         }));

@@ -80,7 +80,7 @@ Deno.test("POST /payload gives up an unread answer, ends the request and logs a 
   assert.equal(activity.active, 0);
   assert.equal(held(), 0);
   const [message, fields] = log[0] ?? [];
-  assert.equal(message, "an answer was not read and is given up");
+  assert.equal(message, "gave up on an unread response");
   assert.equal(fields?.["cause"], "answer_timeout");
   assert.equal(fields?.["request_id"], "r1");
   await assert.rejects(new Response(body).bytes());

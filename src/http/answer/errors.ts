@@ -1,0 +1,127 @@
+/**
+ * The one table of errors: the status of each code, when it is sent, and what a client does about it. `problem.ts` takes
+ * the statuses from it, and docs/reference/http.md is generated from it.
+ *
+ * @module
+ */
+
+/** One row of the table. The texts are Markdown. */
+export interface ErrorRow {
+  /** Status code of the answer. */
+  readonly status: number;
+  /** What was wrong. */
+  readonly when: string;
+  /** What to do about it. */
+  readonly advice: string;
+}
+
+const retry = "retry after `Retry-After`";
+
+/** The whole table, by code. */
+export const errors = {
+  invalid: {
+    status: 400,
+    when:
+      "the encoding, the JSON, the base64, `id` or `data` is wrong; the sentence says which, and where",
+    advice: "fix the request",
+  },
+  body_unreadable: {
+    status: 400,
+    when: "the Content-Length is not a whole number",
+    advice: "fix the request",
+  },
+  client_gone: {
+    status: 400,
+    when: "the client disconnected, or its body was cut short, before the job ran (logged only)",
+    advice: "send the request again",
+  },
+  unauthorized: {
+    status: 401,
+    when: "the password is wrong or missing; checked before the body is read",
+    advice: "send `X-JR-PASSWORD`",
+  },
+  cross_site: {
+    status: 403,
+    when: "a web page of another origin sent the request; checked before the body is read",
+    advice: "see [Web pages](../guides/security.md#web-pages)",
+  },
+  unknown_host: {
+    status: 403,
+    when: "there is no password, and the Host header has a name that is not the server's",
+    advice: "list the name in `JOBRUNNER_ALLOWED_HOSTS`, or set a password",
+  },
+  not_found: {
+    status: 404,
+    when: "the path does not exist",
+    advice: "use a path of this page",
+  },
+  method_not_allowed: {
+    status: 405,
+    when: "the path does not take this method",
+    advice: "use a method that `Allow` lists",
+  },
+  request_timeout: {
+    status: 408,
+    when:
+      "less than 16 KiB per second of the body arrived in a period of `JOBRUNNER_REQUEST_TIMEOUT_SEC`",
+    advice: "send faster, or raise the setting",
+  },
+  length_required: {
+    status: 411,
+    when: "a chunked body is larger than 8 MiB or comes in very small chunks",
+    advice: "send a Content-Length",
+  },
+  too_large: {
+    status: 413,
+    when:
+      "the body is larger than `JOBRUNNER_MAX_REQUEST_BYTES`, or than nine tenths of `JOBRUNNER_MAX_BUFFERED_BYTES`",
+    advice: "send less, or raise the setting",
+  },
+  unsupported_encoding: {
+    status: 415,
+    when: "the body has a Content-Encoding other than `identity`",
+    advice: "send the body without an encoding",
+  },
+  spool_unusable: {
+    status: 500,
+    when: "the job's files could not be written (disk full, folder not writable)",
+    advice: "see the server's log",
+  },
+  internal: {
+    status: 500,
+    when: "a bug in jobrunner; the log has the stack trace",
+    advice: "please report it",
+  },
+  queue_full: {
+    status: 503,
+    when: "`JOBRUNNER_QUEUE_LIMIT` jobs are waiting: `job queue too large (30)`",
+    advice: retry,
+  },
+  queue_timeout: {
+    status: 503,
+    when: "the job waited longer than `JOBRUNNER_QUEUE_TIMEOUT_SEC` and did not run",
+    advice: retry,
+  },
+  buffers_full: {
+    status: 503,
+    when:
+      "with this body, requests would hold more than `JOBRUNNER_MAX_BUFFERED_BYTES`, or there is no memory",
+    advice: retry,
+  },
+  draining: {
+    status: 503,
+    when: "the server is stopping",
+    advice: retry,
+  },
+  spawn_refused: {
+    status: 503,
+    when: "the machine could not start a process (limit of processes, memory or open files)",
+    advice: retry,
+  },
+} as const satisfies Readonly<Record<string, ErrorRow>>;
+
+/** The code of an error. */
+export type ErrorCode = keyof typeof errors;
+
+/** Status codes of errors. */
+export type ErrorStatus = typeof errors[ErrorCode]["status"];

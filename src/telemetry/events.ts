@@ -1,0 +1,191 @@
+/**
+ * The one table of log events: the words of each, its level, and what its fields mean. Calls of the log name a row, and
+ * docs/reference/logs.md is generated from it.
+ *
+ * @module
+ */
+
+/** How much an event matters, from the least to the most. */
+export type Level = "debug" | "info" | "warning" | "error";
+
+/** One row of the table. */
+export interface EventRow {
+  /** The level of every line of this event. */
+  readonly level: Level;
+  /** The fields, with their meaning where the name does not say it; in Markdown. */
+  readonly fields: string;
+}
+
+/** The fields of every event about a request. */
+const request = "`request_id`, `http.request.method`, `url.path`, `client.address`";
+
+/** The whole table, by message. What stands in `<…>` varies. */
+export const events = {
+  "job started": {
+    level: "debug",
+    fields: "`request_id`, `id`, `worker_id`, `process.pid`, `payload_bytes`",
+  },
+  "job ended": {
+    level: "info",
+    fields:
+      "`request_id`, `id`, `worker_id`, `outcome`, `exit_status`, `signal`, `process.pid`, `queued_sec`, `elapsed_sec`, `payload_bytes`, `output_bytes`, `error_bytes`, `data_bytes`, `truncated` (which outputs were cut), `note` (the `message` of the answer)",
+  },
+  "job could not be run": {
+    level: "error",
+    fields: "`request_id`, `id`, `worker_id`, `reason`: what failed in the spool or the machine",
+  },
+  "request refused": {
+    level: "info",
+    fields:
+      `${request}, \`http.response.status_code\`, \`reason\` (the code of the error), \`detail\` (its sentence), \`queued_sec\` (if it had waited), \`server.address\` (only for \`unknown_host\`: the host that the request named)`,
+  },
+  "request answered": {
+    level: "info",
+    fields:
+      `${request}, \`http.response.status_code\`, \`duration_sec\`; only with \`JOBRUNNER_ACCESS_LOG=on\``,
+  },
+  "listening on <url>": {
+    level: "info",
+    fields: "`version`, `program`, `workers`, `queue_limit`, `sandbox`",
+  },
+  "signal ignored": {
+    level: "info",
+    fields: "`signal`; at most one line a minute for each signal",
+  },
+  "SIGUSR1 may open a debugger of the runtime": {
+    level: "warning",
+    fields: "`exception.message`: why jobrunner could not prevent it",
+  },
+  "stopping: accepting no new jobs, finishing queued and running ones; a second signal forces the stop":
+    {
+      level: "info",
+      fields: "`cause`: the signal, or `a bug in the service`; `drain_timeout_sec`",
+    },
+  "stopped": {
+    level: "info",
+    fields: "",
+  },
+  "forced stop: killing running jobs and refusing queued ones": {
+    level: "warning",
+    fields: "`cause`: the second signal, or `the drain timeout`",
+  },
+  "forced stop: jobs were killed or refused": {
+    level: "error",
+    fields:
+      "`cause`: as before; `running` and `waiting`: how many jobs were killed and refused; `end`: `drained` (every client was answered or given up), `died` (the service died) or `given up` (the forced stop took too long); `answers_given_up`",
+  },
+  "cannot start": {
+    level: "error",
+    fields: "`reason`",
+  },
+  "configuration warning": {
+    level: "warning",
+    fields: "`warning`",
+  },
+  "running as process 1: processes that jobs leave behind stay as zombies; start jobrunner under an init such as tini (docker run --init)":
+    {
+      level: "warning",
+      fields: "",
+    },
+  "gave up on an unread response": {
+    level: "warning",
+    fields:
+      `${request}, \`cause\`: \`answer_timeout\` (the client read nothing for \`JOBRUNNER_ANSWER_TIMEOUT_SEC\`) or \`shutdown\``,
+  },
+  "a response could not be completed": {
+    level: "error",
+    fields:
+      "`exception.stacktrace`: a bug in jobrunner, or no memory; the client sees that the response is incomplete",
+  },
+  "stopped: gave up on unread responses": {
+    level: "error",
+    fields: "`answers`: how many; the exit status is 1",
+  },
+  "connections could not be accepted; listening again as soon as possible": {
+    level: "error",
+    fields: "`exception.message`",
+  },
+  "request handling failed": {
+    level: "error",
+    fields: "`request_id`, `exception.stacktrace`: a bug in jobrunner",
+  },
+  "uncaught error in a worker": {
+    level: "error",
+    fields: "`request_id`, `exception.stacktrace`: a bug in jobrunner",
+  },
+  "uncaught error in the service": {
+    level: "error",
+    fields: "`exception.stacktrace`: a bug in jobrunner; the server drains",
+  },
+  "the service died: killing its jobs' processes": {
+    level: "error",
+    fields:
+      "`reason`: it crashed, exited or hung, or which rule one of its messages broke; `request_id`: the request it was handling, if known",
+  },
+  "a job's files could not be removed": {
+    level: "error",
+    fields: "`exception.message`",
+  },
+  "some processes of a job could not be killed": {
+    level: "error",
+    fields: "`mark`: the job's folder; `left`: how many processes are still running",
+  },
+  "killing a job's processes failed": {
+    level: "error",
+    fields: "`mark`: the job's folder; `exception.message`",
+  },
+  "the server's folder could not be removed": {
+    level: "error",
+    fields: "`file.path`, `exception.message`",
+  },
+  "the server's folder cannot be repaired": {
+    level: "error",
+    fields: "`file.path`, `exception.message`",
+  },
+  "repaired the server's folder: something was changed, replaced or removed": {
+    level: "warning",
+    fields: "`file.path`: what was repaired; a job did the damage, or a cleaner of temporary files",
+  },
+  "cannot scan for leftovers of dead servers": {
+    level: "warning",
+    fields: "`file.path`, `exception.message`",
+  },
+  "removed leftovers of a dead server": {
+    level: "warning",
+    fields: "`file.path`, `processes_ended`: how many processes were killed",
+  },
+  "cannot remove leftovers of a dead server": {
+    level: "warning",
+    fields: "`file.path`, `processes_ended`, `exception.message`",
+  },
+  "systemd could not be notified": {
+    level: "warning",
+    fields: "`exception.message`; logged once",
+  },
+  "tracing": {
+    level: "warning",
+    fields:
+      "`detail`: the exporter's message, without the receiver's own words and without user, password and query of a URL",
+  },
+  "log lines were lost": {
+    level: "warning",
+    fields: "`count`",
+  },
+} as const satisfies Readonly<Record<string, EventRow>>;
+
+/** The name of an event: its message in the table. */
+export type EventName = keyof typeof events;
+
+/** The message of an event as a line has it. Only one has a part that varies. */
+export type EventMessage =
+  | Exclude<EventName, "listening on <url>">
+  | `listening on ${string}`;
+
+const levels: ReadonlyMap<string, Level> = new Map(
+  Object.entries(events).map(([name, { level }]) => [name, level]),
+);
+
+/** The level of an event. */
+export function levelOf(message: EventMessage): Level {
+  return levels.get(message) ?? events["listening on <url>"].level;
+}
