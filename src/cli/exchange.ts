@@ -22,10 +22,10 @@ export interface Outgoing {
 }
 
 /** How a request went. */
-export type Exchange = Answer | NoAnswer;
+export type SendOutcome = ServerAnswer | NoAnswer;
 
 /** A whole answer, or the head of one. */
-export interface Answer {
+export interface ServerAnswer {
   /** Tells it from none. */
   readonly kind: "answer";
   /** The status code. */
@@ -52,7 +52,7 @@ export interface NoAnswer {
 }
 
 /** Sends a request once. */
-export async function exchange(request: Outgoing): Promise<Exchange> {
+export async function exchange(request: Outgoing): Promise<SendOutcome> {
   const answered = Promise.withResolvers<void>();
   const progress = { handedOver: 0 };
   const stream = ReadableStream.from(paced(request, progress, answered.promise));

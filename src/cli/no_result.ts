@@ -5,7 +5,7 @@
  */
 
 import { withoutUrlSecrets } from "../config/shown.ts";
-import type { Answer, Exchange, NoAnswer } from "./exchange.ts";
+import type { NoAnswer, SendOutcome, ServerAnswer } from "./exchange.ts";
 import { type exits, SendFailure } from "./send_failure.ts";
 
 /** What the sentences need to know of the request. */
@@ -19,7 +19,7 @@ export interface Sent {
 }
 
 /** The seconds after which it is worth another try; undefined when it is not, or when the job may have run. */
-export function retryAfter(outcome: Exchange): number | undefined {
+export function retryAfter(outcome: SendOutcome): number | undefined {
   if (outcome.kind === "answer") {
     return outcome.status === 503 || outcome.status === 429 ? outcome.retryAfterSec : undefined;
   }
@@ -29,7 +29,7 @@ export function retryAfter(outcome: Exchange): number | undefined {
 }
 
 /** One sentence, and the exit status. */
-export function failureOf(outcome: Exchange, sent: Sent): SendFailure {
+export function failureOf(outcome: SendOutcome, sent: Sent): SendFailure {
   if (outcome.kind === "answer") return refusal(outcome, sent);
   const sentence = `${sent.url}: ${sentenceOf(outcome, sent.length)}`;
   return new SendFailure("noServer", withoutUrlSecrets(sentence));
@@ -60,7 +60,7 @@ function adviceOn(why: string): string {
 /** The most of a server's words that is shown. */
 const maxWords = 500;
 
-function refusal({ status, body, location }: Answer, { url, secrets }: Sent): SendFailure {
+function refusal({ status, body, location }: ServerAnswer, { url, secrets }: Sent): SendFailure {
   const shown = withoutUrlSecrets(url);
   if (status === 200) {
     return body === undefined

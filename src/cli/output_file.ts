@@ -14,16 +14,16 @@ export interface OutputFile extends Disposable {
 }
 
 /** What has the name that was given. */
-type Place =
+type OutputTarget =
   /** One of our own streams, such as `/dev/stdout`: if it is a file, opening it anew would write over what went before. */
-  | { readonly kind: "stream"; readonly stream: Sink }
+  | { readonly kind: "stream"; readonly stream: ByteWriter }
   /** Something that is written to and stays what it is: a device, a pipe. */
   | { readonly kind: "through"; readonly file: Deno.FsFile; readonly isFile: boolean }
   /** A regular file, or none yet; links to it have been followed. */
   | { readonly kind: "file"; readonly path: string; readonly before: Deno.FileInfo | undefined };
 
 /** What bytes can be written to. */
-export interface Sink {
+export interface ByteWriter {
   /** Resolves with how many bytes were taken. */
   write(bytes: Uint8Array): Promise<number>;
 }
@@ -39,10 +39,10 @@ export function openOutput(path: string): OutputFile {
     const [reason] = (error as Error).message.split(/: \w+ '/);
     return new SendFailure("noOutput", `${path}: cannot be written: ${reason}`);
   };
-  let place: Place;
+  let target: OutputTarget;
   try {
-    place = placeOf(path);
-    if (place.kind === "file") tryOut(place);
+    target = targetOf(path);
+    if (target.kind === "file") tryOut(target);
   } catch (error) {
     throw failed(error);
   }
@@ -50,18 +50,18 @@ export function openOutput(path: string): OutputFile {
     async keep(data) {
       try {
         // A file is looked at again: a job may take days.
-        await write(place.kind === "file" ? placeOf(path) : place, data);
+        await write(target.kind === "file" ? targetOf(path) : target, data);
       } catch (error) {
         throw failed(error);
       }
     },
     [Symbol.dispose]() {
-      if (place.kind === "through") place.file.close();
+      if (target.kind === "through") target.file.close();
     },
   };
 }
 
-function placeOf(path: string): Place {
+function targetOf(path: string): OutputTarget {
   if (path === "-") return { kind: "stream", stream: Deno.stdout };
   if (isWindowsDevice(path)) return through(path, false);
   const info = existing(() => Deno.statSync(path));
@@ -76,7 +76,7 @@ function placeOf(path: string): Place {
     : { kind: "file", path: end, before: info };
 }
 
-function through(path: string, isFile: boolean): Place {
+function through(path: string, isFile: boolean): OutputTarget {
   return { kind: "through", file: Deno.openSync(path, { write: true }), isFile };
 }
 
@@ -86,7 +86,7 @@ function isWindowsDevice(path: string): boolean {
 }
 
 /** The stream that this is. Windows has no names for them. */
-function ownStream(info: Deno.FileInfo): Sink | undefined {
+function ownStream(info: Deno.FileInfo): ByteWriter | undefined {
   if (Deno.build.os === "windows") return undefined;
   for (
     const [name, stream] of [["/dev/stdout", Deno.stdout], ["/dev/stderr", Deno.stderr]] as const
@@ -108,7 +108,7 @@ function endOfLinks(path: string): string {
   return endOfLinks(isAbsolute(target) ? target : `${folder}/${target}`);
 }
 
-function tryOut({ path, before }: Extract<Place, { readonly kind: "file" }>): void {
+function tryOut({ path, before }: Extract<OutputTarget, { readonly kind: "file" }>): void {
   // Opening tells what modes, lists and mounts permit, and changes nothing.
   if (before) return Deno.openSync(path, { write: true }).close();
   const partial = partialName(path);
@@ -116,16 +116,16 @@ function tryOut({ path, before }: Extract<Place, { readonly kind: "file" }>): vo
   removeIfPossible(partial);
 }
 
-async function write(place: Place, data: Uint8Array<ArrayBuffer>): Promise<void> {
-  switch (place.kind) {
+async function write(target: OutputTarget, data: Uint8Array<ArrayBuffer>): Promise<void> {
+  switch (target.kind) {
     case "stream":
-      return await writeAll(place.stream, data);
+      return await writeAll(target.stream, data);
     case "through":
-      if (place.isFile) place.file.truncateSync();
-      return await writeAll(place.file, data);
+      if (target.isFile) target.file.truncateSync();
+      return await writeAll(target.file, data);
     case "file":
-      if (!replace(place.path, place.before, data)) {
-        Deno.writeFileSync(place.path, data, { create: place.before === undefined });
+      if (!replace(target.path, target.before, data)) {
+        Deno.writeFileSync(target.path, data, { create: target.before === undefined });
       }
   }
 }
@@ -204,6 +204,6 @@ function existing<T>(look: () => T): T | undefined {
 }
 
 /** Writes it all to a stream. */
-export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
+export async function writeAll(sink: ByteWriter, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await sink.write(bytes.subarray(at));
 }

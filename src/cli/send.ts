@@ -14,7 +14,7 @@ import {
   type PayloadEncoder,
   type ReceivedResult,
 } from "../wire/client.ts";
-import { type Exchange, exchange, type Outgoing } from "./exchange.ts";
+import { exchange, type Outgoing, type SendOutcome } from "./exchange.ts";
 import { type Progress, showProgress } from "./progress.ts";
 import { type Input, inputOf, readingOf } from "./input.ts";
 import { failureOf, retryAfter } from "./no_result.ts";
@@ -78,7 +78,7 @@ async function attempt(
   request: Omit<Outgoing, "body">,
   input: Input,
   encoder: PayloadEncoder,
-): Promise<Exchange> {
+): Promise<SendOutcome> {
   using progress = showProgress(input.size);
   let broken: SendFailure | undefined;
   const payload = readingOf(await input.open(), input.size, (failure) => broken = failure);

@@ -12,7 +12,7 @@ import { launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
 import { readPipe, type Scratch } from "./pipe.ts";
 import type { RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
 import { LauncherError, startCommand, type StartSettings } from "./start.ts";
-import type { RunFault } from "../jobs/job.ts";
+import type { RunFailure } from "../jobs/job.ts";
 
 /** What every cold start of a command shares. */
 export interface ColdStartSettings extends StartSettings {
@@ -62,7 +62,7 @@ async function runCold(
   try {
     child = await startCommand(settings, env);
   } catch (error) {
-    const failure: NotStarted | RunFault = error instanceof LauncherError
+    const failure: NotStarted | RunFailure = error instanceof LauncherError
       ? { kind: "spawn_refused", reason: error.message }
       : spawnFailure(error, command.program);
     return couldNotStart(failure, elapsedSec());
@@ -92,8 +92,8 @@ function timeoutMsOf(jobTimeoutMs: number, askedSec: number | undefined): number
   return ms === Infinity ? ms : Math.max(1, Math.round(ms));
 }
 
-function couldNotStart(failure: NotStarted | RunFault, elapsedSec: number): RunEnd {
+function couldNotStart(failure: NotStarted | RunFailure, elapsedSec: number): RunEnd {
   return failure.kind === "not_started"
     ? { ok: true, ending: failure, elapsedSec }
-    : { ok: false, fault: failure };
+    : { ok: false, failure };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Ending, RunFault } from "../jobs/job.ts";
+import type { Ending, RunFailure } from "../jobs/job.ts";
 
 /** The ending of a command that never ran. */
 export type NotStarted = Extract<Ending, { readonly kind: "not_started" }>;
@@ -35,7 +35,7 @@ const errorTexts: ReadonlyMap<number, string> = new Map([
  * What it means that a spawn failed: the ending of a command that cannot be started
  * (127: not found, 126: found but not executable, as POSIX has it), or a fault of the machine.
  */
-export function spawnFailure(error: unknown, program: string): NotStarted | RunFault {
+export function spawnFailure(error: unknown, program: string): NotStarted | RunFailure {
   const detail = detailOf(error);
   if (isMachineTrouble(error) || error instanceof Deno.errors.NotCapable) {
     return refused(program, detail);
@@ -54,7 +54,7 @@ export function isMachineTrouble(error: unknown): boolean {
 }
 
 /** The same for what a launcher says: the number of an error of Linux (errno(3)). */
-export function launchFailure(errno: number, program: string): NotStarted | RunFault {
+export function launchFailure(errno: number, program: string): NotStarted | RunFailure {
   const detail = `${errorTexts.get(errno) ?? "Unknown error"} (os error ${errno})`;
   if (machineTrouble.has(errno)) return refused(program, detail);
   if (errno === 2) return notFound(program);
@@ -69,7 +69,7 @@ export function detailOf(error: unknown): string {
     : String(error);
 }
 
-function refused(program: string, detail: string): RunFault {
+function refused(program: string, detail: string): RunFailure {
   return { kind: "spawn_refused", reason: `cannot run ${program}: ${detail}` };
 }
 

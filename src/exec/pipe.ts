@@ -45,11 +45,11 @@ export function readPipe(
   scratch: Scratch,
   onPiece: (bytes: Uint8Array<ArrayBuffer>) => void,
 ): Pipe {
-  return new Reading(stream, scratch, onPiece);
+  return new PipeReader(stream, scratch, onPiece);
 }
 
 /** A class, because every job has two: an object literal with getters makes new functions each time. */
-class Reading implements Pipe {
+class PipeReader implements Pipe {
   readonly done: Promise<void>;
   readonly #reader: ReadableStreamBYOBReader;
   readonly #onPiece: (bytes: Uint8Array<ArrayBuffer>) => void;

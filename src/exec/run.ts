@@ -11,7 +11,7 @@ import {
   type JobSpec,
   noInput,
   nothingCaptured,
-  type RunFault,
+  type RunFailure,
 } from "../jobs/job.ts";
 import type { Stop } from "../jobs/stop.ts";
 import type { Spool } from "../spool/spool.ts";
@@ -110,6 +110,6 @@ async function withResponse(
   return { ...end, ...response };
 }
 
-function failed(fault: RunFault): RunOutcome {
-  return { ok: false, fault };
+function failed(failure: RunFailure): RunOutcome {
+  return { ok: false, failure };
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Ending, JobSpec, RunFault } from "../jobs/job.ts";
+import type { Ending, JobSpec, RunFailure } from "../jobs/job.ts";
 import type { Stop } from "../jobs/stop.ts";
 import type { RunFiles } from "../spool/workspace.ts";
 
@@ -43,7 +43,7 @@ export type RunEnd =
     /** Process id that the command had; absent when it did not start. */
     readonly pid?: number;
   }
-  | { readonly ok: false; readonly fault: RunFault };
+  | { readonly ok: false; readonly failure: RunFailure };
 
 /** One run, as its runner needs to know of it. */
 export interface RunOrder {

@@ -160,7 +160,7 @@ export interface JobResult {
 }
 
 /** A run that could not be attempted because of the server, not the command. */
-export interface RunFault {
+export interface RunFailure {
   /** What was out of order: the spool folder, the machine's means to start a process, or the program itself. */
   readonly kind: "spool_unusable" | "spawn_refused" | "internal";
   /** A sentence for the log; it may name paths. */
@@ -170,7 +170,7 @@ export interface RunFault {
 /** The outcome of an admitted job. */
 export type JobOutcome =
   | { readonly kind: "ran"; readonly result: JobResult }
-  | { readonly kind: "failed"; readonly fault: RunFault }
+  | { readonly kind: "failed"; readonly failure: RunFailure }
   | {
     /** It left the line and never ran. */
     readonly kind: "left";

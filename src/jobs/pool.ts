@@ -92,7 +92,7 @@ export function startPool(
       return await run(job, workerId);
     } catch (bug) {
       onBug(bug, job);
-      return { kind: "failed", fault: { kind: "internal", reason: String(bug) } };
+      return { kind: "failed", failure: { kind: "internal", reason: String(bug) } };
     }
   }
 

@@ -28,7 +28,7 @@ export type Parsed =
   | { readonly ok: false; readonly sentence: string };
 
 /** How a body is to be read. */
-export interface Reading {
+export interface ParseOptions {
   /** The header's value; null without one. Only a body that is not UTF-8 has it looked at, for the sentence. */
   readonly contentType?: string | null;
   /** The payload of a body of at least so many bytes may lie in the body's own memory, which then belongs to it. */
@@ -44,7 +44,7 @@ export interface Reading {
  */
 export function parsePayloadRequest(
   body: Uint8Array<ArrayBuffer>,
-  { contentType = null, fromLength = longBodyBytes }: Reading = {},
+  { contentType = null, fromLength = longBodyBytes }: ParseOptions = {},
 ): Parsed {
   if (body.length === 0) return wrong("The body is empty");
   const fault = faultInEncoding(body, contentType);

@@ -19,7 +19,7 @@ export function faultInEncoding(
   if (!encoding && isUtf8(body)) return undefined;
   const what = encoding
     ? `The body is ${encoding} text`
-    : `The body is not UTF-8 text (${firstFault(body)})`;
+    : `The body is not UTF-8 text (${firstInvalidByte(body)})`;
   const charset = foreignCharset(contentType ?? "");
   return `${what}${charset ? `, and its Content-Type says charset=${charset}` : ""}: send UTF-8`;
 }
@@ -42,7 +42,7 @@ function wideEncoding(body: Uint8Array<ArrayBuffer>): string | undefined {
 }
 
 /** The first byte that begins no character, of bytes that are not UTF-8. */
-function firstFault(bytes: Uint8Array<ArrayBuffer>): string {
+function firstInvalidByte(bytes: Uint8Array<ArrayBuffer>): string {
   const areCharacters = (from: number, to: number) => isUtf8(bytes.subarray(from, to));
   let at = 0;
   for (let end = 0; areCharacters(at, end); end = portionEnd(bytes, at)) at = end;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Exchange, exchange } from "../../src/cli/exchange.ts";
+import { exchange, type SendOutcome } from "../../src/cli/exchange.ts";
 import { failureOf, retryAfter } from "../../src/cli/no_result.ts";
 import { freePort } from "../support/port.ts";
 import { readBytes, readRequest, startRawServer, writeAnswer } from "../support/raw_server.ts";
@@ -7,7 +7,7 @@ import { readBytes, readRequest, startRawServer, writeAnswer } from "../support/
 const large = 20_000_000;
 
 /** Sends `length` bytes in pieces, once. */
-async function send(url: string, length: number): Promise<Exchange> {
+async function send(url: string, length: number): Promise<SendOutcome> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   async function* body() {
     for (let left = length; left > 0; left -= 2 ** 16) {
@@ -18,7 +18,7 @@ async function send(url: string, length: number): Promise<Exchange> {
 }
 
 /** What `send` would make of it. */
-function told(outcome: Exchange, length: number) {
+function told(outcome: SendOutcome, length: number) {
   const sent = { url: "http://h/payload", secrets: ["pass word"], length };
   const { exit, message } = failureOf(outcome, sent);
   return { exit, message, again: retryAfter(outcome) };

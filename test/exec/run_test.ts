@@ -215,7 +215,7 @@ const exited: RunEnd = {
   elapsedSec: 1,
   pid: 1,
 };
-const refused: RunEnd = { ok: false, fault: { kind: "spawn_refused", reason: "none left" } };
+const refused: RunEnd = { ok: false, failure: { kind: "spawn_refused", reason: "none left" } };
 
 Deno.test("the response is read before the files are removed, and a run is over when they are", async () => {
   using temporary = temporarySpool();
@@ -299,7 +299,7 @@ Deno.test("a spool that cannot be used is the server's fault, not the command's"
     () => assert.fail("nothing has run"),
   );
   assert.ok(!outcome.ok);
-  assert.equal(outcome.fault.kind, "spool_unusable");
+  assert.equal(outcome.failure.kind, "spool_unusable");
 });
 
 Deno.test("a payload may lie in the job's folder before its worker is known", async () => {

@@ -72,7 +72,7 @@ Deno.test("a bug in a run is told, fails its job and costs no worker", async () 
       spec.id === "bad" ? Promise.reject(new Error("oh")) : Promise.resolve(ranOf(spec)),
   });
   assert.deepEqual(await outcomes, [
-    { kind: "failed", fault: { kind: "internal", reason: "Error: oh" } },
+    { kind: "failed", failure: { kind: "internal", reason: "Error: oh" } },
     ranOf(specOf("good")),
   ]);
   await pool.finished;

@@ -238,10 +238,10 @@ Deno.test("a job that has no result is a fault that says why, and when to come b
     queuedSec: 2,
   });
   for (const kind of ["spool_unusable", "internal"] as const) {
-    assert.deepEqual(await faultOf({ kind: "failed", fault: { kind, reason: "x" } }), { kind });
+    assert.deepEqual(await faultOf({ kind: "failed", failure: { kind, reason: "x" } }), { kind });
   }
   assert.deepEqual(
-    await faultOf({ kind: "failed", fault: { kind: "spawn_refused", reason: "x" } }),
+    await faultOf({ kind: "failed", failure: { kind: "spawn_refused", reason: "x" } }),
     {
       kind: "spawn_refused",
       retryAfterSec: 7,

@@ -156,7 +156,7 @@ Deno.test("a run that the server could not try is 5xx and says nothing of its in
   const cases = [["spool_unusable", 500], ["spawn_refused", 503], ["internal", 500]] as const;
   for (const [kind, status] of cases) {
     const { post } = setUp({
-      submit: () => Promise.resolve({ kind: "failed", fault: { kind, reason: "/secret/path" } }),
+      submit: () => Promise.resolve({ kind: "failed", failure: { kind, reason: "/secret/path" } }),
     });
     const answer = await post(job);
     assert.equal(answer.status, status);
