@@ -23,7 +23,7 @@ Deno.test("an unknown subcommand is exit 2 and says what there is", async () => 
   assert.equal(code, 2);
   assert.equal(
     stderr,
-    "dance: must be a subcommand, serve, send, wait-file, help or version: see jobrunner --help\n",
+    "dance: must be a subcommand (serve, send, wait-file, help or version): see jobrunner --help\n",
   );
 });
 
