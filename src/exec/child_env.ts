@@ -1,5 +1,5 @@
 /**
- * What a command may see of the environment.
+ * The environment that a command gets.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { withheldSettings } from "../config/settings.ts";
 import { withoutUrlSecrets } from "../config/shown.ts";
 import { markVariable } from "../spool/spool.ts";
 
-/** Secrets that are not settings of ours: they belong to the server, its supervisor or its telemetry. */
+/** Secrets that are not our settings: they belong to the server, its supervisor or its telemetry. */
 const foreignSecrets = /^(OTEL_.*_HEADERS|NOTIFY_SOCKET|WATCHDOG_.*|CREDENTIALS_DIRECTORY)$/i;
 
 const ownSecrets: ReadonlySet<string> = new Set(withheldSettings);
@@ -17,8 +17,8 @@ const ownSecrets: ReadonlySet<string> = new Set(withheldSettings);
 const ownTrace = /^(TRACEPARENT|TRACESTATE)$/i;
 
 /**
- * Everything the server inherited, without secrets and without its own place in a trace. Names are compared whatever
- * their case, as Windows does.
+ * The environment of the server, without secrets and without its own trace context. Names are compared without regard to
+ * case, as on Windows.
  */
 export function withoutSecrets(env: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
@@ -29,7 +29,7 @@ export function withoutSecrets(env: Readonly<Record<string, string>>): Record<st
   );
 }
 
-/** The environment of one run: what every run inherits, the run's own variables, what the contract promises. */
+/** The environment of one run: the inherited variables, the run's own variables, and those of the contract. */
 export function environmentOf(
   inherited: Readonly<Record<string, string>>,
   variables: Readonly<Record<string, string>>,
@@ -40,7 +40,7 @@ export function environmentOf(
     readonly workerId: number;
     /** `JOBRUNNER_REQUEST_ID`: the client's id. */
     readonly id: string;
-    /** `JOBRUNNER_JOB_DIR`; unique, and so the mark of the job's processes. */
+    /** `JOBRUNNER_JOB_DIR`; it is unique and therefore marks the job's processes. */
     readonly jobFolder: string;
     /** `JOBRUNNER_REQUEST_DATA_FN`. */
     readonly requestFile: string;

@@ -10,8 +10,8 @@ import type { Cause } from "./job.ts";
 export interface Stop {
   /** The cause that counts; undefined while there is none. */
   readonly cause: Cause | undefined;
-  /** Sets the cause, unless there is one or the run is over. Returns whether it was set. */
-  request(cause: Cause): boolean;
+  /** Sets the cause, unless there is one or the run is over. */
+  request(cause: Cause): void;
   /** Calls `act` once there is a cause: at once, later, or never. There is one listener at most. */
   onRequest(act: () => void): void;
   /** Marks the run as over: later causes do not count. */
@@ -33,11 +33,10 @@ class Slot implements Stop {
     return this.#cause;
   }
 
-  request(wanted: Cause): boolean {
-    if (this.#closed || this.#cause) return false;
+  request(wanted: Cause): void {
+    if (this.#closed || this.#cause) return;
     this.#cause = wanted;
     this.#listener?.();
-    return true;
   }
 
   onRequest(act: () => void): void {
