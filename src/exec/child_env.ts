@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { JobVariable } from "../config/job_variables.ts";
 import { withheldSettings } from "../config/settings.ts";
 import { withoutUrlSecrets } from "../config/shown.ts";
 import { markVariable } from "../spool/spool.ts";
@@ -50,18 +51,16 @@ export function environmentOf(
     readonly timeoutMs: number;
   },
 ): Record<string, string> {
-  return {
-    ...inherited,
-    ...variables,
-    JOBRUNNER_CMD: job.command,
+  const own: Partial<Record<JobVariable, string>> = {
     JOBRUNNER_WORKER_ID: String(job.workerId),
     JOBRUNNER_REQUEST_ID: job.id,
     [markVariable]: job.jobFolder,
     JOBRUNNER_REQUEST_DATA_FN: job.requestFile,
     JOBRUNNER_RESPONSE_DATA_FN: job.responseFile,
-    ...(job.timeoutMs === Infinity ? {} : {
-      JOBRUNNER_TIMEOUT_SEC: String(job.timeoutMs / 1000),
-      JOBRUNNER_DEADLINE: String(Math.floor((Date.now() + job.timeoutMs) / 1000)),
-    }),
   };
+  if (job.timeoutMs !== Infinity) {
+    own.JOBRUNNER_TIMEOUT_SEC = String(job.timeoutMs / 1000);
+    own.JOBRUNNER_DEADLINE = String(Math.floor((Date.now() + job.timeoutMs) / 1000));
+  }
+  return { ...inherited, ...variables, JOBRUNNER_CMD: job.command, ...own };
 }

@@ -98,7 +98,7 @@ Deno.test("names of the server: as URLs have them, with what is below, and nothi
   ];
   for (const bad of wrong) {
     assert.deepEqual(faultsOf({ ...cmd, JOBRUNNER_ALLOWED_HOSTS: `good,${bad}` }), [
-      `JOBRUNNER_ALLOWED_HOSTS=good,${bad}: must be host names without ports, separated by commas, such as jobs.example.com,*.example.net (${bad} is none)`,
+      `JOBRUNNER_ALLOWED_HOSTS=good,${bad}: must be host names without ports, separated by commas, such as jobs.example.com,*.example.net (${bad} is not one)`,
     ]);
   }
 });

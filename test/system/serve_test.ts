@@ -84,7 +84,7 @@ Deno.test("beyond loopback without a password, on purpose, there is a loud warni
 });
 
 Deno.test("shell syntax in the command is a warning at start and of --check, and no shell runs it", async () => {
-  const sentence = "JOBRUNNER_CMD holds shell syntax (| and $NAME), but no shell is run: ";
+  const sentence = "JOBRUNNER_CMD contains shell syntax (| and $NAME), but no shell is run: ";
   const env = { JOBRUNNER_CMD: `${fixture("print_arguments.sh")} | tr "$HOME" b` };
   {
     await using program = await startProgram({ env });
@@ -179,7 +179,7 @@ Deno.test("the names of a job's files end as the settings say; a suffix that som
     env: shell,
   });
   assert.equal(code, 2);
-  assert.match(stderr, /^--response-suffix=\/x\.gif: must be .* \(it holds \/, .*\)\n$/);
+  assert.match(stderr, /^--response-suffix=\/x\.gif: must be .* \(it contains \/, .*\)\n$/);
 });
 
 Deno.test("a request id is echoed and ties the answer to its log line", async () => {
