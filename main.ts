@@ -22,7 +22,7 @@ export async function main(
   const [first = "serve", ...rest] = args;
   if (!areUtf8(args)) {
     console.error("the command line: must be UTF-8 text");
-    return first === "send" ? exits.usage : 2;
+    return first === "send" ? exits.usage.status : 2;
   }
   switch (first) {
     case "serve":

@@ -58,7 +58,7 @@ Deno.test("a connection that breaks after the body: the job may have run", async
     assert.equal(outcome.kind, "not_answered");
     const { exit, message, again } = told(outcome, length);
     assert.deepEqual([exit, again], [69, undefined]);
-    assert.match(message, /, after all was sent: the job may have run$/);
+    assert.match(message, /, after the whole request was sent: the job may have run$/);
   }
   assert.equal(server.connections, 2);
 });
@@ -72,7 +72,7 @@ Deno.test("a result that breaks off: the job may have run", async () => {
   assert.ok(outcome.kind === "answer" && outcome.body === undefined);
   const { exit, message, again } = told(outcome, 100);
   assert.deepEqual([exit, again], [69, undefined]);
-  assert.match(message, /broke off: the job may have run, its result is lost/);
+  assert.match(message, /broke off: the job may have run, and its result is lost/);
 });
 
 Deno.test("a server that refuses a large body by its head and closes at once is heard", async () => {

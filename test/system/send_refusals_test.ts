@@ -34,7 +34,7 @@ Deno.test("a connection that is lost tells how far it was, and nothing is posted
   {
     await using server = startRawServer(readRequest);
     const lost = await send(server.url, "--retry", "3");
-    hasOneLine(lost, 69, /no answer: .*, after all was sent: the job may have run$/m);
+    hasOneLine(lost, 69, /no answer: .*, after the whole request was sent: the job may have run$/m);
     assert.equal(server.connections, 1);
   }
   {
@@ -55,7 +55,7 @@ Deno.test("a connection that is lost tells how far it was, and nothing is posted
     hasOneLine(
       await send(server.url, "--retry", "3"),
       69,
-      /the job may have run, its result is lost/,
+      /the job may have run, and its result is lost/,
     );
     assert.equal(server.connections, 1);
   }
