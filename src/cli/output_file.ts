@@ -143,7 +143,7 @@ function replace(
   if ((before?.nlink ?? 1) > 1) return false;
   const partial = partialName(path);
   try {
-    // Until it has the mode of the old file, nobody who may not read that one may open this one.
+    // A user who may not read the old file must not be able to open this one before it has the same mode.
     const mode = before ? { mode: 0o600 } : {};
     Deno.writeFileSync(partial, new Uint8Array(), { createNew: true, ...mode });
   } catch {

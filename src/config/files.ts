@@ -12,19 +12,12 @@ import {
   passwordSource,
   readPasswordFrom,
 } from "../wire/password.ts";
-import type { HttpConfig } from "./config.ts";
+import type { HttpConfig, Surroundings } from "./config.ts";
 import type { SettingName } from "./settings.ts";
 import type { Values } from "./sources.ts";
 
 /** Facts about the machine that are needed to read the file of a setting. */
-export interface Files {
-  /** Name of the operating system, as `Deno.build.os` gives it. */
-  readonly os: string;
-  /** Absolute path of the working directory. */
-  readonly cwd: string;
-  /** Reads at most `bytes` bytes from the beginning of a file; throws an `Error` whose message says why it cannot be read. */
-  readFile(path: string, bytes: number): Uint8Array<ArrayBuffer>;
-}
+export type Files = Pick<Surroundings, "os" | "cwd" | "readFile">;
 
 /** The maximum size of a PEM file: hundreds of times what a chain of certificates needs. */
 const maxPemBytes = 2 ** 20;

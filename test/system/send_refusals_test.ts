@@ -154,7 +154,7 @@ Deno.test("--cacert names whom to trust; a certificate that no server may use is
   const cases: [string, RegExp][] = [
     [`${folder.path}/missing`, /missing: must be a PEM file with certificates: No such file/],
     [folder.path, /must be a PEM file with certificates: Is a directory/],
-    [fixture("tls/key.pem"), /key.pem: must be a PEM file .*: there is no certificate in it$/m],
+    [fixture("tls/key.pem"), /key.pem: must be a PEM file .*: it holds no certificate$/m],
     [broken, /broken.pem: must be a PEM file with certificates: invalid peer certificate/],
   ];
   for (const [file, sentence] of cases) hasOneLine(await send(url, "--cacert", file), 66, sentence);
