@@ -23,8 +23,8 @@ usage: jobrunner [serve] [flags] [-- PROGRAM ARG…]
   -h, --help     print this text
   --version      print the version
 
-exit status: 0: stopped cleanly; 1: could not start, interrupted jobs or answers, or met a bug;
-             2: wrong usage or configuration
+exit status 0: stopped cleanly; 1: could not start, interrupted jobs or answers, or met a bug;
+            2: wrong usage or configuration
 
 Settings are environment variables. Each except the password also has a flag of serve, which
 wins. An empty value counts as unset. Of the standard variables, OTEL_EXPORTER_OTLP_ENDPOINT
