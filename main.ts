@@ -1,5 +1,5 @@
 /**
- * The switchboard: which subcommand, and the exit code.
+ * The switchboard: runs one of the subcommands and sets the exit code.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { areUtf8, thisMachine, undecodableVariables } from "./src/supervisor/sur
 import { supervise } from "./src/supervisor/supervisor.ts";
 import { version } from "./src/version.ts";
 
-/** Runs the program and resolves with its exit code: 0 fine, 1 failed, 2 wrong usage or configuration; `send` has its own. */
+/** Runs the program and resolves with its exit code: 0 success, 1 failure, 2 wrong usage or configuration; `send` has its own. */
 export async function main(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -22,7 +22,7 @@ export async function main(
   const [first = "serve", ...rest] = args;
   if (!areUtf8(args)) {
     console.error("the command line: must be UTF-8 text");
-    return first === "send" ? exits.usage : 2;
+    return first === "send" ? exits.usage.status : 2;
   }
   switch (first) {
     case "serve":
@@ -45,7 +45,7 @@ export async function main(
       console.error(
         `${
           shownArgument(first)
-        }: must be a subcommand, serve, send, wait-file, help or version: see jobrunner --help`,
+        }: must be a subcommand (serve, send, wait-file, help or version): see jobrunner --help`,
       );
       return 2;
   }

@@ -1,5 +1,6 @@
 /**
- * The service isolate's entry: messages in, `app` started. It has no permission beyond what `isolate/permissions.ts` grants.
+ * The entry of the service isolate: it starts `app` and answers main's messages. It has only the permissions that
+ * `isolate/permissions.ts` grants.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The program's version; `deno.json` is its only source.
+ * The version of the program; `deno.json` is its only source.
  *
  * @module
  */

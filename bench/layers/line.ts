@@ -19,7 +19,7 @@ export const layer: Layer = () => {
   createDispatch({
     line,
     size: workers,
-    run: () => Promise.resolve({ kind: "failed", fault: { kind: "spawn_refused", reason: "" } }),
+    run: () => Promise.resolve({ kind: "failed", failure: { kind: "spawn_refused", reason: "" } }),
     onBug(bug) {
       throw bug;
     },

@@ -71,11 +71,11 @@ export async function runAndTell(
     throw bug;
   }
   if (!outcome.ok) {
-    const { reason } = outcome.fault;
+    const { reason } = outcome.failure;
     metrics.jobEnded(workerId, "not_started");
     span?.end({ outcome: "not_started", reason });
     log.write("job could not be run", { ...about, reason });
-    return { kind: "failed", fault: outcome.fault };
+    return { kind: "failed", failure: outcome.failure };
   }
   const { ok: _, ...ran } = outcome;
   const result: JobResult = {

@@ -1,10 +1,10 @@
 /**
- * Bytes that come in pieces, kept in one place.
+ * Bytes that arrive in pieces, kept in one buffer.
  *
  * @module
  */
 
-/** Grows by copying, so that a thousand small pieces cost no more than one large one. */
+/** A buffer that grows by copying, so that a thousand small pieces cost no more than one large one. */
 export interface ByteBuffer {
   /** Bytes so far. */
   readonly length: number;
@@ -16,10 +16,10 @@ export interface ByteBuffer {
   bytes(): Uint8Array<ArrayBuffer>;
 }
 
-/** The smallest buffer that is made for a second piece. */
+/** The smallest buffer that is allocated for a second piece, in bytes. */
 const smallest = 1024;
 
-/** An empty buffer. `expected` bytes, if it is known how many will come, are never exceeded in capacity. */
+/** Makes an empty buffer. If the number of bytes to come is known, it is `expected`: the capacity stays within it. */
 export function createByteBuffer(expected = 0): ByteBuffer {
   return new Buffer(expected);
 }
@@ -37,7 +37,7 @@ export function letGo(bytes: Uint8Array<ArrayBuffer>): void {
   if (bytes.buffer.byteLength >= largeBytes) bytes.buffer.transfer(0);
 }
 
-/** A class, because there are several for every job: an object literal with getters makes new functions each time. */
+/** A class, because every job has several: an object literal with getters creates new functions each time. */
 class Buffer implements ByteBuffer {
   readonly #expected: number;
   #store = empty;
@@ -58,7 +58,7 @@ class Buffer implements ByteBuffer {
   append(piece: Uint8Array<ArrayBuffer>): void {
     const wanted = this.#length + piece.length;
     if (wanted > this.#store.length) {
-      // A first piece is often the only one.
+      // The first piece is often the only one.
       const roomy = this.#length === 0 ? wanted : Math.max(smallest, 2 * wanted);
       const fits = wanted <= this.#expected;
       const larger = new Uint8Array(fits ? Math.min(roomy, this.#expected) : roomy);

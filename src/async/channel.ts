@@ -1,28 +1,28 @@
 /**
  * A first-in-first-out channel between many senders and many receivers.
  *
- * An item for which a receiver already waits is handed over directly; any other waits for one. How many may wait is for the
- * sender to bound: it sees `length`, and nothing happens between the look and the sending.
+ * An item is handed directly to a receiver that already waits; without one, the item waits. The sender bounds how many
+ * items may wait: it reads `length`, and nothing happens between reading it and sending.
  *
  * @module
  */
 
-/** See the module's head. */
+/** A channel, as the module's docstring describes it. */
 export interface Channel<T> {
   /** Items that wait for a receiver now. */
   readonly length: number;
   /** Receivers that wait for an item now. */
   readonly receivers: number;
-  /** The item that a receiver gets next; undefined when none waits. */
+  /** The item that a receiver gets next; undefined if none waits. */
   readonly first: T | undefined;
   /**
-   * Sends an item, behind all that wait or before them. Returns what takes it out of the channel while it waits and does nothing
-   * afterwards; undefined when a receiver has it already. Throws when the channel is closed.
+   * Sends an item, behind all waiting ones or before them. Returns a function that takes the item out of the channel while it
+   * waits, and has no effect afterwards; undefined if a receiver already has it. Throws if the channel is closed.
    */
   send(item: T, where?: "behind" | "before"): (() => void) | undefined;
-  /** Resolves with the next item; with nothing when the channel is closed and nothing waits in it. */
+  /** Resolves with the next item; with undefined once the channel is closed and no item waits in it. */
   receive(): Promise<T | undefined>;
-  /** Stops accepting items. Queued ones are still received, then receivers end. Idempotent. */
+  /** Stops accepting items. Waiting ones are still received; then receivers get undefined. Idempotent. */
   close(): void;
 }
 
@@ -72,7 +72,7 @@ interface Node<T> {
   linked: boolean;
 }
 
-/** A doubly linked list, because leaving from the middle must cost the same as leaving from the front. */
+/** A doubly linked list, because removing an item from the middle must cost the same as removing it from the front. */
 class Fifo<T> {
   #first: Node<T> | undefined;
   #last: Node<T> | undefined;

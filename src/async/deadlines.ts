@@ -4,23 +4,23 @@
  * @module
  */
 
-/** See the module's head. */
+/** Timeouts, as the module's docstring describes them. */
 export interface Deadlines {
-  /** Milliseconds of each wait; `Infinity` for no end. */
+  /** The timeout in milliseconds; `Infinity` for none. */
   readonly ms: number;
-  /** Calls `onOver` once the time is over, unless what is returned was called before. Idempotent. */
+  /** Calls `onOver` after the timeout, unless the returned function, which is idempotent, was called before. */
   start(onOver: () => void): () => void;
 }
 
 /**
- * Waits of `ms` each; `Infinity` never ends. `now` is a monotonic clock in milliseconds. Disposed of, it calls nothing any
- * more.
+ * Makes timeouts of `ms` milliseconds each; with `Infinity` none ever ends. `now` is a monotonic clock in milliseconds. Once
+ * disposed of, it calls no `onOver` any more.
  */
 export function createDeadlines(
   ms: number,
   now: () => number = () => performance.now(),
 ): Deadlines & Disposable {
-  // In the order of their ends, since all of them are of the same length.
+  // In the order of their ends, since all of them have the same length.
   const waits = new Set<{ readonly end: number; readonly onOver: () => void }>();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -28,7 +28,7 @@ export function createDeadlines(
     const time = now();
     try {
       for (const wait of waits) {
-        // What an `onOver` has started is among them.
+        // Also reached for a timeout that an `onOver` has just started.
         if (wait.end > time) break;
         waits.delete(wait);
         wait.onOver();

@@ -1,8 +1,8 @@
 /**
- * The longest time that a timer of the runtime can count.
+ * The longest timeout that the runtime supports.
  *
  * @module
  */
 
-/** 2^31 - 1 milliseconds, in whole seconds. A longer `setTimeout` would end at once. */
+/** 2^31 - 1 milliseconds, in whole seconds. A longer `setTimeout` would fire at once. */
 export const longestTimerSec = 2_147_483;

@@ -1,5 +1,5 @@
 /**
- * One request of `jobrunner send`: its answer, or how far it came.
+ * Sends one request for `jobrunner send`. The outcome is the answer, or how far the request got.
  *
  * @module
  */
@@ -7,52 +7,52 @@
 import { atMost } from "../async/at_most.ts";
 import { sizedBody } from "./sized_body.ts";
 
-/** What is sent. */
+/** A request to send. */
 export interface Outgoing {
-  /** Where to. */
+  /** URL that it is posted to. */
   readonly url: string;
-  /** Beside the Content-Length. */
+  /** All headers except Content-Length. */
   readonly headers: Headers;
-  /** The body, to be read once. */
+  /** The body, which can be read once. */
   readonly body: AsyncIterable<Uint8Array<ArrayBuffer>>;
-  /** Its length in bytes. */
+  /** Length of the body in bytes. */
   readonly length: number;
-  /** Makes the connection. */
+  /** The client that makes the connection. */
   readonly client: Deno.HttpClient;
 }
 
-/** How a request went. */
-export type Exchange = Answer | NoAnswer;
+/** The outcome of a request. */
+export type SendOutcome = ServerAnswer | NoAnswer;
 
-/** A whole answer, or the head of one. */
-export interface Answer {
-  /** Tells it from none. */
+/** An answer of the server. */
+export interface ServerAnswer {
+  /** Distinguishes an answer from a failed connection. */
   readonly kind: "answer";
   /** The status code. */
   readonly status: number;
-  /** The text, of what is no result the beginning; undefined when that of a result broke off. */
+  /** The text of a result, undefined if it broke off; of any other answer the beginning of the text. */
   readonly body: string | undefined;
-  /** What Retry-After says, in seconds. */
+  /** The value of Retry-After in seconds, within bounds. */
   readonly retryAfterSec: number;
-  /** Where a redirect leads, as the server wrote it. */
+  /** Target of a redirect, as the server wrote it. */
   readonly location: string | undefined;
 }
 
 /** A connection that failed before an answer. */
 export interface NoAnswer {
   /**
-   * How far it came: there was no connection; it broke before the whole body had been handed to the runtime, so that no job
-   * can have run; or after that, so that one may have.
+   * How far the request got. `not_connected`: there was no connection. `not_sent`: the connection broke before the whole body had
+   * been handed to the runtime, so no job can have run. `not_answered`: it broke after that, so a job may have run.
    */
   readonly kind: "not_connected" | "not_sent" | "not_answered";
-  /** The runtime's words. */
+  /** The message of the runtime. */
   readonly why: string;
-  /** Bytes of the body that were handed over: what was sent is less by what buffers held. */
+  /** Number of bytes of the body that were handed to the runtime; fewer may have been sent, since buffers hold some. */
   readonly handedOver: number;
 }
 
 /** Sends a request once. */
-export async function exchange(request: Outgoing): Promise<Exchange> {
+export async function exchange(request: Outgoing): Promise<SendOutcome> {
   const answered = Promise.withResolvers<void>();
   const progress = { handedOver: 0 };
   const stream = ReadableStream.from(paced(request, progress, answered.promise));
@@ -62,7 +62,7 @@ export async function exchange(request: Outgoing): Promise<Exchange> {
       method: "POST",
       headers: request.headers,
       body: sizedBody(stream, request.length),
-      // Not followed: the password is for this server alone.
+      // Redirects are not followed: the password is only for this server.
       redirect: "manual",
       client: request.client,
     });
@@ -83,10 +83,10 @@ export async function exchange(request: Outgoing): Promise<Exchange> {
   };
 }
 
-/** The most of an answer that is no result that is read, in characters. */
+/** How much is read of an answer that is not a result, in characters. */
 const maxTextLength = 2 ** 16;
 
-/** The text of an answer as far as it comes. */
+/** The text of an answer up to the limit, or as far as it arrives. */
 async function wordsOf({ body }: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -96,24 +96,24 @@ async function wordsOf({ body }: Response): Promise<string> {
       if (text.length >= maxTextLength) break;
     }
   } catch {
-    // The connection broke: what came is what there is.
+    // The connection broke: the text so far is kept.
   }
   return text;
 }
 
-/** A body up to here is sent at once, with the head. */
+/** A body up to this size is sent at once, together with the head. */
 const maxAtOnceBytes = 2 ** 14;
 
-/** The longest that the body is held back. */
+/** The longest time for which the body is held back. */
 const maxHoldMs = 100;
 
-/** The rate at which the upload would take as long as it is held back, in bytes per millisecond. */
+/** The body is held back for its length divided by this rate, in bytes per millisecond. */
 const holdRate = 20_000;
 
 /**
- * The body, a large one a little later than its first piece, with which the head goes: a server that refuses it by its head has
- * answered by then. It may close the connection at once (Deno 2.7.11 does), and whoever is writing at that time does not get to
- * read the answer.
+ * The body. After the first piece, which is sent with the head, the rest of a large body is held back for a moment: by then, a
+ * server that refuses the request because of its head has answered. Such a server may close the connection at once (Deno 2.7.11
+ * does), and a client that is still writing then cannot read the answer.
  */
 async function* paced(
   { body, length }: Outgoing,
@@ -131,7 +131,7 @@ async function* paced(
   }
 }
 
-/** The runtime tells how far it was only in its words. */
+/** Finds out how far the request got. The runtime reports it only in the text of its message. */
 function noAnswer(error: Error, handedOver: number, length: number): NoAnswer {
   const { message } = error.cause instanceof Error ? error.cause : error;
   const [, stage, words] = /client error \((\w+)\): (.*)/s.exec(message) ?? [];
@@ -146,13 +146,13 @@ function noAnswer(error: Error, handedOver: number, length: number): NoAnswer {
   };
 }
 
-/** Without a Retry-After that can be read. */
+/** Used if there is no valid Retry-After. */
 const defaultRetrySec = 1;
 
 /** Upper limit for a server's Retry-After. */
 const maxRetrySec = 3600;
 
-/** Seconds, or a date (RFC 9110, section 10.2.3). */
+/** Reads Retry-After: seconds or a date (RFC 9110, section 10.2.3). */
 function retryAfterOf(headers: Headers): number {
   const text = headers.get("retry-after") ?? "";
   const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000;

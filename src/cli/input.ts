@@ -1,20 +1,20 @@
 /**
- * The payload of a request to be sent.
+ * Reads the payload of a request.
  *
  * @module
  */
 
 import { SendFailure } from "./send_failure.ts";
 
-/** The payload, which may have to be read more than once. */
+/** A payload, which may have to be read more than once. */
 export interface Input {
-  /** Bytes. */
+  /** Length in bytes. */
   readonly size: number;
-  /** From its first byte. Rejects with a `SendFailure`. */
+  /** Opens the payload at its first byte. Rejects with a `SendFailure`. */
   open(): Promise<ReadableStream<Uint8Array>>;
 }
 
-/** `file` is a path, or `-` for standard input. Throws a `SendFailure`. */
+/** Makes an input of a file; `file` is a path, or `-` for standard input. Rejects with a `SendFailure`. */
 export async function inputOf(file: string): Promise<Input> {
   const fail = (error: unknown): never => {
     throw new SendFailure("noInput", `${file}: cannot be read: ${(error as Error).message}`);
@@ -24,7 +24,7 @@ export async function inputOf(file: string): Promise<Input> {
     if (file === "-") return await kept(Deno.stdin.readable);
     const { isFile, isDirectory, size } = await Deno.stat(file);
     if (isDirectory) throw new Error("it is a folder");
-    // Files of /proc say that they are empty.
+    // Files in /proc report a size of 0.
     if (!isFile || size === 0) return await kept(await open());
     return { size, open: () => open().catch(fail) };
   } catch (error) {
@@ -32,13 +32,13 @@ export async function inputOf(file: string): Promise<Input> {
   }
 }
 
-/** What can be read only once is kept for further tries. */
+/** Keeps a payload in memory that can be read only once, for retries. */
 async function kept(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<Input> {
   const bytes = new Blob(await Array.fromAsync(stream));
   return { size: bytes.size, open: () => Promise.resolve(bytes.stream()) };
 }
 
-/** Reports an input that cannot be read to its end, or that has another size by now. */
+/** Passes a stream on. Calls `onFailure` if it cannot be read to its end, or if it no longer has the given size. */
 export function readingOf(
   stream: ReadableStream<Uint8Array>,
   size: number,

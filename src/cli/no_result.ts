@@ -1,25 +1,25 @@
 /**
- * A request that brought no result: whether to try again, and what to say.
+ * Handles a request without a result: decides whether to retry, and describes the failure.
  *
  * @module
  */
 
 import { withoutUrlSecrets } from "../config/shown.ts";
-import type { Answer, Exchange, NoAnswer } from "./exchange.ts";
-import { type exits, SendFailure } from "./send_failure.ts";
+import type { NoAnswer, SendOutcome, ServerAnswer } from "./exchange.ts";
+import { type FailureKind, SendFailure } from "./send_failure.ts";
 
-/** What the sentences need to know of the request. */
+/** What the sentences need to know about the request. */
 export interface Sent {
-  /** Where to. */
+  /** URL that it was posted to. */
   readonly url: string;
-  /** The password, in the readings that a server may repeat it in. */
+  /** The password, in all encodings in which a server may repeat it. */
   readonly secrets: readonly string[];
-  /** Bytes of the body. */
+  /** Length of the body in bytes. */
   readonly length: number;
 }
 
-/** The seconds after which it is worth another try; undefined when it is not, or when the job may have run. */
-export function retryAfter(outcome: Exchange): number | undefined {
+/** Seconds after which to retry; undefined if a retry is pointless, or if the job may have run. */
+export function retryAfter(outcome: SendOutcome): number | undefined {
   if (outcome.kind === "answer") {
     return outcome.status === 503 || outcome.status === 429 ? outcome.retryAfterSec : undefined;
   }
@@ -28,8 +28,8 @@ export function retryAfter(outcome: Exchange): number | undefined {
     : undefined;
 }
 
-/** One sentence, and the exit status. */
-export function failureOf(outcome: Exchange, sent: Sent): SendFailure {
+/** Describes the failure in one sentence, with its exit status. */
+export function failureOf(outcome: SendOutcome, sent: Sent): SendFailure {
   if (outcome.kind === "answer") return refusal(outcome, sent);
   const sentence = `${sent.url}: ${sentenceOf(outcome, sent.length)}`;
   return new SendFailure("noServer", withoutUrlSecrets(sentence));
@@ -43,32 +43,35 @@ function sentenceOf({ kind, why, handedOver }: NoAnswer, length: number): string
       return `no answer: ${why}, after at most ${handedOver} of ${length} bytes, so no job ran: ` +
         "is the request too large for the server, or the password wrong?";
     case "not_answered":
-      return `no answer: ${why}, after all was sent: the job may have run`;
+      return `no answer: ${why}, after the whole request was sent: the job may have run`;
   }
 }
 
-/** What helps against a certificate that is refused. */
+/** Advice for a certificate that was not accepted. */
 function adviceOn(why: string): string {
   if (why.includes("CaUsedAsEndEntity")) {
-    return "; the server's certificate is one for authorities: one that signs itself is made with openssl req -x509 … " +
+    return "; the server's certificate is one for authorities: make a self-signed one with openssl req -x509 … " +
       "-addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME";
   }
   if (why.includes("UnknownIssuer")) return "; --cacert FILE names a certificate to trust";
   return "";
 }
 
-/** The most of a server's words that is shown. */
+/** How much of a server's text is shown, in characters. */
 const maxWords = 500;
 
-function refusal({ status, body, location }: Answer, { url, secrets }: Sent): SendFailure {
+function refusal({ status, body, location }: ServerAnswer, { url, secrets }: Sent): SendFailure {
   const shown = withoutUrlSecrets(url);
   if (status === 200) {
     return body === undefined
       ? new SendFailure(
         "noServer",
-        `${shown}: the answer broke off: the job may have run, its result is lost`,
+        `${shown}: the answer broke off: the job may have run, and its result is lost`,
       )
-      : new SendFailure("noJobrunner", `${shown}: must be a jobrunner: its answer is none`);
+      : new SendFailure(
+        "noJobrunner",
+        `${shown}: must be a jobrunner: the response is not a job result`,
+      );
   }
   if (status >= 300 && status < 400 && location !== undefined) {
     const href = URL.parse(location, url)?.href ?? location;
@@ -84,18 +87,18 @@ function refusal({ status, body, location }: Answer, { url, secrets }: Sent): Se
   return new SendFailure(kindOf(status), `${status}: ${words}${ran}`);
 }
 
-/** What a server says, which may repeat what it was sent. */
+/** Removes the secrets from a server's text, which may repeat what it was sent. */
 function without(secrets: readonly string[], words: string): string {
   for (const secret of secrets) words = words.replaceAll(secret, "***");
   return words;
 }
 
-/** Statuses of something before the server, which may have lost sight of a job that runs (RFC 9110, section 15.6). */
+/** Whether a status is from a gateway before the server, behind which a job may still be running (RFC 9110, section 15.6). */
 function isGateway(status: number): boolean {
   return status >= 502 && status !== 503;
 }
 
-function kindOf(status: number): keyof typeof exits {
+function kindOf(status: number): FailureKind {
   switch (status) {
     case 400:
     case 408:

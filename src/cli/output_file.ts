@@ -1,5 +1,5 @@
 /**
- * Where the response file goes.
+ * The output that the response file is written to.
  *
  * @module
  */
@@ -7,61 +7,61 @@
 import { basename, dirname, isAbsolute, join, sep } from "node:path";
 import { SendFailure } from "./send_failure.ts";
 
-/** A file, or whatever else has that name. */
+/** A file, or anything else that has the given name. */
 export interface OutputFile extends Disposable {
-  /** Puts the bytes there. Rejects with a `SendFailure`. */
+  /** Writes the bytes to it. Rejects with a `SendFailure`. */
   keep(data: Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
-/** What has the name that was given. */
-type Place =
-  /** One of our own streams, such as `/dev/stdout`: if it is a file, opening it anew would write over what went before. */
-  | { readonly kind: "stream"; readonly stream: Sink }
-  /** Something that is written to and stays what it is: a device, a pipe. */
+/** What is at the given path. */
+type OutputTarget =
+  /** One of our own streams, such as `/dev/stdout`: if it is a file, opening it again would overwrite earlier output. */
+  | { readonly kind: "stream"; readonly stream: ByteWriter }
+  /** Something that is written to and not replaced, such as a device or a pipe. */
   | { readonly kind: "through"; readonly file: Deno.FsFile; readonly isFile: boolean }
-  /** A regular file, or none yet; links to it have been followed. */
+  /** A regular file, which may not exist yet; links to it have been followed. */
   | { readonly kind: "file"; readonly path: string; readonly before: Deno.FileInfo | undefined };
 
-/** What bytes can be written to. */
-export interface Sink {
-  /** Resolves with how many bytes were taken. */
+/** Something that bytes can be written to. */
+export interface ByteWriter {
+  /** Resolves with the number of bytes that were written. */
   write(bytes: Uint8Array): Promise<number>;
 }
 
 /**
- * Checked before anything is sent, so that a path that cannot be written wastes no run. A FIFO is opened now, which waits for its
- * reader, as in a shell: if there is no result, the reader comes to an end all the same. A file does not change while the
- * job runs, since a signal may end the program. Throws a `SendFailure`.
+ * Opens the output. This happens before anything is sent, so that a path that cannot be written does not waste a run. A FIFO is
+ * opened now, which waits for its reader, as in a shell: so the reader gets end-of-file even if there is no result. A file is not
+ * changed while the job runs, since a signal may end the program. Throws a `SendFailure`.
  */
 export function openOutput(path: string): OutputFile {
   const failed = (error: unknown) => {
-    // Behind the reason, the runtime names what it tried, which may be a file beside this one.
+    // After the reason, the runtime names the path that it tried, which may be a file beside this one.
     const [reason] = (error as Error).message.split(/: \w+ '/);
     return new SendFailure("noOutput", `${path}: cannot be written: ${reason}`);
   };
-  let place: Place;
+  let target: OutputTarget;
   try {
-    place = placeOf(path);
-    if (place.kind === "file") tryOut(place);
+    target = targetOf(path);
+    if (target.kind === "file") tryOut(target);
   } catch (error) {
     throw failed(error);
   }
   return {
     async keep(data) {
       try {
-        // A file is looked at again: a job may take days.
-        await write(place.kind === "file" ? placeOf(path) : place, data);
+        // A file is checked again, since a job may take days.
+        await write(target.kind === "file" ? targetOf(path) : target, data);
       } catch (error) {
         throw failed(error);
       }
     },
     [Symbol.dispose]() {
-      if (place.kind === "through") place.file.close();
+      if (target.kind === "through") target.file.close();
     },
   };
 }
 
-function placeOf(path: string): Place {
+function targetOf(path: string): OutputTarget {
   if (path === "-") return { kind: "stream", stream: Deno.stdout };
   if (isWindowsDevice(path)) return through(path, false);
   const info = existing(() => Deno.statSync(path));
@@ -70,23 +70,23 @@ function placeOf(path: string): Place {
   if (stream) return { kind: "stream", stream };
   if (info?.isSocket) throw new Error("it is a socket");
   const end = endOfLinks(path);
-  // A file that somebody has open, such as /dev/fd/3, must stay the one that is open.
+  // A file that a process has open, such as /dev/fd/3, must not be replaced.
   return info && (!info.isFile || end.startsWith("/proc/"))
     ? through(path, info.isFile)
     : { kind: "file", path: end, before: info };
 }
 
-function through(path: string, isFile: boolean): Place {
+function through(path: string, isFile: boolean): OutputTarget {
   return { kind: "through", file: Deno.openSync(path, { write: true }), isFile };
 }
 
-/** Windows has devices of these names in every folder, and cannot tell what they are. */
+/** Windows has devices with these names in every folder, and `stat` does not recognize them. */
 function isWindowsDevice(path: string): boolean {
   return Deno.build.os === "windows" && /^(con|nul|prn|aux|com\d|lpt\d)$/i.test(basename(path));
 }
 
-/** The stream that this is. Windows has no names for them. */
-function ownStream(info: Deno.FileInfo): Sink | undefined {
+/** Which of our own streams a file is, if any. Windows has no names for them. */
+function ownStream(info: Deno.FileInfo): ByteWriter | undefined {
   if (Deno.build.os === "windows") return undefined;
   for (
     const [name, stream] of [["/dev/stdout", Deno.stdout], ["/dev/stderr", Deno.stderr]] as const
@@ -97,10 +97,10 @@ function ownStream(info: Deno.FileInfo): Sink | undefined {
   return undefined;
 }
 
-/** Where links lead, also to nothing yet; but not what a process has open, to which links in /proc lead. */
+/** The path that links lead to, which may not exist yet. Links in /proc to files that a process has open are not followed. */
 function endOfLinks(path: string): string {
   if (path.endsWith("/") || path.endsWith(sep)) throw new Error("there is no such folder");
-  // Not normalized: of a/../b, a may be a link.
+  // The path must not be normalized: in a/../b, a may be a link.
   const folder = Deno.realPathSync(dirname(path));
   const end = join(folder, basename(path));
   if (folder.startsWith("/proc/") || !existing(() => Deno.lstatSync(end))?.isSymlink) return end;
@@ -108,31 +108,32 @@ function endOfLinks(path: string): string {
   return endOfLinks(isAbsolute(target) ? target : `${folder}/${target}`);
 }
 
-function tryOut({ path, before }: Extract<Place, { readonly kind: "file" }>): void {
-  // Opening tells what modes, lists and mounts permit, and changes nothing.
+/** Throws if the file cannot be written. */
+function tryOut({ path, before }: Extract<OutputTarget, { readonly kind: "file" }>): void {
+  // Opening checks modes, access lists and mounts, and changes nothing.
   if (before) return Deno.openSync(path, { write: true }).close();
   const partial = partialName(path);
   Deno.writeFileSync(partial, new Uint8Array(), { createNew: true });
   removeIfPossible(partial);
 }
 
-async function write(place: Place, data: Uint8Array<ArrayBuffer>): Promise<void> {
-  switch (place.kind) {
+async function write(target: OutputTarget, data: Uint8Array<ArrayBuffer>): Promise<void> {
+  switch (target.kind) {
     case "stream":
-      return await writeAll(place.stream, data);
+      return await writeAll(target.stream, data);
     case "through":
-      if (place.isFile) place.file.truncateSync();
-      return await writeAll(place.file, data);
+      if (target.isFile) target.file.truncateSync();
+      return await writeAll(target.file, data);
     case "file":
-      if (!replace(place.path, place.before, data)) {
-        Deno.writeFileSync(place.path, data, { create: place.before === undefined });
+      if (!replace(target.path, target.before, data)) {
+        Deno.writeFileSync(target.path, data, { create: target.before === undefined });
       }
   }
 }
 
 /**
- * Puts a file with mode and owner of the one before in its place, so that it is there whole or as it was. False when that cannot
- * be: the folder may not be written, the owner not be given, the file is mounted there, or has more names than this one.
+ * Replaces the file atomically and keeps its mode and owner. False if that is impossible: the folder is not writable, the owner
+ * cannot be set, the file is a mount point, or it has other names.
  */
 function replace(
   path: string,
@@ -142,7 +143,7 @@ function replace(
   if ((before?.nlink ?? 1) > 1) return false;
   const partial = partialName(path);
   try {
-    // Whoever may not read the one before must not open this one either, before it has that one's mode.
+    // A user who may not read the old file must not be able to open this one before it has the same mode.
     const mode = before ? { mode: 0o600 } : {};
     Deno.writeFileSync(partial, new Uint8Array(), { createNew: true, ...mode });
   } catch {
@@ -157,7 +158,7 @@ function replace(
   }
 }
 
-/** Gives a new file mode and owner of the one before. False when that is not allowed. */
+/** Gives a new file the mode and owner of the old one. False if that is not permitted. */
 function likeBefore(path: string, before: Deno.FileInfo | undefined): boolean {
   if (!before) return true;
   try {
@@ -179,7 +180,7 @@ function renamed(from: string, to: string): boolean {
   }
 }
 
-/** It may have its real name by now, or lie in a folder from which nothing can be removed. */
+/** Removes a file, if it is still there and its folder permits that. */
 function removeIfPossible(path: string): void {
   try {
     Deno.removeSync(path);
@@ -188,12 +189,12 @@ function removeIfPossible(path: string): void {
   }
 }
 
-/** Beside the file, and short: a name may have 255 bytes, all of which the file's own may need. */
+/** A name beside the file that is short, since names are limited to 255 bytes and the file's own may have that length. */
 function partialName(path: string): string {
   return join(dirname(path), `.jobrunner-${crypto.randomUUID().slice(0, 8)}.part`);
 }
 
-/** What it returns; undefined when there is no such file. */
+/** Calls `look` and returns its result; undefined if the file does not exist. */
 function existing<T>(look: () => T): T | undefined {
   try {
     return look();
@@ -203,7 +204,7 @@ function existing<T>(look: () => T): T | undefined {
   }
 }
 
-/** Writes it all to a stream. */
-export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
+/** Writes all bytes to a stream. */
+export async function writeAll(sink: ByteWriter, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await sink.write(bytes.subarray(at));
 }

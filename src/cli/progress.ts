@@ -1,24 +1,24 @@
 /**
- * What a person at a terminal sees while a job is sent and waited for.
+ * Shows the progress of a request at a terminal.
  *
  * @module
  */
 
-/** See the module's head. Without a terminal nothing is shown. */
+/** The progress of one request. Without a terminal nothing is shown. */
 export interface Progress extends Disposable {
-  /** So many bytes were handed over. */
+  /** To be called when this many more bytes were handed over. */
   sent(bytes: number): void;
-  /** Everything was. */
+  /** To be called when the whole payload was handed over. */
   waiting(): void;
 }
 
-/** Uploads below this are over before a bar could be read. */
+/** Smaller uploads, in bytes, end before a bar could be read. */
 const bigUpload = 2 ** 20;
 
-/** Between two refreshes. */
+/** Time between two refreshes. */
 const refreshMs = 200;
 
-/** Shows on standard error. */
+/** Shows progress on standard error; `total` is the size of the payload in bytes. */
 export function showProgress(total: number): Progress {
   if (!Deno.stderr.isTerminal()) return { sent() {}, waiting() {}, [Symbol.dispose]() {} };
   const encoder = new TextEncoder();
@@ -29,7 +29,7 @@ export function showProgress(total: number): Progress {
   const show = (line: string) => {
     if (line === shown) return;
     shown = line;
-    // Back to the first column, and clear what is right of the cursor (ECMA-48, EL).
+    // Returns to the first column, and clears the line to the right of the cursor (ECMA-48, EL).
     Deno.stderr.writeSync(encoder.encode(`\r${line}\x1b[K`));
   };
   const timer = setInterval(() => {
@@ -49,7 +49,7 @@ export function showProgress(total: number): Progress {
 
 const barWidth = 30;
 
-/** Such as `sending [#####     ] 50 %`. */
+/** A line such as `sending [#####     ] 50 %`. */
 export function progressLine(sent: number, total: number): string {
   const share = total === 0 ? 1 : Math.min(1, sent / total);
   const bar = "#".repeat(Math.round(share * barWidth)).padEnd(barWidth);

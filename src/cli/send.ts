@@ -14,16 +14,15 @@ import {
   type PayloadEncoder,
   type ReceivedResult,
 } from "../wire/client.ts";
-import { type Exchange, exchange, type Outgoing } from "./exchange.ts";
+import { exchange, type Outgoing, type SendOutcome } from "./exchange.ts";
 import { type Progress, showProgress } from "./progress.ts";
 import { type Input, inputOf, readingOf } from "./input.ts";
 import { failureOf, retryAfter } from "./no_result.ts";
 import { openOutput, type OutputFile, writeAll } from "./output_file.ts";
 import { exits, SendFailure } from "./send_failure.ts";
 import { parseSendOptions, type SendOptions, sendUsage } from "./send_options.ts";
-import { UsageError } from "./usage.ts";
 
-/** Resolves with the exit code. `undecodable` names variables that are set but could not be read, because they are not UTF-8. */
+/** Runs `send` and resolves with the exit code. `undecodable` names variables that are set but are not UTF-8. */
 export async function send(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -38,17 +37,14 @@ export async function send(
     using output = options.output === undefined ? undefined : openOutput(options.output);
     return await finish(await resultOf(options), output);
   } catch (error) {
-    if (error instanceof UsageError) {
-      console.error(oneLine(`jobrunner send: ${error.message}: see jobrunner send --help`));
-      return exits.usage;
-    }
     if (!(error instanceof SendFailure)) throw error;
-    console.error(oneLine(`jobrunner send: ${error.message}`));
+    const advice = error.exit === exits.usage.status ? ": see jobrunner send --help" : "";
+    console.error(oneLine(`jobrunner send: ${error.message}${advice}`));
     return error.exit;
   }
 }
 
-/** Tries as often as it may. */
+/** Sends the request until there is a result or no retry is left or allowed. Rejects with a `SendFailure`. */
 async function resultOf(options: SendOptions): Promise<ReceivedResult> {
   const { url, id, timeoutSec } = options;
   const password = passwordOf(options);
@@ -78,7 +74,7 @@ async function attempt(
   request: Omit<Outgoing, "body">,
   input: Input,
   encoder: PayloadEncoder,
-): Promise<Exchange> {
+): Promise<SendOutcome> {
   using progress = showProgress(input.size);
   let broken: SendFailure | undefined;
   const payload = readingOf(await input.open(), input.size, (failure) => broken = failure);
@@ -102,12 +98,12 @@ async function* encoded(
   progress.waiting();
 }
 
-/** The most of a file of certificates that is read: bundles of all that the world trusts are a fiftieth of it. */
+/** Limit for reading a file of certificates: bundles of all public authorities are a fiftieth of this size. */
 const maxCertificateBytes = 16 * 2 ** 20;
 
 /**
- * Trusts the certificates of `--cacert` as well. Each try has a connection of its own: one that was kept may be dead by then, which
- * would look like an answer that does not come.
+ * Makes a client that also trusts the certificates of `--cacert`. Each attempt has its own connection: one that was kept may be
+ * dead by then, which would look like a missing answer.
  */
 function clientOf({ caCertFile }: SendOptions): Deno.HttpClient {
   const options = { poolMaxIdlePerHost: 0 };
@@ -115,7 +111,7 @@ function clientOf({ caCertFile }: SendOptions): Deno.HttpClient {
   try {
     const pem = new TextDecoder().decode(beginningOf(caCertFile, maxCertificateBytes));
     if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
-      throw new Error("there is no certificate in it");
+      throw new Error("it holds no certificate");
     }
     return Deno.createHttpClient({ ...options, caCerts: [pem] });
   } catch (error) {
@@ -145,13 +141,13 @@ function passwordOf({ passwordFile, password }: SendOptions): string | undefined
   );
 }
 
-/** A header's value is bytes, here as one character per byte (Fetch, "byte sequence"). */
+/** The value of the password's header: its bytes as one character each (Fetch, "byte sequence"). */
 function headerOf(password: string): string {
   const bytes = new TextEncoder().encode(password);
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-/** The command's streams first: they must not be lost to a file that cannot be written. */
+/** Writes the result. The command's streams come first: they must not be lost because of an output file that cannot be written. */
 async function finish(
   result: ReceivedResult,
   output: OutputFile | undefined,
@@ -165,7 +161,7 @@ async function finish(
     await writeAll(Deno.stdout, result.output);
     await writeAll(Deno.stderr, result.error);
     for (const key of result.truncated) {
-      console.error(`jobrunner send: ${key} was cut by the server's limit`);
+      console.error(`jobrunner send: ${key} was truncated by the server's limit`);
     }
   } catch (error) {
     throw new SendFailure(
@@ -178,7 +174,7 @@ async function finish(
   return exitCodeOf(result.exitStatus);
 }
 
-/** What a process can exit with is 0 to 255; a status beyond that, as Windows has them, must not become 0. */
+/** The exit status of `send`. A process can exit with 0 to 255; a larger status, as on Windows, must not become 0. */
 export function exitCodeOf(status: number): number {
   return status === 0 ? 0 : (status & 255) || 255;
 }

@@ -1,31 +1,51 @@
 /**
- * What can go wrong with `jobrunner send` itself.
+ * The failures of `jobrunner send` itself and their exit statuses.
  *
  * @module
  */
 
-/** Exit statuses of our own (sysexits(3)). */
-export const exits = {
-  usage: 64,
-  refused: 65,
-  noInput: 66,
-  noServer: 69,
-  serverFailed: 70,
-  noOutput: 73,
-  busy: 75,
-  noJobrunner: 76,
-  notAllowed: 77,
-} as const;
+/** An exit status and its meaning. */
+export interface Exit {
+  /** The number, as in sysexits(3). */
+  readonly status: number;
+  /** When `send` exits with it. */
+  readonly meaning: string;
+}
 
-/** A failure of ours, not of the command; the message is one line. */
+/** Name of a kind of failure. */
+export type FailureKind =
+  | "usage"
+  | "refused"
+  | "noInput"
+  | "noServer"
+  | "serverFailed"
+  | "noOutput"
+  | "busy"
+  | "noJobrunner"
+  | "notAllowed";
+
+/** The exit status of each kind of failure, in ascending order. */
+export const exits: Readonly<Record<FailureKind, Exit>> = {
+  usage: { status: 64, meaning: "wrong usage" },
+  refused: { status: 65, meaning: "the server refuses the request" },
+  noInput: { status: 66, meaning: "an input cannot be read" },
+  noServer: { status: 69, meaning: "no server answers, or the connection broke" },
+  serverFailed: { status: 70, meaning: "the server failed" },
+  noOutput: { status: 73, meaning: "an output cannot be written" },
+  busy: { status: 75, meaning: "the server is too busy (429, 503)" },
+  noJobrunner: { status: 76, meaning: "the answer is not from a jobrunner" },
+  notAllowed: { status: 77, meaning: "the server does not allow the request (401, 403)" },
+};
+
+/** A failure of `send`, not of the command. The message is one line. */
 export class SendFailure extends Error {
-  /** Tells it from a bug. */
+  /** Distinguishes a failure from a bug. */
   override readonly name = "SendFailure";
   /** The exit status. */
   readonly exit: number;
-  /** `exit` names the status. */
-  constructor(exit: keyof typeof exits, message: string) {
+  /** Makes a failure of this kind. */
+  constructor(kind: FailureKind, message: string) {
     super(message);
-    this.exit = exits[exit];
+    this.exit = exits[kind].status;
   }
 }

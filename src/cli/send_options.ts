@@ -1,5 +1,5 @@
 /**
- * What `jobrunner send` is asked to do.
+ * The command line of `jobrunner send`.
  *
  * @module
  */
@@ -10,52 +10,57 @@ import { passwordSource, readPasswordFrom } from "../wire/password.ts";
 import { payloadPath } from "../wire/resources.ts";
 import { shownUrl } from "../config/shown.ts";
 import { maxIdLength } from "../wire/payload_request.ts";
-import { UsageError } from "./usage.ts";
+import { exits, SendFailure } from "./send_failure.ts";
 
-/** What `send` says of itself. */
+const defaultUrl = "http://127.0.0.1:8080";
+
+/** The text of `jobrunner send --help`. */
 export const sendUsage = `usage: jobrunner send [flags] FILE|-
 
-Posts a file, or standard input (-), as a job; writes the command's stdout and stderr to its own and exits
-with the command's status.
+Posts a file, or standard input (-), as a job, writes the command's stdout and stderr to its own,
+and exits with the command's status.
 
-  --url URL             the server (default http://127.0.0.1:8080)
-  --cacert FILE         PEM file with certificates to trust as well: the authority's, or the server's own
-  --password-file FILE  file that holds the password, one line of UTF-8 (default: the file that the variable
-                        JOBRUNNER_PASSWORD_FILE names, or the variable JOBRUNNER_PASSWORD, not both)
-  --id TEXT             the job's id (default: the file's name)
-  --timeout SECONDS     the longest that the command may run
-  --output FILE         where the response file goes, also an empty one; without it, it is dropped. A link is followed,
-                        what is no regular file (a FIFO, /dev/stdout) is written to; - is standard output
-  --retry N             come back N times: when the server is too busy (429, 503) after the time it names, when no
-                        connection can be made after a second; never when the job may have run
+  --url URL             the server (default ${defaultUrl})
+  --cacert FILE         PEM file with additional certificates to trust: of an authority, or of
+                        the server itself
+  --password-file FILE  file that holds the password, one line of UTF-8 (default: the file that
+                        the variable JOBRUNNER_PASSWORD_FILE names, or the variable
+                        JOBRUNNER_PASSWORD; not both)
+  --id TEXT             the job's id (default: the file's name, or stdin)
+  --timeout SECONDS     the time limit for the command
+  --output FILE         where to write the response file, even if it is empty; without this flag
+                        it is dropped. Links are followed; anything but a regular file, such as
+                        a FIFO or /dev/stdout, is written to, not replaced; - is standard output
+  --retry N             retry up to N times: after 429 or 503 once the time in Retry-After has
+                        passed, and one second after a connection could not be made; never if
+                        the job may have run
 
-exit status: the command's; its own failures after sysexits(3): 64 usage, 65 the server refuses the request,
-66 the input cannot be read, 69 no server answers, or the connection broke, 70 the server failed, 73 the output cannot be
-written, 75 the server is too busy (429, 503), 76 the answer is not a jobrunner's, 77 the server does not allow it (401, 403)`;
+exit status: the command's, or that of a failure of send itself, after sysexits(3):
+${Object.values(exits).map(({ status, meaning }) => `  ${status}  ${meaning}`).join("\n")}`;
 
-/** A request to send. */
+/** The options of `send`. */
 export interface SendOptions {
-  /** Where to; ends in `/payload`. */
+  /** URL that the job is posted to; its path ends in `/payload`. */
   readonly url: string;
-  /** PEM file with certificates to trust, if there is one. */
+  /** PEM file with additional certificates to trust; undefined without one. */
   readonly caCertFile: string | undefined;
-  /** File that holds the password, if it is in one. */
+  /** File that holds the password; undefined without one. */
   readonly passwordFile: string | undefined;
-  /** The password itself, if it is in its variable. */
+  /** The password from its variable; undefined without one. */
   readonly password: string | undefined;
   /** The job's id. */
   readonly id: string;
-  /** Longest run in seconds. */
+  /** Time limit for the run in seconds; undefined for none. */
   readonly timeoutSec: number | undefined;
-  /** Where the response file goes. */
+  /** Path that the response file is written to; undefined to drop it. */
   readonly output: string | undefined;
-  /** How often to come back. */
+  /** Maximum number of retries. */
   readonly retries: number;
   /** Path of the payload; `-` for standard input. */
   readonly file: string;
 }
 
-/** The most retries, at which even a Retry-After of one second is weeks. */
+/** Upper limit for the number of retries: with a Retry-After of one second, that is more than eleven days. */
 const maxRetries = 1_000_000;
 
 const flags: ReadonlyMap<string, Flag> = new Map([
@@ -69,8 +74,8 @@ const flags: ReadonlyMap<string, Flag> = new Map([
 ]);
 
 /**
- * Reads the command line and the variables; `undecodable` names those that are set but could not be read, because they are
- * not UTF-8. Throws a `UsageError`.
+ * Reads the command line and the variables. `undecodable` names variables that are set but are not UTF-8. Throws a
+ * `SendFailure` of the kind `usage`.
  */
 export function parseSendOptions(
   args: readonly string[],
@@ -80,19 +85,24 @@ export function parseSendOptions(
   const { values, positionals, rest = [], faults: [fault] } = readFlags(args, flags, {
     unknown: "must be a flag of jobrunner send",
   });
-  if (fault !== undefined) throw new UsageError(fault);
+  if (fault !== undefined) throw new SendFailure("usage", fault);
   const [file, ...more] = [...positionals, ...rest];
   if (file === undefined || file === "" || more.length > 0) {
-    throw new UsageError("FILE: must be one file, or - for standard input");
+    throw new SendFailure("usage", "FILE: must be one file, or - for standard input");
   }
   const id = values.get("id") ?? (file === "-" ? "stdin" : basename(file));
   if (id === "" || [...id].length > maxIdLength || id.includes("\0")) {
-    throw new UsageError(`--id=${id}: must have 1 to ${maxIdLength} characters without NUL`);
+    throw new SendFailure(
+      "usage",
+      `--id=${id}: must have 1 to ${maxIdLength} characters without NUL`,
+    );
   }
   const output = values.get("output");
-  if (output === "") throw new UsageError("--output: must name a file, or - for standard output");
+  if (output === "") {
+    throw new SendFailure("usage", "--output: must name a file, or - for standard output");
+  }
   return {
-    url: payloadUrl(values.get("url") ?? "http://127.0.0.1:8080"),
+    url: payloadUrl(values.get("url") ?? defaultUrl),
     caCertFile: values.get("cacert"),
     ...passwordOptions(values.get("password-file"), env, undecodable),
     id,
@@ -120,14 +130,15 @@ function passwordOptions(
 ): Pick<SendOptions, "passwordFile" | "password"> {
   const names = ["JOBRUNNER_PASSWORD_FILE", "JOBRUNNER_PASSWORD"] as const;
   const unread = names.find((name) => undecodable.includes(name));
-  if (flag === undefined && unread) throw new UsageError(`${unread}: must be UTF-8 text`);
+  if (flag === undefined && unread) throw new SendFailure("usage", `${unread}: must be UTF-8 text`);
   const [file, variable] = names.map((name) => env[name]);
   const source = passwordSource({ flag, file, variable });
   switch (source.kind) {
     case "none":
       return { passwordFile: undefined, password: undefined };
     case "both":
-      throw new UsageError(
+      throw new SendFailure(
+        "usage",
         "JOBRUNNER_PASSWORD_FILE: must be left out when JOBRUNNER_PASSWORD is set",
       );
     case "file":
@@ -135,19 +146,23 @@ function passwordOptions(
     case "variable": {
       const reading = readPasswordFrom(source.text);
       if (reading.ok) return { passwordFile: undefined, password: reading.password };
-      throw new UsageError(`JOBRUNNER_PASSWORD=***: must be a password (${reading.sentence})`);
+      throw new SendFailure(
+        "usage",
+        `JOBRUNNER_PASSWORD=***: must be a password (${reading.sentence})`,
+      );
     }
   }
 }
 
-/** What may stand at the end of the URL's path instead of the path of jobs: slashes, or that path itself. */
+/** The end of a URL's path that is replaced by the path of jobs: slashes, or that path itself. */
 const endOfPath = new RegExp(`/*(${payloadPath.slice(1)})?/*$`);
 
 function payloadUrl(text: string): string {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) {
-    throw new UsageError(
-      `--url=${shownUrl(text)}: must be an http or https URL without a user`,
+    throw new SendFailure(
+      "usage",
+      `--url=${shownUrl(text)}: must be an http or https URL without a user name or password`,
     );
   }
   url.pathname = url.pathname.replace(endOfPath, payloadPath);
@@ -163,7 +178,7 @@ function numberOf(
   if (text === undefined) return undefined;
   const value = Number(text);
   if (text.trim() === "" || !isFine(value)) {
-    throw new UsageError(`--${flag}=${text}: must be ${wanted}`);
+    throw new SendFailure("usage", `--${flag}=${text}: must be ${wanted}`);
   }
   return value;
 }

@@ -1,13 +1,13 @@
 /**
- * The body of a request that comes as a stream and whose length is known all the same.
+ * A request body that is a stream of known length.
  *
  * @module
  */
 
 /**
- * A body that `fetch` sends with a Content-Length. It sends a stream chunked, whatever headers say, and jobrunner takes
- * only small chunked bodies; of a Blob it asks the size and the stream (Fetch, "extract a body"), which are given here
- * without the bytes being in memory. `stream` must have `length` bytes and is read once.
+ * Makes a body that `fetch` sends with a Content-Length. `fetch` sends any stream chunked, whatever the headers say, and
+ * jobrunner accepts only small chunked bodies. Of a Blob, `fetch` reads the size and the stream (Fetch, "extract a body"); this
+ * one provides both without holding the bytes in memory. `stream` must have `length` bytes and is read once.
  */
 export function sizedBody(stream: ReadableStream<Uint8Array<ArrayBuffer>>, length: number): Blob {
   return new SizedBody(stream, length);

@@ -7,13 +7,16 @@
 import { longestTimerSec } from "../async/longest_timer.ts";
 import { join } from "node:path";
 
-/** What `wait-file` says of itself. */
+/** The usage text of `wait-file`. */
 const waitFileUsage = "usage: jobrunner wait-file TIMEOUT_SEC FOLDER NAME";
 
-/** Between two looks. A file whose size and time are the same at both is whole. */
+/** Polling interval. A file is complete if its size and time are the same at two successive polls. */
 const lookMs = 200;
 
-/** Resolves with the exit code: 0 the file is there and does not grow, 1 it is not in time, 2 wrong usage or an unreadable folder. */
+/**
+ * Runs `wait-file` and resolves with the exit code. 0: the file exists and has stopped growing; 1: timeout; 2: wrong usage or an
+ * unreadable folder.
+ */
 export async function waitFile(
   args: readonly string[],
   say: (line: string) => void = console.error,
@@ -44,7 +47,7 @@ export async function waitFile(
     if (now !== undefined && now === before) return 0;
     if (performance.now() >= giveUpAt) {
       say(
-        `${name}: ${now === undefined ? "is not there" : "still grows"} after ${seconds} seconds`,
+        `${name}: ${now === undefined ? "does not exist" : "is still growing"} after ${seconds} s`,
       );
       return 1;
     }
@@ -52,7 +55,7 @@ export async function waitFile(
   }
 }
 
-/** Size and time of a regular file; undefined when there is none. */
+/** Size and time of a regular file; undefined if it does not exist. */
 function lookAt(path: string): string | undefined {
   try {
     const info = Deno.statSync(path);
@@ -62,6 +65,7 @@ function lookAt(path: string): string | undefined {
   }
 }
 
+/** Says that a folder cannot be read; undefined if it can. */
 function unreadable(folder: string): string | undefined {
   try {
     for (const _ of Deno.readDirSync(folder)) break;

@@ -1,5 +1,5 @@
 /**
- * Host and port in one text.
+ * Host and port in one string.
  *
  * @module
  */

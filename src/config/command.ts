@@ -1,5 +1,5 @@
 /**
- * From `JOBRUNNER_CMD`, or what follows `--`, to a program and its arguments. No shell is involved.
+ * Turns `JOBRUNNER_CMD`, or the arguments after `--`, into a program and its arguments. No shell is involved.
  *
  * @module
  */
@@ -8,41 +8,41 @@ import { posix, win32 } from "node:path";
 import { join as joinQuoted, split as splitQuoted } from "shlex";
 import type { CommandLine, Values } from "./sources.ts";
 
-/** What lies at a path. */
+/** The kind of file at a path. */
 export type FileKind = "executable" | "file" | "folder" | "missing";
 
-/** What looking up a program needs to know of the machine. */
+/** Facts about the machine that are needed to look up a program. */
 export interface ProgramLookup {
   /** Name of the operating system, as `Deno.build.os` gives it. */
   readonly os: string;
   /** Absolute path of the working directory. */
   readonly cwd: string;
-  /** The search path, and on Windows the endings of executables. */
+  /** Holds the search path and, on Windows, the extensions of executables. */
   readonly env: Readonly<Record<string, string>>;
-  /** Says what lies at an absolute path. */
+  /** Returns the kind of file at an absolute path. */
   fileKind(path: string): FileKind;
 }
 
-/** A command, ready to be run. */
+/** A command that can be run. */
 export interface Command {
-  /** The whole command, as the command itself sees it in `JOBRUNNER_CMD`. */
+  /** The whole command, as it is passed to the command in `JOBRUNNER_CMD`. */
   readonly text: string;
-  /** The program as it was named. */
+  /** The program as configured. */
   readonly name: string;
-  /** Its absolute path. */
+  /** Absolute path of the program. */
   readonly program: string;
   /** Arguments. */
   readonly args: readonly string[];
-  /** Whether an executable file was there at start. */
+  /** Whether the path was an executable file at start. */
   readonly found: boolean;
 }
 
-/** A command, or why there is none. */
+/** A command, or the reason why there is none. */
 export type CommandResult =
   | { readonly ok: true; readonly command: Command }
   | { readonly ok: false; readonly reason: string };
 
-/** The command of `jobrunner serve`; undefined after a fault. */
+/** Reads the command of `jobrunner serve`; undefined after an error. */
 export function readCommand(
   values: Values,
   { program }: CommandLine,
@@ -67,7 +67,7 @@ export function readCommand(
   return result.ok ? result.command : values.fault("JOBRUNNER_CMD", result.reason);
 }
 
-/** A value in shell quoting, or one that as a whole names an executable. */
+/** Parses a value in shell quoting, or one that is itself the name or path of an executable. */
 export function parseCommand(text: string, lookup: ProgramLookup): CommandResult {
   const whole = findProgram(text, lookup);
   if (whole?.found) return { ok: true, command: { text, name: text, args: [], ...whole } };
@@ -81,7 +81,7 @@ export function parseCommand(text: string, lookup: ProgramLookup): CommandResult
   return result.ok ? { ok: true, command: { ...result.command, text } } : result;
 }
 
-/** A program and arguments that are already apart. */
+/** Makes a command from a program and arguments that are already separate. */
 export function commandOf(words: readonly string[], lookup: ProgramLookup): CommandResult {
   const [name = "", ...args] = words;
   if (name === "") return { ok: false, reason: "the program has no name" };
@@ -91,15 +91,15 @@ export function commandOf(words: readonly string[], lookup: ProgramLookup): Comm
 }
 
 /**
- * Splits shell quoting. On Windows a backslash is literal, since paths are full of them: it is carried through the
- * splitter as a character that no environment variable can hold.
+ * Splits shell quoting. On Windows a backslash is literal, since paths are full of them: the splitter gets a character in its
+ * place that no environment variable can contain.
  */
 function splitWords(text: string, os: string): string[] {
   if (os !== "windows") return splitQuoted(text);
   return splitQuoted(text.replaceAll("\\", "\0")).map((word) => word.replaceAll("\0", "\\"));
 }
 
-/** Undefined for a bare name that PATH does not find: it has no path that the sandbox could be granted. */
+/** Looks up a program. Undefined for a bare name that is not on PATH: then there is no path to permit in the sandbox. */
 function findProgram(
   name: string,
   lookup: ProgramLookup,

@@ -1,5 +1,5 @@
 /**
- * The configuration, and what it is made from and with: types only.
+ * The configuration, its result and the facts that it is computed from: types only.
  *
  * @module
  */
@@ -7,72 +7,72 @@
 import type { Command, ProgramLookup } from "./command.ts";
 import type { ChoiceOf } from "./settings.ts";
 
-/** The machine around the program, as far as the configuration depends on it. */
+/** Facts about the machine that the configuration depends on. */
 export interface Surroundings extends ProgramLookup {
   /** Absolute path of the system's temp folder. */
   readonly tempDir: string;
-  /** Whether people watch the log. */
+  /** Whether stderr, where the log goes, is a terminal. */
   readonly stderrIsTerminal: boolean;
   /** Whether there is a launcher for this machine. */
   readonly hasLauncher: boolean;
-  /** Names of variables that are set but could not be read, because they are not UTF-8. */
+  /** Names of variables that are set but cannot be read, because they are not UTF-8. */
   readonly undecodable: readonly string[];
-  /** A path without links; as it is when there is nothing there. */
+  /** Resolves the links in a path; returns the path unchanged if nothing exists there. */
   realPath(path: string): string;
-  /** The first bytes of a file, so many at most; throws an `Error` whose message says why it cannot be read. */
+  /** Reads at most `bytes` bytes from the beginning of a file; throws an `Error` whose message says why it cannot be read. */
   readFile(path: string, bytes: number): Uint8Array<ArrayBuffer>;
 }
 
 /**
- * The configuration: one record for each room that needs a part of it. Times in milliseconds, sizes in bytes; `Infinity`
- * where there is no limit. Holds no password.
+ * The configuration: one record for each room that needs a part of it. Times are in milliseconds, sizes in bytes; `Infinity`
+ * means that there is no limit. It holds no password.
  */
 export interface Config {
-  /** The command, and all that is its own. */
+  /** The command and everything that belongs to it. */
   readonly work: WorkConfig;
-  /** Where the server listens, for whom, and how much it takes. */
+  /** Where the server listens, whom it serves, and its limits. */
   readonly http: HttpConfig;
-  /** Where files of running jobs are. */
+  /** Where the files of running jobs are. */
   readonly spool: SpoolConfig;
-  /** What commands are started through. */
+  /** The launcher that commands are started through. */
   readonly launcher: LauncherConfig;
-  /** Whether the service runs in an isolate of narrowed permissions. */
+  /** Whether the service runs in an isolate with narrowed permissions. */
   readonly sandbox: boolean;
-  /** How long what is to end may take. */
+  /** Time limits for killing processes and for draining. */
   readonly stopping: StoppingConfig;
-  /** What is logged, and how. */
+  /** Level and format of the log. */
   readonly log: LogConfig;
-  /** Where spans go; undefined when none are recorded. */
+  /** Where spans are sent; undefined if none are recorded. */
   readonly tracing: TracingConfig | undefined;
 }
 
-/** One command: what it is, how its jobs wait, how it runs. */
+/** One command, its queue and its runs. */
 export interface WorkConfig {
-  /** What each job runs. */
+  /** The command that each job runs. */
   readonly command: Command;
-  /** Its line and its workers. */
+  /** Its queue and its workers. */
   readonly jobs: JobsConfig;
-  /** Each of its runs. */
+  /** Settings of each of its runs. */
   readonly run: RunConfig;
 }
 
-/** How the jobs of a command wait and are worked on. */
+/** The queue and the workers of a command. */
 export interface JobsConfig {
-  /** Workers, 1 to 1024. */
+  /** Number of workers, 1 to 1024. */
   readonly numWorkers: number;
-  /** Jobs that may wait. */
+  /** Maximum number of waiting jobs. */
   readonly queueLimit: number;
   /** How long a job may wait, in milliseconds; `Infinity` for no limit. */
   readonly queueTimeoutMs: number;
-  /** What becomes of a running job whose client is gone. */
+  /** What happens to a running job whose client disconnects. */
   readonly onDisconnect: ChoiceOf<"JOBRUNNER_ON_DISCONNECT">;
 }
 
-/** How a command runs. */
+/** Settings of the runs of a command. */
 export interface RunConfig {
   /** How long it may run, in milliseconds; `Infinity` for no limit. */
   readonly jobTimeoutMs: number;
-  /** Bytes kept of each of stdout, stderr and the response file; `Infinity` for all. */
+  /** Maximum number of bytes kept of each of stdout, stderr and the response file; `Infinity` for no limit. */
   readonly maxOutputBytes: number;
   /** Appended to the name of the file that holds a payload; may be empty. */
   readonly requestSuffix: string;
@@ -80,7 +80,7 @@ export interface RunConfig {
   readonly responseSuffix: string;
 }
 
-/** The HTTP server. */
+/** Settings of the HTTP server. */
 export interface HttpConfig {
   /** IP address or host name to listen on, IPv6 without brackets. */
   readonly address: string;
@@ -88,53 +88,53 @@ export interface HttpConfig {
   readonly port: number;
   /** Certificate chain and private key as PEM text. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
-  /** SHA-256 of the password's UTF-8 bytes; undefined when no password is asked for. */
+  /** SHA-256 of the password's UTF-8 bytes; undefined if no password is required. */
   readonly passwordDigest: Uint8Array | undefined;
-  /** Names that the server goes by, as `hostNameOf` has them; `*.example.com` has become `.example.com`. */
+  /** Host names of the server, in the form of `hostNameOf`; `*.example.com` has become `.example.com`. */
   readonly hostNames: readonly string[];
-  /** Largest request body, in bytes; always a number. */
+  /** Maximum size of a request body in bytes; always finite. */
   readonly maxRequestBytes: number;
-  /** The periods, in milliseconds, in each of which enough of a body must come; `Infinity` for no limit. */
+  /** Length of the periods, in milliseconds, in each of which enough of a body must arrive; `Infinity` for no limit. */
   readonly requestTimeoutMs: number;
-  /** Bytes held in memory for requests, all together; `Infinity` for no limit. */
+  /** Maximum number of bytes held in memory for all requests together; `Infinity` for no limit. */
   readonly maxBufferedBytes: number;
-  /** How long a client may take nothing of its answer, in milliseconds; `Infinity` for no limit. */
+  /** How long a client may pause while reading its answer, in milliseconds; `Infinity` for no limit. */
   readonly answerTimeoutMs: number;
-  /** Whether every request has a line in the log. */
+  /** Whether each request is logged. */
   readonly accessLog: boolean;
 }
 
-/** Where files of running jobs are. */
+/** Where the files of running jobs are. */
 export interface SpoolConfig {
-  /** Absolute path of the folder in which the server makes its own. */
+  /** Absolute path of the folder in which the server creates its own. */
   readonly parent: string;
 }
 
-/** What commands are started through. */
+/** The launcher that commands are started through. */
 export interface LauncherConfig {
   /** Whether each command should have a session of its own. */
   readonly ownSession: boolean;
-  /** Absolute paths of folders in which a launcher may be made, in the order in which they are tried. */
+  /** Absolute paths of folders for the launcher, in the order in which they are tried. */
   readonly parents: readonly string[];
 }
 
-/** How long what is to end may take. */
+/** Time limits for killing processes and for draining. */
 export interface StoppingConfig {
-  /** Between SIGTERM and SIGKILL, in milliseconds; 0 for SIGKILL at once. */
+  /** Time between SIGTERM and SIGKILL, in milliseconds; 0 for SIGKILL at once. */
   readonly killGraceMs: number;
-  /** How long a drain may take before what is left is ended, in milliseconds; 0 for at once. */
+  /** Time from the start of a drain to the forced stop, in milliseconds; 0 for a forced stop at once. */
   readonly drainTimeoutMs: number;
 }
 
-/** What is logged, and how. */
+/** Level and format of the log. */
 export interface LogConfig {
-  /** How lines look. */
+  /** Format of log lines. */
   readonly format: ChoiceOf<"JOBRUNNER_LOG_FORMAT">;
-  /** The least grave level that is logged. */
+  /** The lowest level that is logged. */
   readonly level: ChoiceOf<"JOBRUNNER_LOG_LEVEL">;
 }
 
-/** Where spans go. */
+/** Where spans are sent, and which. */
 export interface TracingConfig {
   /** Host and port that the exporter connects to. */
   readonly receiver: string;
@@ -142,20 +142,20 @@ export interface TracingConfig {
   readonly tls: boolean;
   /** Encoding of OTLP over HTTP. */
   readonly protocol: "http/protobuf" | "http/json";
-  /** Which traces that begin here are recorded. */
+  /** Chooses the traces that are recorded. */
   readonly sampler: { readonly name: string; readonly ratio: number };
-  /** Between two batches. */
+  /** Time between two batches, in milliseconds. */
   readonly scheduleDelayMs: number;
 }
 
-/** A usable configuration, or every reason why it is not one. */
+/** A valid configuration, or all configuration errors. */
 export type ConfigResult =
   | {
     readonly ok: true;
     readonly config: Config;
-    /** Sentences for the log: legal, but probably not what was meant. */
+    /** Sentences for the log about what is valid, but probably not intended. */
     readonly warnings: readonly string[];
-    /** `NAME=value  # origin`, one line per setting, secrets as `***`. */
+    /** The effective settings: one line `NAME=value  # origin` for each, secrets as `***`. */
     readonly effective: readonly string[];
   }
   | { readonly ok: false; readonly faults: readonly string[] };

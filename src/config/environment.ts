@@ -1,36 +1,37 @@
 /**
- * What the environment of the server must not hold.
+ * Variables that the environment of the server must not contain.
  *
  * @module
  */
 
-/** Variables by which the runtime itself would open a door, and what it would do. */
+/** Variables that would make the runtime itself open the server to others, and what the runtime would do. */
 const doors: Readonly<Record<string, string>> = {
-  DENO_SERVE_ADDRESS: "listen there in place of JOBRUNNER_HTTP_LISTEN_ADDRESS",
-  DENO_CONNECTED: "serve through a tunnel as well (deno run --tunnel)",
-  DENO_TRUST_PROXY_HEADERS: "believe a header of the request about the client's address",
+  DENO_SERVE_ADDRESS: "listen there instead of at JOBRUNNER_HTTP_LISTEN_ADDRESS",
+  DENO_CONNECTED: "also serve through a tunnel (deno run --tunnel)",
+  DENO_TRUST_PROXY_HEADERS: "trust a request header for the client's address",
 };
 
-/** One sentence for each of them that is set. */
+/** Returns one error for each of these variables that is set. */
 export function doorsOfTheRuntime(env: Readonly<Record<string, string>>): string[] {
   const faults = Object.entries(doors).filter(([name]) => env[name]).map(([name, does]) =>
     `${name}: must be unset: the runtime would ${does}`
   );
-  // Its parts may be quoted.
+  // Parts of the value may be quoted.
   if (env["NODE_OPTIONS"]?.replace(/["\\]/g, "").includes("--inspect")) {
     faults.push(
-      "NODE_OPTIONS: must not hold --inspect: the runtime would open a debugger, through which anyone on this machine could do anything as the server",
+      "NODE_OPTIONS: must not contain --inspect: the runtime would open a debugger, through which anyone on this machine could do anything as the server",
     );
   }
   return faults;
 }
 
 /**
- * Without a launcher Deno refuses every spawn from a sandboxed isolate while one of these is in the command's environment,
- * because such a variable can make an allowed program load arbitrary code. One sentence for each.
+ * Returns one error for each variable that no command could be started with. Without a launcher, Deno refuses every spawn from
+ * a sandboxed isolate if the command's environment holds one of these, because such a variable can make an allowed program
+ * load arbitrary code.
  */
 export function refusedByTheSandbox(env: Readonly<Record<string, string>>): string[] {
   return Object.keys(env).filter((name) => /^(LD|DYLD)_/.test(name) && env[name]).map((name) =>
-    `${name}: must be unset while the sandbox is on, or no command could start: unset it, or set JOBRUNNER_SANDBOX=off`
+    `${name}: must be unset while the sandbox is on, since no command could start: unset it, or set JOBRUNNER_SANDBOX=off`
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Settings that are read from files: the password, certificate and key.
+ * Settings that are read from files: the password, the certificate and its key.
  *
  * @module
  */
@@ -12,23 +12,17 @@ import {
   passwordSource,
   readPasswordFrom,
 } from "../wire/password.ts";
+import type { HttpConfig, Surroundings } from "./config.ts";
 import type { SettingName } from "./settings.ts";
 import type { Values } from "./sources.ts";
 
-/** What reading a file of a setting needs. */
-export interface Files {
-  /** Name of the operating system, as `Deno.build.os` gives it. */
-  readonly os: string;
-  /** Absolute path of the working directory. */
-  readonly cwd: string;
-  /** The first bytes of a file, so many at most; throws an `Error` whose message says why it cannot be read. */
-  readFile(path: string, bytes: number): Uint8Array<ArrayBuffer>;
-}
+/** Facts about the machine that are needed to read the file of a setting. */
+export type Files = Pick<Surroundings, "os" | "cwd" | "readFile">;
 
-/** The largest PEM file: hundreds of times what a chain of certificates needs. */
+/** The maximum size of a PEM file: hundreds of times what a chain of certificates needs. */
 const maxPemBytes = 2 ** 20;
 
-/** Where the password is to come from. */
+/** Where the password is to be read from. */
 export function passwordSourceOf(values: Values): PasswordSource {
   const file = values.text("JOBRUNNER_PASSWORD_FILE");
   const isFlag = values.origin("JOBRUNNER_PASSWORD_FILE") === "flag";
@@ -39,7 +33,7 @@ export function passwordSourceOf(values: Values): PasswordSource {
   });
 }
 
-/** The digest of the password, from its variable or its file; undefined without one, or after a fault. */
+/** Reads the password from its variable or its file and returns its digest; undefined without one, or after an error. */
 export function readPassword(values: Values, around: Files): Uint8Array | undefined {
   const source = passwordSourceOf(values);
   switch (source.kind) {
@@ -69,11 +63,8 @@ function digestOf(
   return new Uint8Array(createHash("sha256").update(reading.password, "utf8").digest());
 }
 
-/** Certificate and key, both or none. */
-export function readTls(
-  values: Values,
-  around: Files,
-): { readonly cert: string; readonly key: string } | undefined {
+/** Reads the certificate and its key; undefined without them, or after an error. */
+export function readTls(values: Values, around: Files): HttpConfig["tls"] {
   const names = ["JOBRUNNER_TLS_CERT_FILE", "JOBRUNNER_TLS_KEY_FILE"] as const;
   const given = names.filter((name) => values.text(name) !== "");
   for (const missing of names.filter((name) => !given.includes(name) && given.length > 0)) {
@@ -88,7 +79,10 @@ export function readTls(
   if (key !== undefined && !/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key)) {
     values.fault("JOBRUNNER_TLS_KEY_FILE", "it holds no private key");
   } else if (key !== undefined && /ENCRYPTED/.test(key)) {
-    values.fault("JOBRUNNER_TLS_KEY_FILE", "it is encrypted: nobody could type the passphrase");
+    values.fault(
+      "JOBRUNNER_TLS_KEY_FILE",
+      "it is encrypted, and a passphrase cannot be entered",
+    );
   }
   return cert !== undefined && key !== undefined ? { cert, key } : undefined;
 }
@@ -110,7 +104,7 @@ function readPem(
   }
 }
 
-/** A byte more than there may be, if there are as many. */
+/** Reads the file that a setting names, up to one byte more than `maxBytes`, so that a file that is too large is noticed. */
 function readSettingFile(
   name: SettingName,
   maxBytes: number,
@@ -124,7 +118,7 @@ function readSettingFile(
   }
 }
 
-/** A path of a setting, seen from the working directory. */
+/** The absolute path of a setting's path, which is relative to the working directory. */
 export function absolute(path: string, around: Pick<Files, "os" | "cwd">): string {
   return (around.os === "windows" ? win32 : posix).resolve(around.cwd, path);
 }

@@ -1,5 +1,5 @@
 /**
- * The flags of a subcommand. Sentences about what nobody knows never show a value: it may be a password.
+ * The flags of a subcommand. Sentences about unknown arguments never show a value, since it may be a password.
  *
  * @module
  */
@@ -9,29 +9,30 @@ import { shownArgument, shownFlag } from "./shown.ts";
 
 /** A flag by its name, without dashes. */
 export interface Flag {
-  /** What its value must be; absent for a flag that takes none. */
+  /** What its value must be; absent for a flag without a value. */
   readonly wanted?: string;
-  /** The letter that stands for it. */
+  /** Its one-letter form. */
   readonly short?: string;
 }
 
-/** What a command line said. */
+/** The flags and arguments of a command line. */
 export interface GivenFlags {
   /** Values of flags that take one; the last of several counts. */
   readonly values: ReadonlyMap<string, string>;
   /** Flags without a value. */
   readonly switches: ReadonlySet<string>;
-  /** Arguments that belong to no flag, up to `--`. */
+  /** Arguments before `--` that do not belong to a flag. */
   readonly positionals: readonly string[];
-  /** Everything after `--`; undefined without it. */
+  /** All arguments after `--`; undefined without it. */
   readonly rest: readonly string[] | undefined;
-  /** One line each. */
+  /** Errors, one line each. */
   readonly faults: readonly string[];
 }
 
 /**
- * Reads arguments. `unknown` follows the name of a flag that is not in `flags`, `stray` an argument that belongs to no
- * flag, if there must be none. What directly follows something unknown is taken for a part of it, and not shown.
+ * Reads arguments. In error sentences, `unknown` follows the name of a flag that is not in `flags`, and `stray` an argument that
+ * does not belong to a flag; without `stray`, such arguments are allowed. An argument directly after something unknown is
+ * taken for a part of it and not shown.
  */
 export function readFlags(
   args: readonly string[],
@@ -55,7 +56,7 @@ export function readFlags(
   const positionals: string[] = [];
   const faults: string[] = [];
   let rest: readonly string[] | undefined;
-  /** Index of the last argument that is, or belongs to, something unknown; and of one that may take a value. */
+  /** Index of the last argument that is, or belongs to, something unknown; and of the last that may take a value. */
   let unknownAt = -Infinity;
   let openAt = -Infinity;
   for (const token of tokens) {
@@ -74,7 +75,7 @@ export function readFlags(
         else faults.push(`${rawName}: must be given no value`);
       } else if (isForgotten) {
         faults.push(`${rawName}: must be given a value: ${flag.wanted}`);
-        // What stands in its place is a flag, whose own value may follow.
+        // In place of the value stands a flag, whose own value may follow.
         if (value !== undefined) unknownAt = openAt = token.index + 1;
       } else values.set(name, value);
       continue;

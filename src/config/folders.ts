@@ -1,5 +1,5 @@
 /**
- * The folders in which the server makes its own.
+ * The folders in which the server creates its own.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { SpoolConfig, Surroundings } from "./config.ts";
 import { absolute } from "./files.ts";
 import type { Values } from "./sources.ts";
 
-/** Where the spool is made. A folder that is missing, or that the sandbox could not open, is a fault. */
+/** Reads where the spool is created. A folder that does not exist, or that the sandbox could not open, is an error. */
 export function readSpool(values: Values, around: Surroundings, sandbox: boolean): SpoolConfig {
   const folder = absolute(values.text("JOBRUNNER_SPOOL_DIR"), around);
   if (around.fileKind(folder) !== "folder") {
@@ -16,21 +16,24 @@ export function readSpool(values: Values, around: Surroundings, sandbox: boolean
       values.fault("JOBRUNNER_SPOOL_DIR");
     } else {
       values.faults.push(
-        `JOBRUNNER_SPOOL_DIR=: must be an existing folder (the temp folder ${folder} is none)`,
+        `JOBRUNNER_SPOOL_DIR=: must be an existing folder (the temp folder ${folder} is not one)`,
       );
     }
   }
   if (sandbox && around.os === "linux" && /^\/(dev|proc|sys)(\/|$)/.test(around.realPath(folder))) {
     values.faults.push(
-      `JOBRUNNER_SPOOL_DIR=${folder}: must lie outside /dev, /proc and /sys, where the sandbox can open nothing: choose another folder, or set JOBRUNNER_SANDBOX=off`,
+      `JOBRUNNER_SPOOL_DIR=${folder}: must be outside /dev, /proc and /sys, where the sandbox cannot open files: choose another folder, or set JOBRUNNER_SANDBOX=off`,
     );
   }
   return { parent: folder };
 }
 
-/** Where launchers may be made. One cannot be where programs are forbidden to run (mount option noexec), so there is more than one place. */
+/**
+ * The folders in which the launcher may be created. There are several, because programs may be forbidden to run in one of them
+ * (mount option noexec).
+ */
 export function launcherParents({ parent }: SpoolConfig, around: Surroundings): string[] {
-  // systemd's folder for the state of a service (systemd.exec(5)).
+  // The folder of systemd for the state of a service (systemd.exec(5)).
   const state = (around.env["STATE_DIRECTORY"] ?? "").split(":");
   return [...new Set([parent, around.tempDir, ...state])].filter((folder) =>
     folder.startsWith("/") && around.fileKind(folder) === "folder"

@@ -18,16 +18,18 @@ usage: jobrunner [serve] [flags] [-- PROGRAM ARG…]
   serve          run the service (the default)
   serve --check  print the effective configuration and what the sandbox permits, then exit
   send           post a file as a job and behave as its command did: see jobrunner send --help
-  wait-file      wait for a file that another program writes: exit 0 it is there and whole,
-                 1 it is not in time, 2 wrong usage or unreadable folder
-  -h, --help     this text
+  wait-file      wait for a file that another program writes. Exit status 0: it exists and has
+                 stopped growing; 1: timeout; 2: wrong usage or unreadable folder
+  -h, --help     print this text
   --version      print the version
 
-exit status: 0 stopped cleanly; 1 could not start, cut jobs or met a bug; 2 wrong usage
+exit status 0: stopped cleanly; 1: could not start, interrupted jobs or answers, or met a bug;
+            2: wrong usage or configuration
 
-Settings are environment variables; each but the password has a flag of serve, which wins.
-An empty value counts as not set. Of the standard variables OTEL_EXPORTER_OTLP_ENDPOINT turns
-traces on, with the other OTEL_* beside it; NOTIFY_SOCKET and WATCHDOG_USEC are systemd's.
+Settings are environment variables. Each except the password also has a flag of serve, which
+wins. An empty value counts as unset. Of the standard variables, OTEL_EXPORTER_OTLP_ENDPOINT
+turns traces on, and the other OTEL_* variables configure them; NOTIFY_SOCKET and WATCHDOG_USEC
+are set by systemd.
 
 `;
 

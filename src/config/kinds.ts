@@ -6,7 +6,7 @@
 
 import { longestTimerSec } from "../async/longest_timer.ts";
 
-/** What values a setting takes. */
+/** The kind of values that a setting takes. */
 export type Kind =
   | { readonly type: "text"; readonly placeholder: string; readonly wanted: string }
   | {
@@ -18,7 +18,7 @@ export type Kind =
   | { readonly type: "seconds"; readonly max: number }
   | { readonly type: "choice"; readonly of: readonly string[] };
 
-/** The largest byte limit: 1 TiB. */
+/** The largest limit in bytes: 1 TiB. */
 const maxBytes = 2 ** 40;
 
 /** The largest JSON text that fits into a string of the runtime (just under 512 MiB). */
@@ -27,25 +27,25 @@ export const largestRequestBytes: number = 500 * 2 ** 20;
 /** A number of bytes. */
 export const bytes = { type: "whole", min: 0, max: maxBytes, placeholder: "BYTES" } as const;
 
-/** A time. */
+/** A time in seconds. */
 export const seconds = { type: "seconds", max: longestTimerSec } as const;
 
-/** A switch. */
+/** `on` or `off`. */
 export const onOff = { type: "choice", of: ["on", "off"] } as const;
 
-/** The end of the name of a job's file. */
+/** The last part of the name of a job's file. */
 export const suffix = {
   type: "text",
   placeholder: "SUFFIX",
   wanted: "the end of a file's name, such as .png",
 } as const;
 
-/** A path; `what` must be there. */
+/** A path; `what` says what must exist there. */
 export function path(what: string): Kind & { readonly type: "text" } {
   return { type: "text", placeholder: "PATH", wanted: what };
 }
 
-/** Whether a text is a value of this kind. An empty one is none: it counts as not set. */
+/** Whether a text is a value of this kind. Empty text is not: it counts as unset. */
 export function takes(kind: Kind, text: string): boolean {
   const value = Number(text);
   switch (kind.type) {
@@ -60,7 +60,7 @@ export function takes(kind: Kind, text: string): boolean {
   }
 }
 
-/** What a value must be, to follow “must be”. */
+/** Says what a value must be, as words to follow “must be”. */
 export function wantedOf(kind: Kind): string {
   switch (kind.type) {
     case "text":

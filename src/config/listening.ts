@@ -1,5 +1,5 @@
 /**
- * Where the server listens, by which names, and for whom.
+ * The address and the host names of the server.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import type { HttpConfig } from "./config.ts";
 import { shownValue } from "./shown.ts";
 import type { Values } from "./sources.ts";
 
-/** Address and names. A password that is wrong counts as one: that is a fault already. */
+/** Reads the address and the host names. An invalid password counts as one here, since it is an error already. */
 export function readListening(
   values: Values,
   hasPassword: boolean,
 ): Pick<HttpConfig, "address" | "hostNames"> {
   const address = readListenAddress(values);
   const hostNames = readAllowedHosts(values);
-  // A wrong value is a fault already as well.
+  // An invalid value is an error already, and does not count as `off`.
   const isClosed = values.text("JOBRUNNER_ALLOW_OPEN") === "off";
   values.choice("JOBRUNNER_ALLOW_OPEN");
   if (address === undefined) return { address: "", hostNames };
@@ -40,7 +40,7 @@ function readListenAddress(values: Values): string | undefined {
   return values.fault("JOBRUNNER_HTTP_LISTEN_ADDRESS");
 }
 
-/** RFC 1123, section 2.1, with a dot at the end if one likes. */
+/** A host name (RFC 1123, section 2.1), with an optional dot at the end. */
 const hostName =
   /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$/i;
 
@@ -48,7 +48,7 @@ const loopback = new BlockList();
 loopback.addSubnet("127.0.0.0", 8, "ipv4");
 loopback.addAddress("::1", "ipv6");
 
-/** Whether only this machine can reach an address. Names are not looked up: all but `localhost` may lead anywhere. */
+/** Whether only this machine can reach an address. Names are not looked up: any but `localhost` may lead anywhere. */
 export function isLoopback(address: string): boolean {
   const version = isIP(address);
   if (version === 0) return /^localhost\.?$/i.test(address);
@@ -61,18 +61,18 @@ function readAllowedHosts(values: Values): string[] {
   const names = given.map(allowedHost);
   const wrong = names.indexOf(undefined);
   if (wrong >= 0) {
-    values.fault("JOBRUNNER_ALLOWED_HOSTS", `${shownValue(given[wrong] ?? "")} is none`);
+    values.fault("JOBRUNNER_ALLOWED_HOSTS", `${shownValue(given[wrong] ?? "")} is not one`);
   }
   return names.filter((name) => name !== undefined);
 }
 
-/** Also an address, which passes anyway; what cannot be the name of a host is none. */
+/** Reads one allowed host: a name, or an address, which is allowed anyway. Undefined for an invalid name. */
 function allowedHost(entry: string): string | undefined {
   const address = entry.replace(/^\[(.*)\]$/, "$1");
   if (isIP(address) !== 0) return address;
   const below = entry.startsWith("*.");
   const name = hostNameOf(below ? entry.slice(2) : entry) ?? "";
-  // Names in a container's network may have underscores, too.
+  // Names in the network of containers may contain underscores.
   const isName = hostName.test(name.replaceAll("_", "x")) && isIP(name) === 0;
   if (!isName || /[:%]/.test(entry)) return undefined;
   return below ? `.${name}` : name;

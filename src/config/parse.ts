@@ -1,5 +1,6 @@
 /**
- * From a plain environment object and flags to a frozen `Config`, all faults at once. A pure function of what it is handed.
+ * Turns a plain environment object and flags into a frozen `Config`, or all configuration errors at once. A pure function of
+ * its arguments.
  *
  * @module
  */
@@ -18,7 +19,7 @@ import { readSuffix } from "./suffix.ts";
 import { readTracing } from "./tracing.ts";
 import { warningsOf } from "./warnings.ts";
 
-/** Reads the configuration of `jobrunner serve`. What is not set has the default of its row in the table. */
+/** Reads the configuration of `jobrunner serve`. A setting without a value has the default of its row in the table. */
 export function parseConfig(
   givenEnv: Readonly<Record<string, string>>,
   commandLine: CommandLine,
@@ -40,7 +41,7 @@ export function parseConfig(
   values.faults.push(...doorsOfTheRuntime(env));
   const ownSession = values.choice("JOBRUNNER_OWN_SESSION") === "on" && around.hasLauncher;
   if (sandbox && !ownSession) values.faults.push(...refusedByTheSandbox(env));
-  // Faults stand in the order in which values are read.
+  // Errors are listed in the order in which values are read.
   const queueLimit = values.number("JOBRUNNER_QUEUE_LIMIT");
   const queueTimeoutMs = values.milliseconds("JOBRUNNER_QUEUE_TIMEOUT_SEC");
   const jobTimeoutMs = values.milliseconds("JOBRUNNER_JOB_TIMEOUT_SEC");
@@ -95,7 +96,7 @@ export function parseConfig(
   };
 }
 
-/** The same value, with all its records and lists frozen. Bytes stay as they are: they cannot be. */
+/** The same value, with all its records and lists frozen. Byte arrays cannot be frozen. */
 function frozen<Value>(value: Value): Value {
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
   Object.values(value).forEach(frozen);
@@ -108,7 +109,7 @@ function upperCaseNames(env: Readonly<Record<string, string>>): Record<string, s
   );
 }
 
-/** `NAME=value  # origin`, one line per setting. */
+/** The effective settings, one line `NAME=value  # origin` for each. */
 function describe(
   table: readonly Setting[],
   values: Values,

@@ -1,18 +1,18 @@
 /**
- * What a row of the table of settings says.
+ * The rows of the table of settings.
  *
  * @module
  */
 
 import type { Kind } from "./kinds.ts";
 
-/** What defaults are computed from. */
+/** Values that defaults are computed from. */
 export interface Basis {
-  /** Workers, as configured. */
+  /** Number of workers, as configured. */
   readonly numWorkers: number;
   /** Absolute path of the system's temp folder. */
   readonly tempDir: string;
-  /** Whether people watch the log. */
+  /** Whether stderr, where the log goes, is a terminal. */
   readonly stderrIsTerminal: boolean;
 }
 
@@ -20,25 +20,25 @@ export interface Basis {
 export interface Setting {
   /** Name of the environment variable. */
   readonly name: string;
-  /** Values it takes. */
+  /** The kind of values that it takes. */
   readonly kind: Kind;
-  /** The default, as the value would be given; empty when there is none. Describes one that is `computed`. */
+  /** The default, in the form of a value; empty if there is none. If the default is `computed`, a description of it. */
   readonly default: string;
-  /** The default, as the value would be given, where it depends on something. */
+  /** Computes the default, in the form of a value, if it depends on something. */
   readonly computed?: (basis: Basis) => string;
   /** What the number 0 stands for; 0 if absent. */
   readonly zero?: number;
-  /** Meaning, unit, special values and neighbours, in one or two sentences. */
+  /** Meaning, unit, special values and related settings, in a few sentences. */
   readonly meaning: string;
-  /** Printed as `***` and withheld from the command. */
+  /** The value is printed as `***` and withheld from the command. */
   readonly secret?: true;
-  /** Withheld from the command. The value itself may be shown. */
+  /** The value is withheld from the command, but may be printed. */
   readonly withheld?: true;
-  /** No flag, because a command line can be read by every user of the machine. */
+  /** There is no flag, because every user of the machine can read a command line. */
   readonly environmentOnly?: true;
 }
 
-/** The flag of `jobrunner serve` that sets the same thing; undefined for a setting that has none. */
+/** The flag of `jobrunner serve` for a setting, without dashes; undefined if there is none. */
 export function flagOf(setting: Setting): string | undefined {
   if (setting.environmentOnly) return undefined;
   return setting.name.replace("JOBRUNNER_", "").toLowerCase().replaceAll("_", "-");

@@ -1,19 +1,19 @@
 /**
- * What a shell would interpret in a command, where no shell is run: it reaches the program as it stands.
+ * Finds syntax in a command that a shell would interpret. No shell is run, so the program gets it unchanged.
  *
  * @module
  */
 
-/** Kinds of syntax that a shell expands, also between double quotes: how they are shown, and how they begin. */
+/** Syntax that a shell expands even between double quotes: how each kind is shown, and how it begins. */
 const expansions: readonly (readonly [string, RegExp])[] = [
-  // A digit is left out: prices look like that.
+  // A digit does not count, since prices look like that.
   ["$NAME", /\$[A-Za-z_]/],
   ["${NAME}", /\$\{/],
   ["$(…)", /\$\(/],
   ["`…`", /`/],
 ];
 
-/** Kinds of syntax that count only outside quotes. A single & counts only as a word: URLs hold it. */
+/** Syntax that counts only outside quotes. A single & counts only as a word of its own, since URLs contain it. */
 const operators: readonly (readonly [string, RegExp])[] = [
   ["|", /\|/],
   [">", />/],
@@ -24,13 +24,13 @@ const operators: readonly (readonly [string, RegExp])[] = [
   ["~", /(?<!\S)~/],
 ];
 
-/** An escaped character, $'…', '…', or "…", whose content is captured. */
+/** An escaped character, $'…', '…' or "…"; of the last, the content is captured. */
 const quoted = /\\.|\$'(?:\\.|[^'\\])*'|'[^']*'|"((?:\\.|[^"\\])*)"/gs;
 
 /**
- * The kinds of shell syntax in a text in shell quoting, such as `|` and `$NAME`; each once, never what the text says with
- * it. On Windows a backslash is literal. `runsShell`: the program is itself a shell, which expands what stands between
- * double quotes.
+ * Returns the kinds of shell syntax in a text in shell quoting, such as `|` and `$NAME`: each once, and nothing of the text
+ * itself. On Windows a backslash is literal. `runsShell` means that the program is itself a shell, which expands syntax
+ * between double quotes.
  */
 export function shellSyntaxIn(
   text: string,
@@ -38,7 +38,7 @@ export function shellSyntaxIn(
 ): string[] {
   const escapable = os === "windows" ? text.replaceAll("\\", "/") : text;
   const inDoubleQuotes: string[] = [];
-  // A quote stands for whatever it quoted.
+  // A single quotation mark replaces all that was quoted.
   const unquoted = escapable.replace(quoted, (_all, content: string | undefined) => {
     if (content !== undefined) inDoubleQuotes.push(content.replace(/\\./gs, '"'));
     return '"';

@@ -1,13 +1,13 @@
 /**
- * What may be shown, in a sentence, of a value that may hold a secret or is not one line.
+ * Makes values safe to show in a sentence: they may contain a secret or line breaks.
  *
  * @module
  */
 
-/** Where a secret stood. */
+/** Replaces a secret. */
 const hidden = "***";
 
-/** A sentence is one line and reads as it is written, whatever the value in it holds: a terminal obeys nothing of it. */
+/** Escapes every character that could break the line, change the direction of text or control a terminal. */
 export function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (character) => {
     const escaped = JSON.stringify(character).slice(1, -1);
@@ -16,21 +16,21 @@ export function oneLine(text: string): string {
   });
 }
 
-/** Scheme, host, port and path, none of which can hold a password. */
+/** A scheme, a host, a port and a path, none of which can contain a password. */
 const plainUrl =
   /^([a-z][a-z\d+.-]*:\/\/)?(\[[\da-f:.]*\]|[\w.-]*)(:\d{0,5})?(\/(?!\/)[^\s\\:?#@%]*)?$/i;
 
 /**
- * A value that should be a URL and may be anything: itself if there is no place for a password in it, else nothing of it,
- * since of a malformed one nobody knows where the password begins.
+ * Shows a value that should be a URL but may be anything: the value itself if no part of it can be a password; otherwise
+ * nothing of it, since it is not known where the password begins in a malformed URL.
  */
 export function shownUrl(value: string): string {
   return plainUrl.test(value) ? value : hidden;
 }
 
 /**
- * A sentence of somebody else's, or a URL, without what stands before the last `@` and without queries: that is where URLs
- * hold passwords and keys.
+ * Removes passwords and keys from a URL, or from a sentence of another program: everything before the last `@`, and queries
+ * and fragments.
  */
 export function withoutUrlSecrets(text: string): string {
   const at = text.lastIndexOf("@");
@@ -42,18 +42,18 @@ export function withoutUrlSecrets(text: string): string {
   return text.replace(/([?#])\S+/g, `$1${hidden}`);
 }
 
-/** The value of a setting in a sentence: somebody may have put a URL with a password where it does not belong. */
+/** Shows the value of a setting in a sentence. It may be a URL with a password, even where none belongs. */
 export function shownValue(value: string): string {
   return oneLine(/:\/\/|:.*@/s.test(value) ? withoutUrlSecrets(value) : value);
 }
 
-/** An argument nobody asked for: of `NAME=value` only the name. */
+/** Shows an unexpected argument; of `NAME=value` only the name. */
 export function shownArgument(argument: string): string {
   const equals = argument.indexOf("=");
   return oneLine(equals < 0 ? argument : `${argument.slice(0, equals)}=${hidden}`);
 }
 
-/** A flag nobody knows, up to what cannot be part of a flag's name. */
+/** Shows an unknown flag, up to the first character that cannot be part of a flag's name. */
 export function shownFlag(flag: string): string {
   return /^-*[\w-]*/.exec(flag)?.[0] ?? "";
 }

@@ -1,5 +1,5 @@
 /**
- * Where values come from: flags first, then the environment, then the default. Every fault is kept, none is thrown.
+ * The sources of values: flags first, then the environment, then the default. Errors are collected, not thrown.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import { shownValue } from "./shown.ts";
 import { type Basis, flagOf, type Setting } from "./setting.ts";
 import { type ChoiceOf, type NameOf, type SettingName, settings } from "./settings.ts";
 
-/** What the command line of `jobrunner serve` said. */
+/** The command line of `jobrunner serve`. */
 export interface CommandLine {
-  /** `--check` was given. */
+  /** Whether `--check` was given. */
   readonly check: boolean;
-  /** `--help` was given. */
+  /** Whether `--help` was given. */
   readonly help: boolean;
   /** Values of flags by the name of their setting. */
   readonly flags: ReadonlyMap<string, string>;
-  /** Program and arguments after `--`; undefined without it. */
+  /** The program and its arguments after `--`; undefined without it. */
   readonly program: readonly string[] | undefined;
-  /** One line each. */
+  /** Errors, one line each. */
   readonly faults: readonly string[];
 }
 
@@ -47,32 +47,30 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   };
 }
 
-/** Where a value came from. */
+/** The source of a value. */
 export type Origin = "flag" | "environment" | "default";
 
 /**
- * Reads typed values by name and collects faults. What is not set reads as its default, and so does a value with a fault.
+ * Reads typed values by name and collects errors. A setting that has no value, or an invalid one, reads as its default.
  */
 export interface Values {
-  /** The text as given, whatever its kind; else the default. Empty when there is neither. */
+  /** The given text, even if it is invalid; without one the default. Empty if there is neither. */
   text(name: SettingName): string;
-  /** A number of the row's range, or what its 0 stands for. */
+  /** A number in the row's range, or the meaning of its 0. */
   number(name: NameOf<"whole">): number;
-  /** A time in milliseconds, or what its 0 stands for. */
+  /** A time in milliseconds, or the meaning of its 0. */
   milliseconds(name: NameOf<"seconds">): number;
   /** One of the row's choices. */
   choice<Name extends NameOf<"choice">>(name: Name): ChoiceOf<Name>;
-  /** Where the value came from. */
+  /** The source of the value. */
   origin(name: SettingName): Origin;
-  /** Notes a fault of this value: `NAME=value: must be …`, what its kind wants unless something else is named. */
+  /** Adds an error about this value: `NAME=value: must be …`, then `wanted` or else what its kind requires, then `detail`. */
   fault(name: SettingName, detail?: string, wanted?: string): undefined;
-  /** All faults so far. */
+  /** All errors so far. */
   readonly faults: string[];
 }
 
-/**
- * Puts flags over the environment, and both over the defaults of the table. An empty value counts as not set, in both.
- */
+/** Reads values from flags, the environment and the defaults of the table, in this order. An empty value counts as unset. */
 export function readValues(
   env: Readonly<Record<string, string>>,
   commandLine: CommandLine,
@@ -118,7 +116,7 @@ export function readValues(
     return undefined;
   }
 
-  /** As `validOf`, and a value that is not valid is a fault. */
+  /** The same as `validOf`, but an invalid value is also an error. */
   function checkedOf(name: SettingName): string {
     if (given(name) !== "" && !takes(rowOf(name).kind, given(name))) fault(name);
     return validOf(name);
@@ -136,7 +134,7 @@ export function readValues(
     text: textOf,
     number: numberOf,
     milliseconds: (name) => numberOf(name) * 1000,
-    // The row takes nothing else.
+    // The row allows nothing else.
     choice: <Name extends NameOf<"choice">>(name: Name) => checkedOf(name) as ChoiceOf<Name>,
   };
 }

@@ -1,5 +1,5 @@
 /**
- * What is appended to the names of a job's files. Programs that convert files go by the ends of their names.
+ * The suffixes of the names of a job's files. Programs that convert files often depend on these.
  *
  * @module
  */
@@ -7,25 +7,25 @@
 import type { SettingName } from "./settings.ts";
 import type { Values } from "./sources.ts";
 
-/** The longest suffix, in bytes of UTF-8: with the rest of its name a file stays within the 255 that file systems take. */
+/** Maximum length of a suffix in bytes of UTF-8, so that the whole name stays within the 255 bytes that file systems allow. */
 const maxBytes = 32;
 
-/** What a suffix may not be, on any system, so that a configuration means the same everywhere. */
+/** Rules for suffixes. They apply on every system, so that a configuration is valid everywhere or nowhere. */
 const rules: readonly ((suffix: string) => string | undefined)[] = [
   (suffix) => {
     const bytes = new TextEncoder().encode(suffix).length;
     return bytes > maxBytes ? `it has ${bytes} bytes, more than ${maxBytes}` : undefined;
   },
-  (suffix) => /\p{Cc}/u.test(suffix) ? "it holds a control character" : undefined,
+  (suffix) => /\p{Cc}/u.test(suffix) ? "it contains a control character" : undefined,
   (suffix) => {
     const [character] = /[<>:"/\\|?*]/.exec(suffix) ?? [];
     return character &&
-      `it holds ${character}, which not every system allows in the name of a file`;
+      `it contains ${character}, which not every system allows in the name of a file`;
   },
   (suffix) => /[. ]$/.test(suffix) ? "it ends in a dot or a space, which Windows drops" : undefined,
 ];
 
-/** The suffix; empty when none is set. Each rule that it breaks is a fault. */
+/** Reads a suffix; empty if none is set. Each rule that it breaks is an error. */
 export function readSuffix(
   name: SettingName & `${string}_SUFFIX`,
   values: Values,

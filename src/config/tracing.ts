@@ -1,5 +1,5 @@
 /**
- * The standard `OTEL_*` variables, as far as they decide whether, where to and how spans are exported
+ * The standard `OTEL_*` variables that decide whether, where and how spans are exported
  * (OpenTelemetry, "Environment Variable Specification").
  *
  * @module
@@ -17,7 +17,7 @@ const samplers = [
   "parentbased_traceidratio",
 ];
 
-/** What counts when a variable is not set. */
+/** Values for variables that are not set. */
 const defaults = {
   endpoint: "http://localhost:4318",
   protocol: "http/protobuf",
@@ -26,12 +26,12 @@ const defaults = {
   delayMs: "5000",
 };
 
-/** Undefined unless an endpoint or the exporter `otlp` is asked for. Adds a sentence to `faults` for each wrong value. */
+/** Reads the variables; undefined unless they name an endpoint or the exporter `otlp`. Adds an error to `faults` for each wrong value. */
 export function readTracing(
   env: Readonly<Record<string, string>>,
   faults: string[],
 ): TracingConfig | undefined {
-  // An empty value counts as not set.
+  // An empty value counts as unset.
   const text = (name: string) => env[name]?.trim() || undefined;
   const given = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].find(text);
   const exporter = text("OTEL_TRACES_EXPORTER");
@@ -59,17 +59,17 @@ export function readTracing(
     wrong("OTEL_BSP_SCHEDULE_DELAY", "a number of milliseconds from 0 to 2147483647");
   }
   for (const name of ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]) {
-    // The exporter would fail with each batch, and tell why by quoting what it takes for a name.
+    // The exporter would fail with each batch and quote the supposed name in its message.
     if (!(text(name) ?? "").split(",").every(isHeader)) {
       wrong(name, "name=value pairs of HTTP headers, percent-encoded, separated by commas", "***");
     }
   }
   const endpointText = env[given ?? ""] ?? defaults.endpoint;
   const endpoint = URL.parse(endpointText);
-  // The exporter appends a path to the general endpoint as it is, blanks included.
+  // The exporter appends a path to the general endpoint without trimming spaces.
   const isWhole = given !== "OTEL_EXPORTER_OTLP_ENDPOINT" || URL.canParse(`${endpointText}/`);
   if (!endpoint || !isWhole || !/^https?:$/.test(endpoint.protocol)) {
-    // An endpoint may carry a password.
+    // An endpoint may contain a password.
     wrong(given ?? "", "an http or https URL", shownUrl(endpointText));
     return undefined;
   }
@@ -83,7 +83,10 @@ export function readTracing(
   };
 }
 
-/** `name=value`, or nothing, with what HTTP allows in either (RFC 9110, sections 5.1 and 5.5); what follows a `;` is left out. */
+/**
+ * Whether an entry is empty, or `name=value` with characters that HTTP allows (RFC 9110, sections 5.1 and 5.5). Text after a `;`
+ * is ignored.
+ */
 function isHeader(entry: string): boolean {
   const [pair = ""] = entry.split(";", 1);
   if (pair.trim() === "") return true;

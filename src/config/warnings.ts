@@ -1,5 +1,5 @@
 /**
- * What is legal in a configuration, but probably not what was meant.
+ * Warnings about a configuration that is valid, but probably not intended.
  *
  * @module
  */
@@ -7,10 +7,11 @@
 import type { Config, Surroundings } from "./config.ts";
 import type { Command } from "./command.ts";
 import { isLoopback } from "./listening.ts";
+import { jobVariables } from "./job_variables.ts";
 import { settings } from "./settings.ts";
 import { shellSyntaxIn } from "./shell_syntax.ts";
 
-/** Sentences for the log. */
+/** Returns the warnings as sentences for the log. */
 export function warningsOf(
   { work, http, sandbox }: Config,
   { env, os, undecodable }: Pick<Surroundings, "env" | "os" | "undecodable">,
@@ -19,15 +20,15 @@ export function warningsOf(
   const { command } = work;
   if (!command.found) {
     warnings.push(
-      `${command.program} is missing or not an executable file: until it is there, every job will end with exit status 126 or 127`,
+      `${command.program} is missing or not an executable file: until that is fixed, every job will end with exit status 126 or 127`,
     );
   }
   const syntax = shellSyntaxOf(command, os);
   if (syntax.length > 0) {
     warnings.push(
-      `JOBRUNNER_CMD holds shell syntax (${
+      `JOBRUNNER_CMD contains shell syntax (${
         listOf(syntax)
-      }), but no shell is run: the program gets it as it stands; name a script, use sh -c '…', or put what is meant literally in single quotes`,
+      }), but no shell is run: the program gets it unchanged; use a script or sh -c '…', or put literal text in single quotes`,
     );
   }
   if (!http.passwordDigest && !isLoopback(http.address)) {
@@ -40,6 +41,7 @@ export function warningsOf(
       "JOBRUNNER_SANDBOX=off: the service that clients reach runs with EVERY permission of this process",
     );
   }
+  // A jobrunner started by a job inherits the job's variables, so they are not reported.
   const known = new Set<string>([...settings.map((setting) => setting.name), ...jobVariables]);
   for (const name of Object.keys(env)) {
     if (name.startsWith("JOBRUNNER_") && !known.has(name)) {
@@ -49,31 +51,20 @@ export function warningsOf(
     }
   }
   for (const name of undecodable) {
-    warnings.push(`${name} is not UTF-8 text: commands do not see it`);
+    warnings.push(`${name} is not UTF-8 text: commands do not get it`);
   }
   return warnings;
 }
 
-/** Nothing for a text that as a whole names the program. One made of the words after `--` is quoted all over. */
+/** The shell syntax in a command; none if its whole text names the program. Text made from the words after `--` is fully quoted. */
 function shellSyntaxOf({ text, name, program, found }: Command, os: string): readonly string[] {
   if (found && text === name) return [];
   const runsShell = /[\\/](a|ba|da|k|z)?sh(\.exe)?$/i.test(program);
   return shellSyntaxIn(text, { os, runsShell });
 }
 
-/** `a`, `a and b`, `a, b and c`. */
+/** Joins words: `a`, `a and b`, `a, b and c`. */
 function listOf(words: readonly string[]): string {
   const last = words.at(-1) ?? "";
   return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} and ${last}`;
 }
-
-/** What a run sets for its command; a jobrunner started by a job inherits them, so they are not reported. */
-const jobVariables = [
-  "JOBRUNNER_WORKER_ID",
-  "JOBRUNNER_REQUEST_ID",
-  "JOBRUNNER_JOB_DIR",
-  "JOBRUNNER_REQUEST_DATA_FN",
-  "JOBRUNNER_RESPONSE_DATA_FN",
-  "JOBRUNNER_TIMEOUT_SEC",
-  "JOBRUNNER_DEADLINE",
-];

@@ -1,5 +1,5 @@
 /**
- * What a command puts out, kept in memory up to a limit: the listener for an answer that holds all of it.
+ * Keeps the output of a command in memory, up to a limit, for an answer that holds all of it.
  *
  * @module
  */
@@ -8,17 +8,17 @@ import { createByteBuffer } from "../async/bytes.ts";
 import type { Captured } from "../jobs/job.ts";
 import type { RunListener } from "./runner.ts";
 
-/** Both streams of one run. */
+/** The captures of both streams of one run. */
 export interface Captures {
   /** Takes the events of the run. */
   readonly tell: RunListener;
-  /** What was kept of standard output until now. */
+  /** What has been kept of standard output so far. */
   output(): Captured;
-  /** What was kept of standard error until now. */
+  /** What has been kept of standard error so far. */
   error(): Captured;
 }
 
-/** Keeps at most `limit` bytes of each stream. `onKept` is called with the number of bytes each time that more are kept. */
+/** Keeps at most `limit` bytes of each stream. `onKept` is called each time more bytes are kept, with their number. */
 export function createCaptures(limit: number, onKept: (bytes: number) => void): Captures {
   const output = new Capture(limit, onKept);
   const error = new Capture(limit, onKept);
@@ -47,7 +47,7 @@ class Capture {
     return { bytes: this.#buffer.bytes(), truncated: this.#truncated };
   }
 
-  /** Keeps a copy of the piece as far as there is room. Bytes beyond the limit, or beyond what memory there is, are dropped. */
+  /** Keeps a copy of as much of the piece as there is room for. Bytes beyond the limit, or beyond available memory, are dropped. */
   keep(piece: Uint8Array<ArrayBuffer>): void {
     const room = this.#limit - this.#buffer.length;
     this.#truncated ||= piece.length > room;
@@ -57,7 +57,7 @@ class Capture {
       this.#onKept(Math.min(piece.length, room));
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      // There is no more memory. The writer must not be blocked for that.
+      // Out of memory. The command must not be blocked by that.
       this.#truncated = true;
       this.#limit = this.#buffer.length;
     }

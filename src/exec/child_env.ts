@@ -1,14 +1,15 @@
 /**
- * What a command may see of the environment.
+ * The environment that a command gets.
  *
  * @module
  */
 
+import type { JobVariable } from "../config/job_variables.ts";
 import { withheldSettings } from "../config/settings.ts";
 import { withoutUrlSecrets } from "../config/shown.ts";
 import { markVariable } from "../spool/spool.ts";
 
-/** Secrets that are not settings of ours: they belong to the server, its supervisor or its telemetry. */
+/** Secrets that are not our settings: they belong to the server, its supervisor or its telemetry. */
 const foreignSecrets = /^(OTEL_.*_HEADERS|NOTIFY_SOCKET|WATCHDOG_.*|CREDENTIALS_DIRECTORY)$/i;
 
 const ownSecrets: ReadonlySet<string> = new Set(withheldSettings);
@@ -17,8 +18,8 @@ const ownSecrets: ReadonlySet<string> = new Set(withheldSettings);
 const ownTrace = /^(TRACEPARENT|TRACESTATE)$/i;
 
 /**
- * Everything the server inherited, without secrets and without its own place in a trace. Names are compared whatever
- * their case, as Windows does.
+ * The environment of the server, without secrets and without its own trace context. Names are compared without regard to
+ * case, as on Windows.
  */
 export function withoutSecrets(env: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
@@ -29,7 +30,7 @@ export function withoutSecrets(env: Readonly<Record<string, string>>): Record<st
   );
 }
 
-/** The environment of one run: what every run inherits, the run's own variables, what the contract promises. */
+/** The environment of one run: the inherited variables, the run's own variables, and those of the contract. */
 export function environmentOf(
   inherited: Readonly<Record<string, string>>,
   variables: Readonly<Record<string, string>>,
@@ -40,7 +41,7 @@ export function environmentOf(
     readonly workerId: number;
     /** `JOBRUNNER_REQUEST_ID`: the client's id. */
     readonly id: string;
-    /** `JOBRUNNER_JOB_DIR`; unique, and so the mark of the job's processes. */
+    /** `JOBRUNNER_JOB_DIR`; it is unique and therefore marks the job's processes. */
     readonly jobFolder: string;
     /** `JOBRUNNER_REQUEST_DATA_FN`. */
     readonly requestFile: string;
@@ -50,18 +51,16 @@ export function environmentOf(
     readonly timeoutMs: number;
   },
 ): Record<string, string> {
-  return {
-    ...inherited,
-    ...variables,
-    JOBRUNNER_CMD: job.command,
+  const own: Partial<Record<JobVariable, string>> = {
     JOBRUNNER_WORKER_ID: String(job.workerId),
     JOBRUNNER_REQUEST_ID: job.id,
     [markVariable]: job.jobFolder,
     JOBRUNNER_REQUEST_DATA_FN: job.requestFile,
     JOBRUNNER_RESPONSE_DATA_FN: job.responseFile,
-    ...(job.timeoutMs === Infinity ? {} : {
-      JOBRUNNER_TIMEOUT_SEC: String(job.timeoutMs / 1000),
-      JOBRUNNER_DEADLINE: String(Math.floor((Date.now() + job.timeoutMs) / 1000)),
-    }),
   };
+  if (job.timeoutMs !== Infinity) {
+    own.JOBRUNNER_TIMEOUT_SEC = String(job.timeoutMs / 1000);
+    own.JOBRUNNER_DEADLINE = String(Math.floor((Date.now() + job.timeoutMs) / 1000));
+  }
+  return { ...inherited, ...variables, JOBRUNNER_CMD: job.command, ...own };
 }

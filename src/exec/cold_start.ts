@@ -1,5 +1,5 @@
 /**
- * The cold start: a process of its own for each job, from its spawn to the end of its pipes.
+ * The cold start: starts a new process for each job and handles it until its pipes have ended.
  *
  * @module
  */
@@ -12,24 +12,24 @@ import { launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
 import { readPipe, type Scratch } from "./pipe.ts";
 import type { RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
 import { LauncherError, startCommand, type StartSettings } from "./start.ts";
-import type { RunFault } from "../jobs/job.ts";
+import type { RunFailure } from "../jobs/job.ts";
 
-/** What every cold start of a command shares. */
+/** Settings that all cold starts of a command share. */
 export interface ColdStartSettings extends StartSettings {
-  /** The environment that commands inherit, without secrets; with a launcher only what that does not hold. */
+  /** The environment that commands inherit, without secrets; with a launcher, only what the launcher does not hold. */
   readonly commandEnv: Readonly<Record<string, string>>;
   /** Memory that pipes are read into. */
   readonly scratch: Scratch;
-  /** How long a command may run; `Infinity` for no limit. */
+  /** How long a command may run, in milliseconds; `Infinity` for no limit. */
   readonly jobTimeoutMs: number;
-  /** Ends processes. */
+  /** Kills process trees. */
   readonly trees: TreeEnder;
 }
 
-/** The longest that a command may run where there is a limit. */
+/** The longest time limit for a command, in milliseconds. */
 const longestMs = longestTimerSec * 1000;
 
-/** A runner that starts the command for each job. */
+/** Makes a runner that starts the command for each job. */
 export function createColdStart(settings: ColdStartSettings): Runner {
   return {
     async run(order, tell) {
@@ -62,7 +62,7 @@ async function runCold(
   try {
     child = await startCommand(settings, env);
   } catch (error) {
-    const failure: NotStarted | RunFault = error instanceof LauncherError
+    const failure: NotStarted | RunFailure = error instanceof LauncherError
       ? { kind: "spawn_refused", reason: error.message }
       : spawnFailure(error, command.program);
     return couldNotStart(failure, elapsedSec());
@@ -85,15 +85,15 @@ async function runCold(
   return { ok: true, ending: endingOf(status, stop.cause), elapsedSec: elapsed, pid: child.pid };
 }
 
-/** The shorter of both limits in whole milliseconds, at least one; `Infinity` for none. */
+/** The shorter of the two limits in whole milliseconds, at least 1; `Infinity` if there is none. */
 function timeoutMsOf(jobTimeoutMs: number, askedSec: number | undefined): number {
   const askedMs = askedSec === undefined ? Infinity : Math.min(askedSec * 1000, longestMs);
   const ms = Math.min(jobTimeoutMs, askedMs);
   return ms === Infinity ? ms : Math.max(1, Math.round(ms));
 }
 
-function couldNotStart(failure: NotStarted | RunFault, elapsedSec: number): RunEnd {
+function couldNotStart(failure: NotStarted | RunFailure, elapsedSec: number): RunEnd {
   return failure.kind === "not_started"
     ? { ok: true, ending: failure, elapsedSec }
-    : { ok: false, fault: failure };
+    : { ok: false, failure };
 }

@@ -1,5 +1,5 @@
 /**
- * How a run ends: by itself, in the words of a shell, or by a cause of ours, with its whole tree.
+ * How a run ends: by itself, with the exit status that a shell would report, or for a cause, together with its process tree.
  *
  * @module
  */
@@ -9,23 +9,23 @@ import type { Cause, Ending } from "../jobs/job.ts";
 import type { Stop } from "../jobs/stop.ts";
 import type { Pipe } from "./pipe.ts";
 
-/** Asks the main isolate, which may signal processes, to end a job's tree. */
+/** Asks the main isolate, which may signal processes, to kill the process tree of a job. */
 export interface TreeEnder {
-  /** Resolves when nothing is left of it, or when it was given up, at most half a second after the grace. */
+  /** Resolves when the tree is gone, or when main has given it up, at most half a second after the grace. */
   endTree(tree: { readonly pid: number; readonly mark: string }): Promise<void>;
   /**
-   * Ends those of the tree that hold a pipe of ours; resolves as soon as they were found by it. The command's process id
-   * is also the number of its session, if it had one of its own.
+   * Kills the processes of the tree that hold a pipe of ours; resolves as soon as they are found. The command's process id is
+   * also the number of its session, if it has one of its own.
    */
   endHolders(tree: { readonly pid: number; readonly mark: string }): Promise<void>;
 }
 
-/** How long the command's status may be missing after its tree was ended: then it cannot be got rid of. */
+/** How long the command's status may be missing after its tree was killed; after that, waiting is given up. */
 const statusGraceMs = 250;
 
 /**
- * Waits for the command's end; when there is a cause, ends its tree and waits for that. Undefined for a command that
- * could not be got rid of.
+ * Waits for the command's end; if there is a cause, kills its tree and waits until that is done. Resolves with undefined if the
+ * command could not be killed.
  */
 export async function commandEnd(
   child: Pick<Deno.ChildProcess, "status">,
@@ -49,7 +49,7 @@ export async function commandEnd(
   return status;
 }
 
-/** `status` is undefined for a command that could not be got rid of: it counts as killed. */
+/** The ending of a command. A `status` of undefined, for a command that could not be killed, counts as SIGKILL. */
 export function endingOf(status: Deno.CommandStatus | undefined, cause: Cause | undefined): Ending {
   const exitStatus = status?.code ?? 137;
   const signal = status ? status.signal : "SIGKILL";
@@ -66,25 +66,25 @@ export function endingOf(status: Deno.CommandStatus | undefined, cause: Cause | 
 /** How long pipes may stay open after the command's own exit. */
 const pipeGraceMs = 250;
 
-/** After the grace it is looked this often whether more bytes are still coming out of the pipe. */
+/** Polling interval, after the grace, for more bytes from the pipes. */
 const pipeTickMs = 10;
 
-/** The longest that finding the holders of a pipe may delay an answer. */
+/** How long finding the holders of a pipe may delay an answer. */
 const lookMs = 1000;
 
-/** What a pipe can hold at most (pipe(7)); what comes after so much was written after the command's exit. */
+/** Maximum capacity of a pipe (pipe(7)); any bytes beyond that many were written after the command's exit. */
 const pipeCapacity = 2 ** 20;
 
 /**
- * Waits for the end of both pipes, but not for a descendant that holds one: after the grace only what is already in
- * the pipes is read. Holders are found by the pipe they hold, so it is let go only when that was looked at.
+ * Waits for the end of both pipes, but not for a descendant that holds one open: after the grace, only bytes already in the
+ * pipes are read. Holders are found by the pipe that they hold, so our ends are closed only after that search.
  */
 export async function pipesEnd(
   pipes: readonly Pipe[],
   endHolders: () => Promise<void>,
 ): Promise<void> {
   const ended = () => pipes.every((pipe) => pipe.ended);
-  // They mostly end before the command's status is told: then no timer is needed.
+  // They usually end before the command's status arrives: then no timer is needed.
   if (ended()) return;
   const done = Promise.all(pipes.map((pipe) => pipe.done));
   await atMost(pipeGraceMs, done);
@@ -97,6 +97,6 @@ export async function pipesEnd(
   if (ended()) return;
   await atMost(lookMs, endHolders());
   for (const pipe of pipes) pipe.stop();
-  // A piece that has come just before is handed on now, and nothing later.
+  // A piece that arrived just before is still passed on; nothing later is.
   await done;
 }

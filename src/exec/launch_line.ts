@@ -1,28 +1,28 @@
 /**
- * The one line that a launcher writes to stderr when it could not start its command: a word that nobody else knows, a blank,
- * the number of the error in three digits. It is not output of the command, so whatever may become that line is held back.
+ * The one line that a launcher writes to stderr if it cannot start its command: a secret word, a space, and the error number in
+ * three digits. The line is not output of the command, so anything that may become that line is held back.
  *
  * @module
  */
 
 import type { Launcher } from "./start.ts";
 
-/** The beginning of a command's stderr. */
+/** Looks for the launcher's line at the beginning of stderr. */
 export interface LaunchLine {
-  /** A piece of stderr; handed on at once unless it may be the line, or a part of it. */
+  /** Takes a piece of stderr, and passes it on at once unless it may be the line or a part of it. */
   write(bytes: Uint8Array<ArrayBuffer>): void;
   /**
-   * The run is over: the number of the error that kept the launcher from starting its command. Undefined when the command was
-   * started; then what was held back is handed on. The launcher exits with 126 or 127 and has written its one line, and
-   * nothing else; `outputBytes` is how much came out of stdout.
+   * To be called when the run is over. Returns the number of the error that kept the launcher from starting its command: such a
+   * launcher exits with 126 or 127 and has written its line and nothing else. Returns undefined if the command was started;
+   * then the bytes that were held back are passed on. `outputBytes` is the number of bytes from stdout.
    */
   end(exitStatus: number | undefined, outputBytes: number): number | undefined;
 }
 
-/** A byte order mark is a byte of the command like others. */
+/** Keeps a byte order mark, which is output of the command like any other bytes. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Nothing has come yet. `handOn` gets what is the command's own. */
+/** Makes one for a new run. `handOn` is called with the bytes that are the command's own. */
 export function createLaunchLine(
   { word }: Launcher,
   handOn: (bytes: Uint8Array<ArrayBuffer>) => void,
@@ -61,7 +61,7 @@ export function createLaunchLine(
   };
 }
 
-/** Whether a launcher's line may begin so: its word, a blank, three digits, a line feed. */
+/** Whether a launcher's line (its word, a space, three digits, a line feed) may begin with this text. */
 function isBeginning(text: string, word: string): boolean {
   return word.startsWith(text) ||
     (text.startsWith(word) && /^ (\d{0,3}|\d{3}\n)$/.test(text.slice(word.length)));

@@ -1,19 +1,23 @@
 /**
- * What it means that a command could not be started.
+ * Interprets the errors of a command that could not be started.
  *
  * @module
  */
 
-import type { Ending, RunFault } from "../jobs/job.ts";
+import type { Ending, RunFailure } from "../jobs/job.ts";
 
 /** The ending of a command that never ran. */
 export type NotStarted = Extract<Ending, { readonly kind: "not_started" }>;
 
-/** Errors that say that the machine, not the command, is in trouble: EAGAIN, ENOMEM, ENFILE and EMFILE of Linux. */
-const machineTrouble: ReadonlySet<number> = new Set([11, 12, 23, 24]);
-const machineTroubleNames: ReadonlySet<string> = new Set(["EAGAIN", "ENOMEM", "ENFILE", "EMFILE"]);
+/** Errors of Linux that mean that the machine lacks something, by number: the command is not at fault. */
+const machineTrouble: ReadonlyMap<number, string> = new Map([
+  [11, "EAGAIN"],
+  [12, "ENOMEM"],
+  [23, "ENFILE"],
+  [24, "EMFILE"],
+]);
 
-/** What execve(2) of Linux can end with, in the C library's words; EPERM, ENOENT and EACCES have words of ours. */
+/** Errors of execve(2) on Linux, in the C library's words; EPERM, ENOENT and EACCES have sentences of our own. */
 const errorTexts: ReadonlyMap<number, string> = new Map([
   [5, "Input/output error"],
   [7, "Argument list too long"],
@@ -32,10 +36,10 @@ const errorTexts: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * What it means that a spawn failed: the ending of a command that cannot be started
- * (127: not found, 126: found but not executable, as POSIX has it), or a fault of the machine.
+ * Interprets the error of a failed spawn: either the ending of a command that cannot be started (127: not found; 126: found
+ * but not executable, as in POSIX), or a failure of the machine.
  */
-export function spawnFailure(error: unknown, program: string): NotStarted | RunFault {
+export function spawnFailure(error: unknown, program: string): NotStarted | RunFailure {
   const detail = detailOf(error);
   if (isMachineTrouble(error) || error instanceof Deno.errors.NotCapable) {
     return refused(program, detail);
@@ -45,16 +49,16 @@ export function spawnFailure(error: unknown, program: string): NotStarted | RunF
   return { kind: "not_started", exitStatus: 126, reason: `cannot run ${program}: ${detail}` };
 }
 
-/** Whether a spawn failed because the machine has not enough of something. */
+/** Whether a spawn failed because the machine lacks something, such as memory or descriptors. */
 export function isMachineTrouble(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
-  if (typeof code === "string" && machineTroubleNames.has(code)) return true;
+  if (typeof code === "string" && [...machineTrouble.values()].includes(code)) return true;
   if (Deno.build.os === "windows") return false;
   return machineTrouble.has(Number(/os error (\d+)\)/.exec(String(error))?.[1]));
 }
 
-/** The same for what a launcher says: the number of an error of Linux (errno(3)). */
-export function launchFailure(errno: number, program: string): NotStarted | RunFault {
+/** Interprets the error that a launcher reports, as a number of Linux (errno(3)), in the same way. */
+export function launchFailure(errno: number, program: string): NotStarted | RunFailure {
   const detail = `${errorTexts.get(errno) ?? "Unknown error"} (os error ${errno})`;
   if (machineTrouble.has(errno)) return refused(program, detail);
   if (errno === 2) return notFound(program);
@@ -62,14 +66,14 @@ export function launchFailure(errno: number, program: string): NotStarted | RunF
   return { kind: "not_started", exitStatus: 126, reason: `cannot run ${program}: ${detail}` };
 }
 
-/** The runtime's sentence without the program, which is named anyway. */
+/** The runtime's message without the program, which our sentence names anyway. */
 export function detailOf(error: unknown): string {
   return error instanceof Error
     ? error.message.replace(/^Failed to spawn '.*?': /s, "")
     : String(error);
 }
 
-function refused(program: string, detail: string): RunFault {
+function refused(program: string, detail: string): RunFailure {
   return { kind: "spawn_refused", reason: `cannot run ${program}: ${detail}` };
 }
 

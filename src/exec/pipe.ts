@@ -1,12 +1,12 @@
 /**
- * Reading a pipe to its end, piece by piece.
+ * Reads a pipe to its end, piece by piece.
  *
  * @module
  */
 
 /** A pipe that is being read. */
 export interface Pipe {
-  /** Resolves at end-of-file, or after `stop`. Never rejects: a broken pipe is an end. */
+  /** Resolves at end-of-file, or after `stop`. Never rejects: a read error counts as the end. */
   readonly done: Promise<void>;
   /** Whether `done` has resolved, or is about to. */
   readonly ended: boolean;
@@ -16,18 +16,18 @@ export interface Pipe {
   stop(): void;
 }
 
-/** Memory to read into, used again and again: most commands say little, and a flood is mostly dropped. */
+/** Reusable memory to read into: most commands write little, and most of a flood is dropped. */
 export interface Scratch {
-  /** Memory that nobody else has. */
+  /** Lends memory that is not in use. */
   take(): Uint8Array<ArrayBuffer>;
-  /** It is not needed any more. */
+  /** Takes back memory that is no longer needed. */
   give(memory: Uint8Array<ArrayBuffer>): void;
 }
 
-/** What a pipe of Linux holds (pipe(7)), so that one read empties it. */
+/** Default capacity of a pipe on Linux (pipe(7)), so that one read empties it. */
 const scratchBytes = 64 * 1024;
 
-/** Holds as many pieces as were ever in use at the same time. */
+/** Keeps as many buffers as were ever in use at the same time. */
 export function createScratch(): Scratch {
   const free: Uint8Array<ArrayBuffer>[] = [];
   return {
@@ -37,19 +37,19 @@ export function createScratch(): Scratch {
 }
 
 /**
- * Starts to read a byte stream, whatever becomes of the bytes, so that the writer is never blocked. `onPiece` gets each piece;
- * its memory is used again as soon as it returns.
+ * Starts to read a byte stream, and reads it to its end even if the bytes are not kept, so that the writer is never blocked.
+ * `onPiece` is called with each piece, whose memory is reused as soon as it returns.
  */
 export function readPipe(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   scratch: Scratch,
   onPiece: (bytes: Uint8Array<ArrayBuffer>) => void,
 ): Pipe {
-  return new Reading(stream, scratch, onPiece);
+  return new PipeReader(stream, scratch, onPiece);
 }
 
-/** A class, because every job has two: an object literal with getters makes new functions each time. */
-class Reading implements Pipe {
+/** A class, because every job has two: an object literal with getters creates new functions each time. */
+class PipeReader implements Pipe {
   readonly done: Promise<void>;
   readonly #reader: ReadableStreamBYOBReader;
   readonly #onPiece: (bytes: Uint8Array<ArrayBuffer>) => void;
@@ -86,10 +86,10 @@ class Reading implements Pipe {
         this.#onPiece(part.value);
         part = await this.#reader.read(new Uint8Array(part.value.buffer));
       }
-      // After `stop` the memory does not come back.
+      // After `stop` the runtime does not give the memory back.
       if (part.value) scratch.give(new Uint8Array(part.value.buffer));
     } catch {
-      // The pipe broke: what was written until then is what there is.
+      // The pipe broke: the bytes read until then are kept.
     }
     this.#ended = true;
   }

@@ -11,24 +11,24 @@ import {
   type JobSpec,
   noInput,
   nothingCaptured,
-  type RunFault,
+  type RunFailure,
 } from "../jobs/job.ts";
 import type { Stop } from "../jobs/stop.ts";
 import type { Spool } from "../spool/spool.ts";
 import { createWorkspace, type Workspace } from "../spool/workspace.ts";
 import type { RunEnd, RunListener, Runner } from "./runner.ts";
 
-/** What every run of a server shares. */
+/** Settings that all runs of a server share. */
 export interface RunSettings {
-  /** What runs the command. */
+  /** Runs the command. */
   readonly runner: Runner;
-  /** Where the files lie. */
+  /** The folder that the files of jobs are in. */
   readonly spool: Spool;
   /** Appended to the name of the file that holds the payload; may be empty. */
   readonly requestSuffix: string;
   /** Appended to the name of the response file; may be empty. */
   readonly responseSuffix: string;
-  /** Bytes kept of the response file. */
+  /** Maximum number of bytes kept of the response file. */
   readonly maxOutputBytes: number;
   /** Called when a run's files could not be removed. */
   readonly onLeftover: (error: unknown) => void;
@@ -36,29 +36,29 @@ export interface RunSettings {
 
 /** A job with its worker. */
 export interface RunningSpec {
-  /** The job; its payload is taken out of it as soon as it is in its file. */
+  /** The job; its payload is removed from it as soon as the payload is in its file. */
   readonly spec: JobSpec;
-  /** What this process holds for it. */
+  /** Callbacks of this process for the job. */
   readonly handle: JobHandle | undefined;
-  /** Receives the cause to end it. */
+  /** Receives the cause to end the run. */
   readonly stop: Stop;
   /** Number of the worker. */
   readonly workerId: number;
-  /** Variables for this one run, over those that every run gets. */
+  /** Variables for this run only; they override those that every run gets. */
   readonly variables: Readonly<Record<string, string>>;
 }
 
-/** A run that took place, whatever its ending, or the reason why the server could not even try. */
+/** A run with its ending, or the reason why the server could not attempt it. */
 export type RunOutcome =
   | Extract<RunEnd, { readonly ok: true }> & {
-    /** The response file. */
+    /** Content of the response file. */
     readonly data: Captured;
-    /** A sentence for the client, when there is something to say. */
+    /** A sentence for the client; absent without one. */
     readonly message?: string;
   }
   | Extract<RunEnd, { readonly ok: false }>;
 
-/** Runs the command for one job; `tell` is called with each event of it. */
+/** Runs the command for one job; `tell` is called with each event of the run. */
 export async function run(
   job: RunningSpec,
   settings: RunSettings,
@@ -110,6 +110,6 @@ async function withResponse(
   return { ...end, ...response };
 }
 
-function failed(fault: RunFault): RunOutcome {
-  return { ok: false, fault };
+function failed(failure: RunFailure): RunOutcome {
+  return { ok: false, failure };
 }

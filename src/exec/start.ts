@@ -1,5 +1,5 @@
 /**
- * Starting a command: through the launcher that main made for it, or directly.
+ * Starts a command: through the launcher that main made for it, or directly.
  *
  * @module
  */
@@ -7,33 +7,33 @@
 import type { Command } from "../config/command.ts";
 import { detailOf, isMachineTrouble } from "./not_started.ts";
 
-/** A program that runs one command, in a session of its own, and takes only some variables from who starts it. */
+/** A program that runs one command in a session of its own and accepts only some variables from the process that starts it. */
 export interface Launcher {
-  /** Absolute path, exactly as it was granted. */
+  /** Absolute path, exactly as in the permissions. */
   readonly path: string;
-  /** Begins the line on stderr that says why the command could not be started. */
+  /** The first word of the line on stderr that says why the command could not be started. */
   readonly word: string;
 }
 
-/** What is started, and how. */
+/** A command and how it is started. */
 export interface StartSettings {
-  /** What is run. */
+  /** The command to start. */
   readonly command: Command;
-  /** What runs it; undefined for directly. */
+  /** The launcher that starts it; undefined to start it directly. */
   readonly launcher: Launcher | undefined;
-  /** Has main look at the launcher and put it right. Rejects with the reason when that could not be done. */
+  /** Has main check the launcher and repair it. Rejects with the reason if that fails. */
   readonly mend: () => Promise<void>;
 }
 
-/** The launcher itself could not be started, although it was looked after. */
+/** The error of a launcher that could not be started, although main tried to repair it. */
 export class LauncherError extends Error {
-  /** As every error has it. */
+  /** Name of this kind of error. */
   override readonly name = "LauncherError";
 }
 
 /**
- * Starts the command with this environment, no standard input, and pipes for its output. Rejects with what the runtime
- * throws, or with a `LauncherError`.
+ * Starts the command with this environment, an empty standard input, and pipes for its output. Rejects with an error of the
+ * runtime or with a `LauncherError`.
  */
 export async function startCommand(
   { command, launcher, mend }: StartSettings,
@@ -63,12 +63,12 @@ export async function startCommand(
   }
 }
 
-/** Others may damage the launcher again and again. */
+/** Number of attempts, since jobs may damage the launcher repeatedly. */
 const mostTries = 3;
 
-/** Anything else means that somebody removed or changed the launcher, or that it is just being put right. */
+/** Whether an error has another cause than a launcher that was removed or changed, or that is being repaired right now. */
 function isNoDamage(error: unknown): boolean {
   return error instanceof Deno.errors.NotCapable || isMachineTrouble(error) ||
-    // The variables are too long for any program.
+    // E2BIG: the variables are too long for any program.
     /os error 7\)/.test(String(error));
 }

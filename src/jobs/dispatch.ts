@@ -1,5 +1,5 @@
 /**
- * Jobs from their admission to their outcome: a line and the workers that take from it.
+ * Takes jobs from their admission to their outcome: the queue and its workers.
  *
  * @module
  */
@@ -7,17 +7,17 @@
 import type { Line } from "./line.ts";
 import { type Pool, type PoolSettings, startPool } from "./pool.ts";
 
-/** See the module's head. */
+/** A queue with its workers. */
 export interface Dispatch {
-  /** Where jobs wait. */
+  /** The queue in which jobs wait. */
   readonly line: Line;
-  /** Who runs them. */
+  /** The workers that run them. */
   readonly pool: Pool;
-  /** Admits nothing more; resolves when every admitted job has its outcome. Idempotent. */
+  /** Stops admitting jobs; resolves when every admitted job has its outcome. Idempotent. */
   close(): Promise<void>;
 }
 
-/** Starts the workers of a line. */
+/** Starts the workers of a queue. */
 export function createDispatch(settings: PoolSettings & { readonly line: Line }): Dispatch {
   const { line } = settings;
   const pool = startPool(settings);

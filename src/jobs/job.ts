@@ -1,25 +1,27 @@
 /**
- * The nouns of jobrunner and the life of a job. No I/O here.
+ * The nouns of jobrunner and the life of a job. This file does no I/O.
  *
- * - **request**: what a client posts: an id and a payload.
+ * - **request**: an id and a payload, posted by a client.
  * - **payload**: the decoded bytes of a request's `data`.
- * - **job**: an admitted request, from the line to its answer.
- * - **line**: the bounded order in which jobs get a worker.
- * - **place**: one job's part of the line, reserved, filled or given back; also its position in it: 1 is next.
- * - **lease**: a job in the hands of a worker, to be settled or released.
- * - **worker**: one of N loops that take a job from the line and run it; its number is stable and exclusive.
+ * - **job**: an admitted request, from the queue to its answer.
+ * - **line**: the bounded queue in which jobs wait for a worker.
+ * - **place**: one job's place in the queue, reserved, filled or given back; also its position: 1 is next.
+ * - **lease**: a job that a worker has taken, to be settled or released.
+ * - **worker**: one of N loops that take a job from the queue and run it; its number is stable and exclusive.
  * - **run**: one execution of the command for one job, from creating its files to removing them.
  * - **ending**: why a run ended. First cause wins; it is data, not an exception.
  * - **cause**: why jobrunner ends a run early: timeout, disconnected client, shutdown.
- * - **tree**: the command's process and every process that came from it.
- * - **mark**: the path of the job's folder in a process's environment; by it a tree's processes are known.
+ * - **tree**: the command's process and every process that descends from it.
+ * - **mark**: the path of the job's folder in a process's environment; it identifies the processes of a tree.
  * - **capture**: bytes of the command's stdout, stderr or response file, up to a limit.
- * - **spool**: the folder of our own that holds the files of running jobs.
- * - **result**: the ending and the captures; what the client gets.
+ * - **spool**: the server's own folder, which holds the files of running jobs.
+ * - **result**: the ending and the captures, as the client gets them.
+ * - **refusal**: why a request does not become a job.
+ * - **failure**: why a run could not be attempted, because of the server.
  *
  * ```
  * request ─► admitted? ─► waiting ─► running ─► exited | signaled | not_started ──────────────► answered
- *               │ no         │           │  └─► cause ─► tree ended ─► timed_out | canceled | shutdown ─┘
+ *               │ no         │           │  └─► cause ─► tree killed ─► timed_out | canceled | shutdown ┘
  *               ▼            ▼           ▼
  *            refused       left        failed (spool, machine)
  * ```
@@ -29,29 +31,29 @@
 
 /** A job as plain data, which can be stored and sent. */
 export interface JobSpec {
-  /** The job's own name: 128 random bits as 32 hexadecimal digits. */
+  /** Unique name of the job: 128 random bits as 32 hexadecimal digits. */
   readonly uid: string;
-  /** The client's name of the job, 1 to 1024 characters, without NUL. Not unique. */
+  /** The client's name for the job, 1 to 1024 characters, without NUL. Not unique. */
   readonly id: string;
-  /** The id that ties the request, its log lines and its answer together. */
+  /** The id that links the request, its log lines and its answer. */
   readonly requestId: string;
   /** Name of the command that it runs. */
   readonly command: string;
-  /** The longest run that the client asks for, in seconds; it can only shorten the server's limit. */
+  /** The client's time limit for the run, in seconds; it can only shorten the server's limit. */
   readonly timeoutSec?: number;
-  /** What becomes of its run when its client is gone. */
+  /** What happens to its run when its client disconnects. */
   readonly onDisconnect: "cancel" | "finish";
-  /** The payload. The run takes it, so that its memory is free while the command runs, and leaves `noInput`. */
+  /** The payload. The run takes it and leaves `noInput`, so that its memory is free while the command runs. */
   input: JobInput;
-  /** Its request's place in a distributed trace, as the header of that name (W3C Trace Context); absent when it belongs to none. */
+  /** The request's position in a distributed trace, as in the header `traceparent` (W3C Trace Context); absent without a trace. */
   readonly traceparent?: string;
-  /** What vendors add to it. */
+  /** Data that vendors add to the trace context. */
   readonly tracestate?: string;
-  /** Name of the token that it was sent with, where there are any. */
+  /** Name of the token that the request was sent with, if tokens are in use. */
   readonly token?: string;
 }
 
-/** A payload: bytes in memory, or a file in the job's folder, which a run takes over with its folder. */
+/** A payload: bytes in memory, or a file in the job's folder. A run takes over such a folder together with its file. */
 export type JobInput =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
   | {
@@ -60,45 +62,45 @@ export type JobInput =
     readonly folder: string;
     /** Name of the file in it. */
     readonly name: string;
-    /** Its length in bytes. */
+    /** Length of the file in bytes. */
     readonly length: number;
   };
 
-/** What a run leaves in the place of the payload that it took. */
+/** Replaces the payload that a run has taken. */
 export const noInput: JobInput = { kind: "bytes", bytes: new Uint8Array() };
 
-/** Bytes of a payload. */
+/** Length of a payload in bytes. */
 export function inputLength(input: JobInput): number {
   return input.kind === "bytes" ? input.bytes.length : input.length;
 }
 
-/** A name for a new job. */
+/** Makes a unique name for a new job. */
 export function newJobUid(): string {
   return crypto.getRandomValues(new Uint8Array(16)).toHex();
 }
 
-/** What this process holds for a job whose client is connected to it. */
+/** Callbacks of this process for a job whose client is connected to it. */
 export interface JobHandle {
-  /** Called once, when the payload has been taken out of memory. */
+  /** Called once, when the payload is no longer held in memory. */
   onInputStored(): void;
-  /** Called whenever so many more bytes of what the command puts out are held in memory. */
+  /** Called each time that this many more bytes of the command's output are held in memory. */
   onCaptured(bytes: number): void;
 }
 
-/** The most characters of a request's id, the one that ties the request, its log lines and its answer together. */
+/** The maximum length, in characters, of the request id that links a request, its log lines and its answer. */
 export const maxRequestIdLength = 128;
 
 const plainCharacters = /^[\w=-]+$/;
 
-/** Whether a text may be one. */
+/** Whether a text has the form of a request id. */
 export function isRequestId(text: string): boolean {
   return text.length <= maxRequestIdLength && plainCharacters.test(text);
 }
 
-/** A reason of ours to end a run, or to take a waiting job out of the line. */
+/** Why jobrunner ends a run early, or takes a waiting job out of the queue. */
 export type Cause = "timed_out" | "canceled" | "shutdown";
 
-/** Why a run ended, with the exit status a shell would report. */
+/** Why a run ended, with the exit status that a shell would report. */
 export type Ending =
   | { readonly kind: "exited"; readonly exitStatus: number }
   | {
@@ -109,33 +111,33 @@ export type Ending =
     readonly exitStatus: number;
   }
   | {
-    /** We ended it: its time was over, its client gone, or the server stopped. First cause wins. */
+    /** jobrunner ended the run: it timed out, its client disconnected, or the server stopped. First cause wins. */
     readonly kind: Cause;
-    /** 124 when timed out, as timeout(1) has it; else what the command ended with. */
+    /** 124 after a timeout, as with timeout(1); else the command's exit status. */
     readonly exitStatus: number;
-    /** Name of the signal that it died of, if it did. */
+    /** Name of the signal that ended the command, if one did. */
     readonly signal?: string;
   }
   | {
     readonly kind: "not_started";
-    /** 127: not found; 126: found, but it cannot be executed (POSIX 2.8.2, Exit Status for Commands). */
+    /** 127: not found; 126: found, but not executable (POSIX 2.8.2, Exit Status for Commands). */
     readonly exitStatus: 126 | 127;
-    /** A sentence that says what could not be run and why. */
+    /** A sentence that names what could not be run and says why. */
     readonly reason: string;
   };
 
-/** Bytes kept of a stream or file, and whether there were more than the limit allows. */
+/** Bytes kept of a stream or file. */
 export interface Captured {
-  /** At most the limit. */
+  /** The first bytes, up to the limit. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** True when bytes beyond the limit were dropped. */
   readonly truncated: boolean;
 }
 
-/** No bytes at all. */
+/** The capture of an empty stream or file. */
 export const nothingCaptured: Captured = { bytes: new Uint8Array(), truncated: false };
 
-/** The answer of a job that ran. */
+/** The result of a job that ran. */
 export interface JobResult {
   /** The client's id, as given. */
   readonly id: string;
@@ -143,7 +145,7 @@ export interface JobResult {
   readonly workerId: number;
   /** Seconds between admission and the start of the run. */
   readonly queuedSec: number;
-  /** Why it ended. */
+  /** Why the run ended. */
   readonly ending: Ending;
   /** Seconds from the start of the command to its end. */
   readonly elapsedSec: number;
@@ -151,37 +153,37 @@ export interface JobResult {
   readonly output: Captured;
   /** Standard error. */
   readonly error: Captured;
-  /** The response file; empty also when there was none, or `message` says why it was not read. */
+  /** Content of the response file; also empty if there was no file, or if it was not read, for a reason given in `message`. */
   readonly data: Captured;
-  /** Process id that the command had; absent when it did not start. */
+  /** Process id of the command; absent if it did not start. */
   readonly pid?: number;
-  /** Plain text, when the worker itself has something to say. */
+  /** A message of the worker itself, in plain text; absent without one. */
   readonly message?: string;
 }
 
 /** A run that could not be attempted because of the server, not the command. */
-export interface RunFault {
-  /** What was out of order: the spool folder, the machine's means to start a process, or the program itself. */
+export interface RunFailure {
+  /** What failed: the spool folder, starting a process, or jobrunner itself (a bug). */
   readonly kind: "spool_unusable" | "spawn_refused" | "internal";
-  /** A sentence for the log; it may name paths. */
+  /** A sentence for the log, which may name paths. */
   readonly reason: string;
 }
 
 /** The outcome of an admitted job. */
 export type JobOutcome =
   | { readonly kind: "ran"; readonly result: JobResult }
-  | { readonly kind: "failed"; readonly fault: RunFault }
+  | { readonly kind: "failed"; readonly failure: RunFailure }
   | {
-    /** It left the line and never ran. */
+    /** The job left the queue and never ran. */
     readonly kind: "left";
     readonly cause: LeaveCause;
-    /** Seconds that it had waited. */
+    /** Seconds that it waited. */
     readonly queuedSec: number;
     /** Whole seconds after which a retry is worthwhile. */
     readonly retryAfterSec: number;
   };
 
-/** Why a job left the line: its waiting time was over, its client gone, or the server stopped. */
+/** Why a job left the queue: it waited too long, its client disconnected, or the server stopped. */
 export type LeaveCause = "queue_timeout" | "canceled" | "shutdown";
 
 /** The closed set of outcomes that jobs are counted under, each with its meaning. */
@@ -195,13 +197,13 @@ export const outcomes = {
   shutdown: "jobrunner killed the command in a forced stop.",
 } as const satisfies Readonly<Record<string, string>>;
 
-/** One of them. */
+/** One of the outcomes that jobs are counted under. */
 export type OutcomeLabel = keyof typeof outcomes;
 
 /** All of them, in the order of the table. */
 export const outcomeLabels: readonly OutcomeLabel[] = Object.keys(outcomes) as OutcomeLabel[];
 
-/** The counter a job's ending belongs to. */
+/** The outcome that an ending is counted under. */
 export function outcomeLabel(ending: Ending): OutcomeLabel {
   switch (ending.kind) {
     case "exited":

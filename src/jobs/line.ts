@@ -1,11 +1,11 @@
 /**
- * The line: the bounded order in which jobs get a worker. A contract, so that it may live in memory or elsewhere; every body
- * of it passes one suite (`test/support/line_suite.ts`).
+ * The line: the bounded queue in which jobs wait for a worker. This is a contract, so that the queue may live in memory or
+ * elsewhere; every implementation passes one suite of tests (`test/support/line_suite.ts`).
  *
- * The bound is on unfinished jobs: places that are reserved, jobs that wait and jobs that run are together never more than
- * the workers and the places to wait in. A worker that asks for its next job before it settles the one it has is free when
- * a client gets that outcome, so as many clients as there may be unfinished jobs, each waiting for its answer, are never
- * refused.
+ * The bound is on unfinished jobs: reserved places, waiting jobs and running jobs together never exceed the number of workers
+ * plus the number of places to wait in. A worker asks for its next job before it settles the current one, so it is free when
+ * the client gets that outcome. Therefore, if there are no more clients than unfinished jobs allowed, and each waits for its
+ * answer before it posts again, none is ever refused.
  *
  * @module
  */
@@ -13,54 +13,57 @@
 import type { JobHandle, JobOutcome, JobSpec } from "./job.ts";
 import type { Stop } from "./stop.ts";
 
-/** What a line must know of a job before there is one. */
+/** What the queue must know about a job before it exists. */
 export type About = Pick<JobSpec, "command">;
 
-/** A place in the line, for one job. */
+/** A place in the queue, for one job. */
 export interface Place {
-  /** Tells it from a refusal. */
+  /** Distinguishes a place from a refusal. */
   readonly reserved: true;
   /**
-   * Puts the job in, once. Resolves with its outcome; never rejects. A place that was given back, or that the line took
-   * back, has the outcome `left`.
+   * Puts the job into its place; to be called once. Resolves with the outcome; never rejects. If the place was given back, or
+   * taken back by the queue, the outcome is `left`.
    */
   fill(spec: JobSpec, handle?: JobHandle): Promise<JobOutcome>;
   /**
-   * Gives the place back. A job that is in it counts as one whose client is gone: it leaves the line, or its run is ended if
-   * it wants that. Idempotent; no effect once the job is over.
+   * Gives the place back. A job in it is treated as one whose client has disconnected: if it waits it leaves the queue; if it
+   * runs, its run is ended when its `onDisconnect` is `cancel`. Idempotent; no effect once the job is over.
    */
   leave(): void;
 }
 
-/** No place. */
+/** The answer when there is no place. */
 export interface Refusal {
-  /** Tells it from a place. */
+  /** Distinguishes a refusal from a place. */
   readonly reserved: false;
-  /** All places are taken, or the line is closed. */
+  /** `queue_full`: all places are taken; `draining`: the queue is closed. */
   readonly cause: "queue_full" | "draining";
-  /** As `Line` has it. */
+  /** The same as `Line.waiting`. */
   readonly waiting: number;
   /** Whole seconds after which a retry is worthwhile. */
   readonly retryAfterSec: number;
 }
 
-/** A job in the hands of a worker. */
+/** A job that a worker has taken. */
 export interface Lease {
   /** The job. */
   readonly spec: JobSpec;
-  /** What this process holds for it; absent when it came in elsewhere. */
+  /** Callbacks of this process for the job; undefined for a job that entered elsewhere. */
   readonly handle: JobHandle | undefined;
-  /** Seconds it waited. */
+  /** Seconds that the job waited. */
   readonly queuedSec: number;
-  /** Receives the cause to end its run. */
+  /** Receives the cause to end the run. */
   readonly stop: Stop;
-  /** Reports its outcome, once. Its place is free before its client gets the outcome. */
+  /** Reports the outcome; to be called once. The place is free before the client gets the outcome. */
   settle(outcome: JobOutcome): void;
-  /** Gives it back without having begun its run: it is the first in the line again, or leaves it if a cause has come in or its client is gone. */
+  /**
+   * Gives the job back before its run has begun: it becomes the first in the queue again, or leaves the queue if there is a
+   * cause to end it or its client has disconnected.
+   */
   release(): void;
 }
 
-/** Jobs that were cut. */
+/** Numbers of jobs that a forced stop interrupted. */
 export interface Cut {
   /** Jobs that were running. */
   readonly running: number;
@@ -68,25 +71,25 @@ export interface Cut {
   readonly waiting: number;
 }
 
-/** See the module's head. */
+/** The queue, as the module's docstring describes it. */
 export interface Line {
   /** Whether places are given. */
   readonly state: "open" | "closed";
-  /** Jobs that wait for a worker, and places that are still to be filled and have none waiting for them. */
+  /** Number of jobs that wait for a worker, plus reserved places for which no worker is waiting. */
   readonly waiting: number;
-  /** How long the first job in the line has waited, in seconds; 0 when none waits. */
+  /** How long the first job in the queue has waited, in seconds; 0 if none waits. */
   oldestWaitSec(): number;
-  /** Whole seconds, at least 1, after which a client that is refused now may come back. */
+  /** Whole seconds, at least 1, after which a client that is refused now should retry. */
   retryAfterSec(): number;
-  /** Asks for a place. When `signal` aborts, or has aborted, its client is gone, as with `leave`. */
+  /** Asks for a place. If `signal` aborts, or has aborted, the client has disconnected, with the same effect as `leave`. */
   reserve(about: About, signal?: AbortSignal): Place | Refusal | Promise<Place | Refusal>;
   /**
-   * Resolves with the next job; with nothing when the line is closed and no job can come any more. A worker calls it before it
-   * settles the job that it has.
+   * Resolves with the next job; with undefined once the queue is closed and no more jobs can come. A worker calls it before it
+   * settles its current job.
    */
   take(): Promise<Lease | undefined>;
-  /** Gives no more places. Those that were given may still be filled, and what waits is still taken. Idempotent. */
+  /** Stops giving places. Places that were given may still be filled, and waiting jobs are still taken. Idempotent. */
   close(): void;
-  /** Closes the line, lets whatever does not run leave it, and ends what runs. */
+  /** Closes the queue, drops every job and place that is not running, and ends the running jobs. */
   cut(): Cut;
 }

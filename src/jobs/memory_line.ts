@@ -1,6 +1,6 @@
 /**
- * The line in the memory of this process, first in, first out. Everything between “is there room” and “it is in” happens in
- * one synchronous call.
+ * The queue in the memory of this process, first in, first out. Checking for room and taking the place happen in one
+ * synchronous call.
  *
  * @module
  */
@@ -12,23 +12,23 @@ import type { About, Cut, Lease, Line, Place, Refusal } from "./line.ts";
 import { createRunTimes } from "./run_times.ts";
 import { createStop } from "./stop.ts";
 
-/** What a line in memory is made for. */
+/** Settings of a queue in memory. */
 export interface MemoryLineSettings {
-  /** Workers that take from it. */
+  /** Number of workers that take from it. */
   readonly workers: number;
-  /** Jobs that may wait beside those that the workers have. */
+  /** Number of jobs that may wait in addition to those that the workers have taken. */
   readonly places: number;
   /** How long a job may wait, in milliseconds; `Infinity` for no limit. */
   readonly queueTimeoutMs: number;
 }
 
-/** A line that gives its places at once. */
+/** A queue that gives its places synchronously. */
 export interface MemoryLine extends Line {
-  /** As `Line` has it, without a wait. */
+  /** The same as `Line.reserve`, but synchronous. */
   reserve(about: About, signal?: AbortSignal): Place | Refusal;
 }
 
-/** An open, empty line. `now` is a monotonic clock in milliseconds. */
+/** Makes an open, empty queue. `now` is a monotonic clock in milliseconds. */
 export function createMemoryLine(
   settings: MemoryLineSettings,
   now: () => number = () => performance.now(),
@@ -38,7 +38,7 @@ export function createMemoryLine(
 
 class InMemory implements MemoryLine {
   readonly #workers: number;
-  /** The most unfinished jobs. */
+  /** Maximum number of unfinished jobs. */
   readonly #bound: number;
   readonly #now: () => number;
   readonly #patience: Deadlines & Disposable;
@@ -46,7 +46,7 @@ class InMemory implements MemoryLine {
   readonly #channel = createChannel<Job>();
   /** In the order in which their places were reserved. */
   readonly #unfinished = new Set<Job>();
-  /** Places that are still to be filled. */
+  /** Number of places that are reserved and not filled yet. */
   #reserved = 0;
   #state: Line["state"] = "open";
 
@@ -86,7 +86,7 @@ class InMemory implements MemoryLine {
   async take(): Promise<Lease | undefined> {
     for (;;) {
       const job = await this.#channel.receive();
-      // It may have left in the instant between the line and the worker.
+      // It may have left after the channel handed it over and before this worker runs it.
       if (!job || job.begin()) return job;
     }
   }
@@ -105,7 +105,7 @@ class InMemory implements MemoryLine {
     return cut;
   }
 
-  /** Of jobs: one waits from now on. Returns what takes it out of the line. */
+  /** Called by a job that waits from now on. Returns a function that takes it out of the queue. */
   enter(job: Job, where: "behind" | "before"): () => void {
     const leave = this.#channel.send(job, where);
     if (!leave) return () => {};
@@ -116,19 +116,19 @@ class InMemory implements MemoryLine {
     };
   }
 
-  /** Of jobs: a place is filled, or given back empty. */
+  /** Called when a place is filled, or given back empty. */
   resolved(): void {
     this.#reserved--;
   }
 
-  /** Of jobs: one is over, after so many milliseconds with a worker if it had one. */
+  /** Called when a job is over, after `ranMs` milliseconds with a worker if it had one. */
   finished(job: Job, ranMs?: number): void {
     if (ranMs !== undefined) this.#runTimes.add(ranMs);
     this.#unfinished.delete(job);
     this.#endIfEmpty();
   }
 
-  /** Until the last job is over, one may come back from its worker. */
+  /** Closes the channel when no job is left: until then, one may come back from its worker. */
   #endIfEmpty(): void {
     if (this.#state === "open" || this.#unfinished.size > 0) return;
     this.#channel.close();
@@ -142,7 +142,7 @@ class InMemory implements MemoryLine {
 
 type JobState = "reserved" | "waiting" | "running" | "over";
 
-/** One place from its reservation on, and the job in it to its outcome. A class, because there is one for every job. */
+/** A place from its reservation on, and the job in it until its outcome. A class, because there is one for every job. */
 class Job implements Place, Lease {
   readonly reserved = true;
   readonly stop = createStop();
@@ -169,7 +169,7 @@ class Job implements Place, Lease {
     return this.#state;
   }
 
-  /** It is registered: from now on its client may leave. */
+  /** Starts to watch for the client's disconnect. Called once the job is registered. */
   listen(): void {
     this.#signal?.addEventListener("abort", this.#onAbort);
     if (this.#signal?.aborted) this.leave();
@@ -196,7 +196,7 @@ class Job implements Place, Lease {
     return (this.#now() - this.#filledAt) / 1000;
   }
 
-  /** A worker has it; false if it has left. */
+  /** Called when a worker takes the job; false if the job has left. */
   begin(): boolean {
     if (this.#state !== "waiting") return false;
     this.#state = "running";
@@ -217,7 +217,7 @@ class Job implements Place, Lease {
     else this.#wait("before");
   }
 
-  /** Ends its run, or lets it leave if it does not run. */
+  /** Ends the run, or takes the job out of the queue if it does not run. */
   end(cause: LeaveCause): void {
     if (this.#state === "running") {
       if (cause !== "queue_timeout") this.stop.request(cause);

@@ -1,5 +1,5 @@
 /**
- * N workers, each one loop over the same line, one job at a time.
+ * N workers: each is a loop over the same queue and runs one job at a time.
  *
  * @module
  */
@@ -7,17 +7,17 @@
 import type { JobOutcome } from "./job.ts";
 import type { Lease, Line } from "./line.ts";
 
-/** A job in the hands of a worker, as others may see it. */
+/** A job that a worker has taken, as others may see it. */
 export interface RunningJob extends Pick<Lease, "spec" | "handle" | "queuedSec" | "stop"> {
-  /** Process id of its command, as soon as there is one; the run sets it. */
+  /** Process id of its command, set by the run as soon as there is one. */
   pid?: number;
 }
 
-/** One worker as others may see it. */
+/** A worker as others may see it. */
 export interface WorkerState {
-  /** 1 to N, without gaps, stable for the life of the pool. */
+  /** Number from 1 to N, without gaps, stable for the life of the pool. */
   readonly id: number;
-  /** The job in hand; undefined while idle. */
+  /** The current job; undefined while idle. */
   readonly job: RunningJob | undefined;
   /** Milliseconds since the worker took its job, or since it became idle. */
   readonly sinceMs: number;
@@ -25,32 +25,32 @@ export interface WorkerState {
 
 /** A running pool. */
 export interface Pool {
-  /** Workers that hold a job now. */
+  /** Number of workers that have a job now. */
   readonly busy: number;
-  /** Jobs taken since the start. */
+  /** Number of jobs taken since the start. */
   readonly started: number;
-  /** A snapshot of every worker, in the order of their ids. */
+  /** A snapshot of all workers, in the order of their ids. */
   workers(): readonly WorkerState[];
-  /** Resolves when the line is closed and every worker has finished its last job. Closes nothing itself. */
+  /** Resolves when the queue is closed and every worker has finished its last job. */
   readonly finished: Promise<void>;
 }
 
-/** What a pool is made of. */
+/** The parts of a pool. */
 export interface PoolSettings {
-  /** Workers in all. */
+  /** Number of workers. */
   readonly size: number;
-  /** Where jobs come from. */
+  /** The queue that jobs are taken from. */
   readonly line: Pick<Line, "take">;
   /** Runs a job. It must not throw: endings are data. */
   readonly run: (job: RunningJob, workerId: number) => Promise<JobOutcome>;
-  /** Called when `run` throws all the same; the job fails and the worker carries on. */
+  /** Called if `run` throws, which is a bug; the job fails and the worker carries on. */
   readonly onBug: (bug: unknown, job: RunningJob) => void;
 }
 
 interface Worker {
   readonly id: number;
   job: RunningJob | undefined;
-  /** Since when it has its job, or none, in milliseconds. */
+  /** When the worker took its job, or became idle, in milliseconds of the pool's clock. */
   since: number;
 }
 
@@ -80,7 +80,7 @@ export function startPool(
       worker.job = undefined;
       worker.since = now();
       busy--;
-      // A client that gets the outcome may ask for a place at once, and must find this worker free.
+      // A client that gets the outcome may request a place at once, and this worker must be free then.
       const next = line.take();
       lease.settle(outcome);
       lease = await next;
@@ -92,7 +92,7 @@ export function startPool(
       return await run(job, workerId);
     } catch (bug) {
       onBug(bug, job);
-      return { kind: "failed", fault: { kind: "internal", reason: String(bug) } };
+      return { kind: "failed", failure: { kind: "internal", reason: String(bug) } };
     }
   }
 

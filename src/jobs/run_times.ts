@@ -1,24 +1,24 @@
 /**
- * What the latest runs took, and from it when a place in a line can be expected to have found a worker.
+ * Measures the latest runs, and estimates from them how long a job will wait for a worker.
  *
  * @module
  */
 
-/** See the module's head. */
+/** The measured times of the latest runs. */
 export interface RunTimes {
-  /** A run took so many milliseconds. */
+  /** Adds the time of a run in milliseconds. */
   add(ms: number): void;
   /**
-   * Whole seconds, at least 1, after which the job at `place` of a line (1 is next) can be expected to have found one of so
-   * many workers: the mean of the latest runs × place ÷ workers; 1 while nothing has been measured.
+   * Whole seconds, at least 1, after which the job at `place` in the queue (1 is next) can be expected to have a worker: the
+   * mean of the latest runs × place ÷ workers; 1 while nothing has been measured.
    */
   expectedWaitSec(place: number, workers: number): number;
 }
 
-/** How many of the latest runs weigh in the mean. */
+/** Number of runs that weigh in the mean. */
 const meanWindow = 32;
 
-/** Nothing has been measured. */
+/** Makes a record in which nothing has been measured yet. */
 export function createRunTimes(): RunTimes {
   let measured = 0;
   let meanMs = 0;

@@ -1,29 +1,29 @@
 /**
- * Holds the reason to end a run. The first cause wins; after the run is over none counts.
+ * Holds the cause to end a run. The first cause wins; once the run is over, none counts.
  *
  * @module
  */
 
 import type { Cause } from "./job.ts";
 
-/** See the module's head. */
+/** A slot for the cause to end one run. */
 export interface Stop {
-  /** The cause, if there is one. */
+  /** The cause that counts; undefined while there is none. */
   readonly cause: Cause | undefined;
-  /** Puts a cause in; says whether it was the first and in time. */
-  request(cause: Cause): boolean;
-  /** Calls `act` as soon as there is a cause: now, later, or never. One listener. */
+  /** Sets the cause, unless there is one or the run is over. */
+  request(cause: Cause): void;
+  /** Calls `act` once there is a cause: at once, later, or never. There is one listener at most. */
   onRequest(act: () => void): void;
-  /** The run is over: no cause counts any more. */
+  /** Marks the run as over: later causes do not count. */
   close(): void;
 }
 
-/** An empty slot. */
+/** Makes an empty slot. */
 export function createStop(): Stop {
   return new Slot();
 }
 
-/** A class, because every job has one: an object literal with getters makes new functions each time. */
+/** A class, because every job has one: an object literal with getters creates new functions each time. */
 class Slot implements Stop {
   #cause: Cause | undefined;
   #closed = false;
@@ -33,11 +33,10 @@ class Slot implements Stop {
     return this.#cause;
   }
 
-  request(wanted: Cause): boolean {
-    if (this.#closed || this.#cause) return false;
+  request(wanted: Cause): void {
+    if (this.#closed || this.#cause) return;
     this.#cause = wanted;
     this.#listener?.();
-    return true;
   }
 
   onRequest(act: () => void): void {

@@ -1,5 +1,5 @@
 /**
- * The folder of one job, from its making to its removal. It may be made before a worker is known.
+ * The folder of one job, from its creation to its removal. It may be made before a worker is known.
  *
  * @module
  */
@@ -9,23 +9,26 @@ import { look } from "./own_folder.ts";
 import { removeInBackground } from "./removal.ts";
 import { jobFolderIn, jobFolderRandom, type Spool } from "./spool.ts";
 
-/** See the module's head. */
+/** The folder of one job. */
 export interface JobFolder {
-  /** Absolute path, unique to the job and its mark; the command may leave there what it likes. */
+  /** Absolute path, which is unique to the job and is its mark. The command may create any files there. */
   readonly path: string;
-  /** What is unique in its name: 16 hexadecimal digits. */
+  /** The unique part of its name: 16 hexadecimal digits. */
   readonly random: string;
-  /** Paths of the files that we made in it. */
+  /** Paths of the files that jobrunner made in it. */
   readonly files: string[];
-  /** Whether it was looked at in this very turn of the event loop, so that nothing has happened to it since. */
+  /** Whether it was checked in this turn of the event loop, so that nothing can have changed it since. */
   looked: boolean;
-  /** Opens it again if the command has shut it. False when it is gone, or something else is in its place. */
+  /** Restores its owner's access if the command has taken it away. False if it is gone, or replaced by something else. */
   openAgain(): boolean;
-  /** Removes it, whatever the command made of it. Rejects with what the file system throws; then the next removal tries again. */
+  /**
+   * Removes it with everything in it. Rejects with the error of the file system; the next removal of any job's folder then
+   * retries this one.
+   */
   remove(): Promise<void>;
 }
 
-/** Makes a folder, mode 0700, in a spool, which must be sound. Throws what the file system throws. */
+/** Makes a folder with mode 0700 in a spool, which must be sound. Throws errors of the file system. */
 export function makeJobFolder(spool: Spool): JobFolder {
   const random = crypto.getRandomValues(new Uint8Array(8)).toHex();
   const path = jobFolderIn(spool.path, random);
@@ -33,7 +36,7 @@ export function makeJobFolder(spool: Spool): JobFolder {
   return folderOf(spool, path, random);
 }
 
-/** The folder of a job at this path of a spool, which was made before. Throws an `Error` for any other path. */
+/** The existing folder of a job at this path in a spool. Throws an `Error` if the path has another form. */
 export function jobFolderAt(spool: Spool, path: string): JobFolder {
   const random = jobFolderRandom(basename(path));
   if (random === undefined || path !== jobFolderIn(spool.path, random)) {
@@ -47,7 +50,7 @@ function folderOf(spool: Spool, path: string, random: string): JobFolder {
 
   async function remove(): Promise<void> {
     try {
-      // Another job may damage the spool at this very moment.
+      // Another job may damage the spool at the same moment.
       await removeNow().catch(removeNow);
     } catch (error) {
       spool.leftovers.add(path);
@@ -64,7 +67,7 @@ function folderOf(spool: Spool, path: string, random: string): JobFolder {
     if (!removeAtOnce()) await removeInBackground(path);
   }
 
-  /** What mostly is there: a folder with our files. False if there is anything else. */
+  /** Handles the common case: a folder with nothing but our files. False if anything else is there. */
   function removeAtOnce(): boolean {
     try {
       if (!folder.looked && !look(path)?.isDirectory) return false;
@@ -96,7 +99,7 @@ function folderOf(spool: Spool, path: string, random: string): JobFolder {
   return folder;
 }
 
-/** Windows has no modes. */
+/** Whether the owner's access is missing. Windows has no modes. */
 function isShut({ mode }: Deno.FileInfo): boolean {
   return Deno.build.os !== "windows" && mode !== null && (mode & 0o700) !== 0o700;
 }

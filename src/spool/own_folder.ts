@@ -1,38 +1,38 @@
 /**
- * A folder of ours in the reach of commands, which run as the same user: they can change its mode, remove it, or put
- * something else in its place. It is looked at, never through: a link in its place leads to somebody else's files.
+ * A folder of the server that commands can reach, since they run as the same user: they can change its mode, remove it, or
+ * replace it. It is checked without following links, since a link in its place leads to files of others.
  *
  * @module
  */
 
 import { removeWhatever } from "./removal.ts";
 
-/** A folder that was seen once and can be told from anything else at its path. */
+/** A folder whose identity is known, so that anything else at its path is recognized. */
 export interface OwnFolder {
-  /** Whether the folder is still there, the same one, and open to its owner alone. */
+  /** Whether the same folder is still there, with the mode that it had. */
   isSound(): boolean;
   /**
-   * Gives it its mode back, or makes it anew; what somebody put in its place is removed, of a link the link itself. Says
-   * whether it had to be made anew. Throws what the file system throws.
+   * Restores its mode, or makes it again. Anything that has replaced it is removed; of a link, only the link itself. Returns
+   * whether it had to be made again. Throws errors of the file system.
    */
   mend(): boolean;
 }
 
 const ownerOnly = 0o700;
 
-/** Makes the folder `path`. Throws what the file system throws, also when there is something already. */
+/** Makes the folder `path`. Throws errors of the file system, also if something exists at the path. */
 export function makeFolder(path: string): OwnFolder {
   make(path);
   return folderAt(path);
 }
 
-/** A umask can take the owner's own rights away. */
+/** Makes a folder with mode 0700 whatever the umask, which can take away the owner's own rights. */
 function make(path: string): void {
   Deno.mkdirSync(path, { mode: ownerOnly });
   if (modeOf(Deno.lstatSync(path)) !== ownerOnly) Deno.chmodSync(path, ownerOnly);
 }
 
-/** Takes what is at `path` now for the folder that is meant. Throws what the file system throws. */
+/** Takes whatever is at `path` now as the folder. Throws errors of the file system. */
 export function folderAt(path: string): OwnFolder {
   let own = Deno.lstatSync(path);
   const isOwn = (found: Deno.FileInfo) =>
@@ -41,7 +41,7 @@ export function folderAt(path: string): OwnFolder {
     isSound() {
       try {
         const found = Deno.lstatSync(path);
-        // Some file systems have modes of their own, which nobody can change.
+        // Some file systems have fixed modes that cannot be changed.
         return isOwn(found) && modeOf(found) === modeOf(own);
       } catch {
         return false;
@@ -61,7 +61,7 @@ export function folderAt(path: string): OwnFolder {
   };
 }
 
-/** What lies at a path, a link as itself; undefined when there is nothing. Throws what else the file system throws. */
+/** What is at a path, without following links; undefined if there is nothing. Throws other errors of the file system. */
 export function look(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.lstatSync(path);
@@ -71,7 +71,7 @@ export function look(path: string): Deno.FileInfo | undefined {
   }
 }
 
-/** Windows has no modes. */
+/** The permission bits; on Windows, which has no modes, always 0700. */
 function modeOf({ mode }: Deno.FileInfo): number {
   return Deno.build.os === "windows" ? ownerOnly : (mode ?? ownerOnly) & 0o777;
 }

@@ -1,5 +1,5 @@
 /**
- * Removing what others may have filled: the command, or somebody who has taken the service over.
+ * Removes folders that others may have filled: a command, or an attacker who controls the service.
  *
  * @module
  */
@@ -7,12 +7,12 @@
 import { join } from "node:path";
 
 /**
- * Removes a file, a link (not what it points to) or a folder with all that is in it. Nothing there is fine. Throws what
- * the file system throws.
+ * Removes a file, a link (not its target) or a folder with everything in it. No effect if nothing is there. Throws errors of
+ * the file system.
  */
 export function removeWhatever(path: string): void {
   try {
-    // What mostly is there: a file. A folder that holds something is refused.
+    // The common case is a file. A folder that is not empty fails here.
     Deno.removeSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
@@ -30,8 +30,8 @@ export function removeWhatever(path: string): void {
 }
 
 /**
- * The same without keeping anybody waiting, for a folder of a job, which may hold any number of files. Rejects with what
- * the file system throws.
+ * The same as `removeWhatever` without blocking the event loop, for the folder of a job, which may hold any number of files.
+ * Rejects with errors of the file system.
  */
 export async function removeInBackground(path: string): Promise<void> {
   try {
@@ -49,19 +49,19 @@ export async function removeInBackground(path: string): Promise<void> {
   }
 }
 
-/** Opens a folder and says whether there may be others in it. Throws what the file system throws. */
+/** Makes a folder accessible and returns whether it may hold other folders. Throws errors of the file system. */
 function holdsFolders(path: string): boolean {
   const { isDirectory, nlink } = Deno.lstatSync(path);
   if (!isDirectory) return false;
   makeOpen(path);
-  // Each folder in a folder is one link more (inode(7)), where links are counted: then there is nothing to list.
+  // Where links are counted, each folder inside adds one (inode(7)), so with 2 links there is nothing to list.
   return nlink !== 2;
 }
 
 /**
- * Moves every folder that lies deeper up into the top one. The runtime takes a descriptor and a piece of its stack for
- * each level that it descends, so a folder that is nested some ten thousand times would end the process. What cannot be
- * moved stays: the removal that follows says why. Yields each folder and is handed those in it.
+ * Moves every deeper folder up into the top one. The runtime uses a descriptor and part of its stack for each level that it
+ * descends, so a folder with some ten thousand levels would crash the process. A folder that cannot be moved stays where it
+ * is: the removal that follows reports why. Yields each folder and is passed the paths of those in it.
  */
 function* flatten(top: string): Generator<string, void, readonly string[]> {
   const unique = crypto.randomUUID();
@@ -82,7 +82,7 @@ function foldersAmong(path: string, entries: Iterable<Deno.DirEntry>): string[] 
   return [...entries].filter((entry) => entry.isDirectory).map((entry) => join(path, entry.name));
 }
 
-/** A folder that its owner may not enter could neither be looked into nor moved. */
+/** Gives the owner access: without it a folder could be neither read nor moved. */
 function makeOpen(folder: string): void {
   unlessFailed(undefined, () => Deno.chmodSync(folder, 0o700));
 }

@@ -1,6 +1,6 @@
 /**
- * The spool: a folder that holds a folder for each running job. Main makes and mends it; the service looks at it before
- * it goes through it.
+ * The spool: a folder that holds one folder for each running job. Main makes and repairs it; the service checks it before
+ * each use.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import { folderAt, look } from "./own_folder.ts";
 
 /** The spool as the service uses it. */
 export interface Spool {
-  /** Absolute path, exactly as permissions were granted for it. */
+  /** Absolute path, exactly as in the permissions. */
   readonly path: string;
-  /** Whether it is the folder that main made. */
+  /** Whether it is still the folder that main made, with its mode. */
   isSound(): boolean;
-  /** Folders of jobs that could not be removed, such as in a spool that was shut at that moment. */
+  /** Folders of jobs that could not be removed, for example because the spool was inaccessible at that moment. */
   readonly leftovers: Set<string>;
-  /** Has it mended unless it is sound. Rejects with the reason when that could not be done. */
+  /** Has main repair the spool unless it is sound. Rejects with the reason if that fails. */
   ensure(): Promise<void>;
 }
 
-/** The spool at `path`, which main has just made. `mend` asks main. */
+/** The spool at `path`, which main has just made. `mend` asks main to repair it. */
 export function openSpool(path: string, mend: () => Promise<void>): Spool {
   let folder = folderAt(path);
   return {
@@ -36,28 +36,28 @@ export function openSpool(path: string, mend: () => Promise<void>): Spool {
   };
 }
 
-/** The variable whose value, the path of the job's folder, marks the processes of its tree. */
+/** The variable that marks the processes of a job's tree. Its value is the path of the job's folder. */
 export const markVariable = "JOBRUNNER_JOB_DIR";
 
-/** The folder of one job; its path is also the mark of the job's processes. `random` is 16 hexadecimal digits. */
+/** Path of a job's folder, which is also the mark of the job's processes. `random` is 16 hexadecimal digits. */
 export function jobFolderIn(spool: string, random: string): string {
   return join(spool, `job-${random}`);
 }
 
-/** What is unique in the name of a job's folder; undefined for any other name. */
+/** The unique part in the name of a job's folder; undefined for any other name. */
 export function jobFolderRandom(name: string): string | undefined {
   return /^job-([0-9a-f]{16})$/.exec(name)?.[1];
 }
 
-/** Whether a mark has the form of those of a spool's jobs: the path of a job's folder. */
+/** Whether a mark has the form of a path of a job's folder in this spool. */
 export function isMarkIn(spool: string, mark: string): boolean {
   const prefix = join(spool, "/");
   return mark.startsWith(prefix) && jobFolderRandom(mark.slice(prefix.length)) !== undefined;
 }
 
 /**
- * Whether a mark belongs to a job of this spool that has not come to its end: its folder is still there, or nobody can tell,
- * since a job shut the spool. Asked of each mark, because the spool may hold any number of files.
+ * Whether a mark belongs to an unfinished job of this spool: the job's folder still exists, or the spool cannot be read because
+ * a job changed its mode. Each mark is checked alone, because the spool may hold any number of files.
  */
 export function isUnfinished(spool: string, mark: string): boolean {
   if (!isMarkIn(spool, mark)) return false;

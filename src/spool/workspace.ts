@@ -1,6 +1,6 @@
 /**
- * The two files of one run, in the job's folder: the payload for the command to read, and the response file for it to write.
- * Their names hold the worker's number, so they are made when a worker is known.
+ * The two files of one run, in the job's folder: the command reads the payload from one and writes its response to the other.
+ * Their names contain the worker's number, so they are made when a worker is known.
  *
  * @module
  */
@@ -12,59 +12,59 @@ import { type Captured, type JobInput, nothingCaptured } from "../jobs/job.ts";
 import { type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
 import type { Spool } from "./spool.ts";
 
-/** Where a run finds and leaves its files. */
+/** The paths of a run's files. */
 export interface RunFiles {
   /** Absolute path of the job's folder. */
   readonly folder: string;
   /** Absolute path of the file that holds the payload. */
   readonly requestFile: string;
-  /** Absolute path of the response file; empty at first. */
+  /** Absolute path of the response file, which is empty at first. */
   readonly responseFile: string;
 }
 
-/** The files of one run, and what becomes of them. */
+/** The files of one run, with operations on them. */
 export interface Workspace extends RunFiles {
-  /** What the command left in the response file. */
+  /** Reads at most `limit` bytes of the response file. */
   readResponse(limit: number): Promise<ResponseFile>;
   /**
-   * Removes the job's folder, whatever the command made of it; to be called at once when the response was read. Rejects with
-   * what the file system throws.
+   * Removes the job's folder with everything in it; to be called as soon as the response is read. Rejects with errors of the
+   * file system.
    */
   remove(): Promise<void>;
 }
 
-/** The response file's content, and why it is empty if that is not the command's doing. */
+/** What was read of the response file. */
 export interface ResponseFile {
-  /** Its bytes, up to the limit. */
+  /** Its bytes, up to the limit; none if it could not be read. */
   readonly data: Captured;
-  /** A sentence for the client, when the file could not be read. */
+  /** A sentence for the client if the file could not be read. */
   readonly message?: string;
 }
 
 /**
- * Up to this size a file is written and read with one synchronous call, which costs several times less than an
- * asynchronous one; beyond it the event loop must not wait.
+ * Up to this size, a file is written and read with one synchronous call, which costs several times less than an asynchronous
+ * one. Larger files must not block the event loop.
  */
 const smallFileBytes = 256 * 1024;
 
-/** How much of an id a file name may hold, so that the name stays within 255 bytes. */
+/** How many characters of an id a file name may contain, so that the name stays within 255 bytes. */
 const maxIdInName = 100;
 
-/** What the names of the two files are made of. */
+/** The parts of the two files' names. */
 export interface FileNames {
   /** The worker's number. */
   readonly workerId: number;
   /** The client's id. */
   readonly id: string;
-  /** What the name of the payload's file ends in. */
+  /** Appended to the name of the payload's file. */
   readonly requestSuffix: string;
-  /** What the name of the response file ends in. */
+  /** Appended to the name of the response file. */
   readonly responseSuffix: string;
 }
 
 /**
- * Makes both files, mode 0600, in the folder that the payload lies in already, or in a new one of the spool, which is mended
- * if need be. Rejects with what the file system throws; nothing is left behind then.
+ * Makes both files, with mode 0600, in the folder that already holds the payload, or in a new one in the spool, which is
+ * repaired if necessary. Rejects with errors of the file system; then nothing is left behind.
  */
 export async function createWorkspace(
   spool: Spool,
@@ -80,7 +80,7 @@ export async function createWorkspace(
   try {
     return await createIn(makeJobFolder(spool), spool, input, names);
   } catch {
-    // Another job may have damaged the spool at this very moment.
+    // Another job may have damaged the spool at the same moment.
     await spool.ensure();
     return await createIn(makeJobFolder(spool), spool, input, names);
   }
@@ -121,7 +121,7 @@ async function createIn(
   };
 }
 
-/** Removes the folder and rejects with the error: why nothing could be written is what counts. */
+/** Removes the folder and rejects with the given error, which matters more than one of the removal. */
 async function giveUp(folder: JobFolder, error: unknown): Promise<never> {
   await folder.remove().catch(() => {});
   throw error;
@@ -139,7 +139,7 @@ async function putInto(requestFile: string, input: JobInput): Promise<void> {
   else Deno.writeFileSync(requestFile, input.bytes, options);
 }
 
-/** Bytes that go to or come from a large file at a time: the runtime copies what it hands to its thread pool. */
+/** Size of the pieces in which a large file is read and written, since the runtime copies what it passes to its thread pool. */
 const pieceBytes = 1024 * 1024;
 
 async function writeInPieces(
@@ -153,7 +153,7 @@ async function writeInPieces(
   }
 }
 
-/** An id as part of a file name: what is not a letter, digit, dot, dash or underscore becomes an underscore. */
+/** An id as part of a file name: every character but letters, digits, dots, dashes and underscores becomes an underscore. */
 function safeFormOf(id: string): string {
   return id.slice(0, maxIdInName).replace(/[^A-Za-z0-9._-]/g, "_");
 }
@@ -163,9 +163,9 @@ function createEmpty(path: string): void {
 }
 
 /**
- * Only a regular file is read: following a link would read outside the spool, and opening a FIFO would wait for a
- * writer forever. A descendant may still change what is there at any moment, so the open does not wait, and what was
- * opened must be what was looked at. (`O_NOFOLLOW` alone is not enough: under path permissions Deno follows the link
+ * Only a regular file is read: following a link would read outside the spool, and opening a FIFO could wait for a writer
+ * forever. A descendant may still replace the file at any moment, so it is opened with `O_NONBLOCK`, and the opened file
+ * must have the inode that was checked. (`O_NOFOLLOW` alone is not enough: under path permissions Deno follows the link
  * itself, seen on 2.9.6 and 2.7.11.)
  */
 async function readResponse(path: string, limit: number): Promise<ResponseFile> {

@@ -1,11 +1,12 @@
 /**
- * Base64 as both sides read it (RFC 4648, section 4). ASCII white space between the characters is allowed. Padding is
- * required, or a payload that was cut short would pass for a whole one; bits that padding leaves over are not looked at.
+ * Base64 as the server and its clients read it (RFC 4648, section 4). ASCII white space between the characters is allowed.
+ * Padding is required, since without it a truncated payload could pass for a whole one. Unused bits before the padding are
+ * ignored.
  *
  * @module
  */
 
-/** The bytes, or undefined for text that is not base64. */
+/** Returns the bytes, or undefined for text that is not base64. */
 export function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   try {
     return Uint8Array.fromBase64(text, { lastChunkHandling: "strict" });
@@ -24,8 +25,8 @@ const hyphen = 0x2d;
 const underscore = 0x5f;
 
 /**
- * Says what is wrong with text that `decodeBase64` cannot decode, to follow a colon. Characters are counted from 1, white
- * space included. Of the text itself at most its first wrong character is named.
+ * Says what is wrong with text that `decodeBase64` cannot decode, as words to follow a colon. Characters are counted from 1,
+ * white space included. The words name at most one character of the text, the first wrong one.
  */
 export function faultInBase64(text: string): string {
   let length = 0;
@@ -45,7 +46,7 @@ export function faultInBase64(text: string): string {
   if (length % 4 !== 0) {
     return `it has ${length} characters without white space, which is not a multiple of 4: the end or the padding is missing`;
   }
-  return `it ends in ${padding} padding characters, of which there can be 2 at most`;
+  return `it ends in ${padding} padding characters, but there can be at most 2`;
 }
 
 function isWhiteSpace(code: number): boolean {
@@ -57,7 +58,7 @@ function isInAlphabet(code: number): boolean {
     (code >= 0x30 && code <= 0x39) || code === 0x2b || code === 0x2f;
 }
 
-/** Such as `U+00E4`: it can be written into any log or terminal. */
+/** A name such as `U+00E4`, which is safe in any log or terminal. */
 function unicodeName(text: string, at: number): string {
   return `U+${(text.codePointAt(at) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
 }

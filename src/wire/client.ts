@@ -1,26 +1,26 @@
 /**
- * The client's side of what travels: requests are made, results are read.
+ * The client side of the protocol: makes requests and reads results.
  *
  * @module
  */
 
 import { decodeBase64 } from "./base64.ts";
 
-/** What a client makes of an answer. */
+/** The result of a job, as a client reads it from an answer. */
 export interface ReceivedResult {
-  /** As a shell would have it. */
+  /** The exit status that a shell would report. */
   readonly exitStatus: number;
   /** Standard output. */
   readonly output: Uint8Array<ArrayBuffer>;
   /** Standard error. */
   readonly error: Uint8Array<ArrayBuffer>;
-  /** The response file. */
+  /** Content of the response file. */
   readonly data: Uint8Array<ArrayBuffer>;
-  /** Names of the keys that were cut: `output`, `error`, `data`. */
+  /** Those of the keys `output`, `error` and `data` whose values were truncated. */
   readonly truncated: readonly string[];
 }
 
-/** Reads the answer of a job that ran; undefined for anything else. */
+/** Reads the answer for a job that ran; undefined for any other text. */
 export function parseResult(body: string): ReceivedResult | undefined {
   let answer: Record<string, unknown>;
   try {
@@ -40,19 +40,19 @@ export function parseResult(body: string): ReceivedResult | undefined {
   return { exitStatus, output, error, data, truncated };
 }
 
-/** The body of `POST /payload` around a payload that comes in pieces. */
+/** Encodes the body of `POST /payload` from a payload that comes in pieces. */
 export interface PayloadEncoder {
-  /** What comes before the payload. */
+  /** The text before the payload. */
   readonly head: string;
-  /** Bytes of the whole body around a payload of so many bytes. */
+  /** Length of the whole body, in bytes, for a payload of `payloadBytes` bytes. */
   bodyLength(payloadBytes: number): number;
-  /** The next bytes of the payload. */
+  /** Encodes the next bytes of the payload. */
   encode(bytes: Uint8Array): string;
-  /** What comes after the last of them. */
+  /** The text that completes the body after the last `encode`. */
   end(): string;
 }
 
-/** Makes the body of one request. */
+/** Makes an encoder for the body of one request. */
 export function createPayloadEncoder(
   { id, timeoutSec }: { readonly id: string; readonly timeoutSec?: number | undefined },
 ): PayloadEncoder {

@@ -1,5 +1,5 @@
 /**
- * Names of the header fields that server and clients agree on.
+ * Names of the header fields that the server and its clients share.
  *
  * @module
  */
@@ -7,5 +7,5 @@
 /** Carries the password of a request. */
 export const passwordHeader = "X-JR-PASSWORD";
 
-/** Carries the id that ties a request, its log lines and its answer together; the answer repeats it. */
+/** Carries the id that links a request to its log lines and its answer; the answer repeats it. */
 export const requestIdHeader = "x-request-id";

@@ -1,5 +1,5 @@
 /**
- * Host names and addresses, in the one form in which they can be compared.
+ * Host names and addresses, in a form in which they can be compared.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import { isIPv6 } from "node:net";
 
 /**
- * The host in the value of a Host header (RFC 9110, section 7.2: host, then a port if there is one), as URLs have it: lower
- * case, Punycode, IPv4 with four decimal numbers; IPv6 without its brackets, names without a dot at their end. Undefined for
- * what is no host.
+ * Returns the host in the value of a Host header (RFC 9110, section 7.2: a host, then an optional port), as URLs have it: in
+ * lower case and Punycode, IPv4 as four decimal numbers; but IPv6 without brackets and names without a final dot. Undefined
+ * for a value without a valid host.
  */
 export function hostNameOf(authority: string): string | undefined {
   const [, host] = /^(\[[^\]]+\]|[^\s:@/?#\\[\]]+)(?::\d*)?$/.exec(authority) ?? [];

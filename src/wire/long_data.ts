@@ -1,8 +1,8 @@
 /**
- * Large bodies of `POST /payload`: their `data` is decoded where it stands, without a text or a JSON tree of it.
+ * Large bodies of `POST /payload`: their `data` is decoded in place, without a string or a JSON tree of it.
  *
- * Only the plain form is dealt with: `"data"` near the beginning, its value base64 without escapes and line breaks.
- * Whatever is different is left, untouched, to the reading of the whole, which is what decides.
+ * Only the plain form is supported: `"data"` near the beginning, its value base64 without escapes and line breaks. A body in
+ * any other form is left unchanged for the parser of whole bodies, whose verdict counts.
  *
  * @module
  */
@@ -11,23 +11,23 @@ import { decodeBase64 } from "./base64.ts";
 
 /** A body whose `data` has been found. */
 export interface LongData {
-  /** The JSON text, with `mark` in the place of the data. */
+  /** The JSON text, with `mark` in the place of the value of `data`. */
   readonly text: string;
-  /** A string that nobody could have sent: if it comes out of the JSON as `data`, what was found is the data. */
+  /** A random string that no client can have sent: if the parsed JSON has it as `data`, the right value was found. */
   readonly mark: string;
-  /** The payload, in the memory of the body, which is of no other use then; or undefined, the body as it was. */
+  /** Decodes the payload within the memory of the body, which has no other use then; or returns undefined and restores the body. */
   decode(): Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** Where the key must stand: an id of the greatest length fits before it, every character of it escaped. */
+/** The key must begin within these first bytes: the longest id fits before it, even with every character escaped. */
 const headBytes = 16 * 1024;
 
 const quote = 0x22;
 const backslash = 0x5c;
 
-/** Looks into a body that is UTF-8. Undefined when there is nothing in that form. */
+/** Looks for the data in a body that is UTF-8. Undefined if the body does not have the plain form. */
 export function findLongData(body: Uint8Array<ArrayBuffer>): LongData | undefined {
-  // Latin-1, one character per byte: the place in the text is the place in the bytes.
+  // Latin-1 has one character per byte, so an index in the text is also an index in the bytes.
   const head = new TextDecoder("latin1").decode(body.subarray(0, headBytes));
   const found = /"data"[ \t\n\r]*:[ \t\n\r]*"/.exec(head);
   if (!found) return undefined;
@@ -44,11 +44,11 @@ export function findLongData(body: Uint8Array<ArrayBuffer>): LongData | undefine
   };
 }
 
-/** Characters that are decoded at a time, and the bytes that they are. */
+/** Characters that are decoded at a time, and the number of bytes that they encode. */
 const sliceLength = 2 ** 16;
 const sliceBytes = sliceLength / 4 * 3;
 
-/** What is decoded is shorter than its text, so it never reaches the text that is still to come. */
+/** Decoded bytes are shorter than their text, so they never overwrite text that is not decoded yet. */
 function decodeInPlace(text: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const source = new Uint8Array(sliceLength);
@@ -72,13 +72,13 @@ function decodeInPlace(text: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> |
   return text.subarray(0, slices * sliceBytes + last.length);
 }
 
-/** Bytes that the characters are, if they are base64 with nothing else in between. */
+/** Number of bytes that the characters encode, if they are base64 without white space. */
 function bytesIn(characters: string): number {
   const padding = characters.endsWith("==") ? 2 : characters.endsWith("=") ? 1 : 0;
   return characters.length / 4 * 3 - padding;
 }
 
-/** Whether the characters are base64 with nothing else in between. */
+/** Decodes the characters into `target`. False unless they are base64 without white space. */
 function fills(target: Uint8Array<ArrayBuffer>, characters: string): boolean {
   try {
     return target.setFromBase64(characters, { lastChunkHandling: "strict" }).written === sliceBytes;
@@ -87,7 +87,7 @@ function fills(target: Uint8Array<ArrayBuffer>, characters: string): boolean {
   }
 }
 
-/** Makes text again of the slices before `count`, the last of them first. */
+/** Turns the slices before `count` back into text, the last one first. */
 function restore(text: Uint8Array<ArrayBuffer>, count: number): void {
   for (let slice = count - 1; slice >= 0; slice--) {
     const bytes = text.subarray(slice * sliceBytes, (slice + 1) * sliceBytes);

@@ -1,20 +1,20 @@
 /**
- * What a password may be, and where it comes from: the same for the server and for `send`.
+ * The form of a password and where it comes from: the same for the server and for `send`.
  *
  * @module
  */
 
-/** The most bytes of a password, with what stands around it in its file. */
+/** The maximum size of a password in bytes, including line ends around it in its file. */
 export const maxPasswordBytes = 4096;
 
-/** A password that a header can carry, or a sentence that says what is wrong and quotes nothing. */
+/** A password that a header can carry, or a sentence that says what is wrong, without quoting the value. */
 export type PasswordReading =
   | { readonly ok: true; readonly password: string }
   | { readonly ok: false; readonly sentence: string };
 
 /**
- * Reads the text of a variable or the bytes of a file: one line of UTF-8. A byte order mark at the beginning is dropped,
- * as are CR and LF at both ends.
+ * Reads the text of a variable or the bytes of a file: one line of UTF-8. A byte order mark at the beginning is dropped, and
+ * so are CR and LF at either end.
  */
 export function readPasswordFrom(given: string | Uint8Array<ArrayBuffer>): PasswordReading {
   const bytes = typeof given === "string" ? new TextEncoder().encode(given) : given;
@@ -34,7 +34,7 @@ function utf8Text(
 ): string | undefined {
   if (typeof given === "string" && !given.isWellFormed()) return undefined;
   try {
-    // Drops the byte order mark too (Encoding, "UTF-8 decode").
+    // This also drops the byte order mark (Encoding, "UTF-8 decode").
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     return undefined;
@@ -43,18 +43,18 @@ function utf8Text(
 
 function faultOf(password: string): string | undefined {
   if (password === "") return "it is empty";
-  // Also how UTF-16 without a byte order mark looks.
+  // Also true of UTF-16 without a byte order mark.
   if (/[^\P{Cc}\t\r\n]/u.test(password)) {
     return "it must be UTF-8 text without NUL and other control characters";
   }
   if (/[\r\n]/.test(password)) return "it must be one line, not several";
   if (/^[ \t]|[ \t]$/.test(password)) {
-    return "it must have no space or tab at either end, since HTTP drops those";
+    return "it must not begin or end with a space or tab, since HTTP drops those";
   }
   return undefined;
 }
 
-/** Without CR and LF at both ends, in linear time: what a client sends comes here as well. */
+/** The text without CR and LF at either end. Takes linear time, since it is also applied to text that clients send. */
 export function withoutLineEnds(text: string): string {
   let from = 0;
   let to = text.length;
@@ -67,25 +67,25 @@ function isLineEnd(character: string | undefined): boolean {
   return character === "\r" || character === "\n";
 }
 
-/** Where the password is. */
+/** Where the password is to be read from. */
 export type PasswordSource =
-  /** There is no password. */
+  /** No password is configured. */
   | { readonly kind: "none" }
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "variable"; readonly text: string }
-  /** Two variables contradict each other. */
+  /** Both variables are set, which is an error. */
   | { readonly kind: "both" };
 
 /**
- * The flag wins over both variables, which must not both be set. A variable that holds nothing, or nothing but line ends,
- * counts as not set.
+ * Chooses the source: the flag wins over both variables, which must not both be set. A variable that is empty, or holds only
+ * line ends, counts as unset.
  */
 export function passwordSource({ flag, file, variable }: {
-  /** `--password-file`. */
+  /** Value of `--password-file`. */
   readonly flag: string | undefined;
-  /** `JOBRUNNER_PASSWORD_FILE`. */
+  /** Value of `JOBRUNNER_PASSWORD_FILE`. */
   readonly file: string | undefined;
-  /** `JOBRUNNER_PASSWORD`. */
+  /** Value of `JOBRUNNER_PASSWORD`. */
   readonly variable: string | undefined;
 }): PasswordSource {
   if (flag !== undefined) return { kind: "file", path: flag };

@@ -1,5 +1,5 @@
 /**
- * What `POST /payload` takes: JSON and base64. Shared by the server and the client side.
+ * The request body of `POST /payload`: JSON and base64. Shared by the server and its client.
  *
  * @module
  */
@@ -9,42 +9,42 @@ import { findLongData, type LongData } from "./long_data.ts";
 import { isTooComplex, maxStructure } from "./structure.ts";
 import { faultInEncoding } from "./utf8.ts";
 
-/** The most characters (Unicode code points) that an id may have. */
+/** The maximum length of an id in characters (Unicode code points). */
 export const maxIdLength = 1024;
 
-/** The fields of `POST /payload` that we read; unknown keys are ignored. */
+/** The known fields of `POST /payload`; unknown keys are ignored. */
 export interface PayloadRequest {
-  /** The client's name of the job. */
+  /** The client's name for the job. */
   readonly id: string;
-  /** `timeout_sec`: the longest run that the client asks for. */
+  /** `timeout_sec`: the client's time limit for the run, in seconds. */
   readonly timeoutSec?: number;
   /** `data`, decoded. */
   readonly payload: Uint8Array<ArrayBuffer>;
 }
 
-/** A request, or one sentence that says what is wrong with it. */
+/** A request, or one sentence that says what is wrong with its body. */
 export type Parsed =
   | { readonly ok: true; readonly request: PayloadRequest }
   | { readonly ok: false; readonly sentence: string };
 
-/** How a body is to be read. */
-export interface Reading {
-  /** The header's value; null without one. Only a body that is not UTF-8 has it looked at, for the sentence. */
+/** Options for parsing a body. */
+export interface ParseOptions {
+  /** Value of the Content-Type header; null without one. It is read only if the body is not UTF-8, for the sentence. */
   readonly contentType?: string | null;
-  /** The payload of a body of at least so many bytes may lie in the body's own memory, which then belongs to it. */
+  /** From this body length on, in bytes, the payload may lie in the memory of the body, which then belongs to it. */
   readonly fromLength?: number;
 }
 
 /**
- * Reads the body of `POST /payload`: a JSON object (RFC 8259) in UTF-8, a byte order mark before it or not, with `id`, a
- * text, and `data`, base64 (RFC 4648 section 4, padding required, line breaks allowed).
+ * Parses the body of `POST /payload`: a JSON object (RFC 8259) in UTF-8, with or without a byte order mark, with `id`, a
+ * string, and `data`, base64 (RFC 4648, section 4; padding required, line breaks allowed).
  *
- * The sentences for a missing id and missing data are part of the contract. Whatever the body is, the time this takes grows
- * in proportion to its length.
+ * The sentences for a missing id and missing data are part of the contract. The time this takes grows in proportion to the
+ * length of the body, whatever it holds.
  */
 export function parsePayloadRequest(
   body: Uint8Array<ArrayBuffer>,
-  { contentType = null, fromLength = longBodyBytes }: Reading = {},
+  { contentType = null, fromLength = longBodyBytes }: ParseOptions = {},
 ): Parsed {
   if (body.length === 0) return wrong("The body is empty");
   const fault = faultInEncoding(body, contentType);
@@ -53,10 +53,10 @@ export function parsePayloadRequest(
   return (found && parseAround(found)) ?? parseWhole(body);
 }
 
-/** From this length on, the text and the JSON tree of a body would show in the machine's memory. */
+/** From this length on, in bytes, a string and a JSON tree of the body would noticeably raise memory use. */
 const longBodyBytes = 2 ** 20;
 
-/** Undefined when the whole must be read to say what is wrong, or that nothing is. */
+/** Parses the text around the data. Undefined if only parsing the whole body can decide. */
 function parseAround(found: LongData): Parsed | undefined {
   if (isTooComplex(found.text)) return tooComplex;
   let value: unknown;
@@ -77,14 +77,14 @@ function parseWhole(body: Uint8Array<ArrayBuffer>): Parsed {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    // The runtime's own message quotes the body; only the place is taken over.
+    // The runtime's message quotes the body; only the position is taken from it.
     const [, place] = /(at position \d+)/.exec((error as Error).message) ?? [];
     return wrong(`The body is not valid JSON${place ? ` (${place})` : ""}`);
   }
   return check(value, decodeBase64);
 }
 
-/** `decode` is asked last, when everything else is right. */
+/** Checks the parsed JSON. `decode` is called last, when everything else is valid. */
 function check(
   value: unknown,
   decode: (data: string) => Uint8Array<ArrayBuffer> | undefined,
@@ -115,7 +115,7 @@ function check(
   if (!payload) return wrong(`Json key 'data' is not valid base64: ${faultInBase64(data)}`);
   if (payload.length === 0) return wrong("Json key 'data' missing or empty");
   const limit = timeoutSec === null ? {} : { timeoutSec };
-  // Half a surrogate pair, which only an escape can be, is no character: U+FFFD, as the Go jobrunner had it.
+  // A lone surrogate, which only an escape can produce, becomes U+FFFD, as in the Go jobrunner.
   return { ok: true, request: { id: id.toWellFormed(), payload, ...limit } };
 }
 

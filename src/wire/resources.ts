@@ -1,14 +1,14 @@
 /**
- * The resources of the server: which paths exist, what they take and who is served. The one table behind routes, metric
- * labels, `Allow` headers and the text of `/`; a test holds the documentation to it.
+ * The resources of the server: its paths, their methods and whose requests are served. Routes, metric labels, `Allow`
+ * headers and the text of `/` all come from this table; a test compares the documentation with it.
  *
  * @module
  */
 
-/** The methods that the server knows. Every path takes OPTIONS, and HEAD where it takes GET. */
+/** The methods that the server supports. Every path takes OPTIONS, and every path that takes GET also takes HEAD. */
 export const methods = ["GET", "HEAD", "OPTIONS", "POST"] as const;
 
-/** One of them. */
+/** One of the supported methods. */
 export type Method = typeof methods[number];
 
 /** A method that a resource has a handler for. */
@@ -17,18 +17,18 @@ export type OwnMethod = Exclude<Method, "HEAD" | "OPTIONS">;
 /** One row of the table. */
 export interface Resource {
   /**
-   * Whose requests are served; each word asks for more than the one before.
+   * Whose requests are served; each value is stricter than the one before.
    *
-   * - `anybody`: whoever reaches the server, by whatever host name: balancers often have one of their own for it.
-   * - `own_host`: without a password set, only requests that name a host the server goes by.
-   * - `password`: the same, with the password if one is set, and not from a web page of another origin.
+   * - `anybody`: all requests, under any host name, since load balancers often use one of their own.
+   * - `own_host`: if no password is set, only requests for a host name that belongs to the server.
+   * - `password`: in addition only requests with the password, if one is set, and none from a web page of another origin.
    */
   readonly who: "anybody" | "own_host" | "password";
-  /** Its methods, each with the statuses whose metric series exist from the start. */
+  /** The methods of the resource, each with the statuses whose metric series exist from the start. */
   readonly methods: Readonly<Partial<Record<OwnMethod, readonly number[]>>>;
 }
 
-/** Where jobs go. */
+/** The path that jobs are posted to. */
 export const payloadPath = "/payload";
 
 /** The table, by path. */
@@ -45,10 +45,10 @@ export const resources = {
   "/readyz": { who: "anybody", methods: { GET: [200, 503] } },
 } as const satisfies Readonly<Record<`/${string}`, Resource>>;
 
-/** A path of the table. As a metric label it is closed, whatever clients ask for. */
+/** A path of the table. As a metric label it is from a closed set, whatever path clients request. */
 export type Route = keyof typeof resources;
 
-/** The methods that the resource at a path has handlers for. */
+/** The methods that have a handler at a path. */
 export type MethodOf<R extends Route> = keyof (typeof resources)[R]["methods"];
 
 /** All paths, in the order of the table. */

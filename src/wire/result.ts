@@ -1,5 +1,5 @@
 /**
- * What `POST /payload` answers: a job's result as JSON and base64.
+ * The answer of `POST /payload`: a job's result as JSON and base64.
  *
  * @module
  */
@@ -8,20 +8,21 @@ import { letGo } from "../async/bytes.ts";
 import type { JobResult } from "../jobs/job.ts";
 import { toMicroseconds } from "./rounding.ts";
 
-/** JSON that is made as it is wanted. */
+/** JSON that is made while it is read. */
 export interface Encoded {
-  /** Length of the whole in UTF-8. */
+  /** Length of the whole text in bytes of UTF-8. */
   readonly byteLength: number;
-  /** The text in its order, to be gone through once. */
+  /** The text in pieces, which can be iterated once. */
   readonly pieces: Iterable<string>;
-  /** Gives the memory of what has not been gone through back. */
+  /** Frees the memory of captures that have not been encoded yet. */
   letGo(): void;
 }
 
 /**
- * The answer of a job that ran: one line of compact JSON and a newline. The first six keys and their order are the contract;
- * ours follow, those after `ending` only when they apply. In pieces, because a string has a largest length. The memory of
- * large captures is given back as they are encoded. `onEncoded` is called with the length of each capture that is done.
+ * Encodes the answer for a job that ran: one line of compact JSON and a newline. The first six keys and their order are the
+ * contract; ours follow, those after `ending` only if they apply. The text comes in pieces, because the length of a string is
+ * limited. The memory of each large capture is freed once it is encoded. `onEncoded` is called with the length of each capture
+ * that is done.
  */
 export function encodeResult(
   result: JobResult,
@@ -65,7 +66,7 @@ function encodedLength(part: Part): number {
   return encoder.encode(part).length;
 }
 
-/** Bytes that are encoded at a time; a multiple of three, so that only the last piece has padding. */
+/** Number of bytes that are encoded at a time: a multiple of three, so that only the last piece has padding. */
 const base64Slice = 3 * 2 ** 14;
 
 function* encodeParts(

@@ -1,15 +1,15 @@
 /**
- * Times without digits that no clock here has.
+ * Rounds times to the precision that the clocks here have.
  *
  * @module
  */
 
-/** Seconds, to the microsecond. */
+/** Rounds seconds to the microsecond. */
 export function toMicroseconds(seconds: number): number {
   return Math.round(seconds * 1e6) / 1e6;
 }
 
-/** Seconds, to the millisecond. */
+/** Rounds seconds to the millisecond. */
 export function toMilliseconds(seconds: number): number {
   return Math.round(seconds * 1e3) / 1e3;
 }

@@ -1,24 +1,24 @@
 /**
- * The state of the service, as `GET /status` tells it.
+ * The state of the service, as `GET /status` reports it.
  *
  * @module
  */
 
 import { toMicroseconds, toMilliseconds } from "./rounding.ts";
 
-/** Bytes held in memory for requests, by what they are. */
+/** Bytes held in memory for requests, by kind. */
 export interface BufferedBytes {
-  /** Bodies that are coming, and payloads of jobs that wait. */
+  /** Bodies being received, and payloads of waiting jobs. */
   readonly bodies: number;
-  /** What the commands that run have put out. */
+  /** Output of running commands. */
   readonly captures: number;
-  /** Results that clients have not taken yet. */
+  /** Results that clients have not read yet. */
   readonly answers: number;
 }
 
-/** The state of the service, as `GET /status` tells it. */
+/** The state of the service, as `GET /status` reports it. */
 export interface ServiceStatus {
-  /** Jobs waiting in the line. */
+  /** Jobs waiting in the queue. */
   readonly waiting: number;
   /** Jobs started since boot. */
   readonly started: number;
@@ -26,13 +26,13 @@ export interface ServiceStatus {
   readonly version: string;
   /** Seconds since the service started. */
   readonly uptimeSec: number;
-  /** False once it drains. */
+  /** Whether jobs are admitted; false once the service drains. */
   readonly ready: boolean;
-  /** Jobs that may wait. */
+  /** Maximum number of waiting jobs. */
   readonly queueLimit: number;
   /** Bytes held in memory for requests. */
   readonly buffered: BufferedBytes;
-  /** Workers in the order of their ids; `job` is what it runs, absent while idle. */
+  /** Workers in the order of their ids; `job` is the running job, absent while the worker is idle. */
   readonly workers: readonly {
     readonly id: number;
     readonly sinceSec: number;
@@ -42,11 +42,11 @@ export interface ServiceStatus {
       readonly pid?: number | undefined;
     };
   }[];
-  /** Jobs that had a worker since boot, by how they ended. */
+  /** Jobs that had a worker since boot, by outcome. */
   readonly outcomes: Readonly<Record<string, number>>;
-  /** Requests for a job that came to no run since boot, by reason. */
+  /** Job requests that never ran, since boot, by reason. */
   readonly rejections: Readonly<Record<string, number>>;
-  /** What jobs waited and ran in the last minutes. */
+  /** How long jobs waited and ran in the last minutes. */
   readonly recent: {
     readonly windowSec: number;
     readonly queuedSec: Quantiles;
@@ -54,15 +54,18 @@ export interface ServiceStatus {
   };
 }
 
-/** Values that were measured, and their quantiles; undefined without values. */
+/** Measured values and their quantiles. */
 export interface Quantiles {
-  /** How many there are. */
+  /** Number of values. */
   readonly count: number;
-  /** The least value that is not below the share `q` of them. */
+  /** The smallest value that is not below the share `q` of the values; undefined if there are none. */
   quantile(q: number): number | undefined;
 }
 
-/** The body of `GET /status`: the two keys of the contract, then ours. Never a payload; ids of jobs and processes only if it is said so. */
+/**
+ * Encodes the body of `GET /status`: the two keys of the contract, then ours. It never holds a payload, and it holds ids of jobs
+ * and processes only if `namesJobs` is true.
+ */
 export function encodeStatus(status: ServiceStatus, namesJobs: boolean): string {
   const { bodies, captures, answers } = status.buffered;
   return JSON.stringify({
@@ -94,7 +97,7 @@ export function encodeStatus(status: ServiceStatus, namesJobs: boolean): string 
   }) + "\n";
 }
 
-/** The keys are always there: null says that nothing has been measured. */
+/** The keys are always present: null means that nothing has been measured. */
 function encodeQuantiles({ count, quantile }: Quantiles) {
   const of = (q: number) => {
     const value = quantile(q);

@@ -1,11 +1,11 @@
 /**
- * How much structure a JSON text has. A parser makes a value, thirty times as large as its text, of every few characters
- * of structure, so the size of a body alone bounds neither the memory nor the time that parsing takes.
+ * Measures how much structure a JSON text has. From every few characters of structure a parser makes a value that takes
+ * thirty times as much memory, so the size of a body alone bounds neither the memory nor the time that parsing takes.
  *
  * @module
  */
 
-/** The most characters `[ { , :` outside strings that a body may have. A request needs six. */
+/** The maximum number of the characters `[ { , :` outside strings in a body. A request needs six. */
 export const maxStructure = 65_536;
 
 const quote = 0x22;
@@ -16,8 +16,8 @@ const backslash = 0x5c;
 const openingBrace = 0x7b;
 
 /**
- * Whether a JSON text has more structure than `maxStructure`. Up to its first syntax error, which is as far as a parser
- * comes, a text that is not JSON is judged as a parser would read it.
+ * Whether a JSON text has more structure than `maxStructure`. Text that is not JSON is read as a parser would read it up to
+ * its first syntax error, where a parser stops.
  */
 export function isTooComplex(text: string): boolean {
   if (text.length <= maxStructure) return false;
@@ -35,7 +35,7 @@ export function isTooComplex(text: string): boolean {
   return false;
 }
 
-/** The place of the quote that closes the string which the quote at `start` opens; the text's length if none does. */
+/** Index of the quote that closes the string opened at `start`; the length of the text if there is none. */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
   while (at < text.length) {

@@ -1,18 +1,18 @@
 /**
- * A place in a distributed trace (W3C Trace Context), as plain data.
+ * A position in a distributed trace (W3C Trace Context), as plain data.
  *
  * @module
  */
 
-/** What the headers of these names carry. */
+/** The values of the headers with these names. */
 export interface TraceContext {
-  /** `00-` trace id `-` span id `-` flags, in the version that we know. */
+  /** In the supported version: `00-`, the trace id, `-`, the span id, `-` and the flags. */
   readonly traceparent: string;
-  /** What vendors add; absent when there is nothing. */
+  /** Data that vendors add; absent if there is none. */
   readonly tracestate?: string;
 }
 
-/** The ids in a `traceparent`: of the whole trace, 32 hexadecimal digits, and of the span, 16. Undefined without one. */
+/** The ids in a `traceparent`: of the trace (32 hexadecimal digits) and of the span (16). Both are undefined without one. */
 export function traceIdsOf(
   traceparent: string | undefined,
 ): { readonly traceId: string | undefined; readonly spanId: string | undefined } {

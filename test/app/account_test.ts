@@ -186,12 +186,12 @@ Deno.test("runAndTell() puts the reason why a command did not start into the res
 });
 
 Deno.test("runAndTell() counts and logs a run that could not be attempted, and ends its span", async () => {
-  const fault = { kind: "spawn_refused", reason: "no memory" } as const;
+  const failure = { kind: "spawn_refused", reason: "no memory" } as const;
   const { outcome, metrics, spans, lines, recent } = await told(
-    () => Promise.resolve({ ok: false, fault }),
+    () => Promise.resolve({ ok: false, failure }),
     specOf("a", { traceparent }),
   );
-  assert.deepEqual(outcome, { kind: "failed", fault });
+  assert.deepEqual(outcome, { kind: "failed", failure });
   assert.deepEqual(metrics.slice(1), [[2, "not_started"]]);
   assert.deepEqual(spans.slice(1), [{ outcome: "not_started", reason: "no memory" }]);
   assert.deepEqual(recent.elapsedSec, []);

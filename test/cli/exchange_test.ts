@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Exchange, exchange } from "../../src/cli/exchange.ts";
+import { exchange, type SendOutcome } from "../../src/cli/exchange.ts";
 import { failureOf, retryAfter } from "../../src/cli/no_result.ts";
 import { freePort } from "../support/port.ts";
 import { readBytes, readRequest, startRawServer, writeAnswer } from "../support/raw_server.ts";
@@ -7,7 +7,7 @@ import { readBytes, readRequest, startRawServer, writeAnswer } from "../support/
 const large = 20_000_000;
 
 /** Sends `length` bytes in pieces, once. */
-async function send(url: string, length: number): Promise<Exchange> {
+async function send(url: string, length: number): Promise<SendOutcome> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   async function* body() {
     for (let left = length; left > 0; left -= 2 ** 16) {
@@ -18,7 +18,7 @@ async function send(url: string, length: number): Promise<Exchange> {
 }
 
 /** What `send` would report, and after how many seconds it would retry. */
-function told(outcome: Exchange, length: number) {
+function told(outcome: SendOutcome, length: number) {
   const sent = { url: "http://h/payload", secrets: ["pass word"], length };
   const { exit, message } = failureOf(outcome, sent);
   return { exit, message, again: retryAfter(outcome) };
@@ -58,7 +58,7 @@ Deno.test("exchange() reports not_answered, so the job may have run, when it bre
     assert.equal(outcome.kind, "not_answered");
     const { exit, message, again } = told(outcome, length);
     assert.deepEqual([exit, again], [69, undefined]);
-    assert.match(message, /, after all was sent: the job may have run$/);
+    assert.match(message, /, after the whole request was sent: the job may have run$/);
   }
   assert.equal(server.connections, 2);
 });
@@ -72,7 +72,7 @@ Deno.test("failureOf() says that the job may have run when its result breaks off
   assert.ok(outcome.kind === "answer" && outcome.body === undefined);
   const { exit, message, again } = told(outcome, 100);
   assert.deepEqual([exit, again], [69, undefined]);
-  assert.match(message, /broke off: the job may have run, its result is lost/);
+  assert.match(message, /broke off: the job may have run, and its result is lost/);
 });
 
 Deno.test("exchange() returns the refusal of a server that closes before it has read the body", async () => {

@@ -29,7 +29,10 @@ Deno.test("parseSendOptions() rejects each wrong flag with its sentence", () => 
   const cases: [string[], RegExp][] = [
     [[], /^FILE: must be one file/],
     [["a", "b"], /^FILE: must be one file/],
-    [["a", "--url", "h:1"], /^--url=h:1: must be an http or https URL without a user$/],
+    [
+      ["a", "--url", "h:1"],
+      /^--url=h:1: must be an http or https URL without a user name or password$/,
+    ],
     [["a", "--url", "http://u:hunter2@h"], /^--url=\*\*\*: must be/],
     [["a", "--url"], /^--url: must be given a value: an http or https URL$/],
     [["a", "--url", "--id", "x"], /^--url: must be given a value: an http or https URL$/],
@@ -42,7 +45,7 @@ Deno.test("parseSendOptions() rejects each wrong flag with its sentence", () => 
     [["-phunter2", "a"], /^-p: must be a flag of jobrunner send$/],
   ];
   for (const [args, sentence] of cases) {
-    assert.throws(() => parseSendOptions(args, {}), { name: "UsageError", message: sentence });
+    assert.throws(() => parseSendOptions(args, {}), { exit: 64, message: sentence });
   }
 });
 
@@ -70,15 +73,15 @@ Deno.test("parseSendOptions() prefers --password-file to both variables, which e
     { passwordFile: "flag", password: undefined },
   );
   assert.throws(() => passwordOf([], { ...file, ...variable }), {
-    name: "UsageError",
+    exit: 64,
     message: "JOBRUNNER_PASSWORD_FILE: must be left out when JOBRUNNER_PASSWORD is set",
   });
   assert.throws(() => passwordOf([], {}, ["JOBRUNNER_PASSWORD"]), {
-    name: "UsageError",
+    exit: 64,
     message: "JOBRUNNER_PASSWORD: must be UTF-8 text",
   });
   assert.throws(() => passwordOf([], { JOBRUNNER_PASSWORD: "hunter2\nhunter2" }), {
-    name: "UsageError",
+    exit: 64,
     message: "JOBRUNNER_PASSWORD=***: must be a password (it must be one line, not several)",
   });
 });

@@ -19,7 +19,7 @@ Deno.test("JOBRUNNER_SPOOL_DIR rejects folders in /dev, /proc and /sys while the
   const shm = { ...cmd, JOBRUNNER_SPOOL_DIR: "/dev/shm" };
   const disk: Disk = { "/dev/shm": "folder", "/run/shm": "folder", "/development": "folder" };
   assert.deepEqual(faultsOf(shm, [], disk), [
-    "JOBRUNNER_SPOOL_DIR=/dev/shm: must lie outside /dev, /proc and /sys, where the sandbox can open nothing: choose another folder, or set JOBRUNNER_SANDBOX=off",
+    "JOBRUNNER_SPOOL_DIR=/dev/shm: must be outside /dev, /proc and /sys, where the sandbox cannot open files: choose another folder, or set JOBRUNNER_SANDBOX=off",
   ]);
   assert.equal(
     faultsOf({ ...cmd, JOBRUNNER_SPOOL_DIR: "/run/shm" }, [], disk).length,

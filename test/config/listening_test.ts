@@ -102,7 +102,7 @@ Deno.test("JOBRUNNER_ALLOWED_HOSTS accepts host names, addresses and *.domain, a
   ];
   for (const bad of wrong) {
     assert.deepEqual(faultsOf({ ...cmd, JOBRUNNER_ALLOWED_HOSTS: `good,${bad}` }), [
-      `JOBRUNNER_ALLOWED_HOSTS=good,${bad}: must be host names without ports, separated by commas, such as jobs.example.com,*.example.net (${bad} is none)`,
+      `JOBRUNNER_ALLOWED_HOSTS=good,${bad}: must be host names without ports, separated by commas, such as jobs.example.com,*.example.net (${bad} is not one)`,
     ]);
   }
 });

@@ -118,7 +118,7 @@ Deno.test("parseConfig() reports all faults at once, one line each, in one gramm
       "JOBRUNNER_NUM_WORKERS=0: must be a whole number from 1 to 1024",
       "JOBRUNNER_HTTP_LISTEN_ADDRESS=not an address: must be an IP address or a host name",
       "JOBRUNNER_SANDBOX=maybe: must be on or off",
-      "LD_PRELOAD: must be unset while the sandbox is on, or no command could start: unset it, or set JOBRUNNER_SANDBOX=off",
+      "LD_PRELOAD: must be unset while the sandbox is on, since no command could start: unset it, or set JOBRUNNER_SANDBOX=off",
       "JOBRUNNER_QUEUE_LIMIT=-1: must be a whole number from 0 to 1000000",
       "JOBRUNNER_HTTP_LISTEN_PORT=http: must be a whole number from 0 to 65535",
       "JOBRUNNER_TLS_CERT_FILE=: must be set when JOBRUNNER_TLS_KEY_FILE is",
@@ -149,7 +149,7 @@ Deno.test("parseConfig() rejects a setting that is not UTF-8, and only warns of 
   assert.deepEqual(ours.faults, ["JOBRUNNER_PASSWORD: must be UTF-8 text"]);
   const other = machineWith(["OTHER"]);
   assert.ok(other.ok);
-  assert.deepEqual(other.warnings, ["OTHER is not UTF-8 text: commands do not see it"]);
+  assert.deepEqual(other.warnings, ["OTHER is not UTF-8 text: commands do not get it"]);
 });
 
 Deno.test("parseConfig() returns each value with its origin and hides the password", () => {

@@ -20,19 +20,19 @@ Deno.test("JOBRUNNER_REQUEST_SUFFIX and JOBRUNNER_RESPONSE_SUFFIX are taken as g
 Deno.test("JOBRUNNER_RESPONSE_SUFFIX rejects on every system what one does not allow, a line for each rule", () => {
   const wanted = "must be the end of a file's name, such as .png";
   const reserved = (character: string) =>
-    `it holds ${character}, which not every system allows in the name of a file`;
+    `it contains ${character}, which not every system allows in the name of a file`;
   const cases: [string, ...string[]][] = [
     ["x".repeat(33), "it has 33 bytes, more than 32"],
     ["€".repeat(11), "it has 33 bytes, more than 32"],
-    ["a\0b", "it holds a control character"],
-    ["\n.gif", "it holds a control character"],
-    ["\u0085x", "it holds a control character"],
+    ["a\0b", "it contains a control character"],
+    ["\n.gif", "it contains a control character"],
+    ["\u0085x", "it contains a control character"],
     ...[...'<>:"/\\|?*'].map((it): [string, string] => [`.${it}x`, reserved(it)]),
     [".", "it ends in a dot or a space, which Windows drops"],
     [".gif ", "it ends in a dot or a space, which Windows drops"],
     [
       "/../\x7f.",
-      "it holds a control character",
+      "it contains a control character",
       reserved("/"),
       "it ends in a dot or a space, which Windows drops",
     ],

@@ -53,7 +53,7 @@ Deno.test("warnings: shell syntax in the command, unless it is a file's whole na
     return result.warnings;
   };
   const sentence = (found: string) => [
-    `JOBRUNNER_CMD holds shell syntax (${found}), but no shell is run: the program gets it as it stands; name a script, use sh -c '…', or put what is meant literally in single quotes`,
+    `JOBRUNNER_CMD contains shell syntax (${found}), but no shell is run: the program gets it unchanged; use a script or sh -c '…', or put literal text in single quotes`,
   ];
   assert.deepEqual(warnings("date | tr a b"), sentence("|"));
   assert.deepEqual(

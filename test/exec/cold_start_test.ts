@@ -72,7 +72,7 @@ Deno.test("createColdStart() recognizes by the launcher's line that the command 
   assert.equal(notFound.stdout + notFound.stderr, "");
   const noMemory = await run("012");
   assert.ok(!noMemory.end.ok);
-  assert.equal(noMemory.end.fault.kind, "spawn_refused");
+  assert.equal(noMemory.end.failure.kind, "spawn_refused");
 });
 
 Deno.test("createColdStart() passes on output that only looks like the launcher's line", async () => {
@@ -108,8 +108,8 @@ Deno.test("createColdStart() reports spawn_refused when mending does not make th
     mend: () => Promise.resolve(void mended++),
   });
   assert.ok(!end.ok);
-  assert.equal(end.fault.kind, "spawn_refused");
-  assert.match(end.fault.reason, /^cannot run the launcher \/no\/such\/launcher: /);
+  assert.equal(end.failure.kind, "spawn_refused");
+  assert.match(end.failure.reason, /^cannot run the launcher \/no\/such\/launcher: /);
   assert.ok(mended > 0);
 });
 

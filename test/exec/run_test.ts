@@ -215,7 +215,7 @@ const exited: RunEnd = {
   elapsedSec: 1,
   pid: 1,
 };
-const refused: RunEnd = { ok: false, fault: { kind: "spawn_refused", reason: "none left" } };
+const refused: RunEnd = { ok: false, failure: { kind: "spawn_refused", reason: "none left" } };
 
 Deno.test("run() reads the response before it removes the files, and resolves when they are removed", async () => {
   using temporary = temporarySpool();
@@ -299,7 +299,7 @@ Deno.test("run() reports a spool that cannot be used as the server's fault, not 
     () => assert.fail("nothing has run"),
   );
   assert.ok(!outcome.ok);
-  assert.equal(outcome.fault.kind, "spool_unusable");
+  assert.equal(outcome.failure.kind, "spool_unusable");
 });
 
 Deno.test("run() accepts a payload that lies in the job's folder before its worker is known", async () => {

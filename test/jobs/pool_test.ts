@@ -72,7 +72,7 @@ Deno.test("startPool() reports a bug in a run, fails its job and keeps the worke
       spec.id === "bad" ? Promise.reject(new Error("oh")) : Promise.resolve(ranOf(spec)),
   });
   assert.deepEqual(await outcomes, [
-    { kind: "failed", fault: { kind: "internal", reason: "Error: oh" } },
+    { kind: "failed", failure: { kind: "internal", reason: "Error: oh" } },
     ranOf(specOf("good")),
   ]);
   await pool.finished;

@@ -6,8 +6,8 @@ Deno.test("request() of a stop lets the first cause win", () => {
   const causes: unknown[] = [];
   stop.onRequest(() => causes.push(stop.cause));
   assert.equal(stop.cause, undefined);
-  assert.equal(stop.request("timed_out"), true);
-  assert.equal(stop.request("canceled"), false);
+  stop.request("timed_out");
+  stop.request("canceled");
   assert.equal(stop.cause, "timed_out");
   assert.deepEqual(causes, ["timed_out"]);
 });
@@ -24,6 +24,6 @@ Deno.test("close() of a stop makes every later cause ineffective", () => {
   const stop = createStop();
   stop.onRequest(() => assert.fail());
   stop.close();
-  assert.equal(stop.request("shutdown"), false);
+  stop.request("shutdown");
   assert.equal(stop.cause, undefined);
 });

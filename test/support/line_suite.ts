@@ -314,7 +314,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     const released = await leaseOf(line);
     released.release();
     released.release();
-    released.settle({ kind: "failed", fault: { kind: "internal", reason: "too late" } });
+    released.settle({ kind: "failed", failure: { kind: "internal", reason: "too late" } });
     assert.equal(line.waiting, 1);
     const lease = await leaseOf(line);
     lease.settle(ranOf(lease.spec));

@@ -219,12 +219,12 @@ Deno.test("wait-file exits with 0 once the file exists and is complete, with 1 o
   assert.deepEqual(await wait("0.1", folder.path, "missing"), {
     code: 1,
     stdout: "",
-    stderr: "missing: is not there after 0.1 seconds\n",
+    stderr: "missing: does not exist after 0.1 s\n",
   });
   const grower = setInterval(() => Deno.writeTextFileSync(growing, "x", { append: true }), 20);
   const stillGrowing = await wait("1", folder.path, "growing");
   assert.equal(stillGrowing.code, 1);
-  assert.equal(stillGrowing.stderr, "growing: still grows after 1 seconds\n");
+  assert.equal(stillGrowing.stderr, "growing: is still growing after 1 s\n");
   const patient = wait("60", folder.path, "growing");
   clearInterval(grower);
   assert.equal((await patient).code, 0);

@@ -34,7 +34,7 @@ Deno.test("send reports how far a lost connection got, and does not post again",
   {
     await using server = startRawServer(readRequest);
     const lost = await send(server.url, "--retry", "3");
-    hasOneLine(lost, 69, /no answer: .*, after all was sent: the job may have run$/m);
+    hasOneLine(lost, 69, /no answer: .*, after the whole request was sent: the job may have run$/m);
     assert.equal(server.connections, 1);
   }
   {
@@ -55,7 +55,7 @@ Deno.test("send reports how far a lost connection got, and does not post again",
     hasOneLine(
       await send(server.url, "--retry", "3"),
       69,
-      /the job may have run, its result is lost/,
+      /the job may have run, and its result is lost/,
     );
     assert.equal(server.connections, 1);
   }
@@ -154,7 +154,7 @@ Deno.test("send --cacert names the authority to trust; send explains a CA's cert
   const cases: [string, RegExp][] = [
     [`${folder.path}/missing`, /missing: must be a PEM file with certificates: No such file/],
     [folder.path, /must be a PEM file with certificates: Is a directory/],
-    [fixture("tls/key.pem"), /key.pem: must be a PEM file .*: there is no certificate in it$/m],
+    [fixture("tls/key.pem"), /key.pem: must be a PEM file .*: it holds no certificate$/m],
     [broken, /broken.pem: must be a PEM file with certificates: invalid peer certificate/],
   ];
   for (const [file, sentence] of cases) hasOneLine(await send(url, "--cacert", file), 66, sentence);

@@ -23,7 +23,7 @@ Deno.test("an unknown subcommand exits with 2 and lists the known ones", async (
   assert.equal(code, 2);
   assert.equal(
     stderr,
-    "dance: must be a subcommand, serve, send, wait-file, help or version: see jobrunner --help\n",
+    "dance: must be a subcommand (serve, send, wait-file, help or version): see jobrunner --help\n",
   );
 });
 
@@ -84,7 +84,7 @@ Deno.test("JOBRUNNER_ALLOW_OPEN=on beyond loopback without a password causes a w
 });
 
 Deno.test("JOBRUNNER_CMD with shell syntax causes a warning, also in --check, and no shell runs it", async () => {
-  const sentence = "JOBRUNNER_CMD holds shell syntax (| and $NAME), but no shell is run: ";
+  const sentence = "JOBRUNNER_CMD contains shell syntax (| and $NAME), but no shell is run: ";
   const env = { JOBRUNNER_CMD: `${fixture("print_arguments.sh")} | tr "$HOME" b` };
   {
     await using program = await startProgram({ env });
@@ -179,7 +179,7 @@ Deno.test("JOBRUNNER_REQUEST_SUFFIX and --response-suffix end the file names; a 
     env: shell,
   });
   assert.equal(code, 2);
-  assert.match(stderr, /^--response-suffix=\/x\.gif: must be .* \(it holds \/, .*\)\n$/);
+  assert.match(stderr, /^--response-suffix=\/x\.gif: must be .* \(it contains \/, .*\)\n$/);
 });
 
 Deno.test("X-Request-Id is echoed in the answer and named in the job's log line", async () => {

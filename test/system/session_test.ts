@@ -272,6 +272,6 @@ Deno.test("LD_BIND_NOW without a launcher prevents the start, and both ways out 
   assert.equal(code, 2);
   assert.equal(
     stderr,
-    "LD_BIND_NOW: must be unset while the sandbox is on, or no command could start: unset it, or set JOBRUNNER_SANDBOX=off\n",
+    "LD_BIND_NOW: must be unset while the sandbox is on, since no command could start: unset it, or set JOBRUNNER_SANDBOX=off\n",
   );
 });

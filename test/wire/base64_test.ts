@@ -20,9 +20,9 @@ Deno.test("faultInBase64() names the place and the reason of a fault", () => {
       "YWJj\r\nYQ=",
       "it has 7 characters without white space, which is not a multiple of 4: the end or the padding is missing",
     ],
-    ["A===", "it ends in 3 padding characters, of which there can be 2 at most"],
-    ["====", "it ends in 4 padding characters, of which there can be 2 at most"],
-    ["YWJjYQ======", "it ends in 6 padding characters, of which there can be 2 at most"],
+    ["A===", "it ends in 3 padding characters, but there can be at most 2"],
+    ["====", "it ends in 4 padding characters, but there can be at most 2"],
+    ["YWJjYQ======", "it ends in 6 padding characters, but there can be at most 2"],
   ];
   for (const [text, fault] of cases) {
     assert.equal(decodeBase64(text), undefined, text);

@@ -26,7 +26,7 @@ Deno.test("readPasswordFrom() reads one line of UTF-8, from text and from bytes 
 
 Deno.test("readPasswordFrom() refuses what a header cannot carry, without quoting it", () => {
   const lines = "it must be one line, not several";
-  const blanks = "it must have no space or tab at either end, since HTTP drops those";
+  const blanks = "it must not begin or end with a space or tab, since HTTP drops those";
   const controls = "it must be UTF-8 text without NUL and other control characters";
   const large = "it must have at most 4096 bytes";
   for (

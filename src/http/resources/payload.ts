@@ -6,7 +6,7 @@
 
 import { letGo } from "../../async/bytes.ts";
 import type { During } from "../../isolate/busy.ts";
-import { type JobOutcome, type JobSpec, newJobUid, type RunFault } from "../../jobs/job.ts";
+import { type JobOutcome, type JobSpec, newJobUid, type RunFailure } from "../../jobs/job.ts";
 import type { Refusal } from "../../jobs/line.ts";
 import type { RequestTrace } from "../../telemetry/trace.ts";
 import type { ClientAddress } from "../../isolate/messages.ts";
@@ -155,7 +155,7 @@ export async function postPayload(
       share.answer();
       return { kind: "ran", ...resultAnswer(outcome.result, (bytes) => share.taken(bytes)) };
     case "failed":
-      return runFault(outcome.fault.kind, door);
+      return runFailure(outcome.failure.kind, door);
     case "left":
       return leftFault(outcome);
   }
@@ -226,7 +226,7 @@ function refusalFault({ cause, waiting, retryAfterSec }: Refusal): Fault {
   }
 }
 
-function runFault(kind: RunFault["kind"], door: FrontDoor): Fault {
+function runFailure(kind: RunFailure["kind"], door: FrontDoor): Fault {
   switch (kind) {
     case "spool_unusable":
     case "internal":

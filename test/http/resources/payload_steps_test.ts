@@ -238,10 +238,10 @@ Deno.test("postPayload() returns a fault with reason and retry time for a job th
     queuedSec: 2,
   });
   for (const kind of ["spool_unusable", "internal"] as const) {
-    assert.deepEqual(await faultOf({ kind: "failed", fault: { kind, reason: "x" } }), { kind });
+    assert.deepEqual(await faultOf({ kind: "failed", failure: { kind, reason: "x" } }), { kind });
   }
   assert.deepEqual(
-    await faultOf({ kind: "failed", fault: { kind: "spawn_refused", reason: "x" } }),
+    await faultOf({ kind: "failed", failure: { kind: "spawn_refused", reason: "x" } }),
     {
       kind: "spawn_refused",
       retryAfterSec: 7,

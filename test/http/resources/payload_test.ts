@@ -156,7 +156,7 @@ Deno.test("POST /payload answers 5xx without internals for a run that the server
   const cases = [["spool_unusable", 500], ["spawn_refused", 503], ["internal", 500]] as const;
   for (const [kind, status] of cases) {
     const { post } = setUp({
-      submit: () => Promise.resolve({ kind: "failed", fault: { kind, reason: "/secret/path" } }),
+      submit: () => Promise.resolve({ kind: "failed", failure: { kind, reason: "/secret/path" } }),
     });
     const answer = await post(job);
     assert.equal(answer.status, status);
