@@ -36,7 +36,7 @@ export interface Listeners {
 }
 
 /** Runs a job and tells of it. */
-export async function runAndTell(
+export async function runAndReport(
   job: RunningJob,
   workerId: number,
   settings: RunSettings,
@@ -133,9 +133,4 @@ function complaint(reason: string): Captured {
 function truncatedOf({ output, error, data }: JobResult): CaptureName[] {
   const captures = [["stdout", output], ["stderr", error], ["data", data]] as const;
   return captures.filter(([, captured]) => captured.truncated).map(([name]) => name);
-}
-
-/** Where a bug was met. */
-export function stackOf(bug: unknown): string {
-  return bug instanceof Error ? bug.stack ?? String(bug) : String(bug);
 }

@@ -10,8 +10,7 @@ import { givenUpError } from "../http/answer/delivery.ts";
 import type { Fetch } from "../http/exchange.ts";
 import { type Server, startServer } from "../http/server.ts";
 import { StartError } from "../isolate/start_error.ts";
-import { type Log, messageOf } from "../telemetry/log.ts";
-import { stackOf } from "./account.ts";
+import { type Log, messageOf, stackOf } from "../telemetry/log.ts";
 
 /** Listens. Throws a `StartError` when the address, or a certificate, cannot be used. */
 export function listen(fetch: Fetch, http: HttpConfig, log: Log): Server {
@@ -20,11 +19,11 @@ export function listen(fetch: Fetch, http: HttpConfig, log: Log): Server {
       address: http.address,
       port: http.port,
       tls: http.tls,
-      onTrouble: (error) =>
+      onAcceptFailed: (error) =>
         log.error("connections could not be accepted; listening again as soon as possible", {
           "exception.message": messageOf(error),
         }),
-      onFault(error) {
+      onAnswerFailed(error) {
         if (error === givenUpError) return;
         log.error("an answer could not be made to its end", {
           "exception.stacktrace": stackOf(error),

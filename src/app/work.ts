@@ -15,8 +15,8 @@ import { createDispatch, type Dispatch } from "../jobs/dispatch.ts";
 import { createMemoryLine } from "../jobs/memory_line.ts";
 import { openSpool } from "../spool/spool.ts";
 import { idsOf } from "../telemetry/ids.ts";
-import { messageOf } from "../telemetry/log.ts";
-import { type Listeners, runAndTell, stackOf } from "./account.ts";
+import { messageOf, stackOf } from "../telemetry/log.ts";
+import { type Listeners, runAndReport } from "./account.ts";
 
 /** What a command at work needs beside its configuration. */
 export interface WorkParts extends Pick<ServiceStart, "commandEnv" | "launcher" | "spool"> {
@@ -62,7 +62,7 @@ export function startWork(
       queueTimeoutMs: jobs.queueTimeoutMs,
     }),
     size: jobs.numWorkers,
-    run: (job, workerId) => runAndTell(job, workerId, settings, listeners),
+    run: (job, workerId) => runAndReport(job, workerId, settings, listeners),
     onBug: (bug, { spec }) =>
       log.error("a worker met a bug", { ...idsOf(spec), "exception.stacktrace": stackOf(bug) }),
   });

@@ -10,14 +10,14 @@
 
 import { isIP } from "node:net";
 import { hostNameOf } from "../wire/host_name.ts";
-import type { Fault } from "./answer/problem.ts";
+import type { Problem } from "./answer/problem.ts";
 
 /** Looks at the head of a request alone. */
 export interface Guard {
   /** A fault if the server does not go by the host that the request names. One that names none passes (HTTP/1.0). */
-  hostFault(request: Request): Fault | undefined;
+  hostRefusal(request: Request): Problem | undefined;
   /** A fault if a browser says that a page of another origin sends the request. For paths that have effects. */
-  pageFault(request: Request): Fault | undefined;
+  pageRefusal(request: Request): Problem | undefined;
 }
 
 /**
@@ -36,12 +36,12 @@ export function createGuard(names: readonly string[] | undefined): Guard {
   }
 
   return {
-    hostFault(request) {
+    hostRefusal(request) {
       const stranger = names && hostsOf(request).find((host) => !passes(host));
       if (stranger === undefined) return undefined;
       return { kind: "unknown_host", host: hostNameOf(stranger) };
     },
-    pageFault(request) {
+    pageRefusal(request) {
       return isCrossSite(request) ? { kind: "cross_site" } : undefined;
     },
   };

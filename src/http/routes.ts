@@ -7,7 +7,7 @@
 import { Hono } from "hono";
 import { getPath } from "hono/utils/url";
 import { resources, type Route, routes } from "../wire/resources.ts";
-import { createRefusals } from "./answer/refusals.ts";
+import { createErrorAnswers } from "./answer/error_answers.ts";
 import type { FrontDoor } from "./door.ts";
 import { type Exchange, type Fetch, openExchange } from "./exchange.ts";
 import type { Handler, Handlers } from "./handler.ts";
@@ -27,16 +27,16 @@ export function createRoutes(
   telemetry: RequestTelemetry,
 ): Fetch {
   const { guard, during } = parts;
-  const refusals = createRefusals(telemetry, during);
+  const errors = createErrorAnswers(telemetry, during);
   const observe = observer(telemetry);
   const handlers: { readonly [R in Route]: Handlers<R> } = {
-    "/": overview(door, refusals),
-    "/payload": payload(door, refusals, parts, telemetry.log),
+    "/": overview(door, errors),
+    "/payload": payload(door, errors, parts, telemetry.log),
     "/status": status(door, parts),
     "/metrics": metrics(door),
     "/version": version(door),
     "/livez": livez(),
-    "/readyz": readyz(door, refusals),
+    "/readyz": readyz(door, errors),
   };
 
   /** Answers all requests for one path; without a route, those for paths that do not exist. */
@@ -51,9 +51,9 @@ export function createRoutes(
       // A refused job is counted and traced, so the resource itself looks at who sends it.
       if (handle && who === "password") return handle(c);
       if (env.method === "OPTIONS") return optionsAnswer(c);
-      const stranger = who === "anybody" ? undefined : guard.hostFault(c.req.raw);
-      if (stranger) return refusals.refuse(c, stranger);
-      return handle ? handle(c) : unservedAnswer(c, refusals);
+      const refusal = who === "anybody" ? undefined : guard.hostRefusal(c.req.raw);
+      if (refusal) return errors.answer(c, refusal);
+      return handle ? handle(c) : unservedAnswer(c, errors);
     };
   }
 
@@ -68,7 +68,7 @@ export function createRoutes(
       request_id: c.env.requestId,
       "exception.stacktrace": error.stack ?? String(error),
     });
-    return refusals.refuseJob(c, { kind: "internal" });
+    return errors.answerJob(c, { kind: "internal" });
   });
 
   return (request, info = {}) => {

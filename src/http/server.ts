@@ -28,17 +28,17 @@ const listenAgainMs = 200;
 /**
  * Starts to listen. Throws what the runtime throws when the address is taken or not ours, or the certificate and key
  * do not fit. When connections cannot be accepted any more (too many open files), the runtime gives the socket up:
- * `onTrouble` is called, and the server listens again as soon as possible; open connections are unaffected.
- * `onFault` is called with what the stream of an answer has failed with (not under Deno 2.7.11, which does not report it).
+ * `onAcceptFailed` is called, and the server listens again as soon as possible; open connections are unaffected.
+ * `onAnswerFailed` is called with what the stream of an answer has failed with (not under Deno 2.7.11, which does not report it).
  */
 export function startServer(
   fetch: Fetch,
-  { address, port, tls, onTrouble, onFault }: {
+  { address, port, tls, onAcceptFailed, onAnswerFailed }: {
     readonly address: string;
     readonly port: number;
     readonly tls: { readonly cert: string; readonly key: string } | undefined;
-    readonly onTrouble: (error: unknown) => void;
-    readonly onFault: (error: unknown) => void;
+    readonly onAcceptFailed: (error: unknown) => void;
+    readonly onAnswerFailed: (error: unknown) => void;
   },
 ): Server {
   let stopped: Promise<void> | undefined;
@@ -52,7 +52,7 @@ export function startServer(
         onListen: () => {},
         // Without it the runtime writes the error to standard error, and waits until somebody reads that.
         onError(error) {
-          onFault(error);
+          onAnswerFailed(error);
           return new Response(null, { status: 500 });
         },
         ...(tls ?? {}),
@@ -61,7 +61,7 @@ export function startServer(
     );
     server.finished.catch((error) => {
       if (stopped) return;
-      onTrouble(error);
+      onAcceptFailed(error);
       return listenAgain(server.addr.port);
     });
     return server;

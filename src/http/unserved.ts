@@ -7,7 +7,7 @@
 import { methodsOf, type Route, routes } from "../wire/resources.ts";
 import { commonHeaders } from "./answer/page.ts";
 import { allow } from "./answer/problem.ts";
-import type { Refusals } from "./answer/refusals.ts";
+import type { ErrorAnswers } from "./answer/error_answers.ts";
 import type { Call } from "./handler.ts";
 
 const methodsByRoute: ReadonlyMap<Route, string> = new Map(
@@ -30,13 +30,13 @@ export function optionsAnswer({ env }: Call): Response {
 }
 
 /** The answer to any other method: 405 where there is something, else 308 to a path without doubled slashes, or 404. */
-export function unservedAnswer(c: Call, { refuse }: Refusals): Response {
+export function unservedAnswer(c: Call, { answer }: ErrorAnswers): Response {
   const methods = methodsAt(c.env);
-  if (methods !== "") return refuse(c, { kind: "method_not_allowed", methods });
+  if (methods !== "") return answer(c, { kind: "method_not_allowed", methods });
   // A server address that ends in a slash makes //payload of /payload; old clients follow redirects for that.
   // What is no URL, such as the target of CONNECT, has no path to be mended.
   const asked = URL.parse(c.req.raw.url)?.pathname ?? c.env.path;
   const location = asked.replace(/\/{2,}/g, "/");
-  if (location === asked) return refuse(c, { kind: "not_found" });
+  if (location === asked) return answer(c, { kind: "not_found" });
   return new Response(null, { status: 308, headers: { location, ...commonHeaders(c.env) } });
 }

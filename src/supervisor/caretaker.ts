@@ -24,7 +24,7 @@ export interface BusyCaretaker extends Caretaker {
 }
 
 /** Processes of one job that are being ended. */
-interface Ending {
+interface TreeEnd {
   /** Resolves after the first look at them. */
   readonly looked: Promise<void>;
   /** Resolves when it is over. */
@@ -40,7 +40,7 @@ export function caretakerOf(
   folders: Folders,
   log: Log,
 ): BusyCaretaker {
-  const endings = new Map<string, Ending>();
+  const treeEnds = new Map<string, TreeEnd>();
   let processesEnded = 0;
 
   async function end(
@@ -64,21 +64,21 @@ export function caretakerOf(
   }
 
   /** What is being ended is not ended a second time, however often that is asked. */
-  function ending(tree: TreeRequest): Ending {
+  function endOnce(tree: TreeRequest): TreeEnd {
     const key = `${tree.holdersOnly} ${tree.mark}`;
-    const known = endings.get(key);
+    const known = treeEnds.get(key);
     if (known) return known;
     const looked = Promise.withResolvers<void>();
-    const over = end(tree, looked.resolve).finally(() => endings.delete(key));
+    const over = end(tree, looked.resolve).finally(() => treeEnds.delete(key));
     const begun = { looked: looked.promise, over };
-    endings.set(key, begun);
+    treeEnds.set(key, begun);
     return begun;
   }
 
   return {
     // What fails is logged: the job that waits for its answer goes on all the same.
     async end_tree(tree) {
-      const { looked, over } = ending(tree);
+      const { looked, over } = endOnce(tree);
       // Holders are found by the pipes that the service still has: it waits until they were looked at, and no longer.
       await (tree.holdersOnly ? Promise.race([looked, over]) : over);
     },
@@ -92,7 +92,7 @@ export function caretakerOf(
         return messageOf(error);
       }
     },
-    idle: () => Promise.all([...endings.values()].map(({ over }) => over)),
+    idle: () => Promise.all([...treeEnds.values()].map(({ over }) => over)),
   };
 }
 

@@ -14,7 +14,7 @@ import { openLog } from "../telemetry/log.ts";
 import { type Folders, openFolders } from "./folders.ts";
 import { isolateDefaults, probeService } from "./start_service.ts";
 import type { IsolateOptions } from "./serving.ts";
-import { hearOfEnds } from "./signals.ts";
+import { catchChildSignals } from "./signals.ts";
 
 /** The report, and whether everything is as it should be. */
 export interface CheckReport {
@@ -80,7 +80,7 @@ async function tryOut(
   env: Readonly<Record<string, string>>,
   isolate: IsolateOptions,
 ): Promise<Trial> {
-  using _ends = hearOfEnds();
+  using _ends = catchChildSignals();
   let folders: Folders | undefined;
   try {
     const log = openLog(config.log);

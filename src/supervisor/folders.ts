@@ -77,18 +77,18 @@ export function openFolders(
   }
 
   const inherited = withoutSecrets(env);
-  const tellOf = (mended: readonly string[]) => {
+  const logMended = (mended: readonly string[]) => {
     for (const path of mended) {
       log.warn("what the server needs was changed, replaced or removed, and is put right", {
         "file.path": path,
       });
     }
   };
-  const watches = held.map((folder) => watch(folder, () => tellOf(folder.folder.mend())));
+  const watches = held.map((folder) => watch(folder, () => logMended(folder.folder.mend())));
   const refresher = setInterval(() => {
     for (const { path, folder } of held) {
       try {
-        tellOf(folder.refresh());
+        logMended(folder.refresh());
       } catch (error) {
         log.error("the server's folder cannot be put right", {
           "file.path": path,
@@ -107,7 +107,7 @@ export function openFolders(
     warnings: missing
       ? [`${reason}: commands share the server's session and choose their environment`]
       : [],
-    mend: () => held.forEach(({ folder }) => tellOf(folder.mend())),
+    mend: () => held.forEach(({ folder }) => logMended(folder.mend())),
     close() {
       clearInterval(refresher);
       for (const watching of watches) watching[Symbol.dispose]();

@@ -36,15 +36,15 @@ export function openNotifier(env: Readonly<Record<string, string>>, log: Log): N
       flush: () => Promise.resolve(),
     };
   }
-  let told = false;
-  const trouble = (error: unknown) => {
-    if (!told) {
+  let reported = false;
+  const onSendFailed = (error: unknown) => {
+    if (!reported) {
       log.warn("systemd could not be notified", { "exception.message": messageOf(error) });
     }
-    told = true;
+    reported = true;
   };
   // Deno hands a name on up to its first NUL, so a socket in the abstract namespace is out of reach.
-  if (!path.startsWith("/")) trouble(new Error(`NOTIFY_SOCKET=${path}: must be a path`));
+  if (!path.startsWith("/")) onSendFailed(new Error(`NOTIFY_SOCKET=${path}: must be a path`));
   const encoder = new TextEncoder();
   const sending = new Set<Promise<void>>();
 
@@ -56,13 +56,13 @@ export function openNotifier(env: Readonly<Record<string, string>>, log: Log): N
       const sent = socket.send(encoder.encode(assignments.join("\n")), {
         transport: "unixpacket",
         path,
-      }).then(() => {}, trouble).finally(() => {
+      }).then(() => {}, onSendFailed).finally(() => {
         socket.close();
         sending.delete(sent);
       });
       sending.add(sent);
     } catch (error) {
-      trouble(error);
+      onSendFailed(error);
     }
   }
 

@@ -17,10 +17,10 @@ export interface Signals {
 const sameMs = 500;
 
 /**
- * What a signal does: `stop` counts as the first or the second signal; `drain` counts only as the first; `told` is logged and
+ * What a signal does: `stop` counts as the first or the second signal; `drain` counts only as the first; `logged` is logged and
  * nothing else; `nothing` is what its reason says.
  */
-type Effect = "stop" | "drain" | "told" | "nothing";
+type Effect = "stop" | "drain" | "logged" | "nothing";
 
 /**
  * Without a listener each of these would end the program at once, with its jobs unanswered and its files left behind, or stop it.
@@ -43,12 +43,12 @@ const unixEffects: Readonly<Partial<Record<Deno.Signal, Effect>>> = {
   // The soft limit of CPU time (RLIMIT_CPU) is reached. It comes again each second, until SIGKILL at the hard limit.
   SIGXCPU: "drain",
   // Without a listener the runtime ends the program or, see `shutOutDebugger`, opens a debugger.
-  SIGUSR1: "told",
-  SIGUSR2: "told",
-  SIGIO: "told",
-  SIGPROF: "told",
-  SIGVTALRM: "told",
-  SIGSTKFLT: "told",
+  SIGUSR1: "logged",
+  SIGUSR2: "logged",
+  SIGIO: "logged",
+  SIGPROF: "logged",
+  SIGVTALRM: "logged",
+  SIGSTKFLT: "logged",
   // The write beyond the limit of a file's size (RLIMIT_FSIZE) fails with EFBIG, as any other write can fail.
   SIGXFSZ: "nothing",
   // Where it was ignored at the start, the system would forget how commands end (wait(2), ECHILD).
@@ -68,7 +68,7 @@ function effectsHere({ ignored, atTerminal }: HangUp): readonly (readonly [Deno.
   const { os } = Deno.build;
   const effects: typeof unixEffects = os === "windows"
     ? windowsEffects
-    : { ...unixEffects, SIGHUP: ignored ? "nothing" : atTerminal ? "stop" : "told" };
+    : { ...unixEffects, SIGHUP: ignored ? "nothing" : atTerminal ? "stop" : "logged" };
   return (Object.entries(effects) as [Deno.Signal, Effect][])
     .filter(([name]) => os === "linux" || !onlyOnLinux.has(name));
 }
@@ -98,7 +98,7 @@ function ignoresHangUp(): boolean {
 }
 
 /** For who runs commands and listens to no other signal: see SIGCHLD above. */
-export function hearOfEnds(): Disposable {
+export function catchChildSignals(): Disposable {
   const nothing = () => {};
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGCHLD", nothing);
   return {
@@ -109,16 +109,16 @@ export function hearOfEnds(): Disposable {
 }
 
 /** How often at most a signal of one name is told: who sends one can send any number. */
-const tellMs = 60_000;
+const logEveryMs = 60_000;
 
 /**
  * Listens until the program ends: a signal for which there is no listener any more, also one that came before, ends it as by
  * default, whatever its exit status would have been. Commands with a session of their own do not hear any of these signals. One
- * that is not followed is handed to `tell`, of each name one a minute.
+ * that is not followed is handed to `report`, of each name one a minute.
  */
-export function listenForSignals(hangUp: HangUp, tell: (name: Deno.Signal) => void): Signals {
+export function listenForSignals(hangUp: HangUp, report: (name: Deno.Signal) => void): Signals {
   const came: Deno.Signal[] = [];
-  const toldAt = new Map<Deno.Signal, number>();
+  const loggedAt = new Map<Deno.Signal, number>();
   let wake: (() => void) | undefined;
   let last = -Infinity;
 
@@ -133,11 +133,11 @@ export function listenForSignals(hangUp: HangUp, tell: (name: Deno.Signal) => vo
   const act: Readonly<Record<Effect, (name: Deno.Signal) => void>> = {
     stop,
     drain: (name) => last === -Infinity && stop(name),
-    told(name) {
+    logged(name) {
       const now = performance.now();
-      if (now - (toldAt.get(name) ?? -Infinity) < tellMs) return;
-      toldAt.set(name, now);
-      tell(name);
+      if (now - (loggedAt.get(name) ?? -Infinity) < logEveryMs) return;
+      loggedAt.set(name, now);
+      report(name);
     },
     nothing() {},
   };

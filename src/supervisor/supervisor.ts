@@ -7,7 +7,7 @@
 import { StartError } from "../isolate/start_error.ts";
 import type { Config, StoppingConfig } from "../config/config.ts";
 import type { Cut } from "../jobs/line.ts";
-import { type Log, messageOf, openLog } from "../telemetry/log.ts";
+import { type Log, messageOf, openLog, stackOf } from "../telemetry/log.ts";
 import { keepThreads } from "../isolate/threads.ts";
 import { version } from "../version.ts";
 import { type BusyCaretaker, caretakerOf, clearDeadServers, endJobsIn } from "./caretaker.ts";
@@ -70,7 +70,7 @@ export async function supervise(
     });
   } catch (error) {
     log.error("cannot start", {
-      reason: error instanceof StartError ? error.message : (error as Error).stack,
+      reason: error instanceof StartError ? error.message : stackOf(error),
     });
     folders?.close();
     await log.flush();

@@ -32,23 +32,23 @@ export interface LiveFigures {
 
 /** Makes the instruments of all that is asked for. */
 export function observeLive({ observe }: Exposition, live: LiveFigures): void {
-  observe(catalogue.answersGivenUp, (tell) => tell(live.answersGivenUp()));
-  observe(catalogue.queued, (tell) => tell(live.queuedJobs()));
-  observe(catalogue.oldestWait, (tell) => tell(live.oldestWaitSec()));
-  observe(catalogue.queueLimit, (tell) => tell(live.queueLimit));
-  observe(catalogue.workers, (tell) => tell(live.numWorkers));
-  observe(catalogue.workersBusy, (tell) => tell(live.workersBusy()));
-  observe(catalogue.buffered, (tell) => {
+  observe(catalogue.answersGivenUp, (report) => report(live.answersGivenUp()));
+  observe(catalogue.queued, (report) => report(live.queuedJobs()));
+  observe(catalogue.oldestWait, (report) => report(live.oldestWaitSec()));
+  observe(catalogue.queueLimit, (report) => report(live.queueLimit));
+  observe(catalogue.workers, (report) => report(live.numWorkers));
+  observe(catalogue.workersBusy, (report) => report(live.workersBusy()));
+  observe(catalogue.buffered, (report) => {
     const held = live.buffered();
-    for (const share of bufferShares) tell(held[share], { share });
+    for (const share of bufferShares) report(held[share], { share });
   });
-  observe(catalogue.buildInfo, (tell) => {
-    tell(1, { version: live.versions.jobrunner, deno_version: live.versions.deno });
+  observe(catalogue.buildInfo, (report) => {
+    report(1, { version: live.versions.jobrunner, deno_version: live.versions.deno });
   });
   for (const [row, key] of processRows) {
-    observe(row, (tell) => {
+    observe(row, (report) => {
       const value = live.process()?.[key];
-      if (value !== undefined) tell(value);
+      if (value !== undefined) report(value);
     });
   }
 }

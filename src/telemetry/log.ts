@@ -129,6 +129,11 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** An unexpected error as the value of a field: its stack, which begins with its message. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? String(error) : String(error);
+}
+
 /** Severity numbers of OpenTelemetry's logs data model. */
 const severities: Readonly<Record<LogLevel, readonly [string, number]>> = {
   trace: ["TRACE", 1],

@@ -65,25 +65,25 @@ export function createMetrics(
   for (const method of ["GET", "POST"]) activeOf(method);
   const answers = createHttpLabels(scheme);
 
-  observe(catalogue.jobs, (tell) => {
+  observe(catalogue.jobs, (report) => {
     jobs.forEach((outcomes, index) => {
       const worker_id = String(index + 1);
-      for (const outcome of outcomeLabels) tell(outcomes[outcome], { worker_id, outcome });
+      for (const outcome of outcomeLabels) report(outcomes[outcome], { worker_id, outcome });
     });
   });
   const queueWait = histogram(catalogue.queueWait);
   const duration = histogram(catalogue.duration);
   const payload = histogram(catalogue.payload);
   const result = histogram(catalogue.result);
-  observe(catalogue.truncated, (tell) => {
-    for (const output of captureNames) tell(truncated[output], { output });
+  observe(catalogue.truncated, (report) => {
+    for (const output of captureNames) report(truncated[output], { output });
   });
-  observe(catalogue.rejected, (tell) => {
-    for (const reason of rejectionReasons) tell(rejections[reason], { reason });
+  observe(catalogue.rejected, (report) => {
+    for (const reason of rejectionReasons) report(rejections[reason], { reason });
   });
   const httpDuration = histogram(catalogue.httpDuration, [...answers.values()]);
-  observe(catalogue.httpActive, (tell) => {
-    for (const { labels, count } of active.values()) tell(count, labels);
+  observe(catalogue.httpActive, (report) => {
+    for (const { labels, count } of active.values()) report(count, labels);
   });
 
   return {

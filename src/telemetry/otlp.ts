@@ -54,10 +54,10 @@ const closeMs = 2000;
 
 /** Starts to record. The exporter reads the other `OTEL_EXPORTER_OTLP_*` variables by itself. */
 export function openTracing(config: TracingConfig, source: SpanSource, log: Log): Tracing {
-  const tell = (what: string | Error) => log.warn("tracing", { detail: detailOf(what) });
+  const warn = (what: string | Error) => log.warn("tracing", { detail: detailOf(what) });
   diag.setLogger({
-    error: tell,
-    warn: tell,
+    error: warn,
+    warn,
     info() {},
     debug() {},
     verbose() {},
@@ -81,10 +81,10 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
     ...(source.port === 0 ? {} : { "server.port": source.port }),
   };
 
-  function wait(request: Context, queuedSec: number, fault?: string): void {
+  function wait(request: Context, queuedSec: number, problem?: string): void {
     const now = Date.now();
     const span = tracer.startSpan("wait", { startTime: now - queuedSec * 1000 }, request);
-    if (fault !== undefined) fail(span, fault);
+    if (problem !== undefined) fail(span, problem);
     span.end(now);
   }
 
@@ -147,10 +147,10 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
       const request = trace.setSpan(parent, span);
       return {
         context: contextOf(span),
-        end({ status, fault, leftAfterSec }) {
-          if (leftAfterSec !== undefined) wait(request, leftAfterSec, fault);
+        end({ status, problem, leftAfterSec }) {
+          if (leftAfterSec !== undefined) wait(request, leftAfterSec, problem);
           span.setAttribute("http.response.status_code", status);
-          if (fault !== undefined) span.setAttribute("error.type", fault);
+          if (problem !== undefined) span.setAttribute("error.type", problem);
           // A server's span is in error for 5xx only (OpenTelemetry, "Semantic conventions for HTTP spans").
           if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
           span.end();
@@ -158,7 +158,7 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
       };
     },
     beginRun,
-    close: () => atMost(closeMs, provider.shutdown().catch(tell)),
+    close: () => atMost(closeMs, provider.shutdown().catch(warn)),
   };
 }
 

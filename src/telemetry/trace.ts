@@ -12,8 +12,8 @@ import type { TraceContext } from "../wire/trace_context.ts";
 export interface RequestEnd {
   /** Status code of the answer. */
   readonly status: number;
-  /** Name of the fault, when the answer is one. */
-  readonly fault?: string | undefined;
+  /** Name of the problem, if the answer is an error. */
+  readonly problem?: string | undefined;
   /** Seconds it waited, when it left the line without a run. */
   readonly leftAfterSec?: number | undefined;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Listeners, runAndTell, stackOf } from "../../src/app/account.ts";
+import { type Listeners, runAndReport } from "../../src/app/account.ts";
 import type { RunSettings } from "../../src/exec/run.ts";
 import type { RunEnd, RunListener, RunOrder } from "../../src/exec/runner.ts";
 import type { JobSpec } from "../../src/jobs/job.ts";
@@ -79,7 +79,7 @@ async function told(
     stop: createStop(),
   };
   const orders: RunOrder[] = [];
-  const outcome = await runAndTell(job, 2, {
+  const outcome = await runAndReport(job, 2, {
     spool: temporary.spool,
     runner: {
       run(order, tell) {
@@ -100,7 +100,7 @@ const nothing = { bytes: new Uint8Array(), truncated: false };
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const traceparent = `00-${traceId}-b7ad6b7169203331-01`;
 
-Deno.test("runAndTell() gives the result, and tells metrics, both quantiles and the log of the run", async () => {
+Deno.test("runAndReport() gives the result, and tells metrics, both quantiles and the log of the run", async () => {
   const { outcome, job, orders, captured, metrics, spans, lines, recent } = await told(says);
   assert.deepEqual(outcome, {
     kind: "ran",
@@ -145,7 +145,7 @@ Deno.test("runAndTell() gives the result, and tells metrics, both quantiles and 
   ]);
 });
 
-Deno.test("runAndTell() begins a span where the request has one, gives its variables to the command, and ends it", async () => {
+Deno.test("runAndReport() begins a span where the request has one, gives its variables to the command, and ends it", async () => {
   const spec = specOf("a", { traceparent, tracestate: "a=1" });
   const { orders, spans, lines } = await told(says, spec);
   assert.deepEqual(orders[0]?.variables, { TRACED: "yes" });
@@ -156,7 +156,7 @@ Deno.test("runAndTell() begins a span where the request has one, gives its varia
   for (const [, , fields] of lines) assert.equal(fields?.["trace_id"], traceId);
 });
 
-Deno.test("runAndTell() names what was cut, and the signal that a command died of", async () => {
+Deno.test("runAndReport() names what was cut, and the signal that a command died of", async () => {
   const killed: RunEnd = {
     ...exited,
     ending: { kind: "signaled", signal: "SIGKILL", exitStatus: 137 },
@@ -175,7 +175,7 @@ Deno.test("runAndTell() names what was cut, and the signal that a command died o
   assert.equal(lines[1]?.[2]?.["signal"], "SIGKILL");
 });
 
-Deno.test("runAndTell() puts what kept a command from starting where its complaints would be, and into the log", async () => {
+Deno.test("runAndReport() puts what kept a command from starting where its complaints would be, and into the log", async () => {
   const reason = "cannot run x: not found";
   const { outcome, metrics, lines } = await told(() =>
     Promise.resolve({
@@ -190,7 +190,7 @@ Deno.test("runAndTell() puts what kept a command from starting where its complai
   assert.equal(lines[0]?.[2]?.["note"], reason);
 });
 
-Deno.test("runAndTell() of a run that could not be tried: failed, counted, logged, its span ended", async () => {
+Deno.test("runAndReport() of a run that could not be tried: failed, counted, logged, its span ended", async () => {
   const fault = { kind: "spawn_refused", reason: "no memory" } as const;
   const { outcome, metrics, spans, lines, recent } = await told(
     () => Promise.resolve({ ok: false, fault }),
@@ -206,7 +206,7 @@ Deno.test("runAndTell() of a run that could not be tried: failed, counted, logge
   assert.equal(lines[0]?.[2]?.["reason"], "no memory");
 });
 
-Deno.test("runAndTell() counts a run with a bug, ends its span, and lets the bug go on", async () => {
+Deno.test("runAndReport() counts a run with a bug, ends its span, and lets the bug go on", async () => {
   const bug = new Error("oh");
   const { outcome, metrics, spans } = await told(
     () => Promise.reject(bug),
@@ -215,9 +215,4 @@ Deno.test("runAndTell() counts a run with a bug, ends its span, and lets the bug
   assert.deepEqual(outcome, { kind: "threw", error: bug });
   assert.deepEqual(metrics.slice(1), [[2, "not_started"]]);
   assert.deepEqual(spans.slice(1), [{ outcome: "not_started", reason: "a bug" }]);
-});
-
-Deno.test("stackOf() is where an error was made, or whatever was thrown", () => {
-  assert.match(stackOf(new Error("oh")), /oh\n.*account_test\.ts/);
-  assert.equal(stackOf("oh"), "oh");
 });

@@ -10,8 +10,8 @@ function requestOf(headers: Record<string, string>): Request {
 }
 
 Deno.test("a server without a password goes by addresses, localhost and its names, at any port", () => {
-  const { hostFault } = createGuard(["jobs.example.com", ".svc.example"]);
-  const passes = (host: string) => hostFault(requestOf({ host })) === undefined;
+  const { hostRefusal } = createGuard(["jobs.example.com", ".svc.example"]);
+  const passes = (host: string) => hostRefusal(requestOf({ host })) === undefined;
   for (
     const host of [
       "127.0.0.1:8080",
@@ -50,23 +50,23 @@ Deno.test("a server without a password goes by addresses, localhost and its name
 });
 
 Deno.test("a request that names no host passes, as HTTP/1.0 may; over HTTP/2 the URL names it", () => {
-  const { hostFault } = createGuard([]);
-  assert.equal(hostFault(new Request(url, { headers: { host: "" } })), undefined);
-  assert.equal(hostFault(new Request(url)), undefined);
-  assert.deepEqual(hostFault(new Request("http://evil.example:1/payload")), {
+  const { hostRefusal } = createGuard([]);
+  assert.equal(hostRefusal(new Request(url, { headers: { host: "" } })), undefined);
+  assert.equal(hostRefusal(new Request(url)), undefined);
+  assert.deepEqual(hostRefusal(new Request("http://evil.example:1/payload")), {
     kind: "unknown_host",
     host: "evil.example",
   });
 });
 
 Deno.test("whichever of two hosts counts for a reader of HTTP, both must be the server's", () => {
-  const { hostFault } = createGuard([]);
-  const fault = (of: string, host: string) => hostFault(new Request(of, { headers: { host } }));
-  assert.deepEqual(fault("http://evil.example/", "localhost"), {
+  const { hostRefusal } = createGuard([]);
+  const refusal = (of: string, host: string) => hostRefusal(new Request(of, { headers: { host } }));
+  assert.deepEqual(refusal("http://evil.example/", "localhost"), {
     kind: "unknown_host",
     host: "evil.example",
   });
-  assert.deepEqual(fault("http://localhost/", "evil.example"), {
+  assert.deepEqual(refusal("http://localhost/", "evil.example"), {
     kind: "unknown_host",
     host: "evil.example",
   });
@@ -74,22 +74,23 @@ Deno.test("whichever of two hosts counts for a reader of HTTP, both must be the 
 
 Deno.test("what is no host is refused and not told", () => {
   const headers = { host: "user:secret@evil.example" };
-  assert.deepEqual(createGuard([]).hostFault(requestOf(headers)), {
+  assert.deepEqual(createGuard([]).hostRefusal(requestOf(headers)), {
     kind: "unknown_host",
     host: undefined,
   });
 });
 
 Deno.test("with a password every host passes, and a page of another origin does not", () => {
-  const { hostFault, pageFault } = createGuard(undefined);
+  const { hostRefusal, pageRefusal } = createGuard(undefined);
   const headers = { host: "evil.example", origin: "http://other.example" };
-  assert.equal(hostFault(requestOf(headers)), undefined);
-  assert.deepEqual(pageFault(requestOf(headers)), { kind: "cross_site" });
+  assert.equal(hostRefusal(requestOf(headers)), undefined);
+  assert.deepEqual(pageRefusal(requestOf(headers)), { kind: "cross_site" });
 });
 
 Deno.test("Sec-Fetch-Site decides whether a page may, and without it Origin", () => {
-  const { pageFault } = createGuard([]);
-  const mayPass = (headers: Record<string, string>) => pageFault(requestOf(headers)) === undefined;
+  const { pageRefusal } = createGuard([]);
+  const mayPass = (headers: Record<string, string>) =>
+    pageRefusal(requestOf(headers)) === undefined;
   const host = "127.0.0.1:8080";
   for (
     const headers of [
@@ -128,7 +129,7 @@ Deno.test("Sec-Fetch-Site decides whether a page may, and without it Origin", ()
   assert.ok(!mayPass({ host: "", origin: "http://localhost" }));
   assert.ok(!mayPass({ host: "localhost", origin: "chrome-extension://localhost" }));
   const overHttp2 = (origin: string) =>
-    pageFault(new Request("http://jobs.example.com:8443/payload", { headers: { origin } }));
+    pageRefusal(new Request("http://jobs.example.com:8443/payload", { headers: { origin } }));
   assert.equal(overHttp2("http://jobs.example.com:8443"), undefined);
   assert.deepEqual(overHttp2("http://evil.example:8443"), { kind: "cross_site" });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import fc from "fast-check";
-import { openLog } from "../../src/telemetry/log.ts";
+import { openLog, stackOf } from "../../src/telemetry/log.ts";
 
 function linesOf(format: "text" | "json", level: "debug" | "info" | "warning" | "error" = "info") {
   const lines: string[] = [];
@@ -108,4 +108,9 @@ Deno.test("a warning does not wait, and what came before it does not either", as
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(lines.map((line) => JSON.parse(line).body), ["first", "second", "careful"]);
   await log.flush();
+});
+
+Deno.test("stackOf() gives the stack of an error, and anything else thrown as text", () => {
+  assert.match(stackOf(new Error("oh")), /oh\n.*log_test\.ts/);
+  assert.equal(stackOf("oh"), "oh");
 });

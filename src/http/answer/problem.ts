@@ -10,7 +10,7 @@ import { payloadPath } from "../../wire/resources.ts";
 import { plainText } from "./page.ts";
 
 /** Everything that can be wrong with a request, or with the server. */
-export type Fault =
+export type Problem =
   | { readonly kind: "not_found" }
   | { readonly kind: "method_not_allowed"; readonly methods: string }
   | { readonly kind: "unauthorized" }
@@ -49,15 +49,15 @@ export type ErrorStatus =
   | 500
   | 503;
 
-interface Problem {
+interface Details {
   readonly status: ErrorStatus;
   readonly detail: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Sentences of the contract: 401 and a full queue are worded as clients of the Go jobrunner know them. */
-function problemOf(fault: Fault): Problem {
-  switch (fault.kind) {
+function detailsOf(problem: Problem): Details {
+  switch (problem.kind) {
     case "not_found":
       return {
         status: 404,
@@ -66,8 +66,8 @@ function problemOf(fault: Fault): Problem {
     case "method_not_allowed":
       return {
         status: 405,
-        detail: `This path takes ${fault.methods} only`,
-        headers: allow(fault.methods),
+        detail: `This path takes ${problem.methods} only`,
+        headers: allow(problem.methods),
       };
     case "unauthorized":
       return {
@@ -91,14 +91,14 @@ function problemOf(fault: Fault): Problem {
     case "too_large":
       return {
         status: 413,
-        detail: `The body is larger than ${fault.maxBytes} bytes`,
+        detail: `The body is larger than ${problem.maxBytes} bytes`,
         headers: closing,
       };
     case "length_required":
       return {
         status: 411,
         detail:
-          `A body without Content-Length may have ${fault.maxBytes} bytes, and not in very small chunks: send a Content-Length`,
+          `A body without Content-Length may have ${problem.maxBytes} bytes, and not in very small chunks: send a Content-Length`,
         headers: closing,
       };
     case "unsupported_encoding":
@@ -112,7 +112,7 @@ function problemOf(fault: Fault): Problem {
       return {
         status: 408,
         detail:
-          `Less than ${fault.leastBytesPerSec} bytes a second of the body arrived in ${fault.seconds} seconds`,
+          `Less than ${problem.leastBytesPerSec} bytes a second of the body arrived in ${problem.seconds} seconds`,
         headers: closing,
       };
     case "body_unreadable":
@@ -124,31 +124,31 @@ function problemOf(fault: Fault): Problem {
         headers: closing,
       };
     case "invalid":
-      return { status: 400, detail: fault.sentence };
+      return { status: 400, detail: problem.sentence };
     case "queue_full":
       return {
         status: 503,
-        detail: `job queue too large (${fault.waiting})`,
-        headers: retryAfter(fault.retryAfterSec),
+        detail: `job queue too large (${problem.waiting})`,
+        headers: retryAfter(problem.retryAfterSec),
       };
     case "queue_timeout":
       return {
         status: 503,
         detail:
           "The job waited longer than JOBRUNNER_QUEUE_TIMEOUT_SEC for a worker and did not run",
-        headers: retryAfter(fault.retryAfterSec),
+        headers: retryAfter(problem.retryAfterSec),
       };
     case "draining":
       return {
         status: 503,
         detail: "The server is stopping and takes no new jobs",
-        headers: { ...retryAfter(fault.retryAfterSec), ...closing },
+        headers: { ...retryAfter(problem.retryAfterSec), ...closing },
       };
     case "buffers_full":
       return {
         status: 503,
         detail: "Too many bytes are held for other requests",
-        headers: { ...retryAfter(fault.retryAfterSec), ...closing },
+        headers: { ...retryAfter(problem.retryAfterSec), ...closing },
       };
     case "spool_unusable":
       return {
@@ -159,7 +159,7 @@ function problemOf(fault: Fault): Problem {
       return {
         status: 503,
         detail: "The server could not start a process; its log says why",
-        headers: retryAfter(fault.retryAfterSec),
+        headers: retryAfter(problem.retryAfterSec),
       };
     case "internal":
       return { status: 500, detail: "The server made a mistake; its log says more" };
@@ -194,8 +194,8 @@ const titles: Readonly<Record<ErrorStatus, string>> = {
 };
 
 /** The reason that a request with such a fault is counted under; undefined for a fault that is no rejection of a job. */
-export function rejectionOf(fault: Fault): RejectionReason | undefined {
-  switch (fault.kind) {
+export function rejectionOf(problem: Problem): RejectionReason | undefined {
+  switch (problem.kind) {
     case "queue_full":
     case "queue_timeout":
     case "buffers_full":
@@ -205,7 +205,7 @@ export function rejectionOf(fault: Fault): RejectionReason | undefined {
     case "unknown_host":
     case "too_large":
     case "invalid":
-      return fault.kind;
+      return problem.kind;
     case "body_unreadable":
     case "length_required":
     case "unsupported_encoding":
@@ -239,8 +239,8 @@ export interface ProblemAnswer {
  * The answer to a fault: one line of plain text, or problem details (RFC 9457) for a client that asks for JSON.
  * Problem details carry `code`, the fault's name, and `request_id`.
  */
-export function problemAnswer(fault: Fault, requestId: string, asJson: boolean): ProblemAnswer {
-  const { status, detail, headers } = problemOf(fault);
+export function problemAnswer(problem: Problem, requestId: string, asJson: boolean): ProblemAnswer {
+  const { status, detail, headers } = detailsOf(problem);
   if (!asJson) {
     return {
       status,
@@ -253,18 +253,18 @@ export function problemAnswer(fault: Fault, requestId: string, asJson: boolean):
       detail,
     };
   }
-  const problem = {
+  const body = {
     type: "about:blank",
     title: titles[status],
     status,
     detail,
-    code: fault.kind,
+    code: problem.kind,
     request_id: requestId,
   };
   return {
     status,
     headers: { ...headers, "content-type": "application/problem+json" },
-    body: JSON.stringify(problem) + "\n",
+    body: JSON.stringify(body) + "\n",
     detail,
   };
 }

@@ -23,11 +23,11 @@ export type BodyOutcome =
   | { readonly ok: true; readonly bytes: Uint8Array<ArrayBuffer> }
   | {
     readonly ok: false;
-    readonly fault: BodyFault;
+    readonly refusal: BodyRefusal;
   };
 
 /** Which bound a body broke. */
-export type BodyFault =
+export type BodyRefusal =
   | "too_large"
   | "length_required"
   | "unsupported_encoding"
@@ -60,9 +60,9 @@ export async function readBody(
   limits: BodyLimits,
   share: Share,
 ): Promise<BodyOutcome> {
-  const refuse = (fault: BodyFault): BodyOutcome => {
+  const refuse = (refusal: BodyRefusal): BodyOutcome => {
     share.release();
-    return { ok: false, fault };
+    return { ok: false, refusal };
   };
   if (isEncoded(request.headers)) return refuse("unsupported_encoding");
   const announcement = request.headers.get("content-length") ?? "0";

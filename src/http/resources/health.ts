@@ -5,7 +5,7 @@
  */
 
 import { page, plainText } from "../answer/page.ts";
-import type { Refusals } from "../answer/refusals.ts";
+import type { ErrorAnswers } from "../answer/error_answers.ts";
 import type { FrontDoor } from "../door.ts";
 import type { Handler, Handlers } from "../handler.ts";
 
@@ -15,15 +15,15 @@ export function livez(): Handlers<"/livez"> {
 }
 
 /** 200 as long as jobs are admitted, else 503. */
-export function readyz(door: FrontDoor, refusals: Refusals): Handlers<"/readyz"> {
-  return { GET: whileReady(door, refusals, () => readiness(door.status())) };
+export function readyz(door: FrontDoor, errors: ErrorAnswers): Handlers<"/readyz"> {
+  return { GET: whileReady(door, errors, () => readiness(door.status())) };
 }
 
 /** A page of plain text as long as jobs are admitted, else 503. */
-export function whileReady(door: FrontDoor, { refuse }: Refusals, text: () => string): Handler {
+export function whileReady(door: FrontDoor, { answer }: ErrorAnswers, text: () => string): Handler {
   return (c) => {
     if (door.ready()) return page(c, plainText, text());
-    return refuse(c, { kind: "draining", retryAfterSec: door.retryAfterSec() });
+    return answer(c, { kind: "draining", retryAfterSec: door.retryAfterSec() });
   };
 }
 

@@ -15,13 +15,13 @@ import { parsePayloadRequest, type PayloadRequest } from "../../wire/payload_req
 import type { Activity } from "../activity.ts";
 import type { Deliveries, Delivery } from "../answer/delivery.ts";
 import { commonHeaders } from "../answer/page.ts";
-import type { Fault } from "../answer/problem.ts";
-import type { Refusals } from "../answer/refusals.ts";
+import type { Problem } from "../answer/problem.ts";
+import type { ErrorAnswers } from "../answer/error_answers.ts";
 import { type ResultAnswer, resultAnswer } from "../answer/result.ts";
 import type { PasswordCheck } from "../auth.ts";
 import {
-  type BodyFault,
   type BodyLimits,
+  type BodyRefusal,
   leastBytesPerSec,
   maxChunkedBytes,
   readBody,
@@ -84,7 +84,7 @@ export interface PayloadAnswer extends ResultAnswer {
 /** See the module's head. */
 export function payload(
   door: FrontDoor,
-  { refuseJob }: Refusals,
+  { answerJob }: ErrorAnswers,
   { activity, deliveries, buffers, ...parts }: PayloadParts,
   log: Log,
 ): Handlers<"/payload"> {
@@ -108,7 +108,7 @@ export function payload(
       const outcome = await postPayload({ raw, requestId, trace, address, share }, settings, door);
       if (outcome.kind !== "ran") {
         share.release();
-        return refuseJob(c, outcome);
+        return answerJob(c, outcome);
       }
       const { status, contentType, body } = outcome;
       trace?.end({ status });
@@ -138,9 +138,9 @@ export async function postPayload(
   arrival: Arrival,
   settings: PayloadSettings,
   door: FrontDoor,
-): Promise<PayloadAnswer | Fault> {
+): Promise<PayloadAnswer | Problem> {
   const { guard } = settings;
-  const refusal = guard.hostFault(arrival.raw) ?? guard.pageFault(arrival.raw);
+  const refusal = guard.hostRefusal(arrival.raw) ?? guard.pageRefusal(arrival.raw);
   if (refusal) return refusal;
   if (!settings.mayRun(arrival.raw.headers)) return { kind: "unauthorized" };
   if (!door.ready()) return { kind: "draining", retryAfterSec: door.retryAfterSec() };
@@ -155,9 +155,9 @@ export async function postPayload(
       share.answer();
       return { kind: "ran", ...resultAnswer(outcome.result, (bytes) => share.taken(bytes)) };
     case "failed":
-      return runFault(outcome.fault.kind, door);
+      return runProblem(outcome.fault.kind, door);
     case "left":
-      return leftFault(outcome);
+      return leftProblem(outcome);
   }
 }
 
@@ -174,14 +174,14 @@ async function admit(
   arrival: Arrival,
   settings: PayloadSettings,
   door: FrontDoor,
-): Promise<Admitted | Fault> {
+): Promise<Admitted | Problem> {
   const { raw, requestId, trace, share } = arrival;
   const read = await readRequest(arrival, settings, door);
   if ("kind" in read) return read;
   const { payload, ...request } = read;
   if (raw.signal.aborted) return { kind: "client_gone" };
   const place = await door.reserve({ command }, raw.signal);
-  if (!place.reserved) return refusalFault(place);
+  if (!place.reserved) return placeProblem(place);
   const outcome = place.fill({
     uid: newJobUid(),
     ...request,
@@ -202,11 +202,11 @@ async function readRequest(
   { raw, requestId, share }: Arrival,
   { limits, largestBody, during }: PayloadSettings,
   door: FrontDoor,
-): Promise<PayloadRequest | Fault> {
+): Promise<PayloadRequest | Problem> {
   // What the budget can never take in is too large rather than too early.
   const bounds = { ...limits, maxBytes: Math.min(limits.maxBytes, largestBody) };
   const body = await readBody(raw, bounds, share);
-  if (!body.ok) return bodyFault(body.fault, bounds, door);
+  if (!body.ok) return bodyProblem(body.refusal, bounds, door);
   const { length } = body.bytes;
   const contentType = raw.headers.get("content-type");
   const parsed = during(requestId, () => parsePayloadRequest(body.bytes, { contentType }));
@@ -217,7 +217,7 @@ async function readRequest(
   return parsed.request;
 }
 
-function refusalFault({ cause, waiting, retryAfterSec }: Refusal): Fault {
+function placeProblem({ cause, waiting, retryAfterSec }: Refusal): Problem {
   switch (cause) {
     case "draining":
       return { kind: "draining", retryAfterSec };
@@ -226,7 +226,7 @@ function refusalFault({ cause, waiting, retryAfterSec }: Refusal): Fault {
   }
 }
 
-function runFault(kind: RunFault["kind"], door: FrontDoor): Fault {
+function runProblem(kind: RunFault["kind"], door: FrontDoor): Problem {
   switch (kind) {
     case "spool_unusable":
     case "internal":
@@ -236,9 +236,9 @@ function runFault(kind: RunFault["kind"], door: FrontDoor): Fault {
   }
 }
 
-function leftFault(
+function leftProblem(
   { cause, queuedSec, retryAfterSec }: Extract<JobOutcome, { readonly kind: "left" }>,
-): Fault {
+): Problem {
   switch (cause) {
     case "queue_timeout":
       return { kind: "queue_timeout", queuedSec, retryAfterSec };
@@ -250,12 +250,12 @@ function leftFault(
   }
 }
 
-function bodyFault(
-  fault: BodyFault,
+function bodyProblem(
+  refusal: BodyRefusal,
   limits: BodyLimits,
   door: FrontDoor,
-): Fault {
-  switch (fault) {
+): Problem {
+  switch (refusal) {
     case "too_large":
       return { kind: "too_large", maxBytes: limits.maxBytes };
     case "length_required":

@@ -84,7 +84,7 @@ Deno.test("memory grows with what arrives: 100 announced gibibytes take next to 
   assert.ok(taken < 10_000_000, `${taken} bytes`);
   for (const { periods, outcome } of uploads) {
     periods.over();
-    assert.deepEqual(await outcome, { ok: false, fault: "request_timeout" });
+    assert.deepEqual(await outcome, { ok: false, refusal: "request_timeout" });
   }
 });
 
@@ -106,7 +106,7 @@ Deno.test("a body of which less than 16 KiB a second come in any period is given
   periods.over();
   await send(2 * 16_384 - 1);
   periods.over();
-  assert.deepEqual(await outcome, { ok: false, fault: "request_timeout" });
+  assert.deepEqual(await outcome, { ok: false, refusal: "request_timeout" });
   assert.equal(buffers.held.bodies, 0);
 });
 
@@ -115,11 +115,11 @@ Deno.test("when the budget is short an upload older than a period gives way, a y
   const old = upload(buffers, 600_000);
   await old.send(500_000);
   const early = upload(buffers, 600_000);
-  assert.deepEqual(await early.outcome, { ok: false, fault: "buffers_full" });
+  assert.deepEqual(await early.outcome, { ok: false, refusal: "buffers_full" });
   old.periods.over();
   const later = upload(buffers, 600_000);
   await later.send(500_000);
-  assert.deepEqual(await old.outcome, { ok: false, fault: "buffers_full" });
+  assert.deepEqual(await old.outcome, { ok: false, refusal: "buffers_full" });
   await later.send(100_000);
   assert.ok((await later.outcome).ok);
   assert.equal(buffers.held.bodies, 600_000);
@@ -132,6 +132,6 @@ Deno.test("what has come whole does not give way", async () => {
   old.periods.over();
   await old.send(100_000);
   assert.ok((await old.outcome).ok);
-  assert.deepEqual(await upload(buffers, 600_000).outcome, { ok: false, fault: "buffers_full" });
+  assert.deepEqual(await upload(buffers, 600_000).outcome, { ok: false, refusal: "buffers_full" });
   assert.equal(buffers.held.bodies, 600_000);
 });

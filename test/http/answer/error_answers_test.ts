@@ -72,5 +72,8 @@ Deno.test("a bug is a 500 for that request, with the stack in the log only", asy
   const { status, text } = await post(job);
   assert.equal(status, 500);
   assert.ok(!text.includes("a bug"));
-  assert.match(String(log[0]?.[1]?.["exception.stacktrace"]), /Error: a bug\n.*refusals_test/s);
+  assert.match(
+    String(log[0]?.[1]?.["exception.stacktrace"]),
+    /Error: a bug\n.*error_answers_test/s,
+  );
 });
