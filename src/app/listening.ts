@@ -1,5 +1,5 @@
 /**
- * The server of the configuration, and what is told of its troubles.
+ * Starts the configured HTTP server and logs its errors.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { type Server, startServer } from "../http/server.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { type Log, messageOf, stackOf } from "../telemetry/log.ts";
 
-/** Listens. Throws a `StartError` when the address, or a certificate, cannot be used. */
+/** Listens. Throws a `StartError` if the address or a certificate cannot be used. */
 export function listen(fetch: Fetch, http: HttpConfig, log: Log): Server {
   try {
     return startServer(fetch, {

@@ -1,5 +1,5 @@
 /**
- * One command at work: its line, its workers, its runs.
+ * Everything that works for one command: its queue, its workers, its runs.
  *
  * @module
  */
@@ -18,11 +18,11 @@ import { idsOf } from "../telemetry/ids.ts";
 import { messageOf, stackOf } from "../telemetry/log.ts";
 import { type Listeners, runAndReport } from "./account.ts";
 
-/** What a command at work needs beside its configuration. */
+/** What running a command needs besides its configuration. */
 export interface WorkParts extends Pick<ServiceStart, "commandEnv" | "launcher" | "spool"> {
-  /** Asks main to end processes, and to put the server's folder right. */
+  /** Asks main to kill processes and to repair the server's folder. */
   readonly ask: Ask<MainAbilities>;
-  /** Where its runs are reported. */
+  /** Where the runs are reported. */
   readonly listeners: Listeners;
 }
 
