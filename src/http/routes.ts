@@ -1,5 +1,5 @@
 /**
- * From the table of resources to an HTTP application: which handler answers which request.
+ * Builds the HTTP application from the table of resources: it decides which handler answers which request.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export function createRoutes(
     "/readyz": readyz(door, errors),
   };
 
-  /** Answers all requests for one path; without a route, those for paths that do not exist. */
+  /** Creates the handler of all requests for one path; without a route, of those for paths that do not exist. */
   function serve(route: Route | undefined): Handler {
     const who = route === undefined ? "own_host" : resources[route].who;
     const byMethod = new Map<string, Handler>(route && Object.entries(handlers[route]));
@@ -48,7 +48,7 @@ export function createRoutes(
       env.path = c.req.path;
       env.route = route;
       const handle = byMethod.get(env.method === "HEAD" ? "GET" : env.method);
-      // A refused job is counted and traced, so the resource itself looks at who sends it.
+      // A refused job is counted and traced, so the resource itself checks host, page and password.
       if (handle && who === "password") return handle(c);
       if (env.method === "OPTIONS") return optionsAnswer(c);
       const refusal = who === "anybody" ? undefined : guard.hostRefusal(c.req.raw);
@@ -57,7 +57,7 @@ export function createRoutes(
     };
   }
 
-  // The router takes no empty path, which hono makes of a CONNECT to "?".
+  // For CONNECT to "?" hono makes an empty path, which the router does not accept.
   const app = new Hono<{ readonly Bindings: Exchange }>({
     getPath: (request) => getPath(request) || "?",
   });

@@ -87,7 +87,7 @@ Deno.test("each failure of send's own has its exit status and one line", async (
   );
   await using refusing = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
-    () => new Response("The server does not go by the name\n", { status: 403 }),
+    () => new Response("The name in the Host header is not one\n", { status: 403 }),
   );
   const strange = `http://127.0.0.1:${stranger.addr.port}`;
   const send = (url: string, ...more: string[]) =>

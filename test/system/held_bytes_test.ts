@@ -123,7 +123,7 @@ Deno.test("answers that nobody reads are shown, leave half of the budget to jobs
   assert.equal((await postRaw(url, job("echo served", 7_000_000))).output, "served\n");
   const refused = await postRaw(url, job("echo refused", 9_000_000));
   assert.equal(refused.status, 503);
-  assert.match(refused.text, /^Too many bytes are held for other requests/);
+  assert.match(refused.text, /^Other requests hold too many bytes in memory/);
   await eventually("they are given up", async () => (await held(url)).all === 0);
   assert.match(
     await program.line("an answer was not read and is given up"),

@@ -1,5 +1,5 @@
 /**
- * Answers to requests that are not served: each with its line in the log, those for a job also counted.
+ * Error answers to requests. Each is logged; one to a request for a job is also counted and traced.
  *
  * @module
  */
@@ -16,16 +16,16 @@ import { type Problem, problemAnswer, rejectionOf } from "./problem.ts";
 
 /** See the module's head. */
 export interface ErrorAnswers {
-  /** The answer to a problem. */
+  /** Logs a problem and makes its answer. */
   answer(c: Call, problem: Problem): Response;
-  /** The answer to a fault on the way of a job: counted if it is a rejection, and told to the trace. */
+  /** The same for a request for a job: also counted if the problem is a rejection, and recorded in the trace. */
   answerJob(c: Call, problem: Problem): Response;
 }
 
-/** The most of a host that stands in a log line: names have at most so many characters (RFC 1035, section 2.3.4). */
+/** Maximum length of a host in a log line: the longest name (RFC 1035, section 2.3.4). */
 const maxHostLength = 253;
 
-/** `during` marks the request that an answer is made for. */
+/** `during` marks the request for which an answer is made. */
 export function createErrorAnswers(
   { log, metrics }: Pick<RequestTelemetry, "log" | "metrics">,
   during: During,

@@ -1,5 +1,5 @@
 /**
- * From a fault to an answer. The only place that knows the status codes of errors.
+ * Turns a problem into an error answer. The only place that knows the status codes of errors.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { passwordHeader } from "../../wire/header_names.ts";
 import { payloadPath } from "../../wire/resources.ts";
 import { plainText } from "./page.ts";
 
-/** Everything that can be wrong with a request, or with the server. */
+/** Everything for which the answer is an error: refusals of requests, failures of runs, bugs. */
 export type Problem =
   | { readonly kind: "not_found" }
   | { readonly kind: "method_not_allowed"; readonly methods: string }
@@ -66,7 +66,7 @@ function detailsOf(problem: Problem): Details {
     case "method_not_allowed":
       return {
         status: 405,
-        detail: `This path takes ${problem.methods} only`,
+        detail: `This path accepts ${problem.methods} only`,
         headers: allow(problem.methods),
       };
     case "unauthorized":
@@ -85,7 +85,7 @@ function detailsOf(problem: Problem): Details {
       return {
         status: 403,
         detail:
-          "The server does not go by the name in the Host header: list it in JOBRUNNER_ALLOWED_HOSTS, or set a password",
+          "The name in the Host header is not one of the server's: list it in JOBRUNNER_ALLOWED_HOSTS, or set a password",
         headers: closing,
       };
     case "too_large":
@@ -98,13 +98,13 @@ function detailsOf(problem: Problem): Details {
       return {
         status: 411,
         detail:
-          `A body without Content-Length may have ${problem.maxBytes} bytes, and not in very small chunks: send a Content-Length`,
+          `A body without Content-Length may have at most ${problem.maxBytes} bytes, and not in very small chunks: send a Content-Length`,
         headers: closing,
       };
     case "unsupported_encoding":
       return {
         status: 415,
-        detail: "The body must be sent as it is: Content-Encoding is not supported",
+        detail: "Content-Encoding is not supported: send the body unencoded",
         // RFC 9110, section 15.5.16.
         headers: { "accept-encoding": "identity", ...closing },
       };
@@ -112,7 +112,7 @@ function detailsOf(problem: Problem): Details {
       return {
         status: 408,
         detail:
-          `Less than ${problem.leastBytesPerSec} bytes a second of the body arrived in ${problem.seconds} seconds`,
+          `The body arrived at less than ${problem.leastBytesPerSec} bytes per second for ${problem.seconds} seconds`,
         headers: closing,
       };
     case "body_unreadable":
@@ -120,7 +120,7 @@ function detailsOf(problem: Problem): Details {
     case "client_gone":
       return {
         status: 400,
-        detail: "The client left, or its body broke off, before its job ran",
+        detail: "The client disconnected, or sent an incomplete body, before its job ran",
         headers: closing,
       };
     case "invalid":
@@ -141,35 +141,35 @@ function detailsOf(problem: Problem): Details {
     case "draining":
       return {
         status: 503,
-        detail: "The server is stopping and takes no new jobs",
+        detail: "The server is stopping and accepts no new jobs",
         headers: { ...retryAfter(problem.retryAfterSec), ...closing },
       };
     case "buffers_full":
       return {
         status: 503,
-        detail: "Too many bytes are held for other requests",
+        detail: "Other requests hold too many bytes in memory",
         headers: { ...retryAfter(problem.retryAfterSec), ...closing },
       };
     case "spool_unusable":
       return {
         status: 500,
-        detail: "The server could not write the job's files; its log says why",
+        detail: "The server could not write the job's files; see the server's log",
       };
     case "spawn_refused":
       return {
         status: 503,
-        detail: "The server could not start a process; its log says why",
+        detail: "The server could not start a process; see the server's log",
         headers: retryAfter(problem.retryAfterSec),
       };
     case "internal":
-      return { status: 500, detail: "The server made a mistake; its log says more" };
+      return { status: 500, detail: "Internal error; see the server's log" };
   }
 }
 
-/** The body of such a request may still be on its way: the connection is of no further use. */
+/** The body of such a request may still arrive, so the connection cannot be reused. */
 const closing = { "connection": "close" };
 
-/** The methods of a path, as OPTIONS tells them and a 405 must (RFC 9110, section 15.5.6). */
+/** The methods of a path, for the answer to OPTIONS and for a 405, which must list them (RFC 9110, section 15.5.6). */
 export function allow(methods: string): Readonly<Record<string, string>> {
   return { "allow": methods === "" ? "OPTIONS" : `${methods}, OPTIONS` };
 }
@@ -193,7 +193,7 @@ const titles: Readonly<Record<ErrorStatus, string>> = {
   503: "Service Unavailable",
 };
 
-/** The reason that a request with such a fault is counted under; undefined for a fault that is no rejection of a job. */
+/** The reason under which a request with this problem is counted; undefined if the problem is not a rejection of a job. */
 export function rejectionOf(problem: Problem): RejectionReason | undefined {
   switch (problem.kind) {
     case "queue_full":
@@ -223,7 +223,7 @@ export function rejectionOf(problem: Problem): RejectionReason | undefined {
   }
 }
 
-/** An answer, ready to be sent. */
+/** An error answer, ready to be sent. */
 export interface ProblemAnswer {
   /** Status code. */
   readonly status: ErrorStatus;
@@ -231,13 +231,13 @@ export interface ProblemAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** One line. */
   readonly body: string;
-  /** The sentence in it, the same whatever the client sent. */
+  /** The sentence in the body. It quotes nothing that the client sent. */
   readonly detail: string;
 }
 
 /**
- * The answer to a fault: one line of plain text, or problem details (RFC 9457) for a client that asks for JSON.
- * Problem details carry `code`, the fault's name, and `request_id`.
+ * The answer to a problem: one line of plain text, or problem details (RFC 9457) for a client that asks for JSON.
+ * Problem details carry `code`, the problem's kind, and `request_id`.
  */
 export function problemAnswer(problem: Problem, requestId: string, asJson: boolean): ProblemAnswer {
   const { status, detail, headers } = detailsOf(problem);

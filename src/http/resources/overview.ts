@@ -1,5 +1,5 @@
 /**
- * `GET /`: one line that names the endpoints, for people and for balancers that ask there.
+ * `GET /`: one line that names the endpoints, for people and for load balancers that check this path.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const text = `jobrunner: jobs go to POST ${payloadPath}; GET ${pages.slice(0, -1
   pages.at(-1)
 }\n`;
 
-/** 200 as long as jobs are admitted, else 503. */
+/** 200 while jobs are admitted, otherwise 503. */
 export function overview(door: FrontDoor, errors: ErrorAnswers): Handlers<"/"> {
   return { GET: whileReady(door, errors, () => text) };
 }

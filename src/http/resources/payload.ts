@@ -1,5 +1,5 @@
 /**
- * `POST /payload`: a request becomes a job, the job's result its answer.
+ * `POST /payload`: turns a request into a job, and the job's result into the answer.
  *
  * @module
  */
@@ -33,29 +33,29 @@ import { clientOf, describe } from "../exchange.ts";
 import type { Guard } from "../guard.ts";
 import type { Handlers } from "../handler.ts";
 
-/** What the resource needs beside the front door. */
+/** What the resource needs besides the front door. */
 export interface PayloadSettings {
-  /** Says whose requests are looked at. */
+  /** Refuses requests of web pages. */
   readonly guard: Guard;
-  /** Says who may run jobs. */
+  /** Checks who may run jobs. */
   readonly mayRun: PasswordCheck;
-  /** Bounds of one body. */
+  /** Limits of one body. */
   readonly limits: BodyLimits;
-  /** The largest body that the budget of all requests could ever take in. */
+  /** The largest body for which the budget of all requests could ever have room. */
   readonly largestBody: number;
-  /** What becomes of a running job whose client is gone. */
+  /** What happens to a running job whose client has disconnected. */
   readonly onDisconnect: JobSpec["onDisconnect"];
-  /** Notices clients that leave. */
+  /** Detects client disconnects. */
   readonly clients: Clients;
-  /** Marks the request that work is done for. */
+  /** Marks the request that is being worked on. */
   readonly during: During;
 }
 
-/** The parts of HTTP that a job's way through it takes. */
+/** The parts of HTTP that handle a job's request. */
 export interface PayloadParts extends Omit<PayloadSettings, "largestBody"> {
-  /** Counts the requests that are on their way to a job's answer. */
+  /** Counts the requests for jobs in flight. */
   readonly activity: Activity;
-  /** Hands answers over. */
+  /** Sends answers. */
   readonly deliveries: Deliveries;
   /** The budget of all requests together. */
   readonly buffers: Buffers;
@@ -65,19 +65,19 @@ export interface PayloadParts extends Omit<PayloadSettings, "largestBody"> {
 export interface Arrival {
   /** The request itself. */
   readonly raw: Request;
-  /** Ties its log lines and its answer together. */
+  /** The id that links its log lines and its answer. */
   readonly requestId: string;
   /** Its part of a trace. */
   readonly trace: RequestTrace | undefined;
   /** The client's end of the connection. */
   readonly address: () => ClientAddress | undefined;
-  /** What it holds; the caller gives that back. */
+  /** The memory that it holds; the caller releases it. */
   readonly share: Share;
 }
 
 /** The answer of a job that ran. */
 export interface PayloadAnswer extends ResultAnswer {
-  /** Tells it from a fault. */
+  /** Distinguishes it from a problem. */
   readonly kind: "ran";
 }
 
@@ -133,7 +133,10 @@ export function payload(
   };
 }
 
-/** Host, page, password, readiness, body, JSON, line: in this order, so that each step costs only those who passed the one before. */
+/**
+ * Checks host, page, password and readiness, reads body and JSON, then queues the job: in this order, so that a request that
+ * fails one step costs nothing in the next.
+ */
 export async function postPayload(
   arrival: Arrival,
   settings: PayloadSettings,
@@ -144,7 +147,7 @@ export async function postPayload(
   if (refusal) return refusal;
   if (!settings.mayRun(arrival.raw.headers)) return { kind: "unauthorized" };
   if (!door.ready()) return { kind: "draining", retryAfterSec: door.retryAfterSec() };
-  // Nothing here may hold the body or the payload while the job waits and runs: admit() has forgotten them.
+  // Nothing here may reference the body or the payload while the job waits and runs; admit() has dropped both.
   const admission = await admit(arrival, settings, door);
   if ("kind" in admission) return admission;
   const { share } = arrival;
@@ -161,10 +164,10 @@ export async function postPayload(
   }
 }
 
-/** Name of the one command that there is. */
+/** Name of the only command. */
 const command = "default";
 
-/** A job that has its place. */
+/** A job with a place in the queue. */
 interface Admitted {
   readonly outcome: Promise<JobOutcome>;
   readonly clientGone: () => void;
@@ -197,13 +200,16 @@ async function admit(
   return { outcome, clientGone: () => place.leave() };
 }
 
-/** Leaves the share as large as the payload. On its own, because what `admit` leaves for later would hold the body, too. */
+/**
+ * Reads and parses the request; the share is then as large as the payload. A function of its own, because the callbacks that
+ * `admit` creates would otherwise keep the body in memory.
+ */
 async function readRequest(
   { raw, requestId, share }: Arrival,
   { limits, largestBody, during }: PayloadSettings,
   door: FrontDoor,
 ): Promise<PayloadRequest | Problem> {
-  // What the budget can never take in is too large rather than too early.
+  // A body for which the budget can never have room is too large; a retry would not help.
   const bounds = { ...limits, maxBytes: Math.min(limits.maxBytes, largestBody) };
   const body = await readBody(raw, bounds, share);
   if (!body.ok) return bodyProblem(body.refusal, bounds, door);
@@ -245,7 +251,7 @@ function leftProblem(
     case "shutdown":
       return { kind: "draining", queuedSec, retryAfterSec };
     case "canceled":
-      // Nobody is there to read this; it is for the log.
+      // The client does not receive this; it is for the log.
       return { kind: "client_gone", queuedSec };
   }
 }
