@@ -1,5 +1,5 @@
 /**
- * What main does when the running service asks for it, and how it clears up after servers that died.
+ * What main does on behalf of the running service, and how it cleans up after servers that died.
  *
  * @module
  */
@@ -17,23 +17,23 @@ import { endTree } from "../machine/process_tree.ts";
 import { type Folders, spoolName } from "./folders.ts";
 import { type DeadServerFolders, findDeadServerFolders } from "./server_folder.ts";
 
-/** What main does for the service, and what is still being done. */
+/** What main does for the service, with a way to wait for it. */
 export interface BusyCaretaker extends Caretaker {
-  /** Resolves when nothing is being ended any more. */
+  /** Resolves when no process tree is being killed any more. */
   idle(): Promise<unknown>;
 }
 
-/** Processes of one job that are being ended. */
+/** The killing of one job's processes. */
 interface TreeEnd {
   /** Resolves after the first look at them. */
   readonly looked: Promise<void>;
-  /** Resolves when it is over. */
+  /** Resolves when they are gone or were given up. */
   readonly over: Promise<void>;
 }
 
 /**
- * The only thing that the service can have done outside its permissions, and only to processes of its own jobs: the
- * border lets no mark outside its spool pass.
+ * Creates what the service can ask for. Killing processes is the only effect outside its permissions, and it is limited to
+ * processes of its own jobs: the border rejects marks outside the service's spool.
  */
 export function caretakerOf(
   { killGraceMs }: StoppingConfig,
@@ -63,7 +63,7 @@ export function caretakerOf(
     }
   }
 
-  /** What is being ended is not ended a second time, however often that is asked. */
+  /** A tree that is already being killed is not killed a second time, however often the service asks. */
   function endOnce(tree: TreeRequest): TreeEnd {
     const key = `${tree.holdersOnly} ${tree.mark}`;
     const known = treeEnds.get(key);
@@ -76,10 +76,10 @@ export function caretakerOf(
   }
 
   return {
-    // What fails is logged: the job that waits for its answer goes on all the same.
+    // Failures are logged; the job that waits for the answer continues anyway.
     async end_tree(tree) {
       const { looked, over } = endOnce(tree);
-      // Holders are found by the pipes that the service still has: it waits until they were looked at, and no longer.
+      // Processes that hold a pipe are found by the service's end of it, so the service waits until after the first look.
       await (tree.holdersOnly ? Promise.race([looked, over]) : over);
     },
     measure: () => ({ ...measureProcess(), processesEnded }),
@@ -97,9 +97,10 @@ export function caretakerOf(
 }
 
 /**
- * Ends the processes of the jobs whose folders are still in a spool, those of finished jobs are left alone; or, where the
- * spool cannot be believed, of `every` job that it has had. `ofDeadServer`: the spool is not this server's. `seen`: what was
- * seen to belong to running jobs when there still was a service.
+ * Kills the processes of the jobs whose folders are still in a spool; those of finished jobs are left alone. If the spool's
+ * content cannot be trusted, `every` kills those of all jobs that the spool has ever had. `ofDeadServer`: the spool is not
+ * this server's. `seen`: processes that belonged to running jobs before the service was terminated. Returns how many were
+ * signalled.
  */
 export async function endJobsIn(
   spool: string,
@@ -116,7 +117,7 @@ export async function endJobsIn(
   return signalled;
 }
 
-/** What dead servers left: their jobs' processes are ended, their files removed. Nothing here stops a start. */
+/** Kills the processes and removes the files that dead servers left behind. Failures are logged and do not prevent a start. */
 export async function clearDeadServers(
   { spool, launcher, stopping }: Config,
   log: Log,
@@ -154,7 +155,7 @@ async function clearDeadServersIn(parent: string, graceMs: number, log: Log): Pr
   }
 }
 
-/** The path itself when it cannot be resolved: then looking into it says why. */
+/** The path itself if it cannot be resolved: reading the folder then fails with the reason. */
 function realPathOf(path: string): string {
   try {
     return Deno.realPathSync(path);

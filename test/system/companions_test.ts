@@ -108,7 +108,7 @@ Deno.test("each failure of send's own has its exit status and one line", async (
     [73, /cannot be written/, send(program.url, ...password, "--output", "/nowhere/x")],
     [76, /must be a jobrunner/, send(strange)],
     [77, /401: Invalid password/, send(program.url)],
-    [77, /403: The server does not/, send(`http://127.0.0.1:${refusing.addr.port}`)],
+    [77, /403: The name in the Host/, send(`http://127.0.0.1:${refusing.addr.port}`)],
   ];
   for (const [code, sentence, sent] of cases) {
     const { code: actual, stderr } = await sent;
