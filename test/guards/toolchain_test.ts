@@ -201,7 +201,7 @@ Deno.test("without Deno and npm one line says how to get Deno", async () => {
   using there = machine({});
   const { code, stdout, stderr } = await there.run("2.9.6");
   assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
-  assert.match(stderr, /^There is no Deno 2\.7\.11 or newer here, .*: install Deno .*$/);
+  assert.match(stderr, /^Neither Deno 2\.7\.11 or newer nor npm .*: install Deno .*$/);
 });
 
 Deno.test("the versions that we use are pinned: ours for every platform, the others for CI's", () => {
