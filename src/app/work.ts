@@ -33,8 +33,8 @@ export function startWork(
 ): Dispatch {
   const { log } = listeners;
   const mend = shared(async () => {
-    const problem = await ask("mend");
-    if (problem !== undefined) throw new Error(problem);
+    const reason = await ask("mend");
+    if (reason !== undefined) throw new Error(reason);
   });
   const runner = createColdStart({
     command,

@@ -105,7 +105,9 @@ export function openFolders(
       commandEnv: launcher ? only(inherited, comesFromCaller) : inherited,
     },
     warnings: missing
-      ? [`${reason}: commands share the server's session and choose their environment`]
+      ? [
+        `${reason}: commands share the server's session, and the service can choose their environment`,
+      ]
       : [],
     mend: () => held.forEach(({ folder }) => logMended(folder.mend())),
     close() {

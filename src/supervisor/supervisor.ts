@@ -85,11 +85,11 @@ export async function supervise(
   });
   notifier.ready(`listening on ${service.url}`);
   let loss: Loss | undefined;
-  const died = service.died.then((told) => {
-    loss = told;
+  const died = service.died.then((reported) => {
+    loss = reported;
     log.error("the service died: its jobs' processes are ended", {
-      request_id: told.requestId,
-      reason: told.reason,
+      request_id: reported.requestId,
+      reason: reported.reason,
     });
     return { end: "died" } as const;
   });
