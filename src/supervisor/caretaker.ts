@@ -79,7 +79,7 @@ export function caretakerOf(
     // Failures are logged; the job that waits for the answer continues anyway.
     async end_tree(tree) {
       const { looked, over } = endOnce(tree);
-      // Processes that hold a pipe are found by the service's end of it, so the service waits until after the first look.
+      // Processes that hold a pipe are found by the service's end of it, so it waits for the first look, and no longer.
       await (tree.holdersOnly ? Promise.race([looked, over]) : over);
     },
     measure: () => ({ ...measureProcess(), processesEnded }),

@@ -35,7 +35,7 @@ import type { Handlers } from "../handler.ts";
 
 /** What the resource needs besides the front door. */
 export interface PayloadSettings {
-  /** Refuses requests of web pages. */
+  /** Refuses requests of other sites' pages, and requests that name a foreign host. */
   readonly guard: Guard;
   /** Checks who may run jobs. */
   readonly mayRun: PasswordCheck;
