@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs a jobrunner binary whose sum is right. Downloads nothing.
+# Installs a jobrunner binary after verifying its checksum. Downloads nothing.
 set -eu
 
 usage() {
@@ -9,9 +9,9 @@ Usage: install.sh [--systemd] FILE [SHA256SUMS]
 Checks FILE, a jobrunner binary, against the line for its name in SHA256SUMS (by default the one beside FILE) and
 installs it as PREFIX/bin/jobrunner.
 
-  --systemd   also installs the unit jobrunner.service, found in contrib/systemd beside this script or beside it,
-              into /etc/systemd/system
-  -h, --help  shows this
+  --systemd   also installs the unit jobrunner.service into /etc/systemd/system; the unit is taken from contrib/systemd
+              in this script's folder, or from that folder itself
+  -h, --help  shows this help
 
 Variables: PREFIX, by default /usr/local; DESTDIR, a folder to put in front of every path, by default none.
 
@@ -46,7 +46,7 @@ fi
 
 file=$1
 case $file in
-  *://*) refuse "$file: must be a file; download it and SHA256SUMS first, nothing is downloaded here" ;;
+  *://*) refuse "$file: must be a file; download it and SHA256SUMS first, this script downloads nothing" ;;
 esac
 [ -f "$file" ] || refuse "$file: no such file"
 case $file in
@@ -55,7 +55,7 @@ case $file in
 esac
 name=${file##*/}
 sums=${2:-$folder/SHA256SUMS}
-[ -f "$sums" ] || refuse "$sums: no such file; it must hold the sum of $name"
+[ -f "$sums" ] || refuse "$sums: no such file; it must contain the checksum of $name"
 
 if command -v sha256sum >/dev/null; then
   sum() { sha256sum <"$1"; }
@@ -65,7 +65,7 @@ else
   refuse "cannot check $name: neither sha256sum nor shasum is installed"
 fi
 
-# “sum, blank, blank or star, name”. The name is compared as text, and must be there once.
+# “sum, space, space or star, name”. The name is compared as text and must be in the file exactly once.
 wanted=$(NAME=$name awk '
   { sub(/\r$/, "") }
   substr($0, 67) == ENVIRON["NAME"] && /^[0-9A-Fa-f]+ [ *]/ && length($1) == 64 { print tolower($1) }
@@ -93,7 +93,7 @@ if [ -n "$systemd" ]; then
     if [ -z "$unit" ] && [ -f "$candidate" ]; then unit=$candidate; fi
   done
   [ -n "$unit" ] || refuse "--systemd: there is no contrib/systemd/jobrunner.service beside this script"
-  # It goes into a line of the unit, where other signs have a meaning.
+  # It becomes part of a line of the unit, in which other characters have a special meaning.
   case $prefix in
     *[!A-Za-z0-9/._-]*) refuse "PREFIX=$prefix: with --systemd must hold only letters, digits and / . _ -" ;;
   esac
@@ -104,8 +104,8 @@ service=
 trap 'rm -f ${binary:+"$binary"} ${service:+"$service"}' EXIT
 trap 'exit 1' HUP INT TERM
 
-# What is checked is the copy, so what is installed is what was checked, whatever happens to FILE meanwhile; and it
-# lies in the folder it is for, so that mv replaces an older one, even one that runs, in one step.
+# The copy is checked, so the checked bytes are installed, even if FILE changes in the meantime. The copy is made in the
+# target folder, so that mv replaces an older binary, even a running one, in one step.
 mkdir -p "$bin"
 [ ! -d "$bin/jobrunner" ] || refuse "$bin/jobrunner: is a folder"
 binary=$(mktemp "$bin/.jobrunner.XXXXXX")

@@ -1,17 +1,17 @@
 #!/bin/sh
-# Prints the path of the Deno to use; installs one from npm if need be.
+# Prints the path of the Deno to use; installs one from npm if necessary.
 #
 # usage: tools/deno.sh PINNED [EXACT]
 #        tools/deno.sh --sums VERSION >>tools/deno.sums
 #
-# Without EXACT: a deno on PATH that is 2.7.11 or newer, else PINNED from npm.
-# With EXACT: that very version, from PATH or from npm.
-# With --sums: prints the lines that tools/deno.sums lacks for VERSION, of what npm has now.
+# Without EXACT: a deno on PATH that is 2.7.11 or newer, otherwise PINNED from npm.
+# With EXACT: exactly that version, from PATH or from npm.
+# With --sums: prints the lines that tools/deno.sums lacks for VERSION, computed from what npm has now.
 #
-# From npm, Deno is put under .tools/, below the project's folder: `deno compile` takes in a node_modules that lies
-# beside the entry file or above it, but not this one. It must have the SHA-256 that tools/deno.sums pins, since npm
-# trusts whatever registry or mirror it is set up with. The sum is compared before the program gets its place in .tools,
-# not at each start: whoever can change that folder later can change this script, too.
+# A Deno from npm is installed under .tools/, below the project's folder: `deno compile` includes a node_modules beside
+# the entry file or above it, but not this one. It must have the SHA-256 that tools/deno.sums pins, since npm trusts
+# whatever registry or mirror it is configured with. The checksum is verified before the program is moved into .tools,
+# not at each start: anyone who can change that folder later can also change this script.
 set -eu
 
 oldest=2.7.11
@@ -47,14 +47,14 @@ pinned_sum_of() { # pinned_sum_of VERSION/PLATFORM
   sed -n "s|^\([0-9a-f]*\)  $1\$|\1|p" "$sums"
 }
 
-sum_of() { # sum_of FILE: by node, which is there when npm is
+sum_of() { # sum_of FILE: with node, which comes with npm
   node -e 'process.stdout.write(require("crypto").createHash("sha256").update(require("fs").readFileSync(0)).digest("hex"))' <"$1"
 }
 
-# Makes $staging, a folder that goes when this script ends.
+# Makes $staging, a folder that is removed when this script ends.
 make_staging() {
   mkdir -p "$tools"
-  # Those of runs that were killed.
+  # Removes the folders of killed runs.
   find "$tools" -maxdepth 1 -name 'installing.*' -mmin +60 -exec rm -rf {} +
   staging=$(mktemp -d "$tools/installing.XXXXXX")
   trap 'rm -rf "$staging"' EXIT
@@ -62,7 +62,7 @@ make_staging() {
 }
 
 if [ "$1" = --sums ]; then
-  command -v npm >/dev/null || fail "There is no npm here: install Node.js, then try again."
+  command -v npm >/dev/null || fail "npm was not found: install Node.js, then try again."
   make_staging
   for platform in $platforms; do
     [ -z "$(pinned_sum_of "$2/$platform")" ] || continue
@@ -98,7 +98,7 @@ fi
 folder=$tools/deno-$wanted
 program_in "$folder" && exit
 command -v npm >/dev/null ||
-  fail "There is no Deno $oldest or newer here, and no npm to get one with: install Deno (https://docs.deno.com/runtime/) or Node.js, then try again."
+  fail "Neither Deno $oldest or newer nor npm to install it was found: install Deno (https://docs.deno.com/runtime/) or Node.js, then try again."
 echo "Installing Deno $wanted from npm into $folder" >&2
 make_staging
 mkdir "$staging/deno"
@@ -115,7 +115,7 @@ actual=$(sum_of "$program")
 [ "$actual" = "$pinned" ] ||
   fail "Deno $wanted for $platform from npm: must have the SHA-256 $pinned, as tools/deno.sums says, but it has $actual; it was removed"
 chmod +x "$program"
-# Nothing with a program in it is there, unless another run was faster.
+# The folder contains no program, unless another run was faster.
 program_in "$folder" && exit
 rm -rf "$folder"
 mv "$staging/deno" "$folder"

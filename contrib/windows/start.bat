@@ -1,10 +1,10 @@
 @echo off
-rem Starts jobrunner.exe, which lies beside this file, in this window; Ctrl-C stops it. What is given to this file goes
-rem on to it: start.bat --num-workers 8
+rem Starts jobrunner.exe from the folder of this file, in this window; Ctrl-C stops it. Arguments are passed on to it:
+rem start.bat --num-workers 8
 rem
-rem The settings are variables, set here or before. Asks for a password if others than this machine can connect
-rem and none is set: without one jobrunner does not start then, unless JOBRUNNER_ALLOW_OPEN is on. It is shown while it is
-rem typed; JOBRUNNER_PASSWORD_FILE avoids that.
+rem The settings are variables, set here or before. If other machines can connect and no password is set, this file asks for
+rem one: without it jobrunner would not start, unless JOBRUNNER_ALLOW_OPEN is on. The password is visible while it is typed;
+rem JOBRUNNER_PASSWORD_FILE avoids that.
 setlocal EnableExtensions DisableDelayedExpansion
 
 if not defined JOBRUNNER_CMD set "JOBRUNNER_CMD=%~dp0legacy_wrapper.bat"
@@ -18,7 +18,7 @@ if defined JOBRUNNER_PASSWORD set "ASK="
 if defined JOBRUNNER_PASSWORD_FILE set "ASK="
 if "%JOBRUNNER_ALLOW_OPEN%"=="on" set "ASK="
 
-rem The password is never expanded here: a sign such as an ampersand in it would be taken for a command.
+rem The password is never expanded here: cmd.exe would interpret characters in it, such as an ampersand.
 if defined ASK set /p "JOBRUNNER_PASSWORD=Password that clients must send: "
 
 set "ASK="

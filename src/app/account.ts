@@ -1,5 +1,5 @@
 /**
- * One run, with its metrics, its span and its log line.
+ * One run, with its metrics, span and log line.
  *
  * @module
  */
@@ -25,18 +25,18 @@ import { toMicroseconds } from "../wire/rounding.ts";
 
 /** Where a run is reported. */
 export interface Listeners {
-  /** Where lines go. */
+  /** Where log lines go. */
   readonly log: Log;
-  /** Where numbers go. */
+  /** Where metrics are counted. */
   readonly metrics: Metrics;
   /** Where spans go. */
   readonly tracing: Tracing;
-  /** Seconds that jobs waited and ran in the last minutes. */
+  /** How long jobs waited and ran in the last minutes, in seconds. */
   readonly recent: { readonly queuedSec: Recent; readonly elapsedSec: Recent };
 }
 
-/** Runs a job and tells of it. */
-export async function runAndTell(
+/** Runs a job and reports it. A bug is reported as well, then thrown. */
+export async function runAndReport(
   job: RunningJob,
   workerId: number,
   settings: RunSettings,
@@ -113,7 +113,7 @@ export async function runAndTell(
   return { kind: "ran", result };
 }
 
-/** Undefined when its request belongs to no trace. */
+/** Begins the run's span; undefined if its request belongs to no trace. */
 function beginRun(
   tracing: Tracing,
   { traceparent, tracestate }: JobSpec,
@@ -125,7 +125,7 @@ function beginRun(
   return tracing.beginRun(context, workerId, queuedSec);
 }
 
-/** A command that cannot start says why where its own complaints would be. */
+/** Why a command could not start, as if the command had written it to stderr. */
 function complaint(reason: string): Captured {
   return { bytes: new TextEncoder().encode(`jobrunner: ${reason}\n`), truncated: false };
 }
@@ -133,9 +133,4 @@ function complaint(reason: string): Captured {
 function truncatedOf({ output, error, data }: JobResult): CaptureName[] {
   const captures = [["stdout", output], ["stderr", error], ["data", data]] as const;
   return captures.filter(([, captured]) => captured.truncated).map(([name]) => name);
-}
-
-/** Where a bug was met. */
-export function stackOf(bug: unknown): string {
-  return bug instanceof Error ? bug.stack ?? String(bug) : String(bug);
 }

@@ -1,5 +1,5 @@
 /**
- * Builds the parts in order, starts them, stops them in reverse, also when one of them cannot be started.
+ * Builds and starts the parts in order, and stops them in reverse order, also if one of them cannot be started.
  *
  * @module
  */
@@ -21,11 +21,10 @@ import type { ProcessFigures, ServiceStart } from "../isolate/messages.ts";
 import type { Cut } from "../jobs/line.ts";
 import { createExposition } from "../telemetry/exposition.ts";
 import { observeLive } from "../telemetry/live.ts";
-import { type Log, openLog } from "../telemetry/log.ts";
+import { type Log, openLog, stackOf } from "../telemetry/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { createRecent } from "../telemetry/recent.ts";
 import { version } from "../version.ts";
-import { stackOf } from "./account.ts";
 import { listen } from "./listening.ts";
 import { statusOf } from "./status.ts";
 import { openTracingOf } from "./tracing.ts";
@@ -33,36 +32,36 @@ import { startWork } from "./work.ts";
 
 /** What the main isolate does for the service. */
 export interface Host {
-  /** Asks main. Of the questions `find_gone` only one may be open at a time. */
+  /** Asks main. Only one `find_gone` question may be open at a time. */
   readonly ask: Ask<MainAbilities>;
-  /** Marks the request that work is done for, so that main can see it. */
+  /** Marks the request that is being worked on, so that main can see it. */
   readonly during: During;
 }
 
 /** A running service. */
 export interface App {
-  /** Where it listens. */
+  /** The URL on which it listens. */
   readonly url: string;
   /**
-   * Admits nothing new, waits until the last answer is handed over, then gives everything back; resolves with how many
-   * answers were given up on the way. Idempotent.
+   * Drains: admits nothing new, waits until the last answer is sent, then releases everything. Resolves with the number of
+   * answers that were given up. Idempotent.
    */
   drain(): Promise<number>;
-  /** Ends what is left, with an answer for every client. The drain then comes to its end. */
+  /** Forced stop: ends the remaining jobs, with an answer for every client. The drain then ends. */
   cut(): Cut;
-  /** Puts a bug that belongs to no request into the log. */
+  /** Logs a bug that belongs to no request. */
   reportBug(bug: unknown): void;
 }
 
-/** How long, in a cut, answers may take to be handed over after the last job has ended. */
+/** How long answers may take to be sent after the last job has ended, in a forced stop. */
 const unreadAnswerMs = 1000;
 
 /** How long a scrape waits for main's process figures; after that it reports the previous ones. */
 const measureMs = 1000;
 
 /**
- * Starts the service; an isolate has one log, so who has opened one already hands it over. Throws a
- * `StartError` when the address cannot be listened on.
+ * Starts the service. An isolate has one log, so a caller that has opened it passes it on. Throws a `StartError` if the
+ * address cannot be listened on.
  */
 export async function startApp(
   { config, commandEnv, launcher, spool }: ServiceStart,
@@ -151,11 +150,11 @@ export async function startApp(
   async function drain(): Promise<number> {
     draining = true;
     const givenUpBefore = deliveries.givenUp;
-    // Uploads that began before the drain may still become jobs, so the line closes after the last of them.
+    // Uploads that began before the drain may still become jobs, so the queue closes after the last of them.
     await Promise.race([activity.idle(), waitedEnough.promise]);
-    // Short answers that the runtime has not reported as handed over count too.
+    // Short answers that the runtime has not reported as sent count too.
     const givenUp = deliveries.givenUp - givenUpBefore + activity.active;
-    // Jobs whose clients are gone are finished too; /status answers until then.
+    // Jobs whose clients have disconnected are finished too; /status responds until then.
     await dispatch.close();
     await parts.disposeAsync();
     return givenUp;
@@ -168,7 +167,7 @@ export async function startApp(
       draining = true;
       cutting.abort();
       const cut = line.cut();
-      // A client that does not read its answer must not keep the server.
+      // A client that does not read its answer must not keep the server running.
       dispatch.close().then(() => {
         unreadTimer = setTimeout(() => {
           deliveries.giveUpAll();

@@ -1,5 +1,5 @@
 /**
- * The server of the configuration, and what is told of its troubles.
+ * Starts the configured HTTP server and logs its errors.
  *
  * @module
  */
@@ -10,21 +10,20 @@ import { givenUpError } from "../http/answer/delivery.ts";
 import type { Fetch } from "../http/exchange.ts";
 import { type Server, startServer } from "../http/server.ts";
 import { StartError } from "../isolate/start_error.ts";
-import { type Log, messageOf } from "../telemetry/log.ts";
-import { stackOf } from "./account.ts";
+import { type Log, messageOf, stackOf } from "../telemetry/log.ts";
 
-/** Listens. Throws a `StartError` when the address, or a certificate, cannot be used. */
+/** Listens. Throws a `StartError` if the address or a certificate cannot be used. */
 export function listen(fetch: Fetch, http: HttpConfig, log: Log): Server {
   try {
     return startServer(fetch, {
       address: http.address,
       port: http.port,
       tls: http.tls,
-      onTrouble: (error) =>
+      onAcceptFailed: (error) =>
         log.write("connections could not be accepted; listening again as soon as possible", {
           "exception.message": messageOf(error),
         }),
-      onFault(error) {
+      onAnswerFailed(error) {
         if (error === givenUpError) return;
         log.write("a response could not be completed", {
           "exception.stacktrace": stackOf(error),

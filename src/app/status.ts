@@ -1,5 +1,5 @@
 /**
- * The state of a command at work, as `/status` tells it.
+ * The state of a command's queue, workers and runs, as `/status` reports it.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { windowSec } from "../telemetry/recent.ts";
 import { version } from "../version.ts";
 import type { Listeners } from "./account.ts";
 
-/** Its state now. `uptimeSec`: seconds since the service started; `queueLimit`: jobs that may wait. */
+/** The current state. `uptimeSec`: seconds since the service started; `queueLimit`: jobs that may wait. */
 export function statusOf(
   { line, pool }: Dispatch,
   { metrics, recent }: Pick<Listeners, "metrics" | "recent">,

@@ -1,5 +1,5 @@
 /**
- * Spans where they are wanted.
+ * Records spans if tracing is configured.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Log } from "../telemetry/log.ts";
 import { passingOn, type Tracing } from "../telemetry/trace.ts";
 import { version } from "../version.ts";
 
-/** What it takes to record spans is loaded only when they are wanted. */
+/** Opens tracing. The code that records spans is loaded only if tracing is configured. */
 export async function openTracingOf(
   { tracing, work, http }: Config,
   log: Log,

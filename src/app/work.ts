@@ -1,5 +1,5 @@
 /**
- * One command at work: its line, its workers, its runs.
+ * Everything that works for one command: its queue, its workers, its runs.
  *
  * @module
  */
@@ -15,14 +15,14 @@ import { createDispatch, type Dispatch } from "../jobs/dispatch.ts";
 import { createMemoryLine } from "../jobs/memory_line.ts";
 import { openSpool } from "../spool/spool.ts";
 import { idsOf } from "../telemetry/ids.ts";
-import { messageOf } from "../telemetry/log.ts";
-import { type Listeners, runAndTell, stackOf } from "./account.ts";
+import { messageOf, stackOf } from "../telemetry/log.ts";
+import { type Listeners, runAndReport } from "./account.ts";
 
-/** What a command at work needs beside its configuration. */
+/** What running a command needs besides its configuration. */
 export interface WorkParts extends Pick<ServiceStart, "commandEnv" | "launcher" | "spool"> {
-  /** Asks main to end processes, and to put the server's folder right. */
+  /** Asks main to kill processes and to repair the server's folder. */
   readonly ask: Ask<MainAbilities>;
-  /** Where its runs are reported. */
+  /** Where the runs are reported. */
   readonly listeners: Listeners;
 }
 
@@ -33,8 +33,8 @@ export function startWork(
 ): Dispatch {
   const { log } = listeners;
   const mend = shared(async () => {
-    const problem = await ask("mend");
-    if (problem !== undefined) throw new Error(problem);
+    const reason = await ask("mend");
+    if (reason !== undefined) throw new Error(reason);
   });
   const runner = createColdStart({
     command,
@@ -62,7 +62,7 @@ export function startWork(
       queueTimeoutMs: jobs.queueTimeoutMs,
     }),
     size: jobs.numWorkers,
-    run: (job, workerId) => runAndTell(job, workerId, settings, listeners),
+    run: (job, workerId) => runAndReport(job, workerId, settings, listeners),
     onBug: (bug, { spec }) =>
       log.write("uncaught error in a worker", {
         ...idsOf(spec),

@@ -6,15 +6,15 @@
 
 /** See the module's head. */
 export interface Activity {
-  /** Requests on their way now. */
+  /** Requests in flight now. */
   readonly active: number;
-  /** A request begins; call what is returned when its answer was handed over. Idempotent. */
+  /** Counts a request. Call the returned function when its answer was sent; it is idempotent. */
   begin(): () => void;
-  /** Resolves when nothing is on its way. */
+  /** Resolves when no request is in flight. */
   idle(): Promise<void>;
 }
 
-/** Counts from zero. */
+/** Creates a counter that starts at zero. */
 export function createActivity(): Activity {
   let active = 0;
   let wake: (() => void)[] = [];

@@ -1,5 +1,5 @@
 /**
- * The password in header `X-JR-PASSWORD`.
+ * Checks the password in header `X-JR-PASSWORD`.
  *
  * @module
  */
@@ -12,14 +12,14 @@ import { withoutLineEnds } from "../wire/password.ts";
 export type PasswordCheck = (headers: Headers) => boolean;
 
 /**
- * A check against the SHA-256 of the password. Digests are compared in constant time, so neither the length nor the
- * first wrong byte can be measured. Without a digest everybody passes, whatever they send.
+ * Creates a check against the SHA-256 of the password. Digests are compared in constant time, so neither the length nor the
+ * first wrong byte can be measured. Without a digest every request passes, whatever it sends.
  */
 export function createPasswordCheck(digest: Uint8Array | undefined): PasswordCheck {
   if (!digest) return () => true;
   return (headers) => {
     const given = withoutLineEnds(headers.get(passwordHeader) ?? "");
-    // Header values arrive as one character per byte (Fetch, "byte sequence"): latin1 gives the bytes back.
+    // Header values arrive with one character per byte (Fetch, "byte sequence"): latin1 restores the bytes.
     return timingSafeEqual(createHash("sha256").update(given, "latin1").digest(), digest);
   };
 }

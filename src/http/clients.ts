@@ -1,9 +1,9 @@
 /**
- * Detects clients that disconnect without the runtime noticing.
+ * Detects client disconnects that the runtime does not report.
  *
- * From 2.8.3 to 2.9.6 at least, Deno does not look at a connection between the end of a body that came later than its
- * head and the answer, so the request's signal stays silent when the client goes. Here it is asked from time to time,
- * about requests that have been on their way for a while; a quick job is never asked about.
+ * If a body arrives later than its head, Deno (2.8.3 to at least 2.9.6) does not watch the connection between the end of the
+ * body and the answer, so the request's signal is not aborted when the client disconnects. This module therefore polls the
+ * connections of requests that have been in flight for a while; a quick job is never polled.
  *
  * @module
  */
@@ -12,26 +12,30 @@ import type { ClientAddress } from "../isolate/messages.ts";
 
 /** See the module's head. */
 export interface Clients {
-  /** Calls `onGone`, once at most, when the client of a request has gone; not after what is returned was disposed of. */
+  /** Calls `onGone` at most once, when the client has disconnected, and never after the returned watch was disposed of. */
   watch(address: () => ClientAddress | undefined, onGone: () => void): Disposable;
 }
 
 /** Polling interval; a disconnect is noticed within twice this time. */
 const betweenLooksMs = 400;
 
-/** Where a look takes long, because the machine has very many connections, it is taken less often: so many times what it took. */
+/**
+ * Polls are rarer where one takes long, because the machine has very many connections: the pause before the next one is at
+ * least this many times the duration of the last one.
+ */
 const restPerLook = 10;
 
 interface Watched {
   readonly address: () => ClientAddress | undefined;
   readonly onGone: () => void;
-  /** It was there at the look before. */
+  /** It was already watched at the previous poll. */
   seen: boolean;
 }
 
 /**
- * `findGone` tells for each client whether its connection has gone; it must not reject. `later` calls after a number of
- * milliseconds, unless what it returns is called before. Disposed of, it looks no more.
+ * Creates the watcher; it stops polling when disposed of. `findGone` reports for each client whether it has disconnected;
+ * it must not reject. `later` calls a function after a number of milliseconds, unless the function that it returns is
+ * called first.
  */
 export function createClients(
   findGone: (clients: readonly ClientAddress[]) => Promise<readonly boolean[]>,

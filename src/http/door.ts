@@ -1,5 +1,5 @@
 /**
- * What HTTP asks of the rest of the program.
+ * What HTTP needs from the rest of the program.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import type { ServiceStatus } from "../wire/status.ts";
 
 /** What the rest of the program offers to HTTP. */
 export interface FrontDoor {
-  /** Asks for a place in the line. */
+  /** Asks for a place in the queue. */
   readonly reserve: Line["reserve"];
-  /** Whole seconds after which a refused client may come back. */
+  /** Whole seconds after which a refused client may retry. */
   retryAfterSec(): number;
   /** Whether new jobs are admitted. */
   ready(): boolean;
-  /** The request's part of a trace; undefined when it belongs to none. */
+  /** Begins the request's part of a trace; undefined if it belongs to none. */
   beginTrace(headers: Headers): RequestTrace | undefined;
-  /** The state of the service, without the bytes that HTTP itself holds. */
+  /** The state of the service, without what HTTP itself knows. */
   status(): Omit<ServiceStatus, "buffered" | "ready">;
-  /** The page for Prometheus. */
+  /** The metrics, in Prometheus text format. */
   metricsText(): Promise<string>;
   /** Version of the program. */
   readonly version: string;

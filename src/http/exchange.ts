@@ -1,5 +1,5 @@
 /**
- * A request on its way to its answer, with the id that ties both to their log lines.
+ * A request in flight, with the id that links it and its answer to their log lines.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import type { RequestTrace } from "../telemetry/trace.ts";
 import { requestIdHeader } from "../wire/header_names.ts";
 import type { Route } from "../wire/resources.ts";
 
-/** An HTTP application: from a request to an answer. Never throws. */
+/** An HTTP application: answers a request. Never throws. */
 export type Fetch = (request: Request, info?: Partial<Handover>) => Response | Promise<Response>;
 
-/** What the runtime says of a request and its answer. */
+/** What the runtime reports about a request and its answer. */
 export interface Handover {
-  /** Settles when the answer was handed over, or could not be. */
+  /** Settles when the answer was sent, or could not be. */
   readonly completed: Promise<void>;
   /** The other end of the connection: the client, or the last proxy before us. */
   readonly remoteAddr: Deno.Addr;
@@ -24,25 +24,25 @@ export interface Handover {
 
 /** One request in flight, shared by everything that handles it. */
 export interface Exchange {
-  /** Of the runtime; absent in tests without a socket. */
+  /** What the runtime reports; empty in tests without a socket. */
   readonly info: Partial<Handover>;
-  /** Ties its log lines and its answer together. */
+  /** The id that links its log lines and its answer. */
   readonly requestId: string;
-  /** Its method, as it came. */
+  /** Its method, as sent by the client. */
   readonly method: string;
   /** Its path; routing sets it. */
   path: string;
-  /** The resource that it asks for; routing sets it. Undefined when there is none at its path. */
+  /** The requested resource; routing sets it. Undefined if there is none at the path. */
   route: Route | undefined;
   /** Its part of a trace. */
   trace?: RequestTrace | undefined;
-  /** Called once, when the answer was handed over, or was given up. */
+  /** Called once, when the answer was sent or given up. */
   onHandedOver?: () => void;
-  /** The answer is given up: the request is over, whenever the runtime comes to the same opinion. */
+  /** Ends the request because its answer was given up, without waiting for the runtime to report that. */
   giveUp?: () => void;
 }
 
-/** An exchange begins. Its id is the client's, if that is short and safe, else a new one. */
+/** Opens an exchange. Its id is the client's if that is short and safe, otherwise a new one. */
 export function openExchange(
   { headers, method }: Request,
   info: Partial<Handover>,
@@ -55,11 +55,11 @@ function requestIdOf(headers: Headers): string {
   return given !== null && isRequestId(given) ? given : crypto.randomUUID();
 }
 
-/** The most of a path and of a method that stands in a log line: clients choose both. */
+/** Maximum length of a path and of a method in a log line: clients choose both. */
 const maxPathLength = 200;
 const maxMethodLength = 20;
 
-/** A request as log lines name it: its ids, then OpenTelemetry's HTTP attributes. */
+/** The fields of a request in log lines: its ids, then OpenTelemetry's HTTP attributes. */
 export function describe(exchange: Exchange): Fields {
   return {
     ...idsOf({
@@ -72,7 +72,7 @@ export function describe(exchange: Exchange): Fields {
   };
 }
 
-/** The client's end of the connection. The runtime does not tell that of a connection that has gone. */
+/** The client's end of the connection. The runtime does not report it once the connection is closed. */
 export function clientOf({ info }: Exchange): Deno.NetAddr | undefined {
   try {
     const address = info.remoteAddr;

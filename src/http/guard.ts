@@ -1,29 +1,29 @@
 /**
- * Keeps web pages from using the server by the browser of whoever looks at them.
+ * Keeps web pages from using the server through their visitors' browsers.
  *
- * A page of another site can send what needs no permission of ours (Fetch, "CORS-safelisted method"): its browser tells
- * where such a request comes from. A page can also have its own name lead to our address (DNS rebinding): then the Host header
- * has that name.
+ * A page of another site can send requests that need no permission from the server (Fetch, "CORS-safelisted method"); the
+ * browser states where such a request comes from. A page can also point its own name at the server's address (DNS
+ * rebinding); then the Host header has that name.
  *
  * @module
  */
 
 import { isIP } from "node:net";
 import { hostNameOf } from "../wire/host_name.ts";
-import type { Fault } from "./answer/problem.ts";
+import type { Problem } from "./answer/problem.ts";
 
-/** Looks at the head of a request alone. */
+/** Checks requests by their heads alone. */
 export interface Guard {
-  /** A fault if the server does not go by the host that the request names. One that names none passes (HTTP/1.0). */
-  hostFault(request: Request): Fault | undefined;
-  /** A fault if a browser says that a page of another origin sends the request. For paths that have effects. */
-  pageFault(request: Request): Fault | undefined;
+  /** A problem if the request names a host that is not one of the server's. A request without one passes (HTTP/1.0). */
+  hostRefusal(request: Request): Problem | undefined;
+  /** A problem if the browser states that a page of another origin sends the request. For paths that have effects. */
+  pageRefusal(request: Request): Problem | undefined;
 }
 
 /**
- * Without a password, `names` says which hosts pass beside IP addresses, which nobody can make lead elsewhere, and `localhost`
- * with what is below it (RFC 6761, section 6.3). A name that begins with a dot stands for all below it. With a password, which
- * no such page knows, `names` is undefined: every host passes.
+ * Creates a guard. Without a password, `names` lists the hosts that pass, besides IP addresses, which cannot be rebound, and
+ * `localhost` with all names below it (RFC 6761, section 6.3). A name that begins with a dot stands for all names below it.
+ * With a password, which a hostile page does not know, `names` is undefined and every host passes.
  */
 export function createGuard(names: readonly string[] | undefined): Guard {
   const known = new Set(["localhost", ...names ?? []]);
@@ -36,32 +36,33 @@ export function createGuard(names: readonly string[] | undefined): Guard {
   }
 
   return {
-    hostFault(request) {
+    hostRefusal(request) {
       const stranger = names && hostsOf(request).find((host) => !passes(host));
       if (stranger === undefined) return undefined;
       return { kind: "unknown_host", host: hostNameOf(stranger) };
     },
-    pageFault(request) {
+    pageRefusal(request) {
       return isCrossSite(request) ? { kind: "cross_site" } : undefined;
     },
   };
 }
 
 /**
- * What the request names as host: the Host header, and what the runtime has made its URL of: `:authority` over HTTP/2 (RFC 9113,
- * section 8.3.1), the host of an absolute target (RFC 9112, section 3.2.2), else the same header.
+ * The hosts that the request names: the Host header, and the host in the URL that the runtime made, which comes from
+ * `:authority` over HTTP/2 (RFC 9113, section 8.3.1), from an absolute target (RFC 9112, section 3.2.2), or from the same
+ * header.
  */
 function hostsOf({ headers, url }: Request): readonly string[] {
   const header = headers.get("host");
-  // 2.7.11 has no host in the URL then, and what is taken for one is the path.
+  // In this case Deno 2.7.11 makes a URL without a host, in which the path would be taken for one.
   if (header === "") return [];
   const inUrl = URL.parse(url)?.host;
   return [...new Set([header, inUrl])].filter((host) => host !== null && host !== undefined);
 }
 
 /**
- * `Sec-Fetch-Site` (Fetch Metadata) decides where there is one: browsers send it to loopback and over HTTPS. Else `Origin`
- * (Fetch), which a POST always has. Clients that are no browsers rarely send either.
+ * `Sec-Fetch-Site` (Fetch Metadata) decides if it is present: browsers send it to loopback and over HTTPS. Otherwise `Origin`
+ * (Fetch) decides, which every POST of a browser has. Clients that are not browsers rarely send either.
  */
 function isCrossSite(request: Request): boolean {
   const site = request.headers.get("sec-fetch-site");
@@ -71,6 +72,6 @@ function isCrossSite(request: Request): boolean {
   const page = URL.parse(origin);
   const hosts = hostsOf(request);
   if (!page || !/^https?:$/.test(page.protocol) || hosts.length === 0) return true;
-  // Read alike, so that both have no port where it is the default one.
+  // Both are parsed the same way, so that a default port is omitted in both.
   return hosts.some((host) => URL.parse(`${page.protocol}//${host}`)?.host !== page.host);
 }

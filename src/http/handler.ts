@@ -1,5 +1,5 @@
 /**
- * What a resource of the table is made of: one handler for each of its methods.
+ * Handlers of resources: one for each method.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { MethodOf, Route } from "../wire/resources.ts";
 import type { Exchange } from "./exchange.ts";
 
-/** A request while it is handled: what handlers use of hono's context. */
+/** A request while it is handled: the part of hono's context that handlers use. */
 export interface Call {
   /** The exchange that the request belongs to. */
   readonly env: Exchange;
@@ -15,8 +15,8 @@ export interface Call {
   readonly req: { readonly raw: Request; readonly path: string };
 }
 
-/** Answers requests that are for one path, by one method. A handler for GET answers HEAD too: hono drops the body. */
+/** Answers requests for one path and one method. A handler for GET answers HEAD too: hono drops the body. */
 export type Handler = (c: Call) => Response | Promise<Response>;
 
-/** The handlers of the resource at a path: one for each method of its row, and no other. */
+/** The handlers of the resource at a path: exactly one for each method of its row. */
 export type Handlers<R extends Route> = Readonly<Record<MethodOf<R>, Handler>>;

@@ -1,5 +1,5 @@
 /**
- * Metrics of every request, whatever its path, and, if wanted, its line in the log.
+ * Metrics of every request, whatever its path, and its line in the access log, if configured.
  *
  * @module
  */
@@ -11,15 +11,15 @@ import { describe, type Exchange } from "./exchange.ts";
 
 /** Where requests are reported. */
 export interface RequestTelemetry {
-  /** Where lines go. */
+  /** Where log lines go. */
   readonly log: Log;
-  /** Where numbers go. */
+  /** Where metrics are counted. */
   readonly metrics: Pick<Metrics, "rejected" | "requestArrived">;
-  /** Whether every request has a line. */
+  /** Whether every request is logged. */
   readonly accessLog: boolean;
 }
 
-/** A request counts until its answer was handed over. */
+/** Creates a function that handles a request and reports it. The request counts as active until its answer was sent. */
 export function observer(
   { log, metrics, accessLog }: RequestTelemetry,
 ): (exchange: Exchange, handle: () => Response | Promise<Response>) => Promise<Response> {

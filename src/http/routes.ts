@@ -1,5 +1,5 @@
 /**
- * From the table of resources to an HTTP application: which handler answers which request.
+ * Builds the HTTP application from the table of resources: it decides which handler answers which request.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { Hono } from "hono";
 import { getPath } from "hono/utils/url";
 import { resources, type Route, routes } from "../wire/resources.ts";
-import { createRefusals } from "./answer/refusals.ts";
+import { createErrorAnswers } from "./answer/error_answers.ts";
 import type { FrontDoor } from "./door.ts";
 import { type Exchange, type Fetch, openExchange } from "./exchange.ts";
 import type { Handler, Handlers } from "./handler.ts";
@@ -27,19 +27,19 @@ export function createRoutes(
   telemetry: RequestTelemetry,
 ): Fetch {
   const { guard, during } = parts;
-  const refusals = createRefusals(telemetry, during);
+  const errors = createErrorAnswers(telemetry, during);
   const observe = observer(telemetry);
   const handlers: { readonly [R in Route]: Handlers<R> } = {
-    "/": overview(door, refusals),
-    "/payload": payload(door, refusals, parts, telemetry.log),
+    "/": overview(door, errors),
+    "/payload": payload(door, errors, parts, telemetry.log),
     "/status": status(door, parts),
     "/metrics": metrics(door),
     "/version": version(door),
     "/livez": livez(),
-    "/readyz": readyz(door, refusals),
+    "/readyz": readyz(door, errors),
   };
 
-  /** Answers all requests for one path; without a route, those for paths that do not exist. */
+  /** Creates the handler of all requests for one path; without a route, of those for paths that do not exist. */
   function serve(route: Route | undefined): Handler {
     const who = route === undefined ? "own_host" : resources[route].who;
     const byMethod = new Map<string, Handler>(route && Object.entries(handlers[route]));
@@ -48,16 +48,16 @@ export function createRoutes(
       env.path = c.req.path;
       env.route = route;
       const handle = byMethod.get(env.method === "HEAD" ? "GET" : env.method);
-      // A refused job is counted and traced, so the resource itself looks at who sends it.
+      // A refused job is counted and traced, so the resource itself checks host, page and password.
       if (handle && who === "password") return handle(c);
       if (env.method === "OPTIONS") return optionsAnswer(c);
-      const stranger = who === "anybody" ? undefined : guard.hostFault(c.req.raw);
-      if (stranger) return refusals.refuse(c, stranger);
-      return handle ? handle(c) : unservedAnswer(c, refusals);
+      const refusal = who === "anybody" ? undefined : guard.hostRefusal(c.req.raw);
+      if (refusal) return errors.answer(c, refusal);
+      return handle ? handle(c) : unservedAnswer(c, errors);
     };
   }
 
-  // The router takes no empty path, which hono makes of a CONNECT to "?".
+  // For CONNECT to "?" hono makes an empty path, which the router does not accept.
   const app = new Hono<{ readonly Bindings: Exchange }>({
     getPath: (request) => getPath(request) || "?",
   });
@@ -68,7 +68,7 @@ export function createRoutes(
       request_id: c.env.requestId,
       "exception.stacktrace": error.stack ?? String(error),
     });
-    return refusals.refuseJob(c, { kind: "internal" });
+    return errors.answerJob(c, { kind: "internal" });
   });
 
   return (request, info = {}) => {

@@ -8,13 +8,13 @@ import { atMost } from "../async/at_most.ts";
 import { authority } from "../config/authority.ts";
 import type { Fetch } from "./exchange.ts";
 
-/** A server that listens. */
+/** A listening server. */
 export interface Server {
   /** Scheme, address and the real port, such as `http://[::1]:8080`. */
   readonly url: string;
   /**
-   * Takes no new connections and lets answers be written, for a second at most: a half-sent request could keep the
-   * socket forever. Idempotent.
+   * Accepts no new connections, and waits at most a second for answers to be written: a client that sent half a request
+   * could hold the socket forever. Idempotent.
    */
   stop(): Promise<void>;
 }
@@ -22,23 +22,23 @@ export interface Server {
 /** How long answers may take to be written once the server stops. */
 const shutdownMs = 1000;
 
-/** Between two attempts to listen again. */
+/** Pause between two attempts to listen again. */
 const listenAgainMs = 200;
 
 /**
- * Starts to listen. Throws what the runtime throws when the address is taken or not ours, or the certificate and key
- * do not fit. When connections cannot be accepted any more (too many open files), the runtime gives the socket up:
- * `onTrouble` is called, and the server listens again as soon as possible; open connections are unaffected.
- * `onFault` is called with what the stream of an answer has failed with (not under Deno 2.7.11, which does not report it).
+ * Starts to listen. Throws the runtime's error if the address is in use or not of this machine, or if the certificate and
+ * key do not match. If connections can no longer be accepted (too many open files), the runtime closes the socket:
+ * `onAcceptFailed` is called, and the server listens again as soon as possible; open connections are unaffected.
+ * `onAnswerFailed` is called with the error of an answer's stream (not under Deno 2.7.11, which does not report it).
  */
 export function startServer(
   fetch: Fetch,
-  { address, port, tls, onTrouble, onFault }: {
+  { address, port, tls, onAcceptFailed, onAnswerFailed }: {
     readonly address: string;
     readonly port: number;
     readonly tls: { readonly cert: string; readonly key: string } | undefined;
-    readonly onTrouble: (error: unknown) => void;
-    readonly onFault: (error: unknown) => void;
+    readonly onAcceptFailed: (error: unknown) => void;
+    readonly onAnswerFailed: (error: unknown) => void;
   },
 ): Server {
   let stopped: Promise<void> | undefined;
@@ -50,9 +50,9 @@ export function startServer(
         hostname: address,
         port,
         onListen: () => {},
-        // Without it the runtime writes the error to standard error, and waits until somebody reads that.
+        // Without this handler the runtime writes the error to standard error, and blocks until it is read.
         onError(error) {
-          onFault(error);
+          onAnswerFailed(error);
           return new Response(null, { status: 500 });
         },
         ...(tls ?? {}),
@@ -61,7 +61,7 @@ export function startServer(
     );
     server.finished.catch((error) => {
       if (stopped) return;
-      onTrouble(error);
+      onAcceptFailed(error);
       return listenAgain(server.addr.port);
     });
     return server;
@@ -73,7 +73,7 @@ export function startServer(
         server = listen(port);
         return;
       } catch (error) {
-        // Only the address itself was granted; a port that the system chose was not.
+        // Only the configured address was granted, not a port that the system chose.
         if (error instanceof Deno.errors.NotCapable) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, listenAgainMs));
@@ -82,7 +82,7 @@ export function startServer(
 
   return {
     url: `${tls ? "https" : "http"}://${authority(address, server.addr.port)}`,
-    // A socket that was given up cannot be shut down; there is nothing left to do for it.
+    // A socket that the runtime has closed cannot be shut down, and does not need to be.
     stop: () => stopped ??= atMost(shutdownMs, server.shutdown().catch(() => {})),
   };
 }

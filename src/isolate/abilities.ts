@@ -1,8 +1,8 @@
 /**
- * Everything that the main isolate and the service isolate can ask each other, and beside it the rule by which main takes
- * what comes from the service. A new ability is a member of an interface and its rule here, and its answerer
- * (`supervisor/caretaker.ts` or `service.ts`); what is forgotten does not compile. Main never receives a byte that a
- * client sent.
+ * Everything that the main isolate and the service isolate can ask each other, with the rules by which main checks what
+ * the service sends. A new ability needs a member of an interface and a rule here, and an answerer
+ * (`supervisor/caretaker.ts` or `service.ts`); if one of them is missing, the program does not compile. Main never
+ * receives a byte that a client sent.
  *
  * @module
  */
@@ -23,28 +23,31 @@ import * as read from "./readers.ts";
 
 /** What the service asks of main. */
 export interface MainAbilities {
-  /** End processes of one job; the answer is that it is over, or was given up. For holders of a pipe: that they were found. */
+  /**
+   * Kills processes of one job. The answer comes when they are gone or were given up; for processes that hold a pipe, when
+   * they were found.
+   */
   readonly end_tree: Ability<TreeRequest, void>;
-  /** Measure the process that all isolates share. */
+  /** Measures the process that all isolates share. */
   readonly measure: Ability<void, ProcessFigures>;
-  /** Which of these have gone? The answer is for each client, in that order. */
+  /** Which of these clients have disconnected? One answer for each client, in the same order. */
   readonly find_gone: Ability<readonly ClientAddress[], readonly boolean[]>;
-  /** Look at the server's folder: something in it is not as it should be. The answer is why it could not be put right. */
+  /** Checks and repairs the server's folder. The answer is the reason if it could not be repaired. */
   readonly mend: Ability<void, string | undefined>;
 }
 
-/** What main does about each of them. */
+/** How main answers each of them. */
 export type Caretaker = Answerers<MainAbilities>;
 
-/** How main takes questions of one kind. */
+/** How main accepts questions of one kind. */
 export interface QuestionRule<T> {
-  /** What is asked. */
+  /** Checks what is asked. */
   readonly read: read.Reader<T>;
-  /** How many may be open at once; an honest service waits for their answers before it asks more. */
+  /** How many may be open at once. A sound service waits for answers before it asks more. */
   readonly mayBeOpen: (config: Config) => number;
   /**
-   * Main does first what else it has to do, and begins with them so many milliseconds apart. Undefined: it begins at once
-   * with each, since one more costs it nothing.
+   * Main does its other work first, and begins with two questions of this kind at least this many milliseconds apart.
+   * Undefined: it begins with each at once, since one more costs it nothing.
    */
   readonly pauseMs?: number;
 }
@@ -53,7 +56,7 @@ export interface QuestionRule<T> {
 export const questionRules: {
   readonly [K in keyof MainAbilities]: QuestionRule<MainAbilities[K]["question"]>;
 } = {
-  // Two per worker are ordinary, and the service may give holders up after a second.
+  // Two per worker are normal, and after a second the service may stop waiting for processes that hold a pipe.
   end_tree: { read: read.readTree, mayBeOpen: ({ work }) => 8 * work.jobs.numWorkers + 1000 },
   measure: { read: read.readNothing, mayBeOpen: () => 1, pauseMs: 0 },
   find_gone: { read: read.readClients, mayBeOpen: () => 1, pauseMs: 0 },
@@ -62,15 +65,18 @@ export const questionRules: {
 
 /** What main asks of the service. Each answer may come once. */
 export interface ServiceAbilities {
-  /** Listen. */
+  /** Starts the service and listens. */
   readonly start: Ability<StartOrder, Started>;
-  /** Try what the permissions let pass. */
+  /** Tries out what the permissions allow. */
   readonly probe: Ability<ServiceStart, readonly Probe[]>;
-  /** Admit nothing new, finish what there is; the answer is how many clients that were there did not get to the end of theirs. */
+  /**
+   * Drains: admits nothing new and finishes the admitted jobs. The answer is the number of connected clients that did not
+   * receive their whole answer.
+   */
   readonly drain: Ability<void, number>;
-  /** End what is left, with an answer for every client. A drain then comes to its end. */
+  /** Forced stop: ends the remaining jobs, with an answer for every client. The drain then ends. */
   readonly cut: Ability<void, Cut>;
-  /** Are you alive? */
+  /** Shows that the service is alive. */
   readonly ping: Ability<void, void>;
 }
 
@@ -92,5 +98,5 @@ export type ToService = Question<ServiceAbilities> | Answer<MainAbilities>;
 export type ToMain =
   | Question<MainAbilities>
   | Answer<ServiceAbilities>
-  /** A bug was met outside any request; the service still works, but should be stopped. Said once. */
+  /** An uncaught error outside any request: the service still works, but should be stopped. Sent at most once. */
   | { readonly type: "faulty" };

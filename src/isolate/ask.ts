@@ -1,12 +1,12 @@
 /**
  * Questions and answers between two isolates. What one side can be asked is an interface with a member per kind of
  * question, an `Ability`; the other side asks with `ask(kind, question)`. A message carries its kind and an id, and an
- * answer counts only for the open question that has both.
+ * answer counts only for the open question that matches both.
  *
  * @module
  */
 
-/** What may be asked, and what the answer is; `void` for nothing. Both must be data that can be sent. */
+/** The types of a question and of its answer; `void` for nothing. Both must be data that can be sent. */
 export interface Ability<Question, Answer> {
   /** What is asked. */
   readonly question: Question;
@@ -17,20 +17,20 @@ export interface Ability<Question, Answer> {
 /** An interface all of whose members are abilities. */
 export type Abilities<A> = { readonly [K in keyof A]: Ability<unknown, unknown> };
 
-/** Asks a question of one kind; resolves with its answer, and never when the other side is lost. */
+/** Asks a question of one kind; resolves with its answer. Never settles if the other side is lost. */
 export type Ask<A extends Abilities<A>> = <K extends keyof A>(
   kind: K,
   ...question: A[K]["question"] extends void ? [] : [question: A[K]["question"]]
 ) => Promise<A[K]["answer"]>;
 
-/** What is done about each kind of question. */
+/** The function that answers each kind of question. */
 export type Answerers<A extends Abilities<A>> = {
   readonly [K in keyof A]: (
     question: A[K]["question"],
   ) => A[K]["answer"] | Promise<A[K]["answer"]>;
 };
 
-/** A question on its way, of one kind or of any. */
+/** A question as it is sent, of one kind or of any. */
 export type Question<A extends Abilities<A>, K extends keyof A = keyof A> = {
   readonly [Kind in K]: {
     readonly type: "ask";
@@ -40,7 +40,7 @@ export type Question<A extends Abilities<A>, K extends keyof A = keyof A> = {
   };
 }[K];
 
-/** An answer on its way, of one kind or of any. */
+/** An answer as it is sent, of one kind or of any. */
 export type Answer<A extends Abilities<A>, K extends keyof A = keyof A> = {
   readonly [Kind in K]: {
     readonly type: "answer";
@@ -54,11 +54,11 @@ export type Answer<A extends Abilities<A>, K extends keyof A = keyof A> = {
 export interface Asker<A extends Abilities<A>> {
   /** Sends a question. */
   readonly ask: Ask<A>;
-  /** Takes an answer that came. One to no open question of its kind is ignored. */
+  /** Takes an answer that arrived. It is ignored if no question of its kind and id is open. */
   answered(answer: Answer<A>): void;
 }
 
-/** Ids are 1, 2, 3 and so on, over all kinds. */
+/** Creates the asking side. Ids are 1, 2, 3 and so on, across all kinds. */
 export function createAsker<A extends Abilities<A>>(
   send: (question: Question<A>) => void,
 ): Asker<A> {
@@ -68,7 +68,7 @@ export function createAsker<A extends Abilities<A>>(
     ask(kind, ...[value]) {
       const id = ++asked;
       return new Promise((resolve) => {
-        // The two types say the same; the compiler cannot follow that from kind to kind.
+        // The two types are the same for each kind, which the compiler cannot prove.
         open.set(id, { kind, resolve: resolve as (value: unknown) => void });
         send({ type: "ask", kind, id, value } as Question<A>);
       });
@@ -82,7 +82,7 @@ export function createAsker<A extends Abilities<A>>(
   };
 }
 
-/** Answers a question that came: resolves when the answer was sent, rejects and sends nothing when the answerer fails. */
+/** Answers each question that arrives: resolves when the answer was sent; rejects, and sends nothing, if the answerer fails. */
 export function createAnswering<A extends Abilities<A>>(
   answerers: Answerers<A>,
   send: (answer: Answer<A>) => void,
@@ -93,12 +93,12 @@ export function createAnswering<A extends Abilities<A>>(
   };
 }
 
-/** Asks without a message, where both sides are in the same isolate. */
+/** Asks by a plain call, for two sides in the same isolate. */
 export function askHere<A extends Abilities<A>>(answerers: Answerers<A>): Ask<A> {
   return async (kind, ...[question]) => await answerers[kind](question);
 }
 
-/** One question at a time: whoever asks while one is open shares its answer. */
+/** Asks one question at a time: calls made while one is open share its answer. */
 export function shared<T>(ask: () => Promise<T>): () => Promise<T> {
   let open: Promise<T> | undefined;
   return () => open ??= ask().finally(() => open = undefined);

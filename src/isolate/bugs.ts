@@ -1,12 +1,12 @@
 /**
- * Bugs that belong to no request.
+ * Uncaught errors that belong to no request.
  *
  * @module
  */
 
 /**
- * From now on an error that nobody in this isolate has caught does not end it, with the jobs that run: each is reported, and
- * the first is announced.
+ * Keeps uncaught errors from ending this isolate and its running jobs: `report` is called for each, `onFirst` after the
+ * first.
  */
 export function catchBugs(report: (bug: unknown) => void, onFirst: () => void): void {
   let announced = false;

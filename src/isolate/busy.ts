@@ -1,6 +1,6 @@
 /**
- * The request that the service is at this moment busy with, in memory that main can look into when the service does not
- * answer any more: a service that is stuck cannot send a message.
+ * The request that the service is working on, in shared memory: main can read it when the service no longer responds,
+ * since a service that hangs cannot send a message.
  *
  * @module
  */
@@ -8,25 +8,25 @@
 import { isRequestId, maxRequestIdLength } from "../jobs/job.ts";
 
 /**
- * Does work for a request without waiting for anything, and returns what that returns. It is for stretches that depend on
- * a client's bytes; one inside another belongs to the same request.
+ * Runs synchronous work for a request and returns its result. For work whose duration depends on a client's bytes; nested
+ * calls belong to the same request.
  */
 export type During = <T>(requestId: string, work: () => T) => T;
 
-/** Nobody looks. */
+/** Runs the work without marking anything. */
 export function unmarked<T>(_requestId: string, work: () => T): T {
   return work();
 }
 
-/** The id's length comes first, 0 for none; then its characters, a byte each. */
+/** The first byte is the length of the id, 0 for none; then its characters follow, one byte each. */
 const memoryBytes = 1 + maxRequestIdLength;
 
-/** Memory for one service, to be shared with it. */
+/** Creates the memory that main shares with one service. */
 export function newBusyMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(memoryBytes);
 }
 
-/** Marks in the memory what the work is for, as long as it lasts. */
+/** Marks the request in the memory while the work runs. */
 export function markedIn(memory: SharedArrayBuffer): During {
   const bytes = new Uint8Array(memory);
   return (requestId, work) => {
@@ -41,9 +41,12 @@ export function markedIn(memory: SharedArrayBuffer): During {
   };
 }
 
-/** The request that is marked; undefined without one, and for what is not a request id: the service may have been taken over. */
+/**
+ * The marked request. Undefined if there is none, or if the memory does not hold a request id: an attacker may control the
+ * service.
+ */
 export function busyWith(memory: SharedArrayBuffer): string | undefined {
-  // A copy, since it may still be written to.
+  // A copy, since the service may still write to it.
   const [length = 0, ...bytes] = new Uint8Array(memory).slice();
   const text = String.fromCharCode(...bytes.slice(0, length));
   return isRequestId(text) ? text : undefined;

@@ -1,5 +1,5 @@
 /**
- * What the main isolate and the service isolate hand to each other; `abilities.ts` says in which questions and answers.
+ * The data that the main isolate and the service isolate exchange; `abilities.ts` lists the questions and answers.
  *
  * @module
  */
@@ -11,21 +11,21 @@ import type { Launcher } from "../exec/start.ts";
 export interface ServiceStart {
   /** The frozen configuration. */
   readonly config: Config;
-  /** The environment that commands inherit, without the server's secrets; with a launcher, what that does not hold. */
+  /** The environment that commands inherit, without the server's secrets. With a launcher, only the part that it does not hold. */
   readonly commandEnv: Readonly<Record<string, string>>;
-  /** What commands are started through; undefined for directly. */
+  /** The program through which commands are started; undefined if they are started directly. */
   readonly launcher: Launcher | undefined;
   /** Absolute path of the spool folder, exactly as it was granted. */
   readonly spool: string;
 }
 
-/** Processes of one job that the service wants ended. */
+/** Processes of one job that the service wants killed. */
 export interface TreeRequest {
-  /** The command's process id, and of its session, if it had one of its own; it may have ended. */
+  /** The command's process id, which is also the id of its session if it has its own. The command may have exited. */
   readonly pid: number;
-  /** Path of the job's folder, inside the spool: the job's mark. */
+  /** The job's mark: the path of its folder, inside the spool. */
   readonly mark: string;
-  /** Only those that hold a pipe of ours. */
+  /** Whether only processes that hold one of this process's pipes are meant. */
   readonly holdersOnly: boolean;
 }
 
@@ -37,42 +37,42 @@ export interface ClientAddress {
   readonly port: number;
 }
 
-/** What can be measured of the server's own process; what the machine does not tell is absent. */
+/** Resource use of the server's own process. A figure that the machine cannot provide is absent. */
 export interface ProcessFigures {
-  /** User and system. */
+  /** CPU time, user and system. */
   readonly cpuSec: number;
   /** Resident memory. */
   readonly residentBytes?: number;
-  /** Unix seconds. */
+  /** When the process started, in Unix seconds. */
   readonly startTimeSec: number;
-  /** Processes of jobs that were ended since the start. */
+  /** Processes of jobs that jobrunner killed since the start. */
   readonly processesEnded: number;
   /** Virtual memory. */
   readonly virtualBytes?: number;
   /** Open file descriptors. */
   readonly openFds?: number;
-  /** The most there may be. */
+  /** Maximum number of open file descriptors. */
   readonly maxFds?: number;
   /** Threads. */
   readonly threads?: number;
 }
 
-/** What main hands to a service that shall listen. */
+/** What main sends to start a service. */
 export interface StartOrder {
-  /** What it needs. */
+  /** What it needs to start. */
   readonly start: ServiceStart;
-  /** Memory in which it marks the request that it is busy with (`busy.ts`). */
+  /** Memory in which it marks the request that it is working on (`busy.ts`). */
   readonly busy: SharedArrayBuffer;
 }
 
-/** The service listens at a URL, or says in a sentence for the user why it could not start. */
+/** The URL on which the service listens, or a sentence for the user: why it could not start. */
 export type Started = { readonly url: string } | { readonly reason: string };
 
-/** One attempt to do a thing inside the service isolate. */
+/** One action tried inside the service isolate. */
 export interface Probe {
   /** What was tried. */
   readonly attempt: string;
-  /** Whether the permissions let it pass. */
+  /** Whether the permissions allowed it. */
   readonly allowed: boolean;
   /** Whether a sandboxed service must be able to do it. */
   readonly expected: boolean;

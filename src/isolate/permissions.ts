@@ -1,5 +1,5 @@
 /**
- * From the configuration to what the service isolate may do, and from nothing else.
+ * The permissions of the service isolate, computed from the configuration alone.
  *
  * @module
  */
@@ -19,10 +19,10 @@ function asksForAuthorities(): boolean {
 }
 
 /**
- * The address it listens on, the launcher (without one, the command), the spool; no variable, no other program, no other path, no other host.
- * Tracing alone adds something: the host that spans are sent to, the variables that say how and, for TLS, the
- * machine's certificate authorities.
- * Paths are compared as text, so the spool's path must be the very string that the service uses.
+ * Grants the listen address, the launcher (without one, the command) and the spool: no variable, no other program, no other
+ * path, no other host. Only tracing adds to that: the host that spans are sent to, the variables that configure the
+ * exporter and, for TLS, the machine's certificate authorities. Paths are compared as text, so the spool's path must be
+ * exactly the string that the service uses.
  */
 export function permissionsOf(
   { config, launcher, spool }: Pick<ServiceStart, "config" | "launcher" | "spool">,

@@ -1,5 +1,5 @@
 /**
- * What the service isolate can and cannot do, found out by trying. For `jobrunner serve --check`.
+ * Tries out what the service isolate can and cannot do, for `jobrunner serve --check`.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import type { Launcher } from "../exec/start.ts";
 import type { Probe, ServiceStart } from "./messages.ts";
 
 /**
- * Tries each thing once, in the isolate that calls it. Nothing is changed and the command itself does not run: the launcher,
- * if there is one, starts env(1) in its place.
+ * Tries each action once, in the isolate that calls it. Nothing is changed, and the command itself does not run: the
+ * launcher, if there is one, starts env(1) instead.
  */
 export async function runProbes(start: ServiceStart): Promise<Probe[]> {
   const { config, commandEnv, launcher, spool } = start;
   const { program } = config.work.command;
   const outside = `${spool}.probe`;
   const spawn = (path: string, env: Readonly<Record<string, string>> = {}) => {
-    // The permission is looked at first; then the start fails for want of its working directory, so nothing ever runs.
+    // The permission is checked first; then the start fails because its working directory is missing, so nothing runs.
     new Deno.Command(path, {
       cwd: join(spool, "no-such-folder"),
       clearEnv: true,
@@ -43,7 +43,7 @@ export async function runProbes(start: ServiceStart): Promise<Probe[]> {
       async () => (await Deno.connect({ hostname: "127.0.0.1", port: 9 })).close(),
     ),
     await probe("reading a variable", false, () => Deno.env.get("PATH")),
-    // Without the sandbox the service can start anything, so the launcher binds nobody.
+    // Without the sandbox the service can start any program, so the launcher restricts nothing.
     ...await (config.sandbox && launcher
       ? choicesThrough(launcher)
       : choicesWithout((env) => spawn(program, env))),
@@ -57,7 +57,7 @@ export async function runProbes(start: ServiceStart): Promise<Probe[]> {
   ];
 }
 
-/** Variables with which whoever chooses them has code of their own run in a command that is a script or a dynamic program. */
+/** Variables that make a script or a dynamically linked program run code chosen by the caller. */
 const variables = {
   PATH: "/no-such-folder",
   BASH_ENV: "/no-such-file",
@@ -66,7 +66,7 @@ const variables = {
 
 const choosing = (what: string) => `choosing the command's ${what}`;
 
-/** What the service chooses of a command that the launcher starts: none of these. Empty where there is no env(1) to tell. */
+/** What the service can choose of a command that the launcher starts: none of these. Empty if env(1) is missing. */
 async function choicesThrough({ path }: Launcher): Promise<Probe[]> {
   const shows = async (line: string, options: Pick<Deno.CommandOptions, "args" | "env">) => {
     const { stdout } = await new Deno.Command(path, { ...options, clearEnv: true, stdin: "null" })
@@ -83,7 +83,7 @@ async function choicesThrough({ path }: Launcher): Promise<Probe[]> {
   ];
 }
 
-/** What it chooses where it starts the command itself: everything but what the runtime refuses. */
+/** What it can choose of a command that it starts itself: everything that the runtime does not refuse. */
 async function choicesWithout(
   spawn: (env?: Readonly<Record<string, string>>) => void,
 ): Promise<Probe[]> {
@@ -94,9 +94,8 @@ async function choicesWithout(
 }
 
 /**
- * What is not expected to work counts as allowed when it fails for another reason than a missing permission; what is
- * expected to work must really work, but for the folder that is missing on purpose. An action that finds out that it had no
- * effect says false.
+ * An action that is expected to fail counts as allowed unless it fails for lack of a permission. One that is expected to
+ * work must work, apart from the folder that is missing on purpose. An action returns false if it had no effect.
  */
 async function probe(attempt: string, expected: boolean, action: () => unknown): Promise<Probe> {
   try {

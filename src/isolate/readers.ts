@@ -1,6 +1,6 @@
 /**
- * Reads what the service isolate sent as a value of one kind. Clients can reach the isolate, so it could come from somebody
- * who has taken it over: shape and size of everything are looked at, and what is right is copied.
+ * Reads what the service isolate sent as a value of one kind. Clients can reach the isolate, so an attacker may control it:
+ * the shape and size of every value are checked, and valid values are copied.
  *
  * @module
  */
@@ -11,54 +11,54 @@ import type { Cut } from "../jobs/line.ts";
 import { isMarkIn } from "../spool/spool.ts";
 import type { ClientAddress, Probe, ServiceStart, Started, TreeRequest } from "./messages.ts";
 
-/** What main knows of the service that it has started. */
+/** What main knows about the service that it has started. */
 export type Known = Pick<ServiceStart, "config" | "spool">;
 
 /**
- * A copy of the value, or a sentence about the rule that it breaks, which quotes nothing of it. So a value that is itself
- * text does not pass; it must be in an object.
+ * Returns a copy of the value, or a sentence about the rule that it breaks, which quotes nothing of it. So the value
+ * itself cannot be a string; a string must be inside an object.
  */
 export type Reader<T> = [Extract<T, string>] extends [never]
   ? (value: unknown, known: Known) => T | string
   : never;
 
-/** Own properties of a plain object; without a prototype, what is absent is undefined. */
+/** Own properties of a plain object, without a prototype: an absent property is undefined. */
 export type Own = Readonly<Record<string, unknown>>;
 
-/** Clients beyond those that wait and run: their answers are being made. */
+/** Clients beyond those whose jobs wait or run: their answers are being sent. */
 const spareClients = 1000;
 
 const maxHostnameLength = 64;
 const maxProbes = 50;
 const maxProcessId = 2 ** 32 - 1;
 
-/** The most that is kept of a text that the isolate words freely. */
+/** Maximum length of a free text from the isolate; the rest is dropped. */
 const maxTextLength = 1000;
 
-/** A text of the isolate, for the log or a terminal: cut, and without control characters. */
+/** A text from the isolate, for the log or a terminal: truncated, and without control characters. */
 export function textFromIsolate(text: unknown): string {
   return String(text).slice(0, maxTextLength)
     .replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, " ");
 }
 
-/** Undefined for what is not a plain object. */
+/** The value's own properties; undefined if it is not a plain object. */
 export function ownOf(value: unknown): Own | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   if (Object.getPrototypeOf(value) !== Object.prototype) return undefined;
   return Object.assign(Object.create(null), value);
 }
 
-/** Whether it is a whole number from 0 on that is exact. */
+/** Whether the value is an exact whole number from 0 to `most`. */
 export function isWhole(value: unknown, most: number = Number.MAX_SAFE_INTEGER): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most;
 }
 
-/** For questions and answers that consist of their kind alone. */
+/** Reads questions and answers that consist of their kind alone. */
 export function readNothing(value: unknown): undefined | string {
   return value === undefined ? undefined : "there must be no value";
 }
 
-/** Processes are ended only by the mark of a job in the service's own spool. */
+/** Reads which processes to kill: only those with the mark of a job in the service's own spool. */
 export function readTree(value: unknown, { spool }: Known): TreeRequest | string {
   const own = ownOf(value);
   if (!own) return "the tree must be an object";
@@ -71,7 +71,7 @@ export function readTree(value: unknown, { spool }: Known): TreeRequest | string
   return { pid, mark, holdersOnly };
 }
 
-/** No more clients than there can be. */
+/** Reads a list of clients, no longer than there can be clients. */
 export function readClients(value: unknown, { config }: Known): ClientAddress[] | string {
   const { queueLimit, numWorkers } = config.work.jobs;
   if (!Array.isArray(value) || value.length > queueLimit + numWorkers + spareClients) {
@@ -89,7 +89,7 @@ export function readClients(value: unknown, { config }: Known): ClientAddress[] 
   return clients;
 }
 
-/** The service listens where it was told to; what it says of a failure is only shown. */
+/** Reads where the service listens, which must be the configured address. Its reason for a failure is only displayed. */
 export function readStarted(value: unknown, { config }: Known): Started | string {
   const { url, reason } = ownOf(value) ?? {};
   if (typeof reason === "string") return { reason: textFromIsolate(reason) };
@@ -98,7 +98,7 @@ export function readStarted(value: unknown, { config }: Known): Started | string
     : "the url must be the address that the configuration names";
 }
 
-/** Only a port 0 leaves the service a choice. */
+/** Whether the URL has the configured address. The service may choose the port only if port 0 is configured. */
 function isUrlOf(url: unknown, { tls, address, port: wantedPort }: HttpConfig): url is string {
   if (typeof url !== "string") return false;
   const port = /:([1-9]\d{0,4})$/.exec(url)?.[1];
@@ -106,7 +106,7 @@ function isUrlOf(url: unknown, { tls, address, port: wantedPort }: HttpConfig): 
   return port !== undefined && url === `${tls ? "https" : "http"}://${wanted}`;
 }
 
-/** A short list. */
+/** Reads a short list of probes. */
 export function readProbes(value: unknown): Probe[] | string {
   if (!Array.isArray(value) || value.length > maxProbes) return "the probes must be a short list";
   const probes: Probe[] = [];
@@ -122,12 +122,12 @@ export function readProbes(value: unknown): Probe[] | string {
   return probes;
 }
 
-/** A number of things. */
+/** Reads a count. */
 export function readCount(value: unknown): number | string {
   return isWhole(value) ? value : "the count must be a whole number, 0 or more";
 }
 
-/** Numbers of jobs. */
+/** Reads how many jobs a forced stop affected. */
 export function readCut(value: unknown): Cut | string {
   const { running, waiting } = ownOf(value) ?? {};
   return isWhole(running) && isWhole(waiting)

@@ -4,8 +4,8 @@
  * @module
  */
 
-/** The service could not start; the message is a sentence for the user. */
+/** The service could not start. The message is a sentence for the user. */
 export class StartError extends Error {
-  /** Tells it from a bug. */
+  /** Distinguishes it from a bug. */
   override readonly name = "StartError";
 }

@@ -6,17 +6,17 @@
 
 import type { ClientAddress } from "../isolate/messages.ts";
 
-/** Connection states of Linux (include/net/tcp_states.h) as /proc/net/tcp has them. */
+/** Connection states of Linux (include/net/tcp_states.h) as they are written in /proc/net/tcp. */
 const established = "01";
 const listening = "0A";
 
-/** The texts of /proc/net/tcp and /proc/net/tcp6; undefined when the kernel does not tell. */
+/** The texts of /proc/net/tcp and /proc/net/tcp6; undefined if they cannot be read. */
 export type Tables = readonly string[] | undefined;
 
 /**
- * For each client whether its connection has gone: the client has closed its end, or there is no such connection any
- * more. All false where the kernel does not tell (other systems than Linux, a hidden /proc, no descriptor left to look
- * with). The tables are not an atomic snapshot, so two looks must agree.
+ * Reports for each client whether it has disconnected: it closed its end, or the connection no longer exists. All false if
+ * the tables cannot be read (not Linux, a hidden /proc, no free file descriptor). The tables are not an atomic snapshot, so
+ * two reads must agree.
  */
 export function clientsGone(
   clients: readonly ClientAddress[],
@@ -51,7 +51,7 @@ function readTables(): Tables {
   }
 }
 
-/** Without IPv6 there is none. Throws for any other reason: a partial table must not look complete. */
+/** Empty without IPv6, where the file does not exist. Other errors are thrown: a partial table must not look complete. */
 function ipv6Table(): string {
   try {
     return Deno.readTextFileSync("/proc/net/tcp6");
@@ -61,7 +61,7 @@ function ipv6Table(): string {
   }
 }
 
-/** From `0100007F:1F90` to `127.0.0.1 8080`: words of 32 bits in the machine's byte order, the port in hexadecimal. */
+/** From `0100007F:1F90` to `127.0.0.1 8080`: 32-bit words in the machine's byte order, the port in hexadecimal. */
 function endpointOf(text: string): string {
   const [address = "", port = ""] = text.split(":");
   const bytes = (address.match(/.{8}/g) ?? []).flatMap((word) =>
@@ -76,7 +76,7 @@ function textOf(bytes: readonly number[]): string {
   return (hex.match(/.{4}/g) ?? []).join(":");
 }
 
-/** One spelling for each address; an IPv4 address that IPv6 carries is the IPv4 address. */
+/** One spelling for each address; an IPv4-mapped IPv6 address becomes the IPv4 address. */
 function canonical(hostname: string): string {
   if (!hostname.includes(":")) return hostname;
   const address = URL.parse(`http://[${hostname}]/`)?.hostname ?? hostname;

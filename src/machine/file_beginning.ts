@@ -1,12 +1,13 @@
 /**
- * The beginning of a file that should be small.
+ * Reads the beginning of a file that should be small.
  *
  * @module
  */
 
 /**
- * The first bytes of a file, `bytes` at most: asking for one more than may be there shows a file that is too large without
- * reading it, and a device or a pipe without an end. Throws an `Error` whose message says why it cannot be read.
+ * Reads the first bytes of a file, at most `bytes`. A caller that asks for one byte more than it allows detects a file that
+ * is too large, or an endless device or pipe, without reading all of it. Throws an `Error` whose message says why the file
+ * cannot be read.
  */
 export function beginningOf(path: string, bytes: number): Uint8Array<ArrayBuffer> {
   using file = Deno.openSync(path);

@@ -7,10 +7,10 @@
 import process from "node:process";
 import type { ProcessFigures } from "../isolate/messages.ts";
 
-/** Measures now. What cannot be read is absent. */
+/** Measures now. A figure that cannot be read is absent. */
 export function measureProcess(): Omit<ProcessFigures, "processesEnded"> {
   const { user, system } = process.cpuUsage();
-  // 0 is what the runtime says when it cannot look.
+  // The runtime reports 0 if it cannot measure.
   const residentBytes = Deno.memoryUsage().rss || undefined;
   return {
     cpuSec: (user + system) / 1e6,
@@ -20,7 +20,7 @@ export function measureProcess(): Omit<ProcessFigures, "processesEnded"> {
   };
 }
 
-/** Time of the main isolate's birth, a few milliseconds after the process's own. */
+/** When the main isolate was created, a few milliseconds after the process. */
 const startTimeSec = performance.timeOrigin / 1000;
 
 function fromProc(): Partial<ProcessFigures> {
@@ -37,13 +37,13 @@ function fromProc(): Partial<ProcessFigures> {
   );
 }
 
-/** Known from the scrape before when there is no descriptor left to look with. */
+/** The value of the previous scrape, used if no descriptor is free to read with. */
 let lastMaxFds: number | undefined;
 
-/** Undefined when there is none left to look with: then all of them are open. */
+/** Undefined if no descriptor is free to read with: then all are in use. */
 function openFds(): number | undefined {
   try {
-    // The descriptor by which the folder itself is read is not counted.
+    // The descriptor that reads the folder itself is not counted.
     return [...Deno.readDirSync("/proc/self/fd")].length - 1;
   } catch {
     return undefined;

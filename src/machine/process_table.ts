@@ -6,40 +6,40 @@
 
 import { markVariable } from "../spool/spool.ts";
 
-/** One living process. Zombies are not living. */
+/** One running process. Zombies do not count as running. */
 export interface ProcessInfo {
   /** Process id. */
   readonly pid: number;
   /** Process id of the parent. */
   readonly parent: number;
-  /** Its process group; where that is known. */
+  /** Its process group, if known. */
   readonly group?: number;
-  /** Its session; where that is known. */
+  /** Its session, if known. */
   readonly session?: number;
-  /** When it started, in a form that is only good for comparing. */
+  /** When it started, as text that can only be compared. */
   readonly startedAt: string;
-  /** Its first thread has ended, others live on. */
+  /** Its first thread has ended; others still run. */
   readonly leaderGone?: true;
 }
 
-/** Tells a process from another one that had, or will have, its id. */
+/** A key that distinguishes a process from others that had, or will have, the same id. */
 export function keyOf({ pid, startedAt }: ProcessInfo): string {
   return `${pid} ${startedAt}`;
 }
 
-/** Processes, and what is known of each. */
+/** A snapshot of the processes. */
 export interface ProcessTable {
-  /** All that could be read. */
+  /** All processes that could be read. */
   readonly processes: readonly ProcessInfo[];
-  /** The process id that had been given last when the look began; undefined where that is not told. */
+  /** The process id that was assigned last before the snapshot; undefined where the system does not provide it. */
   readonly newestId: number | undefined;
-  /** Value of `JOBRUNNER_JOB_DIR` in its environment, if that can be read. */
+  /** Value of `JOBRUNNER_JOB_DIR` in the process's environment, if that can be read. */
   markOf(pid: number): string | undefined;
-  /** Whether it holds the other end of one of this process's pipes; true where that cannot be found out. */
+  /** Whether the process holds the other end of one of this process's pipes; true where that cannot be determined. */
   holdsOurPipe(pid: number): boolean;
 }
 
-/** Looks at once, where that can be done without waiting; undefined elsewhere, and when the machine does not let it look. */
+/** Takes a snapshot synchronously. Undefined on other systems than Linux, and if /proc cannot be read. */
 export function snapshotAtOnce(): ProcessTable | undefined {
   if (Deno.build.os !== "linux") return undefined;
   try {
@@ -49,7 +49,7 @@ export function snapshotAtOnce(): ProcessTable | undefined {
   }
 }
 
-/** Looks now. Throws if the table cannot be read (too many open files): that is not an empty table. */
+/** Takes a snapshot. Throws if the table cannot be read (too many open files): an unreadable table is not an empty one. */
 export async function snapshot(): Promise<ProcessTable> {
   if (Deno.build.os !== "linux") return await fromPs();
   try {
@@ -60,14 +60,14 @@ export async function snapshot(): Promise<ProcessTable> {
   }
 }
 
-/** Descriptors that are kept for looking when every other one is taken. */
+/** File descriptors kept in reserve, to read /proc with when all others are in use. */
 const reserve = {
   files: [] as Deno.FsFile[],
   fill() {
     try {
       while (this.files.length < 4) this.files.push(Deno.openSync("/dev/null"));
     } catch {
-      // None left: the next look tries again.
+      // None is free: the next snapshot tries again.
     }
   },
   lend(): Disposable {
@@ -76,7 +76,7 @@ const reserve = {
   },
 };
 
-/** Sets aside what is needed to look even when there are too many open files. */
+/** Reserves the file descriptors that a snapshot needs, for when there are too many open files. */
 export function prepareToLook(): void {
   if (Deno.build.os === "linux") reserve.fill();
 }
@@ -113,7 +113,7 @@ function markIn(environ: string): string | undefined {
   return environ.split("\0").find((entry) => entry.startsWith(markName))?.slice(markName.length);
 }
 
-/** The environment of a process whose first thread has ended can only be read at the others. */
+/** If the first thread of a process has ended, its environment can only be read from the other threads. */
 function markOfThreads(pid: string): string | undefined {
   return namesIn(`/proc/${pid}/task`).map((thread) =>
     markIn(read(`/proc/${pid}/task/${thread}/environ`))
@@ -122,9 +122,9 @@ function markOfThreads(pid: string): string | undefined {
 }
 
 /**
- * `pid (name) state ppid pgrp session … num_threads … starttime …` (proc_pid_stat(5)); the name may hold spaces and brackets, so what
- * follows is counted from its last bracket. Undefined for a zombie and for what is no such line. A process whose first
- * thread has ended looks like a zombie, but has more threads.
+ * Parses `pid (name) state ppid pgrp session … num_threads … starttime …` (proc_pid_stat(5)). The name may hold spaces and
+ * brackets, so the fields are counted from its last bracket. Undefined for a zombie and for any other line. A process whose
+ * first thread has ended looks like a zombie, but has more threads.
  */
 export function parseStat(line: string): ProcessInfo | undefined {
   const [state, parent, ...rest] = line.slice(line.lastIndexOf(")") + 2).split(" ");
@@ -142,17 +142,17 @@ export function parseStat(line: string): ProcessInfo | undefined {
   };
 }
 
-/** The process that has this id now. Throws when the machine does not let it look. */
+/** The process that has this id now. Throws if /proc cannot be read. */
 export function processAt(pid: number): ProcessInfo | undefined {
   return parseStat(read(`/proc/${pid}/stat`));
 }
 
-/** The process id that was given last (proc_loadavg(5)); undefined where that is not told. */
+/** The process id that was assigned last (proc_loadavg(5)); undefined where the system does not provide it. */
 export function newestId(): number | undefined {
   return Number(read("/proc/loadavg").split(" ")[4]) || undefined;
 }
 
-/** The pipes that this process reads from; its own standard streams are its parent's business. */
+/** The pipes that this process holds, without its own standard streams, which belong to its parent. */
 function ourPipes(): ReadonlySet<string> {
   return new Set(pipesOf("self", (descriptor) => Number(descriptor) > 2));
 }
@@ -174,7 +174,7 @@ function read(path: string): string {
   return unlessGone("", () => Deno.readTextFileSync(path));
 }
 
-/** A process may be gone meanwhile, or not ours to look into; anything else is a failure to look. */
+/** The process may have ended in the meantime, or belong to another user; any other error is thrown. */
 function unlessGone<T>(nothing: T, look: () => T): T {
   try {
     return look();
@@ -188,7 +188,7 @@ function unlessGone<T>(nothing: T, look: () => T): T {
   }
 }
 
-/** `-E` shows the environment after the command (macOS); a value with a blank in it is cut there. */
+/** `-E` shows the environment after the command (macOS). A value is cut at its first space. */
 async function fromPs(): Promise<ProcessTable> {
   const [links, environments] = await Promise.all([
     ps(["-axo", "pid=,ppid=,stat=,lstart="]),
@@ -207,7 +207,7 @@ async function fromPs(): Promise<ProcessTable> {
   };
 }
 
-/** `pid ppid stat lstart`, as asked of `ps`. Undefined for a zombie and for what is no such line. */
+/** Parses `pid ppid stat lstart`, the columns requested from `ps`. Undefined for a zombie and for any other line. */
 export function parsePsLine(line: string): ProcessInfo | undefined {
   const [pid, parent, state, ...startedAt] = line.trim().split(/\s+/);
   if (startedAt.length === 0 || state?.startsWith("Z")) return undefined;

@@ -1,17 +1,18 @@
 /**
- * Finding and ending the processes of a job: the command, its descendants, whatever carries the job's mark, and the
+ * Finds and kills the process tree of a job: the command, its descendants, every process with the job's mark, and the
  * sessions of all these.
  *
  * The mark is `JOBRUNNER_JOB_DIR` in a process's environment: its value, the path of the job's folder, is unique to the
- * job, and a daemon that let its parents die still carries it. A process is known by its id and its
- * start time together, so a reused id is never taken for the process that had it before.
+ * job, and a daemon whose parents have exited still carries it. A process is identified by its id and its start time
+ * together, so a reused id is never mistaken for the process that had it before.
  *
- * A session (setsid(2)) other than our own that holds a process of the job was begun by the launcher or by a process of the
- * job, so all that is in it belongs to the job: also what cleared its environment and let its parents die, and what forks
- * and exits faster than anybody can look, since a signal to a process group reaches it all at once.
+ * If a session (setsid(2)) other than the server's holds a process of the job, the launcher or a process of the job created
+ * it. So every process in it belongs to the job, even one that cleared its environment and whose parents have exited. Even
+ * processes that fork and exit faster than they can be listed are reached: a signal to a process group reaches all of it
+ * at once.
  *
- * Only descendants of this process, processes with a mark inside a spool of ours, and processes in sessions of such are ever
- * signalled.
+ * Signals are only ever sent to descendants of this process, processes with a mark inside a spool of ours, and processes
+ * in the sessions of these.
  *
  * @module
  */
@@ -25,50 +26,50 @@ import {
 } from "./process_table.ts";
 import { type Found, killUnseen } from "./unseen.ts";
 
-/** Whose processes are meant. */
+/** Identifies the processes of a tree. */
 export interface Tree {
   /**
-   * The command's process id, for a command that cleared its environment, and of its session, if it had one of its own;
-   * undefined when only the mark is known.
+   * The command's process id, needed if it cleared its environment. It is also the id of its session, if it had its own.
+   * Undefined if only the mark is known.
    */
   readonly pid?: number | undefined;
-  /** Whether a process with this mark belongs to it. */
+  /** Whether a process with this mark belongs to the tree. */
   readonly hasMark: (mark: string) => boolean;
-  /** Processes that were seen earlier to belong to it. */
+  /** Processes that were found earlier to belong to the tree. */
   readonly seen?: readonly ProcessInfo[];
   /**
-   * Another server started it, which is dead. Its jobs may be in the session that it had, with whatever else was started
-   * there, so a session counts only if it was seen with a process of the tree as its leader.
+   * Whether the tree was started by another server, which is dead. That server's jobs may share its session with unrelated
+   * processes, so a session counts only if it was seen with a process of the tree as its leader.
    */
   readonly ofDeadServer?: boolean;
 }
 
-/** How a tree is ended. */
+/** How a tree is killed. */
 export interface EndOptions {
-  /** Time between SIGTERM and SIGKILL; 0 is SIGKILL at once. */
+  /** Time between SIGTERM and SIGKILL; 0 sends SIGKILL at once. */
   readonly graceMs: number;
-  /** Only those that hold one of this process's pipes; daemons with an output of their own are spared. */
+  /** Whether only processes that hold one of this process's pipes are killed; daemons that redirected their output are not. */
   readonly holdersOnly?: boolean;
-  /** Called after the first look, when those that were found have had their first signal. */
+  /** Called after each look, when the processes that it found have been signalled. */
   readonly onLooked?: () => void;
 }
 
-/** What became of a tree. */
+/** The outcome of killing a tree. */
 export interface Ended {
   /** Processes that were signalled. */
   readonly signalled: number;
-  /** Processes that lived on when they were given up. */
+  /** Processes that still ran when they were given up. */
   readonly left: number;
 }
 
-/** How long, and how many times at least, SIGKILL is repeated for those that do not go before they are given up. */
+/** SIGKILL is repeated for this long, and at least this many times, before the remaining processes are given up. */
 const giveUpMs = 500;
 const giveUpRounds = 3;
 
 /**
- * SIGTERM to all of the tree, the grace, SIGKILL to what is left, again until nothing is left, at most half a second
- * beyond the first SIGKILL. Processes that appear meanwhile get the same. Nothing is left when two looks in a row find
- * nothing: a process that is just starting another program shows no environment for an instant.
+ * Kills a tree: SIGTERM to all of it, the grace period, then SIGKILL to what is left, repeated until none is left, for about
+ * half a second after the first SIGKILL. Processes that appear in the meantime are treated the same. The tree is gone when
+ * two looks in a row find none of it: a process that is just starting another program shows no environment for an instant.
  */
 export async function endTree(tree: Tree, options: EndOptions): Promise<Ended> {
   if (Deno.build.os === "windows") return await endWindowsTree(tree, options);
@@ -83,21 +84,21 @@ export async function endTree(tree: Tree, options: EndOptions): Promise<Ended> {
   let emptyLooks = 0;
   let unseen = 0;
   const ended = (left: number): Ended => ({ signalled: known.size + unseen, left });
-  // The command's id is looked at once, at first: when it has ended, another job's command may get the same one.
+  // The command's id counts in the first look only: after the command has exited, another job's command may get the same id.
   for (let { pid } = tree;; pid = undefined) {
     const table = await look();
     let living: ProcessInfo[];
     try {
       living = find({ ...tree, pid }, table, found, holdersOnly);
     } catch {
-      // Descriptors could not be looked into: the next look may.
+      // Descriptors could not be read; the next look may succeed.
       if (performance.now() > killAt + giveUpMs) return ended(0);
       continue;
     }
     const now = performance.now();
     const kill = now >= killAt;
     emptyLooks = living.length === 0 ? emptyLooks + 1 : 0;
-    // What nobody ever sees may still be there: it forks and exits between two looks.
+    // Processes that no look shows may still be there: they fork and exit between two looks.
     const killed = kill || emptyLooks === enoughEmptyLooks
       ? killUnseen(found, table, (pid) => send(pid, "SIGKILL"), holdersOnly)
       : 0;
@@ -114,16 +115,16 @@ export async function endTree(tree: Tree, options: EndOptions): Promise<Ended> {
     firstKillAt ??= now;
     killRounds++;
     if (now > firstKillAt + giveUpMs && killRounds > giveUpRounds) {
-      // Where one was killed that no look had shown there may be more.
+      // If a process was killed that no look had shown, there may be more.
       return ended(living.length || Math.min(killed, 1));
     }
   }
 }
 
 /**
- * All that the commands of this process have started and that can be seen now: its descendants, and what shares their
- * sessions. To be asked before the service is ended, since the runtime then ends the commands, and what they have started
- * loses its parent.
+ * All processes of this process's commands that can be found now: its descendants, and the processes in their sessions.
+ * Must be called before the service isolate is terminated: the runtime then kills the commands, and the processes they
+ * started lose their parent.
  */
 export function lookAtOwn(): ProcessInfo[] {
   const table = snapshotAtOnce();
@@ -133,15 +134,15 @@ export function lookAtOwn(): ProcessInfo[] {
   return find({ hasMark: () => false }, table, { known, sessions: new Set() }, false);
 }
 
-/** The shortest pause between two looks; a look that takes long makes it longer. */
+/** The shortest pause between two looks. A look that takes longer is followed by a pause of the same length. */
 const pauseMs = 20;
 
 let nextLook: Promise<ProcessTable> | undefined;
 let pauseUntil = 0;
 
 /**
- * A look that begins after it was asked for, shared by all who asked meanwhile: a hundred trees that end at once cost
- * no more looks than one. Failed looks are tried again.
+ * Takes a snapshot that begins after the call and is shared by all calls made until then: killing a hundred trees at once
+ * costs no more snapshots than killing one. Failed snapshots are retried.
  */
 function look(): Promise<ProcessTable> {
   return nextLook ??= (async () => {
@@ -162,7 +163,7 @@ function look(): Promise<ProcessTable> {
   })();
 }
 
-/** Living processes of the tree. */
+/** Running processes of the tree. */
 function find(
   tree: Tree,
   table: ProcessTable,
@@ -186,21 +187,21 @@ function find(
 
   for (const process of table.processes) {
     const mark = table.markOf(process.pid);
-    // When holders are asked for, the command has ended: its id may be another's.
+    // If only holders are meant, the command has exited, and its id may belong to another process.
     const isCommand = !holdersOnly && process.pid === tree.pid && process.parent === Deno.pid &&
       mark === undefined;
     const isMarked = mark !== undefined && tree.hasMark(mark);
     if (isCommand || isMarked || known.has(keyOf(process))) add(process);
   }
 
-  /** A session that somebody else leads is theirs, even if a process with the job's mark is in it. */
+  /** A session whose leader is not of the tree does not count, even if a process with the job's mark is in it. */
   function isOfTheTree(session: number): boolean {
     const leader = byId.get(session);
     if (session === ownSession) return false;
     return leader ? found.has(keyOf(leader)) : !tree.ofDeadServer || sessions.has(session);
   }
 
-  // The command has ended, so nobody leads its session.
+  // The command has exited, so its session has no leader.
   if (holdersOnly && tree.pid) sessions.add(tree.pid);
   for (const session of sessions) {
     if (isOfTheTree(session)) bySession.get(session)?.forEach(add);
@@ -209,10 +210,10 @@ function find(
   for (const { session } of found.values()) {
     if (!session || sessions.has(session) || !isOfTheTree(session)) continue;
     sessions.add(session);
-    // What is found now comes to its turn in this very loop.
+    // Processes added here are visited by this same loop.
     bySession.get(session)?.forEach(add);
   }
-  // Those already chosen stay chosen: our end of their pipe will be closed soon.
+  // Those already selected are kept: our end of their pipe will be closed soon.
   const wanted = [...found.values()].filter((process) =>
     !holdersOnly || known.has(keyOf(process)) || table.holdsOurPipe(process.pid)
   );
@@ -224,16 +225,16 @@ function send(pid: number, signal: Deno.Signal): void {
   try {
     Deno.kill(pid, signal);
   } catch {
-    // It is gone already, or belongs to somebody else (set-user-id): the time limit ends the wait.
+    // It has already exited, or belongs to another user (set-user-id): the time limit ends the wait.
   }
 }
 
 /**
- * Windows has no signal that a console program must heed, so there is no grace. Children are found through living
+ * Windows has no signal that a console program must handle, so there is no grace period. Children are found through running
  * parents; an orphan is not found.
  */
 async function endWindowsTree({ pid }: Tree, { holdersOnly }: EndOptions): Promise<Ended> {
-  // The command has ended when holders are asked for, and nothing tells who they are.
+  // If only holders are meant, the command has exited, and they cannot be found.
   if (pid === undefined || holdersOnly) return { signalled: 0, left: 0 };
   const { success } = await new Deno.Command("taskkill", {
     args: ["/T", "/F", "/PID", String(pid)],

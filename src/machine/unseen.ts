@@ -1,5 +1,5 @@
 /**
- * Killing what no look at the processes sees: chains of processes that fork and exit faster than anybody can look.
+ * Kills processes that no snapshot shows: chains of processes that fork and exit faster than they can be listed.
  *
  * @module
  */
@@ -14,17 +14,17 @@ import {
 
 /** What was found of a tree so far. */
 export interface Found {
-  /** Processes; they stay known, also when their parents are gone. */
+  /** Its processes; they stay known even after their parents have exited. */
   readonly known: Map<string, ProcessInfo>;
-  /** Sessions that hold nothing but processes of the tree. */
+  /** Sessions that hold only processes of the tree. */
   readonly sessions: Set<number>;
 }
 
 /**
- * Kills what is in the sessions of a tree although the look that `table` is did not show it: `kill` gets the negative id of
- * a process group, which a signal reaches all at once, and the ids of processes that were started since that look
- * began. With `holdersOnly` only processes that hold a pipe of ours. Says how many processes that were; those that
- * a group's signal reached are not counted. What nobody sees has no grace.
+ * Kills the processes in a tree's sessions that the snapshot `table` does not show. `kill` is called with the negative id of
+ * each process group, all of which a signal reaches at once, and with the ids of processes started since the snapshot
+ * began. With `holdersOnly` it kills only processes that hold a pipe of ours. Returns the number of processes; those that
+ * were only reached by a group's signal are not counted. Unseen processes get no grace period.
  */
 export function killUnseen(
   { known, sessions }: Found,
@@ -33,7 +33,7 @@ export function killUnseen(
   holdersOnly: boolean,
 ): number {
   if (sessions.size === 0) return 0;
-  /** A number that is free may be given to somebody else at any moment, so it is looked at once more. */
+  /** A free id may be assigned to another process at any moment, so it is checked once more. */
   const isOurs = (leader: ProcessInfo | undefined) => !leader || known.has(keyOf(leader));
   const isInSession = ({ session }: ProcessInfo) =>
     session !== undefined && sessions.has(session) && isOurs(processAt(session));
@@ -46,7 +46,7 @@ export function killUnseen(
       }
     }
   } catch {
-    // Too many open files, for instance: the next look comes.
+    // Too many open files, for instance: the next look tries again.
   }
   return chase(
     table.newestId,
@@ -55,38 +55,39 @@ export function killUnseen(
   );
 }
 
-/** Process groups in these sessions. The first one of a session has its number. */
+/** Process groups in these sessions. The first group of a session has the session's id. */
 function groupsIn(sessions: ReadonlySet<number>, { processes }: ProcessTable): Set<number> {
   const groups = new Set(sessions);
   for (const { group, session } of processes) {
     if (group && session && sessions.has(session)) groups.add(group);
   }
-  // -1 would mean every process there is (kill(2)).
+  // -1 would mean every process of the machine (kill(2)).
   groups.delete(1);
   return groups;
 }
 
 /** Where processes are looked up. */
 export interface Processes {
-  /** The process id that was given last. */
+  /** The process id that was assigned last. */
   newestId(): number | undefined;
-  /** The process that has an id now. */
+  /** The process that has this id now. */
   processAt(pid: number): ProcessInfo | undefined;
 }
 
-/** The most ids that one chase reads: some tens of milliseconds. */
+/** Maximum number of ids that one chase reads, which takes some tens of milliseconds. */
 export const mostIds = 4096;
 
-/** Ids before the newest that are read once more: an id is given before its process can be seen. */
+/** Number of ids before the newest that are read again: an id is assigned before its process becomes visible. */
 const overlap = 8;
 
-/** So many rounds in a row must find nobody. */
+/** Number of rounds in a row that must find no process. */
 const quietRounds = 10;
 
 /**
- * Kills processes that are meant, of those with an id that was given after `since`, until nobody is. A chain that was not
- * seen by a look had its processes started since that look began, and each of them can be killed only in the instant
- * in which it is seen. Says how many were killed. Costs nothing when nothing was started, else mostly a millisecond.
+ * Kills the processes for which `isMeant` is true, among those whose id was assigned after `since`, until there are none.
+ * A chain that a snapshot did not show consists of processes started since that snapshot began, and each of them can be
+ * killed only in the instant in which it is seen. Returns how many were killed. Costs nothing if no process was started,
+ * otherwise usually a millisecond.
  */
 export function chase(
   since: number | undefined,

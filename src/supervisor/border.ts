@@ -1,11 +1,11 @@
 /**
- * What main takes from the service isolate. Clients can reach the isolate, so whatever comes from it could come from
- * somebody who has taken it over: each message is checked before anything is done about it.
+ * Checks what the service isolate sends to main. Clients can reach the isolate, so an attacker may control it: each message
+ * is checked before main acts on it.
  *
- * Two kinds of rules: the shape and size of every value (`isolate/abilities.ts` has them, kind by kind), and how many
- * messages may come. An answer may come once to each question of main's. An honest service waits for main's answers, so
- * each kind of question has credit: a question uses it up, and main's answer gives it back. A flood is out of credit with
- * its second message, however fast or slow main is at reading it.
+ * There are two kinds of rules: the shape and size of every value (`isolate/abilities.ts` has them for each kind), and the
+ * number of messages. Each question of main's may be answered once. A sound service waits for main's answers, so each kind
+ * of question has credit: a question uses it up, and main's answer gives it back. A flood runs out of credit with its second
+ * message, however fast or slow main reads it.
  *
  * @module
  */
@@ -21,37 +21,37 @@ import {
 import type { Answer, Question } from "../isolate/ask.ts";
 import { isWhole, type Known, type Own, ownOf } from "../isolate/readers.ts";
 
-/** A message that keeps the rules, copied out of what came; or a sentence about the rule that was broken. */
+/** A copy of a message that keeps the rules, or a sentence about the rule that it breaks. */
 export type Checked =
   | { readonly ok: true; readonly message: ToMain }
   | { readonly ok: false; readonly reason: string };
 
 /** See the module's head. */
 export interface Border {
-  /** Main sends this: it gives credit for what may come next. */
+  /** Must be called with each message that main sends: it gives credit for the next ones of the service. */
   sent(message: ToService): void;
-  /** Checks what came. Never throws; a reason names the kind at most and quotes nothing. */
+  /** Checks a received value. Never throws; a reason names at most the kind and quotes nothing. */
   check(value: unknown): Checked;
 }
 
-/** In one second. A service that waits for answers as it should sends a few thousand at most. */
+/** A service that waits for answers as it should sends at most a few thousand. */
 const maxMessagesPerSecond = 20_000;
 
-const undue = "must come only when it is due, and no more often";
+const unexpected = "must be sent only when it is expected, and no more often";
 const unknownKind = "a question or an answer must be of a known kind";
 
-/** Opens the border. `now` is a monotonic clock in milliseconds. */
+/** Creates the checks for one service. `now` is a monotonic clock in milliseconds. */
 export function createBorder(
   known: Known,
   now: () => number = () => performance.now(),
 ): Border {
   const open = new Map<keyof MainAbilities | keyof ServiceAbilities, Set<number>>();
-  /** It was asked to start: now it may ask, too. */
+  /** Whether the service was asked to start; from then on it may ask questions. */
   let serving = false;
   let faulty = false;
   let second = { startedAt: -Infinity, messages: 0 };
 
-  /** Ids of the questions of a kind that have no answer yet, whoever asked. */
+  /** Ids of the questions of a kind that have no answer yet, of either side. */
   function openOf(kind: keyof MainAbilities | keyof ServiceAbilities): Set<number> {
     const ids = open.get(kind) ?? new Set();
     open.set(kind, ids);
@@ -73,7 +73,7 @@ export function createBorder(
     const question = rule.read(value, known);
     if (typeof question === "string") return question;
     const ids = openOf(kind);
-    if (!serving || ids.size >= rule.mayBeOpen(known.config)) return undue;
+    if (!serving || ids.size >= rule.mayBeOpen(known.config)) return unexpected;
     if (ids.has(id)) return "the id must not be in use";
     ids.add(id);
     return { type: "ask", kind, id, value: question } as Question<MainAbilities>;
@@ -85,18 +85,18 @@ export function createBorder(
   ): Answer<ServiceAbilities> | string {
     const answer = answerRules[kind](value, known);
     if (typeof answer === "string") return answer;
-    if (!isWhole(id) || !openOf(kind).delete(id)) return undue;
+    if (!isWhole(id) || !openOf(kind).delete(id)) return unexpected;
     return { type: "answer", kind, id, value: answer } as Answer<ServiceAbilities>;
   }
 
   function readFaulty(): ToMain | string {
-    if (!serving || faulty) return undue;
+    if (!serving || faulty) return unexpected;
     faulty = true;
     return { type: "faulty" };
   }
 
   function read(value: unknown): ToMain | string {
-    if (isFlood()) return `at most ${maxMessagesPerSecond} messages may come in a second`;
+    if (isFlood()) return `at most ${maxMessagesPerSecond} messages may be sent in a second`;
     const own = ownOf(value) ?? {};
     const { type, kind } = own;
     switch (type) {
@@ -133,7 +133,7 @@ function isKindOf<R extends object>(rules: R, kind: unknown): kind is keyof R {
   return typeof kind === "string" && Object.hasOwn(rules, kind);
 }
 
-/** A message, or a broken rule with the kind that it belongs to. */
+/** A message, or a broken rule with the kind that it concerns. */
 function named(kind: string, read: ToMain | string): ToMain | string {
   return typeof read === "string" ? `${kind}: ${read}` : read;
 }

@@ -1,5 +1,5 @@
 /**
- * What main does when the running service asks for it, and how it clears up after servers that died.
+ * What main does on behalf of the running service, and how it cleans up after servers that died.
  *
  * @module
  */
@@ -17,30 +17,30 @@ import { endTree } from "../machine/process_tree.ts";
 import { type Folders, spoolName } from "./folders.ts";
 import { type DeadServerFolders, findDeadServerFolders } from "./server_folder.ts";
 
-/** What main does for the service, and what is still being done. */
+/** What main does for the service, with a way to wait for it. */
 export interface BusyCaretaker extends Caretaker {
-  /** Resolves when nothing is being ended any more. */
+  /** Resolves when no process tree is being killed any more. */
   idle(): Promise<unknown>;
 }
 
-/** Processes of one job that are being ended. */
-interface Ending {
+/** The killing of one job's processes. */
+interface TreeEnd {
   /** Resolves after the first look at them. */
   readonly looked: Promise<void>;
-  /** Resolves when it is over. */
+  /** Resolves when they are gone or were given up. */
   readonly over: Promise<void>;
 }
 
 /**
- * The only thing that the service can have done outside its permissions, and only to processes of its own jobs: the
- * border lets no mark outside its spool pass.
+ * Creates what the service can ask for. Killing processes is the only effect outside its permissions, and it is limited to
+ * processes of its own jobs: the border rejects marks outside the service's spool.
  */
 export function caretakerOf(
   { killGraceMs }: StoppingConfig,
   folders: Folders,
   log: Log,
 ): BusyCaretaker {
-  const endings = new Map<string, Ending>();
+  const treeEnds = new Map<string, TreeEnd>();
   let processesEnded = 0;
 
   async function end(
@@ -63,23 +63,23 @@ export function caretakerOf(
     }
   }
 
-  /** What is being ended is not ended a second time, however often that is asked. */
-  function ending(tree: TreeRequest): Ending {
+  /** A tree that is already being killed is not killed a second time, however often the service asks. */
+  function endOnce(tree: TreeRequest): TreeEnd {
     const key = `${tree.holdersOnly} ${tree.mark}`;
-    const known = endings.get(key);
+    const known = treeEnds.get(key);
     if (known) return known;
     const looked = Promise.withResolvers<void>();
-    const over = end(tree, looked.resolve).finally(() => endings.delete(key));
+    const over = end(tree, looked.resolve).finally(() => treeEnds.delete(key));
     const begun = { looked: looked.promise, over };
-    endings.set(key, begun);
+    treeEnds.set(key, begun);
     return begun;
   }
 
   return {
-    // What fails is logged: the job that waits for its answer goes on all the same.
+    // Failures are logged; the job that waits for the answer continues anyway.
     async end_tree(tree) {
-      const { looked, over } = ending(tree);
-      // Holders are found by the pipes that the service still has: it waits until they were looked at, and no longer.
+      const { looked, over } = endOnce(tree);
+      // Processes that hold a pipe are found by the service's end of it, so it waits for the first look, and no longer.
       await (tree.holdersOnly ? Promise.race([looked, over]) : over);
     },
     measure: () => ({ ...measureProcess(), processesEnded }),
@@ -92,14 +92,15 @@ export function caretakerOf(
         return messageOf(error);
       }
     },
-    idle: () => Promise.all([...endings.values()].map(({ over }) => over)),
+    idle: () => Promise.all([...treeEnds.values()].map(({ over }) => over)),
   };
 }
 
 /**
- * Ends the processes of the jobs whose folders are still in a spool, those of finished jobs are left alone; or, where the
- * spool cannot be believed, of `every` job that it has had. `ofDeadServer`: the spool is not this server's. `seen`: what was
- * seen to belong to running jobs when there still was a service.
+ * Kills the processes of the jobs whose folders are still in a spool; those of finished jobs are left alone. If the spool's
+ * content cannot be trusted, `every` kills those of all jobs that the spool has ever had. `ofDeadServer`: the spool is not
+ * this server's. `seen`: processes that belonged to running jobs before the service was terminated. Returns how many were
+ * signalled.
  */
 export async function endJobsIn(
   spool: string,
@@ -116,7 +117,7 @@ export async function endJobsIn(
   return signalled;
 }
 
-/** What dead servers left: their jobs' processes are ended, their files removed. Nothing here stops a start. */
+/** Kills the processes and removes the files that dead servers left behind. Failures are logged and do not prevent a start. */
 export async function clearDeadServers(
   { spool, launcher, stopping }: Config,
   log: Log,
@@ -154,7 +155,7 @@ async function clearDeadServersIn(parent: string, graceMs: number, log: Log): Pr
   }
 }
 
-/** The path itself when it cannot be resolved: then looking into it says why. */
+/** The path itself if it cannot be resolved: reading the folder then fails with the reason. */
 function realPathOf(path: string): string {
   try {
     return Deno.realPathSync(path);

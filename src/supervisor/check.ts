@@ -1,5 +1,5 @@
 /**
- * `jobrunner serve --check`: what would be served, by whom, with which permissions.
+ * `jobrunner serve --check`: shows what would be served, as which user and with which permissions.
  *
  * @module
  */
@@ -14,17 +14,17 @@ import { openLog } from "../telemetry/log.ts";
 import { type Folders, openFolders } from "./folders.ts";
 import { isolateDefaults, probeService } from "./start_service.ts";
 import type { IsolateOptions } from "./serving.ts";
-import { hearOfEnds } from "./signals.ts";
+import { catchChildSignals } from "./signals.ts";
 
-/** The report, and whether everything is as it should be. */
+/** The report, and whether everything is in order. */
 export interface CheckReport {
   /** Lines for standard output. */
   readonly lines: readonly string[];
-  /** False when the command cannot be run, or the sandbox permits or refuses what it should not. */
+  /** False if the command cannot be run, or if the sandbox allows or refuses something that it should not. */
   readonly healthy: boolean;
 }
 
-/** Looks at everything without serving anything. `env` is the environment of the server. */
+/** Checks everything without serving. `env` is the environment of the server. */
 export async function check(
   { config, effective, warnings }: {
     readonly config: Config;
@@ -50,37 +50,37 @@ export async function check(
       "",
       ...(start ? [`session: ${sessionOf(start)}`] : []),
       `sandbox: ${sandbox ? "on" : "off"}`,
-      ...(start ? [`taken over, the service could: ${reachOf(start)}`] : []),
+      ...(start ? [`a compromised service could: ${reachOf(start)}`] : []),
       ...probes.map(({ attempt, allowed }) =>
         `probe: ${attempt}: ${allowed ? "allowed" : "refused"}`
       ),
       ...[...warnings, ...found].map((warning) => `warning: ${warning}`),
-      ...(failure === undefined ? [] : [`fault: ${failure}`]),
+      ...(failure === undefined ? [] : [`error: ${failure}`]),
       ...surprises.map(({ attempt, expected }) =>
-        `fault: ${attempt}: must be ${expected ? "allowed" : "refused"}`
+        `error: ${attempt}: must be ${expected ? "allowed" : "refused"}`
       ),
     ],
   };
 }
 
-/** What was found out by trying. */
+/** The result of trying things out. */
 interface Trial {
   readonly probes: readonly Probe[];
-  /** Why the service isolate could not say what it may do. */
+  /** Why the service isolate could not report what it may do. */
   readonly failure?: string;
   /** What the service is started with. */
   readonly start?: ServiceStart;
-  /** What is legal, but probably not what was meant. */
+  /** Sentences about what is legal, but probably not what was meant. */
   readonly warnings: readonly string[];
 }
 
-/** Tries what the service isolate may do. Whatever it does, no folder stays. The launcher starts a command that changes nothing. */
+/** Tries out what the service isolate may do. Its folders are always removed, and the launcher starts a harmless command. */
 async function tryOut(
   config: Config,
   env: Readonly<Record<string, string>>,
   isolate: IsolateOptions,
 ): Promise<Trial> {
-  using _ends = hearOfEnds();
+  using _ends = catchChildSignals();
   let folders: Folders | undefined;
   try {
     const log = openLog(config.log);
@@ -99,7 +99,7 @@ async function tryOut(
   }
 }
 
-/** In place of the command: what shows its environment (env(1), POSIX), so that it can be seen who chooses that. */
+/** Replaces the command by env(1) (POSIX), which prints its environment and so shows who chooses that. */
 function standIn(command: Command): Command {
   return { ...command, program: "/usr/bin/env", args: [] };
 }
@@ -110,7 +110,7 @@ function sessionOf({ launcher }: ServiceStart): string {
   return `each command's own, by a launcher in ${folder}`;
 }
 
-/** What somebody could do who has taken the service isolate over. */
+/** What an attacker in control of the service isolate could do. */
 function reachOf({ config, launcher }: ServiceStart): string {
   if (!config.sandbox) return "do whatever this user may";
   const { program } = config.work.command;

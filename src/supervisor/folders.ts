@@ -1,5 +1,5 @@
 /**
- * The folders of a server from its start to its end, with the launcher in them: what the service is started with.
+ * Creates a server's folders and the launcher in them, looks after them, and removes them.
  *
  * @module
  */
@@ -21,30 +21,30 @@ import { newServerFolderPath, openServerFolder, type ServerFolder } from "./serv
 export interface Folders {
   /** What the service is started with. */
   readonly start: ServiceStart;
-  /** Sentences for the log: why commands have no session of their own although they should. */
+  /** Sentences for the log: why commands do not have sessions of their own although they should. */
   readonly warnings: readonly string[];
-  /** Puts right what somebody changed or removed, and says so in the log. Throws what the file system throws. */
+  /** Repairs what was changed or removed, and logs it. Throws errors of the file system. */
   mend(): void;
-  /** Removes them; what is in the way of that is said in the log. Idempotent. */
+  /** Removes the folders; failures are logged. Idempotent. */
   close(): void;
 }
 
 /** Name of the spool inside the server's folder. */
 export const spoolName = "spool";
 
-/** Where the launcher is inside a server's folder. */
+/** Path of the launcher inside a server's folder. */
 const launcherFolder = "run";
 const launcherName = join(launcherFolder, "command");
 
-/** How often they are looked after, so that no temp cleaner takes them for abandoned. */
+/** How often the folders are checked, and their locks refreshed so that no temp cleaner treats them as abandoned. */
 const refreshMs = 20_000;
 
-/** The soft limit of open files that a command starts with: the usual one. Deno has raised its own, which a command would inherit. */
+/** The soft limit of open files of a command: the usual one. Otherwise it would inherit Deno's, which Deno has raised. */
 const commandOpenFiles = 1024;
 
 /**
- * Makes the folders and looks after them. `env` is the server's environment; `command` is what the launcher runs. Throws a
- * `StartError` when they cannot be made, or when there is no launcher and the environment makes every spawn fail.
+ * Creates the folders and looks after them. `env` is the server's environment; `command` is what the launcher runs. Throws a
+ * `StartError` if they cannot be created, or if there is no launcher and the environment makes every spawn fail.
  */
 export function openFolders(
   config: Config,
@@ -66,7 +66,7 @@ export function openFolders(
       : undefined;
   } catch (error) {
     close();
-    throw new StartError(`cannot make a folder in ${config.spool.parent}: ${messageOf(error)}`);
+    throw new StartError(`cannot create a folder in ${config.spool.parent}: ${messageOf(error)}`);
   }
   const refused = config.sandbox && !launcher ? refusedByTheSandbox(env) : [];
   const missing = config.launcher.ownSession && !launcher;
@@ -77,18 +77,18 @@ export function openFolders(
   }
 
   const inherited = withoutSecrets(env);
-  const tellOf = (mended: readonly string[]) => {
+  const logMended = (mended: readonly string[]) => {
     for (const path of mended) {
       log.write("repaired the server's folder: something was changed, replaced or removed", {
         "file.path": path,
       });
     }
   };
-  const watches = held.map((folder) => watch(folder, () => tellOf(folder.folder.mend())));
+  const watches = held.map((folder) => watch(folder, () => logMended(folder.folder.mend())));
   const refresher = setInterval(() => {
     for (const { path, folder } of held) {
       try {
-        tellOf(folder.refresh());
+        logMended(folder.refresh());
       } catch (error) {
         log.write("the server's folder cannot be repaired", {
           "file.path": path,
@@ -105,9 +105,11 @@ export function openFolders(
       commandEnv: launcher ? only(inherited, comesFromCaller) : inherited,
     },
     warnings: missing
-      ? [`${reason}: commands share the server's session and choose their environment`]
+      ? [
+        `${reason}: commands share the server's session, and the service can choose their environment`,
+      ]
       : [],
-    mend: () => held.forEach(({ folder }) => tellOf(folder.mend())),
+    mend: () => held.forEach(({ folder }) => logMended(folder.mend())),
     close() {
       clearInterval(refresher);
       for (const watching of watches) watching[Symbol.dispose]();
@@ -116,13 +118,13 @@ export function openFolders(
   };
 }
 
-/** A folder of this server, and where it is. */
+/** A folder of this server, with its path. */
 interface HeldFolder {
   readonly path: string;
   readonly folder: ServerFolder;
 }
 
-/** Makes one in `parent`. Its path has no links, since permissions compare paths as text. */
+/** Creates a folder in `parent`. Its path has no links, since permissions compare paths as text. */
 function holdFolder(parent: string, held: HeldFolder[]): HeldFolder {
   const path = newServerFolderPath(Deno.realPathSync(parent));
   const made = { path, folder: openServerFolder(path) };
@@ -130,13 +132,13 @@ function holdFolder(parent: string, held: HeldFolder[]): HeldFolder {
   return made;
 }
 
-/** At most so often is a folder mended because something in it has changed. */
+/** Shortest pause between two repairs of a folder because of changes in it. */
 const watchPauseMs = 50;
 
 /**
- * Mends a server's folder as soon as something in it, or in the launcher's folder, is changed by anybody: a changed launcher
- * would run something else, and a lock that was replaced holds nobody off. What goes on in the spool is not looked at, and
- * nothing is lost where folders cannot be watched: the refreshing finds it.
+ * Repairs a server's folder as soon as anything changes in it or in the launcher's folder: a changed launcher would run
+ * another program, and a replaced lock would keep no other server away. Changes inside the spool are not watched. Where
+ * folders cannot be watched, the regular refresh finds the changes.
  */
 function watch({ path }: HeldFolder, mend: () => void): Disposable {
   let watcher: Deno.FsWatcher | undefined;
@@ -145,7 +147,7 @@ function watch({ path }: HeldFolder, mend: () => void): Disposable {
     try {
       mend();
     } catch {
-      // The next refresh says why.
+      // The next refresh logs the reason.
     }
   };
 
@@ -153,9 +155,9 @@ function watch({ path }: HeldFolder, mend: () => void): Disposable {
     while (!closed) {
       const run = join(path, launcherFolder);
       watcher = Deno.watchFs(look(run)?.isDirectory ? [path, run] : [path], { recursive: false });
-      // Whatever happened before it was watched.
+      // Something may have changed before the watch began.
       mendIfPossible();
-      // Leaving the loop closes it.
+      // Leaving the loop closes the watcher.
       for await (const _change of watcher) break;
       watcher = undefined;
       if (!closed) await new Promise((resolve) => setTimeout(resolve, watchPauseMs));
@@ -185,7 +187,7 @@ function closeFolder({ path, folder }: HeldFolder, log: Log): void {
   }
 }
 
-/** The launcher in the first folder that lets programs run; undefined, and `reasons`, when there is none. */
+/** Creates the launcher in the first parent that allows programs to run. If none does: undefined, with the `reasons`. */
 function openLauncher(
   { spool, launcher: { parents } }: Pick<Config, "spool" | "launcher">,
   env: Readonly<Record<string, string>>,
@@ -215,7 +217,7 @@ function openLauncher(
   return undefined;
 }
 
-/** Throws an `Error` when the folder does not let it run. */
+/** Throws an `Error` if programs cannot run in the folder. */
 function launcherIn({ path, folder }: HeldFolder, launch: Launch): Launcher {
   tryToLaunch(path, launch);
   folder.addFolder(launcherFolder);
@@ -223,7 +225,10 @@ function launcherIn({ path, folder }: HeldFolder, launch: Launch): Launcher {
   return { path: join(path, launcherName), word: launch.word };
 }
 
-/** Runs a launcher whose program does not exist: it says so. Throws an `Error` when it does not, as with the mount option noexec. */
+/**
+ * Runs a launcher whose program does not exist. Throws an `Error` unless the launcher reports that, which it cannot where the
+ * mount option noexec is set, for example.
+ */
 function tryToLaunch(folder: string, launch: Launch): void {
   const trial = join(folder, "trial");
   Deno.writeFileSync(trial, bytesOf({ ...launch, program: `${trial}.missing` }), {
@@ -233,7 +238,7 @@ function tryToLaunch(folder: string, launch: Launch): void {
   try {
     const { stderr } = new Deno.Command(trial, { clearEnv: true, stdin: "null" }).outputSync();
     const said = new TextDecoder().decode(stderr);
-    if (said !== `${launch.word} 002\n`) throw new Error("a program did not run as it should");
+    if (said !== `${launch.word} 002\n`) throw new Error("a test program did not run correctly");
   } finally {
     Deno.removeSync(trial);
   }

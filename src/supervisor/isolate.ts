@@ -1,5 +1,5 @@
 /**
- * The service's isolate, and its only way into main: whatever it sends, main lives on.
+ * The service's isolate, and its only channel to main: whatever it sends, main keeps running.
  *
  * @module
  */
@@ -20,35 +20,36 @@ import { permissionsOf } from "../isolate/permissions.ts";
 import type { ProcessInfo } from "../machine/process_table.ts";
 import { lookAtOwn } from "../machine/process_tree.ts";
 
-/** Why there is no service any more. */
+/** Why a service was lost. */
 export interface Loss {
   /** A sentence for the log. */
   readonly reason: string;
-  /** The request that it was busy with when it was given up. */
+  /** The request that it was working on when it was given up. */
   readonly requestId?: string | undefined;
-  /** It broke the rules of its messages: then nothing that it left can be believed. */
+  /** It broke the rules for messages, so nothing that it left behind can be trusted. */
   readonly brokeRules?: true;
-  /** The processes of its running jobs at that moment. */
+  /** The processes of its running jobs at that time. */
   readonly processes?: readonly ProcessInfo[];
 }
 
 /** See the module's head. */
 export interface Isolate {
-  /** Asks it. Once it is closed, nothing is sent and nothing that it sends is looked at. */
+  /** Asks it. After `close` nothing is sent, and its messages are ignored. */
   readonly ask: Ask<ServiceAbilities>;
   /** Resolves when it crashed, sent a wrong message or was given up. */
   readonly died: Promise<Loss>;
-  /** Resolves when it has met a bug that belongs to no request. */
+  /** Resolves when it reported a bug that belongs to no request. */
   readonly faulty: Promise<void>;
-  /** Ends it at once. */
+  /** Terminates it and resolves `died`. */
   lose(loss: Loss): void;
-  /** Ends it at once. Idempotent. */
+  /** Terminates it. Idempotent. */
   close(): void;
 }
 
 /**
- * Starts the module `entry` with the permissions of the service. The caretaker does what it asks for; what that cannot do is
- * its end and not main's. One that will not be asked to `start` needs none: the border lets no question of it pass.
+ * Starts the module `entry` with the permissions of the service. The caretaker answers its questions; if that fails, the
+ * isolate is terminated and main keeps running. An isolate that is not asked to `start` needs no caretaker: the border
+ * rejects all its questions.
  */
 export function openIsolate(
   start: ServiceStart,
@@ -90,7 +91,7 @@ export function openIsolate(
 
   function lose(loss: Loss): void {
     if (closed) return;
-    // The runtime ends the commands together with the isolate; what they have started then loses its parent.
+    // The runtime kills the commands together with the isolate; the processes that they started then lose their parent.
     const processes = lookAtOwn();
     close();
     died.resolve({ ...loss, processes });
@@ -98,7 +99,7 @@ export function openIsolate(
 
   const wrong = (rule: string) =>
     lose({
-      reason: `the service isolate was ended, it sent a wrong message: ${rule}`,
+      reason: `the service isolate was terminated, it sent a wrong message: ${rule}`,
       brokeRules: true,
     });
   worker.onmessage = ({ data, ports }: MessageEvent<unknown>) => {

@@ -1,49 +1,49 @@
 /**
- * The launcher: a program made at start that runs one command, in a session of its own. Whoever starts it chooses neither the
- * command nor its arguments, and of its environment only variables whose names begin with `JOBRUNNER_`, `TRACEPARENT` and
- * `TRACESTATE`. Its source is `tools/launcher/launcher.S`.
+ * The launcher: a program, made when the server starts, that runs one command in a session of its own. The process that
+ * starts it cannot choose the command or its arguments. Of the environment it can only choose variables whose names begin
+ * with `JOBRUNNER_`, `TRACEPARENT` and `TRACESTATE`. The launcher's source is `tools/launcher/launcher.S`.
  *
  * @module
  */
 
 import { launcherCode } from "./launcher_code.ts";
 
-/** What a launcher runs. No text may hold a NUL. */
+/** What a launcher runs. No text may contain a NUL. */
 export interface Launch {
   /** Absolute path of the program. */
   readonly program: string;
   /** Its arguments, without its own name. */
   readonly args: readonly string[];
-  /** Working directory; if there is no such folder, the one in which the launcher is started. */
+  /** Working directory; if it does not exist, the one in which the launcher is started. */
   readonly cwd: string;
   /**
-   * The environment, beside the variables that come from whoever starts the launcher (`comesFromCaller`). One of these that
-   * is given here as well would stand in the environment twice.
+   * The environment, without the variables that come from the caller of the launcher (`comesFromCaller`). If one of those
+   * were given here as well, the command's environment would contain it twice.
    */
   readonly env: Readonly<Record<string, string>>;
   /** Soft limit of open files, or the hard limit if that is lower; 0 leaves it as it is. */
   readonly openFiles: number;
-  /** Begins the line on stderr that says why the program could not be started: the word, a space, errno in three digits. */
+  /** First word of the line on stderr that reports why the program could not be started: the word, a space, errno in three digits. */
   readonly word: string;
 }
 
-/** A processor that there is a launcher for, as `Deno.build.arch` has it. */
+/** A processor for which a launcher exists, named as in `Deno.build.arch`. */
 export type LauncherArch = keyof typeof launcherCode;
 
-/** Says whether there is a launcher for a processor. It needs Linux as well. */
+/** Whether a launcher exists for a processor. It also needs Linux. */
 export function hasLauncher(arch: string): arch is LauncherArch {
   return Object.hasOwn(launcherCode, arch);
 }
 
-/** Says whether a launcher hands on a variable from whoever starts it. */
+/** Whether a launcher passes on a variable from its caller. */
 export function comesFromCaller(name: string): boolean {
   return /^(JOBRUNNER_|TRACEPARENT$|TRACESTATE$)/.test(name);
 }
 
-/** Where an ELF file's first program header has the size of its segment, in the file and in memory (elf(5)). */
+/** Offset in an ELF file of the first program header's segment size, in the file and then in memory (elf(5)). */
 const sizesAt = 64 + 32;
 
-/** The bytes of an executable file. Throws an `Error` that names the text that holds a NUL. */
+/** Makes the bytes of an executable file. Throws an `Error` that names the text that contains a NUL. */
 export function makeLauncher(arch: LauncherArch, launch: Launch): Uint8Array<ArrayBuffer> {
   const code = Uint8Array.fromBase64(launcherCode[arch]);
   const { program, args, cwd, env, openFiles, word } = launch;
@@ -70,10 +70,10 @@ export function makeLauncher(arch: LauncherArch, launch: Launch): Uint8Array<Arr
   return file;
 }
 
-/** As the launcher reads it. The text itself is not shown: it may hold a secret. */
+/** A text in the form that the launcher reads. The error does not show the text itself: it may hold a secret. */
 function text(what: string, value: string): string {
   if (value.includes("\0")) {
-    throw new Error(`${what} of a launcher: must not hold a NUL`);
+    throw new Error(`${what} of a launcher: must not contain a NUL`);
   }
   return `${value}\0`;
 }

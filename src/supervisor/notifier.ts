@@ -1,5 +1,5 @@
 /**
- * Tells systemd how the service is (sd_notify(3)), where `NOTIFY_SOCKET` says that it listens.
+ * Notifies systemd of the service's state (sd_notify(3)), if `NOTIFY_SOCKET` is set.
  *
  * @module
  */
@@ -9,22 +9,22 @@ import { type Log, messageOf } from "../telemetry/log.ts";
 
 /** Notifications to the service manager; no-ops without one. */
 export interface Notifier {
-  /** How often a keep-alive is due, in milliseconds; undefined when none is wanted (sd_watchdog_enabled(3): more than twice in its time). */
+  /** Interval of keep-alives in milliseconds; undefined if none are wanted (sd_watchdog_enabled(3): at most half the timeout). */
   readonly keepAliveMs: number | undefined;
   /** The service listens. */
   ready(status: string): void;
-  /** It stops, which may take so many milliseconds. */
+  /** The service stops, which may take up to `withinMs` milliseconds. */
   stopping(status: string, withinMs: number): void;
-  /** It is alive. */
+  /** The service is alive. */
   alive(): void;
-  /** Resolves when everything said so far was sent, or cannot be within a second. */
+  /** Resolves when all notifications so far were sent, or after a second. */
   flush(): Promise<void>;
 }
 
-/** How long a manager that does not listen may delay the end of the program. */
+/** How long a service manager that does not read may delay the program's exit. */
 const flushMs = 1000;
 
-/** Reads `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`. What cannot be sent is said once in the log. */
+/** Reads `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`. The first failure to send is logged. */
 export function openNotifier(env: Readonly<Record<string, string>>, log: Log): Notifier {
   const path = env["NOTIFY_SOCKET"];
   if (!path || Deno.build.os !== "linux") {
@@ -36,15 +36,15 @@ export function openNotifier(env: Readonly<Record<string, string>>, log: Log): N
       flush: () => Promise.resolve(),
     };
   }
-  let told = false;
-  const trouble = (error: unknown) => {
-    if (!told) {
+  let reported = false;
+  const onSendFailed = (error: unknown) => {
+    if (!reported) {
       log.write("systemd could not be notified", { "exception.message": messageOf(error) });
     }
-    told = true;
+    reported = true;
   };
-  // Deno hands a name on up to its first NUL, so a socket in the abstract namespace is out of reach.
-  if (!path.startsWith("/")) trouble(new Error(`NOTIFY_SOCKET=${path}: must be a path`));
+  // Deno cuts a name at its first NUL, so sockets in the abstract namespace are not supported.
+  if (!path.startsWith("/")) onSendFailed(new Error(`NOTIFY_SOCKET=${path}: must be a path`));
   const encoder = new TextEncoder();
   const sending = new Set<Promise<void>>();
 
@@ -56,13 +56,13 @@ export function openNotifier(env: Readonly<Record<string, string>>, log: Log): N
       const sent = socket.send(encoder.encode(assignments.join("\n")), {
         transport: "unixpacket",
         path,
-      }).then(() => {}, trouble).finally(() => {
+      }).then(() => {}, onSendFailed).finally(() => {
         socket.close();
         sending.delete(sent);
       });
       sending.add(sent);
     } catch (error) {
-      trouble(error);
+      onSendFailed(error);
     }
   }
 

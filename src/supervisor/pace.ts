@@ -1,6 +1,6 @@
 /**
- * When main does what the service asks for. A service that does not wait for its answers is found out before it costs any
- * work: main reads its second question before it begins with the first.
+ * Delays main's work for the service. A service that does not wait for answers is detected before it costs any work: main
+ * reads its second question before it begins with the first.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { setImmediate } from "node:timers";
 import { type MainAbilities, questionRules } from "../isolate/abilities.ts";
 
-/** What is returned resolves when main may begin with a question of that kind. */
+/** Returns a function whose promise resolves when main may begin with a question of that kind. */
 export function createPace(): (kind: keyof MainAbilities) => Promise<void> {
   const freeAt = new Map<keyof MainAbilities, number>();
   return async (kind) => {

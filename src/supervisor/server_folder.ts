@@ -1,9 +1,10 @@
 /**
- * The folder of one server, `jobrunner-<random>` (mode 0700). In it lie the spool and the programs that main makes.
+ * The folder of one server, `jobrunner-<random>` (mode 0700). It holds the spool and the programs that main creates.
  *
- * A living server holds a lock on the file `lock` in it and, where folders can be locked, on the folder itself, since a job
- * could replace the file. The lock, not a process id, says who is alive: containers share folders but not process ids. The
- * lock file gets its name only after it was locked, so nobody ever sees the folder of a starting server as a dead one's.
+ * A running server holds a lock on the file `lock` in it and, where folders can be locked, on the folder itself, since a job
+ * could replace the file. The lock, not a process id, shows that a server is alive: containers share folders but not
+ * process ids. The lock file gets its name only after it was locked, so the folder of a starting server never looks like
+ * that of a dead one.
  *
  * @module
  */
@@ -16,17 +17,17 @@ import { removeWhatever } from "../spool/removal.ts";
 /** The folder of a server, held by this process. */
 export interface ServerFolder {
   /**
-   * Looks at the folder, its lock and all that was made in it, and puts right what is not as it was made; says what that
-   * was. Throws what the file system throws.
+   * Checks the folder, its lock and everything that was created in it, and repairs what has changed; returns the paths that
+   * were repaired. Throws errors of the file system.
    */
   mend(): readonly string[];
-  /** As `mend`, and marks the lock as in use, so that no temp cleaner takes the folder for abandoned. */
+  /** Like `mend`; also updates the lock's time, so that no temp cleaner treats the folder as abandoned. */
   refresh(): readonly string[];
-  /** Makes a folder in it. */
+  /** Creates a folder in it. */
   addFolder(name: string): void;
-  /** Makes a program in it, in a folder that was added: a file that its owner may run and read. */
+  /** Creates a program in an added folder: a file that only its owner may read and run. */
   addProgram(path: string, bytes: Uint8Array): void;
-  /** Removes the folder and gives the lock back. Idempotent. */
+  /** Removes the folder and releases the lock. Idempotent. */
   close(): void;
 }
 
@@ -34,18 +35,18 @@ const lockName = "lock";
 const newLockName = "lock.new";
 const folderName = /^jobrunner-[0-9a-f]{16}$/;
 
-/** How old a folder without a lock must be before it counts as abandoned by a server that died while making it. */
+/** Age from which a folder without a lock counts as abandoned by a server that died while creating it. */
 const unlockedGraceMs = 60_000;
 
-/** Only its owner may run a program of ours, and read the environment that it holds. */
+/** Only its owner may run a program of ours, and read the environment inside it. */
 const programMode = 0o500;
 
-/** A path for a new server folder inside `parent`. Nothing is made yet. */
+/** A path for a new server folder inside `parent`. The folder is not created yet. */
 export function newServerFolderPath(parent: string): string {
   return join(parent, `jobrunner-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`);
 }
 
-/** Makes the folder `path` and locks it. Throws what the file system throws, also when there is something already. */
+/** Creates the folder `path` and locks it. Throws errors of the file system, also if the path already exists. */
 export function openServerFolder(path: string): ServerFolder {
   const folder = makeFolder(path);
   const folders = new Map<string, OwnFolder>();
@@ -104,7 +105,7 @@ export function openServerFolder(path: string): ServerFolder {
       if (closed) return;
       closed = true;
       try {
-        // The lock goes last, or another server could clear the folder at the same time. Windows cannot remove an open file.
+        // The lock is released last, or another server could start clearing the folder. Windows cannot remove an open file.
         if (Deno.build.os === "windows") giveBack();
         removeServerFolder(path);
       } finally {
@@ -114,18 +115,18 @@ export function openServerFolder(path: string): ServerFolder {
   };
 }
 
-/** What a program is when nobody has touched it. Some file systems have modes of their own. */
+/** A program's content and mode right after it was created. Some file systems change the mode. */
 interface Program {
   readonly bytes: Uint8Array;
   readonly mode: number | null;
 }
 
-/** A program is written under another name first: nobody can start half of it, nor one that is open for writing. */
+/** Writes a program under another name first, so that it is never started while half written or open for writing. */
 function writeProgram(path: string, bytes: Uint8Array): void {
   const unfinished = `${path}.new`;
   removeWhatever(unfinished);
   Deno.writeFileSync(unfinished, bytes, { createNew: true, mode: programMode });
-  // A umask can take the owner's own rights away.
+  // A umask can remove the owner's own permissions.
   if (Deno.build.os !== "windows") Deno.chmodSync(unfinished, programMode);
   if (look(path)?.isDirectory) removeWhatever(path);
   Deno.renameSync(unfinished, path);
@@ -137,7 +138,7 @@ function isProgram(path: string, { bytes, mode }: Program): boolean {
   return Buffer.from(Deno.readFileSync(path)).equals(bytes);
 }
 
-/** Folders whose server is dead. Held, so that no other server clears them at the same time, until disposed of. */
+/** Folders whose server is dead. They stay locked until disposed of, so that no other server clears them at the same time. */
 export interface DeadServerFolders extends Disposable {
   /** Absolute paths. */
   readonly paths: readonly string[];
@@ -146,8 +147,8 @@ export interface DeadServerFolders extends Disposable {
 }
 
 /**
- * Finds the folders in `parent` whose server is dead. Those of other users, of living servers and of servers that are
- * just starting are left alone.
+ * Finds the folders in `parent` whose server is dead. Folders of other users, of running servers and of servers that are just
+ * starting are left alone.
  */
 export function findDeadServerFolders(
   parent: string,
@@ -161,7 +162,7 @@ export function findDeadServerFolders(
       const dead = lockIfAbandoned(path, now);
       if (dead) locks.set(path, dead);
     } catch {
-      // Somebody else's, or cleared by another server at this very moment.
+      // The folder belongs to another user, or another server is clearing it.
     }
   }
   const giveBack = (path: string) => {
@@ -178,9 +179,9 @@ export function findDeadServerFolders(
   };
 }
 
-/** What a living server holds. */
+/** The locks of a running server. */
 interface Locks extends Disposable {
-  /** Number of the lock file. */
+  /** Inode number of the lock file. */
   readonly ino: number | null;
 }
 
@@ -230,9 +231,9 @@ function lockIn(path: string): Deno.FsFile {
 function lockIfAbandoned(path: string, now: number): Disposable | undefined {
   const folder = Deno.lstatSync(path);
   if (folder.uid !== null && folder.uid !== Deno.uid()) return undefined;
-  // A job may have shut it.
+  // A job may have removed the owner's permissions.
   if (folder.mode !== null && (folder.mode & 0o700) !== 0o700) Deno.chmodSync(path, 0o700);
-  // The file comes first: a starting server must not find its folder locked.
+  // The file is locked first: a starting server must not find its folder locked.
   const ofFile = lockFileIfAbandoned(path, folder, now);
   if (!ofFile) return undefined;
   const file = ofFile === "missing" ? undefined : ofFile;
@@ -261,8 +262,8 @@ function lockFileIfAbandoned(
 }
 
 /**
- * Names that are not UTF-8 reach the runtime changed, so it can neither open nor move folders with such names: there the
- * system's own programs help.
+ * Removes a server's folder. The runtime alters names that are not UTF-8 and can neither open nor move folders with such
+ * names, so there chmod(1) and rm(1) are used.
  */
 function removeServerFolder(path: string): void {
   try {
@@ -274,7 +275,7 @@ function removeServerFolder(path: string): void {
         new Deno.Command(program, { args: [...args, "--", path], stdin: "null" }).outputSync();
       }
     } catch {
-      // A small container has no such programs.
+      // A small container may lack these programs.
     }
     if (look(path)) throw error;
   }

@@ -1,5 +1,5 @@
 /**
- * A service as main sees it, wherever it runs: types only.
+ * The service from main's point of view, in whichever isolate it runs. Types only.
  *
  * @module
  */
@@ -7,30 +7,33 @@
 import type { Cut } from "../jobs/line.ts";
 import type { Loss } from "./isolate.ts";
 
-/** A service that listens. */
+/** A listening service. */
 export interface Service {
-  /** Where. */
+  /** The URL on which it listens. */
   readonly url: string;
-  /** Resolves when the service is gone, hangs, or was ended because it sent a wrong message. */
+  /** Resolves when the service has ended, hangs, or was terminated because it sent a wrong message. */
   readonly died: Promise<Loss>;
-  /** Resolves when the service met a bug that belongs to no request. It still works. */
+  /** Resolves when the service reported a bug that belongs to no request. The service still works. */
   readonly faulty: Promise<void>;
-  /** Admits nothing new, finishes what there is; resolves when the last answer is handed over, with how many were given up. */
+  /**
+   * Drains: admits nothing new and finishes the admitted jobs. Resolves when the last answer is sent, with the number of
+   * answers that were given up.
+   */
   drain(): Promise<number>;
-  /** Ends what is left, with an answer for every client; resolves with how many jobs that affected. */
+  /** Forced stop: ends the remaining jobs, with an answer for every client. Resolves with how many jobs that affected. */
   cut(): Promise<Cut>;
-  /** Ends the service at once. */
+  /** Terminates the service at once. */
   terminate(): void;
 }
 
-/** How the isolate is made and watched. Only tests of its failures need another than the default. */
+/** How the isolate is created and watched. Only tests of its failures need other values than the defaults. */
 export interface IsolateOptions {
   /** The module that the isolate runs. */
   readonly entry: URL;
-  /** How long it may take to listen, or to say what it can do. */
+  /** How long it may take to listen, or to report what it may do. */
   readonly startMs: number;
   /** How often it is asked whether it is alive. */
   readonly heartbeatMs: number;
-  /** Called for each answer. */
+  /** Called for each answer to that. */
   readonly onAlive?: () => void;
 }

@@ -4,56 +4,57 @@
  * @module
  */
 
-/** Those that ask the program to stop. They come one at a time. */
+/** The signals that ask the program to stop, one after another. */
 export interface Signals {
-  /** The next one; one that came earlier and was not asked for yet counts. */
+  /** Resolves with the next one; a signal that arrived before the call counts. */
   next(): Promise<Deno.Signal>;
 }
 
 /**
- * Signals that come so soon after one another are one: Ctrl-C in a terminal reaches the program directly and, when
- * `deno task` or make started it, once more through them.
+ * Signals less than this time apart count as one: Ctrl-C in a terminal reaches the program directly and, if `deno task` or
+ * make started it, once more through them.
  */
 const sameMs = 500;
 
 /**
- * What a signal does: `stop` counts as the first or the second signal; `drain` counts only as the first; `told` is logged and
- * nothing else; `nothing` is what its reason says.
+ * What a signal does: `stop` counts as the first or the second signal; `drain` counts only as the first; `logged` is only
+ * logged; `nothing` has no effect.
  */
-type Effect = "stop" | "drain" | "told" | "nothing";
+type Effect = "stop" | "drain" | "logged" | "nothing";
 
 /**
- * Without a listener each of these would end the program at once, with its jobs unanswered and its files left behind, or stop it.
- * SIGHUP is decided by `HangUp`. A signal that is caught has its default again in commands (execve(2)).
+ * Without a listener each of these signals would end the program at once, with its jobs unanswered and its files left
+ * behind, or suspend it. What SIGHUP does depends on `HangUp`. A signal that is caught is reset to its default in commands
+ * (execve(2)).
  *
- * Nobody listens to the others of signal(7): SIGKILL and SIGSTOP cannot be caught, SIGSEGV, SIGILL and SIGFPE the runtime keeps to
- * itself, and real-time signals it does not know. SIGABRT, SIGBUS, SIGTRAP and SIGSYS say that the program is broken or hangs
- * (systemd's watchdog sends SIGABRT): it must end even if it cannot listen any more. SIGTSTP stops it until SIGCONT. SIGPIPE is
- * ignored by the runtime; SIGURG and SIGWINCH do nothing by default.
+ * The program does not listen for the other signals of signal(7). SIGKILL and SIGSTOP cannot be caught. The runtime reserves
+ * SIGSEGV, SIGILL and SIGFPE, and does not know real-time signals. SIGABRT, SIGBUS, SIGTRAP and SIGSYS mean that the program
+ * is broken or hangs (systemd's watchdog sends SIGABRT): it must end even if it can no longer listen. SIGTSTP suspends it
+ * until SIGCONT. The runtime ignores SIGPIPE; SIGURG and SIGWINCH do nothing by default.
  */
 const unixEffects: Readonly<Partial<Record<Deno.Signal, Effect>>> = {
   SIGTERM: "stop",
   // Ctrl-C and Ctrl-\ at a terminal.
   SIGINT: "stop",
   SIGQUIT: "stop",
-  // A clock that who started the program has set outlives execve: alarm(2).
+  // A timer set by the program that started this one survives execve: alarm(2).
   SIGALRM: "stop",
-  // Power fails; LXC stops the first process of a container with it.
+  // Power failure; LXC also uses it to stop the first process of a container.
   SIGPWR: "stop",
-  // The soft limit of CPU time (RLIMIT_CPU) is reached. It comes again each second, until SIGKILL at the hard limit.
+  // The soft limit of CPU time (RLIMIT_CPU) is reached. It is sent again each second, until SIGKILL at the hard limit.
   SIGXCPU: "drain",
-  // Without a listener the runtime ends the program or, see `shutOutDebugger`, opens a debugger.
-  SIGUSR1: "told",
-  SIGUSR2: "told",
-  SIGIO: "told",
-  SIGPROF: "told",
-  SIGVTALRM: "told",
-  SIGSTKFLT: "told",
-  // The write beyond the limit of a file's size (RLIMIT_FSIZE) fails with EFBIG, as any other write can fail.
+  // Without a listener the runtime ends the program or opens a debugger (see `shutOutDebugger`).
+  SIGUSR1: "logged",
+  SIGUSR2: "logged",
+  SIGIO: "logged",
+  SIGPROF: "logged",
+  SIGVTALRM: "logged",
+  SIGSTKFLT: "logged",
+  // A write beyond the file size limit (RLIMIT_FSIZE) fails with EFBIG, as any other write can fail.
   SIGXFSZ: "nothing",
-  // Where it was ignored at the start, the system would forget how commands end (wait(2), ECHILD).
+  // If it was ignored at the start, the system would discard the exit status of commands (wait(2), ECHILD).
   SIGCHLD: "nothing",
-  // They stop who uses its terminal in the background. A command in the server's session can bring them on the server.
+  // They suspend background processes that use their terminal. A command in the server's session can cause the server to get them.
   SIGTTIN: "nothing",
   SIGTTOU: "nothing",
 };
@@ -61,27 +62,30 @@ const unixEffects: Readonly<Partial<Record<Deno.Signal, Effect>>> = {
 /** Signals that other systems do not have. */
 const onlyOnLinux: ReadonlySet<string> = new Set(["SIGPWR", "SIGSTKFLT"]);
 
-/** No listener could put off the end that a closed console, a logoff or a shutdown brings: the runtime tells Windows at once that it is done. */
+/**
+ * A listener could not delay the end after a closed console, a logoff or a shutdown: the runtime reports to Windows at once
+ * that it has handled them.
+ */
 const windowsEffects: typeof unixEffects = { SIGINT: "stop", SIGBREAK: "stop" };
 
 function effectsHere({ ignored, atTerminal }: HangUp): readonly (readonly [Deno.Signal, Effect])[] {
   const { os } = Deno.build;
   const effects: typeof unixEffects = os === "windows"
     ? windowsEffects
-    : { ...unixEffects, SIGHUP: ignored ? "nothing" : atTerminal ? "stop" : "told" };
+    : { ...unixEffects, SIGHUP: ignored ? "nothing" : atTerminal ? "stop" : "logged" };
   return (Object.entries(effects) as [Deno.Signal, Effect][])
     .filter(([name]) => os === "linux" || !onlyOnLinux.has(name));
 }
 
-/** How the surroundings want a hang-up (SIGHUP) to be taken. */
+/** What decides the effect of a hang-up (SIGHUP). */
 export interface HangUp {
-  /** It was ignored when the program started, as nohup(1) has it. */
+  /** It was ignored when the program started, as under nohup(1). */
   readonly ignored: boolean;
-  /** A standard stream is a terminal, so it means that the terminal was closed. */
+  /** A standard stream is a terminal, so a hang-up means that the terminal was closed. */
   readonly atTerminal: boolean;
 }
 
-/** To be called before there is a listener for any signal: then the runtime handles SIGHUP, whoever ignored it. */
+/** Must be called before any signal listener is added: from then on the runtime handles SIGHUP, even if it was ignored. */
 export function hangUpHere(): HangUp {
   return {
     ignored: ignoresHangUp(),
@@ -89,7 +93,7 @@ export function hangUpHere(): HangUp {
   };
 }
 
-/** The lowest bit of `SigIgn` is signal 1, SIGHUP (proc_pid_status(5)). False where that cannot be found out. */
+/** Reads `SigIgn`, whose lowest bit is signal 1, SIGHUP (proc_pid_status(5)). False on other systems than Linux. */
 function ignoresHangUp(): boolean {
   if (Deno.build.os !== "linux") return false;
   const [, ignored] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status")) ??
@@ -97,8 +101,8 @@ function ignoresHangUp(): boolean {
   return (BigInt(`0x${ignored ?? 0}`) & 1n) === 1n;
 }
 
-/** For who runs commands and listens to no other signal: see SIGCHLD above. */
-export function hearOfEnds(): Disposable {
+/** Catches SIGCHLD until disposed of, for a caller that runs commands and listens for no other signal (see SIGCHLD above). */
+export function catchChildSignals(): Disposable {
   const nothing = () => {};
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGCHLD", nothing);
   return {
@@ -108,17 +112,17 @@ export function hearOfEnds(): Disposable {
   };
 }
 
-/** How often at most a signal of one name is told: who sends one can send any number. */
-const tellMs = 60_000;
+/** Shortest time between two log lines about the same signal: a sender can send any number. */
+const logEveryMs = 60_000;
 
 /**
- * Listens until the program ends: a signal for which there is no listener any more, also one that came before, ends it as by
- * default, whatever its exit status would have been. Commands with a session of their own do not hear any of these signals. One
- * that is not followed is handed to `tell`, of each name one a minute.
+ * Listens until the program ends. The listeners are never removed: without one a signal, even one that arrived earlier, would
+ * end the program by default, whatever its exit status would have been. Commands with a session of their own receive none
+ * of these signals. `report` is called for signals that are only logged, for each name at most once a minute.
  */
-export function listenForSignals(hangUp: HangUp, tell: (name: Deno.Signal) => void): Signals {
+export function listenForSignals(hangUp: HangUp, report: (name: Deno.Signal) => void): Signals {
   const came: Deno.Signal[] = [];
-  const toldAt = new Map<Deno.Signal, number>();
+  const loggedAt = new Map<Deno.Signal, number>();
   let wake: (() => void) | undefined;
   let last = -Infinity;
 
@@ -133,11 +137,11 @@ export function listenForSignals(hangUp: HangUp, tell: (name: Deno.Signal) => vo
   const act: Readonly<Record<Effect, (name: Deno.Signal) => void>> = {
     stop,
     drain: (name) => last === -Infinity && stop(name),
-    told(name) {
+    logged(name) {
       const now = performance.now();
-      if (now - (toldAt.get(name) ?? -Infinity) < tellMs) return;
-      toldAt.set(name, now);
-      tell(name);
+      if (now - (loggedAt.get(name) ?? -Infinity) < logEveryMs) return;
+      loggedAt.set(name, now);
+      report(name);
     },
     nothing() {},
   };

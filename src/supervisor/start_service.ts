@@ -1,5 +1,5 @@
 /**
- * The service as main sees it: in an isolate of its own with narrowed permissions, or, with the sandbox off, in this one.
+ * Starts the service for main: in an isolate of its own with narrowed permissions or, with the sandbox off, in this one.
  *
  * @module
  */
@@ -14,14 +14,14 @@ import type { IsolateOptions, Service } from "./serving.ts";
 import { startHere } from "./unsandboxed.ts";
 import { type Isolate, openIsolate } from "./isolate.ts";
 
-/** The service, asked every two seconds. */
+/** The service's own module, asked every two seconds whether it is alive. */
 export const isolateDefaults: IsolateOptions = {
   entry: new URL("../service.ts", import.meta.url),
   startMs: 60_000,
   heartbeatMs: 2000,
 };
 
-/** Unanswered questions after which it counts as hanging. Counting beats, not time, survives a suspended machine. */
+/** Number of unanswered questions after which it counts as hanging. Unlike a time, this survives a suspended machine. */
 const missedBeats = 10;
 
 /** Starts the service and resolves when it listens. Throws a `StartError`. */
@@ -36,7 +36,7 @@ export async function startService(
     : startHere(start, caretaker, log, options));
 }
 
-/** Tries what the service isolate may do. Throws a `StartError` when the isolate cannot say. */
+/** Tries out what the service isolate may do. Throws a `StartError` if the isolate cannot report it. */
 export async function probeService(
   start: ServiceStart,
   { entry, startMs }: IsolateOptions = isolateDefaults,
@@ -62,7 +62,7 @@ async function startIsolated(
   const heartbeat = setInterval(() => {
     if (unanswered++ >= missedBeats) {
       isolate.lose({
-        reason: "the service isolate vanished or hangs: it does not answer any more",
+        reason: "the service isolate vanished or hangs: it no longer responds",
         requestId: busyWith(busy),
       });
       return;
@@ -85,7 +85,7 @@ async function startIsolated(
   };
 }
 
-/** Its first answer; a `StartError` when it is lost before that. */
+/** The isolate's first answer; throws a `StartError` if the isolate is lost before that. */
 async function untilStarted<T>(
   answered: Promise<T>,
   isolate: Isolate,

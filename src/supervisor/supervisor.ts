@@ -1,5 +1,5 @@
 /**
- * The main isolate's work: spool, service, signals, processes. It never sees a byte that a client sent.
+ * The work of the main isolate: spool, service, signals, processes. It never receives a byte that a client sent.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { StartError } from "../isolate/start_error.ts";
 import type { Config, StoppingConfig } from "../config/config.ts";
 import type { Cut } from "../jobs/line.ts";
-import { type Log, messageOf, openLog } from "../telemetry/log.ts";
+import { type Log, messageOf, openLog, stackOf } from "../telemetry/log.ts";
 import { keepThreads } from "../isolate/threads.ts";
 import { version } from "../version.ts";
 import { type BusyCaretaker, caretakerOf, clearDeadServers, endJobsIn } from "./caretaker.ts";
@@ -23,8 +23,8 @@ import { hangUpHere, listenForSignals, type Signals } from "./signals.ts";
 import type { Loss } from "./isolate.ts";
 
 /**
- * Serves until a signal or a failure; resolves with the exit code: 0 stopped cleanly, 1 anything else. `env` says whether
- * systemd wants to be told.
+ * Serves until a signal or a failure. Resolves with the exit code: 0 for a clean stop, otherwise 1. `env` shows whether
+ * systemd wants notifications.
  */
 export async function supervise(
   config: Config,
@@ -33,7 +33,7 @@ export async function supervise(
   isolate: IsolateOptions = isolateDefaults,
 ): Promise<number> {
   const log = openLog(config.log);
-  // Before anything is written: also the log can be a file that may not grow.
+  // Before anything is written: even the log may be a file that has reached the file size limit.
   const signals = listenForSignals(
     hangUpHere(),
     (signal) => log.write("signal ignored", { signal }),
@@ -70,7 +70,7 @@ export async function supervise(
     });
   } catch (error) {
     log.write("cannot start", {
-      reason: error instanceof StartError ? error.message : (error as Error).stack,
+      reason: error instanceof StartError ? error.message : stackOf(error),
     });
     folders?.close();
     await log.flush();
@@ -85,11 +85,11 @@ export async function supervise(
   });
   notifier.ready(`listening on ${service.url}`);
   let loss: Loss | undefined;
-  const died = service.died.then((told) => {
-    loss = told;
+  const died = service.died.then((reported) => {
+    loss = reported;
     log.write("the service died: killing its jobs' processes", {
-      request_id: told.requestId,
-      reason: told.reason,
+      request_id: reported.requestId,
+      reason: reported.reason,
     });
     return { end: "died" } as const;
   });
@@ -97,7 +97,7 @@ export async function supervise(
   const clean = finished && !loss;
   const seen = clean ? [] : loss?.processes ?? lookAtOwn();
   service.terminate();
-  // The service, which was asked until now, is gone; what is left is main's own work.
+  // The service, whose answers triggered the keep-alives, is gone; the rest is main's own work.
   using _beats = beating(notifier);
   if (!clean) {
     await endJobsIn(folders.start.spool, config.stopping.killGraceMs, {
@@ -112,18 +112,18 @@ export async function supervise(
   return clean ? 0 : 1;
 }
 
-/** How long the cut of a drain may take, with the answers and the last spans that follow it. */
+/** How long a forced stop may take, with the answers and the last spans that follow it. */
 function longestCutMs({ killGraceMs }: StoppingConfig): number {
   return killGraceMs + 5000;
 }
 
-/** The drain has come to its end. */
+/** The drain has ended. */
 interface Drained {
   readonly end: "drained";
   readonly answersGivenUp: number;
 }
 
-/** Resolves with whether everything was finished and nothing was wrong. */
+/** Resolves with whether every job was finished and nothing went wrong. */
 async function serveUntilStopped(
   service: Service,
   died: Promise<{ readonly end: "died" }>,
@@ -138,7 +138,7 @@ async function serveUntilStopped(
     service.faulty.then(() => ({ end: "faulty" }) as const),
   ]);
   if (first.end === "died") {
-    notifier.stopping("clearing up after a service that died", longestCleanUpMs(stopping));
+    notifier.stopping("cleaning up after a service that died", longestCleanUpMs(stopping));
     return false;
   }
   log.write(
@@ -148,10 +148,10 @@ async function serveUntilStopped(
       drain_timeout_sec: stopping.drainTimeoutMs / 1000,
     },
   );
-  // Nobody wants a server to stop because of the CPU time that it has used: a service manager shall start it again.
+  // A stop because of the CPU time limit is not wanted by anyone: a service manager should start the server again.
   const wanted = first.end === "signal" && first.signal !== "SIGXCPU";
   notifier.stopping(
-    "finishing what waits and runs",
+    "finishing waiting and running jobs",
     stopping.drainTimeoutMs + longestCutMs(stopping) + longestCleanUpMs(stopping),
   );
   using timeout = timer(stopping.drainTimeoutMs);
@@ -175,7 +175,7 @@ async function serveUntilStopped(
   }
 }
 
-/** Whether every client that was there has got its answer. */
+/** Logs a completed drain; returns whether every connected client received its answer. */
 function endedWell({ answersGivenUp }: Drained, log: Log): boolean {
   if (answersGivenUp === 0) log.write("stopped");
   else log.write("stopped: gave up on unread responses", { answers: answersGivenUp });
@@ -210,7 +210,7 @@ async function cut(
   return false;
 }
 
-/** How long it may take to end what a service left behind. */
+/** How long it may take to kill the processes that a service left behind. */
 function longestCleanUpMs({ killGraceMs }: StoppingConfig): number {
   return killGraceMs + 3000;
 }

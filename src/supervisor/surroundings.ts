@@ -1,5 +1,5 @@
 /**
- * The machine as the configuration asks about it.
+ * What the configuration needs to know about the machine.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { withheldSettings } from "../config/settings.ts";
 import { beginningOf } from "../machine/file_beginning.ts";
 import { hasLauncher } from "./launcher.ts";
 
-/** This machine, seen now by a process with this environment. */
+/** This machine, as a process with this environment sees it now. */
 export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroundings, "env"> {
   return {
     os: Deno.build.os,
@@ -28,8 +28,8 @@ export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroun
 }
 
 /**
- * Takes out of this process's environment what no command may see: whoever takes the service over could have a command
- * started with all that is in it.
+ * Removes from this process's environment what no command may see: an attacker in control of the service could start a
+ * command with all of it.
  */
 export function forgetSecrets(): void {
   for (const name of withheldSettings) Deno.env.delete(name);
@@ -66,14 +66,14 @@ export function undecodableVariables(env: Readonly<Record<string, string>>): str
   } catch {
     return [];
   }
-  // A byte that is no UTF-8 was read as U+FFFD.
+  // Bytes that are not UTF-8 were read as U+FFFD.
   return entries.filter((entry) => entry.includes("\ufffd")).map((entry) =>
     entry.slice(0, Math.max(0, entry.indexOf("=")))
   )
     .filter((name) => name !== "" && !Object.hasOwn(env, name));
 }
 
-/** Whether no argument was altered: Deno 2.9.6 reads what is not UTF-8 as U+FFFD, 2.7.11 refuses it. */
+/** Whether all arguments were valid UTF-8: Deno 2.9.6 reads other bytes as U+FFFD, 2.7.11 refuses to start. */
 export function areUtf8(args: readonly string[]): boolean {
   if (Deno.build.os !== "linux" || !args.some((arg) => arg.includes("\ufffd"))) return true;
   try {

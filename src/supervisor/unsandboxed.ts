@@ -1,5 +1,5 @@
 /**
- * The service with the sandbox off: in this very isolate.
+ * The service with the sandbox off, in the main isolate.
  *
  * @module
  */
@@ -19,9 +19,9 @@ export async function startHere(
   log: Log,
   { heartbeatMs, onAlive = () => {} }: IsolateOptions,
 ): Promise<Service> {
-  // What serves is not loaded into main when it has an isolate of its own.
+  // Imported here, so that main does not load the service when that has an isolate of its own.
   const { startApp } = await import("../app/app.ts");
-  // Who would look at what it is busy with is in the same isolate, and hangs with it.
+  // A mark of the current request would be useless: its reader is in the same isolate and would hang too.
   const host = { ask: askHere<MainAbilities>(caretaker), during: unmarked };
   const app = await startApp(start, host, log);
   const faulty = Promise.withResolvers<void>();

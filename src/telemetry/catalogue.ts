@@ -33,13 +33,13 @@ export const rejectionReasons: readonly RejectionReason[] = Object.keys(
   rejections,
 ) as RejectionReason[];
 
-/** What a job produces and can be cut: stdout, stderr, the response file. */
+/** The outputs of a job that can be truncated: stdout, stderr, the response file. */
 export const captureNames = ["stdout", "stderr", "data"] as const;
 
 /** One of them. */
 export type CaptureName = typeof captureNames[number];
 
-/** What bytes are held for: bodies being read or waiting, what running commands have put out, answers not taken yet. */
+/** What bytes are held for: bodies being read or waiting, output of running commands, answers not sent yet. */
 export const bufferShares = ["bodies", "captures", "answers"] as const;
 
 /** One of them. */
@@ -47,13 +47,13 @@ export type BufferShare = typeof bufferShares[number];
 
 /** One row of the catalogue. */
 export interface MetricRow {
-  /** As Prometheus knows it, unit included. */
+  /** Name in Prometheus, with the unit. */
   readonly name: string;
-  /** As Prometheus knows it. */
+  /** Type in Prometheus. */
   readonly type: "counter" | "gauge" | "histogram";
   /** Base unit (Prometheus, "Metric and label naming"); empty for a count. */
   readonly unit: "" | "seconds" | "bytes";
-  /** Labels, each with its closed set of values, or with words for a set that depends on the machine. */
+  /** Labels, each with its closed set of values, or with a description of a set that depends on the machine. */
   readonly labels: Readonly<Record<string, readonly string[]>>;
   /** One sentence. */
   readonly help: string;
@@ -72,7 +72,7 @@ const durations = [
 /** From nothing to a gibibyte, in steps of four. */
 const sizes = [0, ...Array.from({ length: 14 }, (_, step) => 16 * 4 ** step)];
 
-/** The values of the method's label: a method that the server does not know is `_OTHER` (OpenTelemetry HTTP conventions). */
+/** Values of the method label; a method that the server does not know is `_OTHER` (OpenTelemetry HTTP conventions). */
 export const methodLabels = [...methods, "_OTHER"] as const;
 
 /** The whole catalogue. */

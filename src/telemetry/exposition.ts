@@ -1,5 +1,5 @@
 /**
- * The Prometheus text of our own meter provider. Deno's global provider is not touched.
+ * The Prometheus text of a meter provider of our own. Deno's global provider is not used.
  *
  * @module
  */
@@ -17,29 +17,29 @@ import type { MetricRow } from "./catalogue.ts";
 /** Labels by name. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** Tells a value of now. */
+/** Reports a current value. */
 export type Observe = (value: number, labels?: Labels) => void;
 
-/** Instruments and the page on which their values appear. */
+/** Creates instruments and renders their values. */
 export interface Exposition {
-  /** A counter or gauge whose values are asked for at each scrape. */
+  /** Creates a counter or gauge whose values are read at each scrape. */
   observe(row: MetricRow, read: (observe: Observe) => void): void;
-  /** A distribution. `series` are the label sets that exist from the start, with nothing in them. */
+  /** Creates a histogram. `series` are the label sets that exist, empty, from the start. */
   histogram(row: MetricRow, series?: readonly Labels[]): {
     /** Adds one value. */
     record(value: number, labels?: Labels): void;
   };
-  /** Every value as it is now, in Prometheus text format 0.0.4. */
+  /** All current values, in Prometheus text format 0.0.4. */
   text(): Promise<string>;
 }
 
-/** A histogram and what it has from the start. */
+/** A histogram and the label sets that it has from the start. */
 interface Declared {
   readonly row: MetricRow;
   readonly series: readonly Labels[];
 }
 
-/** Opens a provider whose values are only ever read by `text`, each time after `prepare`. */
+/** Opens a provider whose values are read only by `text`, each time after `prepare`. */
 export function createExposition(prepare: () => Promise<void>): Exposition {
   const exporter = new PrometheusExporter({ preventServerStart: true });
   const meter = new MeterProvider({ readers: [exporter] }).getMeter("jobrunner");
@@ -78,8 +78,8 @@ export function createExposition(prepare: () => Promise<void>): Exposition {
 }
 
 /**
- * OpenTelemetry knows a series from its first value on; Prometheus wants it from the start, with 0, or its first value
- * is no increase (Prometheus, "Avoid missing metrics").
+ * In OpenTelemetry a series begins with its first value. Prometheus needs it from the start, with 0, or the first value does
+ * not count as an increase (Prometheus, "Avoid missing metrics").
  */
 function withEmptySeries(
   collected: ResourceMetrics,

@@ -1,5 +1,5 @@
 /**
- * Label sets of HTTP metrics after OpenTelemetry's HTTP conventions: closed, whatever clients send.
+ * Label sets of HTTP metrics, named after OpenTelemetry's HTTP conventions: closed, whatever clients send.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { resources, type Route, routes } from "../wire/resources.ts";
 import { methodLabels } from "./catalogue.ts";
 import type { Labels } from "./exposition.ts";
 
-/** The label sets of answers seen so far, and those that are there from the start. */
+/** The label sets of answers seen so far, and those that exist from the start. */
 export interface HttpLabels {
-  /** The set for an answer. `route` is undefined for a path that does not exist. */
+  /** The label set of an answer. `route` is undefined for a path that does not exist. */
   of(method: string, route: Route | undefined, status: number): Labels;
-  /** Every set so far. */
+  /** All label sets so far. */
   values(): Iterable<Labels>;
 }
 
-/** Starts with the sets that the table of resources names. */
+/** Starts with the label sets listed in the table of resources. */
 export function createHttpLabels(scheme: "http" | "https"): HttpLabels {
   const sets = new Map<string, Labels>();
   const of = (method: string, route: Route | undefined, status: number): Labels => {
@@ -42,7 +42,7 @@ export function createHttpLabels(scheme: "http" | "https"): HttpLabels {
 
 const known: ReadonlySet<string> = new Set(methodLabels);
 
-/** The method as a label: one that the server does not know is `_OTHER`. */
+/** The method as a label; a method that the server does not know is `_OTHER`. */
 export function methodLabel(method: string): string {
   return known.has(method) ? method : "_OTHER";
 }

@@ -1,5 +1,5 @@
 /**
- * The ids by which log lines belong together.
+ * The ids that link log lines.
  *
  * @module
  */
@@ -7,15 +7,15 @@
 import { traceIdsOf } from "../wire/trace_context.ts";
 import type { Fields } from "./log.ts";
 
-/** What has such ids: a request over HTTP, or the job that it asked for. */
+/** Something with such ids: an HTTP request, or the job that it asked for. */
 export interface Identified {
-  /** Ties the request, its log lines and its answer together. */
+  /** The id that links the request, its log lines and its answer. */
   readonly requestId: string;
-  /** Its place in a trace; undefined when it belongs to none. */
+  /** Its place in a trace; undefined if it belongs to none. */
   readonly traceparent?: string | undefined;
 }
 
-/** The fields that connect a log line with its request and its trace. */
+/** The fields that link a log line to its request and its trace. */
 export function idsOf({ requestId, traceparent }: Identified): Fields {
   const { traceId, spanId } = traceIdsOf(traceparent);
   return { request_id: requestId, trace_id: traceId, span_id: spanId };

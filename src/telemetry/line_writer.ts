@@ -1,5 +1,5 @@
 /**
- * Lines on their way to a sink that may be slow, or may take nothing any more.
+ * Writes lines, without blocking, to a sink that may be slow or may have stopped accepting data.
  *
  * @module
  */
@@ -12,18 +12,18 @@ export interface Sink {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** Never makes its caller wait. */
+/** Writes lines in the background. */
 export interface LineWriter {
-  /** Takes a whole line. */
+  /** Accepts a whole line and returns at once. */
   write(line: string): void;
-  /** Resolves when everything taken so far is written or lost, or after `ms`. */
+  /** Resolves when everything accepted so far is written or lost, or after `ms`. */
   flush(ms: number): Promise<void>;
 }
 
-/** What may wait, in characters. Lines beyond it are lost, and counted. */
+/** Maximum number of characters that wait. Lines beyond it are dropped and counted. */
 const mostWaiting = 2 ** 20;
 
-/** `lost` makes the line that tells how many lines were lost. */
+/** `lost` makes the line that reports how many lines were lost. */
 export function createLineWriter(sink: Sink, lost: (count: number) => string): LineWriter {
   const encoder = new TextEncoder();
   let waiting = "";

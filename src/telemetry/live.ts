@@ -1,5 +1,5 @@
 /**
- * Metrics that are read at the moment of a scrape: the state of the line, the workers, the buffers and the process.
+ * Metrics that are read at each scrape: the state of the queue, the workers, the buffers and the process.
  *
  * @module
  */
@@ -8,47 +8,47 @@ import type { ProcessFigures } from "../isolate/messages.ts";
 import { type BufferShare, bufferShares, catalogue } from "./catalogue.ts";
 import type { Exposition } from "./exposition.ts";
 
-/** Values that are asked for at each scrape. */
+/** Values that are read at each scrape. */
 export interface LiveFigures {
-  /** Workers in all. */
+  /** Number of workers. */
   readonly numWorkers: number;
-  /** Jobs that may wait. */
+  /** Maximum number of waiting jobs. */
   readonly queueLimit: number;
-  /** Of the program and its runtime. */
+  /** Versions of the program and of its runtime. */
   readonly versions: { readonly jobrunner: string; readonly deno: string };
-  /** Jobs waiting. */
+  /** Number of waiting jobs. */
   queuedJobs(): number;
-  /** How long the first of them has waited, in seconds; 0 when nobody waits. */
+  /** How long the first of them has waited, in seconds; 0 if no job waits. */
   oldestWaitSec(): number;
-  /** Workers that hold a job. */
+  /** Number of workers that have a job. */
   workersBusy(): number;
   /** Bytes held in memory for requests. */
   buffered(): Readonly<Record<BufferShare, number>>;
-  /** Answers that were broken off. */
+  /** Number of answers that were given up. */
   answersGivenUp(): number;
   /** The server's own process, as last measured. */
   process(): ProcessFigures | undefined;
 }
 
-/** Makes the instruments of all that is asked for. */
+/** Creates the instruments for these values. */
 export function observeLive({ observe }: Exposition, live: LiveFigures): void {
-  observe(catalogue.answersGivenUp, (tell) => tell(live.answersGivenUp()));
-  observe(catalogue.queued, (tell) => tell(live.queuedJobs()));
-  observe(catalogue.oldestWait, (tell) => tell(live.oldestWaitSec()));
-  observe(catalogue.queueLimit, (tell) => tell(live.queueLimit));
-  observe(catalogue.workers, (tell) => tell(live.numWorkers));
-  observe(catalogue.workersBusy, (tell) => tell(live.workersBusy()));
-  observe(catalogue.buffered, (tell) => {
+  observe(catalogue.answersGivenUp, (report) => report(live.answersGivenUp()));
+  observe(catalogue.queued, (report) => report(live.queuedJobs()));
+  observe(catalogue.oldestWait, (report) => report(live.oldestWaitSec()));
+  observe(catalogue.queueLimit, (report) => report(live.queueLimit));
+  observe(catalogue.workers, (report) => report(live.numWorkers));
+  observe(catalogue.workersBusy, (report) => report(live.workersBusy()));
+  observe(catalogue.buffered, (report) => {
     const held = live.buffered();
-    for (const share of bufferShares) tell(held[share], { share });
+    for (const share of bufferShares) report(held[share], { share });
   });
-  observe(catalogue.buildInfo, (tell) => {
-    tell(1, { version: live.versions.jobrunner, deno_version: live.versions.deno });
+  observe(catalogue.buildInfo, (report) => {
+    report(1, { version: live.versions.jobrunner, deno_version: live.versions.deno });
   });
   for (const [row, key] of processRows) {
-    observe(row, (tell) => {
+    observe(row, (report) => {
       const value = live.process()?.[key];
-      if (value !== undefined) tell(value);
+      if (value !== undefined) report(value);
     });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * One line per event on standard error, as text or JSON. Never a payload, an output or a secret.
+ * Writes one line per event to standard error, as text or JSON. Payloads, outputs and secrets are never logged.
  *
  * @module
  */
@@ -15,20 +15,20 @@ import { type EventMessage, type Level, levelOf } from "./events.ts";
 import { createLineWriter, type Sink } from "./line_writer.ts";
 
 /**
- * Values that belong to an event. A name with a dot is one of OpenTelemetry's semantic conventions; one without is our
- * own, in snake_case. `trace_id` and `span_id` tie the event to a trace.
+ * Values that belong to an event. A name with a dot comes from OpenTelemetry's semantic conventions; one without is our own,
+ * in snake_case. `trace_id` and `span_id` link the event to a trace.
  */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Where events go. A message is a row of the table of events; whatever varies is a field. */
+/** Where events are logged. A message is a row of the table of events; whatever varies is a field. */
 export interface Log {
   /** Logs an event, with the level that the table gives it. */
   write(message: EventMessage, fields?: Fields): void;
-  /** Resolves when what was said is written, or cannot be within a second. */
+  /** Resolves when all events so far are written, or after a second. */
   flush(): Promise<void>;
 }
 
-/** An event that waits for its line to be made. */
+/** An event whose line has not been rendered yet. */
 interface Event {
   readonly level: LogLevel;
   readonly message: string;
@@ -37,20 +37,20 @@ interface Event {
 }
 
 /**
- * After a line has been made the next ones wait so long and are then made together: making one between two jobs costs
- * several times what it costs beside others, since its code has left the processor's cache.
+ * After a line has been rendered, the next ones wait this long and are then rendered together. Rendering a single line
+ * between two jobs costs several times as much, because its code has left the processor's cache.
  */
 const restMs = 20;
 
 /** Not batched: the process may be about to exit. */
 const isRare: ReadonlySet<LogLevel> = new Set(["warning", "error"]);
 
-/** How long the last lines may take to be written before the program goes on to its end. */
+/** How long the last lines may take to be written before the program exits. */
 const flushMs = 1000;
 
 /**
- * Sets up logging for this isolate and returns its log. Lines go to `sink`, standard error by default, without anybody
- * waiting for it: a log that is read slowly, or not at all, loses lines and not the service.
+ * Sets up logging for this isolate and returns its log. Lines are written to `sink`, by default standard error. Logging never
+ * blocks: if the sink is read slowly or not at all, lines are lost, but the service is not affected.
  */
 export function openLog(
   { format, level }: {
@@ -122,6 +122,11 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** An unexpected error as the value of a field: its stack, which begins with its message. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? String(error) : String(error);
+}
+
 /** Severity texts and numbers of OpenTelemetry's logs data model. */
 const severities: Readonly<Record<LogLevel, readonly [string, number]>> = {
   trace: ["TRACE", 1],
@@ -137,7 +142,10 @@ export function severityText(level: Level): string {
   return severities[level][0];
 }
 
-/** Field names of OpenTelemetry's logs data model, `trace_id` and `span_id` at the top (“Trace Context in non-OTLP Log Formats”). */
+/**
+ * Renders a record with the field names of OpenTelemetry's logs data model; `trace_id` and `span_id` are top-level fields
+ * (“Trace Context in non-OTLP Log Formats”).
+ */
 function json({ timestamp, level, message, properties }: LogRecord): string {
   const [severity_text, severity_number] = severities[level];
   const { trace_id, span_id } = properties;
@@ -158,7 +166,7 @@ function json({ timestamp, level, message, properties }: LogRecord): string {
 
 const attributeNames = new Map<string, string>();
 
-/** Names of fields are few and the same for every line. */
+/** The attribute's name, cached: field names are few and the same for every line. */
 function attributeOf(name: string): string {
   const known = attributeNames.get(name);
   if (known !== undefined) return known;
@@ -179,15 +187,15 @@ function fieldsOf(record: LogRecord): string {
     .map(([name, value]) => ` ${name}=${quoted(value)}`).join("");
 }
 
-/** A value as it is if it is a plain word, else as a JSON string. */
+/** A plain word as it is, any other value as a JSON string. */
 function quoted(value: unknown): string {
   const plain = String(value);
   return /^[\w.:/@+-]+$/.test(plain) ? plain : JSON.stringify(plain);
 }
 
 /**
- * Whatever a client put into an id, a record stays one line and shows its true characters: control characters, the
- * line and paragraph separators and bidirectional controls are written as `\uXXXX` (CWE-117).
+ * Keeps a record on one line and shows its true characters, whatever a client put into an id: control characters, line and
+ * paragraph separators and bidirectional controls are written as `\uXXXX` (CWE-117).
  */
 function oneLine(line: string): string {
   const trimmed = line.trimEnd();

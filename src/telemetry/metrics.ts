@@ -16,35 +16,35 @@ import {
 import type { Exposition, Labels } from "./exposition.ts";
 import { createHttpLabels, methodLabel } from "./http_labels.ts";
 
-/** Where the parts of the program report to. */
+/** Where the parts of the program report what happens. */
 export interface Metrics {
   /** A worker took a job. */
   jobStarted(job: { readonly queuedSec: number; readonly payloadBytes: number }): void;
-  /** A job that had a worker came to its end; `run` is absent when there was none. */
+  /** A job that had a worker ended; `run` is absent if the command did not run. */
   jobEnded(workerId: number, outcome: OutcomeLabel, run?: RunFigures): void;
-  /** A request for a job came to no run. */
+  /** A request for a job did not lead to a run. */
   rejected(reason: RejectionReason): void;
-  /** A request arrived; call what is returned when its answer was handed over. */
+  /** A request arrived. Call the returned function when its answer was sent. */
   requestArrived(method: string): (route: Route | undefined, status: number) => void;
   /** Jobs that had a worker since the start, by how they ended. */
   outcomes(): Readonly<Record<OutcomeLabel, number>>;
-  /** Requests that came to no run since the start, by reason. */
+  /** Requests that did not lead to a run since the start, by reason. */
   rejections(): Readonly<Record<RejectionReason, number>>;
 }
 
-/** What is measured of a run. */
+/** Measurements of a run. */
 export interface RunFigures {
   /** Seconds that the command ran. */
   readonly elapsedSec: number;
-  /** Size of all it produced, as far as kept. */
+  /** Size of everything it produced, as far as kept. */
   readonly resultBytes: number;
-  /** Its outputs that were cut. */
+  /** Its outputs that were truncated. */
   readonly truncated: readonly CaptureName[];
 }
 
 /**
- * Makes the instruments of what is reported; `live.ts` makes those of what is asked for. What can exist at the start exists at
- * the start, with 0. Worker ids are 1 to `numWorkers`; the scheme is `https` when TLS is on.
+ * Creates the instruments for reported events; `live.ts` creates those for values read at a scrape. Series whose labels are
+ * known start at 0. Worker ids are 1 to `numWorkers`; the scheme is `https` if TLS is on.
  */
 export function createMetrics(
   { observe, histogram }: Exposition,
@@ -65,25 +65,25 @@ export function createMetrics(
   for (const method of ["GET", "POST"]) activeOf(method);
   const answers = createHttpLabels(scheme);
 
-  observe(catalogue.jobs, (tell) => {
+  observe(catalogue.jobs, (report) => {
     jobs.forEach((outcomes, index) => {
       const worker_id = String(index + 1);
-      for (const outcome of outcomeLabels) tell(outcomes[outcome], { worker_id, outcome });
+      for (const outcome of outcomeLabels) report(outcomes[outcome], { worker_id, outcome });
     });
   });
   const queueWait = histogram(catalogue.queueWait);
   const duration = histogram(catalogue.duration);
   const payload = histogram(catalogue.payload);
   const result = histogram(catalogue.result);
-  observe(catalogue.truncated, (tell) => {
-    for (const output of captureNames) tell(truncated[output], { output });
+  observe(catalogue.truncated, (report) => {
+    for (const output of captureNames) report(truncated[output], { output });
   });
-  observe(catalogue.rejected, (tell) => {
-    for (const reason of rejectionReasons) tell(rejections[reason], { reason });
+  observe(catalogue.rejected, (report) => {
+    for (const reason of rejectionReasons) report(rejections[reason], { reason });
   });
   const httpDuration = histogram(catalogue.httpDuration, [...answers.values()]);
-  observe(catalogue.httpActive, (tell) => {
-    for (const { labels, count } of active.values()) tell(count, labels);
+  observe(catalogue.httpActive, (report) => {
+    for (const { labels, count } of active.values()) report(count, labels);
   });
 
   return {

@@ -35,15 +35,15 @@ import type { Log } from "./log.ts";
 import type { TraceContext } from "../wire/trace_context.ts";
 import { type RunTrace, type Tracing, variablesOf } from "./trace.ts";
 
-/** What spans tell of the server. */
+/** What spans state about the server. */
 export interface SpanSource {
-  /** Of the program. */
+  /** Version of the program. */
   readonly version: string;
-  /** What it listens on; port 0 stands for one that the system chooses. */
+  /** Scheme of its URL. */
   readonly scheme: "http" | "https";
   /** Address to listen on. */
   readonly address: string;
-  /** Port to listen on. */
+  /** Port to listen on; 0 if the system chooses one. */
   readonly port: number;
   /** Path of the command. */
   readonly program: string;
@@ -52,12 +52,12 @@ export interface SpanSource {
 /** How long the last spans may take to be sent when the server stops. */
 const closeMs = 2000;
 
-/** Starts to record. The exporter reads the other `OTEL_EXPORTER_OTLP_*` variables by itself. */
+/** Starts to record spans. The exporter itself reads the other `OTEL_EXPORTER_OTLP_*` variables. */
 export function openTracing(config: TracingConfig, source: SpanSource, log: Log): Tracing {
-  const tell = (what: string | Error) => log.write("tracing", { detail: detailOf(what) });
+  const warn = (what: string | Error) => log.write("tracing", { detail: detailOf(what) });
   diag.setLogger({
-    error: tell,
-    warn: tell,
+    error: warn,
+    warn,
     info() {},
     debug() {},
     verbose() {},
@@ -81,14 +81,14 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
     ...(source.port === 0 ? {} : { "server.port": source.port }),
   };
 
-  function wait(request: Context, queuedSec: number, fault?: string): void {
+  function wait(request: Context, queuedSec: number, problem?: string): void {
     const now = Date.now();
     const span = tracer.startSpan("wait", { startTime: now - queuedSec * 1000 }, request);
-    if (fault !== undefined) fail(span, fault);
+    if (problem !== undefined) fail(span, problem);
     span.end(now);
   }
 
-  /** A span's place, as plain data. */
+  /** The trace context of a span, as plain data. */
   function contextOf(span: Span): TraceContext {
     const carrier: { traceparent: string; tracestate?: string } = { traceparent: "" };
     propagator.inject(trace.setSpan(ROOT_CONTEXT, span), carrier, {
@@ -97,7 +97,7 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
     return carrier;
   }
 
-  /** The other way round, for a request of this process: to receivers, a remote one would mean another process. */
+  /** The reverse, for a request of this process: a context marked as remote would mean another process to receivers. */
   function requestAt(context: TraceContext): Context {
     const extracted = propagator.extract(ROOT_CONTEXT, context, {
       get: (carrier, name) => carrier[name as keyof TraceContext],
@@ -147,10 +147,10 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
       const request = trace.setSpan(parent, span);
       return {
         context: contextOf(span),
-        end({ status, fault, leftAfterSec }) {
-          if (leftAfterSec !== undefined) wait(request, leftAfterSec, fault);
+        end({ status, problem, leftAfterSec }) {
+          if (leftAfterSec !== undefined) wait(request, leftAfterSec, problem);
           span.setAttribute("http.response.status_code", status);
-          if (fault !== undefined) span.setAttribute("error.type", fault);
+          if (problem !== undefined) span.setAttribute("error.type", problem);
           // A server's span is in error for 5xx only (OpenTelemetry, "Semantic conventions for HTTP spans").
           if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
           span.end();
@@ -158,17 +158,17 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
       };
     },
     beginRun,
-    close: () => atMost(closeMs, provider.shutdown().catch(tell)),
+    close: () => atMost(closeMs, provider.shutdown().catch(warn)),
   };
 }
 
-/** Maximum length of a message of the exporter in a log line. */
+/** Maximum length of an exporter message in a log line. */
 const maxDetailLength = 300;
 
 /**
- * What may stand in the log of what the SDK says. An error it says as JSON with everything in it, or throws; what went wrong is
- * in its name, code and message. The message of a receiver's refusal is the receiver's own words, which may repeat a header or a
- * password; a URL may hold a password too.
+ * The part of an SDK message that may be logged. The SDK reports an error as JSON with all its details, or throws it; its
+ * name, code and message are enough. If the receiver refused the spans, the message is the receiver's text, which may repeat
+ * a header or a password, so it is left out. Passwords in URLs are removed too.
  */
 export function detailOf(what: string | Error): string {
   return withoutUrlSecrets(whatWentWrong(what)).slice(0, maxDetailLength);

@@ -1,24 +1,27 @@
 /**
- * Quantiles of what was measured in the last minutes.
+ * Quantiles of the values measured in the last minutes.
  *
  * @module
  */
 
 /** See the module's head. */
 export interface Recent {
-  /** Takes a value measured now. */
+  /** Adds a value measured now. */
   add(value: number): void;
-  /** Of the values in the window: how many there are, and the least value that is not below the share `q` of them (nearest rank). */
+  /**
+   * Describes the values in the window: their number, and for a share `q` the smallest value that is not exceeded by that
+   * share of them (nearest rank).
+   */
   summary(): { readonly count: number; quantile(q: number): number | undefined };
 }
 
 /** How far back values count. */
 export const windowSec = 300;
 
-/** The most values that are kept: the latest ones. */
+/** Maximum number of values that are kept: the latest ones. */
 export const mostValues = 10_000;
 
-/** Empty. `now` is a monotonic clock in milliseconds. */
+/** Creates an empty window. `now` is a monotonic clock in milliseconds. */
 export function createRecent(now: () => number = () => performance.now()): Recent {
   const values = new Float64Array(mostValues);
   const times = new Float64Array(mostValues);

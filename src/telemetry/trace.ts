@@ -8,21 +8,21 @@ import { parseTraceParent } from "@opentelemetry/core";
 import type { OutcomeLabel } from "../jobs/job.ts";
 import type { TraceContext } from "../wire/trace_context.ts";
 
-/** How a request came out. */
+/** The outcome of a request. */
 export interface RequestEnd {
   /** Status code of the answer. */
   readonly status: number;
-  /** Name of the fault, when the answer is one. */
-  readonly fault?: string | undefined;
-  /** Seconds it waited, when it left the line without a run. */
+  /** Name of the problem, if the answer is an error. */
+  readonly problem?: string | undefined;
+  /** Seconds it waited, if it left the queue without a run. */
   readonly leftAfterSec?: number | undefined;
 }
 
 /** A request that belongs to a trace. */
 export interface RequestTrace {
-  /** The span that the request is, here or, when nothing is recorded here, at the client. */
+  /** The request's span: its own if spans are recorded here, otherwise the client's. */
   readonly context: TraceContext;
-  /** Its answer is known. */
+  /** Reports the request's answer. */
   end(request: RequestEnd): void;
 }
 
@@ -30,7 +30,7 @@ export interface RequestTrace {
 export interface RunTrace {
   /** `TRACEPARENT` and `TRACESTATE` for the command, so that it can join the trace. */
   readonly variables: Readonly<Record<string, string>>;
-  /** The run is over. */
+  /** Reports the end of the run. */
   end(run: {
     readonly outcome: OutcomeLabel;
     readonly exitStatus?: number;
@@ -40,17 +40,17 @@ export interface RunTrace {
   }): void;
 }
 
-/** Where traces begin and go. */
+/** Where requests and runs are traced. */
 export interface Tracing {
-  /** A `POST /payload` arrives. Undefined when it belongs to no trace. */
+  /** Called when a `POST /payload` arrives. Undefined if it belongs to no trace. */
   begin(headers: Headers): RequestTrace | undefined;
-  /** A worker took a job of such a request after it had waited. */
+  /** Called when a worker takes the job of such a request, with the seconds that it waited. */
   beginRun(context: TraceContext, workerId: number, queuedSec: number): RunTrace;
-  /** Sends what is recorded, or gives up within some seconds. */
+  /** Sends the recorded spans, or gives up within some seconds. */
   close(): Promise<void>;
 }
 
-/** The most of a `tracestate` that is handed on (W3C Trace Context, section 3.3.1.5, asks for at least 512 characters). */
+/** Maximum length of a `tracestate` that is passed on (W3C Trace Context, section 3.3.1.5, asks for at least 512 characters). */
 const maxTraceStateLength = 8192;
 
 /** Records no spans; passes the request's trace context through to the command. */
@@ -63,7 +63,7 @@ export const passingOn: Tracing = {
     const tracestate = headers.get("tracestate") ?? "";
     return {
       context: {
-        // In the version that we know, whatever came (W3C Trace Context, section 4.3); of the flags, those that it defines.
+        // In version 00, whatever the client sent (W3C Trace Context, section 4.3), with only the flags that it defines.
         traceparent: `00-${parent.traceId}-${parent.spanId}-0${parent.traceFlags & 3}`,
         ...(/^[\x20-\x7e\t]+$/.test(tracestate) && tracestate.length <= maxTraceStateLength
           ? { tracestate }
@@ -76,7 +76,7 @@ export const passingOn: Tracing = {
   close: () => Promise.resolve(),
 };
 
-/** A context as the environment carries it. */
+/** The environment variables that carry a context. */
 export function variablesOf({ traceparent, tracestate }: TraceContext): Record<string, string> {
   return {
     TRACEPARENT: traceparent,

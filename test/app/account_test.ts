@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Listeners, runAndTell, stackOf } from "../../src/app/account.ts";
+import { type Listeners, runAndReport } from "../../src/app/account.ts";
 import type { RunSettings } from "../../src/exec/run.ts";
 import type { RunEnd, RunListener, RunOrder } from "../../src/exec/runner.ts";
 import type { JobSpec } from "../../src/jobs/job.ts";
@@ -74,7 +74,7 @@ async function told(
     stop: createStop(),
   };
   const orders: RunOrder[] = [];
-  const outcome = await runAndTell(job, 2, {
+  const outcome = await runAndReport(job, 2, {
     spool: temporary.spool,
     runner: {
       run(order, tell) {
@@ -95,7 +95,7 @@ const nothing = { bytes: new Uint8Array(), truncated: false };
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const traceparent = `00-${traceId}-b7ad6b7169203331-01`;
 
-Deno.test("runAndTell() returns the result and reports the run to metrics, both quantiles and the log", async () => {
+Deno.test("runAndReport() returns the result and reports the run to metrics, both quantiles and the log", async () => {
   const { outcome, job, orders, captured, metrics, spans, lines, recent } = await told(says);
   assert.deepEqual(outcome, {
     kind: "ran",
@@ -140,7 +140,7 @@ Deno.test("runAndTell() returns the result and reports the run to metrics, both 
   ]);
 });
 
-Deno.test("runAndTell() begins a span for a traced request, passes its variables on and ends it", async () => {
+Deno.test("runAndReport() begins a span for a traced request, passes its variables on and ends it", async () => {
   const spec = specOf("a", { traceparent, tracestate: "a=1" });
   const { orders, spans, lines } = await told(says, spec);
   assert.deepEqual(orders[0]?.variables, { TRACED: "yes" });
@@ -151,7 +151,7 @@ Deno.test("runAndTell() begins a span for a traced request, passes its variables
   for (const [, fields] of lines) assert.equal(fields?.["trace_id"], traceId);
 });
 
-Deno.test("runAndTell() names the truncated outputs and the signal that killed the command", async () => {
+Deno.test("runAndReport() names the truncated outputs and the signal that killed the command", async () => {
   const killed: RunEnd = {
     ...exited,
     ending: { kind: "signaled", signal: "SIGKILL", exitStatus: 137 },
@@ -170,7 +170,7 @@ Deno.test("runAndTell() names the truncated outputs and the signal that killed t
   assert.equal(lines[1]?.[1]?.["signal"], "SIGKILL");
 });
 
-Deno.test("runAndTell() puts the reason why a command did not start into the result's error and the log", async () => {
+Deno.test("runAndReport() puts the reason why a command did not start into the result's error and the log", async () => {
   const reason = "cannot run x: not found";
   const { outcome, metrics, lines } = await told(() =>
     Promise.resolve({
@@ -185,7 +185,7 @@ Deno.test("runAndTell() puts the reason why a command did not start into the res
   assert.equal(lines[0]?.[1]?.["note"], reason);
 });
 
-Deno.test("runAndTell() counts and logs a run that could not be attempted, and ends its span", async () => {
+Deno.test("runAndReport() counts and logs a run that could not be attempted, and ends its span", async () => {
   const failure = { kind: "spawn_refused", reason: "no memory" } as const;
   const { outcome, metrics, spans, lines, recent } = await told(
     () => Promise.resolve({ ok: false, failure }),
@@ -199,7 +199,7 @@ Deno.test("runAndTell() counts and logs a run that could not be attempted, and e
   assert.equal(lines[0]?.[1]?.["reason"], "no memory");
 });
 
-Deno.test("runAndTell() counts a run with a bug, ends its span and rethrows the bug", async () => {
+Deno.test("runAndReport() counts a run with a bug, ends its span and rethrows the bug", async () => {
   const bug = new Error("oh");
   const { outcome, metrics, spans } = await told(
     () => Promise.reject(bug),
@@ -208,9 +208,4 @@ Deno.test("runAndTell() counts a run with a bug, ends its span and rethrows the 
   assert.deepEqual(outcome, { kind: "threw", error: bug });
   assert.deepEqual(metrics.slice(1), [[2, "not_started"]]);
   assert.deepEqual(spans.slice(1), [{ outcome: "not_started", reason: "a bug" }]);
-});
-
-Deno.test("stackOf() returns the stack of an error, or whatever else was thrown", () => {
-  assert.match(stackOf(new Error("oh")), /oh\n.*account_test\.ts/);
-  assert.equal(stackOf("oh"), "oh");
 });

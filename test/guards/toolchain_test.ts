@@ -201,7 +201,7 @@ Deno.test("tools/deno.sh without Deno and npm reports in one line how to get Den
   using there = machine({});
   const { code, stdout, stderr } = await there.run("2.9.6");
   assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
-  assert.match(stderr, /^There is no Deno 2\.7\.11 or newer here, .*: install Deno .*$/);
+  assert.match(stderr, /^Neither Deno 2\.7\.11 or newer nor npm .*: install Deno .*$/);
 });
 
 Deno.test("tools/deno.sums pins PINNED_DENO for every platform, and CI's other versions for CI's platform", () => {

@@ -9,9 +9,9 @@ function requestOf(headers: Record<string, string>): Request {
   return new Request(headers["host"] && URL.canParse(own) ? own : url, { headers });
 }
 
-Deno.test("hostFault() accepts addresses, localhost and the server's names, at any port, and nothing else", () => {
-  const { hostFault } = createGuard(["jobs.example.com", ".svc.example"]);
-  const passes = (host: string) => hostFault(requestOf({ host })) === undefined;
+Deno.test("hostRefusal() accepts addresses, localhost and the server's names, at any port, and nothing else", () => {
+  const { hostRefusal } = createGuard(["jobs.example.com", ".svc.example"]);
+  const passes = (host: string) => hostRefusal(requestOf({ host })) === undefined;
   for (
     const host of [
       "127.0.0.1:8080",
@@ -49,47 +49,48 @@ Deno.test("hostFault() accepts addresses, localhost and the server's names, at a
   ) assert.ok(!passes(host), host);
 });
 
-Deno.test("hostFault() accepts a request without a Host, as in HTTP/1.0; over HTTP/2 the URL has the host", () => {
-  const { hostFault } = createGuard([]);
-  assert.equal(hostFault(new Request(url, { headers: { host: "" } })), undefined);
-  assert.equal(hostFault(new Request(url)), undefined);
-  assert.deepEqual(hostFault(new Request("http://evil.example:1/payload")), {
+Deno.test("hostRefusal() accepts a request without a Host, as in HTTP/1.0; over HTTP/2 the URL has the host", () => {
+  const { hostRefusal } = createGuard([]);
+  assert.equal(hostRefusal(new Request(url, { headers: { host: "" } })), undefined);
+  assert.equal(hostRefusal(new Request(url)), undefined);
+  assert.deepEqual(hostRefusal(new Request("http://evil.example:1/payload")), {
     kind: "unknown_host",
     host: "evil.example",
   });
 });
 
-Deno.test("hostFault() refuses a request when its URL or its Host header is not the server's", () => {
-  const { hostFault } = createGuard([]);
-  const fault = (of: string, host: string) => hostFault(new Request(of, { headers: { host } }));
-  assert.deepEqual(fault("http://evil.example/", "localhost"), {
+Deno.test("hostRefusal() refuses a request when its URL or its Host header is not the server's", () => {
+  const { hostRefusal } = createGuard([]);
+  const refusal = (of: string, host: string) => hostRefusal(new Request(of, { headers: { host } }));
+  assert.deepEqual(refusal("http://evil.example/", "localhost"), {
     kind: "unknown_host",
     host: "evil.example",
   });
-  assert.deepEqual(fault("http://localhost/", "evil.example"), {
+  assert.deepEqual(refusal("http://localhost/", "evil.example"), {
     kind: "unknown_host",
     host: "evil.example",
   });
 });
 
-Deno.test("hostFault() refuses a Host that is not a host name, and does not repeat it", () => {
+Deno.test("hostRefusal() refuses a Host that is not a host name, and does not repeat it", () => {
   const headers = { host: "user:secret@evil.example" };
-  assert.deepEqual(createGuard([]).hostFault(requestOf(headers)), {
+  assert.deepEqual(createGuard([]).hostRefusal(requestOf(headers)), {
     kind: "unknown_host",
     host: undefined,
   });
 });
 
 Deno.test("createGuard() with a password accepts every host, but no page of another origin", () => {
-  const { hostFault, pageFault } = createGuard(undefined);
+  const { hostRefusal, pageRefusal } = createGuard(undefined);
   const headers = { host: "evil.example", origin: "http://other.example" };
-  assert.equal(hostFault(requestOf(headers)), undefined);
-  assert.deepEqual(pageFault(requestOf(headers)), { kind: "cross_site" });
+  assert.equal(hostRefusal(requestOf(headers)), undefined);
+  assert.deepEqual(pageRefusal(requestOf(headers)), { kind: "cross_site" });
 });
 
-Deno.test("pageFault() decides by Sec-Fetch-Site, and without it by Origin", () => {
-  const { pageFault } = createGuard([]);
-  const mayPass = (headers: Record<string, string>) => pageFault(requestOf(headers)) === undefined;
+Deno.test("pageRefusal() decides by Sec-Fetch-Site, and without it by Origin", () => {
+  const { pageRefusal } = createGuard([]);
+  const mayPass = (headers: Record<string, string>) =>
+    pageRefusal(requestOf(headers)) === undefined;
   const host = "127.0.0.1:8080";
   for (
     const headers of [
@@ -128,7 +129,7 @@ Deno.test("pageFault() decides by Sec-Fetch-Site, and without it by Origin", () 
   assert.ok(!mayPass({ host: "", origin: "http://localhost" }));
   assert.ok(!mayPass({ host: "localhost", origin: "chrome-extension://localhost" }));
   const overHttp2 = (origin: string) =>
-    pageFault(new Request("http://jobs.example.com:8443/payload", { headers: { origin } }));
+    pageRefusal(new Request("http://jobs.example.com:8443/payload", { headers: { origin } }));
   assert.equal(overHttp2("http://jobs.example.com:8443"), undefined);
   assert.deepEqual(overHttp2("http://evil.example:8443"), { kind: "cross_site" });
 });

@@ -9,7 +9,7 @@ Deno.test("createRoutes() answers 404, 405 with Allow, and HEAD wherever GET is"
     const { status, headers, text } = await send("/payload", { method });
     assert.equal(status, 405, method);
     assert.equal(headers.get("allow"), "POST, OPTIONS");
-    assert.equal(text, method === "HEAD" ? "" : "This path takes POST only\n");
+    assert.equal(text, method === "HEAD" ? "" : "This path accepts POST only\n");
   }
   for (const path of ["/", "/status", "/metrics", "/version", "/livez", "/readyz"]) {
     const { status, headers } = await send(path, { method: "POST", body: "x" });

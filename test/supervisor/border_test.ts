@@ -114,7 +114,7 @@ const wrong: readonly (readonly [value: unknown, rule: RegExp])[] = [
     id,
   ) => [
     [{ ...ask("measure"), id }, /^measure: the id must be a whole number, 1 or more$/] as const,
-    [{ ...answer("ping"), id }, /^ping: must come only when it is due/] as const,
+    [{ ...answer("ping"), id }, /^ping: must be sent only when it is expected/] as const,
   ]),
   [new Map(Object.entries(answer("ping"))), /known type/],
   [Object.create(answer("ping")), /known type/],
@@ -209,7 +209,7 @@ for (const [name, message, times] of unasked) {
   Deno.test(`check() passes ${name} ${times} times after start and before an answer, never without start`, () => {
     let id = 0;
     const next = () => ({ ...message, id: ++id });
-    const refusal = `${name}: must come only when it is due, and no more often`;
+    const refusal = `${name}: must be sent only when it is expected, and no more often`;
     for (const kind of ["probe", "drain", "cut", "ping"] as const) {
       assert.equal(reasonOf(next(), after(asked(kind))), refusal);
     }
@@ -227,14 +227,14 @@ Deno.test("check() counts main's answer for its own kind of question only", () =
   const border = after(asked("start"));
   for (const kind of ["measure", "mend"]) assert.equal(reasonOf(ask(kind), border), "");
   border.sent(answered("mend"));
-  assert.match(reasonOf(ask("measure", undefined, 2), border), /^measure: must come only/);
+  assert.match(reasonOf(ask("measure", undefined, 2), border), /^measure: must be sent only/);
   assert.equal(reasonOf(ask("mend", undefined, 2), border), "");
 });
 
 for (const kind of questions) {
   Deno.test(`check() passes one answer to each ${kind} question, by its id, and none unasked`, () => {
     const message = valid.find((message) => message.type === "answer" && message.kind === kind);
-    const refusal = `${kind}: must come only when it is due, and no more often`;
+    const refusal = `${kind}: must be sent only when it is expected, and no more often`;
     const to = (id: number) => ({ ...message, id });
     assert.equal(reasonOf(to(1), after()), refusal);
     const others = questions.filter((other) => other !== kind).map((other) => asked(other));
@@ -280,7 +280,7 @@ Deno.test("check() refuses more than 20 000 messages in a second, whatever they 
   };
   assert.deepEqual(burst(20_000), []);
   now = 999;
-  assert.deepEqual(burst(1), [1, "at most 20000 messages may come in a second"]);
+  assert.deepEqual(burst(1), [1, "at most 20000 messages may be sent in a second"]);
   now = 1000;
   assert.deepEqual(burst(20_000), []);
 });

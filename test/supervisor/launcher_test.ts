@@ -225,14 +225,20 @@ Deno.test("makeLauncher() refuses a text with a NUL and names its place, not its
   const launch = { program: "/p", args: ["a"], cwd: "/", env: { A: "b" }, openFiles: 0, word: "w" };
   for (
     const { change, message } of [
-      { change: { word: "a\0b" }, message: "word of a launcher: must not hold a NUL" },
-      { change: { cwd: "\0" }, message: "working directory of a launcher: must not hold a NUL" },
-      { change: { program: "/p\0" }, message: "program of a launcher: must not hold a NUL" },
-      { change: { args: ["a", "\0"] }, message: "argument 2 of a launcher: must not hold a NUL" },
-      { change: { env: { A: "\0" } }, message: 'variable "A" of a launcher: must not hold a NUL' },
+      { change: { word: "a\0b" }, message: "word of a launcher: must not contain a NUL" },
+      { change: { cwd: "\0" }, message: "working directory of a launcher: must not contain a NUL" },
+      { change: { program: "/p\0" }, message: "program of a launcher: must not contain a NUL" },
+      {
+        change: { args: ["a", "\0"] },
+        message: "argument 2 of a launcher: must not contain a NUL",
+      },
+      {
+        change: { env: { A: "\0" } },
+        message: 'variable "A" of a launcher: must not contain a NUL',
+      },
       {
         change: { env: { "A\0": "" } },
-        message: 'variable "A\\u0000" of a launcher: must not hold a NUL',
+        message: 'variable "A\\u0000" of a launcher: must not contain a NUL',
       },
     ]
   ) {

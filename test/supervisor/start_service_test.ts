@@ -66,7 +66,7 @@ const before: readonly (readonly [what: string, code: string, reason: RegExp])[]
   [
     "a wrong message",
     "postMessage(null)",
-    /^the service isolate was ended, it sent a wrong message/,
+    /^the service isolate was terminated, it sent a wrong message/,
   ],
   ["a crash", "throw new Error('a bug')", /^the service isolate crashed: .*a bug/],
   ["an isolate that stays silent", "", /^the service isolate did not start within 0\.05 seconds$/],
@@ -95,7 +95,7 @@ for (const [what, code, message] of before) {
     const config = configIn(folder.path);
     const report = await check({ config, effective: [], warnings: [] }, {}, isolate);
     assert.equal(report.healthy, false);
-    assert.match(report.lines.at(-1) ?? "", new RegExp(message.source.replace("^", "^fault: ")));
+    assert.match(report.lines.at(-1) ?? "", new RegExp(message.source.replace("^", "^error: ")));
     assert.deepEqual([...Deno.readDirSync(folder.path)], []);
   });
 }
@@ -117,7 +117,7 @@ Deno.test("startService() ignores every message of the service after the first w
     folder.path,
     "answer({kind:'ping',id:1});postMessage({type:'faulty'});ask('measure',1)",
   );
-  assert.match((await service.died).reason, /ping: must come only when it is due/);
+  assert.match((await service.died).reason, /ping: must be sent only when it is expected/);
   const faulty = service.faulty.then(() => "faulty");
   assert.equal(
     await Promise.race([faulty, new Promise((later) => setTimeout(later, 20))]),
@@ -175,7 +175,7 @@ Deno.test("probeService() refuses any question of the isolate", async () => {
   using folder = temporaryFolder();
   const isolate = running("onmessage=()=>postMessage({type:'ask',kind:'measure',id:1})");
   await assert.rejects(probeService(startIn(folder.path), isolate), {
-    message: /wrong message: measure: must come only when it is due/,
+    message: /wrong message: measure: must be sent only when it is expected/,
   });
 });
 

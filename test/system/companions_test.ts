@@ -87,7 +87,7 @@ Deno.test("send has an exit status and one line for each of its own failures", a
   );
   await using refusing = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
-    () => new Response("The server does not go by the name\n", { status: 403 }),
+    () => new Response("The name in the Host header is not one\n", { status: 403 }),
   );
   const strange = `http://127.0.0.1:${stranger.addr.port}`;
   const send = (url: string, ...more: string[]) =>
@@ -108,7 +108,7 @@ Deno.test("send has an exit status and one line for each of its own failures", a
     [73, /cannot be written/, send(program.url, ...password, "--output", "/nowhere/x")],
     [76, /must be a jobrunner/, send(strange)],
     [77, /401: Invalid password/, send(program.url)],
-    [77, /403: The server does not/, send(`http://127.0.0.1:${refusing.addr.port}`)],
+    [77, /403: The name in the Host/, send(`http://127.0.0.1:${refusing.addr.port}`)],
   ];
   for (const [code, sentence, sent] of cases) {
     const { code: actual, stderr } = await sent;

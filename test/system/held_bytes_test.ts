@@ -123,7 +123,7 @@ Deno.test("JOBRUNNER_ANSWER_TIMEOUT_SEC ends unread answers; until then half the
   assert.equal((await postRaw(url, job("echo served", 7_000_000))).output, "served\n");
   const refused = await postRaw(url, job("echo refused", 9_000_000));
   assert.equal(refused.status, 503);
-  assert.match(refused.text, /^Too many bytes are held for other requests/);
+  assert.match(refused.text, /^Other requests hold too many bytes in memory/);
   await eventually("they are given up", async () => (await held(url)).all === 0);
   assert.match(
     await program.line("gave up on an unread response"),

@@ -20,7 +20,7 @@ Deno.test("a spool that cannot be made is a 500, logged once, until it can be ma
   Deno.renameSync(parent, `${parent}.away`);
   const { status, text } = await post(program.url, "exit 0");
   assert.equal(status, 500);
-  assert.equal(text, "The server could not write the job's files; its log says why\n");
+  assert.equal(text, "The server could not write the job's files; see the server's log\n");
   Deno.renameSync(`${parent}.away`, parent);
   assert.equal((await post(program.url, "echo well again")).output, "well again\n");
   assert.deepEqual(filesIn(spoolIn(parent)), []);
@@ -58,7 +58,7 @@ Deno.test("too many open files are a 5xx with a reason, logged once each, until 
   await allowMoreFiles(program.pid, 1);
   const noProcess = await post(program.url, "exit 0");
   assert.equal(noProcess.status, 503);
-  assert.equal(noProcess.text, "The server could not start a process; its log says why\n");
+  assert.equal(noProcess.text, "The server could not start a process; see the server's log\n");
   assert.match(noProcess.headers.get("retry-after") ?? "", /^[1-9]\d*$/);
   await allowMoreFiles(program.pid, 1000);
   assert.equal((await post(program.url, "echo well again")).output, "well again\n");

@@ -62,7 +62,7 @@ Deno.test("NOTIFY_SOCKET receives that the service is ready, is alive and stops"
   const stopped = program.stop();
   assert.equal(
     await manager.heard("STOPPING"),
-    "STOPPING=1\nSTATUS=finishing what waits and runs\nEXTEND_TIMEOUT_USEC=19000000",
+    "STOPPING=1\nSTATUS=finishing waiting and running jobs\nEXTEND_TIMEOUT_USEC=19000000",
   );
   assert.equal(await stopped, 0);
 });

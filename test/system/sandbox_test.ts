@@ -49,7 +49,7 @@ Deno.test("serve --check reports that only the command may run inside the sandbo
   ) assert.ok(lines.includes(line), `${line} is not in\n${stdout}`);
   assert.match(stdout, /^user: \S+ \(uid \d+, gid \d+\)$/m);
   assert.match(stdout, /^working directory: \/.+$/m);
-  assert.match(stdout, /^taken over, the service could: run the command as it is configured, /m);
+  assert.match(stdout, /^a compromised service could: run the command as it is configured, /m);
   assert.ok(!stdout.includes("hunter2"));
   assert.deepEqual([...Deno.readDirSync(folder.path)], [], "nothing is left behind");
 });
@@ -63,7 +63,7 @@ Deno.test("serve --check --sandbox=off reports everything as allowed, so the pro
   assert.equal(code, 0);
   assert.deepEqual(new Set(Object.values(probesOf(stdout))), new Set(["allowed"]));
   assert.match(stdout, /^warning: JOBRUNNER_SANDBOX=off: /m);
-  assert.match(stdout, /^taken over, the service could: do whatever this user may$/m);
+  assert.match(stdout, /^a compromised service could: do whatever this user may$/m);
   assert.deepEqual([...Deno.readDirSync(folder.path)], []);
 });
 
@@ -93,7 +93,7 @@ Deno.test("serve --check without a launcher: the service chooses arguments and a
   assert.match(stdout, /^session: the server's$/m);
   assert.match(
     stdout,
-    /^taken over, the service could: run \S+print_arguments\.sh with arguments and variables of its choice, but no LD_\* and DYLD_\*; /m,
+    /^a compromised service could: run \S+print_arguments\.sh with arguments and variables of its choice, but no LD_\* and DYLD_\*; /m,
   );
 });
 

@@ -236,7 +236,7 @@ Deno.test("JOBRUNNER_MAX_BUFFERED_BYTES bounds all payloads together", async () 
   while ((await statusOf(program.url)).queued_jobs !== 1);
   const { status, headers, text } = await post(program.url, "x".repeat(1500));
   assert.equal(status, 503);
-  assert.match(text, /^Too many bytes are held for other requests/);
+  assert.match(text, /^Other requests hold too many bytes in memory/);
   assert.match(headers.get("retry-after") ?? "", /^\d+$/);
   Deno.writeTextFileSync(`${folder.path}/release`, "");
   assert.deepEqual((await Promise.all([running, waiting])).map((answer) => answer.status), [

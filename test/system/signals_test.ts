@@ -118,7 +118,7 @@ Deno.test("SIGXFSZ: a payload beyond the file size limit is a 500; a command may
   for (const bytes of [200_000, 3_000_000]) {
     const { status, text } = await post(program.url, " ".repeat(bytes));
     assert.equal(status, 500);
-    assert.equal(text, "The server could not write the job's files; its log says why\n");
+    assert.equal(text, "The server could not write the job's files; see the server's log\n");
   }
   const { json } = await post(
     program.url,

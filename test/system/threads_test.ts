@@ -67,7 +67,7 @@ async function isRefused(url: string, payload: string): Promise<void> {
   // Not a clock to wait for: a runtime that fails may hang.
   const { status, text } = await post(url, payload, { signal: AbortSignal.timeout(20_000) });
   assert.equal(status, 503);
-  assert.equal(text, "The server could not start a process; its log says why\n");
+  assert.equal(text, "The server could not start a process; see the server's log\n");
 }
 
 const large = `exit 0\n${"#".repeat(largeBytes)}`;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import fc from "fast-check";
-import { openLog } from "../../src/telemetry/log.ts";
+import { openLog, stackOf } from "../../src/telemetry/log.ts";
 
 function linesOf(format: "text" | "json", level: "debug" | "info" | "warning" | "error" = "info") {
   const lines: string[] = [];
@@ -116,4 +116,9 @@ Deno.test("log: a warning is written at once, with all lines before it", async (
     "tracing",
   ]);
   await log.flush();
+});
+
+Deno.test("stackOf() gives the stack of an error, and anything else thrown as text", () => {
+  assert.match(stackOf(new Error("oh")), /oh\n.*log_test\.ts/);
+  assert.equal(stackOf("oh"), "oh");
 });

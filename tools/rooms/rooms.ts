@@ -234,7 +234,7 @@ export const members: readonly Row<string>[] = [
 /** Packages and modules of the runtime, or single names of them. No file may import what is in no row. */
 export const packages: readonly Row<string>[] = [
   { what: ["@logtape", "@opentelemetry"], who: ["telemetry"] },
-  { what: ["hono"], who: ["http/routes.ts", "http/answer/refusals.ts"] },
+  { what: ["hono"], who: ["http/routes.ts", "http/answer/error_answers.ts"] },
   { what: ["shlex"], who: ["config/command.ts"] },
   { what: ["node:path"], who: "everyone" },
   { what: ["node:buffer.Buffer"], who: ["supervisor/server_folder.ts"] },

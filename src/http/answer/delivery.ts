@@ -1,5 +1,5 @@
 /**
- * Answers of jobs on their way to clients, who may take them slowly, or not at all.
+ * Sends the answers of jobs to clients, which may read them slowly, or not at all.
  *
  * @module
  */
@@ -8,47 +8,47 @@ import type { Deadlines } from "../../async/deadlines.ts";
 import type { Encoded } from "../../wire/result.ts";
 import type { Share } from "../body/buffers.ts";
 
-/** Whose answer it is. */
-export interface Taker {
-  /** What it holds until it is taken. */
+/** The request that gets the answer. */
+export interface Recipient {
+  /** The memory that the answer holds until it is sent. */
   readonly share: Share;
-  /** Hears that the answer was given up, and why. */
+  /** Called if the answer is given up, with the cause. */
   readonly onGivenUp: (cause: GivenUpCause) => void;
 }
 
-/** Nothing of it was taken for too long, or the server stops. */
+/** Why an answer was given up: the client read nothing for too long, or the server stops. */
 export type GivenUpCause = "answer_timeout" | "shutdown";
 
-/** An answer on its way. */
+/** An answer that is being sent. */
 export interface Delivery {
-  /** One string when it is short, else a stream, which is made as it is taken. */
+  /** One string if it is short, otherwise a stream that is encoded while it is read. */
   readonly body: string | ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** To be called when the runtime tells that it was handed over. */
+  /** Must be called when the runtime reports that the answer was sent. */
   handedOver(): void;
 }
 
 /** See the module's head. */
 export interface Deliveries {
-  /** An answer begins. */
-  begin(answer: Encoded, taker: Taker): Delivery;
-  /** How many were given up. */
+  /** Begins to send an answer. */
+  begin(answer: Encoded, recipient: Recipient): Delivery;
+  /** Number of answers that were given up. */
   readonly givenUp: number;
-  /** Gives up all that are still to be taken. */
+  /** Gives up all answers that are not sent yet. */
   giveUpAll(): void;
 }
 
-/** What the stream of an answer that was given up fails with. */
-export const givenUpError: Error = new Error("the answer was not taken and is given up");
+/** The error of an answer's stream that was given up. */
+export const givenUpError: Error = new Error("the client did not read the answer: it was given up");
 
-/** Up to this size an answer is one string; beyond it a stream, of pieces that are at least as long. */
+/** Up to this size an answer is one string; a larger one is a stream of pieces that are at least this long. */
 const pieceBytes = 64 * 1024;
 
-/** `patience` is how long a client may take nothing of a stream. */
+/** `patience` limits how long a client may read nothing of a stream. */
 export function createDeliveries(patience: Deadlines): Deliveries {
   const open = new Set<(cause: GivenUpCause) => void>();
   let givenUp = 0;
 
-  function streamed(answer: Encoded, { share, onGivenUp }: Taker): Delivery {
+  function streamed(answer: Encoded, { share, onGivenUp }: Recipient): Delivery {
     const encoder = new TextEncoder();
     const rest = answer.pieces[Symbol.iterator]();
     let left = answer.byteLength;
@@ -101,20 +101,20 @@ export function createDeliveries(patience: Deadlines): Deliveries {
           letGo();
           controller.close();
         }
-        // Also for the last piece: the runtime has it, the client has not.
+        // Also for the last piece: the runtime has it, but the client may not have read it.
         stopWaiting = patience.start(onOver);
       },
       cancel: end,
-      // Nothing counts as taken before it is asked for.
+      // A piece is only made when it is asked for.
     }, { highWaterMark: 0 });
     return { body, handedOver: () => left <= 0 && end() };
   }
 
   return {
-    begin(answer, taker) {
-      if (answer.byteLength > pieceBytes) return streamed(answer, taker);
+    begin(answer, recipient) {
+      if (answer.byteLength > pieceBytes) return streamed(answer, recipient);
       const body = [...answer.pieces].join("");
-      taker.share.release();
+      recipient.share.release();
       return { body, handedOver() {} };
     },
     get givenUp() {

@@ -1,5 +1,5 @@
 /**
- * Headers that every answer has, and pages about now.
+ * Headers of every answer, and pages that show the current state.
  *
  * @module
  */
@@ -12,18 +12,19 @@ import type { Call } from "../handler.ts";
 export const plainText = "text/plain; charset=utf-8";
 
 /**
- * An answer is true only now, so nobody may keep it; and it goes out as it is: Deno 2.7.11, which binaries may be made
- * with, would compress it for whoever accepts that, 2.9.6 would not.
+ * Answers must be neither cached nor compressed: they are valid only now, and Deno 2.7.11, with which binaries may be built,
+ * would compress them for clients that accept it (2.9.6 would not).
  */
 const uncached = "no-store, no-transform";
 
-/** What every answer has. */
+/** The headers of every answer. */
 export function commonHeaders({ requestId }: Exchange): Record<string, string> {
   return { "cache-control": uncached, [requestIdHeader]: requestId };
 }
 
 /**
- * A page about now. Its length is stated, because the answer to HEAD has no body to measure (RFC 9110, section 8.6).
+ * A page that shows the current state. Its length is set here, because the answer to HEAD has no body to measure (RFC 9110,
+ * section 8.6).
  */
 export function page(c: Call, contentType: string, text: string): Response {
   const bytes = new TextEncoder().encode(text);

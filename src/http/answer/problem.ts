@@ -1,5 +1,5 @@
 /**
- * From a fault to an answer. The status codes of errors stand in the table beside it.
+ * Turns a problem into an error answer. The status codes of errors are in the table of `errors.ts`.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import { payloadPath } from "../../wire/resources.ts";
 import { errors, type ErrorStatus } from "./errors.ts";
 import { plainText } from "./page.ts";
 
-/** Everything that can be wrong with a request, or with the server. */
-export type Fault =
+/** Everything for which the answer is an error: refusals of requests, failures of runs, bugs. */
+export type Problem =
   | { readonly kind: "not_found" }
   | { readonly kind: "method_not_allowed"; readonly methods: string }
   | { readonly kind: "unauthorized" }
@@ -36,22 +36,22 @@ export type Fault =
   | { readonly kind: "spawn_refused"; readonly retryAfterSec: number }
   | { readonly kind: "internal" };
 
-interface Problem {
+interface Details {
   readonly detail: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Sentences of the contract: 401 and a full queue are worded as clients of the Go jobrunner know them. */
-function problemOf(fault: Fault): Problem {
-  switch (fault.kind) {
+function detailsOf(problem: Problem): Details {
+  switch (problem.kind) {
     case "not_found":
       return {
         detail: `There is nothing at this path; jobs go to POST ${payloadPath}`,
       };
     case "method_not_allowed":
       return {
-        detail: `This path takes ${fault.methods} only`,
-        headers: allow(fault.methods),
+        detail: `This path accepts ${problem.methods} only`,
+        headers: allow(problem.methods),
       };
     case "unauthorized":
       return {
@@ -66,80 +66,80 @@ function problemOf(fault: Fault): Problem {
     case "unknown_host":
       return {
         detail:
-          "The server does not go by the name in the Host header: list it in JOBRUNNER_ALLOWED_HOSTS, or set a password",
+          "The name in the Host header is not one of the server's: list it in JOBRUNNER_ALLOWED_HOSTS, or set a password",
         headers: closing,
       };
     case "too_large":
       return {
-        detail: `The body is larger than ${fault.maxBytes} bytes`,
+        detail: `The body is larger than ${problem.maxBytes} bytes`,
         headers: closing,
       };
     case "length_required":
       return {
         detail:
-          `A body without Content-Length may have ${fault.maxBytes} bytes, and not in very small chunks: send a Content-Length`,
+          `A body without Content-Length may have at most ${problem.maxBytes} bytes, and not in very small chunks: send a Content-Length`,
         headers: closing,
       };
     case "unsupported_encoding":
       return {
-        detail: "The body must be sent as it is: Content-Encoding is not supported",
+        detail: "Content-Encoding is not supported: send the body unencoded",
         // RFC 9110, section 15.5.16.
         headers: { "accept-encoding": "identity", ...closing },
       };
     case "request_timeout":
       return {
         detail:
-          `Less than ${fault.leastBytesPerSec} bytes a second of the body arrived in ${fault.seconds} seconds`,
+          `The body arrived at less than ${problem.leastBytesPerSec} bytes per second for ${problem.seconds} seconds`,
         headers: closing,
       };
     case "body_unreadable":
       return { detail: "The Content-Length is not a whole number", headers: closing };
     case "client_gone":
       return {
-        detail: "The client left, or its body broke off, before its job ran",
+        detail: "The client disconnected, or sent an incomplete body, before its job ran",
         headers: closing,
       };
     case "invalid":
-      return { detail: fault.sentence };
+      return { detail: problem.sentence };
     case "queue_full":
       return {
-        detail: `job queue too large (${fault.waiting})`,
-        headers: retryAfter(fault.retryAfterSec),
+        detail: `job queue too large (${problem.waiting})`,
+        headers: retryAfter(problem.retryAfterSec),
       };
     case "queue_timeout":
       return {
         detail:
           "The job waited longer than JOBRUNNER_QUEUE_TIMEOUT_SEC for a worker and did not run",
-        headers: retryAfter(fault.retryAfterSec),
+        headers: retryAfter(problem.retryAfterSec),
       };
     case "draining":
       return {
-        detail: "The server is stopping and takes no new jobs",
-        headers: { ...retryAfter(fault.retryAfterSec), ...closing },
+        detail: "The server is stopping and accepts no new jobs",
+        headers: { ...retryAfter(problem.retryAfterSec), ...closing },
       };
     case "buffers_full":
       return {
-        detail: "Too many bytes are held for other requests",
-        headers: { ...retryAfter(fault.retryAfterSec), ...closing },
+        detail: "Other requests hold too many bytes in memory",
+        headers: { ...retryAfter(problem.retryAfterSec), ...closing },
       };
     case "spool_unusable":
       return {
-        detail: "The server could not write the job's files; its log says why",
+        detail: "The server could not write the job's files; see the server's log",
       };
     case "spawn_refused":
       return {
-        detail: "The server could not start a process; its log says why",
-        headers: retryAfter(fault.retryAfterSec),
+        detail: "The server could not start a process; see the server's log",
+        headers: retryAfter(problem.retryAfterSec),
       };
     case "internal":
-      return { detail: "The server made a mistake; its log says more" };
+      return { detail: "Internal error; see the server's log" };
   }
 }
 
-/** The body of such a request may still be on its way: the connection is of no further use. */
+/** The body of such a request may still arrive, so the connection cannot be reused. */
 const closing = { "connection": "close" };
 
-/** The methods of a path, as OPTIONS tells them and a 405 must (RFC 9110, section 15.5.6). */
+/** The methods of a path, for the answer to OPTIONS and for a 405, which must list them (RFC 9110, section 15.5.6). */
 export function allow(methods: string): Readonly<Record<string, string>> {
   return { "allow": methods === "" ? "OPTIONS" : `${methods}, OPTIONS` };
 }
@@ -163,9 +163,9 @@ const titles: Readonly<Record<ErrorStatus, string>> = {
   503: "Service Unavailable",
 };
 
-/** The reason that a request with such a fault is counted under; undefined for a fault that is no rejection of a job. */
-export function rejectionOf(fault: Fault): RejectionReason | undefined {
-  switch (fault.kind) {
+/** The reason under which a request with this problem is counted; undefined if the problem is not a rejection of a job. */
+export function rejectionOf(problem: Problem): RejectionReason | undefined {
+  switch (problem.kind) {
     case "queue_full":
     case "queue_timeout":
     case "buffers_full":
@@ -175,7 +175,7 @@ export function rejectionOf(fault: Fault): RejectionReason | undefined {
     case "unknown_host":
     case "too_large":
     case "invalid":
-      return fault.kind;
+      return problem.kind;
     case "body_unreadable":
     case "length_required":
     case "unsupported_encoding":
@@ -193,7 +193,7 @@ export function rejectionOf(fault: Fault): RejectionReason | undefined {
   }
 }
 
-/** An answer, ready to be sent. */
+/** An error answer, ready to be sent. */
 export interface ProblemAnswer {
   /** Status code. */
   readonly status: ErrorStatus;
@@ -201,17 +201,17 @@ export interface ProblemAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** One line. */
   readonly body: string;
-  /** The sentence in it, the same whatever the client sent. */
+  /** The sentence in the body. It quotes nothing that the client sent. */
   readonly detail: string;
 }
 
 /**
- * The answer to a fault: one line of plain text, or problem details (RFC 9457) for a client that asks for JSON.
- * Problem details carry `code`, the fault's name, and `request_id`.
+ * The answer to a problem: one line of plain text, or problem details (RFC 9457) for a client that asks for JSON.
+ * Problem details carry `code`, the problem's kind, and `request_id`.
  */
-export function problemAnswer(fault: Fault, requestId: string, asJson: boolean): ProblemAnswer {
-  const { status } = errors[fault.kind];
-  const { detail, headers } = problemOf(fault);
+export function problemAnswer(problem: Problem, requestId: string, asJson: boolean): ProblemAnswer {
+  const { status } = errors[problem.kind];
+  const { detail, headers } = detailsOf(problem);
   if (!asJson) {
     return {
       status,
@@ -224,18 +224,18 @@ export function problemAnswer(fault: Fault, requestId: string, asJson: boolean):
       detail,
     };
   }
-  const problem = {
+  const body = {
     type: "about:blank",
     title: titles[status],
     status,
     detail,
-    code: fault.kind,
+    code: problem.kind,
     request_id: requestId,
   };
   return {
     status,
     headers: { ...headers, "content-type": "application/problem+json" },
-    body: JSON.stringify(problem) + "\n",
+    body: JSON.stringify(body) + "\n",
     detail,
   };
 }

@@ -1,5 +1,5 @@
 /**
- * From the result of a job that ran to an answer. The only place that knows its status code and its formats.
+ * Turns the result of a job that ran into an answer. The only place that knows its status code and formats.
  *
  * @module
  */
@@ -7,19 +7,19 @@
 import type { JobResult } from "../../jobs/job.ts";
 import { type Encoded, encodeResult } from "../../wire/result.ts";
 
-/** An answer, ready to be delivered. */
+/** An answer, ready to be sent. */
 export interface ResultAnswer {
   /** Status code. */
   readonly status: number;
-  /** Value of the header of that name. */
+  /** Value of the Content-Type header. */
   readonly contentType: string;
   /** The result. */
   readonly body: Encoded;
 }
 
 /**
- * JSON, and 200 however the command ended: the ending is in it. `onEncoded` is called with the length of each capture that
- * has been encoded.
+ * The answer in JSON, with status 200 however the command ended: the body holds the ending. `onEncoded` is called with the
+ * length of each capture that has been encoded.
  */
 export function resultAnswer(
   result: JobResult,

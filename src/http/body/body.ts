@@ -1,5 +1,5 @@
 /**
- * Reading a request's body: bounded in size, in time and by the budget of all requests together.
+ * Reads a request's body, with limits on its size, its pace and the memory of all requests together.
  *
  * @module
  */
@@ -8,26 +8,26 @@ import { createByteBuffer } from "../../async/bytes.ts";
 import type { Deadlines } from "../../async/deadlines.ts";
 import type { Share } from "./buffers.ts";
 
-/** Bounds of a body. */
+/** Limits of a body. */
 export interface BodyLimits {
   /** Largest body; `Infinity` for no limit. */
   readonly maxBytes: number;
-  /** The periods in each of which `leastBytesPerSec` must come. */
+  /** Periods in each of which the body must arrive at `leastBytesPerSec` or faster. */
   readonly periods: Deadlines;
-  /** Aborted when the server can wait for no upload any more. */
+  /** Aborted when the server can no longer wait for uploads. */
   readonly cut: AbortSignal;
 }
 
-/** The body, or which bound it broke. */
+/** The body, or why it was refused. */
 export type BodyOutcome =
   | { readonly ok: true; readonly bytes: Uint8Array<ArrayBuffer> }
   | {
     readonly ok: false;
-    readonly fault: BodyFault;
+    readonly refusal: BodyRefusal;
   };
 
-/** Which bound a body broke. */
-export type BodyFault =
+/** Why a body was refused. */
+export type BodyRefusal =
   | "too_large"
   | "length_required"
   | "unsupported_encoding"
@@ -38,35 +38,35 @@ export type BodyFault =
   | "draining";
 
 /**
- * The most that a body without a Content-Length (HTTP/1.1 `Transfer-Encoding: chunked`) may hold. The runtime reads such
- * bodies in quadratic time (2.8.3 to 2.9.6 at least, see docs/upstream.md): up to here that costs some milliseconds.
+ * Largest body without a Content-Length (HTTP/1.1 `Transfer-Encoding: chunked`). The runtime reads such bodies in quadratic
+ * time (2.8.3 to at least 2.9.6, see docs/upstream.md): up to this size that costs some milliseconds.
  */
 export const maxChunkedBytes: number = 8 * 2 ** 20;
 
-/** The most pieces that `bytes` bytes of such a body may come in: a few small ones, or large ones. */
+/** Maximum number of pieces in which `bytes` bytes of such a body may arrive: a few small ones, or large ones. */
 function mostPieces(bytes: number): number {
   return 1024 + bytes / 4096;
 }
 
-/** The slowest that a body may come, in bytes per second. */
+/** The slowest pace at which a body may arrive, in bytes per second. */
 export const leastBytesPerSec: number = 16 * 1024;
 
 /**
- * Reads the body to its end. The share holds what has arrived and the piece that is being read; what is announced only has
- * to fit in at the beginning. On failure the rest is not read and the share is released.
+ * Reads the whole body. The share counts what has arrived and the piece that is being read; for the announced length there
+ * only needs to be room at the beginning. If the body is refused, the rest is not read and the share is released.
  */
 export async function readBody(
   request: Request,
   limits: BodyLimits,
   share: Share,
 ): Promise<BodyOutcome> {
-  const refuse = (fault: BodyFault): BodyOutcome => {
+  const refuse = (refusal: BodyRefusal): BodyOutcome => {
     share.release();
-    return { ok: false, fault };
+    return { ok: false, refusal };
   };
   if (isEncoded(request.headers)) return refuse("unsupported_encoding");
   const announcement = request.headers.get("content-length") ?? "0";
-  // Two of them arrive as "5, 5".
+  // Two Content-Length headers arrive as "5, 5".
   if (!/^\d+$/.test(announcement)) return refuse("body_unreadable");
   const announced = Number(announcement);
   if (announced > limits.maxBytes) return refuse("too_large");
@@ -106,10 +106,10 @@ export async function readBody(
   } catch (error) {
     if (error instanceof RangeError) {
       pieces.giveUp();
-      // There is no more memory, whatever the budget says.
+      // The machine has no more memory, whatever the budget allows.
       return refuse("buffers_full");
     }
-    // The runtime tells of one error only, the connection's; the request's signal is not aborted yet.
+    // The runtime only reports an error of the connection here; the request's signal is not aborted yet.
     return refuse(broken ?? "client_gone");
   } finally {
     paced();
@@ -122,8 +122,8 @@ export async function readBody(
 }
 
 /**
- * Ends an upload in which less than `leastBytesPerSec` have come in a period. After the first period it may be let go for
- * others as well. Ends when what is returned is called.
+ * Ends an upload that arrives at less than `leastBytesPerSec` in a period. After the first period the upload may also be
+ * given up in favour of others. The returned function stops the check.
  */
 function keepPace(
   pieces: Pieces,
@@ -158,19 +158,19 @@ interface Pieces {
   next(): Promise<boolean>;
   /** Bytes read so far. */
   readonly length: number;
-  /** Bytes that it holds: what was read, and what is set aside for the next piece. */
+  /** Bytes of memory that it holds: what was read, and the room reserved for the next piece. */
   readonly held: number;
   /** Everything read. */
   bytes(): Uint8Array<ArrayBuffer>;
-  /** Lets go of the rest; a `next` that is under way ends or rejects. */
+  /** Reads no more; a pending `next` resolves or rejects. */
   giveUp(): void;
 }
 
 type Body = ReadableStream<Uint8Array<ArrayBuffer>>;
 
 /**
- * For bodies that are short or of unknown length. A chunked body must not be canceled: the runtime would read the rest of
- * it, in quadratic time. Without its reader nobody reads it.
+ * Reads bodies that are short or of unknown length. A chunked body must not be canceled: the runtime would read the rest of
+ * it, in quadratic time. Without a reader it is not read.
  */
 function inPieces(body: Body, announced: number, isChunked: boolean): Pieces {
   const reader = body.getReader();
@@ -195,19 +195,19 @@ function inPieces(body: Body, announced: number, isChunked: boolean): Pieces {
   };
 }
 
-/** From this length on a body is read into the place where it stays. */
+/** Bodies of at least this length are read directly into their final memory. */
 const longBodyBytes = 64 * 1024;
 
-/** More would have the runtime make a buffer of that size of its own. */
+/** Most bytes of one read: for more, the runtime would allocate another buffer of that size. */
 const mostReadBytes = 256 * 1024;
 
-/** Who has sent nothing yet holds next to nothing. */
+/** Memory for a body of which nothing has arrived: a client that sends nothing holds little. */
 const leastReadBytes = 16 * 1024;
 
 /**
- * A place for what is in a full one, and for more: sixteen times as much, or all that is to come where that is more than half.
- * What is copied is little then, and what is reserved in vain is no real memory: the system gives that as it is written to.
- * (`transfer` to a larger size would write to all of it.)
+ * Moves the content of a full buffer into a larger one: sixteen times as large, or of `most` bytes if that size would be half
+ * of `most` or more. So little is copied, and unused room takes no real memory: the system provides memory only when it is
+ * written to. (`transfer` to a larger size would write to all of it.)
  */
 function grown(full: ArrayBuffer, most: number): ArrayBuffer {
   const wanted = 16 * full.byteLength;
@@ -220,7 +220,7 @@ function grown(full: ArrayBuffer, most: number): ArrayBuffer {
 /** Reads a body of a known length into memory that grows with what arrives. */
 function inPlace(body: Body, announced: number): Pieces {
   const reader = body.getReader({ mode: "byob" });
-  // One byte more, since the end is told only to who has room for another.
+  // One spare byte: the end is only reported to a read that has room.
   const most = announced + 1;
   let memory = new ArrayBuffer(leastReadBytes);
   let length = 0;
@@ -230,7 +230,7 @@ function inPlace(body: Body, announced: number): Pieces {
       if (length === memory.byteLength) memory = grown(memory, most);
       const free = Math.min(room(), memory.byteLength - length);
       const { done, value } = await reader.read(new Uint8Array(memory, length, free));
-      // Who gives up does not get the memory back.
+      // After a cancel the runtime keeps the memory.
       memory = value?.buffer ?? new ArrayBuffer(0);
       if (value) length += value.length;
       return !done;

@@ -1,38 +1,36 @@
 /**
- * The budget of bytes that are held in memory for requests, all of them together.
+ * The budget of bytes held in memory for all requests together.
  *
- * A request holds its body while that comes, and its payload while it waits; then what its command puts out, the captures;
- * then these as its answer, until the client has taken it. A body counts with what has arrived of it, never with what is
- * announced, and is refused when the budget is short. What a command has put out is there and cannot be refused: it counts
- * too, but for half of the budget at most, so that jobs come in whatever happens to answers.
+ * A request holds its body while that arrives, and its payload while it waits; then its command's output, the captures; then
+ * these as its answer, until the client has read it. A body counts with the bytes that have arrived, never with the
+ * announced length, and is refused if the budget has no room. Output of a command already exists and cannot be refused: it
+ * counts too, but at most for half of the budget, so that jobs are admitted even while clients do not read their answers.
  *
  * @module
  */
 
 import type { BufferedBytes } from "../../wire/status.ts";
 
-/** What one request holds. Its body comes first, then what was captured, then the answer. */
+/** The bytes that one request holds: first its body, then the captures, then the answer. */
 export interface Share {
-  /**
-   * A body of `bytes` is announced, 0 for an unknown length. Says whether there is room for it now; nothing is taken.
-   */
+  /** Announces a body of `bytes`, 0 for an unknown length. Returns whether there is room for it now; reserves nothing. */
   expect(bytes: number): boolean;
-  /** Makes the body's part `bytes` large; returns false and changes nothing if that would exceed the budget. */
+  /** Sets the body's part to `bytes`; returns false and changes nothing if that would exceed the budget. */
   resize(bytes: number): boolean;
   /**
-   * The body has been on its way for long: from now on, when the budget is short, it is let go and `giveUp` called, the
-   * longest first.
+   * Allows this slow upload to be given up: if the budget has no room for another body, the upload that was lent first is
+   * released and its `giveUp` called.
    */
   lend(giveUp: () => void): void;
-  /** The body is there: it is not let go any more. */
+  /** The body has arrived: it can no longer be given up. */
   keep(): void;
-  /** So many more bytes of the command's output are held. */
+  /** Adds bytes of the command's output. */
   captured(bytes: number): void;
-  /** What was captured is the answer now. */
+  /** The captures become the answer. */
   answer(): void;
-  /** So many bytes of the answer are not held any more; more than there are count as all. */
+  /** Removes bytes of the answer; a number larger than the answer removes all of it. */
   taken(bytes: number): void;
-  /** Gives everything back. Idempotent. */
+  /** Releases everything. Idempotent. */
   release(): void;
 }
 
@@ -40,7 +38,7 @@ export interface Share {
 export interface Buffers {
   /** Bytes held now. */
   readonly held: BufferedBytes;
-  /** Bytes of the largest body that could ever be taken in. */
+  /** Bytes of the largest body for which there could ever be room. */
   readonly largestBody: number;
   /** A share that holds nothing yet. */
   open(): Share;
@@ -49,7 +47,7 @@ export interface Buffers {
 /** Bodies up to this size have a tenth of the budget to themselves. */
 const smallBodyBytes = 64 * 1024;
 
-/** Makes a budget of `limit` bytes; `Infinity` for none. */
+/** Creates a budget of `limit` bytes; `Infinity` for no limit. */
 export function createBuffers(limit: number): Buffers {
   return new Budget(limit);
 }
@@ -59,7 +57,7 @@ class Budget implements Buffers {
   readonly #limit: number;
   readonly #mostOfLarge: number;
   readonly largestBody: number;
-  /** Uploads that may be let go, those that began first at the front. */
+  /** Uploads that may be given up, in the order in which they were lent. */
   readonly lent = new Set<RequestShare>();
 
   constructor(limit: number) {
@@ -72,14 +70,14 @@ class Budget implements Buffers {
     return new RequestShare(this);
   }
 
-  /** Bytes that are missing for `more` bytes of a body; 0 or less when there is room. */
+  /** Bytes that are missing for `more` bytes of a body; 0 or less if there is room. */
   #missing(more: number, isSmall: boolean): number {
     const { bodies, captures, answers } = this.held;
     const ofResults = Math.min(captures + answers, this.#limit / 2);
     return bodies + ofResults + more - (isSmall ? this.#limit : this.#mostOfLarge);
   }
 
-  /** Uploads that have had their time and must go for `more` bytes of a share; undefined when that would be of no use. */
+  /** Lent uploads that must be given up to make room for `more` bytes of a share; undefined if that would not be enough. */
   leavingFor(more: number, share: RequestShare, isSmall: boolean): RequestShare[] | undefined {
     let missing = this.#missing(more, isSmall);
     const leaving: RequestShare[] = [];
@@ -93,7 +91,7 @@ class Budget implements Buffers {
   }
 }
 
-/** A class, because every job has one. */
+/** A class, because one is created for every job. */
 class RequestShare implements Share {
   readonly #budget: Budget;
   #announced = 0;
@@ -138,12 +136,12 @@ class RequestShare implements Share {
     this.#giveUp = undefined;
   }
 
-  /** Lets the body go and tells its reader. */
+  /** Releases the body and calls its `giveUp`. */
   giveUp(): void {
-    const tell = this.#giveUp;
+    const onGivenUp = this.#giveUp;
     this.keep();
     this.resize(0);
-    tell?.();
+    onGivenUp?.();
   }
 
   captured(bytes: number): void {

@@ -1,5 +1,5 @@
 /**
- * `GET /metrics`: the page for Prometheus.
+ * `GET /metrics`: the metrics, for Prometheus.
  *
  * @module
  */

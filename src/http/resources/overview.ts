@@ -1,11 +1,11 @@
 /**
- * `GET /`: one line that names the endpoints, for people and for balancers that ask there.
+ * `GET /`: one line that names the endpoints, for people and for load balancers that check this path.
  *
  * @module
  */
 
 import { methodsOf, payloadPath, routes } from "../../wire/resources.ts";
-import type { Refusals } from "../answer/refusals.ts";
+import type { ErrorAnswers } from "../answer/error_answers.ts";
 import type { FrontDoor } from "../door.ts";
 import type { Handlers } from "../handler.ts";
 import { whileReady } from "./health.ts";
@@ -16,7 +16,7 @@ const text = `jobrunner: jobs go to POST ${payloadPath}; GET ${pages.slice(0, -1
   pages.at(-1)
 }\n`;
 
-/** 200 as long as jobs are admitted, else 503. */
-export function overview(door: FrontDoor, refusals: Refusals): Handlers<"/"> {
-  return { GET: whileReady(door, refusals, () => text) };
+/** 200 while jobs are admitted, otherwise 503. */
+export function overview(door: FrontDoor, errors: ErrorAnswers): Handlers<"/"> {
+  return { GET: whileReady(door, errors, () => text) };
 }

@@ -1,5 +1,5 @@
 /**
- * `POST /payload`: a request becomes a job, the job's result its answer.
+ * `POST /payload`: turns a request into a job, and the job's result into the answer.
  *
  * @module
  */
@@ -15,13 +15,13 @@ import { parsePayloadRequest, type PayloadRequest } from "../../wire/payload_req
 import type { Activity } from "../activity.ts";
 import type { Deliveries, Delivery } from "../answer/delivery.ts";
 import { commonHeaders } from "../answer/page.ts";
-import type { Fault } from "../answer/problem.ts";
-import type { Refusals } from "../answer/refusals.ts";
+import type { Problem } from "../answer/problem.ts";
+import type { ErrorAnswers } from "../answer/error_answers.ts";
 import { type ResultAnswer, resultAnswer } from "../answer/result.ts";
 import type { PasswordCheck } from "../auth.ts";
 import {
-  type BodyFault,
   type BodyLimits,
+  type BodyRefusal,
   leastBytesPerSec,
   maxChunkedBytes,
   readBody,
@@ -33,29 +33,29 @@ import { clientOf, describe } from "../exchange.ts";
 import type { Guard } from "../guard.ts";
 import type { Handlers } from "../handler.ts";
 
-/** What the resource needs beside the front door. */
+/** What the resource needs besides the front door. */
 export interface PayloadSettings {
-  /** Says whose requests are looked at. */
+  /** Refuses requests of other sites' pages, and requests that name a foreign host. */
   readonly guard: Guard;
-  /** Says who may run jobs. */
+  /** Checks who may run jobs. */
   readonly mayRun: PasswordCheck;
-  /** Bounds of one body. */
+  /** Limits of one body. */
   readonly limits: BodyLimits;
-  /** The largest body that the budget of all requests could ever take in. */
+  /** The largest body for which the budget of all requests could ever have room. */
   readonly largestBody: number;
-  /** What becomes of a running job whose client is gone. */
+  /** What happens to a running job whose client has disconnected. */
   readonly onDisconnect: JobSpec["onDisconnect"];
-  /** Notices clients that leave. */
+  /** Detects client disconnects. */
   readonly clients: Clients;
-  /** Marks the request that work is done for. */
+  /** Marks the request that is being worked on. */
   readonly during: During;
 }
 
-/** The parts of HTTP that a job's way through it takes. */
+/** The parts of HTTP that handle a job's request. */
 export interface PayloadParts extends Omit<PayloadSettings, "largestBody"> {
-  /** Counts the requests that are on their way to a job's answer. */
+  /** Counts the requests for jobs in flight. */
   readonly activity: Activity;
-  /** Hands answers over. */
+  /** Sends answers. */
   readonly deliveries: Deliveries;
   /** The budget of all requests together. */
   readonly buffers: Buffers;
@@ -65,26 +65,26 @@ export interface PayloadParts extends Omit<PayloadSettings, "largestBody"> {
 export interface Arrival {
   /** The request itself. */
   readonly raw: Request;
-  /** Ties its log lines and its answer together. */
+  /** The id that links its log lines and its answer. */
   readonly requestId: string;
   /** Its part of a trace. */
   readonly trace: RequestTrace | undefined;
   /** The client's end of the connection. */
   readonly address: () => ClientAddress | undefined;
-  /** What it holds; the caller gives that back. */
+  /** The memory that it holds; the caller releases it. */
   readonly share: Share;
 }
 
 /** The answer of a job that ran. */
 export interface PayloadAnswer extends ResultAnswer {
-  /** Tells it from a fault. */
+  /** Distinguishes it from a problem. */
   readonly kind: "ran";
 }
 
 /** See the module's head. */
 export function payload(
   door: FrontDoor,
-  { refuseJob }: Refusals,
+  { answerJob }: ErrorAnswers,
   { activity, deliveries, buffers, ...parts }: PayloadParts,
   log: Log,
 ): Handlers<"/payload"> {
@@ -108,7 +108,7 @@ export function payload(
       const outcome = await postPayload({ raw, requestId, trace, address, share }, settings, door);
       if (outcome.kind !== "ran") {
         share.release();
-        return refuseJob(c, outcome);
+        return answerJob(c, outcome);
       }
       const { status, contentType, body } = outcome;
       trace?.end({ status });
@@ -133,18 +133,21 @@ export function payload(
   };
 }
 
-/** Host, page, password, readiness, body, JSON, line: in this order, so that each step costs only those who passed the one before. */
+/**
+ * Checks host, page, password and readiness, reads body and JSON, then queues the job: in this order, so that a request that
+ * fails one step costs nothing in the next.
+ */
 export async function postPayload(
   arrival: Arrival,
   settings: PayloadSettings,
   door: FrontDoor,
-): Promise<PayloadAnswer | Fault> {
+): Promise<PayloadAnswer | Problem> {
   const { guard } = settings;
-  const refusal = guard.hostFault(arrival.raw) ?? guard.pageFault(arrival.raw);
+  const refusal = guard.hostRefusal(arrival.raw) ?? guard.pageRefusal(arrival.raw);
   if (refusal) return refusal;
   if (!settings.mayRun(arrival.raw.headers)) return { kind: "unauthorized" };
   if (!door.ready()) return { kind: "draining", retryAfterSec: door.retryAfterSec() };
-  // Nothing here may hold the body or the payload while the job waits and runs: admit() has forgotten them.
+  // Nothing here may reference the body or the payload while the job waits and runs; admit() has dropped both.
   const admission = await admit(arrival, settings, door);
   if ("kind" in admission) return admission;
   const { share } = arrival;
@@ -155,16 +158,16 @@ export async function postPayload(
       share.answer();
       return { kind: "ran", ...resultAnswer(outcome.result, (bytes) => share.taken(bytes)) };
     case "failed":
-      return runFailure(outcome.failure.kind, door);
+      return runProblem(outcome.failure.kind, door);
     case "left":
-      return leftFault(outcome);
+      return leftProblem(outcome);
   }
 }
 
-/** Name of the one command that there is. */
+/** Name of the only command. */
 const command = "default";
 
-/** A job that has its place. */
+/** A job with a place in the queue. */
 interface Admitted {
   readonly outcome: Promise<JobOutcome>;
   readonly clientGone: () => void;
@@ -174,14 +177,14 @@ async function admit(
   arrival: Arrival,
   settings: PayloadSettings,
   door: FrontDoor,
-): Promise<Admitted | Fault> {
+): Promise<Admitted | Problem> {
   const { raw, requestId, trace, share } = arrival;
   const read = await readRequest(arrival, settings, door);
   if ("kind" in read) return read;
   const { payload, ...request } = read;
   if (raw.signal.aborted) return { kind: "client_gone" };
   const place = await door.reserve({ command }, raw.signal);
-  if (!place.reserved) return refusalFault(place);
+  if (!place.reserved) return placeProblem(place);
   const outcome = place.fill({
     uid: newJobUid(),
     ...request,
@@ -197,16 +200,19 @@ async function admit(
   return { outcome, clientGone: () => place.leave() };
 }
 
-/** Leaves the share as large as the payload. On its own, because what `admit` leaves for later would hold the body, too. */
+/**
+ * Reads and parses the request; the share is then as large as the payload. A function of its own, because the callbacks that
+ * `admit` creates would otherwise keep the body in memory.
+ */
 async function readRequest(
   { raw, requestId, share }: Arrival,
   { limits, largestBody, during }: PayloadSettings,
   door: FrontDoor,
-): Promise<PayloadRequest | Fault> {
-  // What the budget can never take in is too large rather than too early.
+): Promise<PayloadRequest | Problem> {
+  // A body for which the budget can never have room is too large; a retry would not help.
   const bounds = { ...limits, maxBytes: Math.min(limits.maxBytes, largestBody) };
   const body = await readBody(raw, bounds, share);
-  if (!body.ok) return bodyFault(body.fault, bounds, door);
+  if (!body.ok) return bodyProblem(body.refusal, bounds, door);
   const { length } = body.bytes;
   const contentType = raw.headers.get("content-type");
   const parsed = during(requestId, () => parsePayloadRequest(body.bytes, { contentType }));
@@ -217,7 +223,7 @@ async function readRequest(
   return parsed.request;
 }
 
-function refusalFault({ cause, waiting, retryAfterSec }: Refusal): Fault {
+function placeProblem({ cause, waiting, retryAfterSec }: Refusal): Problem {
   switch (cause) {
     case "draining":
       return { kind: "draining", retryAfterSec };
@@ -226,7 +232,7 @@ function refusalFault({ cause, waiting, retryAfterSec }: Refusal): Fault {
   }
 }
 
-function runFailure(kind: RunFailure["kind"], door: FrontDoor): Fault {
+function runProblem(kind: RunFailure["kind"], door: FrontDoor): Problem {
   switch (kind) {
     case "spool_unusable":
     case "internal":
@@ -236,26 +242,26 @@ function runFailure(kind: RunFailure["kind"], door: FrontDoor): Fault {
   }
 }
 
-function leftFault(
+function leftProblem(
   { cause, queuedSec, retryAfterSec }: Extract<JobOutcome, { readonly kind: "left" }>,
-): Fault {
+): Problem {
   switch (cause) {
     case "queue_timeout":
       return { kind: "queue_timeout", queuedSec, retryAfterSec };
     case "shutdown":
       return { kind: "draining", queuedSec, retryAfterSec };
     case "canceled":
-      // Nobody is there to read this; it is for the log.
+      // The client does not receive this; it is for the log.
       return { kind: "client_gone", queuedSec };
   }
 }
 
-function bodyFault(
-  fault: BodyFault,
+function bodyProblem(
+  refusal: BodyRefusal,
   limits: BodyLimits,
   door: FrontDoor,
-): Fault {
-  switch (fault) {
+): Problem {
+  switch (refusal) {
     case "too_large":
       return { kind: "too_large", maxBytes: limits.maxBytes };
     case "length_required":

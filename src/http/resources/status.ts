@@ -11,7 +11,7 @@ import type { Buffers } from "../body/buffers.ts";
 import type { FrontDoor } from "../door.ts";
 import type { Handlers } from "../handler.ts";
 
-/** Jobs are named only to those who may run some; everybody else gets the rest. */
+/** The ids of jobs and processes are shown only to clients that may run jobs, everything else to everyone. */
 export function status(
   door: FrontDoor,
   { mayRun, buffers }: { readonly mayRun: PasswordCheck; readonly buffers: Buffers },

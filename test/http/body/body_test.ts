@@ -84,7 +84,7 @@ Deno.test("readBody() takes memory as the body arrives: 100 announced gibibytes 
   assert.ok(taken < 10_000_000, `${taken} bytes`);
   for (const { periods, outcome } of uploads) {
     periods.over();
-    assert.deepEqual(await outcome, { ok: false, fault: "request_timeout" });
+    assert.deepEqual(await outcome, { ok: false, refusal: "request_timeout" });
   }
 });
 
@@ -106,7 +106,7 @@ Deno.test("readBody() gives up a body of which less than 16 KiB a second arrive 
   periods.over();
   await send(2 * 16_384 - 1);
   periods.over();
-  assert.deepEqual(await outcome, { ok: false, fault: "request_timeout" });
+  assert.deepEqual(await outcome, { ok: false, refusal: "request_timeout" });
   assert.equal(buffers.held.bodies, 0);
 });
 
@@ -115,11 +115,11 @@ Deno.test("readBody() gives up an upload older than a period when the budget is 
   const old = upload(buffers, 600_000);
   await old.send(500_000);
   const early = upload(buffers, 600_000);
-  assert.deepEqual(await early.outcome, { ok: false, fault: "buffers_full" });
+  assert.deepEqual(await early.outcome, { ok: false, refusal: "buffers_full" });
   old.periods.over();
   const later = upload(buffers, 600_000);
   await later.send(500_000);
-  assert.deepEqual(await old.outcome, { ok: false, fault: "buffers_full" });
+  assert.deepEqual(await old.outcome, { ok: false, refusal: "buffers_full" });
   await later.send(100_000);
   assert.ok((await later.outcome).ok);
   assert.equal(buffers.held.bodies, 600_000);
@@ -132,6 +132,6 @@ Deno.test("readBody() does not give up a body that has arrived whole", async () 
   old.periods.over();
   await old.send(100_000);
   assert.ok((await old.outcome).ok);
-  assert.deepEqual(await upload(buffers, 600_000).outcome, { ok: false, fault: "buffers_full" });
+  assert.deepEqual(await upload(buffers, 600_000).outcome, { ok: false, refusal: "buffers_full" });
   assert.equal(buffers.held.bodies, 600_000);
 });

@@ -87,7 +87,7 @@ Deno.test("POST /payload answers 408 to a body that does not come in time, and c
   });
   const { status, text } = await send("/payload", { method: "POST", body });
   assert.equal(status, 408);
-  assert.equal(text, "Less than 16384 bytes a second of the body arrived in 0.01 seconds\n");
+  assert.equal(text, "The body arrived at less than 16384 bytes per second for 0.01 seconds\n");
   assert.ok(canceled);
   assert.equal(held(), 0);
 });
@@ -138,7 +138,7 @@ Deno.test("POST /payload answers 411 to a chunked body over 8 MiB or in tiny pie
     const { state, body } = chunked(pieceBytes, bytes);
     const { status, text } = await send("/payload", { method: "POST", body, headers });
     assert.equal(status, 411, `pieces of ${pieceBytes}`);
-    assert.match(text, /^A body without Content-Length may have 8388608 bytes, /);
+    assert.match(text, /^A body without Content-Length may have at most 8388608 bytes, /);
     assert.ok(state.sent <= mostRead, `${state.sent} bytes in pieces of ${pieceBytes} were read`);
     assert.ok(!state.canceled);
   }

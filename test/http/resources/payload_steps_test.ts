@@ -46,7 +46,7 @@ function posted(differences: Differences = {}) {
     ...differences.arrival,
   };
   const settings: PayloadSettings = {
-    guard: { hostFault: () => undefined, pageFault: () => undefined },
+    guard: { hostRefusal: () => undefined, pageRefusal: () => undefined },
     mayRun: () => true,
     limits: {
       maxBytes: Infinity,
@@ -127,14 +127,14 @@ Deno.test("postPayload() checks host, page, password, readiness, body, in this o
   const crossSite = { kind: "cross_site" } as const;
   const wrong = {
     settings: {
-      guard: { hostFault: () => unknownHost, pageFault: () => crossSite },
+      guard: { hostRefusal: () => unknownHost, pageRefusal: () => crossSite },
       mayRun: () => false,
     },
     ready: false,
     body: "no JSON",
   };
-  const rightHost = { hostFault: () => undefined, pageFault: () => crossSite };
-  const right = { hostFault: () => undefined, pageFault: () => undefined };
+  const rightHost = { hostRefusal: () => undefined, pageRefusal: () => crossSite };
+  const right = { hostRefusal: () => undefined, pageRefusal: () => undefined };
   const steps: readonly [Differences, string][] = [
     [wrong, "unknown_host"],
     [{ ...wrong, settings: { ...wrong.settings, guard: rightHost } }, "cross_site"],
@@ -220,28 +220,28 @@ Deno.test("postPayload() counts a payload in the memory of its body for no more 
   assert.ok(bodies > 0 && bodies <= bytes.length, String(bodies));
 });
 
-Deno.test("postPayload() returns a fault with reason and retry time for a job that has no result", async () => {
-  const faultOf = (outcome: JobOutcome) => posted({ outcome: () => outcome }).answer;
+Deno.test("postPayload() returns a problem with reason and retry time for a job that has no result", async () => {
+  const problemOf = (outcome: JobOutcome) => posted({ outcome: () => outcome }).answer;
   const left = { kind: "left", queuedSec: 2, retryAfterSec: 3 } as const;
-  assert.deepEqual(await faultOf({ ...left, cause: "queue_timeout" }), {
+  assert.deepEqual(await problemOf({ ...left, cause: "queue_timeout" }), {
     kind: "queue_timeout",
     queuedSec: 2,
     retryAfterSec: 3,
   });
-  assert.deepEqual(await faultOf({ ...left, cause: "shutdown" }), {
+  assert.deepEqual(await problemOf({ ...left, cause: "shutdown" }), {
     kind: "draining",
     queuedSec: 2,
     retryAfterSec: 3,
   });
-  assert.deepEqual(await faultOf({ ...left, cause: "canceled" }), {
+  assert.deepEqual(await problemOf({ ...left, cause: "canceled" }), {
     kind: "client_gone",
     queuedSec: 2,
   });
   for (const kind of ["spool_unusable", "internal"] as const) {
-    assert.deepEqual(await faultOf({ kind: "failed", failure: { kind, reason: "x" } }), { kind });
+    assert.deepEqual(await problemOf({ kind: "failed", failure: { kind, reason: "x" } }), { kind });
   }
   assert.deepEqual(
-    await faultOf({ kind: "failed", failure: { kind: "spawn_refused", reason: "x" } }),
+    await problemOf({ kind: "failed", failure: { kind: "spawn_refused", reason: "x" } }),
     {
       kind: "spawn_refused",
       retryAfterSec: 7,
@@ -249,7 +249,7 @@ Deno.test("postPayload() returns a fault with reason and retry time for a job th
   );
 });
 
-Deno.test("postPayload() returns a fault with the reason for a body that does not arrive", async () => {
+Deno.test("postPayload() returns a problem with the reason for a body that does not arrive", async () => {
   const cutting = new AbortController();
   const cut = posted({
     body: new ReadableStream({}),

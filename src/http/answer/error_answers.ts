@@ -1,5 +1,5 @@
 /**
- * Answers to requests that are not served: each with its line in the log, those for a job also counted.
+ * Error answers to requests. Each is logged; one to a request for a job is also counted and traced.
  *
  * @module
  */
@@ -12,56 +12,56 @@ import { describe } from "../exchange.ts";
 import type { Call } from "../handler.ts";
 import type { RequestTelemetry } from "../observe.ts";
 import { commonHeaders } from "./page.ts";
-import { type Fault, problemAnswer, rejectionOf } from "./problem.ts";
+import { type Problem, problemAnswer, rejectionOf } from "./problem.ts";
 
 /** See the module's head. */
-export interface Refusals {
-  /** The answer to a fault. */
-  refuse(c: Call, fault: Fault): Response;
-  /** The answer to a fault on the way of a job: counted if it is a rejection, and told to the trace. */
-  refuseJob(c: Call, fault: Fault): Response;
+export interface ErrorAnswers {
+  /** Logs a problem and makes its answer. */
+  answer(c: Call, problem: Problem): Response;
+  /** The same for a request for a job: also counted if the problem is a rejection, and recorded in the trace. */
+  answerJob(c: Call, problem: Problem): Response;
 }
 
-/** The most of a host that stands in a log line: names have at most so many characters (RFC 1035, section 2.3.4). */
+/** Maximum length of a host in a log line: the longest name (RFC 1035, section 2.3.4). */
 const maxHostLength = 253;
 
-/** `during` marks the request that an answer is made for. */
-export function createRefusals(
+/** `during` marks the request for which an answer is made. */
+export function createErrorAnswers(
   { log, metrics }: Pick<RequestTelemetry, "log" | "metrics">,
   during: During,
-): Refusals {
-  function refuse(c: Call, fault: Fault): Response {
+): ErrorAnswers {
+  function answer(c: Call, problem: Problem): Response {
     const { requestId } = c.env;
     const { status, headers, body, detail } = during(
       requestId,
-      () => problemAnswer(fault, requestId, asksForJson(c)),
+      () => problemAnswer(problem, requestId, asksForJson(c)),
     );
     log.write("request refused", {
       ...describe(c.env),
       "http.response.status_code": status,
-      reason: fault.kind,
+      reason: problem.kind,
       detail,
-      "server.address": fault.kind === "unknown_host"
-        ? fault.host?.slice(0, maxHostLength)
+      "server.address": problem.kind === "unknown_host"
+        ? problem.host?.slice(0, maxHostLength)
         : undefined,
-      queued_sec: "queuedSec" in fault ? toMicroseconds(fault.queuedSec ?? 0) : undefined,
+      queued_sec: "queuedSec" in problem ? toMicroseconds(problem.queuedSec ?? 0) : undefined,
     });
     return new Response(body, { status, headers: { ...headers, ...commonHeaders(c.env) } });
   }
 
-  function refuseJob(c: Call, fault: Fault): Response {
-    const reason = rejectionOf(fault);
+  function answerJob(c: Call, problem: Problem): Response {
+    const reason = rejectionOf(problem);
     if (reason) metrics.rejected(reason);
-    const response = refuse(c, fault);
+    const response = answer(c, problem);
     c.env.trace?.end({
       status: response.status,
-      fault: fault.kind,
-      leftAfterSec: "queuedSec" in fault ? fault.queuedSec : undefined,
+      problem: problem.kind,
+      leftAfterSec: "queuedSec" in problem ? problem.queuedSec : undefined,
     });
     return response;
   }
 
-  return { refuse, refuseJob };
+  return { answer, answerJob };
 }
 
 /** Whether the client's Accept header prefers JSON; a bare wildcard does not ask for it. */

@@ -72,5 +72,8 @@ Deno.test("POST /payload answers 500 for a bug, with the stack in the log only",
   const { status, text } = await post(job);
   assert.equal(status, 500);
   assert.ok(!text.includes("a bug"));
-  assert.match(String(log[0]?.[1]?.["exception.stacktrace"]), /Error: a bug\n.*refusals_test/s);
+  assert.match(
+    String(log[0]?.[1]?.["exception.stacktrace"]),
+    /Error: a bug\n.*error_answers_test/s,
+  );
 });
