@@ -147,3 +147,14 @@ Deno.test("Security: the certificate that its page makes is accepted by send and
     );
   }
 });
+
+Deno.test("Security: serve --check prints what its page shows, and from source one limit more", async () => {
+  const shown = blocksOf("docs/guides/security.md").find(({ text }) => text.includes("probe: "));
+  const { code, stdout } = await runProgram({
+    args: ["serve", "--check"],
+    env: { JOBRUNNER_CMD: "/bin/date", TMPDIR: "/tmp" },
+  });
+  assert.equal(code, 0);
+  const printed = stdout.replace("; write below Deno's cache (not from a binary)", "");
+  assert.ok(shown && printed.endsWith(shown.text), stdout);
+});

@@ -289,7 +289,7 @@ Deno.test("run() frees the memory of a large payload when it is in its file or c
   }
 });
 
-Deno.test("run() reports a spool that cannot be used as the server's fault, not the command's", async () => {
+Deno.test("run() reports a spool that cannot be used as a failure of the server, not of the command", async () => {
   using temporary = temporarySpool();
   const spool = { ...temporary.spool, path: "/dev/null/spool" };
   const spec = specOf("i");

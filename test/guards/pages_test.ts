@@ -86,3 +86,10 @@ Deno.test("README.md gives ten settings with the defaults of their rows", () => 
   assert.equal(told.length, 10);
   for (const row of told) assert.ok(inTable.some((one) => one.join() === row.join()), row.join());
 });
+
+Deno.test("docs/design.md names only files that exist", () => {
+  const named = [...(pages.get("docs/design.md") ?? "").matchAll(/`([\w./]+\/[\w.]+\.ts)`/g)]
+    .map(([, path = ""]) => path);
+  assert.ok(named.length > 50);
+  assert.deepEqual(named.filter((path) => !exists(path) && !exists(`src/${path}`)), []);
+});

@@ -86,7 +86,7 @@ for (const [what, code, message] of before) {
     await assert.rejects(started, { name: "StartError", message });
   });
 
-  Deno.test(`serve --check reports ${what} as a fault and leaves no spool`, async () => {
+  Deno.test(`serve --check reports ${what} as an error and leaves no spool`, async () => {
     using folder = temporaryFolder();
     await assert.rejects(probeService(startIn(folder.path), isolate), {
       name: "StartError",
