@@ -91,13 +91,13 @@ export const settings = [
     },
     default: "",
     meaning:
-      "Host names that clients may use for a server without a password, in addition to IP addresses, localhost and the listen address. Requests for other names get 403, since a web page could have sent them. `*.example.net` allows every name below example.net.",
+      "Host names that clients may use for a server without a password, in addition to IP addresses, localhost and the listen address: without ports, separated by commas. Requests for other names get 403, since a web page could have sent them. `*.example.net` allows every name below example.net.",
   },
   {
     name: "JOBRUNNER_HTTP_LISTEN_PORT",
     kind: { type: "whole", min: 0, max: 65535, placeholder: "PORT" },
     default: "8080",
-    meaning: "Port to listen on. 0: a free port, which the line “listening on …” names.",
+    meaning: "Port to listen on. 0: any free port; the log line “listening on …” names it.",
   },
   {
     name: "JOBRUNNER_PASSWORD",
@@ -148,7 +148,7 @@ export const settings = [
     default: "60",
     zero: Infinity,
     meaning:
-      "Length of a period in seconds. In each period at least 16 KiB per second of a request body must arrive, or all that is left of it; otherwise 408. When memory is short, uploads older than one period are refused first. 0: no limit.",
+      "Seconds of one period in which the speed of an upload is measured. In each period at least 16 KiB per second of a request body must arrive, or all that is left of it; otherwise 408. When memory is short, uploads older than one period are refused first. 0: no limit.",
   },
   {
     name: "JOBRUNNER_MAX_BUFFERED_BYTES",
@@ -164,7 +164,7 @@ export const settings = [
     default: "60",
     zero: Infinity,
     meaning:
-      "Seconds in which a client may read nothing of an answer larger than 64 KiB; after that, the answer is broken off. 0: no limit.",
+      "Seconds that a client may pause while it reads an answer larger than 64 KiB; after that, the answer is broken off. 0: no limit.",
   },
   {
     name: "JOBRUNNER_MAX_OUTPUT_BYTES",
