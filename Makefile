@@ -68,6 +68,9 @@ check: ## Format, lint, types, documentation, README
 fmt: ## Format everything and write the README's generated parts
 	@$(DENO) task fmt
 
+hooks: ## Have git check format and lint of what is staged before each commit
+	@git config core.hooksPath .githooks
+
 launcher: ## Assemble tools/launcher/launcher.S and write its bytes into src/supervisor/launcher_code.ts; needs gcc and the binutils of x86-64 and aarch64
 	@$(DENO) task launcher
 
