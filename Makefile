@@ -38,7 +38,7 @@ start: ## Serve; JOBRUNNER_CMD=… names the command, without it a sample runs; 
 	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES; \
 	$(DENO) task start $(ARGS)
 
-ok: ## Before each commit: what check does, then the unit tests; takes less than a minute
+ok: ## Run before each commit: check, then the unit tests; less than a minute on a quiet machine
 	@$(DENO) task ok $(TEST_FLAGS)
 
 test: ## Run unit and system tests; DENO_VERSION=… runs them on that Deno
@@ -68,7 +68,7 @@ check: ## Format, lint, types, documentation, README
 fmt: ## Format everything and write the README's generated parts
 	@$(DENO) task fmt
 
-hooks: ## Have git check format and lint of what is staged before each commit
+hooks: ## Let Git check the format and lint of staged files before each commit
 	@git config core.hooksPath .githooks
 
 launcher: ## Assemble tools/launcher/launcher.S and write its bytes into src/supervisor/launcher_code.ts; needs gcc and the binutils of x86-64 and aarch64
