@@ -11,7 +11,7 @@ export DENO_TLS_CA_STORE ?= mozilla,system
 DENO = deno=$$(./tools/deno.sh $(PINNED_DENO) $(DENO_VERSION)) && exec "$$deno"
 
 .DEFAULT_GOAL := build
-.PHONY: build linux linux-arm64 win mac mac-arm64 dist help start test test-binary test-e2e test-windows test-arm64 soak check fmt launcher launcher-check bench bench-check bench-compare clean
+.PHONY: build linux linux-arm64 win mac mac-arm64 dist help start ok test test-unit test-binary test-e2e test-windows test-arm64 soak check fmt hooks launcher launcher-check bench bench-check bench-compare clean
 
 build: ## Compile a binary for this platform into bin/jobrunner (the default)
 	@$(DENO) task build
@@ -38,8 +38,14 @@ start: ## Serve; JOBRUNNER_CMD=… names the command, without it a sample runs; 
 	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES; \
 	$(DENO) task start $(ARGS)
 
-test: ## Run all tests; DENO_VERSION=… runs them on that Deno
+ok: ## Run before each commit: check, then the unit tests; less than a minute on a quiet machine
+	@$(DENO) task ok $(TEST_FLAGS)
+
+test: ## Run unit and system tests; DENO_VERSION=… runs them on that Deno
 	@$(DENO) task test $(TEST_FLAGS)
+
+test-unit: ## Run the unit tests only
+	@$(DENO) task test-unit $(TEST_FLAGS)
 
 test-binary: build ## The system tests, and those at a terminal, against bin/jobrunner in place of the source; needs script(1)
 	@export JOBRUNNER_TEST_BINARY="$(CURDIR)/bin/jobrunner"; $(DENO) task test $(TEST_FLAGS) test/system test/e2e/terminal.ts
@@ -61,6 +67,9 @@ check: ## Format, lint, types, docstrings, the generated tables of the documenta
 
 fmt: ## Format everything and write the generated tables of the documentation
 	@$(DENO) task fmt
+
+hooks: ## Let Git check the format and lint of staged files before each commit
+	@git config core.hooksPath .githooks
 
 launcher: ## Assemble tools/launcher/launcher.S and write its bytes into src/supervisor/launcher_code.ts; needs gcc and the binutils of x86-64 and aarch64
 	@$(DENO) task launcher

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { post, statusOf } from "../support/client.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, startProgram } from "../support/program.ts";
+import { character } from "../support/text.ts";
 
 const encoder = new TextEncoder();
 const job = JSON.stringify({
@@ -50,7 +51,7 @@ const requests = fc.record({
         "X-Request-Id: \u0001",
         "X-JR-PASSWORD: \u00ff",
       ),
-      fc.tuple(fc.string(), fc.string({ unit: "binary" })).map(([name, value]) =>
+      fc.tuple(fc.string(), fc.string({ unit: character })).map(([name, value]) =>
         `${name}: ${value}`
       ),
     ),
@@ -60,7 +61,7 @@ const requests = fc.record({
   body: fc.oneof(
     fc.constant(job),
     fc.json(),
-    fc.string({ unit: "binary" }),
+    fc.string({ unit: character }),
     fc.constant(`5\r\nhello\r\n0\r\n\r\n`),
   ),
 });

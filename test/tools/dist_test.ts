@@ -63,6 +63,9 @@ function binaryOf(file: string): string {
   return `binary ${file}, Deno/${deno}`;
 }
 
+/** The same for every release, and Deno takes its time to list them. */
+let packages: ReturnType<typeof runtimePackages> | undefined;
+
 /** Makes the release of a project; returns the names of the targets that were built. */
 async function release(path: string): Promise<string[]> {
   const built: string[] = [];
@@ -70,7 +73,7 @@ async function release(path: string): Promise<string[]> {
     root: path,
     version: "1.2.3",
     license: "MIT",
-    packages: () => runtimePackages(projectRoot),
+    packages: () => packages ??= runtimePackages(projectRoot),
     build: (names) => {
       built.push(...names);
       for (const { name, file } of targets) {
