@@ -152,10 +152,22 @@ export function newestId(): number | undefined {
   return Number(read("/proc/loadavg").split(" ")[4]) || undefined;
 }
 
-/** The pipes that this process holds, without its own standard streams, which belong to its parent. */
+/**
+ * The pipes that this process has made. Those that it inherited are not among them, since its commands may have inherited
+ * them too: its standard streams, and every descriptor without the close-on-exec flag (open(2), O_CLOEXEC).
+ */
 function ourPipes(): ReadonlySet<string> {
-  return new Set(pipesOf("self", (descriptor) => Number(descriptor) > 2));
+  const wasInherited = (descriptor: string) => {
+    const [, flags = "0"] = /^flags:\t(\d+)$/m.exec(read(`/proc/self/fdinfo/${descriptor}`)) ?? [];
+    return Number(descriptor) <= 2 || (parseInt(flags, 8) & closeOnExec) === 0;
+  };
+  // The runtime holds copies of its standard streams that have the flag.
+  const inherited = new Set(pipesOf("self", wasInherited));
+  return new Set(pipesOf("self")).difference(inherited);
 }
+
+/** O_CLOEXEC on Linux, x64 and ARM64. */
+const closeOnExec = 0o2000000;
 
 function pipesOf(
   pid: number | "self",

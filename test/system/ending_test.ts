@@ -30,6 +30,7 @@ async function on(
   name: string,
   env: Readonly<Record<string, string>>,
   act: (stage: Stage) => Promise<void>,
+  through: readonly string[] = [],
 ): Promise<void> {
   using folder = temporaryFolder();
   const pids = `${folder.path}/pids`;
@@ -38,6 +39,7 @@ async function on(
   Deno.mkdirSync(spool);
   try {
     await using program = await startProgram({
+      through,
       env: {
         JOBRUNNER_CMD: fixture(name),
         JOBRUNNER_SPOOL_DIR: spool,
@@ -214,6 +216,17 @@ Deno.test("a daemon with an output of its own is not killed", async () => {
     }
     assert.ok(isAlive(pidIn(pids, "daemon_first")));
   });
+});
+
+Deno.test("a daemon is not killed for a pipe that the server itself inherited", async () => {
+  const script =
+    "setsid sh -c 'echo $$ >\"$PIDS/daemon\"; exec sleep 1000' </dev/null >/dev/null 2>&1 &\n" +
+    "echo held; sleep 1000 &\n" +
+    'while [ ! -s "$PIDS/daemon" ]; do sleep 0.01; done\n';
+  await on("run_payload.sh", {}, async ({ url, pids }) => {
+    assert.equal((await post(url, script)).output, "held\n");
+    assert.ok(isAlive(pidIn(pids, "daemon")));
+  }, ["bash", "-c", 'exec 9> >(exec cat >/dev/null 2>&1); exec "$0" "$@"']);
 });
 
 Deno.test("JOBRUNNER_MAX_OUTPUT_BYTES cuts and flags output, and neither blocks nor ends the job", async () => {
