@@ -23,15 +23,15 @@ export async function waitFile(
 ): Promise<number> {
   const [timeout = "", folder = "", name = "", ...more] = args;
   const seconds = Number(timeout);
-  const fault = args.length < 3 || more.length > 0
+  const usageError = args.length < 3 || more.length > 0
     ? waitFileUsage
     : timeout.trim() === "" || !(seconds >= 0 && seconds <= longestTimerSec)
     ? `TIMEOUT_SEC=${timeout}: must be a number of seconds from 0 to ${longestTimerSec}`
     : name === "" || /^\.{1,2}$|[/\\]/.test(name)
     ? `NAME=${name}: must be the name of a file, without its folder`
     : unreadable(folder);
-  if (fault !== undefined) {
-    say(fault);
+  if (usageError !== undefined) {
+    say(usageError);
     return 2;
   }
   const giveUpAt = performance.now() + seconds * 1000;

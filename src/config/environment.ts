@@ -13,16 +13,16 @@ const doors: Readonly<Record<string, string>> = {
 
 /** Returns one error for each of these variables that is set. */
 export function doorsOfTheRuntime(env: Readonly<Record<string, string>>): string[] {
-  const faults = Object.entries(doors).filter(([name]) => env[name]).map(([name, does]) =>
+  const errors = Object.entries(doors).filter(([name]) => env[name]).map(([name, does]) =>
     `${name}: must be unset: the runtime would ${does}`
   );
   // Parts of the value may be quoted.
   if (env["NODE_OPTIONS"]?.replace(/["\\]/g, "").includes("--inspect")) {
-    faults.push(
+    errors.push(
       "NODE_OPTIONS: must not contain --inspect: the runtime would open a debugger, through which anyone on this machine could do anything as the server",
     );
   }
-  return faults;
+  return errors;
 }
 
 /**

@@ -73,7 +73,7 @@ function tableWith(name: string, text: string): Setting[] {
   });
 }
 
-/** The configuration or its faults, and the effective settings without their origins. */
+/** The configuration or its errors, and the effective settings without their origins. */
 function withoutOrigins(result: ConfigResult): unknown {
   if (!result.ok) return result;
   return { ...result, effective: result.effective.map((line) => line.replace(/ +# .*/, "")) };
