@@ -58,7 +58,7 @@ export async function runAndReport(
       { spec, handle, stop, workerId, variables: span?.variables ?? {} },
       settings,
       (event) => {
-        captures.tell(event);
+        captures.onEvent(event);
         if (event.kind !== "started") return;
         const { pid } = event;
         job.pid = pid;

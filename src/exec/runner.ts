@@ -66,5 +66,5 @@ export interface Runner {
    * of the run is left, except those that a command that ended by itself has left on purpose. Never rejects because of what a
    * command does.
    */
-  run(order: RunOrder, tell: RunListener): Promise<RunEnd>;
+  run(order: RunOrder, onEvent: RunListener): Promise<RunEnd>;
 }

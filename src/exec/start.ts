@@ -22,7 +22,7 @@ export interface StartSettings {
   /** The launcher that starts it; undefined to start it directly. */
   readonly launcher: Launcher | undefined;
   /** Has main check the launcher and repair it. Rejects with the reason if that fails. */
-  readonly mend: () => Promise<void>;
+  readonly repair: () => Promise<void>;
 }
 
 /** The error of a launcher that could not be started, although main tried to repair it. */
@@ -36,7 +36,7 @@ export class LauncherError extends Error {
  * runtime or with a `LauncherError`.
  */
 export async function startCommand(
-  { command, launcher, mend }: StartSettings,
+  { command, launcher, repair }: StartSettings,
   env: Record<string, string>,
 ): Promise<Deno.ChildProcess> {
   const spawn = () =>
@@ -56,7 +56,7 @@ export async function startCommand(
       const failed = (error: unknown) =>
         new LauncherError(`cannot run the launcher ${launcher.path}: ${detailOf(error)}`);
       if (tries === mostTries) throw failed(error);
-      await mend().catch((error) => {
+      await repair().catch((error) => {
         throw failed(error);
       });
     }

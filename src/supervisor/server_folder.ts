@@ -20,8 +20,8 @@ export interface ServerFolder {
    * Checks the folder, its lock and everything that was created in it, and repairs what has changed; returns the paths that
    * were repaired. Throws errors of the file system.
    */
-  mend(): readonly string[];
-  /** Like `mend`; also updates the lock's time, so that no temp cleaner treats the folder as abandoned. */
+  repair(): readonly string[];
+  /** Like `repair`; also updates the lock's time, so that no temp cleaner treats the folder as abandoned. */
   refresh(): readonly string[];
   /** Creates a folder in it. */
   addFolder(name: string): void;
@@ -59,38 +59,38 @@ export function openServerFolder(path: string): ServerFolder {
     locks = undefined;
   }
 
-  function mend(): string[] {
+  function repair(): string[] {
     if (closed) throw new Error(`${path}: the folder is closed`);
-    const mended: string[] = [];
+    const repaired: string[] = [];
     if (!folder.isSound()) {
-      if (folder.mend()) giveBack();
-      mended.push(path);
+      if (folder.repair()) giveBack();
+      repaired.push(path);
     }
     if (!locks || look(join(path, lockName))?.ino !== locks.ino) {
       giveBack();
       locks = lock(path);
-      mended.push(join(path, lockName));
+      repaired.push(join(path, lockName));
     }
     for (const [place, inner] of folders) {
       if (inner.isSound()) continue;
-      inner.mend();
-      mended.push(place);
+      inner.repair();
+      repaired.push(place);
     }
     for (const [place, program] of programs) {
       if (isProgram(place, program)) continue;
       writeProgram(place, program.bytes);
-      mended.push(place);
+      repaired.push(place);
     }
-    return mended;
+    return repaired;
   }
 
   return {
-    mend,
+    repair,
     refresh() {
-      const mended = mend();
+      const repaired = repair();
       const now = new Date();
       Deno.utimeSync(join(path, lockName), now, now);
-      return mended;
+      return repaired;
     },
     addFolder(name) {
       const place = join(path, name);

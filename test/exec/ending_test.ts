@@ -98,7 +98,7 @@ Deno.test("pipesEnd() does not wait for ended pipes, and stops a held one after 
   assert.equal(held.seen, 500_000);
 });
 
-Deno.test("pipesEnd() resolves when a pipe that it stopped has handed on its last piece", async () => {
+Deno.test("pipesEnd() resolves when a pipe that it stopped has passed on its last piece", async () => {
   const done = Promise.withResolvers<void>();
   const events: string[] = [];
   const held: Pipe = {

@@ -28,7 +28,7 @@ const idle: Caretaker = {
   end_tree: () => Promise.resolve(),
   measure: () => assert.fail("nothing is measured"),
   find_gone: () => assert.fail("nobody is asked about"),
-  mend: () => assert.fail("nothing is mended"),
+  repair: () => assert.fail("nothing is repaired"),
 };
 
 /** An isolate that does nothing but this. */
@@ -139,13 +139,13 @@ Deno.test("startService() ends a service whose question main cannot answer", asy
 /** Makes the service crash with the answer of main as its reason. */
 const telling = "throw new Error(JSON.stringify(data))";
 
-Deno.test("startService() answers mend with the reason why a folder could not be repaired", async () => {
+Deno.test("startService() answers repair with the reason why a folder could not be repaired", async () => {
   using folder = temporaryFolder();
-  const caretaker = { ...idle, mend: () => "there is no folder" };
-  const service = await listening(folder.path, "ask('mend',7)", caretaker, telling);
+  const caretaker = { ...idle, repair: () => "there is no folder" };
+  const service = await listening(folder.path, "ask('repair',7)", caretaker, telling);
   assert.match(
     (await service.died).reason,
-    /crashed: .*\{"type":"answer","kind":"mend","id":7,"value":"there is no folder"\}/,
+    /crashed: .*\{"type":"answer","kind":"repair","id":7,"value":"there is no folder"\}/,
   );
   service.terminate();
 });

@@ -25,7 +25,7 @@ const wrong: readonly (readonly [bug: string, reason: string])[] = [
   ["foreign", "end_tree: the mark must be the path of a job's folder in the spool"],
   ["clientless", "find_gone: the hostname must be an address"],
   ["nameless", "measure: the id must be a whole number, 1 or more"],
-  ["boundless", "mend: the id must be a whole number, 1 or more"],
+  ["boundless", "repair: the id must be a whole number, 1 or more"],
   ["reuses", "end_tree: the id must not be in use"],
   ["uncalled", "drain: must be sent only when it is expected, and no more often"],
   ["restarts", "start: must be sent only when it is expected, and no more often"],

@@ -59,10 +59,10 @@ export function createDeliveries(patience: Deadlines): Deliveries {
     function end(): void {
       open.delete(giveUp);
       stopWaiting();
-      letGo();
+      release();
     }
-    function letGo(): void {
-      answer.letGo();
+    function release(): void {
+      answer.free();
       share.release();
     }
     function giveUp(cause: GivenUpCause): void {
@@ -98,7 +98,7 @@ export function createDeliveries(patience: Deadlines): Deliveries {
           throw error;
         }
         if (left <= 0) {
-          letGo();
+          release();
           controller.close();
         }
         // Also for the last piece: the runtime has it, but the client may not have read it.
