@@ -5,15 +5,15 @@
  */
 
 /** Variables that would make the runtime itself open the server to others, and what the runtime would do. */
-const doors: Readonly<Record<string, string>> = {
+const opening: Readonly<Record<string, string>> = {
   DENO_SERVE_ADDRESS: "listen there instead of at JOBRUNNER_HTTP_LISTEN_ADDRESS",
   DENO_CONNECTED: "also serve through a tunnel (deno run --tunnel)",
   DENO_TRUST_PROXY_HEADERS: "trust a request header for the client's address",
 };
 
 /** Returns one error for each of these variables that is set. */
-export function doorsOfTheRuntime(env: Readonly<Record<string, string>>): string[] {
-  const errors = Object.entries(doors).filter(([name]) => env[name]).map(([name, does]) =>
+export function variablesThatOpenTheServer(env: Readonly<Record<string, string>>): string[] {
+  const errors = Object.entries(opening).filter(([name]) => env[name]).map(([name, does]) =>
     `${name}: must be unset: the runtime would ${does}`
   );
   // Parts of the value may be quoted.

@@ -75,7 +75,7 @@ export function readFlags(
         else errors.push(`${rawName}: must be given no value`);
       } else if (isForgotten) {
         errors.push(`${rawName}: must be given a value: ${flag.wanted}`);
-        // In place of the value stands a flag, whose own value may follow.
+        // A flag stands in place of the value; its own value may follow.
         if (value !== undefined) unknownAt = openAt = token.index + 1;
       } else values.set(name, value);
       continue;

@@ -7,7 +7,7 @@
 
 import { type Command, readCommand } from "./command.ts";
 import type { Config, ConfigResult, Surroundings } from "./config.ts";
-import { doorsOfTheRuntime, refusedByTheSandbox } from "./environment.ts";
+import { refusedByTheSandbox, variablesThatOpenTheServer } from "./environment.ts";
 import { absolute, passwordSourceOf, readPassword, readTls } from "./files.ts";
 import { launcherParents, readSpool } from "./folders.ts";
 import { readListening } from "./listening.ts";
@@ -38,7 +38,7 @@ export function parseConfig(
   for (const name of around.undecodable) {
     if (name.startsWith("JOBRUNNER_")) values.errors.push(`${name}: must be UTF-8 text`);
   }
-  values.errors.push(...doorsOfTheRuntime(env));
+  values.errors.push(...variablesThatOpenTheServer(env));
   const ownSession = values.choice("JOBRUNNER_OWN_SESSION") === "on" && around.hasLauncher;
   if (sandbox && !ownSession) values.errors.push(...refusedByTheSandbox(env));
   // Errors are listed in the order in which values are read.

@@ -52,7 +52,7 @@ export async function startCommand(
     try {
       return spawn();
     } catch (error) {
-      if (!launcher || isNoDamage(error)) throw error;
+      if (!launcher || hasOtherCause(error)) throw error;
       const failed = (error: unknown) =>
         new LauncherError(`cannot run the launcher ${launcher.path}: ${detailOf(error)}`);
       if (tries === mostTries) throw failed(error);
@@ -66,8 +66,8 @@ export async function startCommand(
 /** Number of attempts, since jobs may damage the launcher repeatedly. */
 const mostTries = 3;
 
-/** Whether an error has another cause than a launcher that was removed or changed, or that is being repaired right now. */
-function isNoDamage(error: unknown): boolean {
+/** Whether an error has another cause than a launcher that was removed or changed, or that main is repairing right now. */
+function hasOtherCause(error: unknown): boolean {
   return error instanceof Deno.errors.NotCapable || isMachineTrouble(error) ||
     // E2BIG: the variables are too long for any program.
     /os error 7\)/.test(String(error));

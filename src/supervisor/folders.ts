@@ -237,8 +237,8 @@ function tryToLaunch(folder: string, launch: Launch): void {
   });
   try {
     const { stderr } = new Deno.Command(trial, { clearEnv: true, stdin: "null" }).outputSync();
-    const said = new TextDecoder().decode(stderr);
-    if (said !== `${launch.word} 002\n`) throw new Error("a test program did not run correctly");
+    const output = new TextDecoder().decode(stderr);
+    if (output !== `${launch.word} 002\n`) throw new Error("a test program did not run correctly");
   } finally {
     Deno.removeSync(trial);
   }

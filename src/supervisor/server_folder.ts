@@ -54,7 +54,7 @@ export function openServerFolder(path: string): ServerFolder {
   let locks: Locks | undefined = lock(path);
   let closed = false;
 
-  function giveBack(): void {
+  function unlock(): void {
     locks?.[Symbol.dispose]();
     locks = undefined;
   }
@@ -63,11 +63,11 @@ export function openServerFolder(path: string): ServerFolder {
     if (closed) throw new Error(`${path}: the folder is closed`);
     const repaired: string[] = [];
     if (!folder.isSound()) {
-      if (folder.repair()) giveBack();
+      if (folder.repair()) unlock();
       repaired.push(path);
     }
     if (!locks || look(join(path, lockName))?.ino !== locks.ino) {
-      giveBack();
+      unlock();
       locks = lock(path);
       repaired.push(join(path, lockName));
     }
@@ -106,10 +106,10 @@ export function openServerFolder(path: string): ServerFolder {
       closed = true;
       try {
         // The lock is released last, or another server could start clearing the folder. Windows cannot remove an open file.
-        if (Deno.build.os === "windows") giveBack();
+        if (Deno.build.os === "windows") unlock();
         removeServerFolder(path);
       } finally {
-        giveBack();
+        unlock();
       }
     },
   };
@@ -165,17 +165,17 @@ export function findDeadServerFolders(
       // The folder belongs to another user, or another server is clearing it.
     }
   }
-  const giveBack = (path: string) => {
+  const unlock = (path: string) => {
     locks.get(path)?.[Symbol.dispose]();
     locks.delete(path);
   };
   return {
     paths: [...locks.keys()],
     remove(path) {
-      if (Deno.build.os === "windows") giveBack(path);
+      if (Deno.build.os === "windows") unlock(path);
       removeServerFolder(path);
     },
-    [Symbol.dispose]: () => [...locks.keys()].forEach(giveBack),
+    [Symbol.dispose]: () => [...locks.keys()].forEach(unlock),
   };
 }
 
@@ -188,13 +188,17 @@ interface Locks extends Disposable {
 function lock(path: string): Locks {
   const folder = lockFolder(path);
   try {
-    if (folder === "held") throw new Error(`${path}: another process holds its lock`);
+    if (folder === "held") throw heldElsewhere(path);
     const file = lockIn(path);
     return { ino: file.statSync().ino, [Symbol.dispose]: () => closeAll(file, folder) };
   } catch (error) {
     if (folder !== "held") folder?.close();
     throw error;
   }
+}
+
+function heldElsewhere(path: string): Error {
+  return new Error(`${path}: another process holds its lock`);
 }
 
 /** Undefined on Windows, which cannot open folders as files. */
@@ -220,7 +224,7 @@ function lockIn(path: string): Deno.FsFile {
   });
   if (!lock.tryLockSync(true)) {
     lock.close();
-    throw new Error(`${path}: another process holds its lock`);
+    throw heldElsewhere(path);
   }
   removeWhatever(join(path, lockName));
   Deno.renameSync(join(path, newLockName), join(path, lockName));

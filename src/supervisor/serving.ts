@@ -32,8 +32,8 @@ export interface IsolateOptions {
   readonly entry: URL;
   /** How long it may take to listen, or to report what it may do. */
   readonly startMs: number;
-  /** How often it is asked whether it is alive. */
+  /** How often it is pinged. */
   readonly heartbeatMs: number;
-  /** Called for each answer to that. */
+  /** Called for each answer to a ping. */
   readonly onAlive?: () => void;
 }

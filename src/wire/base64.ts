@@ -25,8 +25,8 @@ const hyphen = 0x2d;
 const underscore = 0x5f;
 
 /**
- * Says what is wrong with text that `decodeBase64` cannot decode, as words to follow a colon. Characters are counted from 1,
- * white space included. The words name at most one character of the text, the first wrong one.
+ * Says what is wrong with text that `decodeBase64` cannot decode, as a phrase to follow a colon. Characters are counted from 1,
+ * white space included. The phrase names at most one character of the text, the first wrong one.
  */
 export function errorInBase64(text: string): string {
   let length = 0;

@@ -94,11 +94,11 @@ export function payload(
     async POST(c) {
       const { env: exchange, req: { raw } } = c;
       const share = buffers.open();
-      const over = activity.begin();
+      const endActivity = activity.begin();
       let delivery: Delivery | undefined = undefined;
       exchange.onHandedOver = () => {
         delivery?.handedOver();
-        over();
+        endActivity();
         share.release();
       };
       const trace = door.beginTrace(raw.headers);
