@@ -72,7 +72,7 @@ export const events = {
   "forced stop: jobs were killed or refused": {
     level: "error",
     fields:
-      "`cause`: the second signal, or `the drain timeout`; `running` and `waiting`: how many jobs were killed and refused; `end`: `drained` (every client was answered or given up), `died` (the service died) or `given up` (the forced stop took too long); `answers_given_up`",
+      "`cause`: as before; `running` and `waiting`: how many jobs were killed and refused; `end`: `drained` (every client was answered or given up), `died` (the service died) or `given up` (the forced stop took too long); `answers_given_up`",
   },
   "cannot start": {
     level: "error",
