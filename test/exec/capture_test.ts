@@ -25,7 +25,7 @@ Deno.test("createCaptures() keeps the beginning of each stream up to the limit, 
   }));
 });
 
-Deno.test("createCaptures() does not flag as truncated what just fits", () => {
+Deno.test("createCaptures() does not flag output that just fits as truncated", () => {
   const captures = createCaptures(3, () => {});
   captures.onEvent({ kind: "stdout", bytes: new Uint8Array(3) });
   assert.equal(captures.output().truncated, false);
@@ -33,7 +33,7 @@ Deno.test("createCaptures() does not flag as truncated what just fits", () => {
   assert.equal(captures.output().truncated, true);
 });
 
-Deno.test("createCaptures() drops what there is no memory for, and all that comes after it", () => {
+Deno.test("createCaptures() drops output for which there is no memory, and all output after it", () => {
   let kept = 0;
   const captures = createCaptures(Infinity, (bytes) => void (kept += bytes));
   captures.onEvent({ kind: "stderr", bytes: new Uint8Array([1]) });
@@ -45,7 +45,7 @@ Deno.test("createCaptures() drops what there is no memory for, and all that come
   assert.equal(kept, 1);
 });
 
-Deno.test("createCaptures() keeps copies, since the memory of a piece is used again", () => {
+Deno.test("createCaptures() keeps copies, since the memory of a piece is reused", () => {
   const captures = createCaptures(Infinity, () => {});
   const memory = new Uint8Array(1000).fill(1);
   captures.onEvent({ kind: "stdout", bytes: memory });

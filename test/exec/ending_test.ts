@@ -68,7 +68,7 @@ Deno.test("endingOf() reports a command that could not be killed as killed by SI
   });
 });
 
-Deno.test("pipesEnd() does not wait for ended pipes, and stops a held one after all that was in it", async () => {
+Deno.test("pipesEnd() does not wait for ended pipes, and stops a held one after it has read what was in it", async () => {
   const open = (bytes: number, close: boolean) =>
     readPipe(
       new ReadableStream({

@@ -27,7 +27,7 @@ function startIn(folder: string): ServiceStart {
 const idle: Caretaker = {
   end_tree: () => Promise.resolve(),
   measure: () => assert.fail("nothing is measured"),
-  find_gone: () => assert.fail("nobody is asked about"),
+  find_gone: () => assert.fail("no client is asked about"),
   repair: () => assert.fail("nothing is repaired"),
 };
 
@@ -126,7 +126,7 @@ Deno.test("startService() ignores every message of the service after the first w
   service.terminate();
 });
 
-Deno.test("startService() ends a service whose question main cannot answer", async () => {
+Deno.test("startService() terminates a service whose question main cannot answer", async () => {
   using folder = temporaryFolder();
   const service = await listening(folder.path, "ask('measure',1)");
   assert.equal(
@@ -150,7 +150,7 @@ Deno.test("startService() answers repair with the reason why a folder could not 
   service.terminate();
 });
 
-Deno.test("startService() answers each end_tree when that tree has ended, in whatever order", async () => {
+Deno.test("startService() answers each end_tree when that tree is gone, in whatever order", async () => {
   using folder = temporaryFolder();
   const ended: (() => void)[] = [];
   const caretaker: Caretaker = {

@@ -216,7 +216,7 @@ Deno.test("a daemon with an output of its own is not killed", async () => {
   });
 });
 
-Deno.test("JOBRUNNER_MAX_OUTPUT_BYTES cuts and flags output, and neither blocks nor ends the job", async () => {
+Deno.test("JOBRUNNER_MAX_OUTPUT_BYTES truncates and flags output, and neither blocks nor kills the job", async () => {
   await on(
     "flood_both_streams.sh",
     { FLOOD_BYTES: "20000000", JOBRUNNER_MAX_OUTPUT_BYTES: "1000" },

@@ -39,7 +39,7 @@ const wrong: readonly (readonly [bug: string, reason: string])[] = [
 ];
 
 for (const [bug, reason] of wrong) {
-  Deno.test(`a wrong message (${bug}) ends the service, not main: processes and spool are removed, exit 1`, async () => {
+  Deno.test(`a wrong message (${bug}) terminates the service, not main: processes and spool are removed, exit 1`, async () => {
     await on("stay_with_family.sh", faulty, async (stage) => {
       const { url, program, pids } = stage;
       const lost = post(url, "x").catch(() => "lost");
