@@ -11,7 +11,7 @@ const opening: Readonly<Record<string, string>> = {
   DENO_TRUST_PROXY_HEADERS: "trust a request header for the client's address",
 };
 
-/** Returns one error for each of these variables that is set. */
+/** Returns one error for each variable that is set and would make the runtime open the server to others. */
 export function variablesThatOpenTheServer(env: Readonly<Record<string, string>>): string[] {
   const errors = Object.entries(opening).filter(([name]) => env[name]).map(([name, does]) =>
     `${name}: must be unset: the runtime would ${does}`

@@ -115,7 +115,7 @@ export type Ending =
     readonly kind: Cause;
     /** 124 after a timeout, as with timeout(1); else the command's exit status. */
     readonly exitStatus: number;
-    /** Name of the signal that ended the command, if one did. */
+    /** Name of the signal that killed the command, if one did. */
     readonly signal?: string;
   }
   | {
@@ -200,7 +200,7 @@ export const outcomes = {
 /** Name of an outcome that jobs are counted under. */
 export type OutcomeLabel = keyof typeof outcomes;
 
-/** All outcomes, in the order of the table. */
+/** All outcomes that jobs are counted under, in the order of the table. */
 export const outcomeLabels: readonly OutcomeLabel[] = Object.keys(outcomes) as OutcomeLabel[];
 
 /** The outcome that an ending is counted under. */

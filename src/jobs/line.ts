@@ -27,7 +27,7 @@ export interface Place {
   fill(spec: JobSpec, handle?: JobHandle): Promise<JobOutcome>;
   /**
    * Gives the place back. A job in it is treated as one whose client has disconnected: if it waits it leaves the queue; if it
-   * runs, its run is ended when its `onDisconnect` is `cancel`. Idempotent; no effect once the job is over.
+   * runs, its command is killed when its `onDisconnect` is `cancel`. Idempotent; no effect once the job is over.
    */
   leave(): void;
 }

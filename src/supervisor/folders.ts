@@ -161,7 +161,7 @@ function watch({ path }: HeldFolder, repair: () => void): Disposable {
       for await (const _change of watcher) break;
       watcher = undefined;
       if (!closed) await new Promise((resolve) => setTimeout(resolve, watchPauseMs));
-      // A folder that is gone cannot be watched.
+      // A folder that was removed cannot be watched.
       if (!closed) repairIfPossible();
     }
   }

@@ -11,7 +11,7 @@ import type { Loss } from "./isolate.ts";
 export interface Service {
   /** The URL on which it listens. */
   readonly url: string;
-  /** Resolves when the service has ended, hangs, or was terminated because it sent a wrong message. */
+  /** Resolves when the service has crashed, hangs, or was terminated because it sent a wrong message. */
   readonly died: Promise<Loss>;
   /** Resolves when the service reported a bug that belongs to no request. The service still works. */
   readonly faulty: Promise<void>;

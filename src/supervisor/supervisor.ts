@@ -97,7 +97,7 @@ export async function supervise(
   const clean = finished && !loss;
   const seen = clean ? [] : loss?.processes ?? lookAtOwn();
   service.terminate();
-  // The service, whose answers triggered the keep-alives, is gone; the rest is main's own work.
+  // The answers of the service triggered the keep-alives until now; from here on main sends them itself.
   using _keepAlives = sendKeepAlives(notifier);
   if (!clean) {
     await endJobsIn(folders.start.spool, config.stopping.killGraceMs, {
