@@ -79,7 +79,7 @@ Deno.test("parseConfig() takes 0 as no limit in settings that are limits", () =>
   );
 });
 
-Deno.test("parseConfig() takes an empty variable as not set", () => {
+Deno.test("parseConfig() takes an empty variable as unset", () => {
   assert.equal(
     configOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "", JOBRUNNER_HTTP_LISTEN_ADDRESS: "" }).work.jobs
       .numWorkers,
