@@ -59,7 +59,7 @@ async function serve(
   if (commandLine.help) return await main(["help"], env);
   const result = parseConfig(env, commandLine, thisMachine(env));
   if (!result.ok) {
-    for (const fault of result.faults) console.error(fault);
+    for (const error of result.errors) console.error(error);
     return 2;
   }
   if (!commandLine.check) return await supervise(result.config, result.warnings, env);

@@ -35,9 +35,9 @@ static void *spawn_until_none_is_left(void *unused) {
     while ((index = atomic_fetch_sub(&left, 1) - 1) >= 0) {
         double start = now();
         pid_t pid;
-        int fault = posix_spawn(&pid, program, NULL, NULL, arguments, environ);
-        if (fault != 0) {
-            fprintf(stderr, "floor: cannot start %s: %s\n", program, strerror(fault));
+        int error = posix_spawn(&pid, program, NULL, NULL, arguments, environ);
+        if (error != 0) {
+            fprintf(stderr, "floor: cannot start %s: %s\n", program, strerror(error));
             exit(1);
         }
         int status;

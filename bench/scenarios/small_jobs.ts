@@ -34,7 +34,7 @@ export async function measureSmallJobs(
   { settings, program, folder, floor, signal, say }: Bench,
 ): Promise<{ readonly rounds: Round[]; readonly missing: readonly string[] }> {
   const { workers, clients } = settings;
-  // No more can ever wait, so a refusal would be a fault of the server's.
+  // No more can ever wait, so a refusal would be an error of the server.
   const queueLimit = clients;
   await using server = await startServer({ command: program, workers, queueLimit, folder }, signal);
   const meter = await meterOf(server.pid, signal);

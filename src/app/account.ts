@@ -58,7 +58,7 @@ export async function runAndReport(
       { spec, handle, stop, workerId, variables: span?.variables ?? {} },
       settings,
       (event) => {
-        captures.tell(event);
+        captures.onEvent(event);
         if (event.kind !== "started") return;
         const { pid } = event;
         job.pid = pid;
@@ -84,7 +84,7 @@ export async function runAndReport(
     workerId,
     queuedSec,
     output: captures.output(),
-    error: ran.ending.kind === "not_started" ? complaint(ran.ending.reason) : captures.error(),
+    error: ran.ending.kind === "not_started" ? stderrFor(ran.ending.reason) : captures.error(),
   };
   const { output, error, data, ending, elapsedSec, pid } = result;
   const label = outcomeLabel(ending);
@@ -125,8 +125,8 @@ function beginRun(
   return tracing.beginRun(context, workerId, queuedSec);
 }
 
-/** Why a command could not start, as if the command had written it to stderr. */
-function complaint(reason: string): Captured {
+/** What stands in for stderr if a command could not start: the reason, as if the command had written it. */
+function stderrFor(reason: string): Captured {
   return { bytes: new TextEncoder().encode(`jobrunner: ${reason}\n`), truncated: false };
 }
 

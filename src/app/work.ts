@@ -32,15 +32,15 @@ export function startWork(
   { commandEnv, launcher, spool, ask, listeners }: WorkParts,
 ): Dispatch {
   const { log } = listeners;
-  const mend = shared(async () => {
-    const reason = await ask("mend");
+  const repair = shared(async () => {
+    const reason = await ask("repair");
     if (reason !== undefined) throw new Error(reason);
   });
   const runner = createColdStart({
     command,
     commandEnv,
     launcher,
-    mend,
+    repair,
     scratch: createScratch(),
     jobTimeoutMs: run.jobTimeoutMs,
     trees: {
@@ -51,7 +51,7 @@ export function startWork(
   const settings: RunSettings = {
     ...run,
     runner,
-    spool: openSpool(spool, mend),
+    spool: openSpool(spool, repair),
     onLeftover: (error) =>
       log.write("a job's files could not be removed", { "exception.message": messageOf(error) }),
   };

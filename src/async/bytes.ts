@@ -33,7 +33,7 @@ const largeBytes = 256 * 1024;
  * Frees the memory of a large buffer now rather than at the next garbage collection: it can be many times what the rest of
  * the program needs. The bytes, and any other view of the same buffer, must not be used afterwards.
  */
-export function letGo(bytes: Uint8Array<ArrayBuffer>): void {
+export function freeMemory(bytes: Uint8Array<ArrayBuffer>): void {
   if (bytes.buffer.byteLength >= largeBytes) bytes.buffer.transfer(0);
 }
 

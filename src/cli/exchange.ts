@@ -73,7 +73,7 @@ export async function exchange(request: Outgoing): Promise<SendOutcome> {
   }
   const body = response.status === 200
     ? await response.text().catch(() => undefined)
-    : await wordsOf(response);
+    : await textOf(response);
   return {
     kind: "answer",
     status: response.status,
@@ -87,7 +87,7 @@ export async function exchange(request: Outgoing): Promise<SendOutcome> {
 const maxTextLength = 2 ** 16;
 
 /** The text of an answer up to the limit, or as far as it arrives. */
-async function wordsOf({ body }: Response): Promise<string> {
+async function textOf({ body }: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   try {
@@ -134,14 +134,14 @@ async function* paced(
 /** Finds out how far the request got. The runtime reports it only in the text of its message. */
 function noAnswer(error: Error, handedOver: number, length: number): NoAnswer {
   const { message } = error.cause instanceof Error ? error.cause : error;
-  const [, stage, words] = /client error \((\w+)\): (.*)/s.exec(message) ?? [];
+  const [, stage, reason] = /client error \((\w+)\): (.*)/s.exec(message) ?? [];
   return {
     kind: stage === "Connect" || handedOver === 0
       ? "not_connected"
       : handedOver < length
       ? "not_sent"
       : "not_answered",
-    why: words ?? message,
+    why: reason ?? message,
     handedOver,
   };
 }

@@ -58,7 +58,7 @@ function adviceOn(why: string): string {
 }
 
 /** How much of a server's text is shown, in characters. */
-const maxWords = 500;
+const maxShownLength = 500;
 
 function refusal({ status, body, location }: ServerAnswer, { url, secrets }: Sent): SendFailure {
   const shown = withoutUrlSecrets(url);
@@ -76,21 +76,21 @@ function refusal({ status, body, location }: ServerAnswer, { url, secrets }: Sen
   if (status >= 300 && status < 400 && location !== undefined) {
     const href = URL.parse(location, url)?.href ?? location;
     const inUrls = [...secrets, ...secrets.map(encodeURI)];
-    const target = withoutUrlSecrets(without(inUrls, href)).slice(0, maxWords);
+    const target = withoutUrlSecrets(without(inUrls, href)).slice(0, maxShownLength);
     return new SendFailure(
       "noJobrunner",
       `${shown}: must be the server itself: it redirects to ${target}`,
     );
   }
-  const words = without(secrets, body ?? "").trim().slice(0, maxWords);
+  const text = without(secrets, body ?? "").trim().slice(0, maxShownLength);
   const ran = isGateway(status) ? " (the job may have run)" : "";
-  return new SendFailure(kindOf(status), `${status}: ${words}${ran}`);
+  return new SendFailure(kindOf(status), `${status}: ${text}${ran}`);
 }
 
 /** Removes the secrets from a server's text, which may repeat what it was sent. */
-function without(secrets: readonly string[], words: string): string {
-  for (const secret of secrets) words = words.replaceAll(secret, "***");
-  return words;
+function without(secrets: readonly string[], text: string): string {
+  for (const secret of secrets) text = text.replaceAll(secret, "***");
+  return text;
 }
 
 /** Whether a status is from a gateway before the server, behind which a job may still be running (RFC 9110, section 15.6). */

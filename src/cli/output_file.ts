@@ -10,7 +10,7 @@ import { SendFailure } from "./send_failure.ts";
 /** A file, or anything else that has the given name. */
 export interface OutputFile extends Disposable {
   /** Writes the bytes to it. Rejects with a `SendFailure`. */
-  keep(data: Uint8Array<ArrayBuffer>): Promise<void>;
+  write(data: Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
 /** What is at the given path. */
@@ -47,10 +47,10 @@ export function openOutput(path: string): OutputFile {
     throw failed(error);
   }
   return {
-    async keep(data) {
+    async write(data) {
       try {
         // A file is checked again, since a job may take days.
-        await write(target.kind === "file" ? targetOf(path) : target, data);
+        await writeTo(target.kind === "file" ? targetOf(path) : target, data);
       } catch (error) {
         throw failed(error);
       }
@@ -117,7 +117,7 @@ function tryOut({ path, before }: Extract<OutputTarget, { readonly kind: "file" 
   removeIfPossible(partial);
 }
 
-async function write(target: OutputTarget, data: Uint8Array<ArrayBuffer>): Promise<void> {
+async function writeTo(target: OutputTarget, data: Uint8Array<ArrayBuffer>): Promise<void> {
   switch (target.kind) {
     case "stream":
       return await writeAll(target.stream, data);

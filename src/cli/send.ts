@@ -169,7 +169,7 @@ async function finish(
       `stdout or stderr: cannot be written: ${(error as Error).message}`,
     );
   } finally {
-    await output?.keep(result.data);
+    await output?.write(result.data);
   }
   return exitCodeOf(result.exitStatus);
 }

@@ -82,10 +82,10 @@ export function parseSendOptions(
   env: Readonly<Record<string, string>>,
   undecodable: readonly string[] = [],
 ): SendOptions {
-  const { values, positionals, rest = [], faults: [fault] } = readFlags(args, flags, {
+  const { values, positionals, rest = [], errors: [error] } = readFlags(args, flags, {
     unknown: "must be a flag of jobrunner send",
   });
-  if (fault !== undefined) throw new SendFailure("usage", fault);
+  if (error !== undefined) throw new SendFailure("usage", error);
   const [file, ...more] = [...positionals, ...rest];
   if (file === undefined || file === "" || more.length > 0) {
     throw new SendFailure("usage", "FILE: must be one file, or - for standard input");

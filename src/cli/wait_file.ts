@@ -19,34 +19,34 @@ const lookMs = 200;
  */
 export async function waitFile(
   args: readonly string[],
-  say: (line: string) => void = console.error,
+  print: (line: string) => void = console.error,
 ): Promise<number> {
   const [timeout = "", folder = "", name = "", ...more] = args;
   const seconds = Number(timeout);
-  const fault = args.length < 3 || more.length > 0
+  const usageError = args.length < 3 || more.length > 0
     ? waitFileUsage
     : timeout.trim() === "" || !(seconds >= 0 && seconds <= longestTimerSec)
     ? `TIMEOUT_SEC=${timeout}: must be a number of seconds from 0 to ${longestTimerSec}`
     : name === "" || /^\.{1,2}$|[/\\]/.test(name)
     ? `NAME=${name}: must be the name of a file, without its folder`
     : unreadable(folder);
-  if (fault !== undefined) {
-    say(fault);
+  if (usageError !== undefined) {
+    print(usageError);
     return 2;
   }
   const giveUpAt = performance.now() + seconds * 1000;
   let before = lookAt(join(folder, name));
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, lookMs));
-    const gone = unreadable(folder);
-    if (gone !== undefined) {
-      say(gone);
+    const folderError = unreadable(folder);
+    if (folderError !== undefined) {
+      print(folderError);
       return 2;
     }
     const now = lookAt(join(folder, name));
     if (now !== undefined && now === before) return 0;
     if (performance.now() >= giveUpAt) {
-      say(
+      print(
         `${name}: ${now === undefined ? "does not exist" : "is still growing"} after ${seconds} s`,
       );
       return 1;
@@ -65,7 +65,7 @@ function lookAt(path: string): string | undefined {
   }
 }
 
-/** Says that a folder cannot be read; undefined if it can. */
+/** A sentence if a folder cannot be read; undefined if it can. */
 function unreadable(folder: string): string | undefined {
   try {
     for (const _ of Deno.readDirSync(folder)) break;

@@ -51,20 +51,20 @@ export function readCommand(
   if (program) {
     const result = commandOf(program, lookup);
     if (result.ok) return result.command;
-    values.faults.push(
+    values.errors.push(
       `--: must be followed by a program and its arguments (${result.reason}): jobrunner serve -- PROGRAM ARG…`,
     );
     return undefined;
   }
   const text = values.text("JOBRUNNER_CMD");
   if (text.trim() === "") {
-    values.faults.push(
+    values.errors.push(
       "JOBRUNNER_CMD=: must be a program and its arguments (or use --cmd, or jobrunner serve -- PROGRAM ARG…)",
     );
     return undefined;
   }
   const result = parseCommand(text, lookup);
-  return result.ok ? result.command : values.fault("JOBRUNNER_CMD", result.reason);
+  return result.ok ? result.command : values.addError("JOBRUNNER_CMD", result.reason);
 }
 
 /** Parses a value in shell quoting, or one that is itself the name or path of an executable. */

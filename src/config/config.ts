@@ -158,4 +158,4 @@ export type ConfigResult =
     /** The effective settings: one line `NAME=value  # origin` for each, secrets as `***`. */
     readonly effective: readonly string[];
   }
-  | { readonly ok: false; readonly faults: readonly string[] };
+  | { readonly ok: false; readonly errors: readonly string[] };

@@ -5,24 +5,24 @@
  */
 
 /** Variables that would make the runtime itself open the server to others, and what the runtime would do. */
-const doors: Readonly<Record<string, string>> = {
+const opening: Readonly<Record<string, string>> = {
   DENO_SERVE_ADDRESS: "listen there instead of at JOBRUNNER_HTTP_LISTEN_ADDRESS",
   DENO_CONNECTED: "also serve through a tunnel (deno run --tunnel)",
   DENO_TRUST_PROXY_HEADERS: "trust a request header for the client's address",
 };
 
-/** Returns one error for each of these variables that is set. */
-export function doorsOfTheRuntime(env: Readonly<Record<string, string>>): string[] {
-  const faults = Object.entries(doors).filter(([name]) => env[name]).map(([name, does]) =>
+/** Returns one error for each variable that is set and would make the runtime open the server to others. */
+export function variablesThatOpenTheServer(env: Readonly<Record<string, string>>): string[] {
+  const errors = Object.entries(opening).filter(([name]) => env[name]).map(([name, does]) =>
     `${name}: must be unset: the runtime would ${does}`
   );
   // Parts of the value may be quoted.
   if (env["NODE_OPTIONS"]?.replace(/["\\]/g, "").includes("--inspect")) {
-    faults.push(
+    errors.push(
       "NODE_OPTIONS: must not contain --inspect: the runtime would open a debugger, through which anyone on this machine could do anything as the server",
     );
   }
-  return faults;
+  return errors;
 }
 
 /**

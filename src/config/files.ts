@@ -40,7 +40,7 @@ export function readPassword(values: Values, around: Files): Uint8Array | undefi
     case "none":
       return undefined;
     case "both":
-      values.faults.push(
+      values.errors.push(
         "JOBRUNNER_PASSWORD_FILE: must be left out when JOBRUNNER_PASSWORD is set",
       );
       return undefined;
@@ -59,7 +59,7 @@ function digestOf(
   values: Values,
 ): Uint8Array | undefined {
   const reading = readPasswordFrom(given);
-  if (!reading.ok) return values.fault(name, reading.sentence);
+  if (!reading.ok) return values.addError(name, reading.sentence);
   return new Uint8Array(createHash("sha256").update(reading.password, "utf8").digest());
 }
 
@@ -68,18 +68,18 @@ export function readTls(values: Values, around: Files): HttpConfig["tls"] {
   const names = ["JOBRUNNER_TLS_CERT_FILE", "JOBRUNNER_TLS_KEY_FILE"] as const;
   const given = names.filter((name) => values.text(name) !== "");
   for (const missing of names.filter((name) => !given.includes(name) && given.length > 0)) {
-    values.faults.push(`${missing}=: must be set when ${given.join()} is`);
+    values.errors.push(`${missing}=: must be set when ${given.join()} is`);
   }
   const [cert, key] = names.map((name) =>
     given.includes(name) ? readPem(name, values, around) : undefined
   );
   if (cert !== undefined && !cert.includes("-----BEGIN CERTIFICATE-----")) {
-    values.fault("JOBRUNNER_TLS_CERT_FILE", "it holds no certificate");
+    values.addError("JOBRUNNER_TLS_CERT_FILE", "it holds no certificate");
   }
   if (key !== undefined && !/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key)) {
-    values.fault("JOBRUNNER_TLS_KEY_FILE", "it holds no private key");
+    values.addError("JOBRUNNER_TLS_KEY_FILE", "it holds no private key");
   } else if (key !== undefined && /ENCRYPTED/.test(key)) {
-    values.fault(
+    values.addError(
       "JOBRUNNER_TLS_KEY_FILE",
       "it is encrypted, and a passphrase cannot be entered",
     );
@@ -95,12 +95,12 @@ function readPem(
   const bytes = readSettingFile(name, maxPemBytes, values, around);
   if (!bytes) return undefined;
   if (bytes.length > maxPemBytes) {
-    return values.fault(name, `it must have at most ${maxPemBytes} bytes`);
+    return values.addError(name, `it must have at most ${maxPemBytes} bytes`);
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    return values.fault(name, "it must be UTF-8 text");
+    return values.addError(name, "it must be UTF-8 text");
   }
 }
 
@@ -114,7 +114,7 @@ function readSettingFile(
   try {
     return around.readFile(absolute(values.text(name), around), maxBytes + 1);
   } catch (error) {
-    return values.fault(name, (error as Error).message);
+    return values.addError(name, (error as Error).message);
   }
 }
 

@@ -26,7 +26,7 @@ export interface GivenFlags {
   /** All arguments after `--`; undefined without it. */
   readonly rest: readonly string[] | undefined;
   /** Errors, one line each. */
-  readonly faults: readonly string[];
+  readonly errors: readonly string[];
 }
 
 /**
@@ -54,7 +54,7 @@ export function readFlags(
   const values = new Map<string, string>();
   const switches = new Set<string>();
   const positionals: string[] = [];
-  const faults: string[] = [];
+  const errors: string[] = [];
   let rest: readonly string[] | undefined;
   /** Index of the last argument that is, or belongs to, something unknown; and of the last that may take a value. */
   let unknownAt = -Infinity;
@@ -72,10 +72,10 @@ export function readFlags(
       const isForgotten = value === undefined || !inlineValue && /^-./.test(value);
       if (flag.wanted === undefined) {
         if (value === undefined) switches.add(name);
-        else faults.push(`${rawName}: must be given no value`);
+        else errors.push(`${rawName}: must be given no value`);
       } else if (isForgotten) {
-        faults.push(`${rawName}: must be given a value: ${flag.wanted}`);
-        // In place of the value stands a flag, whose own value may follow.
+        errors.push(`${rawName}: must be given a value: ${flag.wanted}`);
+        // A flag stands in place of the value; its own value may follow.
         if (value !== undefined) unknownAt = openAt = token.index + 1;
       } else values.set(name, value);
       continue;
@@ -91,11 +91,11 @@ export function readFlags(
     unknownAt = token.index;
     if (token.kind === "option" && token.value === undefined) openAt = token.index;
     if (isPart) continue;
-    faults.push(
+    errors.push(
       token.kind === "positional"
         ? `${shownArgument(token.value)}: ${stray}`
         : `${shownFlag(token.rawName)}: ${unknown}`,
     );
   }
-  return { values, switches, positionals, rest, faults };
+  return { values, switches, positionals, rest, errors };
 }

@@ -13,15 +13,15 @@ export function readSpool(values: Values, around: Surroundings, sandbox: boolean
   const folder = absolute(values.text("JOBRUNNER_SPOOL_DIR"), around);
   if (around.fileKind(folder) !== "folder") {
     if (values.origin("JOBRUNNER_SPOOL_DIR") !== "default") {
-      values.fault("JOBRUNNER_SPOOL_DIR");
+      values.addError("JOBRUNNER_SPOOL_DIR");
     } else {
-      values.faults.push(
+      values.errors.push(
         `JOBRUNNER_SPOOL_DIR=: must be an existing folder (the temp folder ${folder} is not one)`,
       );
     }
   }
   if (sandbox && around.os === "linux" && /^\/(dev|proc|sys)(\/|$)/.test(around.realPath(folder))) {
-    values.faults.push(
+    values.errors.push(
       `JOBRUNNER_SPOOL_DIR=${folder}: must be outside /dev, /proc and /sys, where the sandbox cannot open files: choose another folder, or set JOBRUNNER_SANDBOX=off`,
     );
   }

@@ -60,7 +60,7 @@ export function takes(kind: Kind, text: string): boolean {
   }
 }
 
-/** Says what a value must be, as words to follow “must be”. */
+/** Says what a value must be, as a phrase to follow “must be”. */
 export function wantedOf(kind: Kind): string {
   switch (kind.type) {
     case "text":

@@ -22,7 +22,7 @@ export function readListening(
   values.choice("JOBRUNNER_ALLOW_OPEN");
   if (address === undefined) return { address: "", hostNames };
   if (!isLoopback(address) && !hasPassword && isClosed) {
-    values.fault(
+    values.addError(
       "JOBRUNNER_HTTP_LISTEN_ADDRESS",
       undefined,
       "on loopback while no password is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on",
@@ -37,7 +37,7 @@ function readListenAddress(values: Values): string | undefined {
   const address = text.replace(/^\[(.*)\]$/, "$1");
   const isName = hostName.test(text) && !/^[\d.]+$/.test(text);
   if (isIP(address) !== 0 || isName) return address;
-  return values.fault("JOBRUNNER_HTTP_LISTEN_ADDRESS");
+  return values.addError("JOBRUNNER_HTTP_LISTEN_ADDRESS");
 }
 
 /** A host name (RFC 1123, section 2.1), with an optional dot at the end. */
@@ -61,7 +61,7 @@ function readAllowedHosts(values: Values): string[] {
   const names = given.map(allowedHost);
   const wrong = names.indexOf(undefined);
   if (wrong >= 0) {
-    values.fault("JOBRUNNER_ALLOWED_HOSTS", `${shownValue(given[wrong] ?? "")} is not one`);
+    values.addError("JOBRUNNER_ALLOWED_HOSTS", `${shownValue(given[wrong] ?? "")} is not one`);
   }
   return names.filter((name) => name !== undefined);
 }

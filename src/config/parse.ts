@@ -7,7 +7,7 @@
 
 import { type Command, readCommand } from "./command.ts";
 import type { Config, ConfigResult, Surroundings } from "./config.ts";
-import { doorsOfTheRuntime, refusedByTheSandbox } from "./environment.ts";
+import { refusedByTheSandbox, variablesThatOpenTheServer } from "./environment.ts";
 import { absolute, passwordSourceOf, readPassword, readTls } from "./files.ts";
 import { launcherParents, readSpool } from "./folders.ts";
 import { readListening } from "./listening.ts";
@@ -36,11 +36,11 @@ export function parseConfig(
   const listening = readListening(values, passwordSourceOf(values).kind !== "none");
   const sandbox = values.choice("JOBRUNNER_SANDBOX") === "on";
   for (const name of around.undecodable) {
-    if (name.startsWith("JOBRUNNER_")) values.faults.push(`${name}: must be UTF-8 text`);
+    if (name.startsWith("JOBRUNNER_")) values.errors.push(`${name}: must be UTF-8 text`);
   }
-  values.faults.push(...doorsOfTheRuntime(env));
+  values.errors.push(...variablesThatOpenTheServer(env));
   const ownSession = values.choice("JOBRUNNER_OWN_SESSION") === "on" && around.hasLauncher;
-  if (sandbox && !ownSession) values.faults.push(...refusedByTheSandbox(env));
+  if (sandbox && !ownSession) values.errors.push(...refusedByTheSandbox(env));
   // Errors are listed in the order in which values are read.
   const queueLimit = values.number("JOBRUNNER_QUEUE_LIMIT");
   const queueTimeoutMs = values.milliseconds("JOBRUNNER_QUEUE_TIMEOUT_SEC");
@@ -70,9 +70,9 @@ export function parseConfig(
     level: values.choice("JOBRUNNER_LOG_LEVEL"),
   };
   const accessLog = values.choice("JOBRUNNER_ACCESS_LOG") === "on";
-  const tracing = readTracing(env, values.faults);
-  if (values.faults.length > 0 || command === undefined) {
-    return { ok: false, faults: values.faults.map(oneLine) };
+  const tracing = readTracing(env, values.errors);
+  if (values.errors.length > 0 || command === undefined) {
+    return { ok: false, errors: values.errors.map(oneLine) };
   }
   const config: Config = frozen({
     work: {

@@ -1,5 +1,5 @@
 /**
- * The table of settings, used by parsing, `--help`, `serve --check` and the README.
+ * The table of settings, used by parsing, `--help`, `serve --check` and docs/reference/settings.md.
  *
  * @module
  */

@@ -7,12 +7,19 @@
 /** Replaces a secret. */
 const hidden = "***";
 
-/** Escapes every character that could break the line, change the direction of text or control a terminal. */
+/** Every character that could break a line, change the direction of text or control a terminal. */
+export const unsafeCharacters = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+
+/** A character as `\uXXXX`. */
+export function unicodeEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** Escapes every unsafe character. */
 export function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (character) => {
+  return text.replace(unsafeCharacters, (character) => {
     const escaped = JSON.stringify(character).slice(1, -1);
-    if (escaped !== character) return escaped;
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+    return escaped === character ? unicodeEscape(character) : escaped;
   });
 }
 

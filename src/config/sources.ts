@@ -21,7 +21,7 @@ export interface CommandLine {
   /** The program and its arguments after `--`; undefined without it. */
   readonly program: readonly string[] | undefined;
   /** Errors, one line each. */
-  readonly faults: readonly string[];
+  readonly errors: readonly string[];
 }
 
 /** Reads the arguments after `serve`. */
@@ -34,7 +34,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     flags.set(flag, { wanted: wantedOf(setting.kind) });
     names.set(flag, setting.name);
   }
-  const { values, switches, rest, faults } = readFlags(args, flags, {
+  const { values, switches, rest, errors } = readFlags(args, flags, {
     unknown: "must be a flag of jobrunner serve: see jobrunner --help",
     stray: "unexpected argument: the command goes after --",
   });
@@ -43,7 +43,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     help: switches.has("help"),
     flags: new Map([...values].map(([flag, value]) => [names.get(flag) ?? flag, value])),
     program: rest,
-    faults,
+    errors,
   };
 }
 
@@ -65,9 +65,9 @@ export interface Values {
   /** The source of the value. */
   origin(name: SettingName): Origin;
   /** Adds an error about this value: `NAME=value: must be …`, then `wanted` or else what its kind requires, then `detail`. */
-  fault(name: SettingName, detail?: string, wanted?: string): undefined;
+  addError(name: SettingName, detail?: string, wanted?: string): undefined;
   /** All errors so far. */
-  readonly faults: string[];
+  readonly errors: string[];
 }
 
 /** Reads values from flags, the environment and the defaults of the table, in this order. An empty value counts as unset. */
@@ -77,7 +77,7 @@ export function readValues(
   machine: Omit<Basis, "numWorkers">,
   table: readonly Setting[] = settings,
 ): Values {
-  const faults = [...commandLine.faults];
+  const errors = [...commandLine.errors];
 
   function rowOf(name: SettingName): Setting {
     return table.find((setting) => setting.name === name) as Setting;
@@ -107,18 +107,18 @@ export function readValues(
     return commandLine.flags.has(name) ? "flag" : "environment";
   }
 
-  function fault(name: SettingName, detail?: string, wanted?: string): undefined {
+  function addError(name: SettingName, detail?: string, wanted?: string): undefined {
     const setting = rowOf(name);
     const label = origin(name) === "flag" ? `--${flagOf(setting)}` : name;
     const value = setting.secret ? "***" : shownValue(textOf(name));
     const what = wanted ?? wantedOf(setting.kind);
-    faults.push(`${label}=${value}: must be ${what}${detail ? ` (${detail})` : ""}`);
+    errors.push(`${label}=${value}: must be ${what}${detail ? ` (${detail})` : ""}`);
     return undefined;
   }
 
   /** The same as `validOf`, but an invalid value is also an error. */
   function checkedOf(name: SettingName): string {
-    if (given(name) !== "" && !takes(rowOf(name).kind, given(name))) fault(name);
+    if (given(name) !== "" && !takes(rowOf(name).kind, given(name))) addError(name);
     return validOf(name);
   }
 
@@ -128,9 +128,9 @@ export function readValues(
   }
 
   return {
-    faults,
+    errors,
     origin,
-    fault,
+    addError,
     text: textOf,
     number: numberOf,
     milliseconds: (name) => numberOf(name) * 1000,

@@ -33,7 +33,7 @@ export function readSuffix(
   const suffix = values.text(name);
   for (const rule of rules) {
     const broken = rule(suffix);
-    if (broken) values.fault(name, broken);
+    if (broken) values.addError(name, broken);
   }
   return suffix;
 }

@@ -26,10 +26,10 @@ const defaults = {
   delayMs: "5000",
 };
 
-/** Reads the variables; undefined unless they name an endpoint or the exporter `otlp`. Adds an error to `faults` for each wrong value. */
+/** Reads the variables; undefined unless they name an endpoint or the exporter `otlp`. Adds an error to `errors` for each wrong value. */
 export function readTracing(
   env: Readonly<Record<string, string>>,
-  faults: string[],
+  errors: string[],
 ): TracingConfig | undefined {
   // An empty value counts as unset.
   const text = (name: string) => env[name]?.trim() || undefined;
@@ -38,7 +38,7 @@ export function readTracing(
   if (text("OTEL_SDK_DISABLED")?.toLowerCase() === "true" || exporter === "none") return undefined;
   if (exporter === undefined && !given) return undefined;
   const wrong = (name: string, wanted: string, shown = oneLine(env[name] ?? "")) => {
-    faults.push(`${name}=${shown}: must be ${wanted}`);
+    errors.push(`${name}=${shown}: must be ${wanted}`);
   };
   if (exporter !== undefined && exporter !== "otlp") wrong("OTEL_TRACES_EXPORTER", "otlp or none");
 

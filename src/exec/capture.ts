@@ -11,7 +11,7 @@ import type { RunListener } from "./runner.ts";
 /** The captures of both streams of one run. */
 export interface Captures {
   /** Takes the events of the run. */
-  readonly tell: RunListener;
+  readonly onEvent: RunListener;
   /** What has been kept of standard output so far. */
   output(): Captured;
   /** What has been kept of standard error so far. */
@@ -23,7 +23,7 @@ export function createCaptures(limit: number, onKept: (bytes: number) => void): 
   const output = new Capture(limit, onKept);
   const error = new Capture(limit, onKept);
   return {
-    tell(event) {
+    onEvent(event) {
       if (event.kind === "stdout") output.keep(event.bytes);
       else if (event.kind === "stderr") error.keep(event.bytes);
     },

@@ -32,9 +32,9 @@ const longestMs = longestTimerSec * 1000;
 /** Makes a runner that starts the command for each job. */
 export function createColdStart(settings: ColdStartSettings): Runner {
   return {
-    async run(order, tell) {
-      const end = await runCold(settings, order, tell);
-      tell({ kind: "ended", end });
+    async run(order, onEvent) {
+      const end = await runCold(settings, order, onEvent);
+      onEvent({ kind: "ended", end });
       return end;
     },
   };
@@ -43,7 +43,7 @@ export function createColdStart(settings: ColdStartSettings): Runner {
 async function runCold(
   settings: ColdStartSettings,
   { spec, workerId, files, variables, stop }: RunOrder,
-  tell: RunListener,
+  onEvent: RunListener,
 ): Promise<RunEnd> {
   const { command, launcher, commandEnv, scratch, jobTimeoutMs, trees } = settings;
   const startedAt = performance.now();
@@ -67,11 +67,11 @@ async function runCold(
       : spawnFailure(error, command.program);
     return couldNotStart(failure, elapsedSec());
   }
-  tell({ kind: "started", pid: child.pid });
-  const tellError = (bytes: Uint8Array<ArrayBuffer>) => tell({ kind: "stderr", bytes });
-  const launchLine = launcher && createLaunchLine(launcher, tellError);
-  const output = readPipe(child.stdout, scratch, (bytes) => tell({ kind: "stdout", bytes }));
-  const error = readPipe(child.stderr, scratch, launchLine?.write ?? tellError);
+  onEvent({ kind: "started", pid: child.pid });
+  const onStderr = (bytes: Uint8Array<ArrayBuffer>) => onEvent({ kind: "stderr", bytes });
+  const launchLine = launcher && createLaunchLine(launcher, onStderr);
+  const output = readPipe(child.stdout, scratch, (bytes) => onEvent({ kind: "stdout", bytes }));
+  const error = readPipe(child.stderr, scratch, launchLine?.write ?? onStderr);
   const timer = timeoutMs === Infinity
     ? undefined
     : setTimeout(() => stop.request("timed_out"), timeoutMs);

@@ -11,7 +11,7 @@ import type { Pipe } from "./pipe.ts";
 
 /** Asks the main isolate, which may signal processes, to kill the process tree of a job. */
 export interface TreeEnder {
-  /** Resolves when the tree is gone, or when main has given it up, at most half a second after the grace. */
+  /** Resolves when the tree is gone, or when main has given it up, at most half a second after the grace period. */
   endTree(tree: { readonly pid: number; readonly mark: string }): Promise<void>;
   /**
    * Kills the processes of the tree that hold a pipe of ours; resolves as soon as they are found. The command's process id is

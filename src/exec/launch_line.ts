@@ -22,24 +22,24 @@ export interface LaunchLine {
 /** Keeps a byte order mark, which is output of the command like any other bytes. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Makes one for a new run. `handOn` is called with the bytes that are the command's own. */
+/** Makes one for a new run. `passOn` is called with the bytes that are the command's own. */
 export function createLaunchLine(
   { word }: Launcher,
-  handOn: (bytes: Uint8Array<ArrayBuffer>) => void,
+  passOn: (bytes: Uint8Array<ArrayBuffer>) => void,
 ): LaunchLine {
   const length = `${word} 000\n`.length;
   let held = "";
-  let isCommands = false;
+  let isOutput = false;
 
-  function letGo(): void {
-    isCommands = true;
-    if (held !== "") handOn(new TextEncoder().encode(held));
+  function passOnHeld(): void {
+    isOutput = true;
+    if (held !== "") passOn(new TextEncoder().encode(held));
     held = "";
   }
 
   return {
     write(bytes) {
-      if (!isCommands) {
+      if (!isOutput) {
         const text = held.length + bytes.length <= length
           ? held + decoder.decode(bytes)
           : undefined;
@@ -47,15 +47,15 @@ export function createLaunchLine(
           held = text;
           return;
         }
-        letGo();
+        passOnHeld();
       }
-      handOn(bytes);
+      passOn(bytes);
     },
     end(exitStatus, outputBytes) {
       const failed = (exitStatus === 126 || exitStatus === 127) && outputBytes === 0 &&
         held.length === length;
       if (failed) return Number(held.slice(word.length, -1));
-      letGo();
+      passOnHeld();
       return undefined;
     },
   };

@@ -9,7 +9,7 @@ import type { Ending, RunFailure } from "../jobs/job.ts";
 /** The ending of a command that never ran. */
 export type NotStarted = Extract<Ending, { readonly kind: "not_started" }>;
 
-/** Errors of Linux that mean that the machine lacks something, by number: the command is not at fault. */
+/** Errors of Linux that mean that the machine lacks something, by number: the command is not the cause. */
 const machineTrouble: ReadonlyMap<number, string> = new Map([
   [11, "EAGAIN"],
   [12, "ENOMEM"],
@@ -42,7 +42,7 @@ const errorTexts: ReadonlyMap<number, string> = new Map([
 export function spawnFailure(error: unknown, program: string): NotStarted | RunFailure {
   const detail = detailOf(error);
   if (isMachineTrouble(error) || error instanceof Deno.errors.NotCapable) {
-    return refused(program, detail);
+    return spawnRefused(program, detail);
   }
   if (error instanceof Deno.errors.NotFound) return notFound(program);
   if (error instanceof Deno.errors.PermissionDenied) return notExecutable(program);
@@ -60,7 +60,7 @@ export function isMachineTrouble(error: unknown): boolean {
 /** Interprets the error that a launcher reports, as a number of Linux (errno(3)), in the same way. */
 export function launchFailure(errno: number, program: string): NotStarted | RunFailure {
   const detail = `${errorTexts.get(errno) ?? "Unknown error"} (os error ${errno})`;
-  if (machineTrouble.has(errno)) return refused(program, detail);
+  if (machineTrouble.has(errno)) return spawnRefused(program, detail);
   if (errno === 2) return notFound(program);
   if (errno === 1 || errno === 13) return notExecutable(program);
   return { kind: "not_started", exitStatus: 126, reason: `cannot run ${program}: ${detail}` };
@@ -73,7 +73,7 @@ export function detailOf(error: unknown): string {
     : String(error);
 }
 
-function refused(program: string, detail: string): RunFailure {
+function spawnRefused(program: string, detail: string): RunFailure {
   return { kind: "spawn_refused", reason: `cannot run ${program}: ${detail}` };
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { letGo } from "../async/bytes.ts";
+import { freeMemory } from "../async/bytes.ts";
 import {
   type Captured,
   type JobHandle,
@@ -58,11 +58,11 @@ export type RunOutcome =
   }
   | Extract<RunEnd, { readonly ok: false }>;
 
-/** Runs the command for one job; `tell` is called with each event of the run. */
+/** Runs the command for one job; `onEvent` is called with each event of the run. */
 export async function run(
   job: RunningSpec,
   settings: RunSettings,
-  tell: RunListener,
+  onEvent: RunListener,
 ): Promise<RunOutcome> {
   const { spec, handle } = job;
   let workspace: Workspace;
@@ -79,12 +79,12 @@ export async function run(
       reason: `cannot write the job's files: ${(error as Error).message}`,
     });
   } finally {
-    if (spec.input.kind === "bytes") letGo(spec.input.bytes);
+    if (spec.input.kind === "bytes") freeMemory(spec.input.bytes);
     spec.input = noInput;
     handle?.onInputStored();
   }
   try {
-    const end = await settings.runner.run({ ...job, files: workspace }, tell);
+    const end = await settings.runner.run({ ...job, files: workspace }, onEvent);
     return end.ok ? await withResponse(end, workspace, job, settings) : end;
   } finally {
     try {

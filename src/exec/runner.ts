@@ -63,8 +63,7 @@ export interface RunOrder {
 export interface Runner {
   /**
    * Runs the command and resolves, after the event `ended`, with the end that this event holds. No event follows, and no process
-   * of the run is left, except those that a command that ended by itself has left on purpose. Never rejects because of what a
-   * command does.
+   * of the run is left, apart from daemons of a command that ended by itself. Never rejects because of what a command does.
    */
-  run(order: RunOrder, tell: RunListener): Promise<RunEnd>;
+  run(order: RunOrder, onEvent: RunListener): Promise<RunEnd>;
 }

@@ -22,7 +22,7 @@ export interface StartSettings {
   /** The launcher that starts it; undefined to start it directly. */
   readonly launcher: Launcher | undefined;
   /** Has main check the launcher and repair it. Rejects with the reason if that fails. */
-  readonly mend: () => Promise<void>;
+  readonly repair: () => Promise<void>;
 }
 
 /** The error of a launcher that could not be started, although main tried to repair it. */
@@ -36,7 +36,7 @@ export class LauncherError extends Error {
  * runtime or with a `LauncherError`.
  */
 export async function startCommand(
-  { command, launcher, mend }: StartSettings,
+  { command, launcher, repair }: StartSettings,
   env: Record<string, string>,
 ): Promise<Deno.ChildProcess> {
   const spawn = () =>
@@ -52,11 +52,11 @@ export async function startCommand(
     try {
       return spawn();
     } catch (error) {
-      if (!launcher || isNoDamage(error)) throw error;
+      if (!launcher || hasOtherCause(error)) throw error;
       const failed = (error: unknown) =>
         new LauncherError(`cannot run the launcher ${launcher.path}: ${detailOf(error)}`);
       if (tries === mostTries) throw failed(error);
-      await mend().catch((error) => {
+      await repair().catch((error) => {
         throw failed(error);
       });
     }
@@ -66,8 +66,8 @@ export async function startCommand(
 /** Number of attempts, since jobs may damage the launcher repeatedly. */
 const mostTries = 3;
 
-/** Whether an error has another cause than a launcher that was removed or changed, or that is being repaired right now. */
-function isNoDamage(error: unknown): boolean {
+/** Whether an error has another cause than a launcher that was removed or changed, or that main is repairing right now. */
+function hasOtherCause(error: unknown): boolean {
   return error instanceof Deno.errors.NotCapable || isMachineTrouble(error) ||
     // E2BIG: the variables are too long for any program.
     /os error 7\)/.test(String(error));

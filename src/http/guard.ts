@@ -37,9 +37,9 @@ export function createGuard(names: readonly string[] | undefined): Guard {
 
   return {
     hostRefusal(request) {
-      const stranger = names && hostsOf(request).find((host) => !passes(host));
-      if (stranger === undefined) return undefined;
-      return { kind: "unknown_host", host: hostNameOf(stranger) };
+      const foreign = names && hostsOf(request).find((host) => !passes(host));
+      if (foreign === undefined) return undefined;
+      return { kind: "unknown_host", host: hostNameOf(foreign) };
     },
     pageRefusal(request) {
       return isCrossSite(request) ? { kind: "cross_site" } : undefined;

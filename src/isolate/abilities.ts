@@ -33,7 +33,7 @@ export interface MainAbilities {
   /** Which of these clients have disconnected? One answer for each client, in the same order. */
   readonly find_gone: Ability<readonly ClientAddress[], readonly boolean[]>;
   /** Checks and repairs the server's folder. The answer is the reason if it could not be repaired. */
-  readonly mend: Ability<void, string | undefined>;
+  readonly repair: Ability<void, string | undefined>;
 }
 
 /** How main answers each of them. */
@@ -60,7 +60,7 @@ export const questionRules: {
   end_tree: { read: read.readTree, mayBeOpen: ({ work }) => 8 * work.jobs.numWorkers + 1000 },
   measure: { read: read.readNothing, mayBeOpen: () => 1, pauseMs: 0 },
   find_gone: { read: read.readClients, mayBeOpen: () => 1, pauseMs: 0 },
-  mend: { read: read.readNothing, mayBeOpen: () => 1, pauseMs: 50 },
+  repair: { read: read.readNothing, mayBeOpen: () => 1, pauseMs: 50 },
 };
 
 /** What main asks of the service. Each answer may come once. */

@@ -7,6 +7,7 @@
 
 import { authority } from "../config/authority.ts";
 import type { HttpConfig } from "../config/config.ts";
+import { unsafeCharacters } from "../config/shown.ts";
 import type { Cut } from "../jobs/line.ts";
 import { isMarkIn } from "../spool/spool.ts";
 import type { ClientAddress, Probe, ServiceStart, Started, TreeRequest } from "./messages.ts";
@@ -37,8 +38,7 @@ const maxTextLength = 1000;
 
 /** A text from the isolate, for the log or a terminal: truncated, and without control characters. */
 export function textFromIsolate(text: unknown): string {
-  return String(text).slice(0, maxTextLength)
-    .replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, " ");
+  return String(text).slice(0, maxTextLength).replace(unsafeCharacters, " ");
 }
 
 /** The value's own properties; undefined if it is not a plain object. */

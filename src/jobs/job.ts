@@ -115,7 +115,7 @@ export type Ending =
     readonly kind: Cause;
     /** 124 after a timeout, as with timeout(1); else the command's exit status. */
     readonly exitStatus: number;
-    /** Name of the signal that ended the command, if one did. */
+    /** Name of the signal that killed the command, if one did. */
     readonly signal?: string;
   }
   | {
@@ -197,10 +197,10 @@ export const outcomes = {
   shutdown: "jobrunner killed the command in a forced stop.",
 } as const satisfies Readonly<Record<string, string>>;
 
-/** One of the outcomes that jobs are counted under. */
+/** Name of an outcome that jobs are counted under. */
 export type OutcomeLabel = keyof typeof outcomes;
 
-/** All of them, in the order of the table. */
+/** All outcomes that jobs are counted under, in the order of the table. */
 export const outcomeLabels: readonly OutcomeLabel[] = Object.keys(outcomes) as OutcomeLabel[];
 
 /** The outcome that an ending is counted under. */

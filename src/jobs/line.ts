@@ -4,8 +4,8 @@
  *
  * The bound is on unfinished jobs: reserved places, waiting jobs and running jobs together never exceed the number of workers
  * plus the number of places to wait in. A worker asks for its next job before it settles the current one, so it is free when
- * the client gets that outcome. Therefore, if there are no more clients than unfinished jobs allowed, and each waits for its
- * answer before it posts again, none is ever refused.
+ * the client gets that outcome. Therefore, clients that each wait for their answer before they post again are never refused,
+ * as long as there are at most as many of them as unfinished jobs are allowed.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface Place {
   fill(spec: JobSpec, handle?: JobHandle): Promise<JobOutcome>;
   /**
    * Gives the place back. A job in it is treated as one whose client has disconnected: if it waits it leaves the queue; if it
-   * runs, its run is ended when its `onDisconnect` is `cancel`. Idempotent; no effect once the job is over.
+   * runs, its command is killed when its `onDisconnect` is `cancel`. Idempotent; no effect once the job is over.
    */
   leave(): void;
 }

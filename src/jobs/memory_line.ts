@@ -41,7 +41,7 @@ class InMemory implements MemoryLine {
   /** Maximum number of unfinished jobs. */
   readonly #bound: number;
   readonly #now: () => number;
-  readonly #patience: Deadlines & Disposable;
+  readonly #queueTimeouts: Deadlines & Disposable;
   readonly #runTimes = createRunTimes();
   readonly #channel = createChannel<Job>();
   /** In the order in which their places were reserved. */
@@ -54,7 +54,7 @@ class InMemory implements MemoryLine {
     this.#workers = workers;
     this.#bound = workers + places;
     this.#now = now;
-    this.#patience = createDeadlines(queueTimeoutMs, now);
+    this.#queueTimeouts = createDeadlines(queueTimeoutMs, now);
   }
 
   get state(): Line["state"] {
@@ -109,7 +109,7 @@ class InMemory implements MemoryLine {
   enter(job: Job, where: "behind" | "before"): () => void {
     const leave = this.#channel.send(job, where);
     if (!leave) return () => {};
-    const stopTimer = this.#patience.start(() => job.end("queue_timeout"));
+    const stopTimer = this.#queueTimeouts.start(() => job.end("queue_timeout"));
     return () => {
       stopTimer();
       leave();
@@ -117,7 +117,7 @@ class InMemory implements MemoryLine {
   }
 
   /** Called when a place is filled, or given back empty. */
-  resolved(): void {
+  reservationEnded(): void {
     this.#reserved--;
   }
 
@@ -132,7 +132,7 @@ class InMemory implements MemoryLine {
   #endIfEmpty(): void {
     if (this.#state === "open" || this.#unfinished.size > 0) return;
     this.#channel.close();
-    this.#patience[Symbol.dispose]();
+    this.#queueTimeouts[Symbol.dispose]();
   }
 
   #refusal(cause: Refusal["cause"]): Refusal {
@@ -181,7 +181,7 @@ class Job implements Place, Lease {
     this.handle = handle;
     this.#filledAt = this.#now();
     if (this.#state === "reserved") {
-      this.#line.resolved();
+      this.#line.reservationEnded();
       this.#wait("behind");
     }
     return this.#outcome.promise;
@@ -224,7 +224,7 @@ class Job implements Place, Lease {
       return;
     }
     if (this.#state === "over") return;
-    if (this.#state === "reserved") this.#line.resolved();
+    if (this.#state === "reserved") this.#line.reservationEnded();
     this.#left(cause);
   }
 

@@ -103,7 +103,7 @@ export function chase(
     let from = since;
     for (let quiet = 0; quiet < quietRounds; quiet++) {
       if (from === undefined || last === undefined) break;
-      // From the largest id on they are given from the smallest on.
+      // After the largest id, ids are assigned from the smallest one again.
       const end = Math.max(1, (last < from ? 0 : from) - overlap, last - toRead);
       for (let pid = last; pid > end; pid--) {
         toRead--;

@@ -18,7 +18,7 @@ export interface JobFolder {
   /** Paths of the files that jobrunner made in it. */
   readonly files: string[];
   /** Whether it was checked in this turn of the event loop, so that nothing can have changed it since. */
-  looked: boolean;
+  checked: boolean;
   /** Restores its owner's access if the command has taken it away. False if it is gone, or replaced by something else. */
   openAgain(): boolean;
   /**
@@ -63,19 +63,19 @@ function folderOf(spool: Spool, path: string, random: string): JobFolder {
   }
 
   async function removeNow(): Promise<void> {
-    if (!folder.looked) await spool.ensure();
+    if (!folder.checked) await spool.ensure();
     if (!removeAtOnce()) await removeInBackground(path);
   }
 
   /** Handles the common case: a folder with nothing but our files. False if anything else is there. */
   function removeAtOnce(): boolean {
     try {
-      if (!folder.looked && !look(path)?.isDirectory) return false;
+      if (!folder.checked && !look(path)?.isDirectory) return false;
       for (const file of files) Deno.removeSync(file);
       Deno.removeSync(path);
       return true;
     } catch {
-      folder.looked = false;
+      folder.checked = false;
       return false;
     }
   }
@@ -84,7 +84,7 @@ function folderOf(spool: Spool, path: string, random: string): JobFolder {
     path,
     random,
     files,
-    looked: false,
+    checked: false,
     openAgain() {
       try {
         const found = look(path);

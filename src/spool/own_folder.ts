@@ -15,7 +15,7 @@ export interface OwnFolder {
    * Restores its mode, or makes it again. Anything that has replaced it is removed; of a link, only the link itself. Returns
    * whether it had to be made again. Throws errors of the file system.
    */
-  mend(): boolean;
+  repair(): boolean;
 }
 
 const ownerOnly = 0o700;
@@ -47,7 +47,7 @@ export function folderAt(path: string): OwnFolder {
         return false;
       }
     },
-    mend() {
+    repair() {
       const found = look(path);
       if (found && isOwn(found)) {
         Deno.chmodSync(path, ownerOnly);

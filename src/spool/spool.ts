@@ -20,8 +20,8 @@ export interface Spool {
   ensure(): Promise<void>;
 }
 
-/** The spool at `path`, which main has just made. `mend` asks main to repair it. */
-export function openSpool(path: string, mend: () => Promise<void>): Spool {
+/** The spool at `path`, which main has just made. `repair` asks main to repair it. */
+export function openSpool(path: string, repair: () => Promise<void>): Spool {
   let folder = folderAt(path);
   return {
     path,
@@ -29,7 +29,7 @@ export function openSpool(path: string, mend: () => Promise<void>): Spool {
     isSound: () => folder.isSound(),
     async ensure() {
       if (folder.isSound()) return;
-      await mend();
+      await repair();
       folder = folderAt(path);
       if (!folder.isSound()) throw new Error(`${path}: something else is in the spool's place`);
     },

@@ -114,7 +114,7 @@ async function createIn(
       }
       if (!folder.openAgain()) return { data: nothingCaptured, message: goneOrReplaced };
       const response = await readResponse(responseFile, limit);
-      folder.looked = response.data.bytes.length <= smallFileBytes;
+      folder.checked = response.data.bytes.length <= smallFileBytes;
       return response;
     },
     remove: folder.remove,

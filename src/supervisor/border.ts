@@ -37,6 +37,9 @@ export interface Border {
 /** A service that waits for answers as it should sends at most a few thousand. */
 const maxMessagesPerSecond = 20_000;
 
+/** The rule for the form of every message. */
+export const mustBePlainData = "a message must be plain data";
+
 const unexpected = "must be sent only when it is expected, and no more often";
 const unknownKind = "a question or an answer must be of a known kind";
 
@@ -122,7 +125,7 @@ export function createBorder(
       try {
         message = read(value);
       } catch {
-        message = "a message must be plain data";
+        message = mustBePlainData;
       }
       return typeof message === "string" ? { ok: false, reason: message } : { ok: true, message };
     },

@@ -84,9 +84,9 @@ export function caretakerOf(
     },
     measure: () => ({ ...measureProcess(), processesEnded }),
     find_gone: (clients) => clientsGone(clients),
-    mend() {
+    repair() {
       try {
-        folders.mend();
+        folders.repair();
         return undefined;
       } catch (error) {
         return messageOf(error);

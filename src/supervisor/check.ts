@@ -36,9 +36,9 @@ export async function check(
 ): Promise<CheckReport> {
   const { work: { command }, sandbox } = config;
   const { probes, failure, start, warnings: found } = await tryOut(config, env, isolate);
-  const surprises = sandbox ? probes.filter((probe) => probe.allowed !== probe.expected) : [];
+  const deviations = sandbox ? probes.filter((probe) => probe.allowed !== probe.expected) : [];
   return {
-    healthy: command.found && failure === undefined && surprises.length === 0,
+    healthy: command.found && failure === undefined && deviations.length === 0,
     lines: [
       ...effective,
       "",
@@ -56,7 +56,7 @@ export async function check(
       ),
       ...[...warnings, ...found].map((warning) => `warning: ${warning}`),
       ...(failure === undefined ? [] : [`error: ${failure}`]),
-      ...surprises.map(({ attempt, expected }) =>
+      ...deviations.map(({ attempt, expected }) =>
         `error: ${attempt}: must be ${expected ? "allowed" : "refused"}`
       ),
     ],

@@ -24,7 +24,7 @@ export interface Folders {
   /** Sentences for the log: why commands do not have sessions of their own although they should. */
   readonly warnings: readonly string[];
   /** Repairs what was changed or removed, and logs it. Throws errors of the file system. */
-  mend(): void;
+  repair(): void;
   /** Removes the folders; failures are logged. Idempotent. */
   close(): void;
 }
@@ -77,18 +77,18 @@ export function openFolders(
   }
 
   const inherited = withoutSecrets(env);
-  const logMended = (mended: readonly string[]) => {
-    for (const path of mended) {
+  const logRepaired = (repaired: readonly string[]) => {
+    for (const path of repaired) {
       log.write("repaired the server's folder: something was changed, replaced or removed", {
         "file.path": path,
       });
     }
   };
-  const watches = held.map((folder) => watch(folder, () => logMended(folder.folder.mend())));
+  const watches = held.map((folder) => watch(folder, () => logRepaired(folder.folder.repair())));
   const refresher = setInterval(() => {
     for (const { path, folder } of held) {
       try {
-        logMended(folder.refresh());
+        logRepaired(folder.refresh());
       } catch (error) {
         log.write("the server's folder cannot be repaired", {
           "file.path": path,
@@ -109,7 +109,7 @@ export function openFolders(
         `${reason}: commands share the server's session, and the service can choose their environment`,
       ]
       : [],
-    mend: () => held.forEach(({ folder }) => logMended(folder.mend())),
+    repair: () => held.forEach(({ folder }) => logRepaired(folder.repair())),
     close() {
       clearInterval(refresher);
       for (const watching of watches) watching[Symbol.dispose]();
@@ -140,12 +140,12 @@ const watchPauseMs = 50;
  * another program, and a replaced lock would keep no other server away. Changes inside the spool are not watched. Where
  * folders cannot be watched, the regular refresh finds the changes.
  */
-function watch({ path }: HeldFolder, mend: () => void): Disposable {
+function watch({ path }: HeldFolder, repair: () => void): Disposable {
   let watcher: Deno.FsWatcher | undefined;
   let closed = Deno.build.os !== "linux";
-  const mendIfPossible = () => {
+  const repairIfPossible = () => {
     try {
-      mend();
+      repair();
     } catch {
       // The next refresh logs the reason.
     }
@@ -156,13 +156,13 @@ function watch({ path }: HeldFolder, mend: () => void): Disposable {
       const run = join(path, launcherFolder);
       watcher = Deno.watchFs(look(run)?.isDirectory ? [path, run] : [path], { recursive: false });
       // Something may have changed before the watch began.
-      mendIfPossible();
+      repairIfPossible();
       // Leaving the loop closes the watcher.
       for await (const _change of watcher) break;
       watcher = undefined;
       if (!closed) await new Promise((resolve) => setTimeout(resolve, watchPauseMs));
-      // A folder that is gone cannot be watched.
-      if (!closed) mendIfPossible();
+      // A folder that was removed cannot be watched.
+      if (!closed) repairIfPossible();
     }
   }
 
@@ -237,8 +237,8 @@ function tryToLaunch(folder: string, launch: Launch): void {
   });
   try {
     const { stderr } = new Deno.Command(trial, { clearEnv: true, stdin: "null" }).outputSync();
-    const said = new TextDecoder().decode(stderr);
-    if (said !== `${launch.word} 002\n`) throw new Error("a test program did not run correctly");
+    const output = new TextDecoder().decode(stderr);
+    if (output !== `${launch.word} 002\n`) throw new Error("a test program did not run correctly");
   } finally {
     Deno.removeSync(trial);
   }

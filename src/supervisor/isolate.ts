@@ -14,7 +14,7 @@ import { type Ask, createAnswering, createAsker, type Question } from "../isolat
 import type { ServiceStart } from "../isolate/messages.ts";
 import { textFromIsolate } from "../isolate/readers.ts";
 import { messageOf } from "../telemetry/log.ts";
-import { createBorder } from "./border.ts";
+import { createBorder, mustBePlainData } from "./border.ts";
 import { createPace } from "./pace.ts";
 import { permissionsOf } from "../isolate/permissions.ts";
 import type { ProcessInfo } from "../machine/process_table.ts";
@@ -104,7 +104,7 @@ export function openIsolate(
     });
   worker.onmessage = ({ data, ports }: MessageEvent<unknown>) => {
     if (closed) return;
-    if (ports.length > 0) return wrong("a message must be plain data");
+    if (ports.length > 0) return wrong(mustBePlainData);
     const checked = border.check(data);
     if (!checked.ok) return wrong(checked.reason);
     const { message } = checked;
@@ -117,7 +117,7 @@ export function openIsolate(
         return faulty.resolve();
     }
   };
-  worker.onmessageerror = () => wrong("a message must be plain data");
+  worker.onmessageerror = () => wrong(mustBePlainData);
   worker.onerror = (event) => {
     event.preventDefault();
     lose({ reason: `the service isolate crashed: ${textFromIsolate(event.message)}` });

@@ -1,6 +1,6 @@
 /**
  * Delays main's work for the service. A service that does not wait for answers is detected before it costs any work: main
- * reads its second question before it begins with the first.
+ * reads the service's second question before it begins with the first.
  *
  * @module
  */

@@ -20,8 +20,8 @@ export interface ServerFolder {
    * Checks the folder, its lock and everything that was created in it, and repairs what has changed; returns the paths that
    * were repaired. Throws errors of the file system.
    */
-  mend(): readonly string[];
-  /** Like `mend`; also updates the lock's time, so that no temp cleaner treats the folder as abandoned. */
+  repair(): readonly string[];
+  /** Like `repair`; also updates the lock's time, so that no temp cleaner treats the folder as abandoned. */
   refresh(): readonly string[];
   /** Creates a folder in it. */
   addFolder(name: string): void;
@@ -54,43 +54,43 @@ export function openServerFolder(path: string): ServerFolder {
   let locks: Locks | undefined = lock(path);
   let closed = false;
 
-  function giveBack(): void {
+  function unlock(): void {
     locks?.[Symbol.dispose]();
     locks = undefined;
   }
 
-  function mend(): string[] {
+  function repair(): string[] {
     if (closed) throw new Error(`${path}: the folder is closed`);
-    const mended: string[] = [];
+    const repaired: string[] = [];
     if (!folder.isSound()) {
-      if (folder.mend()) giveBack();
-      mended.push(path);
+      if (folder.repair()) unlock();
+      repaired.push(path);
     }
     if (!locks || look(join(path, lockName))?.ino !== locks.ino) {
-      giveBack();
+      unlock();
       locks = lock(path);
-      mended.push(join(path, lockName));
+      repaired.push(join(path, lockName));
     }
     for (const [place, inner] of folders) {
       if (inner.isSound()) continue;
-      inner.mend();
-      mended.push(place);
+      inner.repair();
+      repaired.push(place);
     }
     for (const [place, program] of programs) {
       if (isProgram(place, program)) continue;
       writeProgram(place, program.bytes);
-      mended.push(place);
+      repaired.push(place);
     }
-    return mended;
+    return repaired;
   }
 
   return {
-    mend,
+    repair,
     refresh() {
-      const mended = mend();
+      const repaired = repair();
       const now = new Date();
       Deno.utimeSync(join(path, lockName), now, now);
-      return mended;
+      return repaired;
     },
     addFolder(name) {
       const place = join(path, name);
@@ -106,10 +106,10 @@ export function openServerFolder(path: string): ServerFolder {
       closed = true;
       try {
         // The lock is released last, or another server could start clearing the folder. Windows cannot remove an open file.
-        if (Deno.build.os === "windows") giveBack();
+        if (Deno.build.os === "windows") unlock();
         removeServerFolder(path);
       } finally {
-        giveBack();
+        unlock();
       }
     },
   };
@@ -165,17 +165,17 @@ export function findDeadServerFolders(
       // The folder belongs to another user, or another server is clearing it.
     }
   }
-  const giveBack = (path: string) => {
+  const unlock = (path: string) => {
     locks.get(path)?.[Symbol.dispose]();
     locks.delete(path);
   };
   return {
     paths: [...locks.keys()],
     remove(path) {
-      if (Deno.build.os === "windows") giveBack(path);
+      if (Deno.build.os === "windows") unlock(path);
       removeServerFolder(path);
     },
-    [Symbol.dispose]: () => [...locks.keys()].forEach(giveBack),
+    [Symbol.dispose]: () => [...locks.keys()].forEach(unlock),
   };
 }
 
@@ -188,13 +188,17 @@ interface Locks extends Disposable {
 function lock(path: string): Locks {
   const folder = lockFolder(path);
   try {
-    if (folder === "held") throw new Error(`${path}: another process holds its lock`);
+    if (folder === "held") throw heldElsewhere(path);
     const file = lockIn(path);
     return { ino: file.statSync().ino, [Symbol.dispose]: () => closeAll(file, folder) };
   } catch (error) {
     if (folder !== "held") folder?.close();
     throw error;
   }
+}
+
+function heldElsewhere(path: string): Error {
+  return new Error(`${path}: another process holds its lock`);
 }
 
 /** Undefined on Windows, which cannot open folders as files. */
@@ -220,7 +224,7 @@ function lockIn(path: string): Deno.FsFile {
   });
   if (!lock.tryLockSync(true)) {
     lock.close();
-    throw new Error(`${path}: another process holds its lock`);
+    throw heldElsewhere(path);
   }
   removeWhatever(join(path, lockName));
   Deno.renameSync(join(path, newLockName), join(path, lockName));

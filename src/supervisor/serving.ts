@@ -11,7 +11,7 @@ import type { Loss } from "./isolate.ts";
 export interface Service {
   /** The URL on which it listens. */
   readonly url: string;
-  /** Resolves when the service has ended, hangs, or was terminated because it sent a wrong message. */
+  /** Resolves when the service has crashed, hangs, or was terminated because it sent a wrong message. */
   readonly died: Promise<Loss>;
   /** Resolves when the service reported a bug that belongs to no request. The service still works. */
   readonly faulty: Promise<void>;
@@ -32,8 +32,8 @@ export interface IsolateOptions {
   readonly entry: URL;
   /** How long it may take to listen, or to report what it may do. */
   readonly startMs: number;
-  /** How often it is asked whether it is alive. */
+  /** How often it is pinged. */
   readonly heartbeatMs: number;
-  /** Called for each answer to that. */
+  /** Called for each answer to a ping. */
   readonly onAlive?: () => void;
 }

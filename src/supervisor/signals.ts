@@ -121,7 +121,7 @@ const logEveryMs = 60_000;
  * of these signals. `report` is called for signals that are only logged, for each name at most once a minute.
  */
 export function listenForSignals(hangUp: HangUp, report: (name: Deno.Signal) => void): Signals {
-  const came: Deno.Signal[] = [];
+  const arrived: Deno.Signal[] = [];
   const loggedAt = new Map<Deno.Signal, number>();
   let wake: (() => void) | undefined;
   let last = -Infinity;
@@ -130,7 +130,7 @@ export function listenForSignals(hangUp: HangUp, report: (name: Deno.Signal) => 
     const now = performance.now();
     if (now - last < sameMs) return;
     last = now;
-    came.push(name);
+    arrived.push(name);
     wake?.();
   }
 
@@ -150,8 +150,8 @@ export function listenForSignals(hangUp: HangUp, report: (name: Deno.Signal) => 
   }
   return {
     async next() {
-      while (came.length === 0) await new Promise<void>((resolve) => wake = resolve);
-      return came.shift() as Deno.Signal;
+      while (arrived.length === 0) await new Promise<void>((resolve) => wake = resolve);
+      return arrived.shift() as Deno.Signal;
     },
   };
 }

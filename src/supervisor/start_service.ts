@@ -14,14 +14,14 @@ import type { IsolateOptions, Service } from "./serving.ts";
 import { startHere } from "./unsandboxed.ts";
 import { type Isolate, openIsolate } from "./isolate.ts";
 
-/** The service's own module, asked every two seconds whether it is alive. */
+/** The defaults: the service's own module, pinged every two seconds. */
 export const isolateDefaults: IsolateOptions = {
   entry: new URL("../service.ts", import.meta.url),
   startMs: 60_000,
   heartbeatMs: 2000,
 };
 
-/** Number of unanswered questions after which it counts as hanging. Unlike a time, this survives a suspended machine. */
+/** Number of unanswered pings after which a service counts as hanging. Unlike a time, a number survives a suspended machine. */
 const missedBeats = 10;
 
 /** Starts the service and resolves when it listens. Throws a `StartError`. */

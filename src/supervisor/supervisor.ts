@@ -97,8 +97,8 @@ export async function supervise(
   const clean = finished && !loss;
   const seen = clean ? [] : loss?.processes ?? lookAtOwn();
   service.terminate();
-  // The service, whose answers triggered the keep-alives, is gone; the rest is main's own work.
-  using _beats = beating(notifier);
+  // The answers of the service triggered the keep-alives until now; from here on main sends them itself.
+  using _keepAlives = sendKeepAlives(notifier);
   if (!clean) {
     await endJobsIn(folders.start.spool, config.stopping.killGraceMs, {
       which: loss?.brokeRules ? "every" : "unfinished",
@@ -148,7 +148,7 @@ async function serveUntilStopped(
       drain_timeout_sec: stopping.drainTimeoutMs / 1000,
     },
   );
-  // A stop because of the CPU time limit is not wanted by anyone: a service manager should start the server again.
+  // A stop at the CPU time limit was not requested: a service manager should start the server again.
   const wanted = first.end === "signal" && first.signal !== "SIGXCPU";
   notifier.stopping(
     "finishing waiting and running jobs",
@@ -215,7 +215,7 @@ function longestCleanUpMs({ killGraceMs }: StoppingConfig): number {
   return killGraceMs + 3000;
 }
 
-function beating({ keepAliveMs, alive }: Notifier): Disposable {
+function sendKeepAlives({ keepAliveMs, alive }: Notifier): Disposable {
   const id = keepAliveMs === undefined ? undefined : setInterval(alive, keepAliveMs);
   return { [Symbol.dispose]: () => clearInterval(id) };
 }

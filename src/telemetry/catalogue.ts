@@ -25,10 +25,10 @@ export const rejections = {
   timeout: "The body arrived too slowly: error `request_timeout`.",
 } as const satisfies Readonly<Record<string, string>>;
 
-/** One of them. */
+/** Why a request for a job never ran. */
 export type RejectionReason = keyof typeof rejections;
 
-/** All of them, in the order of the table. */
+/** All reasons why a request for a job never ran, in the order of the table. */
 export const rejectionReasons: readonly RejectionReason[] = Object.keys(
   rejections,
 ) as RejectionReason[];
@@ -36,13 +36,13 @@ export const rejectionReasons: readonly RejectionReason[] = Object.keys(
 /** The outputs of a job that can be truncated: stdout, stderr, the response file. */
 export const captureNames = ["stdout", "stderr", "data"] as const;
 
-/** One of them. */
+/** Name of an output that can be truncated. */
 export type CaptureName = typeof captureNames[number];
 
 /** What bytes are held for: bodies being read or waiting, output of running commands, answers not sent yet. */
 export const bufferShares = ["bodies", "captures", "answers"] as const;
 
-/** One of them. */
+/** What some of the held bytes are held for. */
 export type BufferShare = typeof bufferShares[number];
 
 /** One row of the catalogue. */

@@ -1,5 +1,5 @@
 /**
- * The one table of log events: the words of each, its level, and what its fields mean. Calls of the log name a row, and
+ * The one table of log events: the message of each, its level, and what its fields mean. Calls of the log name a row, and
  * docs/reference/logs.md is generated from it.
  *
  * @module
@@ -19,7 +19,7 @@ export interface EventRow {
 /** The fields of every event about a request. */
 const request = "`request_id`, `http.request.method`, `url.path`, `client.address`";
 
-/** The whole table, by message. What stands in `<…>` varies. */
+/** The whole table, by message. The part in `<…>` varies. */
 export const events = {
   "job started": {
     level: "debug",
@@ -165,7 +165,7 @@ export const events = {
   "tracing": {
     level: "warning",
     fields:
-      "`detail`: the exporter's message, without the receiver's own words and without user, password and query of a URL",
+      "`detail`: the exporter's message, without the receiver's own text and without user, password and query of a URL",
   },
   "log lines were lost": {
     level: "warning",

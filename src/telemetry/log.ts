@@ -11,6 +11,7 @@ import {
   type LogLevel,
   type LogRecord,
 } from "@logtape/logtape";
+import { unicodeEscape, unsafeCharacters } from "../config/shown.ts";
 import { type EventMessage, type Level, levelOf } from "./events.ts";
 import { createLineWriter, type Sink } from "./line_writer.ts";
 
@@ -42,8 +43,8 @@ interface Event {
  */
 const restMs = 20;
 
-/** Not batched: the process may be about to exit. */
-const isRare: ReadonlySet<LogLevel> = new Set(["warning", "error"]);
+/** Levels whose lines are not batched: the process may be about to exit. */
+const unbatchedLevels: ReadonlySet<LogLevel> = new Set(["warning", "error"]);
 
 /** How long the last lines may take to be written before the program exits. */
 const flushMs = 1000;
@@ -61,7 +62,7 @@ export function openLog(
 ): Log {
   const render = format === "json" ? json : text;
   const lostLines: EventMessage = "log lines were lost";
-  // Made here, since it takes the place of lines that the writer could not take.
+  // Rendered here, because the writer itself inserts this line where it had to drop others.
   const lost = (count: number) =>
     oneLine(render({
       category: ["jobrunner"],
@@ -101,7 +102,7 @@ export function openLog(
       const level = levelOf(message);
       if (!logger.isEnabledFor(level)) return;
       waiting.push({ level, message, fields, timestamp: Date.now() });
-      if (resting !== undefined && !isRare.has(level)) return;
+      if (resting !== undefined && !unbatchedLevels.has(level)) return;
       emit();
       resting ??= setTimeout(() => {
         resting = undefined;
@@ -200,8 +201,5 @@ function quoted(value: unknown): string {
 function oneLine(line: string): string {
   const trimmed = line.trimEnd();
   if (/^[ -~]*$/.test(trimmed)) return `${trimmed}\n`;
-  return trimmed.replace(
-    /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  ) + "\n";
+  return `${trimmed.replace(unsafeCharacters, unicodeEscape)}\n`;
 }

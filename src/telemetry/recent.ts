@@ -4,15 +4,14 @@
  * @module
  */
 
+import type { Quantiles } from "../wire/status.ts";
+
 /** See the module's head. */
 export interface Recent {
   /** Adds a value measured now. */
   add(value: number): void;
-  /**
-   * Describes the values in the window: their number, and for a share `q` the smallest value that is not exceeded by that
-   * share of them (nearest rank).
-   */
-  summary(): { readonly count: number; quantile(q: number): number | undefined };
+  /** The values in the window; quantiles are computed by nearest rank. */
+  summary(): Quantiles;
 }
 
 /** How far back values count. */

@@ -25,10 +25,10 @@ const hyphen = 0x2d;
 const underscore = 0x5f;
 
 /**
- * Says what is wrong with text that `decodeBase64` cannot decode, as words to follow a colon. Characters are counted from 1,
- * white space included. The words name at most one character of the text, the first wrong one.
+ * Says what is wrong with text that `decodeBase64` cannot decode, as a phrase to follow a colon. Characters are counted from 1,
+ * white space included. The phrase names at most one character of the text, the first wrong one.
  */
-export function faultInBase64(text: string): string {
+export function errorInBase64(text: string): string {
   let length = 0;
   let padding = 0;
   for (let at = 0; at < text.length; at++) {

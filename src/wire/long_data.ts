@@ -8,6 +8,7 @@
  */
 
 import { decodeBase64 } from "./base64.ts";
+import { backslash, quote } from "./structure.ts";
 
 /** A body whose `data` has been found. */
 export interface LongData {
@@ -21,9 +22,6 @@ export interface LongData {
 
 /** The key must begin within these first bytes: the longest id fits before it, even with every character escaped. */
 const headBytes = 16 * 1024;
-
-const quote = 0x22;
-const backslash = 0x5c;
 
 /** Looks for the data in a body that is UTF-8. Undefined if the body does not have the plain form. */
 export function findLongData(body: Uint8Array<ArrayBuffer>): LongData | undefined {
@@ -57,7 +55,7 @@ function decodeInPlace(text: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> |
     const from = slice * sliceLength;
     source.set(text.subarray(from, from + sliceLength));
     const target = text.subarray(slice * sliceBytes, (slice + 1) * sliceBytes);
-    if (fills(target, decoder.decode(source))) continue;
+    if (decodesInto(target, decoder.decode(source))) continue;
     text.set(source, from);
     restore(text, slice);
     return undefined;
@@ -79,7 +77,7 @@ function bytesIn(characters: string): number {
 }
 
 /** Decodes the characters into `target`. False unless they are base64 without white space. */
-function fills(target: Uint8Array<ArrayBuffer>, characters: string): boolean {
+function decodesInto(target: Uint8Array<ArrayBuffer>, characters: string): boolean {
   try {
     return target.setFromBase64(characters, { lastChunkHandling: "strict" }).written === sliceBytes;
   } catch {

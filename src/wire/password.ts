@@ -24,7 +24,7 @@ export function readPasswordFrom(given: string | Uint8Array<ArrayBuffer>): Passw
   const text = utf8Text(given, bytes);
   if (text === undefined) return { ok: false, sentence: "it must be UTF-8 text" };
   const password = withoutLineEnds(text);
-  const sentence = faultOf(password);
+  const sentence = errorIn(password);
   return sentence === undefined ? { ok: true, password } : { ok: false, sentence };
 }
 
@@ -41,7 +41,7 @@ function utf8Text(
   }
 }
 
-function faultOf(password: string): string | undefined {
+function errorIn(password: string): string | undefined {
   if (password === "") return "it is empty";
   // Also true of UTF-16 without a byte order mark.
   if (/[^\P{Cc}\t\r\n]/u.test(password)) {

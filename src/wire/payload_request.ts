@@ -4,10 +4,10 @@
  * @module
  */
 
-import { decodeBase64, faultInBase64 } from "./base64.ts";
+import { decodeBase64, errorInBase64 } from "./base64.ts";
 import { findLongData, type LongData } from "./long_data.ts";
 import { isTooComplex, maxStructure } from "./structure.ts";
-import { faultInEncoding } from "./utf8.ts";
+import { errorInEncoding } from "./utf8.ts";
 
 /** The maximum length of an id in characters (Unicode code points). */
 export const maxIdLength = 1024;
@@ -47,8 +47,8 @@ export function parsePayloadRequest(
   { contentType = null, fromLength = longBodyBytes }: ParseOptions = {},
 ): Parsed {
   if (body.length === 0) return wrong("The body is empty");
-  const fault = faultInEncoding(body, contentType);
-  if (fault !== undefined) return wrong(fault);
+  const error = errorInEncoding(body, contentType);
+  if (error !== undefined) return wrong(error);
   const found = body.length >= fromLength ? findLongData(body) : undefined;
   return (found && parseAround(found)) ?? parseWhole(body);
 }
@@ -112,7 +112,7 @@ function check(
     return wrong("Json key 'timeout_sec' is not a number greater than 0");
   }
   const payload = decode(data);
-  if (!payload) return wrong(`Json key 'data' is not valid base64: ${faultInBase64(data)}`);
+  if (!payload) return wrong(`Json key 'data' is not valid base64: ${errorInBase64(data)}`);
   if (payload.length === 0) return wrong("Json key 'data' missing or empty");
   const limit = timeoutSec === null ? {} : { timeoutSec };
   // A lone surrogate, which only an escape can produce, becomes U+FFFD, as in the Go jobrunner.

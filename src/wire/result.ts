@@ -4,7 +4,7 @@
  * @module
  */
 
-import { letGo } from "../async/bytes.ts";
+import { freeMemory } from "../async/bytes.ts";
 import type { JobResult } from "../jobs/job.ts";
 import { toMicroseconds } from "./rounding.ts";
 
@@ -15,7 +15,7 @@ export interface Encoded {
   /** The text in pieces, which can be iterated once. */
   readonly pieces: Iterable<string>;
   /** Frees the memory of captures that have not been encoded yet. */
-  letGo(): void;
+  free(): void;
 }
 
 /**
@@ -53,7 +53,7 @@ export function encodeResult(
   return {
     byteLength: parts.reduce((sum, part) => sum + encodedLength(part), 0),
     pieces: encodeParts(parts, onEncoded),
-    letGo: () => [data, output, error].forEach(({ bytes }) => letGo(bytes)),
+    free: () => [data, output, error].forEach(({ bytes }) => freeMemory(bytes)),
   };
 }
 
@@ -82,7 +82,7 @@ function* encodeParts(
     for (let at = 0; at < length; at += base64Slice) {
       yield part.subarray(at, at + base64Slice).toBase64();
     }
-    letGo(part);
+    freeMemory(part);
     onEncoded(length);
   }
 }

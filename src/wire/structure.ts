@@ -8,11 +8,14 @@
 /** The maximum number of the characters `[ { , :` outside strings in a body. A request needs six. */
 export const maxStructure = 65_536;
 
-const quote = 0x22;
+/** The quotation mark around a string of JSON. */
+export const quote = 0x22;
+/** The backslash that begins an escape in it. */
+export const backslash = 0x5c;
+
 const comma = 0x2c;
 const colon = 0x3a;
 const openingBracket = 0x5b;
-const backslash = 0x5c;
 const openingBrace = 0x7b;
 
 /**

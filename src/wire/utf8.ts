@@ -11,7 +11,7 @@ import { isUtf8 } from "node:buffer";
  * Returns a sentence that says why a body is not UTF-8, or undefined if it is. The sentence names the charset of the
  * Content-Type, which is read only for this. Bytes are counted from 1.
  */
-export function faultInEncoding(
+export function errorInEncoding(
   body: Uint8Array<ArrayBuffer>,
   contentType: string | null,
 ): string | undefined {

@@ -20,10 +20,10 @@ const exited: RunEnd = {
 };
 
 /** A command that writes `out` and `error!`, and `data` into its response file. */
-function says(order: RunOrder, tell: RunListener): Promise<RunEnd> {
-  tell({ kind: "started", pid: 42 });
-  tell({ kind: "stdout", bytes: bytesOf("out") });
-  tell({ kind: "stderr", bytes: bytesOf("error!") });
+function says(order: RunOrder, onEvent: RunListener): Promise<RunEnd> {
+  onEvent({ kind: "started", pid: 42 });
+  onEvent({ kind: "stdout", bytes: bytesOf("out") });
+  onEvent({ kind: "stderr", bytes: bytesOf("error!") });
   Deno.writeFileSync(order.files.responseFile, bytesOf("data"));
   return Promise.resolve(exited);
 }
@@ -77,9 +77,9 @@ async function told(
   const outcome = await runAndReport(job, 2, {
     spool: temporary.spool,
     runner: {
-      run(order, tell) {
+      run(order, onEvent) {
         orders.push(order);
-        return run(order, tell);
+        return run(order, onEvent);
       },
     },
     requestSuffix: "",
@@ -157,7 +157,7 @@ Deno.test("runAndReport() names the truncated outputs and the signal that killed
     ending: { kind: "signaled", signal: "SIGKILL", exitStatus: 137 },
   };
   const { metrics, lines } = await told(
-    (order, tell) => says(order, tell).then(() => killed),
+    (order, onEvent) => says(order, onEvent).then(() => killed),
     specOf("a"),
     { maxOutputBytes: 3 },
   );

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { read, start } from "../support/app.ts";
 
-Deno.test("startWork() has its host mend the spool; a spool that stays damaged is logged and answered with 500", async () => {
+Deno.test("startWork() has its host repair the spool; a spool that stays damaged is logged and answered with 500", async () => {
   let asked = 0;
   await using started = await start({}, {
-    mend: () => Promise.resolve(`no room, ${++asked}`),
+    repair: () => Promise.resolve(`no room, ${++asked}`),
   });
   const { post, lines, spool } = started;
   const [status, result] = await read(post(`rm -rf ${spool}`));
@@ -18,9 +18,9 @@ Deno.test("startWork() has its host mend the spool; a spool that stays damaged i
   Deno.mkdirSync(spool);
 });
 
-Deno.test("startWork() has its host mend the launcher; one that stays missing is logged and answered with 503", async () => {
+Deno.test("startWork() has its host repair the launcher; one that stays missing is logged and answered with 503", async () => {
   const missing = { path: "/no/such/launcher", word: "word" };
-  await using started = await start({}, { mend: () => Promise.resolve("no launcher") }, {
+  await using started = await start({}, { repair: () => Promise.resolve("no launcher") }, {
     launcher: missing,
   });
   assert.equal((await read(started.post("echo")))[0], 503);

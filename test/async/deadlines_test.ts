@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createDeadlines } from "../../src/async/deadlines.ts";
 
-Deno.test("createDeadlines() calls back in order, and not for a deadline that was ended before", async () => {
+Deno.test("createDeadlines() calls back in order, and not for a deadline that was canceled before", async () => {
   const deadlines = createDeadlines(5);
   const told: string[] = [];
   const last = Promise.withResolvers<void>();

@@ -7,9 +7,9 @@ const read = Deno.readTextFileSync;
 const namesIn = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 const modeOf = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o7777;
 
-async function keep(path: string, text: string): Promise<void> {
+async function writeOutput(path: string, text: string): Promise<void> {
   using output = openOutput(path);
-  await output.keep(bytes(text));
+  await output.write(bytes(text));
 }
 
 async function run(name: string, ...args: string[]): Promise<void> {
@@ -21,7 +21,7 @@ Deno.test("openOutput() creates a new file as a whole, with the mode that the um
   Deno.writeTextFileSync(`${folder.path}/other`, "");
   using output = openOutput(`${folder.path}/result`);
   assert.deepEqual(namesIn(folder.path), ["other"], "no file is created while the job runs");
-  await output.keep(bytes("new"));
+  await output.write(bytes("new"));
   assert.equal(read(`${folder.path}/result`), "new");
   assert.equal(modeOf(`${folder.path}/result`), modeOf(`${folder.path}/other`));
   assert.deepEqual(namesIn(folder.path), ["other", "result"]);
@@ -36,7 +36,7 @@ Deno.test("openOutput() replaces an existing file in one step and keeps its mode
     if (Deno.uid() === 0) Deno.chownSync(path, 1234, 4321);
     const before = Deno.statSync(path);
     using open = Deno.openSync(path);
-    await keep(path, "new");
+    await writeOutput(path, "new");
     const { uid, gid } = Deno.statSync(path);
     assert.deepEqual([modeOf(path), uid, gid], [mode, before.uid, before.gid]);
     assert.equal(read(path), "new");
@@ -55,7 +55,7 @@ Deno.test("openOutput() follows links, also one to a file that does not exist ye
   Deno.symlinkSync("../target", `${folder.path}/real/deep/link`);
   Deno.symlinkSync(`${folder.path}/links/folder/link`, `${folder.path}/first`);
   for (const text of ["new", "newer"]) {
-    await keep(`${folder.path}/first`, text);
+    await writeOutput(`${folder.path}/first`, text);
     assert.equal(read(`${folder.path}/real/target`), text);
   }
   assert.ok(Deno.lstatSync(`${folder.path}/first`).isSymlink);
@@ -68,7 +68,7 @@ Deno.test("openOutput() writes to a FIFO and leaves it a FIFO", async () => {
   const fifo = `${folder.path}/fifo`;
   await run("mkfifo", fifo);
   const reading = new Deno.Command("cat", { args: [fifo], stdout: "piped" }).spawn();
-  await keep(fifo, "through");
+  await writeOutput(fifo, "through");
   assert.equal(new TextDecoder().decode((await reading.output()).stdout), "through");
   assert.ok(Deno.statSync(fifo).isFifo);
   // When there is no result, the reader does not wait forever.
@@ -81,11 +81,11 @@ Deno.test("openOutput() writes to a device and leaves it a device", async () => 
   using folder = temporaryFolder();
   const link = `${folder.path}/device`;
   Deno.symlinkSync("/dev/null", link);
-  await keep(link, "gone");
+  await writeOutput(link, "gone");
   assert.ok(Deno.lstatSync(link).isSymlink && Deno.statSync(link).isCharDevice);
   Deno.removeSync(link);
   Deno.symlinkSync("/dev/full", link);
-  await assert.rejects(keep(link, "x"), {
+  await assert.rejects(writeOutput(link, "x"), {
     exit: 73,
     message: /device: cannot be written: No space left on device/,
   });
@@ -95,7 +95,7 @@ Deno.test("openOutput() keeps all hard links of a file one file", async () => {
   using folder = temporaryFolder();
   Deno.writeTextFileSync(`${folder.path}/one`, "before");
   Deno.linkSync(`${folder.path}/one`, `${folder.path}/two`);
-  await keep(`${folder.path}/one`, "new");
+  await writeOutput(`${folder.path}/one`, "new");
   assert.equal(read(`${folder.path}/two`), "new");
 });
 
@@ -103,7 +103,7 @@ Deno.test("openOutput() accepts a name of the greatest length", async () => {
   using folder = temporaryFolder();
   const name = "n".repeat(255);
   for (const text of ["new", "newer"]) {
-    await keep(`${folder.path}/${name}`, text);
+    await writeOutput(`${folder.path}/${name}`, text);
     assert.equal(read(`${folder.path}/${name}`), text);
   }
   assert.deepEqual(namesIn(folder.path), [name]);
@@ -146,9 +146,9 @@ Deno.test("openOutput() checks again what lies at the path when the result is wr
   const path = `${folder.path}/result`;
   using output = openOutput(path);
   Deno.mkdirSync(path);
-  await assert.rejects(output.keep(bytes("x")), { exit: 73, message: /it is a folder$/ });
+  await assert.rejects(output.write(bytes("x")), { exit: 73, message: /it is a folder$/ });
   Deno.removeSync(path);
   Deno.writeTextFileSync(path, "theirs", { mode: 0o600 });
-  await output.keep(bytes("new"));
+  await output.write(bytes("new"));
   assert.deepEqual([read(path), modeOf(path)], ["new", 0o600]);
 });

@@ -6,7 +6,7 @@ import {
   parseCommand,
   type ProgramLookup,
 } from "../../src/config/command.ts";
-import { configOf, type Disk, faultsOf, machine } from "../support/machine.ts";
+import { configOf, type Disk, errorsOf, machine } from "../support/machine.ts";
 
 const programs: Disk = {
   "/usr/bin/octave": "executable",
@@ -117,19 +117,19 @@ Deno.test("commandOf() writes the text of a command given as words in shell quot
 });
 
 Deno.test("JOBRUNNER_CMD, --cmd and -- reject a command that cannot run, unless its file may come later", () => {
-  assert.deepEqual(faultsOf({ JOBRUNNER_CMD: "nothing-such -x" }), [
+  assert.deepEqual(errorsOf({ JOBRUNNER_CMD: "nothing-such -x" }), [
     "JOBRUNNER_CMD=nothing-such -x: must be a program and its arguments (nothing-such was not found on PATH)",
   ]);
-  assert.deepEqual(faultsOf({}, ["--cmd=nothing-such"]), [
+  assert.deepEqual(errorsOf({}, ["--cmd=nothing-such"]), [
     "--cmd=nothing-such: must be a program and its arguments (nothing-such was not found on PATH)",
   ]);
-  assert.deepEqual(faultsOf({}, ["--", "nothing-such"]), [
+  assert.deepEqual(errorsOf({}, ["--", "nothing-such"]), [
     "--: must be followed by a program and its arguments (nothing-such was not found on PATH): jobrunner serve -- PROGRAM ARG…",
   ]);
-  assert.deepEqual(faultsOf({}, ["--"]), [
+  assert.deepEqual(errorsOf({}, ["--"]), [
     "--: must be followed by a program and its arguments (the program has no name): jobrunner serve -- PROGRAM ARG…",
   ]);
-  assert.deepEqual(faultsOf({ JOBRUNNER_CMD: "octave 'x" }), [
+  assert.deepEqual(errorsOf({ JOBRUNNER_CMD: "octave 'x" }), [
     "JOBRUNNER_CMD=octave 'x: must be a program and its arguments (a quote is not closed)",
   ]);
   assert.equal(configOf({ JOBRUNNER_CMD: "./nothing" }).work.command.program, "/work/nothing");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/parse.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
-import { configOf, faultsOf, faultsOrNone, machine } from "../support/machine.ts";
+import { configOf, errorsOf, errorsOrNone, machine } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
@@ -11,7 +11,7 @@ Deno.test("LD_* and DYLD_* refuse the start only while the sandbox is on", () =>
     false,
   );
   assert.match(
-    faultsOf({ ...cmd, DYLD_INSERT_LIBRARIES: "x", JOBRUNNER_OWN_SESSION: "off" }).join(),
+    errorsOf({ ...cmd, DYLD_INSERT_LIBRARIES: "x", JOBRUNNER_OWN_SESSION: "off" }).join(),
     /^DYLD_INSERT_LIBRARIES: must be unset/,
   );
 });
@@ -21,7 +21,7 @@ Deno.test("LD_* is allowed with a launcher; a machine without one also has no se
   assert.equal(configOf(env).launcher.ownSession, true);
   const other = { ...machine(), hasLauncher: false };
   const result = parseConfig(env, parseCommandLine([]), other);
-  assert.match(result.ok ? "" : result.faults.join(), /^LD_PRELOAD: must be unset/);
+  assert.match(result.ok ? "" : result.errors.join(), /^LD_PRELOAD: must be unset/);
   const without = parseConfig(cmd, parseCommandLine([]), other);
   assert.equal(without.ok && without.config.launcher.ownSession, false);
 });
@@ -39,10 +39,10 @@ Deno.test("DENO_* and NODE_OPTIONS refuse the start when they would open the run
       ["NODE_OPTIONS", "--max-old-space-size=100 --inspect-brk=0.0.0.0:9229"],
     ] as const
   ) {
-    const found = faultsOf({ ...cmd, JOBRUNNER_PASSWORD: "x", [name]: value });
+    const found = errorsOf({ ...cmd, JOBRUNNER_PASSWORD: "x", [name]: value });
     assert.equal(found.length, 1, `${name}=${value}`);
     assert.match(found[0] ?? "", new RegExp(`^${name}: must `));
-    assert.deepEqual(faultsOrNone({ ...cmd, [name]: "" }), []);
+    assert.deepEqual(errorsOrNone({ ...cmd, [name]: "" }), []);
   }
-  assert.deepEqual(faultsOrNone({ ...cmd, NODE_OPTIONS: "--max-old-space-size=100" }), []);
+  assert.deepEqual(errorsOrNone({ ...cmd, NODE_OPTIONS: "--max-old-space-size=100" }), []);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { configOf, configure, type Disk, faultsOf } from "../support/machine.ts";
+import { configOf, configure, type Disk, errorsOf } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
@@ -18,11 +18,11 @@ Deno.test("launcher.parents are the spool's parent, the temp folder and the fold
 Deno.test("JOBRUNNER_SPOOL_DIR rejects folders in /dev, /proc and /sys while the sandbox is on", () => {
   const shm = { ...cmd, JOBRUNNER_SPOOL_DIR: "/dev/shm" };
   const disk: Disk = { "/dev/shm": "folder", "/run/shm": "folder", "/development": "folder" };
-  assert.deepEqual(faultsOf(shm, [], disk), [
+  assert.deepEqual(errorsOf(shm, [], disk), [
     "JOBRUNNER_SPOOL_DIR=/dev/shm: must be outside /dev, /proc and /sys, where the sandbox cannot open files: choose another folder, or set JOBRUNNER_SANDBOX=off",
   ]);
   assert.equal(
-    faultsOf({ ...cmd, JOBRUNNER_SPOOL_DIR: "/run/shm" }, [], disk).length,
+    errorsOf({ ...cmd, JOBRUNNER_SPOOL_DIR: "/run/shm" }, [], disk).length,
     1,
     "a link to it",
   );

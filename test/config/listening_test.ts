@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { configOf, type Disk, faultsOf, faultsOrNone } from "../support/machine.ts";
+import { configOf, type Disk, errorsOf, errorsOrNone } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
@@ -11,13 +11,13 @@ Deno.test("JOBRUNNER_HTTP_LISTEN_ADDRESS accepts IPv4, IPv6 with or without brac
   assert.equal(address("0.0.0.0"), "0.0.0.0");
   assert.equal(address("my-host.example"), "my-host.example");
   for (const bad of ["127.0.0.256", "1.2.3", "::g", "a..b", "-a", "host:80", "[host]"]) {
-    assert.equal(faultsOf({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: bad }).length, 1, bad);
+    assert.equal(errorsOf({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: bad }).length, 1, bad);
   }
 });
 
 Deno.test("JOBRUNNER_HTTP_LISTEN_ADDRESS beyond loopback needs a password or JOBRUNNER_ALLOW_OPEN=on", () => {
   const listening = (address: string, env: Record<string, string> = {}) =>
-    faultsOrNone({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: address, ...env });
+    errorsOrNone({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: address, ...env });
   for (
     const address of [
       "",
@@ -56,7 +56,7 @@ Deno.test("JOBRUNNER_HTTP_LISTEN_ADDRESS beyond loopback needs a password or JOB
     "JOBRUNNER_ALLOW_OPEN=ON: must be on or off",
   ]);
   assert.match(
-    faultsOf(cmd, ["--http-listen-address", "::"])[0] ?? "",
+    errorsOf(cmd, ["--http-listen-address", "::"])[0] ?? "",
     /^--http-listen-address=::: /,
   );
   assert.equal(
@@ -101,13 +101,13 @@ Deno.test("JOBRUNNER_ALLOWED_HOSTS accepts host names, addresses and *.domain, a
     ...["a:80", "[::1]:8", "a b", "a/b", "a;b", "a@b", "%61", "a?b", "1.2.3.256"],
   ];
   for (const bad of wrong) {
-    assert.deepEqual(faultsOf({ ...cmd, JOBRUNNER_ALLOWED_HOSTS: `good,${bad}` }), [
+    assert.deepEqual(errorsOf({ ...cmd, JOBRUNNER_ALLOWED_HOSTS: `good,${bad}` }), [
       `JOBRUNNER_ALLOWED_HOSTS=good,${bad}: must be host names without ports, separated by commas, such as jobs.example.com,*.example.net (${bad} is not one)`,
     ]);
   }
 });
 
-Deno.test("parseConfig() reports a fault of an address or a host name in one line, without a password in it", () => {
+Deno.test("parseConfig() reports an error of an address or a host name in one line, without a password in it", () => {
   for (const name of ["JOBRUNNER_ALLOWED_HOSTS", "JOBRUNNER_HTTP_LISTEN_ADDRESS"]) {
     for (
       const value of [
@@ -118,14 +118,14 @@ Deno.test("parseConfig() reports a fault of an address or a host name in one lin
         "a\nhttps://hunter2@jobs.example.com",
       ]
     ) {
-      const [fault = "", ...more] = faultsOf({ ...cmd, [name]: value });
+      const [error = "", ...more] = errorsOf({ ...cmd, [name]: value });
       assert.deepEqual(more, []);
-      assert.doesNotMatch(fault, /\n|hunter2/);
+      assert.doesNotMatch(error, /\n|hunter2/);
     }
   }
   const folder: Disk = { "/dev/a\nb": "folder" };
   assert.doesNotMatch(
-    faultsOf({ ...cmd, JOBRUNNER_SPOOL_DIR: "/dev/a\nb" }, [], folder).join(),
+    errorsOf({ ...cmd, JOBRUNNER_SPOOL_DIR: "/dev/a\nb" }, [], folder).join(),
     /\n/,
   );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/parse.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
-import { configOf, configure, faultsOf, machine } from "../support/machine.ts";
+import { configOf, configure, errorsOf, machine } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
@@ -79,7 +79,7 @@ Deno.test("parseConfig() takes 0 as no limit in settings that are limits", () =>
   );
 });
 
-Deno.test("parseConfig() takes an empty variable as not set", () => {
+Deno.test("parseConfig() takes an empty variable as unset", () => {
   assert.equal(
     configOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "", JOBRUNNER_HTTP_LISTEN_ADDRESS: "" }).work.jobs
       .numWorkers,
@@ -94,9 +94,9 @@ Deno.test("parseConfig() prefers flags to the environment", () => {
   assert.equal(all.http.requestTimeoutMs, 250);
 });
 
-Deno.test("parseConfig() reports all faults at once, one line each, in one grammar", () => {
+Deno.test("parseConfig() reports all errors at once, one line each, in one grammar", () => {
   assert.deepEqual(
-    faultsOf({
+    errorsOf({
       JOBRUNNER_NUM_WORKERS: "0",
       JOBRUNNER_HTTP_LISTEN_PORT: "http",
       JOBRUNNER_HTTP_LISTEN_ADDRESS: "not an address",
@@ -131,8 +131,8 @@ Deno.test("parseConfig() reports all faults at once, one line each, in one gramm
   );
 });
 
-Deno.test("parseConfig() reports a fault in one line and never shows a secret", () => {
-  const [first = "", second] = faultsOf({
+Deno.test("parseConfig() reports an error in one line and never shows a secret", () => {
+  const [first = "", second] = errorsOf({
     ...cmd,
     JOBRUNNER_NUM_WORKERS: "1\n2",
     JOBRUNNER_PASSWORD: " hunter2",
@@ -146,7 +146,7 @@ Deno.test("parseConfig() rejects a setting that is not UTF-8, and only warns of 
     parseConfig(cmd, parseCommandLine([]), { ...machine(), undecodable });
   const ours = machineWith(["JOBRUNNER_PASSWORD", "OTHER"]);
   assert.ok(!ours.ok);
-  assert.deepEqual(ours.faults, ["JOBRUNNER_PASSWORD: must be UTF-8 text"]);
+  assert.deepEqual(ours.errors, ["JOBRUNNER_PASSWORD: must be UTF-8 text"]);
   const other = machineWith(["OTHER"]);
   assert.ok(other.ok);
   assert.deepEqual(other.warnings, ["OTHER is not UTF-8 text: commands do not get it"]);

@@ -73,7 +73,7 @@ function tableWith(name: string, text: string): Setting[] {
   });
 }
 
-/** The configuration or its faults, and the effective settings without their origins. */
+/** The configuration or its errors, and the effective settings without their origins. */
 function withoutOrigins(result: ConfigResult): unknown {
   if (!result.ok) return result;
   return { ...result, effective: result.effective.map((line) => line.replace(/ +# .*/, "")) };
@@ -85,7 +85,7 @@ for (const name of Object.keys(samples) as SettingName[]) {
   Deno.test(`${name} has the same effect by a default in its row as by a given value`, () => {
     const configs = [one, other].map((value) => {
       const given = parse({ ...env, [name]: value });
-      // An empty value counts as not set.
+      // An empty value counts as unset.
       const byDefault = parse({ ...env, [name]: "" }, tableWith(name, value));
       assert.deepEqual(withoutOrigins(byDefault), withoutOrigins(given));
       return byDefault.ok && byDefault.config;

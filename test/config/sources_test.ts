@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { faultsOf } from "../support/machine.ts";
+import { errorsOf } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
-Deno.test("parseCommandLine() reports an unknown flag and its value as one fault, also --constructor", () => {
-  assert.deepEqual(faultsOf(cmd, ["--num-worker", "7"]).length, 1);
-  assert.match(faultsOf(cmd, ["--constructor"]).join(), /^--constructor: must be a flag/);
+Deno.test("parseCommandLine() reports an unknown flag and its value as one error, also --constructor", () => {
+  assert.deepEqual(errorsOf(cmd, ["--num-worker", "7"]).length, 1);
+  assert.match(errorsOf(cmd, ["--constructor"]).join(), /^--constructor: must be a flag/);
 });
 
 Deno.test("parseCommandLine() rejects --password and does not show what was given with it", () => {
@@ -19,21 +19,21 @@ Deno.test("parseCommandLine() rejects --password and does not show what was give
       ["--password", "--hunter2"],
       ["--password:hunter2"],
     ]
-  ) assert.deepEqual(faultsOf(cmd, args), [`--password: ${unknown}`], args.join(" "));
-  assert.deepEqual(faultsOf(cmd, ["-phunter2"]), [`-p: ${unknown}`]);
-  assert.deepEqual(faultsOf(cmd, ["--cmd", "--password", "hunter2"]), [
+  ) assert.deepEqual(errorsOf(cmd, args), [`--password: ${unknown}`], args.join(" "));
+  assert.deepEqual(errorsOf(cmd, ["-phunter2"]), [`-p: ${unknown}`]);
+  assert.deepEqual(errorsOf(cmd, ["--cmd", "--password", "hunter2"]), [
     "--cmd: must be given a value: a program and its arguments",
   ]);
-  assert.deepEqual(faultsOf(cmd, ["JOBRUNNER_PASSWORD=hunter2", "hunter2"]), [
+  assert.deepEqual(errorsOf(cmd, ["JOBRUNNER_PASSWORD=hunter2", "hunter2"]), [
     "JOBRUNNER_PASSWORD=***: unexpected argument: the command goes after --",
   ]);
-  assert.deepEqual(faultsOf(cmd, ["--check=hunter2"]), ["--check: must be given no value"]);
+  assert.deepEqual(errorsOf(cmd, ["--check=hunter2"]), ["--check: must be given no value"]);
 });
 
-Deno.test("parseCommandLine() reports a fault of one flag along with those of the others", () => {
+Deno.test("parseCommandLine() reports an error of one flag along with those of the others", () => {
   assert.deepEqual(
-    faultsOf(cmd, ["--num-worker", "7", "--queue-limt=5", "stray", "--colour", "--log-level=x"])
-      .map((fault) => fault.split(":")[0]),
+    errorsOf(cmd, ["--num-worker", "7", "--queue-limt=5", "stray", "--colour", "--log-level=x"])
+      .map((error) => error.split(":")[0]),
     ["--num-worker", "--queue-limt", "--colour", "--log-level=x"],
   );
 });

@@ -43,7 +43,7 @@ Deno.test("JOBRUNNER_RESPONSE_SUFFIX rejects on every system what one does not a
       const result = parseConfig(env, parseCommandLine([]), machine({}, os));
       assert.ok(!result.ok, suffix);
       assert.deepEqual(
-        result.faults.filter((fault) => fault.startsWith("JOBRUNNER_RESPONSE_SUFFIX=")),
+        result.errors.filter((error) => error.startsWith("JOBRUNNER_RESPONSE_SUFFIX=")),
         details.map((detail) =>
           `JOBRUNNER_RESPONSE_SUFFIX=${oneLine(suffix)}: ${wanted} (${detail})`
         ),

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readTracing } from "../../src/config/tracing.ts";
 
 function read(env: Record<string, string>) {
-  const faults: string[] = [];
-  return { tracing: readTracing(env, faults), faults };
+  const errors: string[] = [];
+  return { tracing: readTracing(env, errors), errors };
 }
 
 Deno.test("readTracing() leaves tracing off unless an endpoint or the exporter is named", () => {
@@ -15,7 +15,7 @@ Deno.test("readTracing() leaves tracing off unless an endpoint or the exporter i
       { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", OTEL_SDK_DISABLED: "true" },
       { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", OTEL_TRACES_EXPORTER: "none" },
     ]
-  ) assert.deepEqual(read(env), { tracing: undefined, faults: [] });
+  ) assert.deepEqual(read(env), { tracing: undefined, errors: [] });
 });
 
 Deno.test("readTracing() returns the endpoint's host and port as the receiver to allow", () => {
@@ -32,7 +32,7 @@ Deno.test("readTracing() returns the endpoint's host and port as the receiver to
   );
 });
 
-Deno.test("readTracing() has the standard's defaults and reports faults in our grammar", () => {
+Deno.test("readTracing() has the standard's defaults and reports errors in our grammar", () => {
   assert.deepEqual(read({ OTEL_TRACES_EXPORTER: "otlp" }).tracing, {
     receiver: "localhost:4318",
     tls: false,
@@ -47,7 +47,7 @@ Deno.test("readTracing() has the standard's defaults and reports faults in our g
       OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
       OTEL_TRACES_SAMPLER: "sometimes",
       OTEL_BSP_SCHEDULE_DELAY: "-1",
-    }).faults,
+    }).errors,
     [
       "OTEL_TRACES_EXPORTER=zipkin: must be otlp or none",
       "OTEL_EXPORTER_OTLP_PROTOCOL=grpc: must be http/protobuf or http/json",
@@ -61,23 +61,23 @@ Deno.test("readTracing() has the standard's defaults and reports faults in our g
       OTEL_TRACES_EXPORTER: "otlp",
       OTEL_TRACES_SAMPLER: "traceidratio",
       OTEL_TRACES_SAMPLER_ARG: "2",
-    }).faults,
+    }).errors,
     ["OTEL_TRACES_SAMPLER_ARG=2: must be a number from 0 to 1"],
   );
 });
 
-Deno.test("OTEL_EXPORTER_OTLP_ENDPOINT is shown in a fault only if it cannot hold a password", () => {
-  const faultOf = (endpoint: string) => read({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }).faults[0];
+Deno.test("OTEL_EXPORTER_OTLP_ENDPOINT is shown in an error only if it cannot hold a password", () => {
+  const errorOf = (endpoint: string) => read({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }).errors[0];
   const wanted = "must be an http or https URL";
-  assert.equal(faultOf("collector:4318"), `OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318: ${wanted}`);
+  assert.equal(errorOf("collector:4318"), `OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318: ${wanted}`);
   for (const endpoint of ["user:hunter2@h", "http://user:hunter2", "http://user:hunter2@h:1 "]) {
-    assert.equal(faultOf(endpoint), `OTEL_EXPORTER_OTLP_ENDPOINT=***: ${wanted}`, endpoint);
+    assert.equal(errorOf(endpoint), `OTEL_EXPORTER_OTLP_ENDPOINT=***: ${wanted}`, endpoint);
   }
 });
 
 Deno.test("OTEL_EXPORTER_OTLP_HEADERS rejects headers that no request could have, without showing them", () => {
-  const faultsOf = (name: string, headers: string) =>
-    read({ OTEL_TRACES_EXPORTER: "otlp", [name]: headers }).faults;
+  const errorsOf = (name: string, headers: string) =>
+    read({ OTEL_TRACES_EXPORTER: "otlp", [name]: headers }).errors;
   const general = "OTEL_EXPORTER_OTLP_HEADERS";
   for (
     const fine of [
@@ -87,12 +87,12 @@ Deno.test("OTEL_EXPORTER_OTLP_HEADERS rejects headers that no request could have
       "authorization=Basic%20aHg=",
       "x=",
     ]
-  ) assert.deepEqual(faultsOf(general, fine), [], fine);
+  ) assert.deepEqual(errorsOf(general, fine), [], fine);
   for (const name of [general, "OTEL_EXPORTER_OTLP_TRACES_HEADERS"]) {
     for (
       const wrong of ["Basic hunter2==", "hunter2", "=hunter2", "x=hunter2%0A", "x=%hunter2", "x=€"]
     ) {
-      assert.deepEqual(faultsOf(name, wrong), [
+      assert.deepEqual(errorsOf(name, wrong), [
         `${name}=***: must be name=value pairs of HTTP headers, percent-encoded, separated by commas`,
       ], wrong);
     }

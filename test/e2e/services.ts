@@ -55,7 +55,7 @@ Deno.test("systemd-analyze verify accepts the unit, alone and with the password 
   const dropIn = `${unit}.d/password.conf`;
   Deno.copyFileSync(`${contrib}systemd/password.conf`, dropIn);
   assert.deepEqual(await complaints(unit), []);
-  // Both are checked: a fault in either is found.
+  // Both are checked: an error in either is found.
   Deno.writeTextFileSync(dropIn, "[Service]\nLoadCredentials=password:/x\n");
   assert.match((await complaints(unit)).join("\n"), /LoadCredentials/);
   unitIn(folder.path, (text) => text.replace("KillMode=mixed", "KillMode=mild"));

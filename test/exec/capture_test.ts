@@ -13,7 +13,7 @@ Deno.test("createCaptures() keeps the beginning of each stream up to the limit, 
   fc.assert(fc.property(pieces, fc.nat({ max: 200 }), (events, limit) => {
     let kept = 0;
     const captures = createCaptures(limit, (bytes) => void (kept += bytes));
-    for (const { kind, bytes } of events) captures.tell({ kind, bytes: new Uint8Array(bytes) });
+    for (const { kind, bytes } of events) captures.onEvent({ kind, bytes: new Uint8Array(bytes) });
     for (const kind of ["stdout", "stderr"] as const) {
       const all = events.filter((event) => event.kind === kind).flatMap(({ bytes }) => [...bytes]);
       const { bytes, truncated } = kind === "stdout" ? captures.output() : captures.error();
@@ -25,30 +25,30 @@ Deno.test("createCaptures() keeps the beginning of each stream up to the limit, 
   }));
 });
 
-Deno.test("createCaptures() does not flag as truncated what just fits", () => {
+Deno.test("createCaptures() does not flag output that just fits as truncated", () => {
   const captures = createCaptures(3, () => {});
-  captures.tell({ kind: "stdout", bytes: new Uint8Array(3) });
+  captures.onEvent({ kind: "stdout", bytes: new Uint8Array(3) });
   assert.equal(captures.output().truncated, false);
-  captures.tell({ kind: "stdout", bytes: new Uint8Array(1) });
+  captures.onEvent({ kind: "stdout", bytes: new Uint8Array(1) });
   assert.equal(captures.output().truncated, true);
 });
 
-Deno.test("createCaptures() drops what there is no memory for, and all that comes after it", () => {
+Deno.test("createCaptures() drops output for which there is no memory, and all output after it", () => {
   let kept = 0;
   const captures = createCaptures(Infinity, (bytes) => void (kept += bytes));
-  captures.tell({ kind: "stderr", bytes: new Uint8Array([1]) });
+  captures.onEvent({ kind: "stderr", bytes: new Uint8Array([1]) });
   const tooLarge = { length: 2 ** 50 } as Uint8Array<ArrayBuffer>;
-  captures.tell({ kind: "stderr", bytes: tooLarge });
+  captures.onEvent({ kind: "stderr", bytes: tooLarge });
   assert.equal(captures.error().truncated, true);
-  captures.tell({ kind: "stderr", bytes: new Uint8Array([3]) });
+  captures.onEvent({ kind: "stderr", bytes: new Uint8Array([3]) });
   assert.deepEqual(captures.error(), { bytes: new Uint8Array([1]), truncated: true });
   assert.equal(kept, 1);
 });
 
-Deno.test("createCaptures() keeps copies, since the memory of a piece is used again", () => {
+Deno.test("createCaptures() keeps copies, since the memory of a piece is reused", () => {
   const captures = createCaptures(Infinity, () => {});
   const memory = new Uint8Array(1000).fill(1);
-  captures.tell({ kind: "stdout", bytes: memory });
+  captures.onEvent({ kind: "stdout", bytes: memory });
   memory.fill(2);
   assert.deepEqual(captures.output().bytes, new Uint8Array(1000).fill(1));
 });

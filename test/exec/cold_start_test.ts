@@ -101,16 +101,16 @@ Deno.test("createColdStart() passes on output that only looks like the launcher'
   assert.equal(canceled.stderr, line);
 });
 
-Deno.test("createColdStart() reports spawn_refused when mending does not make the launcher start", async () => {
-  let mended = 0;
+Deno.test("createColdStart() reports spawn_refused when repairing does not make the launcher start", async () => {
+  let repaired = 0;
   const { end } = await runOf("", {
     launcher: { path: "/no/such/launcher", word: "word" },
-    mend: () => Promise.resolve(void mended++),
+    repair: () => Promise.resolve(void repaired++),
   });
   assert.ok(!end.ok);
   assert.equal(end.failure.kind, "spawn_refused");
   assert.match(end.failure.reason, /^cannot run the launcher \/no\/such\/launcher: /);
-  assert.ok(mended > 0);
+  assert.ok(repaired > 0);
 });
 
 for (const [held, other] of [["stdout", "2"], ["stderr", ""]] as const) {

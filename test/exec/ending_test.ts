@@ -68,7 +68,7 @@ Deno.test("endingOf() reports a command that could not be killed as killed by SI
   });
 });
 
-Deno.test("pipesEnd() does not wait for ended pipes, and stops a held one after all that was in it", async () => {
+Deno.test("pipesEnd() does not wait for ended pipes, and stops a held one after it has read what was in it", async () => {
   const open = (bytes: number, close: boolean) =>
     readPipe(
       new ReadableStream({
@@ -98,7 +98,7 @@ Deno.test("pipesEnd() does not wait for ended pipes, and stops a held one after 
   assert.equal(held.seen, 500_000);
 });
 
-Deno.test("pipesEnd() resolves when a pipe that it stopped has handed on its last piece", async () => {
+Deno.test("pipesEnd() resolves when a pipe that it stopped has passed on its last piece", async () => {
   const done = Promise.withResolvers<void>();
   const events: string[] = [];
   const held: Pipe = {

@@ -5,21 +5,21 @@ import { createLaunchLine } from "../../src/exec/launch_line.ts";
 const launcher = { path: "/launcher", word: "jobrunner-0123" };
 const line = "jobrunner-0123 002\n";
 
-/** What is handed on of stderr in these pieces, at once and in all, and the launcher's error number. */
+/** What is passed on of stderr in these pieces, at once and in all, and the launcher's error number. */
 function after(pieces: readonly string[], exitStatus: number | undefined, outputBytes = 0) {
-  let handedOn = "";
+  let passedOn = "";
   const launchLine = createLaunchLine(launcher, (bytes) => {
-    handedOn += new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+    passedOn += new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   });
   for (const piece of pieces) launchLine.write(new TextEncoder().encode(piece));
-  const atOnce = handedOn;
-  return { atOnce, errno: launchLine.end(exitStatus, outputBytes), handedOn };
+  const atOnce = passedOn;
+  return { atOnce, errno: launchLine.end(exitStatus, outputBytes), passedOn };
 }
 
 Deno.test("createLaunchLine() takes the launcher's one line as an error number, not as output", () => {
-  assert.deepEqual(after([line], 127), { atOnce: "", errno: 2, handedOn: "" });
-  assert.deepEqual(after(["jobrunner-0123 013\n"], 126), { atOnce: "", errno: 13, handedOn: "" });
-  assert.deepEqual(after([...line], 127), { atOnce: "", errno: 2, handedOn: "" });
+  assert.deepEqual(after([line], 127), { atOnce: "", errno: 2, passedOn: "" });
+  assert.deepEqual(after(["jobrunner-0123 013\n"], 126), { atOnce: "", errno: 13, passedOn: "" });
+  assert.deepEqual(after([...line], 127), { atOnce: "", errno: 2, passedOn: "" });
 });
 
 Deno.test("createLaunchLine() takes anything else as the command's output, and loses nothing of it", () => {
@@ -41,33 +41,33 @@ Deno.test("createLaunchLine() takes anything else as the command's output, and l
       [127, 0, `${line}x`],
     ] as const
   ) {
-    const { errno, handedOn } = after([error], status, outputBytes);
+    const { errno, passedOn } = after([error], status, outputBytes);
     assert.equal(errno, undefined, `${status} ${outputBytes} ${error}`);
-    assert.equal(handedOn, error);
+    assert.equal(passedOn, error);
   }
 });
 
-Deno.test("createLaunchLine() hands on at once what cannot become the launcher's line", () => {
+Deno.test("createLaunchLine() passes on at once what cannot become the launcher's line", () => {
   assert.equal(after(["usage: x\n"], 1).atOnce, "usage: x\n");
   assert.equal(after(["jobrunner-", "xyz"], 1).atOnce, "jobrunner-xyz");
   assert.equal(after([line, "more"], 127).atOnce, `${line}more`);
   assert.equal(after(["a", line], 127).atOnce, `a${line}`);
 });
 
-Deno.test("createLaunchLine() hands on any bytes in any pieces as they came", () => {
+Deno.test("createLaunchLine() passes on any bytes in any pieces as they came", () => {
   const piece = fc.oneof(
     fc.uint8Array({ minLength: 1, maxLength: 30 }),
     fc.constantFrom("jobrunner-0123", " ", "00", "2", "\n", "jobrunner", "\ufeff")
       .map((text) => new TextEncoder().encode(text)),
   );
   fc.assert(fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
-    const handedOn: number[] = [];
+    const passedOn: number[] = [];
     const launchLine = createLaunchLine(launcher, (bytes) => {
       assert.ok(bytes.length > 0);
-      handedOn.push(...bytes);
+      passedOn.push(...bytes);
     });
     for (const bytes of pieces) launchLine.write(new Uint8Array(bytes));
     assert.equal(launchLine.end(0, 0), undefined);
-    assert.deepEqual(handedOn, pieces.flatMap((bytes) => [...bytes]));
+    assert.deepEqual(passedOn, pieces.flatMap((bytes) => [...bytes]));
   }));
 });

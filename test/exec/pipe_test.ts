@@ -19,7 +19,7 @@ function end(controller: Controller): void {
   controller.byobRequest?.respond(0);
 }
 
-Deno.test("readPipe() hands on every byte, whatever the pieces", async () => {
+Deno.test("readPipe() passes on every byte, whatever the pieces", async () => {
   const scratch = createScratch();
   await fc.assert(fc.asyncProperty(
     fc.array(fc.uint8Array({ minLength: 1, maxLength: 20 }), { maxLength: 20 }),

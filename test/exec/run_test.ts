@@ -56,7 +56,7 @@ async function outcomeOf(words: string[], payload: string, differences: Differen
   const outcome = await run(
     { spec, handle, stop: createStop(), workerId: 2, variables: {} },
     { spool, ...settingsOf(words, settings) },
-    captures.tell,
+    captures.onEvent,
   );
   assert.deepEqual(filesIn(spool.path), [], "files are gone");
   assert.equal(stored, 1);
@@ -319,7 +319,7 @@ Deno.test("run() accepts a payload that lies in the job's folder before its work
       variables: {},
     },
     { spool, ...settingsOf(shell, {}) },
-    captures.tell,
+    captures.onEvent,
   );
   assert.ok(outcome.ok);
   assert.match(text(captures.output().bytes), /^jobdata_w_7_id_i_req_[0-9a-f]{16}\n2\n$/);

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { ROOT_CONTEXT } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { passingOn } from "../../src/telemetry/trace.ts";
-import { decodeBase64, faultInBase64 } from "../../src/wire/base64.ts";
+import { decodeBase64, errorInBase64 } from "../../src/wire/base64.ts";
 import { parsePayloadRequest } from "../../src/wire/payload_request.ts";
 import { setUp } from "../support/routes.ts";
 
@@ -98,8 +98,8 @@ for (const [name, make] of Object.entries(bodies)) {
 const otherBytes: Readonly<Record<string, (length: number) => string>> = {
   "continuation bytes": (n) => `{"${"\x80".repeat(n)}`,
   "first bytes": (n) => `{"${"\xf0".repeat(n)}`,
-  "a fault behind ASCII": (n) => `{"id":"${"x".repeat(n)}\xfc`,
-  "a fault behind other characters": (n) => `{"id":"${"\xc3\xbc".repeat(n >> 1)}\xfc`,
+  "an error behind ASCII": (n) => `{"id":"${"x".repeat(n)}\xfc`,
+  "an error behind other characters": (n) => `{"id":"${"\xc3\xbc".repeat(n >> 1)}\xfc`,
   "a character that is cut off": (n) => `{"id":"${"\xf0\x9f\x98\x80".repeat(n >> 2)}\xf0\x9f`,
   "UTF-16": (n) => `{\0"\0${"x\0".repeat(n >> 1)}`,
 };
@@ -139,11 +139,11 @@ Deno.test("parsePayloadRequest() takes linear time for objects and arrays at the
   }
 });
 
-Deno.test("decodeBase64() and faultInBase64() take linear time", async () => {
+Deno.test("decodeBase64() and errorInBase64() take linear time", async () => {
   for (const unit of ["QUJD", "=", "\n", "QQ==", "A\r\n", "-"]) {
     const grown = await growth((factor) => {
       const text = unit.repeat(400_000 * factor / unit.length);
-      return () => decodeBase64(text) ?? faultInBase64(text);
+      return () => decodeBase64(text) ?? errorInBase64(text);
     });
     assert.ok(grown < mostGrowth, `${JSON.stringify(unit)}: ${grown.toFixed(1)} times`);
   }

@@ -20,7 +20,7 @@ Deno.test("observer() reports every answer with its route, or with none for an u
   ]);
 });
 
-Deno.test("observer() logs access lines only when they are wanted", async () => {
+Deno.test("observer() logs access lines only when they are configured", async () => {
   for (const accessLog of [false, true]) {
     const { send, log } = setUp({ accessLog });
     await send("/status?secret=1", { headers: { "x-request-id": "r1" } });

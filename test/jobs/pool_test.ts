@@ -105,7 +105,7 @@ Deno.test("startPool() has a worker ask for its next job before it settles the l
   assert.deepEqual(events, ["take", "take", "a ran, 0 busy", "take", "b ran, 0 busy"]);
 });
 
-Deno.test("startPool() hands a run what its lease holds", async () => {
+Deno.test("startPool() passes the data of the lease to the run", async () => {
   const lease: Lease = {
     spec: specOf("a"),
     handle: { onInputStored() {}, onCaptured() {} },

@@ -82,12 +82,12 @@ Deno.test("remove() checks the spool first, unless that has just been done", asy
   };
   await makeJobFolder(spool).remove();
   assert.equal(looks, 1);
-  const looked = makeJobFolder(spool);
-  looked.looked = true;
-  await looked.remove();
+  const checked = makeJobFolder(spool);
+  checked.checked = true;
+  await checked.remove();
   assert.equal(looks, 1);
   const damaged = makeJobFolder(spool);
-  damaged.looked = true;
+  damaged.checked = true;
   Deno.removeSync(spool.path, { recursive: true });
   Deno.writeTextFileSync(spool.path, "");
   await damaged.remove();

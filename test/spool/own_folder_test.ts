@@ -18,18 +18,18 @@ Deno.test("makeFolder() makes a sound folder of mode 0700, and throws if one exi
   folders((path, folder) => {
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o700);
     assert.equal(folder.isSound(), true);
-    assert.equal(folder.mend(), false);
+    assert.equal(folder.repair(), false);
     assert.throws(() => makeFolder(path), Deno.errors.AlreadyExists);
   });
 });
 
 for (const mode of [0, 0o500, 0o750, 0o777]) {
-  Deno.test(`mend() fixes mode ${mode.toString(8)} and keeps the folder's content`, () => {
+  Deno.test(`repair() fixes mode ${mode.toString(8)} and keeps the folder's content`, () => {
     folders((path, folder) => {
       Deno.writeTextFileSync(`${path}/kept`, "");
       Deno.chmodSync(path, mode);
       assert.equal(folder.isSound(), false);
-      assert.equal(folder.mend(), false);
+      assert.equal(folder.repair(), false);
       assert.equal(folder.isSound(), true);
       Deno.lstatSync(`${path}/kept`);
     });
@@ -49,13 +49,13 @@ const replacements: Readonly<Record<string, (path: string, other: string) => voi
 };
 
 for (const [what, replace] of Object.entries(replacements)) {
-  Deno.test(`mend() makes the folder again when ${what} is in its place`, () => {
+  Deno.test(`repair() makes the folder again when ${what} is in its place`, () => {
     folders((path, folder, other) => {
       // The folder is moved, not removed, so that its inode number is not reused by the replacement.
       Deno.renameSync(path, `${path}.away`);
       replace(path, other);
       assert.equal(folder.isSound(), false);
-      assert.equal(folder.mend(), true);
+      assert.equal(folder.repair(), true);
       assert.equal(folder.isSound(), true);
       assert.deepEqual([...Deno.readDirSync(path)], []);
     });

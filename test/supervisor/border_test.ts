@@ -69,7 +69,7 @@ const valid = [
   ask("measure"),
   ask("find_gone", [client, { hostname: "::1", port: 0 }]),
   ask("find_gone", []),
-  ask("mend"),
+  ask("repair"),
   { type: "faulty" },
 ] as readonly ToMain[];
 
@@ -155,7 +155,7 @@ const wrong: readonly (readonly [value: unknown, rule: RegExp])[] = [
   [ask("find_gone", Array(3)), /^find_gone: the hostname must/],
   ...[null, 0, "x", {}, []].flatMap((value) => [
     [ask("measure", value), /^measure: there must be no value$/] as const,
-    [ask("mend", value), /^mend: there must be no value$/] as const,
+    [ask("repair", value), /^repair: there must be no value$/] as const,
     [answer("ping", value), /^ping: there must be no value$/] as const,
   ]),
   [{
@@ -201,7 +201,7 @@ const unasked = [
   ["end_tree", ask("end_tree", tree), 8 * 2 + 1000],
   ["measure", ask("measure"), 1],
   ["find_gone", ask("find_gone", [client]), 1],
-  ["mend", ask("mend"), 1],
+  ["repair", ask("repair"), 1],
   ["faulty", { type: "faulty" }, 1],
 ] as const;
 
@@ -225,10 +225,10 @@ for (const [name, message, times] of unasked) {
 
 Deno.test("check() counts main's answer for its own kind of question only", () => {
   const border = after(asked("start"));
-  for (const kind of ["measure", "mend"]) assert.equal(reasonOf(ask(kind), border), "");
-  border.sent(answered("mend"));
+  for (const kind of ["measure", "repair"]) assert.equal(reasonOf(ask(kind), border), "");
+  border.sent(answered("repair"));
   assert.match(reasonOf(ask("measure", undefined, 2), border), /^measure: must be sent only/);
-  assert.equal(reasonOf(ask("mend", undefined, 2), border), "");
+  assert.equal(reasonOf(ask("repair", undefined, 2), border), "");
 });
 
 for (const kind of questions) {
@@ -300,7 +300,7 @@ const anything = fc.anything({
 /** Objects that are nearly messages. */
 const nearly = fc.record({
   type: fc.constantFrom("ask", "answer", "faulty"),
-  kind: fc.constantFrom(...questions, "end_tree", "measure", "find_gone", "mend", "open"),
+  kind: fc.constantFrom(...questions, "end_tree", "measure", "find_gone", "repair", "open"),
   id: fc.oneof(anything, fc.integer({ min: 0, max: 3 })),
   value: fc.oneof(
     anything,

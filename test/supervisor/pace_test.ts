@@ -13,12 +13,12 @@ Deno.test("createPace() lets end_tree begin at once, measure and find_gone after
   assert.deepEqual(order, ["end_tree", "else", "measure", "find_gone"]);
 });
 
-Deno.test("createPace() lets the first mend begin at once, the next ones only after a pause", async () => {
+Deno.test("createPace() lets the first repair begin at once, the next ones only after a pause", async () => {
   const mayBegin = createPace();
   const startedAt = performance.now();
-  await mayBegin("mend");
+  await mayBegin("repair");
   await setImmediate();
-  await mayBegin("mend");
-  await mayBegin("mend");
+  await mayBegin("repair");
+  await mayBegin("repair");
   assert.ok(performance.now() - startedAt >= 95);
 });

@@ -89,14 +89,14 @@ Deno.test("refresh() makes and locks a folder again that a temp cleaner removed"
   server.close();
 });
 
-Deno.test("mend() throws while the folder cannot be made again, and makes it later", () => {
+Deno.test("repair() throws while the folder cannot be made again, and makes it later", () => {
   using folder = temporaryFolder();
   const server = open(newServerFolderPath(`${folder.path}`));
   Deno.removeSync(server.path, { recursive: true });
   Deno.renameSync(folder.path, `${folder.path}.away`);
-  assert.throws(() => server.mend(), Deno.errors.NotFound);
+  assert.throws(() => server.repair(), Deno.errors.NotFound);
   Deno.renameSync(`${folder.path}.away`, folder.path);
-  server.mend();
+  server.repair();
   assert.deepEqual(names(server.path), ["lock"]);
   server.close();
 });
@@ -111,7 +111,7 @@ Deno.test("findDeadServerFolders() ignores a dead folder that another server is 
   assert.deepEqual([first.paths, second.paths], [[path], []]);
 });
 
-Deno.test("mend() makes the lock again if it was replaced or its place is taken", () => {
+Deno.test("repair() makes the lock again if it was replaced or its place is taken", () => {
   using folder = temporaryFolder();
   const server = open(newServerFolderPath(folder.path));
   for (
@@ -134,14 +134,14 @@ Deno.test("mend() makes the lock again if it was replaced or its place is taken"
   ) {
     damage();
     assert.deepEqual(clearDead(folder.path), [], "it is held all the same");
-    server.mend();
+    server.repair();
     assert.deepEqual(clearDead(folder.path), [], "it is held again");
     assert.deepEqual(names(server.path), ["lock"]);
   }
   server.close();
 });
 
-Deno.test("mend() repairs folders and programs inside, and returns the paths it repaired", () => {
+Deno.test("repair() repairs folders and programs inside, and returns the paths it repaired", () => {
   using folder = temporaryFolder();
   const server = open(newServerFolderPath(folder.path));
   const program = `${server.path}/run/program`;
@@ -149,9 +149,9 @@ Deno.test("mend() repairs folders and programs inside, and returns the paths it 
   server.addFolder("spool");
   server.addFolder("run");
   server.addProgram("run/program", bytes);
-  assert.deepEqual(server.mend(), []);
+  assert.deepEqual(server.repair(), []);
   Deno.writeTextFileSync(`${server.path}/spool/file`, "");
-  const damages: readonly (readonly [damage: () => void, mended: readonly string[]])[] = [
+  const damages: readonly (readonly [damage: () => void, repaired: readonly string[]])[] = [
     [() => Deno.chmodSync(server.path, 0), [""]],
     [() => Deno.chmodSync(`${server.path}/spool`, 0o777), ["/spool"]],
     [() => Deno.removeSync(`${server.path}/lock`), ["/lock"]],
@@ -175,9 +175,9 @@ Deno.test("mend() repairs folders and programs inside, and returns the paths it 
     }, ["/run/program"]],
     [() => Deno.removeSync(`${server.path}/run`, { recursive: true }), ["/run", "/run/program"]],
   ];
-  for (const [damage, mended] of damages) {
+  for (const [damage, repaired] of damages) {
     damage();
-    assert.deepEqual(server.mend(), mended.map((path) => server.path + path));
+    assert.deepEqual(server.repair(), repaired.map((path) => server.path + path));
     assert.deepEqual(Deno.readFileSync(program), bytes);
     assert.equal((Deno.lstatSync(program).mode ?? 0) & 0o777, 0o500);
     assert.deepEqual(names(`${server.path}/spool`), ["file"], "what is sound is left alone");

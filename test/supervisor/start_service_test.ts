@@ -27,8 +27,8 @@ function startIn(folder: string): ServiceStart {
 const idle: Caretaker = {
   end_tree: () => Promise.resolve(),
   measure: () => assert.fail("nothing is measured"),
-  find_gone: () => assert.fail("nobody is asked about"),
-  mend: () => assert.fail("nothing is mended"),
+  find_gone: () => assert.fail("no client is asked about"),
+  repair: () => assert.fail("nothing is repaired"),
 };
 
 /** An isolate that does nothing but this. */
@@ -126,7 +126,7 @@ Deno.test("startService() ignores every message of the service after the first w
   service.terminate();
 });
 
-Deno.test("startService() ends a service whose question main cannot answer", async () => {
+Deno.test("startService() terminates a service whose question main cannot answer", async () => {
   using folder = temporaryFolder();
   const service = await listening(folder.path, "ask('measure',1)");
   assert.equal(
@@ -139,18 +139,18 @@ Deno.test("startService() ends a service whose question main cannot answer", asy
 /** Makes the service crash with the answer of main as its reason. */
 const telling = "throw new Error(JSON.stringify(data))";
 
-Deno.test("startService() answers mend with the reason why a folder could not be repaired", async () => {
+Deno.test("startService() answers repair with the reason why a folder could not be repaired", async () => {
   using folder = temporaryFolder();
-  const caretaker = { ...idle, mend: () => "there is no folder" };
-  const service = await listening(folder.path, "ask('mend',7)", caretaker, telling);
+  const caretaker = { ...idle, repair: () => "there is no folder" };
+  const service = await listening(folder.path, "ask('repair',7)", caretaker, telling);
   assert.match(
     (await service.died).reason,
-    /crashed: .*\{"type":"answer","kind":"mend","id":7,"value":"there is no folder"\}/,
+    /crashed: .*\{"type":"answer","kind":"repair","id":7,"value":"there is no folder"\}/,
   );
   service.terminate();
 });
 
-Deno.test("startService() answers each end_tree when that tree has ended, in whatever order", async () => {
+Deno.test("startService() answers each end_tree when that tree is gone, in whatever order", async () => {
   using folder = temporaryFolder();
   const ended: (() => void)[] = [];
   const caretaker: Caretaker = {

@@ -36,7 +36,7 @@ const quiet: Caretaker = {
   end_tree: ({ pid, holdersOnly }) => holdersOnly ? undefined : Deno.kill(pid, "SIGKILL"),
   measure: () => ({ cpuSec: 1, startTimeSec: 1, processesEnded: 0, residentBytes: 7 }),
   find_gone: (clients) => clients.map(() => false),
-  mend: () => undefined,
+  repair: () => undefined,
 };
 
 /** Starts an app whose jobs are shell scripts. Unless a test drains it, it is drained when it is disposed of. */

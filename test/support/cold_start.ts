@@ -18,7 +18,7 @@ export function coldStartOf(
     command: commandHere(words),
     commandEnv: { PATH: Deno.env.get("PATH") ?? "" },
     launcher: undefined,
-    mend: () => assert.fail("nothing is to be mended"),
+    repair: () => assert.fail("nothing is to be repaired"),
     scratch: createScratch(),
     jobTimeoutMs: Infinity,
     trees: {

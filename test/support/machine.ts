@@ -55,7 +55,7 @@ export function configure(
   return parseConfig(env, parseCommandLine(args), machine(disk));
 }
 
-/** The configuration; a fault fails the test. */
+/** The configuration; an error fails the test. */
 export function configOf(
   env: Readonly<Record<string, string>>,
   args: readonly string[] = [],
@@ -66,23 +66,23 @@ export function configOf(
   return result.config;
 }
 
-/** The faults; a configuration without any fails the test. */
-export function faultsOf(
+/** The errors; a configuration without any fails the test. */
+export function errorsOf(
   env: Readonly<Record<string, string>>,
   args: readonly string[] = [],
   disk: Disk = {},
 ): readonly string[] {
-  const faults = faultsOrNone(env, args, disk);
-  assert.notEqual(faults.length, 0, "the configuration was accepted");
-  return faults;
+  const errors = errorsOrNone(env, args, disk);
+  assert.notEqual(errors.length, 0, "the configuration was accepted");
+  return errors;
 }
 
-/** The faults, if there are any. */
-export function faultsOrNone(
+/** The errors, if there are any. */
+export function errorsOrNone(
   env: Readonly<Record<string, string>>,
   args: readonly string[] = [],
   disk: Disk = {},
 ): readonly string[] {
   const result = configure(env, { args, disk });
-  return result.ok ? [] : result.faults;
+  return result.ok ? [] : result.errors;
 }

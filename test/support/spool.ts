@@ -8,12 +8,12 @@ import { makeFolder } from "../../src/spool/own_folder.ts";
 import { openSpool, type Spool } from "../../src/spool/spool.ts";
 import { temporaryFolder } from "./folder.ts";
 
-/** Opens a spool in a folder of its own, and mends it as main would; disposing of it removes both. */
+/** Opens a spool in a folder of its own, and repairs it as main would; disposing of it removes both. */
 export function temporarySpool(): Disposable & { readonly spool: Spool; readonly parent: string } {
   const folder = temporaryFolder();
   const path = `${folder.path}/spool`;
   const own = makeFolder(path);
-  const spool = openSpool(path, () => Promise.resolve().then(() => void own.mend()));
+  const spool = openSpool(path, () => Promise.resolve().then(() => void own.repair()));
   return { spool, parent: folder.path, [Symbol.dispose]: () => folder[Symbol.dispose]() };
 }
 

@@ -126,13 +126,13 @@ Deno.test("POST /payload answers 400 to a body that is not UTF-8, and accepts a 
   const utf16 = (text: string) => latin1(text.replace(/./gs, "$&\0"));
   const headers = { "content-type": "application/json; charset=ISO-8859-1" };
   const large = "x".repeat(2_000_000);
-  const fault = "The body is not UTF-8 text (byte 9 is 0xFC)";
+  const sentence = "The body is not UTF-8 text (byte 9 is 0xFC)";
   const refused: [Uint8Array<ArrayBuffer>, Record<string, string>, string][] = [
-    [latin1(bodyOf("Müller")), {}, `${fault}: send UTF-8\n`],
+    [latin1(bodyOf("Müller")), {}, `${sentence}: send UTF-8\n`],
     [
       latin1(bodyOf("Müller", large)),
       headers,
-      `${fault}, and its Content-Type says charset=ISO-8859-1: send UTF-8\n`,
+      `${sentence}, and its Content-Type says charset=ISO-8859-1: send UTF-8\n`,
     ],
     [utf16(bodyOf("Müller")), {}, "The body is UTF-16 text: send UTF-8\n"],
     [utf16(bodyOf("x", large)), {}, "The body is UTF-16 text: send UTF-8\n"],

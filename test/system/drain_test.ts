@@ -107,7 +107,7 @@ for (
   });
 }
 
-Deno.test("serve kills the processes that a killed server's jobs left, and logs that", async () => {
+Deno.test("serve kills the processes that the jobs of a killed server left behind, and logs that", async () => {
   await on("stay_with_family.sh", {}, async ({ url, program, pids, spool }) => {
     const lost = post(url, "x").catch(() => "lost");
     await eventually("all of its processes run", () => aliveIn(pids).length === 5);

@@ -229,7 +229,7 @@ Deno.test("a daemon is not killed for a pipe that the server itself inherited", 
   }, ["bash", "-c", 'exec 9> >(exec cat >/dev/null 2>&1); exec "$0" "$@"']);
 });
 
-Deno.test("JOBRUNNER_MAX_OUTPUT_BYTES cuts and flags output, and neither blocks nor ends the job", async () => {
+Deno.test("JOBRUNNER_MAX_OUTPUT_BYTES truncates and flags output, and neither blocks nor kills the job", async () => {
   await on(
     "flood_both_streams.sh",
     { FLOOD_BYTES: "20000000", JOBRUNNER_MAX_OUTPUT_BYTES: "1000" },

@@ -25,7 +25,7 @@ const wrong: readonly (readonly [bug: string, reason: string])[] = [
   ["foreign", "end_tree: the mark must be the path of a job's folder in the spool"],
   ["clientless", "find_gone: the hostname must be an address"],
   ["nameless", "measure: the id must be a whole number, 1 or more"],
-  ["boundless", "mend: the id must be a whole number, 1 or more"],
+  ["boundless", "repair: the id must be a whole number, 1 or more"],
   ["reuses", "end_tree: the id must not be in use"],
   ["uncalled", "drain: must be sent only when it is expected, and no more often"],
   ["restarts", "start: must be sent only when it is expected, and no more often"],
@@ -39,7 +39,7 @@ const wrong: readonly (readonly [bug: string, reason: string])[] = [
 ];
 
 for (const [bug, reason] of wrong) {
-  Deno.test(`a wrong message (${bug}) ends the service, not main: processes and spool are removed, exit 1`, async () => {
+  Deno.test(`a wrong message (${bug}) terminates the service, not main: processes and spool are removed, exit 1`, async () => {
     await on("stay_with_family.sh", faulty, async (stage) => {
       const { url, program, pids } = stage;
       const lost = post(url, "x").catch(() => "lost");

@@ -55,8 +55,8 @@ interface Attempt extends ProgramOptions {
 }
 
 /** Runs everything, a few at a time, and reports what was wrong with it, one line each. */
-async function faultsOf(attempts: readonly Attempt[]): Promise<string[]> {
-  const faults: string[] = [];
+async function findingsOf(attempts: readonly Attempt[]): Promise<string[]> {
+  const findings: string[] = [];
   const left = attempts.values();
   await Promise.all([1, 2, 3].map(async () => {
     for (const { name, secrets, codes, through = [], ...options } of left) {
@@ -65,18 +65,18 @@ async function faultsOf(attempts: readonly Attempt[]): Promise<string[]> {
       const { code, stdout, stderr } = await runProgram(bounded);
       const said = `${stdout}\n${stderr}`;
       const shown = said.slice(0, 400);
-      if (!codes.includes(code)) faults.push(`${name}: exit ${code}: ${shown}`);
-      if (/Uncaught|^ +at /m.test(stderr)) faults.push(`${name}: an exception: ${shown}`);
+      if (!codes.includes(code)) findings.push(`${name}: exit ${code}: ${shown}`);
+      if (/Uncaught|^ +at /m.test(stderr)) findings.push(`${name}: an exception: ${shown}`);
       if (options.args?.[0] === "send" && stderr.trim().includes("\n")) {
-        faults.push(`${name}: several lines: ${shown}`);
+        findings.push(`${name}: several lines: ${shown}`);
       }
       for (const secret of secrets) {
         const forms = await formsIn(said, secret);
-        if (forms.length > 0) faults.push(`${name}: shown as ${forms.join()}: ${shown}`);
+        if (forms.length > 0) findings.push(`${name}: shown as ${forms.join()}: ${shown}`);
       }
     }
   }));
-  return faults;
+  return findings;
 }
 
 Deno.test("formsIn() finds a canary in each of its forms", async () => {
@@ -155,7 +155,7 @@ Deno.test("send and serve show no password, whatever its file or its variable ho
       },
     );
   }
-  assert.deepEqual(await faultsOf(attempts), []);
+  assert.deepEqual(await findingsOf(attempts), []);
 });
 
 Deno.test("serve and send do not repeat a password that is given on the command line", async () => {
@@ -169,7 +169,7 @@ Deno.test("serve and send do not repeat a password that is given on the command 
     };
   };
   assert.deepEqual(
-    await faultsOf([
+    await findingsOf([
       ...["serve", "send"].flatMap((subcommand) => [
         attempt((secret) => [subcommand, `--password=${secret}`]),
         attempt((secret) => [subcommand, "--password", secret, "/dev/null"]),
@@ -208,7 +208,7 @@ Deno.test("send shows neither the user and password nor the query of its URL", a
     };
   };
   assert.deepEqual(
-    await faultsOf([
+    await findingsOf([
       attempt(64, ({ text }) => `http://user:${text}@127.0.0.1:${port}`),
       attempt(64, ({ text }) => `https://${text}@127.0.0.1:${port}`),
       attempt(64, ({ text }) => `http:user:${text}@h`),
@@ -257,7 +257,7 @@ Deno.test("send does not show its password when another server repeats it", asyn
     503: 75,
   };
   assert.deepEqual(
-    await faultsOf(
+    await findingsOf(
       Object.entries(exits).map(([status, code]) => ({
         name: `a stranger says ${status}`,
         args: ["send", "--url", `http://127.0.0.1:${echo.addr.port}/${status}`, "/dev/null"],
@@ -298,7 +298,7 @@ Deno.test("serve shows nothing of a key that it cannot use", async () => {
     ["too large", utf8(pem("PRIVATE KEY", text.repeat(50_000))), canary],
   ];
   assert.deepEqual(
-    await faultsOf(files.flatMap(([name, bytes, secret], at) => {
+    await findingsOf(files.flatMap(([name, bytes, secret], at) => {
       const file = `${folder.path}/${at}`;
       Deno.writeFileSync(file, bytes);
       return ["on", "off"].map((sandbox) => ({
@@ -347,7 +347,7 @@ Deno.test("serve does not show an OTEL_ variable that prevents the start", async
     }),
   };
   assert.deepEqual(
-    await faultsOf(
+    await findingsOf(
       Object.entries(wrong).map(([name, variables]) => {
         const canary = newCanary();
         return {
@@ -531,7 +531,7 @@ Deno.test("serve shows no secret in its log, answers, pages, commands' environme
     },
   };
   using client = Deno.createHttpClient({ caCerts: [Deno.readTextFileSync(fixture("tls/ca.pem"))] });
-  const faults: string[] = [];
+  const findings: string[] = [];
   await Promise.all(
     Object.entries(sessions).map(async ([name, env]) => {
       await using program = await startProgram({
@@ -569,12 +569,12 @@ Deno.test("serve shows no secret in its log, answers, pages, commands' environme
       for (const [what, said] of Object.entries({ log, answers, raw })) {
         for (const [which, secret] of Object.entries(secrets)) {
           const forms = await formsIn(said, secret);
-          if (forms.length > 0) faults.push(`${name}: ${which} in ${what}: ${forms.join()}`);
+          if (forms.length > 0) findings.push(`${name}: ${which} in ${what}: ${forms.join()}`);
         }
       }
     }),
   );
-  assert.deepEqual(faults, []);
+  assert.deepEqual(findings, []);
   for (const { text } of [header, traces]) assert.ok(receiver.heads().includes(text));
   assert.ok(receiver.heads().includes(base64(`user:${user.text}`)));
 });

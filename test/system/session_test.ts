@@ -198,7 +198,7 @@ for (
   });
 }
 
-Deno.test("a timeout kills a process that cleared its environment and whose parents are gone", async () => {
+Deno.test("a timeout kills a process that cleared its environment and whose parents have exited", async () => {
   const env = { JOBRUNNER_JOB_TIMEOUT_SEC: "1" };
   await on("stay_without_environment.sh", env, async ({ url, program, pids }) => {
     assert.equal((await post(url, "x")).json["ending"], "timed_out");

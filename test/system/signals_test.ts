@@ -266,7 +266,7 @@ async function onlyProcess1(act: (program: Program, pid: number) => Promise<void
   }
 }
 
-Deno.test("process 1 is not ended by signals that it does not follow or that end other processes", async () => {
+Deno.test("process 1 survives signals that it does not handle or that end other processes", async () => {
   await onlyProcess1(async (program, pid) => {
     for (const signal of [...notFollowed, "SIGUSR1", "SIGXFSZ", "SIGPIPE", "SIGABRT"] as const) {
       Deno.kill(pid, signal);

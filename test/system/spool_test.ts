@@ -93,7 +93,7 @@ for (const [what, script] of damages) {
   });
 }
 
-Deno.test("a job's response is read and its folder removed although another job shut the spool", async () => {
+Deno.test("a job's response is read and its folder removed although another job took away access to the spool", async () => {
   using folder = temporaryFolder();
   const started = `${folder.path}/started`;
   const release = `${folder.path}/release`;
@@ -108,7 +108,7 @@ Deno.test("a job's response is read and its folder removed although another job 
   assert.deepEqual(filesIn(spoolIn(folder.path)), []);
 });
 
-Deno.test("serve removes what a dead server left, and does not touch a living one's job", async () => {
+Deno.test("serve removes the leftovers of a dead server, and does not touch a living server's job", async () => {
   using folder = temporaryFolder();
   const release = `${folder.path}/release`;
   const held = { JOBRUNNER_CMD: fixture("hold_until_released.sh"), HOLD_RELEASE: release };

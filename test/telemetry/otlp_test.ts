@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { detailOf } from "../../src/telemetry/otlp.ts";
 
-Deno.test("detailOf() describes a fault without the receiver's text and without a URL's secrets", () => {
+Deno.test("detailOf() describes an error without the receiver's text and without a URL's secrets", () => {
   const error = (name: string, message: string, code: string | number) =>
     JSON.stringify({ name, message, code, stack: "hunter2", data: "hunter2" });
   assert.equal(

@@ -78,7 +78,7 @@ Deno.test("licensePage() prints each text once, below all packages that it belon
   ]);
 });
 
-Deno.test("licenseChoice() tells an SPDX id, an SPDX expression and any other name apart", () => {
+Deno.test("licenseChoice() distinguishes an SPDX id, an SPDX expression and any other name", () => {
   assert.deepEqual(licenseChoice("MIT"), { license: { id: "MIT" } });
   for (const expression of ["MIT OR Apache-2.0", "(MIT AND (ISC OR BSD-3-Clause))"]) {
     assert.deepEqual(licenseChoice(expression), { expression });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decodeBase64, faultInBase64 } from "../../src/wire/base64.ts";
+import { decodeBase64, errorInBase64 } from "../../src/wire/base64.ts";
 
-Deno.test("faultInBase64() names the place and the reason of a fault", () => {
+Deno.test("errorInBase64() names the place and the reason of an error", () => {
   const cases: [string, string][] = [
     ["YWJj*mVm", "character 5 is U+002A, which base64 does not use"],
     ["YWJj\n\u00e4", "character 6 is U+00E4, which base64 does not use"],
@@ -24,13 +24,13 @@ Deno.test("faultInBase64() names the place and the reason of a fault", () => {
     ["====", "it ends in 4 padding characters, but there can be at most 2"],
     ["YWJjYQ======", "it ends in 6 padding characters, but there can be at most 2"],
   ];
-  for (const [text, fault] of cases) {
+  for (const [text, error] of cases) {
     assert.equal(decodeBase64(text), undefined, text);
-    assert.equal(faultInBase64(text), fault);
+    assert.equal(errorInBase64(text), error);
   }
 });
 
-Deno.test("faultInBase64() gives a correct reason for any text that decodeBase64() refuses", () => {
+Deno.test("errorInBase64() gives a correct reason for any text that decodeBase64() refuses", () => {
   const texts = fc.array(
     fc.constantFrom("A", "b", "=", "==", "+", "/", "-", "_", " ", "\n", "*", "\u000b", "é"),
   )
@@ -38,12 +38,12 @@ Deno.test("faultInBase64() gives a correct reason for any text that decodeBase64
   fc.assert(
     fc.property(texts, (text) => {
       if (decodeBase64(text)) return;
-      const fault = faultInBase64(text);
-      const [, place] = /^character (\d+) /.exec(fault) ?? [];
+      const error = errorInBase64(text);
+      const [, place] = /^character (\d+) /.exec(error) ?? [];
       const bare = text.replace(/[\t\n\f\r ]/g, "");
       if (place !== undefined) {
-        assert.ok(!/[\t\n\f\r =]/.test(text[Number(place) - 1] ?? "="), fault);
-      } else if (fault.includes("multiple")) assert.notEqual(bare.length % 4, 0, text);
+        assert.ok(!/[\t\n\f\r =]/.test(text[Number(place) - 1] ?? "="), error);
+      } else if (error.includes("multiple")) assert.notEqual(bare.length % 4, 0, text);
       else assert.match(bare, /={3,}$/);
     }),
     { numRuns: 2000 },

@@ -89,7 +89,7 @@ Deno.test("findLongData() decodes long data in place, whatever its padding", () 
   }
 });
 
-Deno.test("findLongData() leaves data that it cannot decode unchanged, wherever the fault is", () => {
+Deno.test("findLongData() leaves data that it cannot decode unchanged, wherever the error is", () => {
   for (const odd of [" ", "\n", "*", "\u00e4", "\ufeff", "="]) {
     for (const place of [0, 5, 65_535, 65_536, 65_537, 140_000, 200_001 / 3 * 4 | 0]) {
       const { body } = longBody(200_001, odd, place);

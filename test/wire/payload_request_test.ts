@@ -26,7 +26,7 @@ Deno.test("parsePayloadRequest() returns the id and the bytes, whatever they are
   ));
 });
 
-Deno.test("parsePayloadRequest() has a sentence for each fault of a request", () => {
+Deno.test("parsePayloadRequest() has a sentence for each error of a request", () => {
   assert.match(sentence('{"id": secret'), /^The body is not valid JSON( \(at position \d+\))?$/);
   assert.match(sentence(" "), /^The body is not valid JSON/);
   assert.equal(sentence(""), "The body is empty");

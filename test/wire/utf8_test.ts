@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { faultInEncoding } from "../../src/wire/utf8.ts";
+import { errorInEncoding } from "../../src/wire/utf8.ts";
 import { character } from "../support/text.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -19,16 +19,16 @@ function wide(text: string, bytes: 2 | 4, littleEndian = false) {
   return new Uint8Array(view.buffer);
 }
 
-Deno.test("faultInEncoding() accepts UTF-8, with or without a byte order mark, whatever the charset", () => {
+Deno.test("errorInEncoding() accepts UTF-8, with or without a byte order mark, whatever the charset", () => {
   for (const text of ["", "{}", '{"id":"Müller €😀"}', '\ufeff{"id":"x"}', "\ufffd", "\0", "a\0"]) {
     for (const type of [null, "text/plain; charset=windows-1252", "nonsense"]) {
-      assert.equal(faultInEncoding(encode(text), type), undefined, text);
+      assert.equal(errorInEncoding(encode(text), type), undefined, text);
     }
   }
 });
 
-Deno.test("faultInEncoding() names the first byte that begins no character", () => {
-  const faults = [
+Deno.test("errorInEncoding() names the first byte that begins no character", () => {
+  const invalid = [
     "\xfc",
     "\x80",
     "\xc0\x80",
@@ -40,21 +40,21 @@ Deno.test("faultInEncoding() names the first byte that begins no character", () 
   fc.assert(fc.property(
     fc.string({ unit: character, maxLength: 8 }),
     fc.nat(20_000),
-    fc.constantFrom(...faults),
+    fc.constantFrom(...invalid),
     fc.constantFrom("", "}", "\xfc", "\xc3\xbc".repeat(3000)),
-    (text, length, fault, rest) => {
+    (text, length, wrong, rest) => {
       const before = encode(`{${text.toWellFormed()}`.padEnd(length, "ü€😀x"));
-      const body = new Uint8Array([...before, ...latin1(fault + rest)]);
-      const byte = `0x${fault.charCodeAt(0).toString(16).toUpperCase()}`;
+      const body = new Uint8Array([...before, ...latin1(wrong + rest)]);
+      const byte = `0x${wrong.charCodeAt(0).toString(16).toUpperCase()}`;
       assert.equal(
-        faultInEncoding(body, null),
+        errorInEncoding(body, null),
         `The body is not UTF-8 text (byte ${before.length + 1} is ${byte}): send UTF-8`,
       );
     },
   ));
 });
 
-Deno.test("faultInEncoding() accepts exactly what a strict decoder reads", () => {
+Deno.test("errorInEncoding() accepts exactly what a strict decoder reads", () => {
   const reads = (bytes: Uint8Array<ArrayBuffer>) => {
     try {
       new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -66,19 +66,19 @@ Deno.test("faultInEncoding() accepts exactly what a strict decoder reads", () =>
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 5 }), (given) => {
       const bytes = new Uint8Array([0x7b, 0x22, ...given]);
-      assert.equal(faultInEncoding(bytes, null) === undefined, reads(bytes));
+      assert.equal(errorInEncoding(bytes, null) === undefined, reads(bytes));
     }),
     { numRuns: 2000 },
   );
 });
 
-Deno.test("faultInEncoding() recognizes UTF-16 and UTF-32, with or without a byte order mark", () => {
+Deno.test("errorInEncoding() recognizes UTF-16 and UTF-32, with or without a byte order mark", () => {
   for (const text of ['{"id":"Müller","data":"YQ=="}', "{}", ' \r\n{"id":"x"}', '{\n"id":"x"}']) {
     for (const mark of ["", "\ufeff"]) {
       for (const littleEndian of [false, true]) {
         for (const [bytes, name] of [[2, "UTF-16"], [4, "UTF-32"]] as const) {
           assert.equal(
-            faultInEncoding(wide(mark + text, bytes, littleEndian), null),
+            errorInEncoding(wide(mark + text, bytes, littleEndian), null),
             `The body is ${name} text: send UTF-8`,
           );
         }
@@ -87,7 +87,7 @@ Deno.test("faultInEncoding() recognizes UTF-16 and UTF-32, with or without a byt
   }
 });
 
-Deno.test("faultInEncoding() does not take other kinds of files for UTF-16 or UTF-32", () => {
+Deno.test("errorInEncoding() does not take other kinds of files for UTF-16 or UTF-32", () => {
   const files = {
     png: "\x89PNG\r\n\x1a\n",
     mp4: "\0\0\0 ftypisom\xff",
@@ -98,15 +98,15 @@ Deno.test("faultInEncoding() does not take other kinds of files for UTF-16 or UT
   };
   for (const [name, beginning] of Object.entries(files)) {
     assert.match(
-      faultInEncoding(latin1(beginning), null) ?? "",
+      errorInEncoding(latin1(beginning), null) ?? "",
       /^The body is not UTF-8 text \(byte \d+ is 0x[89A-F][\dA-F]\): send UTF-8$/,
       name,
     );
   }
 });
 
-Deno.test("faultInEncoding() names a charset other than UTF-8, and quotes nothing else", () => {
-  const sentence = (type: string, body = latin1("{\xfc}")) => faultInEncoding(body, type);
+Deno.test("errorInEncoding() names a charset other than UTF-8, and quotes nothing else", () => {
+  const sentence = (type: string, body = latin1("{\xfc}")) => errorInEncoding(body, type);
   const named = (charset: string) =>
     `The body is not UTF-8 text (byte 2 is 0xFC), and its Content-Type says charset=${charset}: send UTF-8`;
   assert.equal(sentence("text/plain; charset=windows-1252"), named("windows-1252"));

@@ -34,7 +34,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     spool: ["*"],
   },
   isolate: {
-    config: ["authority.ts", "type:*"],
+    config: ["authority.ts", "shown.ts", "type:*"],
     exec: ["type:*"],
     jobs: ["job.ts", "type:*"],
     spool: ["spool.ts"],

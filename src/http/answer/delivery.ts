@@ -43,8 +43,8 @@ export const givenUpError: Error = new Error("the client did not read the answer
 /** Up to this size an answer is one string; a larger one is a stream of pieces that are at least this long. */
 const pieceBytes = 64 * 1024;
 
-/** `patience` limits how long a client may read nothing of a stream. */
-export function createDeliveries(patience: Deadlines): Deliveries {
+/** `timeouts` limit how long a client may read nothing of a stream. */
+export function createDeliveries(timeouts: Deadlines): Deliveries {
   const open = new Set<(cause: GivenUpCause) => void>();
   let givenUp = 0;
 
@@ -53,16 +53,16 @@ export function createDeliveries(patience: Deadlines): Deliveries {
     const rest = answer.pieces[Symbol.iterator]();
     let left = answer.byteLength;
     let controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
-    let stopWaiting = patience.start(onOver);
+    let stopWaiting = timeouts.start(onOver);
     open.add(giveUp);
 
     function end(): void {
       open.delete(giveUp);
       stopWaiting();
-      letGo();
+      release();
     }
-    function letGo(): void {
-      answer.letGo();
+    function release(): void {
+      answer.free();
       share.release();
     }
     function giveUp(cause: GivenUpCause): void {
@@ -98,11 +98,11 @@ export function createDeliveries(patience: Deadlines): Deliveries {
           throw error;
         }
         if (left <= 0) {
-          letGo();
+          release();
           controller.close();
         }
         // Also for the last piece: the runtime has it, but the client may not have read it.
-        stopWaiting = patience.start(onOver);
+        stopWaiting = timeouts.start(onOver);
       },
       cancel: end,
       // A piece is only made when it is asked for.

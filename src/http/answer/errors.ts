@@ -9,9 +9,9 @@
 export interface ErrorRow {
   /** Status code of the answer. */
   readonly status: number;
-  /** What was wrong. */
+  /** When it is sent. */
   readonly when: string;
-  /** What to do about it. */
+  /** What a client does about it. */
   readonly advice: string;
 }
 

@@ -11,6 +11,9 @@ import type { Call } from "../handler.ts";
 /** Content type of a page of plain text. */
 export const plainText = "text/plain; charset=utf-8";
 
+/** Content type of JSON. */
+export const json = "application/json";
+
 /**
  * Answers must be neither cached nor compressed: they are valid only now, and Deno 2.7.11, with which binaries may be built,
  * would compress them for clients that accept it (2.9.6 would not).

@@ -41,7 +41,7 @@ interface Details {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Sentences of the contract: 401 and a full queue are worded as clients of the Go jobrunner know them. */
+/** The sentence and the headers of a problem. The sentences for 401 and a full queue are those of the Go jobrunner: a contract. */
 function detailsOf(problem: Problem): Details {
   switch (problem.kind) {
     case "not_found":
@@ -136,7 +136,7 @@ function detailsOf(problem: Problem): Details {
   }
 }
 
-/** The body of such a request may still arrive, so the connection cannot be reused. */
+/** For answers to requests whose body may still arrive: the connection cannot be reused. */
 const closing = { "connection": "close" };
 
 /** The methods of a path, for the answer to OPTIONS and for a 405, which must list them (RFC 9110, section 15.5.6). */

@@ -6,6 +6,7 @@
 
 import type { JobResult } from "../../jobs/job.ts";
 import { type Encoded, encodeResult } from "../../wire/result.ts";
+import { json } from "./page.ts";
 
 /** An answer, ready to be sent. */
 export interface ResultAnswer {
@@ -25,5 +26,5 @@ export function resultAnswer(
   result: JobResult,
   onEncoded: (bytes: number) => void,
 ): ResultAnswer {
-  return { status: 200, contentType: "application/json", body: encodeResult(result, onEncoded) };
+  return { status: 200, contentType: json, body: encodeResult(result, onEncoded) };
 }

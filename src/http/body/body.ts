@@ -84,7 +84,7 @@ export async function readBody(
   };
   const onCut = () => breakOff("draining");
   limits.cut.addEventListener("abort", onCut);
-  const paced = keepPace(pieces, limits.periods, share, breakOff);
+  const stopPacing = keepPace(pieces, limits.periods, share, breakOff);
   let count = 0;
   try {
     for (;;) {
@@ -112,7 +112,7 @@ export async function readBody(
     // The runtime only reports an error of the connection here; the request's signal is not aborted yet.
     return refuse(broken ?? "client_gone");
   } finally {
-    paced();
+    stopPacing();
     limits.cut.removeEventListener("abort", onCut);
   }
   if (broken) return refuse(broken);
@@ -122,7 +122,7 @@ export async function readBody(
 }
 
 /**
- * Ends an upload that arrives at less than `leastBytesPerSec` in a period. After the first period the upload may also be
+ * Breaks off an upload that arrives at less than `leastBytesPerSec` in a period. After the first period the upload may also be
  * given up in favour of others. The returned function stops the check.
  */
 function keepPace(

@@ -1,10 +1,11 @@
 /**
  * The budget of bytes held in memory for all requests together.
  *
- * A request holds its body while that arrives, and its payload while it waits; then its command's output, the captures; then
- * these as its answer, until the client has read it. A body counts with the bytes that have arrived, never with the
- * announced length, and is refused if the budget has no room. Output of a command already exists and cannot be refused: it
- * counts too, but at most for half of the budget, so that jobs are admitted even while clients do not read their answers.
+ * A request holds its body while that arrives, and its payload while it waits; then the output of its command, the captures;
+ * then the answer that is made of the captures, until the client has read it. A body counts with the bytes that have
+ * arrived, never with the announced length, and is refused if the budget has no room. Output of a command already exists and
+ * cannot be refused: it counts too, but at most for half of the budget, so that jobs are admitted even while clients do not
+ * read their answers.
  *
  * @module
  */

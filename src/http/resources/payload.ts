@@ -4,7 +4,7 @@
  * @module
  */
 
-import { letGo } from "../../async/bytes.ts";
+import { freeMemory } from "../../async/bytes.ts";
 import type { During } from "../../isolate/busy.ts";
 import { type JobOutcome, type JobSpec, newJobUid, type RunFailure } from "../../jobs/job.ts";
 import type { Refusal } from "../../jobs/line.ts";
@@ -94,11 +94,11 @@ export function payload(
     async POST(c) {
       const { env: exchange, req: { raw } } = c;
       const share = buffers.open();
-      const over = activity.begin();
+      const endActivity = activity.begin();
       let delivery: Delivery | undefined = undefined;
       exchange.onHandedOver = () => {
         delivery?.handedOver();
-        over();
+        endActivity();
         share.release();
       };
       const trace = door.beginTrace(raw.headers);
@@ -219,7 +219,7 @@ async function readRequest(
   if (!parsed.ok) return { kind: "invalid", sentence: parsed.sentence };
   const { buffer } = parsed.request.payload;
   share.resize(Math.min(length, buffer.byteLength));
-  if (buffer !== body.bytes.buffer) letGo(body.bytes);
+  if (buffer !== body.bytes.buffer) freeMemory(body.bytes);
   return parsed.request;
 }
 

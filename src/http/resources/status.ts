@@ -5,7 +5,7 @@
  */
 
 import { encodeStatus } from "../../wire/status.ts";
-import { page } from "../answer/page.ts";
+import { json, page } from "../answer/page.ts";
 import type { PasswordCheck } from "../auth.ts";
 import type { Buffers } from "../body/buffers.ts";
 import type { FrontDoor } from "../door.ts";
@@ -19,7 +19,7 @@ export function status(
   return {
     GET(c) {
       const status = { ...door.status(), ready: door.ready(), buffered: buffers.held };
-      return page(c, "application/json", encodeStatus(status, mayRun(c.req.raw.headers)));
+      return page(c, json, encodeStatus(status, mayRun(c.req.raw.headers)));
     },
   };
 }

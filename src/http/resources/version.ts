@@ -4,11 +4,11 @@
  * @module
  */
 
-import { page } from "../answer/page.ts";
+import { json, page } from "../answer/page.ts";
 import type { FrontDoor } from "../door.ts";
 import type { Handlers } from "../handler.ts";
 
 /** See the module's head. */
 export function version({ version }: FrontDoor): Handlers<"/version"> {
-  return { GET: (c) => page(c, "application/json", JSON.stringify({ version }) + "\n") };
+  return { GET: (c) => page(c, json, JSON.stringify({ version }) + "\n") };
 }

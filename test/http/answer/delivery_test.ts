@@ -20,7 +20,7 @@ function setUp(pieces: number) {
     }
   }
   const { body, handedOver } = answers.begin(
-    { byteLength: pieces * 65_536, pieces: make(), letGo: () => void (state.ended = true) },
+    { byteLength: pieces * 65_536, pieces: make(), free: () => void (state.ended = true) },
     { share, onGivenUp: (cause) => void givenUp.push(cause) },
   );
   return { answers, patience, buffers, body, handedOver, state, givenUp };
@@ -82,7 +82,7 @@ Deno.test("createDeliveries() fails the stream of an answer that cannot be compl
     yield "x".repeat(65_536);
     throw new RangeError("no memory");
   }
-  const { body } = answers.begin({ byteLength: 100_000, pieces: broken(), letGo() {} }, {
+  const { body } = answers.begin({ byteLength: 100_000, pieces: broken(), free() {} }, {
     share,
     onGivenUp: () => assert.fail("it must not be given up"),
   });
@@ -98,7 +98,7 @@ Deno.test("createDeliveries() fails the stream of an answer that cannot be compl
 Deno.test("createDeliveries() fails the stream of an answer that is shorter than its length", async () => {
   const answers = createDeliveries(byHand(1));
   const { body } = answers.begin(
-    { byteLength: 200_000, pieces: ["x".repeat(70_000)], letGo() {} },
+    { byteLength: 200_000, pieces: ["x".repeat(70_000)], free() {} },
     {
       share: createBuffers(Infinity).open(),
       onGivenUp: () => assert.fail("it must not be given up"),

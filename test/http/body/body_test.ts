@@ -75,7 +75,7 @@ Deno.test("readBody() takes memory only as it is written to, wherever an upload 
   }
 });
 
-Deno.test("readBody() takes memory as the body arrives: 100 announced gibibytes take next to none", async () => {
+Deno.test("readBody() takes memory as the body arrives: 100 announced gibibytes take almost none", async () => {
   const before = Deno.memoryUsage().external;
   const buffers = createBuffers(Infinity);
   const uploads = Array.from({ length: 100 }, () => upload(buffers, 2 ** 30));

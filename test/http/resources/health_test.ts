@@ -15,7 +15,7 @@ Deno.test("GET /readyz answers 503 while the server drains, GET /livez 200", asy
   assert.equal(headers.get("retry-after"), "7");
 });
 
-Deno.test("GET /readyz answers 200 and says so while the server is saturated", async () => {
+Deno.test("GET /readyz answers 200 and reports it while the server is saturated", async () => {
   const busy = { id: 1, sinceSec: 1, job: { id: "i", requestId: "r" } };
   const full = setUp({ status: { waiting: 30, queueLimit: 30, workers: [busy] } });
   const { status, text } = await full.send("/readyz");
