@@ -104,7 +104,7 @@ function fromProc(): ProcessTable {
     markOf: (pid) => marks.get(pid),
     holdsOurPipe(pid) {
       ours ??= ourPipes();
-      return pipesOf(pid).some((pipe) => ours?.has(pipe));
+      return pipesOf(pid).some(({ pipe }) => ours?.has(pipe));
     },
   };
 }
@@ -157,25 +157,31 @@ export function newestId(): number | undefined {
  * them too: its standard streams, and every descriptor without the close-on-exec flag (open(2), O_CLOEXEC).
  */
 function ourPipes(): ReadonlySet<string> {
-  const wasInherited = (descriptor: string) => {
-    const [, flags = "0"] = /^flags:\t(\d+)$/m.exec(read(`/proc/self/fdinfo/${descriptor}`)) ?? [];
-    return Number(descriptor) <= 2 || (parseInt(flags, 8) & closeOnExec) === 0;
-  };
+  const pipes = pipesOf("self");
   // The runtime holds copies of its standard streams that have the flag.
-  const inherited = new Set(pipesOf("self", wasInherited));
-  return new Set(pipesOf("self")).difference(inherited);
+  const inherited = new Set(
+    pipes.filter(({ descriptor }) => wasInherited(descriptor)).map(({ pipe }) => pipe),
+  );
+  return new Set(pipes.map(({ pipe }) => pipe)).difference(inherited);
+}
+
+function wasInherited(descriptor: string): boolean {
+  const info = read(`/proc/self/fdinfo/${descriptor}`);
+  const flags = parseInt(/^flags:\t(\d+)$/m.exec(info)?.[1] ?? "0", 8);
+  return Number(descriptor) <= 2 || (flags & closeOnExec) === 0;
 }
 
 /** O_CLOEXEC on Linux, x64 and ARM64. */
 const closeOnExec = 0o2000000;
 
-function pipesOf(
-  pid: number | "self",
-  which: (descriptor: string) => boolean = () => true,
-): string[] {
-  return namesIn(`/proc/${pid}/fd`).filter(which)
-    .map((name) => unlessGone("", () => Deno.readLinkSync(`/proc/${pid}/fd/${name}`)))
-    .filter((target) => target.startsWith("pipe:"));
+/** The pipes that a process holds, each with the descriptor that it holds it by. */
+function pipesOf(pid: number | "self"): { readonly descriptor: string; readonly pipe: string }[] {
+  return namesIn(`/proc/${pid}/fd`)
+    .map((descriptor) => ({
+      descriptor,
+      pipe: unlessGone("", () => Deno.readLinkSync(`/proc/${pid}/fd/${descriptor}`)),
+    }))
+    .filter(({ pipe }) => pipe.startsWith("pipe:"));
 }
 
 function namesIn(folder: string): string[] {
