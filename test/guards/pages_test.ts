@@ -87,8 +87,9 @@ Deno.test("README.md gives ten settings with the defaults of their rows", () => 
   for (const row of told) assert.ok(inTable.some((one) => one.join() === row.join()), row.join());
 });
 
-Deno.test("docs/design.md names only files that exist", () => {
-  const named = [...(pages.get("docs/design.md") ?? "").matchAll(/`([\w./]+\/[\w.]+\.ts)`/g)]
+Deno.test("docs/design.md and docs/decisions.md name only files that exist", () => {
+  const text = `${pages.get("docs/design.md")}${pages.get("docs/decisions.md")}`;
+  const named = [...text.matchAll(/`([\w./]+\/[\w.]+\.ts)`/g)]
     .map(([, path = ""]) => path);
   assert.ok(named.length > 50);
   assert.deepEqual(named.filter((path) => !exists(path) && !exists(`src/${path}`)), []);

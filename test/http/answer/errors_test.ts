@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ErrorCode, errors } from "../../../src/http/answer/errors.ts";
+import { type ErrorCode, errors, type ErrorStatus } from "../../../src/http/answer/errors.ts";
 import { type Problem, problemAnswer } from "../../../src/http/answer/problem.ts";
 
 Deno.test("an answer has the status that the table gives its code", () => {
@@ -11,4 +11,26 @@ Deno.test("an answer has the status that the table gives its code", () => {
     assert.equal(JSON.parse(body).code, kind);
     assert.equal(JSON.parse(body).status, status);
   }
+});
+
+Deno.test("errors: each code has the status that clients rely on", () => {
+  const codesOf = (status: ErrorStatus) =>
+    (Object.keys(errors) as ErrorCode[]).filter((code) => errors[code].status === status);
+  assert.deepEqual(codesOf(400), ["invalid", "body_unreadable", "client_gone"]);
+  assert.deepEqual(codesOf(401), ["unauthorized"]);
+  assert.deepEqual(codesOf(403), ["cross_site", "unknown_host"]);
+  assert.deepEqual(codesOf(404), ["not_found"]);
+  assert.deepEqual(codesOf(405), ["method_not_allowed"]);
+  assert.deepEqual(codesOf(408), ["request_timeout"]);
+  assert.deepEqual(codesOf(411), ["length_required"]);
+  assert.deepEqual(codesOf(413), ["too_large"]);
+  assert.deepEqual(codesOf(415), ["unsupported_encoding"]);
+  assert.deepEqual(codesOf(500), ["spool_unusable", "internal"]);
+  assert.deepEqual(codesOf(503), [
+    "queue_full",
+    "queue_timeout",
+    "buffers_full",
+    "draining",
+    "spawn_refused",
+  ]);
 });
