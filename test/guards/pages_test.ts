@@ -8,11 +8,20 @@ import type { Setting } from "../../src/config/setting.ts";
 import { anchorsOf, linksOf } from "../support/markdown.ts";
 import { projectRoot } from "../support/program.ts";
 
+/** The pages in a folder, by path from the project's root; with `deep`, also those in the folders below it. */
+function pagesIn(folder: string, deep: boolean): string[] {
+  return [...Deno.readDirSync(`${projectRoot}${folder}`)].flatMap(({ name, isDirectory }) =>
+    isDirectory
+      ? (deep ? pagesIn(`${folder}${name}/`, deep) : [])
+      : name.endsWith(".md")
+      ? [`${folder}${name}`]
+      : []
+  );
+}
+
 const pages: ReadonlyMap<string, string> = new Map(
-  ["", "docs/", "docs/guides/", "docs/reference/"].flatMap((folder) =>
-    [...Deno.readDirSync(`${projectRoot}${folder}`)]
-      .filter(({ name }) => name.endsWith(".md")).map(({ name }) => `${folder}${name}`)
-  ).map((path) => [path, Deno.readTextFileSync(`${projectRoot}${path}`)]),
+  [...pagesIn("", false), ...pagesIn("docs/", true), ...pagesIn("contrib/", true)]
+    .map((path) => [path, Deno.readTextFileSync(`${projectRoot}${path}`)]),
 );
 const readme = pages.get("README.md") ?? "";
 
