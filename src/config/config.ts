@@ -28,8 +28,17 @@ export interface Surroundings extends ProgramLookup {
  * means that there is no limit. It holds no password.
  */
 export interface Config {
-  /** The command and everything that belongs to it. */
-  readonly work: WorkConfig;
+  /**
+   * Whether the commands have names that clients, logs and metrics see: with a configuration file. Without one there is a
+   * single command with a single pool, both called `default`.
+   */
+  readonly named: boolean;
+  /** The commands, in the order of the file; at least one. */
+  readonly commands: readonly CommandConfig[];
+  /** The pools of workers, in the order of the file; each has at least one command. */
+  readonly pools: readonly PoolConfig[];
+  /** Name of the command that `POST /payload` runs; undefined if there is none. */
+  readonly defaultCommand: string | undefined;
   /** Where the server listens, whom it serves, and its limits. */
   readonly http: HttpConfig;
   /** Where the files of running jobs are. */
@@ -46,26 +55,38 @@ export interface Config {
   readonly tracing: TracingConfig | undefined;
 }
 
-/** One command, its queue and its runs. */
-export interface WorkConfig {
-  /** The command that each job runs. */
+/** A command and its runs. */
+export interface CommandConfig {
+  /** Its name: a lower-case letter, then up to 31 lower-case letters, digits, `_` and `-`. */
+  readonly name: string;
+  /** A sentence for people who list the commands. */
+  readonly description: string | undefined;
+  /** Name of the pool whose workers run it. */
+  readonly pool: string;
+  /** The program that each job runs, and its arguments. */
   readonly command: Command;
-  /** Its queue and its workers. */
-  readonly jobs: JobsConfig;
+  /** Maximum size of a request body in bytes; always finite. */
+  readonly maxRequestBytes: number;
+  /** What happens to a running job whose client disconnects. */
+  readonly onDisconnect: ChoiceOf<"JOBRUNNER_ON_DISCONNECT">;
+  /** Time between SIGTERM and SIGKILL when its processes are killed, in milliseconds; 0 for SIGKILL at once. */
+  readonly killGraceMs: number;
   /** Settings of each of its runs. */
   readonly run: RunConfig;
+  /** The process that it starts with. */
+  readonly launch: LaunchConfig;
 }
 
-/** The queue and the workers of a command. */
-export interface JobsConfig {
+/** A queue and its workers. */
+export interface PoolConfig {
+  /** Its name, in the form of a command's name. A command that shares its pool with no other has a pool of its own name. */
+  readonly name: string;
   /** Number of workers, 1 to 1024. */
   readonly numWorkers: number;
   /** Maximum number of waiting jobs. */
   readonly queueLimit: number;
   /** How long a job may wait, in milliseconds; `Infinity` for no limit. */
   readonly queueTimeoutMs: number;
-  /** What happens to a running job whose client disconnects. */
-  readonly onDisconnect: ChoiceOf<"JOBRUNNER_ON_DISCONNECT">;
 }
 
 /** Settings of the runs of a command. */
@@ -80,6 +101,34 @@ export interface RunConfig {
   readonly responseSuffix: string;
 }
 
+/** What a command's process starts with. Without a configuration file, all of it is inherited from the server. */
+export interface LaunchConfig {
+  /** Names of the variables that it inherits from the server; `all` for every one that is not a secret. */
+  readonly inheritEnv: "all" | readonly string[];
+  /** Variables that it gets in addition; they override inherited ones. */
+  readonly env: Readonly<Record<string, string>>;
+  /**
+   * Absolute path of its working directory, in which `{worker_id}` stands for the worker's number; undefined for that of the
+   * server.
+   */
+  readonly workingDirectory: string | undefined;
+  /** The permission bits that files it creates do not get; undefined for those of the server. */
+  readonly umask: number | undefined;
+  /** Added to the niceness of the server, 0 to 19; undefined for 0. */
+  readonly nice: number | undefined;
+  /** Limits of each of its processes (setrlimit(2)); undefined where there is none of its own. */
+  readonly limits: {
+    /** Address space, in bytes. */
+    readonly memoryBytes: number | undefined;
+    /** CPU time, in whole seconds. */
+    readonly cpuSec: number | undefined;
+    /** Size of a file that it writes, in bytes. */
+    readonly fileBytes: number | undefined;
+    /** Open files. */
+    readonly openFiles: number | undefined;
+  };
+}
+
 /** Settings of the HTTP server. */
 export interface HttpConfig {
   /** IP address or host name to listen on, IPv6 without brackets. */
@@ -92,8 +141,6 @@ export interface HttpConfig {
   readonly passwordDigest: Uint8Array | undefined;
   /** Host names of the server, in the form of `hostNameOf`; `*.example.com` has become `.example.com`. */
   readonly hostNames: readonly string[];
-  /** Maximum size of a request body in bytes; always finite. */
-  readonly maxRequestBytes: number;
   /** Length of the periods, in milliseconds, in each of which enough of a body must arrive; `Infinity` for no limit. */
   readonly requestTimeoutMs: number;
   /** Maximum number of bytes held in memory for all requests together; `Infinity` for no limit. */
@@ -120,7 +167,7 @@ export interface LauncherConfig {
 
 /** Time limits for killing processes and for draining. */
 export interface StoppingConfig {
-  /** Time between SIGTERM and SIGKILL, in milliseconds; 0 for SIGKILL at once. */
+  /** Time between SIGTERM and SIGKILL for processes of dead servers, in milliseconds; 0 for SIGKILL at once. */
   readonly killGraceMs: number;
   /** Time from the start of a drain to the forced stop, in milliseconds; 0 for a forced stop at once. */
   readonly drainTimeoutMs: number;

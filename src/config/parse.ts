@@ -6,7 +6,7 @@
  */
 
 import { type Command, readCommand } from "./command.ts";
-import type { Config, ConfigResult, Surroundings } from "./config.ts";
+import type { Config, ConfigResult, LaunchConfig, Surroundings } from "./config.ts";
 import { refusedByTheSandbox, variablesThatOpenTheServer } from "./environment.ts";
 import { absolute, passwordSourceOf, readPassword, readTls } from "./files.ts";
 import { launcherParents, readSpool } from "./folders.ts";
@@ -50,12 +50,12 @@ export function parseConfig(
     drainTimeoutMs: values.milliseconds("JOBRUNNER_DRAIN_TIMEOUT_SEC"),
   };
   const onDisconnect = values.choice("JOBRUNNER_ON_DISCONNECT");
+  const maxRequestBytes = values.number("JOBRUNNER_MAX_REQUEST_BYTES");
   const http = {
     ...listening,
     port: values.number("JOBRUNNER_HTTP_LISTEN_PORT"),
     passwordDigest: readPassword(values, around),
     tls: readTls(values, around),
-    maxRequestBytes: values.number("JOBRUNNER_MAX_REQUEST_BYTES"),
     requestTimeoutMs: values.milliseconds("JOBRUNNER_REQUEST_TIMEOUT_SEC"),
     maxBufferedBytes: values.number("JOBRUNNER_MAX_BUFFERED_BYTES"),
     answerTimeoutMs: values.milliseconds("JOBRUNNER_ANSWER_TIMEOUT_SEC"),
@@ -75,11 +75,20 @@ export function parseConfig(
     return { ok: false, errors: values.errors.map(oneLine) };
   }
   const config: Config = frozen({
-    work: {
+    named: false,
+    commands: [{
+      name: "default",
+      description: undefined,
+      pool: "default",
       command,
-      jobs: { numWorkers, queueLimit, queueTimeoutMs, onDisconnect },
+      maxRequestBytes,
+      onDisconnect,
+      killGraceMs: stopping.killGraceMs,
       run: { jobTimeoutMs, maxOutputBytes, requestSuffix, responseSuffix },
-    },
+      launch: asTheServer,
+    }],
+    pools: [{ name: "default", numWorkers, queueLimit, queueTimeoutMs }],
+    defaultCommand: "default",
     http: { ...http, accessLog },
     spool,
     launcher,
@@ -95,6 +104,16 @@ export function parseConfig(
     effective: describe(table, values, commandLine, command),
   };
 }
+
+/** What a command's process starts with unless the configuration file says otherwise. */
+const asTheServer: LaunchConfig = {
+  inheritEnv: "all",
+  env: {},
+  workingDirectory: undefined,
+  umask: undefined,
+  nice: undefined,
+  limits: { memoryBytes: undefined, cpuSec: undefined, fileBytes: undefined, openFiles: undefined },
+};
 
 /** The same value, with all its records and lists frozen. Byte arrays cannot be frozen. */
 function frozen<Value>(value: Value): Value {

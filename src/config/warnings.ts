@@ -13,23 +13,24 @@ import { shellSyntaxIn } from "./shell_syntax.ts";
 
 /** Returns the warnings as sentences for the log. */
 export function warningsOf(
-  { work, http, sandbox }: Config,
+  { commands, http, sandbox }: Config,
   { env, os, undecodable }: Pick<Surroundings, "env" | "os" | "undecodable">,
 ): string[] {
   const warnings: string[] = [];
-  const { command } = work;
-  if (!command.found) {
-    warnings.push(
-      `${command.program} is missing or not an executable file: until that is fixed, every job will end with exit status 126 or 127`,
-    );
-  }
-  const syntax = shellSyntaxOf(command, os);
-  if (syntax.length > 0) {
-    warnings.push(
-      `JOBRUNNER_CMD contains shell syntax (${
-        listOf(syntax)
-      }), but no shell is run: the program gets it unchanged; use a script or sh -c '…', or put literal text in single quotes`,
-    );
+  for (const { command } of commands) {
+    if (!command.found) {
+      warnings.push(
+        `${command.program} is missing or not an executable file: until that is fixed, every job will end with exit status 126 or 127`,
+      );
+    }
+    const syntax = shellSyntaxOf(command, os);
+    if (syntax.length > 0) {
+      warnings.push(
+        `JOBRUNNER_CMD contains shell syntax (${
+          listOf(syntax)
+        }), but no shell is run: the program gets it unchanged; use a script or sh -c '…', or put literal text in single quotes`,
+      );
+    }
   }
   if (!http.passwordDigest && !isLoopback(http.address)) {
     warnings.push(

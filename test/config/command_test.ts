@@ -6,7 +6,7 @@ import {
   parseCommand,
   type ProgramLookup,
 } from "../../src/config/command.ts";
-import { configOf, type Disk, errorsOf, machine } from "../support/machine.ts";
+import { type Disk, errorsOf, machine, onlyCommandOf } from "../support/machine.ts";
 
 const programs: Disk = {
   "/usr/bin/octave": "executable",
@@ -132,5 +132,5 @@ Deno.test("JOBRUNNER_CMD, --cmd and -- reject a command that cannot run, unless 
   assert.deepEqual(errorsOf({ JOBRUNNER_CMD: "octave 'x" }), [
     "JOBRUNNER_CMD=octave 'x: must be a program and its arguments (a quote is not closed)",
   ]);
-  assert.equal(configOf({ JOBRUNNER_CMD: "./nothing" }).work.command.program, "/work/nothing");
+  assert.equal(onlyCommandOf({ JOBRUNNER_CMD: "./nothing" }).command.program, "/work/nothing");
 });

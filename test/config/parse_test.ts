@@ -1,30 +1,53 @@
 import assert from "node:assert/strict";
+import type { CommandConfig } from "../../src/config/config.ts";
 import { parseConfig } from "../../src/config/parse.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
-import { configOf, configure, errorsOf, machine } from "../support/machine.ts";
+import { configOf, configure, errorsOf, machine, onlyPoolOf } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
 Deno.test("parseConfig() has the defaults of the contract", () => {
-  const { work: { command, ...work }, ...rest } = configOf(cmd);
+  const { commands, ...rest } = configOf(cmd);
+  const [{ command, ...about }] = commands as [CommandConfig];
+  assert.equal(commands.length, 1);
   assert.equal(command.program, "/bin/date");
-  assert.deepEqual(work, {
-    jobs: { numWorkers: 3, queueLimit: 30, queueTimeoutMs: Infinity, onDisconnect: "cancel" },
+  assert.deepEqual(about, {
+    name: "default",
+    description: undefined,
+    pool: "default",
+    maxRequestBytes: 104857600,
+    onDisconnect: "cancel",
+    killGraceMs: 5000,
     run: {
       jobTimeoutMs: Infinity,
       maxOutputBytes: 104857600,
       requestSuffix: "",
       responseSuffix: "",
     },
+    launch: {
+      inheritEnv: "all",
+      env: {},
+      workingDirectory: undefined,
+      umask: undefined,
+      nice: undefined,
+      limits: {
+        memoryBytes: undefined,
+        cpuSec: undefined,
+        fileBytes: undefined,
+        openFiles: undefined,
+      },
+    },
   });
   assert.deepEqual(rest, {
+    named: false,
+    pools: [{ name: "default", numWorkers: 3, queueLimit: 30, queueTimeoutMs: Infinity }],
+    defaultCommand: "default",
     http: {
       address: "127.0.0.1",
       port: 8080,
       tls: undefined,
       passwordDigest: undefined,
       hostNames: ["127.0.0.1"],
-      maxRequestBytes: 104857600,
       requestTimeoutMs: 60000,
       maxBufferedBytes: 1073741824,
       answerTimeoutMs: 60000,
@@ -50,16 +73,15 @@ Deno.test("parseConfig() returns a configuration that is frozen with all records
 });
 
 Deno.test("JOBRUNNER_QUEUE_LIMIT follows the number of workers unless it is set", () => {
-  assert.equal(configOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "7" }).work.jobs.queueLimit, 70);
+  assert.equal(onlyPoolOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "7" }).queueLimit, 70);
   assert.equal(
-    configOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "7", JOBRUNNER_QUEUE_LIMIT: "0" }).work.jobs
-      .queueLimit,
+    onlyPoolOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "7", JOBRUNNER_QUEUE_LIMIT: "0" }).queueLimit,
     0,
   );
 });
 
 Deno.test("parseConfig() takes 0 as no limit in settings that are limits", () => {
-  const all = configOf({
+  const { http, commands } = configOf({
     ...cmd,
     JOBRUNNER_MAX_REQUEST_BYTES: "0",
     JOBRUNNER_MAX_BUFFERED_BYTES: "0",
@@ -69,11 +91,11 @@ Deno.test("parseConfig() takes 0 as no limit in settings that are limits", () =>
   });
   assert.deepEqual(
     [
-      all.http.maxRequestBytes,
-      all.http.maxBufferedBytes,
-      all.work.run.maxOutputBytes,
-      all.http.requestTimeoutMs,
-      all.http.answerTimeoutMs,
+      commands[0]?.maxRequestBytes,
+      http.maxBufferedBytes,
+      commands[0]?.run.maxOutputBytes,
+      http.requestTimeoutMs,
+      http.answerTimeoutMs,
     ],
     [500 * 2 ** 20, Infinity, Infinity, Infinity, Infinity],
   );
@@ -81,8 +103,7 @@ Deno.test("parseConfig() takes 0 as no limit in settings that are limits", () =>
 
 Deno.test("parseConfig() takes an empty variable as unset", () => {
   assert.equal(
-    configOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "", JOBRUNNER_HTTP_LISTEN_ADDRESS: "" }).work.jobs
-      .numWorkers,
+    onlyPoolOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "", JOBRUNNER_HTTP_LISTEN_ADDRESS: "" }).numWorkers,
     3,
   );
 });
@@ -90,7 +111,7 @@ Deno.test("parseConfig() takes an empty variable as unset", () => {
 Deno.test("parseConfig() prefers flags to the environment", () => {
   const env = { ...cmd, JOBRUNNER_NUM_WORKERS: "2", JOBRUNNER_REQUEST_TIMEOUT_SEC: "1" };
   const all = configOf(env, ["--num-workers=5", "--request-timeout-sec", "0.25"]);
-  assert.equal(all.work.jobs.numWorkers, 5);
+  assert.equal(all.pools[0]?.numWorkers, 5);
   assert.equal(all.http.requestTimeoutMs, 250);
 });
 

@@ -2,18 +2,18 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/parse.ts";
 import { oneLine } from "../../src/config/shown.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
-import { configOf, machine } from "../support/machine.ts";
+import { machine, onlyCommandOf } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
 Deno.test("JOBRUNNER_REQUEST_SUFFIX and JOBRUNNER_RESPONSE_SUFFIX are taken as given, up to 32 bytes", () => {
-  const { requestSuffix, responseSuffix } = configOf(
+  const { requestSuffix, responseSuffix } = onlyCommandOf(
     { ...cmd, JOBRUNNER_REQUEST_SUFFIX: ".tar.gz" },
     ["--response-suffix= x (1).gif"],
-  ).work.run;
+  ).run;
   assert.deepEqual([requestSuffix, responseSuffix], [".tar.gz", " x (1).gif"]);
   for (const fine of ["gif", "_%d.GIF", "..x", "x".repeat(32), "€".repeat(10), "😀".repeat(8)]) {
-    assert.equal(configOf({ ...cmd, JOBRUNNER_REQUEST_SUFFIX: fine }).work.run.requestSuffix, fine);
+    assert.equal(onlyCommandOf({ ...cmd, JOBRUNNER_REQUEST_SUFFIX: fine }).run.requestSuffix, fine);
   }
 });
 

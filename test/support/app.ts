@@ -68,7 +68,7 @@ export async function start(
   try {
     app = await startApp(
       {
-        config: { ...config, work: { ...config.work, command } },
+        config: { ...config, commands: config.commands.map((given) => ({ ...given, command })) },
         commandEnv: { PATH: Deno.env.get("PATH") ?? "" },
         launcher,
         spool: temporary.spool.path,

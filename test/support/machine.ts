@@ -5,7 +5,13 @@
  */
 
 import assert from "node:assert/strict";
-import type { Config, ConfigResult, Surroundings } from "../../src/config/config.ts";
+import type {
+  CommandConfig,
+  Config,
+  ConfigResult,
+  PoolConfig,
+  Surroundings,
+} from "../../src/config/config.ts";
 import { parseConfig } from "../../src/config/parse.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
 
@@ -64,6 +70,16 @@ export function configOf(
   const result = configure(env, { args, disk });
   assert.ok(result.ok, JSON.stringify(result));
   return result.config;
+}
+
+/** The only command of a configuration without a file. */
+export function onlyCommandOf(...given: Parameters<typeof configOf>): CommandConfig {
+  return configOf(...given).commands[0] as CommandConfig;
+}
+
+/** The only pool of a configuration without a file. */
+export function onlyPoolOf(...given: Parameters<typeof configOf>): PoolConfig {
+  return configOf(...given).pools[0] as PoolConfig;
 }
 
 /** The errors; a configuration without any fails the test. */
