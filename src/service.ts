@@ -26,6 +26,7 @@ let app: App | undefined;
 
 const answer = createAnswering<ServiceAbilities>({
   start: serve,
+  replace: (settings) => app?.replace(settings) ?? { ok: false, reason: "it has not started" },
   probe: runProbes,
   drain: () => app?.drain() ?? 0,
   cut: () => app?.cut() ?? { running: 0, waiting: 0 },

@@ -1,72 +1,187 @@
 /**
- * Everything that works for one command: its queue, its workers, its runs.
+ * The commands that are served and the pools that run them. Both can be replaced while jobs wait and run: every request keeps
+ * the version of its command that it found, and so does its job.
  *
  * @module
  */
 
-import type { WorkConfig } from "../config/config.ts";
 import { createColdStart } from "../exec/cold_start.ts";
 import { createScratch } from "../exec/pipe.ts";
-import type { RunSettings } from "../exec/run.ts";
+import type { CommandConfig, Config } from "../config/config.ts";
 import type { MainAbilities } from "../isolate/abilities.ts";
 import { type Ask, shared } from "../isolate/ask.ts";
-import type { ServiceStart } from "../isolate/messages.ts";
-import { createDispatch, type Dispatch } from "../jobs/dispatch.ts";
-import { createMemoryLine } from "../jobs/memory_line.ts";
+import type { CommandStart, ServiceSettings, ServiceStart } from "../isolate/messages.ts";
+import type { Cut } from "../jobs/line.ts";
+import type { RunningJob } from "../jobs/pool.ts";
 import { openSpool } from "../spool/spool.ts";
 import { idsOf } from "../telemetry/ids.ts";
-import { messageOf, stackOf } from "../telemetry/log.ts";
-import { type Listeners, runAndReport } from "./account.ts";
+import { messageOf } from "../telemetry/log.ts";
+import { type Listeners, reportWorkerBug, runAndReport } from "./account.ts";
+import { LiveCommand } from "./live_command.ts";
+import { type LivePool, startLivePool } from "./live_pool.ts";
 
-/** What running a command needs besides its configuration. */
-export interface WorkParts extends Pick<ServiceStart, "commandEnv" | "launcher" | "spool"> {
-  /** Asks main to kill processes and to repair the server's folder. */
+/** What running commands needs besides their configuration. */
+export interface WorkParts extends Pick<ServiceStart, "spool"> {
+  /** Asks main to kill processes, to repair the server's folder and to empty the slots of launchers. */
   readonly ask: Ask<MainAbilities>;
   /** Where the runs are reported. */
   readonly listeners: Listeners;
 }
 
-/** Starts the workers of a command. */
-export function startWork(
-  { command, jobs, run }: WorkConfig,
-  { commandEnv, launcher, spool, ask, listeners }: WorkParts,
-): Dispatch {
+/** The commands and pools of a service. */
+export interface Work {
+  /** The configuration that holds for new requests. */
+  readonly config: Config;
+  /** The command with this name, without a name the default command. The caller must release it. */
+  use(name?: string): LiveCommand | undefined;
+  /** The pools of the configuration, and those of earlier ones that still have jobs, in the order in which they were added. */
+  readonly pools: readonly LivePool[];
+  /** Number of jobs that a worker has taken since the start. */
+  readonly started: number;
+  /** Gives new requests other commands and pools. */
+  replace(settings: ServiceSettings): void;
+  /** Forced stop: ends all jobs. */
+  cut(): Cut;
+  /** Stops admitting jobs; resolves when every admitted job has its outcome. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Starts the pools of the configuration. */
+export function startWork(first: ServiceSettings, { spool, ask, listeners }: WorkParts): Work {
   const { log } = listeners;
   const repair = shared(async () => {
     const reason = await ask("repair");
     if (reason !== undefined) throw new Error(reason);
   });
-  const runner = createColdStart({
-    command,
-    commandEnv,
-    launcher,
-    repair,
-    scratch: createScratch(),
-    jobTimeoutMs: run.jobTimeoutMs,
-    trees: {
-      endTree: ({ pid, mark }) => ask("end_tree", { pid, mark, holdersOnly: false }),
-      endHolders: ({ pid, mark }) => ask("end_tree", { pid, mark, holdersOnly: true }),
+  const scratch = createScratch();
+  const folder = openSpool(spool, repair);
+  let config = first.config;
+  /** The commands of the configuration, by name. */
+  let current = new Map<string, LiveCommand>();
+  /** All versions that are current or in use, by number. */
+  const versions = new Map<number, LiveCommand>();
+  const pools = new Map<string, LivePool>();
+  let lastVersion = 0;
+  /** Jobs that pools had started which are gone. */
+  let startedBefore = 0;
+
+  function makeCommand(given: CommandConfig, start: CommandStart, pool: LivePool): LiveCommand {
+    const { name, command, launch, run, killGraceMs: graceMs } = given;
+    const names = config.named ? { command: name, pool: given.pool } : undefined;
+    const runner = createColdStart({
+      command,
+      names,
+      commandEnv: start.env,
+      launcher: start.launcher,
+      workingDirectory: launch.workingDirectory,
+      repair,
+      scratch,
+      jobTimeoutMs: run.jobTimeoutMs,
+      trees: {
+        endTree: ({ pid, mark }) => ask("end_tree", { pid, mark, holdersOnly: false, graceMs }),
+        endHolders: ({ pid, mark }) => ask("end_tree", { pid, mark, holdersOnly: true, graceMs }),
+      },
+    });
+    const settings = {
+      ...run,
+      runner,
+      spool: folder,
+      onLeftover: (error: unknown) =>
+        log.write("a job's files could not be removed", { "exception.message": messageOf(error) }),
+    };
+    const version = ++lastVersion;
+    return new LiveCommand({ version, config: given, start, pool, names, settings }, dropIfUnused);
+  }
+
+  function startPool(given: Config["pools"][number]): LivePool {
+    const versionOf = ({ spec }: RunningJob) => {
+      const command = versions.get(spec.version);
+      if (!command) throw new Error(`no command has the version ${spec.version}`);
+      return command.parts;
+    };
+    return startLivePool(given, {
+      run(job, workerId) {
+        const { settings, names } = versionOf(job);
+        return runAndReport(job, workerId, settings, listeners, names);
+      },
+      onBug: (bug, { spec }) => reportWorkerBug(bug, spec, versions.get(spec.version)?.names, log),
+    });
+  }
+
+  function replace({ config: next, starts }: ServiceSettings): void {
+    config = next;
+    for (const given of next.pools) {
+      const pool = pools.get(given.name);
+      if (pool) pool.resize(given);
+      else pools.set(given.name, startPool(given));
+    }
+    const before = current;
+    current = new Map();
+    next.commands.forEach((given, index) => {
+      const start = starts[index] as CommandStart;
+      const pool = pools.get(given.pool) as LivePool;
+      const known = before.get(given.name);
+      const command = known && isSame(known, given, start) ? known : makeCommand(given, start, pool);
+      current.set(given.name, command);
+      versions.set(command.version, command);
+      listeners.metrics.announce({ names: command.names, numWorkers: pool.config.numWorkers });
+    });
+    for (const command of before.values()) dropIfUnused(command);
+    dropUnusedPools();
+  }
+
+  /** Forgets a version that neither the configuration nor a request needs, with its launcher and its pool. */
+  function dropIfUnused(command: LiveCommand): void {
+    if (command.inUse || current.get(command.name) === command) return;
+    if (!versions.delete(command.version)) return;
+    const path = command.parts.start.launcher?.path;
+    const isNeeded = [...versions.values()].some(({ parts }) => parts.start.launcher?.path === path);
+    if (path !== undefined && !isNeeded) void ask("free_launcher", { path });
+    dropUnusedPools();
+  }
+
+  /** Closes the pools that no version needs: they have no jobs. */
+  function dropUnusedPools(): void {
+    const needed = new Set([...versions.values()].map(({ parts }) => parts.pool));
+    for (const [name, pool] of pools) {
+      if (needed.has(pool)) continue;
+      pools.delete(name);
+      startedBefore += pool.dispatch.pool.started;
+      void pool.dispatch.close();
+    }
+  }
+
+  replace(first);
+  return {
+    get config() {
+      return config;
     },
-  });
-  const settings: RunSettings = {
-    ...run,
-    runner,
-    spool: openSpool(spool, repair),
-    onLeftover: (error) =>
-      log.write("a job's files could not be removed", { "exception.message": messageOf(error) }),
+    use: (name = config.defaultCommand) =>
+      name === undefined ? undefined : current.get(name)?.use(),
+    get pools() {
+      return [...pools.values()];
+    },
+    get started() {
+      return [...pools.values()].reduce(
+        (sum, { dispatch }) => sum + dispatch.pool.started,
+        startedBefore,
+      );
+    },
+    replace,
+    cut() {
+      const cuts = [...pools.values()].map(({ dispatch }) => dispatch.line.cut());
+      return {
+        running: cuts.reduce((sum, { running }) => sum + running, 0),
+        waiting: cuts.reduce((sum, { waiting }) => sum + waiting, 0),
+      };
+    },
+    async close() {
+      await Promise.all([...pools.values()].map(({ dispatch }) => dispatch.close()));
+    },
   };
-  return createDispatch({
-    line: createMemoryLine({
-      workers: jobs.numWorkers,
-      places: jobs.queueLimit,
-      queueTimeoutMs: jobs.queueTimeoutMs,
-    }),
-    size: jobs.numWorkers,
-    run: (job, workerId) => runAndReport(job, workerId, settings, listeners),
-    onBug: (bug, { spec }) =>
-      log.write("uncaught error in a worker", {
-        ...idsOf(spec),
-        "exception.stacktrace": stackOf(bug),
-      }),
-  });
+}
+
+/** Whether a version has this configuration and is started like this. Both are plain data. */
+function isSame({ parts }: LiveCommand, config: CommandConfig, start: CommandStart): boolean {
+  return JSON.stringify([parts.config, parts.start]) === JSON.stringify([config, start]);
 }

@@ -4,9 +4,11 @@
  * @module
  */
 
+import type { LaunchConfig } from "../config/config.ts";
 import type { JobVariable } from "../config/job_variables.ts";
 import { withheldSettings } from "../config/settings.ts";
 import { withoutUrlSecrets } from "../config/shown.ts";
+import type { Names } from "../jobs/job.ts";
 import { markVariable } from "../spool/spool.ts";
 
 /** Secrets that are not our settings: they belong to the server, its supervisor or its telemetry. */
@@ -30,6 +32,23 @@ export function withoutSecrets(env: Readonly<Record<string, string>>): Record<st
   );
 }
 
+/** The environment that a command inherits, with the variables of its configuration. `env` is that of the server. */
+export function inheritedBy(
+  { inheritEnv, env: own }: Pick<LaunchConfig, "inheritEnv" | "env">,
+  env: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const sameName = Deno.build.os === "windows" ? upperCase : asGiven;
+  const overridden = new Set(Object.keys(own).map(sameName));
+  const wanted = inheritEnv === "all" ? undefined : new Set(inheritEnv.map(sameName));
+  const inherited = Object.entries(withoutSecrets(env)).filter(([name]) =>
+    !overridden.has(sameName(name)) && (wanted?.has(sameName(name)) ?? true)
+  );
+  return { ...Object.fromEntries(inherited), ...own };
+}
+
+const upperCase = (name: string) => name.toUpperCase();
+const asGiven = (name: string) => name;
+
 /** The environment of one run: the inherited variables, the run's own variables, and those of the contract. */
 export function environmentOf(
   inherited: Readonly<Record<string, string>>,
@@ -37,6 +56,8 @@ export function environmentOf(
   job: {
     /** `JOBRUNNER_CMD`. */
     readonly command: string;
+    /** `JOBRUNNER_COMMAND` and `JOBRUNNER_POOL`; undefined for none. */
+    readonly names: Names | undefined;
     /** `JOBRUNNER_WORKER_ID`. */
     readonly workerId: number;
     /** `JOBRUNNER_REQUEST_ID`: the client's id. */
@@ -52,6 +73,9 @@ export function environmentOf(
   },
 ): Record<string, string> {
   const own: Partial<Record<JobVariable, string>> = {
+    ...(job.names
+      ? { JOBRUNNER_COMMAND: job.names.command, JOBRUNNER_POOL: job.names.pool }
+      : {}),
     JOBRUNNER_WORKER_ID: String(job.workerId),
     JOBRUNNER_REQUEST_ID: job.id,
     [markVariable]: job.jobFolder,

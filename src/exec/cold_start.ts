@@ -12,12 +12,14 @@ import { launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
 import { readPipe, type Scratch } from "./pipe.ts";
 import type { RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
 import { LauncherError, startCommand, type StartSettings } from "./start.ts";
-import type { RunFailure } from "../jobs/job.ts";
+import type { Names, RunFailure } from "../jobs/job.ts";
 
 /** Settings that all cold starts of a command share. */
 export interface ColdStartSettings extends StartSettings {
   /** The environment that commands inherit, without secrets; with a launcher, only what the launcher does not hold. */
   readonly commandEnv: Readonly<Record<string, string>>;
+  /** Its names, which it gets as variables; undefined for none. */
+  readonly names: Names | undefined;
   /** Memory that pipes are read into. */
   readonly scratch: Scratch;
   /** How long a command may run, in milliseconds; `Infinity` for no limit. */
@@ -45,12 +47,13 @@ async function runCold(
   { spec, workerId, files, variables, stop }: RunOrder,
   onEvent: RunListener,
 ): Promise<RunEnd> {
-  const { command, launcher, commandEnv, scratch, jobTimeoutMs, trees } = settings;
+  const { command, names, launcher, commandEnv, scratch, jobTimeoutMs, trees } = settings;
   const startedAt = performance.now();
   const elapsedSec = () => (performance.now() - startedAt) / 1000;
   const timeoutMs = timeoutMsOf(jobTimeoutMs, spec.timeoutSec);
   const env = environmentOf(commandEnv, variables, {
     command: command.text,
+    names,
     workerId,
     id: spec.id,
     jobFolder: files.folder,
@@ -60,7 +63,7 @@ async function runCold(
   });
   let child: Deno.ChildProcess;
   try {
-    child = await startCommand(settings, env);
+    child = await startCommand(settings, env, workerId);
   } catch (error) {
     const failure: NotStarted | RunFailure = error instanceof LauncherError
       ? { kind: "spawn_refused", reason: error.message }

@@ -21,6 +21,8 @@ export interface StartSettings {
   readonly command: Command;
   /** The launcher that starts it; undefined to start it directly. */
   readonly launcher: Launcher | undefined;
+  /** Absolute path of its working directory, as in `LaunchConfig`; undefined for that of the server. A launcher holds its own. */
+  readonly workingDirectory: string | undefined;
   /** Has main check the launcher and repair it. Rejects with the reason if that fails. */
   readonly repair: () => Promise<void>;
 }
@@ -36,12 +38,16 @@ export class LauncherError extends Error {
  * runtime or with a `LauncherError`.
  */
 export async function startCommand(
-  { command, launcher, repair }: StartSettings,
+  { command, launcher, workingDirectory, repair }: StartSettings,
   env: Record<string, string>,
+  workerId: number,
 ): Promise<Deno.ChildProcess> {
   const spawn = () =>
     new Deno.Command(launcher ? launcher.path : command.program, {
       args: launcher ? [] : [...command.args],
+      ...(launcher || workingDirectory === undefined
+        ? {}
+        : { cwd: workingDirectory.replaceAll("{worker_id}", String(workerId)) }),
       clearEnv: true,
       env,
       stdin: "null",

@@ -7,17 +7,20 @@
  * @module
  */
 
-import type { Config } from "../config/config.ts";
 import type { Cut } from "../jobs/line.ts";
 import type { Ability, Answer, Answerers, Question } from "./ask.ts";
+import { maxCommands } from "../config/command_names.ts";
 import type {
   ClientAddress,
   Probe,
   ProcessFigures,
+  Replaced,
+  ServiceSettings,
   ServiceStart,
   Started,
   StartOrder,
   TreeRequest,
+  UnusedLauncher,
 } from "./messages.ts";
 import * as read from "./readers.ts";
 
@@ -34,6 +37,8 @@ export interface MainAbilities {
   readonly find_gone: Ability<readonly ClientAddress[], readonly boolean[]>;
   /** Checks and repairs the server's folder. The answer is the reason if it could not be repaired. */
   readonly repair: Ability<void, string | undefined>;
+  /** Empties the slot of a launcher that no job needs any more. */
+  readonly free_launcher: Ability<UnusedLauncher, void>;
 }
 
 /** How main answers each of them. */
@@ -44,7 +49,7 @@ export interface QuestionRule<T> {
   /** Checks what is asked. */
   readonly read: read.Reader<T>;
   /** How many may be open at once. A sound service waits for answers before it asks more. */
-  readonly mayBeOpen: (config: Config) => number;
+  readonly mayBeOpen: (most: read.Most) => number;
   /**
    * Main does its other work first, and begins with two questions of this kind at least this many milliseconds apart.
    * Undefined: it begins with each at once, since one more costs it nothing.
@@ -57,16 +62,19 @@ export const questionRules: {
   readonly [K in keyof MainAbilities]: QuestionRule<MainAbilities[K]["question"]>;
 } = {
   // Two per worker are normal, and after a second the service may stop waiting for processes that hold a pipe.
-  end_tree: { read: read.readTree, mayBeOpen: ({ work }) => 8 * work.jobs.numWorkers + 1000 },
+  end_tree: { read: read.readTree, mayBeOpen: ({ workers }) => 8 * workers + 1000 },
   measure: { read: read.readNothing, mayBeOpen: () => 1, pauseMs: 0 },
   find_gone: { read: read.readClients, mayBeOpen: () => 1, pauseMs: 0 },
   repair: { read: read.readNothing, mayBeOpen: () => 1, pauseMs: 50 },
+  free_launcher: { read: read.readLauncher, mayBeOpen: () => maxCommands },
 };
 
 /** What main asks of the service. Each answer may come once. */
 export interface ServiceAbilities {
   /** Starts the service and listens. */
   readonly start: Ability<StartOrder, Started>;
+  /** Replaces commands, pools and settings for new requests, all of them or none. Admitted jobs keep what they have. */
+  readonly replace: Ability<ServiceSettings, Replaced>;
   /** Tries out what the permissions allow. */
   readonly probe: Ability<ServiceStart, readonly Probe[]>;
   /**
@@ -85,6 +93,7 @@ export const answerRules: {
   readonly [K in keyof ServiceAbilities]: read.Reader<ServiceAbilities[K]["answer"]>;
 } = {
   start: read.readStarted,
+  replace: read.readReplaced,
   probe: read.readProbes,
   drain: read.readCount,
   cut: read.readCut,

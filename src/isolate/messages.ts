@@ -7,14 +7,28 @@
 import type { Config } from "../config/config.ts";
 import type { Launcher } from "../exec/start.ts";
 
-/** Everything the service needs to start; handed over once. */
-export interface ServiceStart {
+/** How the service starts one command. */
+export interface CommandStart {
+  /** Name of the command. */
+  readonly name: string;
+  /** The program through which it is started; undefined if it is started directly. */
+  readonly launcher: Launcher | undefined;
+  /** The environment that the service gives it, without the server's secrets. With a launcher, only the part that it does not hold. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** What the service can be given anew while it runs. */
+export interface ServiceSettings {
   /** The frozen configuration. */
   readonly config: Config;
-  /** The environment that commands inherit, without the server's secrets. With a launcher, only the part that it does not hold. */
-  readonly commandEnv: Readonly<Record<string, string>>;
-  /** The program through which commands are started; undefined if they are started directly. */
-  readonly launcher: Launcher | undefined;
+  /** How each command of the configuration is started, in the same order. */
+  readonly starts: readonly CommandStart[];
+}
+
+/** Everything the service needs to start; handed over once. */
+export interface ServiceStart extends ServiceSettings {
+  /** Absolute paths of all that the service may start: launchers, some of which do not exist yet, or else programs. */
+  readonly programs: readonly string[];
   /** Absolute path of the spool folder, exactly as it was granted. */
   readonly spool: string;
 }
@@ -27,6 +41,14 @@ export interface TreeRequest {
   readonly mark: string;
   /** Whether only processes that hold one of this process's pipes are meant. */
   readonly holdersOnly: boolean;
+  /** Time between SIGTERM and SIGKILL, in milliseconds; 0 for SIGKILL at once. */
+  readonly graceMs: number;
+}
+
+/** A launcher that no job needs any more. */
+export interface UnusedLauncher {
+  /** Its absolute path. */
+  readonly path: string;
 }
 
 /** The client's end of a connection, as the runtime reports it. */
@@ -45,6 +67,8 @@ export interface ProcessFigures {
   readonly residentBytes?: number;
   /** When the process started, in Unix seconds. */
   readonly startTimeSec: number;
+  /** Whether the last attempt to read the configuration file was successful; absent without one. */
+  readonly configReloaded?: boolean;
   /** Processes of jobs that jobrunner killed since the start. */
   readonly processesEnded: number;
   /** Virtual memory. */
@@ -67,6 +91,9 @@ export interface StartOrder {
 
 /** The URL on which the service listens, or a sentence for the user: why it could not start. */
 export type Started = { readonly url: string } | { readonly reason: string };
+
+/** Whether new settings are in effect, or a sentence for the user: why nothing was changed. */
+export type Replaced = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
 /** One action tried inside the service isolate. */
 export interface Probe {

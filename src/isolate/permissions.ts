@@ -19,21 +19,21 @@ function asksForAuthorities(): boolean {
 }
 
 /**
- * Grants the listen address, the launcher (without one, the command) and the spool: no variable, no other program, no other
- * path, no other host. Only tracing adds to that: the host that spans are sent to, the variables that configure the
+ * Grants the listen address, the launchers (without them, the commands' programs) and the spool: no variable, no other program,
+ * no other path, no other host. Only tracing adds to that: the host that spans are sent to, the variables that configure the
  * exporter and, for TLS, the machine's certificate authorities. Paths are compared as text, so the spool's path must be
  * exactly the string that the service uses.
  */
 export function permissionsOf(
-  { config, launcher, spool }: Pick<ServiceStart, "config" | "launcher" | "spool">,
+  { config, programs, spool }: Pick<ServiceStart, "config" | "programs" | "spool">,
 ): Deno.PermissionOptionsObject {
-  const { http, tracing, work } = config;
+  const { http, tracing } = config;
   return {
     net: [
       authority(http.address, http.port),
       ...(tracing ? [tracing.receiver] : []),
     ],
-    run: [launcher?.path ?? work.command.program],
+    run: [...programs],
     read: [spool],
     write: [spool],
     env: tracing

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { jobFolderIn } from "../spool/spool.ts";
 import type { Launcher } from "../exec/start.ts";
 import type { Probe, ServiceStart } from "./messages.ts";
@@ -14,23 +14,20 @@ import type { Probe, ServiceStart } from "./messages.ts";
  * launcher, if there is one, starts env(1) instead.
  */
 export async function runProbes(start: ServiceStart): Promise<Probe[]> {
-  const { config, commandEnv, launcher, spool } = start;
-  const { program } = config.work.command;
+  const { config, starts, spool } = start;
   const outside = `${spool}.probe`;
   const spawn = (path: string, env: Readonly<Record<string, string>> = {}) => {
     // The permission is checked first; then the start fails because its working directory is missing, so nothing runs.
-    new Deno.Command(path, {
-      cwd: join(spool, "no-such-folder"),
-      clearEnv: true,
-      env: { ...commandEnv, ...env },
-    }).spawn();
+    new Deno.Command(path, { cwd: join(spool, "no-such-folder"), clearEnv: true, env }).spawn();
   };
+  const programs = config.commands.map(({ command }) => basename(command.program));
+  const [launcher] = starts.flatMap(({ launcher }) => launcher ? [launcher] : []);
   const others = Deno.build.os === "windows"
     ? ["C:\\Windows\\System32\\whoami.exe", "C:\\Windows\\System32\\hostname.exe"]
     : ["/bin/true", "/bin/false"];
   return [
     await probe("running another program", false, () => {
-      spawn(others.find((other) => basename(other) !== basename(program)) ?? "");
+      spawn(others.find((other) => !programs.includes(basename(other))) ?? "");
     }),
     await probe("reading /etc/passwd", false, () => Deno.readTextFileSync("/etc/passwd")),
     await probe("writing outside the spool", false, () => {
@@ -43,18 +40,43 @@ export async function runProbes(start: ServiceStart): Promise<Probe[]> {
       async () => (await Deno.connect({ hostname: "127.0.0.1", port: 9 })).close(),
     ),
     await probe("reading a variable", false, () => Deno.env.get("PATH")),
-    // Without the sandbox the service can start any program, so the launcher restricts nothing.
+    // Of one command for all: they are started in the same way. Without the sandbox the service can start any program, so the
+    // launcher restricts nothing.
     ...await (config.sandbox && launcher
       ? choicesThrough(launcher)
-      : choicesWithout((env) => spawn(program, env))),
+      : choicesWithout((env) => spawn(...directStart(start, env)))),
+    ...launcher && config.named ? [await writingLauncher(launcher)] : [],
     await probe("using the spool", true, () => {
       const folder = jobFolderIn(spool, "probe");
       Deno.mkdirSync(folder);
       Deno.writeTextFileSync(join(folder, "file"), "");
       Deno.removeSync(folder, { recursive: true });
     }),
-    await probe("running the command", true, () => spawn(launcher?.path ?? program)),
+    ...await Promise.all(starts.map(({ name, launcher, env }, index) =>
+      probe(
+        config.named ? `running the command ${name}` : "running the command",
+        true,
+        () => spawn(launcher?.path ?? config.commands[index]?.command.program ?? "", env),
+      )
+    )),
   ];
+}
+
+/** The program of the first command, and the environment that it is started with. */
+function directStart(
+  { config, starts }: ServiceStart,
+  env: Readonly<Record<string, string>> = {},
+): [string, Readonly<Record<string, string>>] {
+  return [config.commands[0]?.command.program ?? "", { ...starts[0]?.env, ...env }];
+}
+
+/** Whether the service can replace a launcher, or create one that a later configuration would use. */
+async function writingLauncher({ path }: Launcher): Promise<Probe> {
+  return await probe("writing a launcher", false, () => {
+    const place = join(dirname(path), "probe");
+    Deno.openSync(place, { write: true, createNew: true }).close();
+    Deno.removeSync(place);
+  });
 }
 
 /** Variables that make a script or a dynamically linked program run code chosen by the caller. */

@@ -6,14 +6,48 @@
  */
 
 import { authority } from "../config/authority.ts";
-import type { HttpConfig } from "../config/config.ts";
+import type { Config, HttpConfig } from "../config/config.ts";
+import { maxCommands } from "../config/command_names.ts";
 import { unsafeCharacters } from "../config/shown.ts";
 import type { Cut } from "../jobs/line.ts";
 import { isMarkIn } from "../spool/spool.ts";
-import type { ClientAddress, Probe, ServiceStart, Started, TreeRequest } from "./messages.ts";
+import type {
+  ClientAddress,
+  Probe,
+  Replaced,
+  ServiceStart,
+  Started,
+  TreeRequest,
+  UnusedLauncher,
+} from "./messages.ts";
 
 /** What main knows about the service that it has started. */
-export type Known = Pick<ServiceStart, "config" | "spool">;
+export interface Known extends Pick<ServiceStart, "config" | "programs" | "spool"> {
+  /** Bounds of what its jobs can need. */
+  readonly most: Most;
+}
+
+/** Bounds of what the jobs of a service can need. Jobs of an earlier configuration may still run under a later one. */
+export interface Most {
+  /** Workers of all configurations that the service has had. */
+  readonly workers: number;
+  /** Places in their queues. */
+  readonly places: number;
+  /** The longest time between SIGTERM and SIGKILL, in milliseconds. */
+  readonly graceMs: number;
+}
+
+/** The bounds after a service was given this configuration; `before`: those until then. */
+export function mostOf(
+  { pools, commands }: Config,
+  before: Most = { workers: 0, places: 0, graceMs: 0 },
+): Most {
+  return {
+    workers: pools.reduce((sum, { numWorkers }) => sum + numWorkers, before.workers),
+    places: pools.reduce((sum, { queueLimit }) => sum + queueLimit, before.places),
+    graceMs: Math.max(before.graceMs, ...commands.map(({ killGraceMs }) => killGraceMs)),
+  };
+}
 
 /**
  * Returns a copy of the value, or a sentence about the rule that it breaks, which quotes nothing of it. So the value
@@ -30,7 +64,7 @@ export type Own = Readonly<Record<string, unknown>>;
 const spareClients = 1000;
 
 const maxHostnameLength = 64;
-const maxProbes = 50;
+const maxProbes = 50 + maxCommands;
 const maxProcessId = 2 ** 32 - 1;
 
 /** Maximum length of a free text from the isolate; the rest is dropped. */
@@ -59,22 +93,33 @@ export function readNothing(value: unknown): undefined | string {
 }
 
 /** Reads which processes to kill: only those with the mark of a job in the service's own spool. */
-export function readTree(value: unknown, { spool }: Known): TreeRequest | string {
+export function readTree(value: unknown, { spool, most }: Known): TreeRequest | string {
   const own = ownOf(value);
   if (!own) return "the tree must be an object";
-  const { pid, mark, holdersOnly } = own;
+  const { pid, mark, holdersOnly, graceMs } = own;
   if (!isWhole(pid, maxProcessId) || pid === 0) return "the pid must be a process id";
   if (typeof mark !== "string" || !isMarkIn(spool, mark)) {
     return "the mark must be the path of a job's folder in the spool";
   }
   if (typeof holdersOnly !== "boolean") return "holdersOnly must be true or false";
-  return { pid, mark, holdersOnly };
+  if (typeof graceMs !== "number" || !(graceMs >= 0 && graceMs <= most.graceMs)) {
+    return "graceMs must be a time of the configuration";
+  }
+  return { pid, mark, holdersOnly, graceMs };
+}
+
+/** Reads the path of a launcher, which must be one of those that the service may start. */
+export function readLauncher(value: unknown, { programs }: Known): UnusedLauncher | string {
+  const { path } = ownOf(value) ?? {};
+  if (typeof path !== "string" || !programs.includes(path)) {
+    return "the path must be that of a launcher";
+  }
+  return { path };
 }
 
 /** Reads a list of clients, no longer than there can be clients. */
-export function readClients(value: unknown, { config }: Known): ClientAddress[] | string {
-  const { queueLimit, numWorkers } = config.work.jobs;
-  if (!Array.isArray(value) || value.length > queueLimit + numWorkers + spareClients) {
+export function readClients(value: unknown, { most }: Known): ClientAddress[] | string {
+  if (!Array.isArray(value) || value.length > most.places + most.workers + spareClients) {
     return "the clients must be a list, no longer than there can be clients";
   }
   const clients: ClientAddress[] = [];
@@ -104,6 +149,14 @@ function isUrlOf(url: unknown, { tls, address, port: wantedPort }: HttpConfig): 
   const port = /:([1-9]\d{0,4})$/.exec(url)?.[1];
   const wanted = authority(address, wantedPort || Number(port));
   return port !== undefined && url === `${tls ? "https" : "http"}://${wanted}`;
+}
+
+/** Reads whether settings were replaced. The reason why not is only displayed. */
+export function readReplaced(value: unknown): Replaced | string {
+  const { ok, reason } = ownOf(value) ?? {};
+  if (ok === true) return { ok };
+  if (ok === false && typeof reason === "string") return { ok, reason: textFromIsolate(reason) };
+  return "the result must be ok or a reason";
 }
 
 /** Reads a short list of probes. */

@@ -29,6 +29,14 @@
  * @module
  */
 
+/** The names of a command and of its pool. They exist only with a configuration file. */
+export interface Names {
+  /** Name of the command. */
+  readonly command: string;
+  /** Name of the pool that runs it. */
+  readonly pool: string;
+}
+
 /** A job as plain data, which can be stored and sent. */
 export interface JobSpec {
   /** Unique name of the job: 128 random bits as 32 hexadecimal digits. */
@@ -39,6 +47,8 @@ export interface JobSpec {
   readonly requestId: string;
   /** Name of the command that it runs. */
   readonly command: string;
+  /** Number of the version of the command that it was admitted for. */
+  readonly version: number;
   /** The client's time limit for the run, in seconds; it can only shorten the server's limit. */
   readonly timeoutSec?: number;
   /** What happens to its run when its client disconnects. */

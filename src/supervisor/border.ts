@@ -19,7 +19,8 @@ import {
   type ToService,
 } from "../isolate/abilities.ts";
 import type { Answer, Question } from "../isolate/ask.ts";
-import { isWhole, type Known, type Own, ownOf } from "../isolate/readers.ts";
+import type { ServiceStart } from "../isolate/messages.ts";
+import { isWhole, type Known, mostOf, type Own, ownOf } from "../isolate/readers.ts";
 
 /** A copy of a message that keeps the rules, or a sentence about the rule that it breaks. */
 export type Checked =
@@ -45,9 +46,10 @@ const unknownKind = "a question or an answer must be of a known kind";
 
 /** Creates the checks for one service. `now` is a monotonic clock in milliseconds. */
 export function createBorder(
-  known: Known,
+  { config, programs, spool }: Pick<ServiceStart, "config" | "programs" | "spool">,
   now: () => number = () => performance.now(),
 ): Border {
+  let known: Known = { config, programs, spool, most: mostOf(config) };
   const open = new Map<keyof MainAbilities | keyof ServiceAbilities, Set<number>>();
   /** Whether the service was asked to start; from then on it may ask questions. */
   let serving = false;
@@ -76,7 +78,7 @@ export function createBorder(
     const question = rule.read(value, known);
     if (typeof question === "string") return question;
     const ids = openOf(kind);
-    if (!serving || ids.size >= rule.mayBeOpen(known.config)) return unexpected;
+    if (!serving || ids.size >= rule.mayBeOpen(known.most)) return unexpected;
     if (ids.has(id)) return "the id must not be in use";
     ids.add(id);
     return { type: "ask", kind, id, value: question } as Question<MainAbilities>;
@@ -115,10 +117,12 @@ export function createBorder(
   }
 
   return {
-    sent({ type, kind, id }) {
+    sent(message) {
+      const { type, kind, id } = message;
       if (type === "answer") return void openOf(kind).delete(id);
       openOf(kind).add(id);
       if (kind === "start") serving = true;
+      if (kind === "replace") known = { ...known, most: mostOf(message.value.config, known.most) };
     },
     check(value) {
       let message: ToMain | string;

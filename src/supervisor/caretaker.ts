@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import type { Config, StoppingConfig } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { isMarkIn, isUnfinished } from "../spool/spool.ts";
 import type { Caretaker } from "../isolate/abilities.ts";
 import type { TreeRequest } from "../isolate/messages.ts";
@@ -33,22 +33,23 @@ interface TreeEnd {
 
 /**
  * Creates what the service can ask for. Killing processes is the only effect outside its permissions, and it is limited to
- * processes of its own jobs: the border rejects marks outside the service's spool.
+ * processes of its own jobs: the border rejects marks outside the service's spool. `configReloaded` returns whether the last
+ * attempt to read the configuration file was successful; undefined without one.
  */
 export function caretakerOf(
-  { killGraceMs }: StoppingConfig,
   folders: Folders,
   log: Log,
+  configReloaded: () => boolean | undefined,
 ): BusyCaretaker {
   const treeEnds = new Map<string, TreeEnd>();
   let processesEnded = 0;
 
   async function end(
-    { pid, mark, holdersOnly }: TreeRequest,
+    { pid, mark, holdersOnly, graceMs }: TreeRequest,
     onLooked: () => void,
   ): Promise<void> {
     try {
-      const options = { graceMs: killGraceMs, holdersOnly, onLooked };
+      const options = { graceMs, holdersOnly, onLooked };
       const { signalled, left } = await endTree(
         { pid, hasMark: (other) => other === mark },
         options,
@@ -82,7 +83,14 @@ export function caretakerOf(
       // Processes that hold a pipe are found by the service's end of it, so it waits for the first look, and no longer.
       await (tree.holdersOnly ? Promise.race([looked, over]) : over);
     },
-    measure: () => ({ ...measureProcess(), processesEnded }),
+    measure() {
+      const reloaded = configReloaded();
+      return {
+        ...measureProcess(),
+        ...(reloaded === undefined ? {} : { configReloaded: reloaded }),
+        processesEnded,
+      };
+    },
     find_gone: (clients) => clientsGone(clients),
     repair() {
       try {
@@ -92,6 +100,7 @@ export function caretakerOf(
         return messageOf(error);
       }
     },
+    free_launcher: ({ path }) => folders.free(path),
     idle: () => Promise.all([...treeEnds.values()].map(({ over }) => over)),
   };
 }

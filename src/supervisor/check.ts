@@ -11,6 +11,7 @@ import type { Command } from "../config/command.ts";
 import type { Probe, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { openLog } from "../telemetry/log.ts";
+import { commandLines, describeCommands } from "./check_commands.ts";
 import { type Folders, openFolders } from "./folders.ts";
 import { isolateDefaults, probeService } from "./start_service.ts";
 import type { IsolateOptions } from "./serving.ts";
@@ -34,16 +35,16 @@ export async function check(
   env: Readonly<Record<string, string>>,
   isolate: IsolateOptions = isolateDefaults,
 ): Promise<CheckReport> {
-  const { work: { command }, sandbox } = config;
+  const { commands, sandbox } = config;
   const { probes, failure, start, warnings: found } = await tryOut(config, env, isolate);
   const deviations = sandbox ? probes.filter((probe) => probe.allowed !== probe.expected) : [];
   return {
-    healthy: command.found && failure === undefined && deviations.length === 0,
+    healthy: commands.every(({ command }) => command.found) && failure === undefined &&
+      deviations.length === 0,
     lines: [
       ...effective,
       "",
-      `command: ${command.program}${command.found ? "" : " (missing or not an executable file)"}`,
-      ...command.args.map((arg, index) => `argument ${index + 1}: ${arg}`),
+      ...(config.named ? describeCommands(config) : commandLines(commands[0])),
       `PATH: ${env["PATH"] ?? ""}`,
       `user: ${userName()} (uid ${Deno.uid()}, gid ${Deno.gid()})`,
       `working directory: ${Deno.cwd()}`,
@@ -84,7 +85,7 @@ async function tryOut(
   let folders: Folders | undefined;
   try {
     const log = openLog(config.log);
-    folders = openFolders(config, env, log, standIn(config.work.command));
+    folders = openFolders(config, env, log, standIn);
     const { start, warnings } = folders;
     return {
       probes: await probeService(start, isolate),
@@ -104,20 +105,25 @@ function standIn(command: Command): Command {
   return { ...command, program: "/usr/bin/env", args: [] };
 }
 
-function sessionOf({ launcher }: ServiceStart): string {
+function sessionOf({ config, starts }: ServiceStart): string {
+  const launcher = starts[0]?.launcher;
   if (!launcher) return "the server's";
   const folder = dirname(dirname(dirname(launcher.path)));
-  return `each command's own, by a launcher in ${folder}`;
+  return config.launcher.ownSession
+    ? `each command's own, by a launcher in ${folder}`
+    : `the server's; commands are started by a launcher in ${folder}`;
 }
 
 /** What an attacker in control of the service isolate could do. */
-function reachOf({ config, launcher }: ServiceStart): string {
+function reachOf({ config, starts, programs }: ServiceStart): string {
   if (!config.sandbox) return "do whatever this user may";
-  const { program } = config.work.command;
+  const what = config.named ? "any of the commands" : "the command";
   return [
-    launcher
-      ? "run the command as it is configured, with JOBRUNNER_*, TRACEPARENT and TRACESTATE of its choice"
-      : `run ${program} with arguments and variables of its choice, but no LD_* and DYLD_*`,
+    starts[0]?.launcher
+      ? `run ${what} as it is configured, with JOBRUNNER_*, TRACEPARENT and TRACESTATE of its choice`
+      : `run ${
+        programs.join(", ")
+      } with arguments and variables of its choice, but no LD_* and DYLD_*`,
     "read and write the spool",
     // No permission governs the Cache API, which binaries do not have.
     ...(Deno.build.standalone ? [] : ["write below Deno's cache (not from a binary)"]),

@@ -6,15 +6,23 @@
 
 import { join } from "node:path";
 import type { Command } from "../config/command.ts";
-import type { Config } from "../config/config.ts";
+import type { CommandConfig, Config, LaunchConfig } from "../config/config.ts";
 import { refusedByTheSandbox } from "../config/environment.ts";
-import { withoutSecrets } from "../exec/child_env.ts";
-import { look } from "../spool/own_folder.ts";
-import type { Launcher } from "../exec/start.ts";
-import type { ServiceStart } from "../isolate/messages.ts";
+import { inheritedBy } from "../exec/child_env.ts";
+import type { CommandStart, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
-import { comesFromCaller, hasLauncher, type Launch, makeLauncher } from "./launcher.ts";
+import { watch } from "./folder_watch.ts";
+import { comesFromCaller } from "./launcher.ts";
+import {
+  createSlots,
+  launcherExists,
+  launchOf,
+  only,
+  slotNames,
+  type Slots,
+  tryToLaunch,
+} from "./launchers.ts";
 import { newServerFolderPath, openServerFolder, type ServerFolder } from "./server_folder.ts";
 
 /** See the module's head. */
@@ -23,60 +31,105 @@ export interface Folders {
   readonly start: ServiceStart;
   /** Sentences for the log: why commands do not have sessions of their own although they should. */
   readonly warnings: readonly string[];
+  /**
+   * Makes what another configuration of the same server needs. Throws an `Error`, and changes nothing, if that is not possible.
+   */
+  renew(config: Config): Renewal;
+  /** Empties the slot of a launcher that no job needs any more. */
+  free(launcher: string): void;
   /** Repairs what was changed or removed, and logs it. Throws errors of the file system. */
   repair(): void;
   /** Removes the folders; failures are logged. Idempotent. */
   close(): void;
 }
 
+/** How the commands of a configuration are started. */
+export interface Renewal {
+  /** In the order of the commands. */
+  readonly starts: readonly CommandStart[];
+  /** Removes what was made for this configuration alone. */
+  undo(): void;
+}
+
 /** Name of the spool inside the server's folder. */
 export const spoolName = "spool";
-
-/** Path of the launcher inside a server's folder. */
-const launcherFolder = "run";
-const launcherName = join(launcherFolder, "command");
 
 /** How often the folders are checked, and their locks refreshed so that no temp cleaner treats them as abandoned. */
 const refreshMs = 20_000;
 
-/** The soft limit of open files of a command: the usual one. Otherwise it would inherit Deno's, which Deno has raised. */
-const commandOpenFiles = 1024;
-
 /**
- * Creates the folders and looks after them. `env` is the server's environment; `command` is what the launcher runs. Throws a
- * `StartError` if they cannot be created, or if there is no launcher and the environment makes every spawn fail.
+ * Creates the folders and looks after them. `env` is the server's environment; `replace` changes the commands that launchers
+ * run. Throws a `StartError` if the folders cannot be created, or if there is no launcher although one is needed.
  */
 export function openFolders(
   config: Config,
   env: Readonly<Record<string, string>>,
   log: Log,
-  command: Command = config.work.command,
+  replace: (command: Command) => Command = (command) => command,
 ): Folders {
   const held: HeldFolder[] = [];
   const reasons: string[] = [];
   const close = () => held.forEach((folder) => closeFolder(folder, log));
-  let launcher: Launcher | undefined;
+  // With named commands the service could not start a later configuration's programs without launchers.
+  const launched = config.launcher.ownSession || (config.named && launcherExists());
+  let slots: Slots | undefined;
   let spool: string;
   try {
     const own = holdFolder(config.spool.parent, held);
     own.folder.addFolder(spoolName);
     spool = join(own.path, spoolName);
-    launcher = config.launcher.ownSession
-      ? openLauncher(config, env, command, held, reasons)
-      : undefined;
+    slots = launched ? openSlots(config, held, reasons) : undefined;
   } catch (error) {
     close();
     throw new StartError(`cannot create a folder in ${config.spool.parent}: ${messageOf(error)}`);
   }
-  const refused = config.sandbox && !launcher ? refusedByTheSandbox(env) : [];
-  const missing = config.launcher.ownSession && !launcher;
-  const reason = `no launcher can run: ${reasons.join(", ")}`;
-  if (missing && refused.length > 0) {
-    close();
-    throw new StartError([reason, ...refused].join("; "));
+  const noLauncher = launched && !slots ? [`no launcher can run: ${reasons.join(", ")}`] : [];
+  const programs = slots?.paths ??
+    [...new Set(config.commands.map(({ command }) => command.program))];
+
+  /** The launchers of the latest configuration. The service may still ask to free one that an earlier configuration had too. */
+  let wanted: ReadonlySet<string> = new Set();
+
+  function renew(config: Config): Renewal {
+    const refused = slots
+      ? []
+      : config.commands.flatMap((command) =>
+        withoutLauncher(command, env, config.sandbox ? programs : undefined)
+      );
+    if (refused.length > 0) throw new StartError([...noLauncher, ...refused].join("; "));
+    const wantedBefore = wanted;
+    const filling = slots?.fill(
+      config.commands.map(({ command, launch }) =>
+        launchOf(replace(command), launch, env, config.launcher.ownSession)
+      ),
+    );
+    wanted = new Set(filling?.launchers.map(({ path }) => path));
+    return {
+      starts: config.commands.map(({ name, launch }, index) => {
+        const inherited = inheritedBy(launch, env);
+        const launcher = filling?.launchers[index];
+        return { name, launcher, env: launcher ? only(inherited, comesFromCaller) : inherited };
+      }),
+      undo() {
+        wanted = wantedBefore;
+        filling?.undo();
+      },
+    };
   }
 
-  const inherited = withoutSecrets(env);
+  function free(launcher: string): void {
+    if (!wanted.has(launcher)) slots?.empty(launcher);
+  }
+
+  let starts: readonly CommandStart[];
+  try {
+    ({ starts } = renew(config));
+  } catch (error) {
+    close();
+    throw error instanceof StartError
+      ? error
+      : new StartError(`cannot make a launcher: ${messageOf(error)}`);
+  }
   const logRepaired = (repaired: readonly string[]) => {
     for (const path of repaired) {
       log.write("repaired the server's folder: something was changed, replaced or removed", {
@@ -84,7 +137,9 @@ export function openFolders(
       });
     }
   };
-  const watches = held.map((folder) => watch(folder, () => logRepaired(folder.folder.repair())));
+  const watches = held.map((folder) =>
+    watch(folder.path, () => logRepaired(folder.folder.repair()))
+  );
   const refresher = setInterval(() => {
     for (const { path, folder } of held) {
       try {
@@ -98,17 +153,12 @@ export function openFolders(
     }
   }, refreshMs);
   return {
-    start: {
-      config,
-      spool,
-      launcher,
-      commandEnv: launcher ? only(inherited, comesFromCaller) : inherited,
-    },
-    warnings: missing
-      ? [
-        `${reason}: commands share the server's session, and the service can choose their environment`,
-      ]
-      : [],
+    start: { config, spool, starts, programs },
+    warnings: noLauncher.map((reason) =>
+      `${reason}: commands share the server's session, and the service can choose their environment`
+    ),
+    renew,
+    free,
     repair: () => held.forEach(({ folder }) => logRepaired(folder.repair())),
     close() {
       clearInterval(refresher);
@@ -132,50 +182,6 @@ function holdFolder(parent: string, held: HeldFolder[]): HeldFolder {
   return made;
 }
 
-/** Shortest pause between two repairs of a folder because of changes in it. */
-const watchPauseMs = 50;
-
-/**
- * Repairs a server's folder as soon as anything changes in it or in the launcher's folder: a changed launcher would run
- * another program, and a replaced lock would keep no other server away. Changes inside the spool are not watched. Where
- * folders cannot be watched, the regular refresh finds the changes.
- */
-function watch({ path }: HeldFolder, repair: () => void): Disposable {
-  let watcher: Deno.FsWatcher | undefined;
-  let closed = Deno.build.os !== "linux";
-  const repairIfPossible = () => {
-    try {
-      repair();
-    } catch {
-      // The next refresh logs the reason.
-    }
-  };
-
-  async function keepWatching(): Promise<void> {
-    while (!closed) {
-      const run = join(path, launcherFolder);
-      watcher = Deno.watchFs(look(run)?.isDirectory ? [path, run] : [path], { recursive: false });
-      // Something may have changed before the watch began.
-      repairIfPossible();
-      // Leaving the loop closes the watcher.
-      for await (const _change of watcher) break;
-      watcher = undefined;
-      if (!closed) await new Promise((resolve) => setTimeout(resolve, watchPauseMs));
-      // A folder that was removed cannot be watched.
-      if (!closed) repairIfPossible();
-    }
-  }
-
-  keepWatching().catch(() => {});
-  return {
-    [Symbol.dispose]() {
-      if (closed) return;
-      closed = true;
-      watcher?.close();
-    },
-  };
-}
-
 function closeFolder({ path, folder }: HeldFolder, log: Log): void {
   try {
     folder.close();
@@ -187,28 +193,20 @@ function closeFolder({ path, folder }: HeldFolder, log: Log): void {
   }
 }
 
-/** Creates the launcher in the first parent that allows programs to run. If none does: undefined, with the `reasons`. */
-function openLauncher(
-  { spool, launcher: { parents } }: Pick<Config, "spool" | "launcher">,
-  env: Readonly<Record<string, string>>,
-  { program, args }: Command,
+/** Creates the slots in the first parent that allows programs to run. If none does: undefined, with the `reasons`. */
+function openSlots(
+  { named, spool, launcher: { parents } }: Pick<Config, "named" | "spool" | "launcher">,
   held: HeldFolder[],
   reasons: string[],
-): Launcher | undefined {
-  const launch: Launch = {
-    program,
-    args,
-    cwd: Deno.cwd(),
-    env: only(withoutSecrets(env), (name) => !comesFromCaller(name)),
-    openFiles: commandOpenFiles,
-    word: `jobrunner-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`,
-  };
+): Slots | undefined {
   for (const parent of parents) {
     const isOwn = parent === spool.parent;
     let place: HeldFolder | undefined;
     try {
       place = isOwn ? held[0] : holdFolder(parent, held);
-      if (place) return launcherIn(place, launch);
+      if (!place) continue;
+      tryToLaunch(place.path);
+      return createSlots(slotNames({ named }), place);
     } catch (error) {
       reasons.push(`${parent}: ${messageOf(error)}`);
     }
@@ -217,42 +215,24 @@ function openLauncher(
   return undefined;
 }
 
-/** Throws an `Error` if programs cannot run in the folder. */
-function launcherIn({ path, folder }: HeldFolder, launch: Launch): Launcher {
-  tryToLaunch(path, launch);
-  folder.addFolder(launcherFolder);
-  folder.addProgram(launcherName, bytesOf(launch));
-  return { path: join(path, launcherName), word: launch.word };
-}
-
 /**
- * Runs a launcher whose program does not exist. Throws an `Error` unless the launcher reports that, which it cannot where the
- * mount option noexec is set, for example.
+ * Why a command cannot be started without a launcher; empty if it can. The service may start these `programs`, or any if that
+ * is undefined.
  */
-function tryToLaunch(folder: string, launch: Launch): void {
-  const trial = join(folder, "trial");
-  Deno.writeFileSync(trial, bytesOf({ ...launch, program: `${trial}.missing` }), {
-    createNew: true,
-    mode: 0o500,
-  });
-  try {
-    const { stderr } = new Deno.Command(trial, { clearEnv: true, stdin: "null" }).outputSync();
-    const output = new TextDecoder().decode(stderr);
-    if (output !== `${launch.word} 002\n`) throw new Error("a test program did not run correctly");
-  } finally {
-    Deno.removeSync(trial);
-  }
-}
-
-function bytesOf(launch: Launch): Uint8Array<ArrayBuffer> {
-  const { arch } = Deno.build;
-  if (!hasLauncher(arch)) throw new Error(`there is no launcher for ${arch}`);
-  return makeLauncher(arch, launch);
-}
-
-function only(
+function withoutLauncher(
+  { name, command: { program }, launch }: CommandConfig,
   env: Readonly<Record<string, string>>,
-  wanted: (name: string) => boolean,
-): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => wanted(name)));
+  programs: readonly string[] | undefined,
+): readonly string[] {
+  const { umask, nice, limits } = launch;
+  const needed = [umask, nice, ...Object.values(limits)].some((value) => value !== undefined);
+  return [
+    ...(programs ? refusedByTheSandbox(inheritedBy(launch, env)) : []),
+    ...(needed ? [`commands.${name}: umask, nice and limit_* need a launcher`] : []),
+    ...(programs && !programs.includes(program)
+      ? [
+        `commands.${name}: ${program} was not a command's program when the server started, so a restart is needed`,
+      ]
+      : []),
+  ];
 }

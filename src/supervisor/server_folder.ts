@@ -27,6 +27,8 @@ export interface ServerFolder {
   addFolder(name: string): void;
   /** Creates a program in an added folder: a file that only its owner may read and run. */
   addProgram(path: string, bytes: Uint8Array): void;
+  /** Removes a program. */
+  removeProgram(path: string): void;
   /** Removes the folder and releases the lock. Idempotent. */
   close(): void;
 }
@@ -100,6 +102,11 @@ export function openServerFolder(path: string): ServerFolder {
       const place = join(path, name);
       writeProgram(place, bytes);
       programs.set(place, { bytes, mode: Deno.lstatSync(place).mode });
+    },
+    removeProgram(name) {
+      const place = join(path, name);
+      programs.delete(place);
+      removeWhatever(place);
     },
     close() {
       if (closed) return;

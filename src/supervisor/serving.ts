@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Replaced, ServiceSettings } from "../isolate/messages.ts";
 import type { Cut } from "../jobs/line.ts";
 import type { Loss } from "./isolate.ts";
 
@@ -15,6 +16,8 @@ export interface Service {
   readonly died: Promise<Loss>;
   /** Resolves when the service reported a bug that belongs to no request. The service still works. */
   readonly faulty: Promise<void>;
+  /** Replaces commands, pools and settings for new requests: all of them or, with a reason, none. */
+  replace(settings: ServiceSettings): Promise<Replaced>;
   /**
    * Drains: admits nothing new and finishes the admitted jobs. Resolves when the last answer is sent, with the number of
    * answers that were given up.

@@ -4,9 +4,9 @@
  * @module
  */
 
-/** The signals that ask the program to stop, one after another. */
+/** What arriving signals lead to. */
 export interface Signals {
-  /** Resolves with the next one; a signal that arrived before the call counts. */
+  /** Resolves with the next signal that asks the program to stop; one that arrived before the call counts. */
   next(): Promise<Deno.Signal>;
 }
 
@@ -17,10 +17,11 @@ export interface Signals {
 const sameMs = 500;
 
 /**
- * What a signal does: `stop` counts as the first or the second signal; `drain` counts only as the first; `logged` is only
- * logged; `nothing` has no effect.
+ * What a signal does: `stop` counts as the first or the second signal; `drain` counts only as the first; `reload` reads the
+ * configuration again, unless the terminal was closed: then it is the same as `stop`; `logged` is only logged; `nothing` has no
+ * effect.
  */
-type Effect = "stop" | "drain" | "logged" | "nothing";
+type Effect = "stop" | "drain" | "reload" | "logged" | "nothing";
 
 /**
  * Without a listener each of these signals would end the program at once, with its jobs unanswered and its files left
@@ -68,11 +69,15 @@ const onlyOnLinux: ReadonlySet<string> = new Set(["SIGPWR", "SIGSTKFLT"]);
  */
 const windowsEffects: typeof unixEffects = { SIGINT: "stop", SIGBREAK: "stop" };
 
-function effectsHere({ ignored, atTerminal }: HangUp): readonly (readonly [Deno.Signal, Effect])[] {
+function effectsHere(
+  { ignored, atTerminal }: HangUp,
+  reloads: boolean,
+): readonly (readonly [Deno.Signal, Effect])[] {
   const { os } = Deno.build;
+  const withoutFile: Effect = ignored ? "nothing" : atTerminal ? "stop" : "logged";
   const effects: typeof unixEffects = os === "windows"
     ? windowsEffects
-    : { ...unixEffects, SIGHUP: ignored ? "nothing" : atTerminal ? "stop" : "logged" };
+    : { ...unixEffects, SIGHUP: reloads ? "reload" : withoutFile };
   return (Object.entries(effects) as [Deno.Signal, Effect][])
     .filter(([name]) => os === "linux" || !onlyOnLinux.has(name));
 }
@@ -91,6 +96,16 @@ export function hangUpHere(): HangUp {
     ignored: ignoresHangUp(),
     atTerminal: [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal()),
   };
+}
+
+/** Whether the controlling terminal was closed: then it can no longer be opened (tty(4)). */
+function isTerminalGone(): boolean {
+  try {
+    Deno.openSync("/dev/tty").close();
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** Reads `SigIgn`, whose lowest bit is signal 1, SIGHUP (proc_pid_status(5)). False on other systems than Linux. */
@@ -118,9 +133,14 @@ const logEveryMs = 60_000;
 /**
  * Listens until the program ends. The listeners are never removed: without one a signal, even one that arrived earlier, would
  * end the program by default, whatever its exit status would have been. Commands with a session of their own receive none
- * of these signals. `report` is called for signals that are only logged, for each name at most once a minute.
+ * of these signals. `report` is called for signals that are only logged, for each name at most once a minute. `reload` is
+ * called for each request to read the configuration again; without it, SIGHUP is not such a request.
  */
-export function listenForSignals(hangUp: HangUp, report: (name: Deno.Signal) => void): Signals {
+export function listenForSignals(
+  hangUp: HangUp,
+  report: (name: Deno.Signal) => void,
+  reload?: () => void,
+): Signals {
   const arrived: Deno.Signal[] = [];
   const loggedAt = new Map<Deno.Signal, number>();
   let wake: (() => void) | undefined;
@@ -137,6 +157,10 @@ export function listenForSignals(hangUp: HangUp, report: (name: Deno.Signal) => 
   const act: Readonly<Record<Effect, (name: Deno.Signal) => void>> = {
     stop,
     drain: (name) => last === -Infinity && stop(name),
+    reload(name) {
+      if (hangUp.atTerminal && !hangUp.ignored && isTerminalGone()) stop(name);
+      else reload?.();
+    },
     logged(name) {
       const now = performance.now();
       if (now - (loggedAt.get(name) ?? -Infinity) < logEveryMs) return;
@@ -145,7 +169,7 @@ export function listenForSignals(hangUp: HangUp, report: (name: Deno.Signal) => 
     },
     nothing() {},
   };
-  for (const [name, effect] of effectsHere(hangUp)) {
+  for (const [name, effect] of effectsHere(hangUp, reload !== undefined)) {
     Deno.addSignalListener(name, () => act[effect](name));
   }
   return {

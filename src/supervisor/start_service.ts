@@ -76,6 +76,7 @@ async function startIsolated(
     url: started.url,
     died: isolate.died,
     faulty: isolate.faulty,
+    replace: (settings) => isolate.ask("replace", settings),
     drain: () => isolate.ask("drain"),
     cut: () => isolate.ask("cut"),
     terminate() {

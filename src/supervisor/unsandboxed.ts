@@ -31,6 +31,7 @@ export async function startHere(
     url: app.url,
     died: new Promise<never>(() => {}),
     faulty: faulty.promise,
+    replace: (settings) => Promise.resolve(app.replace(settings)),
     drain: app.drain,
     cut: () => Promise.resolve(app.cut()),
     terminate: () => clearInterval(heartbeat),

@@ -17,7 +17,9 @@ export function coldStartOf(
   return {
     command: commandHere(words),
     commandEnv: { PATH: Deno.env.get("PATH") ?? "" },
+    names: undefined,
     launcher: undefined,
+    workingDirectory: undefined,
     repair: () => assert.fail("nothing is to be repaired"),
     scratch: createScratch(),
     jobTimeoutMs: Infinity,

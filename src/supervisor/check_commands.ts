@@ -1,0 +1,73 @@
+/**
+ * The commands in the report of `jobrunner serve --check`.
+ *
+ * @module
+ */
+
+import type { CommandConfig, Config, LaunchConfig, PoolConfig } from "../config/config.ts";
+
+/** The program of a command and its arguments, one line each. */
+export function commandLines(given: CommandConfig | undefined): string[] {
+  if (!given) return [];
+  const { program, args, found } = given.command;
+  return [
+    `command: ${program}${found ? "" : " (missing or not an executable file)"}`,
+    ...args.map((arg, index) => `argument ${index + 1}: ${arg}`),
+  ];
+}
+
+/** All commands of a configuration file with their limits, then the pools that several commands share. */
+export function describeCommands({ commands, pools, defaultCommand }: Config): string[] {
+  const poolOf = (name: string) => pools.find((pool) => pool.name === name) as PoolConfig;
+  return [
+    `default command: ${defaultCommand ?? "none"}`,
+    ...commands.flatMap((command) => [
+      `command ${command.name}:`,
+      ...[
+        ...(command.description === undefined ? [] : [`description: ${command.description}`]),
+        ...commandLines(command),
+        poolLine(poolOf(command.pool)),
+        limitsLine(command),
+        ...launchLines(command.launch),
+      ].map((line) => `  ${line}`),
+    ]),
+  ];
+}
+
+function poolLine({ name, numWorkers, queueLimit, queueTimeoutMs }: PoolConfig): string {
+  const most = queueTimeoutMs === Infinity ? "" : `, for at most ${seconds(queueTimeoutMs)}`;
+  return `pool: ${name}, ${numWorkers} workers, ${queueLimit} jobs may wait${most}`;
+}
+
+function limitsLine({ run, maxRequestBytes, killGraceMs, onDisconnect }: CommandConfig): string {
+  return [
+    `limits: run ${run.jobTimeoutMs === Infinity ? "unlimited" : seconds(run.jobTimeoutMs)}`,
+    `kill grace ${seconds(killGraceMs)}`,
+    `request ${maxRequestBytes} bytes`,
+    `each output ${run.maxOutputBytes === Infinity ? "unlimited" : `${run.maxOutputBytes} bytes`}`,
+    `on disconnect ${onDisconnect}`,
+  ].join(", ");
+}
+
+/** What its process starts with, as far as it is not the server's. Values of variables may be secrets. */
+function launchLines({ inheritEnv, env, workingDirectory, umask, nice, limits }: LaunchConfig) {
+  const own = Object.keys(env);
+  const process = [
+    ["umask", umask?.toString(8).padStart(3, "0")],
+    ["nice", nice],
+    ["memory in bytes", limits.memoryBytes],
+    ["CPU seconds", limits.cpuSec],
+    ["file size in bytes", limits.fileBytes],
+    ["open files", limits.openFiles],
+  ].filter(([, value]) => value !== undefined).map((pair) => pair.join(" "));
+  return [
+    ...(inheritEnv === "all" ? [] : [`inherits: ${inheritEnv.join(", ") || "nothing"}`]),
+    ...(own.length === 0 ? [] : [`variables: ${own.join(", ")}`]),
+    ...(workingDirectory === undefined ? [] : [`working directory: ${workingDirectory}`]),
+    ...(process.length === 0 ? [] : [`process: ${process.join(", ")}`]),
+  ];
+}
+
+function seconds(ms: number): string {
+  return `${ms / 1000} s`;
+}

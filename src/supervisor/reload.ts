@@ -1,0 +1,142 @@
+/**
+ * Reads the configuration again while the server runs: it is checked as a whole, and then applied as a whole. With any error,
+ * everything stays as it is.
+ *
+ * @module
+ */
+
+import type { Config, StoppingConfig } from "../config/config.ts";
+import type { Ask } from "../isolate/ask.ts";
+import type { ServiceAbilities } from "../isolate/abilities.ts";
+import { type Log, messageOf } from "../telemetry/log.ts";
+import type { ReadConfig } from "./config_reader.ts";
+import type { ConfigWatch } from "./config_watch.ts";
+import type { Folders, Renewal } from "./folders.ts";
+import type { Notifier } from "./notifier.ts";
+import { stoppingOf } from "./stopping.ts";
+
+/** The parts of the server that a reload works with. */
+export interface ReloadParts {
+  /** Reads the configuration. */
+  readonly read: ReadConfig;
+  /** Makes launchers. */
+  readonly folders: Pick<Folders, "renew">;
+  /** Gives the service the new settings. */
+  readonly replace: (settings: ServiceAbilities["replace"]["question"]) => Promise<
+    ServiceAbilities["replace"]["answer"]
+  >;
+  /** Watches the files for changes. */
+  readonly watch: Pick<ConfigWatch, "watch">;
+  /** Notifies systemd. */
+  readonly notifier: Pick<Notifier, "ready" | "reloading">;
+  /** Where the outcome is logged. */
+  readonly log: Log;
+}
+
+/** A configuration that can be read again. */
+export interface Reloading {
+  /** The configuration in effect. */
+  readonly config: Config;
+  /** The time limits of a stop, with the longest grace period that any command has had. */
+  readonly stopping: StoppingConfig;
+  /** Whether the last attempt was successful; true before the first. */
+  readonly successful: boolean;
+  /** Reads and applies the configuration. Calls during an attempt cause one more attempt after it. `cause` is for the log. */
+  reload(cause: string): Promise<void>;
+}
+
+/** Makes a configuration that can be read again; `first` is in effect. */
+export function createReloading(
+  first: Config,
+  { read, folders, replace, watch, notifier, log }: ReloadParts,
+): Reloading {
+  let config = first;
+  let stopping = stoppingOf(first);
+  let successful = true;
+  let running: Promise<void> | undefined;
+  let next: string | undefined;
+
+  /** Applies the configuration as it is now; returns the errors, which mean that nothing was changed. */
+  async function apply(): Promise<readonly string[]> {
+    const asGiven = await read();
+    if (!asGiven.ok) return asGiven.errors;
+    const fixed = fixedIn(config, asGiven.config);
+    for (const setting of fixed.keys()) {
+      log.write("a changed setting needs a restart", { setting });
+    }
+    const result = fixed.size === 0 ? asGiven : await read(fixed);
+    if (!result.ok) return result.errors;
+    if (!config.http.tls !== !result.config.http.tls) {
+      return ["JOBRUNNER_TLS_CERT_FILE: HTTPS cannot be turned on or off without a restart"];
+    }
+    let renewal: Renewal;
+    try {
+      renewal = folders.renew(result.config);
+    } catch (error) {
+      return [messageOf(error)];
+    }
+    const replaced = await replace({ config: result.config, starts: renewal.starts });
+    if (!replaced.ok) {
+      renewal.undo();
+      return [replaced.reason];
+    }
+    ({ config } = result);
+    const { killGraceMs, ...limits } = stoppingOf(config);
+    stopping = { ...limits, killGraceMs: Math.max(killGraceMs, stopping.killGraceMs) };
+    watch.watch(result.files, config.configWatchMs);
+    log.configure(config.log);
+    for (const warning of result.warnings) log.write("configuration warning", { warning });
+    return [];
+  }
+
+  async function attempt(cause: string): Promise<void> {
+    notifier.reloading();
+    const errors = await apply();
+    successful = errors.length === 0;
+    for (const error of errors) log.write("configuration error", { error });
+    if (successful) {
+      log.write("configuration reloaded", { cause, commands: config.commands.length });
+    } else log.write("configuration not reloaded: the one before stays in effect", { cause });
+    notifier.ready(
+      successful ? "configuration reloaded" : "the configuration file has errors: see the log",
+    );
+  }
+
+  async function attemptAll(): Promise<void> {
+    for (let cause = next; cause !== undefined; cause = next) {
+      next = undefined;
+      await attempt(cause);
+    }
+    running = undefined;
+  }
+
+  return {
+    get config() {
+      return config;
+    },
+    get stopping() {
+      return stopping;
+    },
+    get successful() {
+      return successful;
+    },
+    reload(cause) {
+      next = cause;
+      return running ??= attemptAll();
+    },
+  };
+}
+
+/** The settings that a running server keeps, as far as the new configuration has other values: their values in effect. */
+function fixedIn(now: Config, next: Config): ReadonlyMap<string, string> {
+  const valuesOf = ({ http, sandbox, spool }: Config) => ({
+    JOBRUNNER_HTTP_LISTEN_ADDRESS: http.address,
+    JOBRUNNER_HTTP_LISTEN_PORT: String(http.port),
+    JOBRUNNER_SANDBOX: sandbox ? "on" : "off",
+    JOBRUNNER_SPOOL_DIR: spool.parent,
+  });
+  const wanted = new Map(Object.entries(valuesOf(next)));
+  return new Map(
+    Object.entries(valuesOf(now)).filter(([name, value]) => wanted.get(name) !== value),
+  );
+}
