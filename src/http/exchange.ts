@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isRequestId } from "../jobs/job.ts";
+import { isRequestId, type Names } from "../jobs/job.ts";
 import { idsOf } from "../telemetry/ids.ts";
 import type { Fields } from "../telemetry/log.ts";
 import type { RequestTrace } from "../telemetry/trace.ts";
@@ -34,6 +34,8 @@ export interface Exchange {
   path: string;
   /** The requested resource; routing sets it. Undefined if there is none at the path. */
   route: Route | undefined;
+  /** The names of the command that it is for, once known. */
+  names?: Names | undefined;
   /** Its part of a trace. */
   trace?: RequestTrace | undefined;
   /** Called once, when the answer was sent or given up. */
