@@ -6,7 +6,7 @@
 
 import type { JobSpec, Names } from "../jobs/job.ts";
 import type { Line } from "../jobs/line.ts";
-import type { RequestTrace } from "../telemetry/trace.ts";
+import type { RequestTarget, RequestTrace } from "../telemetry/trace.ts";
 import type { CommandList } from "../wire/commands.ts";
 import type { ServiceStatus } from "../wire/status.ts";
 
@@ -41,7 +41,7 @@ export interface FrontDoor {
   /** Whether new jobs are admitted. */
   ready(): boolean;
   /** Begins the request's part of a trace; undefined if it belongs to none. */
-  beginTrace(headers: Headers): RequestTrace | undefined;
+  beginTrace(headers: Headers, target: RequestTarget): RequestTrace | undefined;
   /** The state of the service, without what HTTP itself knows. */
   status(): Omit<ServiceStatus, "buffered" | "ready">;
   /** The metrics, in Prometheus text format. */

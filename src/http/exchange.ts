@@ -57,7 +57,7 @@ function requestIdOf(headers: Headers): string {
   return given !== null && isRequestId(given) ? given : crypto.randomUUID();
 }
 
-/** Maximum length of a path and of a method in a log line: clients choose both. */
+/** Maximum length of a path and of a method in a log line or a span: clients choose both. */
 const maxPathLength = 200;
 const maxMethodLength = 20;
 
@@ -69,9 +69,14 @@ export function describe(exchange: Exchange): Fields {
       traceparent: exchange.trace?.context.traceparent,
     }),
     "http.request.method": exchange.method.slice(0, maxMethodLength),
-    "url.path": exchange.path.slice(0, maxPathLength),
+    "url.path": shownPath(exchange),
     "client.address": clientOf(exchange)?.hostname,
   };
+}
+
+/** The path as logs and traces show it. */
+export function shownPath({ path }: Exchange): string {
+  return path.slice(0, maxPathLength);
 }
 
 /** The client's end of the connection. The runtime does not report it once the connection is closed. */

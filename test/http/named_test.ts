@@ -72,12 +72,17 @@ Deno.test("POST /payload answers 404 no_default_command with the paths that ther
 Deno.test("a missing command is logged and traced, but not counted as a rejection", async () => {
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   const ends: RequestEnd[] = [];
+  const targets: string[] = [];
   const { post, log, rejected } = setUp({
     commands,
-    beginTrace: () => ({ context: { traceparent }, end: (request) => void ends.push(request) }),
+    beginTrace(_, { route, path }) {
+      targets.push(`${route} ${path}`);
+      return { context: { traceparent }, end: (request) => void ends.push(request) };
+    },
   });
   await post(job, {}, "/payload/x");
   await post(job);
+  assert.deepEqual(targets, ["/payload/{command} /payload/x", "/payload /payload"]);
   const reasons = ["unknown_command", "no_default_command"];
   assert.deepEqual(log.map(([message]) => message), ["request refused", "request refused"]);
   assert.deepEqual(log.map(([, fields]) => fields?.["reason"]), reasons);
@@ -109,6 +114,9 @@ Deno.test("host, page and password are checked before the command, the command b
     assert.equal(await codeOf({ password: "p" }, {}, path), "unauthorized");
     assert.equal(await codeOf({ ready: false }, {}, path), missing);
   }
+  const { post, rejectedNames } = setUp({ commands, password: "p" });
+  for (const path of ["/payload/pdf", "/payload/x"]) await post(job, {}, path);
+  assert.deepEqual(rejectedNames, [{ command: "pdf", pool: "pool of pdf" }, undefined]);
   assert.equal(await codeOf({ ready: false }, {}, "/payload/pdf"), "draining");
 });
 

@@ -23,7 +23,7 @@ import { type BodyLimits, readBody } from "../body/body.ts";
 import type { Buffers, Share } from "../body/buffers.ts";
 import type { Clients } from "../clients.ts";
 import type { CommandDoor, FrontDoor } from "../door.ts";
-import { clientOf, describe } from "../exchange.ts";
+import { clientOf, describe, shownPath } from "../exchange.ts";
 import type { Guard } from "../guard.ts";
 import type { Handlers } from "../handler.ts";
 import {
@@ -104,9 +104,10 @@ export function payload(
         endActivity();
         share.release();
       };
-      const trace = door.beginTrace(raw.headers);
+      const route = exchange.route === commandRoute ? commandRoute : payloadPath;
+      const trace = door.beginTrace(raw.headers, { route, path: shownPath(exchange) });
       exchange.trace = trace;
-      const commandName = exchange.route === commandRoute ? commandIn(exchange.path) : undefined;
+      const commandName = route === commandRoute ? commandIn(exchange.path) : undefined;
       // Looked up once: commands may change while the request is handled.
       const command = door.command(commandName);
       exchange.names = command?.names;
