@@ -75,7 +75,7 @@ export function commandPath(name: string): string {
   return `${payloadPath}/${name}`;
 }
 
-/** The name in a path of `commandRoute`, as the client wrote it. */
+/** The name in a path of `commandRoute`, whatever its form. */
 export function commandIn(path: string): string {
   return path.slice(commandPath("").length);
 }
