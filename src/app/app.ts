@@ -11,7 +11,7 @@ import { createDeliveries } from "../http/answer/delivery.ts";
 import { createPasswordCheck } from "../http/auth.ts";
 import { createBuffers } from "../http/body/buffers.ts";
 import { createClients } from "../http/clients.ts";
-import type { FrontDoor } from "../http/door.ts";
+import type { CommandDoor, FrontDoor } from "../http/door.ts";
 import { createGuard } from "../http/guard.ts";
 import { createRoutes } from "../http/routes.ts";
 import type { MainAbilities } from "../isolate/abilities.ts";
@@ -83,6 +83,7 @@ export async function startApp(
   const metrics = createMetrics(exposition, {
     numWorkers,
     scheme: http.tls ? "https" : "http",
+    named: false,
   });
   const tracing = await openTracingOf(config, log);
   taken.defer(() => tracing.close());
@@ -114,8 +115,19 @@ export async function startApp(
   const waitedEnough = Promise.withResolvers<void>();
   let draining = false;
 
-  const door: FrontDoor = {
+  const command: CommandDoor = {
+    name: "default",
+    names: undefined,
+    onDisconnect,
+    maxRequestBytes: http.maxRequestBytes,
     reserve: (about, signal) => line.reserve(about, signal),
+    retryAfterSec: () => line.retryAfterSec(),
+  };
+  const door: FrontDoor = {
+    named: false,
+    command: (name) => name === undefined ? command : undefined,
+    commandNames: () => [],
+    commands: () => ({ defaultName: undefined, commands: [] }),
     retryAfterSec: () => line.retryAfterSec(),
     ready: () => !draining,
     beginTrace: tracing.begin,
@@ -131,11 +143,9 @@ export async function startApp(
     guard: createGuard(http.passwordDigest ? undefined : http.hostNames),
     mayRun: createPasswordCheck(http.passwordDigest),
     limits: {
-      maxBytes: http.maxRequestBytes,
       periods: taken.use(createDeadlines(http.requestTimeoutMs)),
       cut: cutting.signal,
     },
-    onDisconnect,
     buffers,
     deliveries,
     activity,

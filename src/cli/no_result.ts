@@ -60,6 +60,9 @@ function adviceOn(why: string): string {
 /** How much of a server's text is shown, in characters. */
 const maxShownLength = 500;
 
+/** The beginnings of the sentences with which a jobrunner refuses a job for which it has no command. */
+const namesCommands = /^There is no (command|such command|default command)\b/;
+
 function refusal({ status, body, location }: ServerAnswer, { url, secrets }: Sent): SendFailure {
   const shown = withoutUrlSecrets(url);
   if (status === 200) {
@@ -84,7 +87,8 @@ function refusal({ status, body, location }: ServerAnswer, { url, secrets }: Sen
   }
   const text = without(secrets, body ?? "").trim().slice(0, maxShownLength);
   const ran = isGateway(status) ? " (the job may have run)" : "";
-  return new SendFailure(kindOf(status), `${status}: ${text}${ran}`);
+  const kind = status === 404 && namesCommands.test(text) ? "refused" : kindOf(status);
+  return new SendFailure(kind, `${status}: ${text}${ran}`);
 }
 
 /** Removes the secrets from a server's text, which may repeat what it was sent. */

@@ -7,7 +7,8 @@
 import { basename } from "node:path";
 import { type Flag, readFlags } from "../config/flags.ts";
 import { passwordSource, readPasswordFrom } from "../wire/password.ts";
-import { payloadPath } from "../wire/resources.ts";
+import { commandNameForm, isCommandName } from "../wire/commands.ts";
+import { commandPath, payloadPath } from "../wire/resources.ts";
 import { shownUrl } from "../config/shown.ts";
 import { maxIdLength } from "../wire/payload_request.ts";
 import { exits, SendFailure } from "./send_failure.ts";
@@ -21,6 +22,8 @@ Posts a file, or standard input (-), as a job, writes the command's stdout and s
 and exits with the command's status.
 
   --url URL             the server (default ${defaultUrl})
+  --command NAME        the command that runs the job, where the server has several (default: the
+                        server's default command)
   --cacert FILE         PEM file with additional certificates to trust: of an authority, or of
                         the server itself
   --password-file FILE  file that holds the password, one line of UTF-8 (default: the file that
@@ -40,7 +43,7 @@ ${Object.values(exits).map(({ status, meaning }) => `  ${status}  ${meaning}`).j
 
 /** The options of `send`. */
 export interface SendOptions {
-  /** URL that the job is posted to; its path ends in `/payload`. */
+  /** URL that the job is posted to; its path ends in `/payload` or, for a command with a name, `/payload/NAME`. */
   readonly url: string;
   /** PEM file with additional certificates to trust; undefined without one. */
   readonly caCertFile: string | undefined;
@@ -65,6 +68,7 @@ const maxRetries = 1_000_000;
 
 const flags: ReadonlyMap<string, Flag> = new Map([
   ["url", { wanted: "an http or https URL" }],
+  ["command", { wanted: "a command's name" }],
   ["cacert", { wanted: "a PEM file with certificates" }],
   ["password-file", { wanted: "a file that holds the password" }],
   ["id", { wanted: "the job's id" }],
@@ -102,7 +106,7 @@ export function parseSendOptions(
     throw new SendFailure("usage", "--output: must name a file, or - for standard output");
   }
   return {
-    url: payloadUrl(values.get("url") ?? defaultUrl),
+    url: payloadUrl(values.get("url") ?? defaultUrl, values.get("command")),
     caCertFile: values.get("cacert"),
     ...passwordOptions(values.get("password-file"), env, undecodable),
     id,
@@ -157,7 +161,7 @@ function passwordOptions(
 /** The end of a URL's path that is replaced by the path of jobs: slashes, or that path itself. */
 const endOfPath = new RegExp(`/*(${payloadPath.slice(1)})?/*$`);
 
-function payloadUrl(text: string): string {
+function payloadUrl(text: string, command: string | undefined): string {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) {
     throw new SendFailure(
@@ -165,7 +169,14 @@ function payloadUrl(text: string): string {
       `--url=${shownUrl(text)}: must be an http or https URL without a user name or password`,
     );
   }
-  url.pathname = url.pathname.replace(endOfPath, payloadPath);
+  if (command !== undefined && !isCommandName(command)) {
+    throw new SendFailure(
+      "usage",
+      `--command=${command}: must be a command's name: ${commandNameForm}`,
+    );
+  }
+  const path = command === undefined ? payloadPath : commandPath(command);
+  url.pathname = url.pathname.replace(endOfPath, path);
   return url.href;
 }
 

@@ -4,20 +4,44 @@
  * @module
  */
 
+import type { JobSpec, Names } from "../jobs/job.ts";
 import type { Line } from "../jobs/line.ts";
-import type { RequestTrace } from "../telemetry/trace.ts";
+import type { RequestTarget, RequestTrace } from "../telemetry/trace.ts";
+import type { CommandList } from "../wire/commands.ts";
 import type { ServiceStatus } from "../wire/status.ts";
+
+/** A command, as a request for a job finds it. It stays valid for that request when commands change. */
+export interface CommandDoor {
+  /** Its name; `default` if commands have no names. */
+  readonly name: string;
+  /** Its name and its pool's in logs and metrics; undefined if commands have no names. */
+  readonly names: Names | undefined;
+  /** What happens to a running job whose client has disconnected. */
+  readonly onDisconnect: JobSpec["onDisconnect"];
+  /** Maximum size of a request body; `Infinity` for no limit. */
+  readonly maxRequestBytes: number;
+  /** Asks for a place in its queue. */
+  readonly reserve: Line["reserve"];
+  /** Whole seconds after which a client that it refuses may retry. */
+  retryAfterSec(): number;
+}
 
 /** What the rest of the program offers to HTTP. */
 export interface FrontDoor {
-  /** Asks for a place in the queue. */
-  readonly reserve: Line["reserve"];
-  /** Whole seconds after which a refused client may retry. */
+  /** Whether commands have names: with a configuration file. Otherwise the only command is the default. */
+  readonly named: boolean;
+  /** The command with this name, without a name the default command; undefined if there is none. */
+  command(name?: string): CommandDoor | undefined;
+  /** The names of all commands, sorted. */
+  commandNames(): readonly string[];
+  /** All commands, with the state of their pools. */
+  commands(): CommandList;
+  /** Whole seconds after which a client may retry whose refused request names no command. */
   retryAfterSec(): number;
   /** Whether new jobs are admitted. */
   ready(): boolean;
   /** Begins the request's part of a trace; undefined if it belongs to none. */
-  beginTrace(headers: Headers): RequestTrace | undefined;
+  beginTrace(headers: Headers, target: RequestTarget): RequestTrace | undefined;
   /** The state of the service, without what HTTP itself knows. */
   status(): Omit<ServiceStatus, "buffered" | "ready">;
   /** The metrics, in Prometheus text format. */

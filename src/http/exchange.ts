@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isRequestId } from "../jobs/job.ts";
+import { isRequestId, type Names } from "../jobs/job.ts";
 import { idsOf } from "../telemetry/ids.ts";
 import type { Fields } from "../telemetry/log.ts";
 import type { RequestTrace } from "../telemetry/trace.ts";
@@ -34,6 +34,8 @@ export interface Exchange {
   path: string;
   /** The requested resource; routing sets it. Undefined if there is none at the path. */
   route: Route | undefined;
+  /** The names of the command that it is for, once known. */
+  names?: Names | undefined;
   /** Its part of a trace. */
   trace?: RequestTrace | undefined;
   /** Called once, when the answer was sent or given up. */
@@ -55,7 +57,7 @@ function requestIdOf(headers: Headers): string {
   return given !== null && isRequestId(given) ? given : crypto.randomUUID();
 }
 
-/** Maximum length of a path and of a method in a log line: clients choose both. */
+/** Maximum length of a path and of a method in a log line or a span: clients choose both. */
 const maxPathLength = 200;
 const maxMethodLength = 20;
 
@@ -67,9 +69,14 @@ export function describe(exchange: Exchange): Fields {
       traceparent: exchange.trace?.context.traceparent,
     }),
     "http.request.method": exchange.method.slice(0, maxMethodLength),
-    "url.path": exchange.path.slice(0, maxPathLength),
+    "url.path": shownPath(exchange),
     "client.address": clientOf(exchange)?.hostname,
   };
+}
+
+/** The path as logs and traces show it. */
+export function shownPath({ path }: Exchange): string {
+  return path.slice(0, maxPathLength);
 }
 
 /** The client's end of the connection. The runtime does not report it once the connection is closed. */

@@ -6,12 +6,13 @@
 
 import { Hono } from "hono";
 import { getPath } from "hono/utils/url";
-import { resources, type Route, routes } from "../wire/resources.ts";
+import { commandRoute, payloadPath, resources, type Route, routesOf } from "../wire/resources.ts";
 import { createErrorAnswers } from "./answer/error_answers.ts";
 import type { FrontDoor } from "./door.ts";
 import { type Exchange, type Fetch, openExchange } from "./exchange.ts";
 import type { Handler, Handlers } from "./handler.ts";
 import { observer, type RequestTelemetry } from "./observe.ts";
+import { commands } from "./resources/commands.ts";
 import { livez, readyz } from "./resources/health.ts";
 import { metrics } from "./resources/metrics.ts";
 import { overview } from "./resources/overview.ts";
@@ -29,9 +30,12 @@ export function createRoutes(
   const { guard, during } = parts;
   const errors = createErrorAnswers(telemetry, during);
   const observe = observer(telemetry);
+  const jobs = payload(door, errors, parts, telemetry.log);
   const handlers: { readonly [R in Route]: Handlers<R> } = {
     "/": overview(door, errors),
-    "/payload": payload(door, errors, parts, telemetry.log),
+    [payloadPath]: jobs,
+    [commandRoute]: jobs,
+    "/commands": commands(door),
     "/status": status(door, parts),
     "/metrics": metrics(door),
     "/version": version(door),
@@ -61,7 +65,7 @@ export function createRoutes(
   const app = new Hono<{ readonly Bindings: Exchange }>({
     getPath: (request) => getPath(request) || "?",
   });
-  for (const route of routes) app.all(route, serve(route));
+  for (const route of routesOf(door.named)) app.all(patternOf(route), serve(route));
   app.notFound(serve(undefined));
   app.onError((error, c) => {
     telemetry.log.write("request handling failed", {
@@ -78,4 +82,9 @@ export function createRoutes(
       () => during(exchange.requestId, () => app.fetch(request, exchange)),
     );
   };
+}
+
+/** The path of a row as hono writes it. */
+function patternOf(route: Route): string {
+  return route.replace(/\{(\w+)\}/g, ":$1");
 }

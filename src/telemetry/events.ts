@@ -37,7 +37,7 @@ export const events = {
   "request refused": {
     level: "info",
     fields:
-      `${request}, \`http.response.status_code\`, \`reason\` (the code of the error), \`detail\` (its sentence), \`queued_sec\` (if it had waited), \`server.address\` (only for \`unknown_host\`: the host that the request named)`,
+      `${request}, \`http.response.status_code\`, \`reason\` (the code of the error), \`detail\` (its sentence), \`command\` (only with a configuration file), \`queued_sec\` (if it had waited), \`server.address\` (only for \`unknown_host\`: the host that the request named)`,
   },
   "request answered": {
     level: "info",

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { resources, type Route, routes } from "../wire/resources.ts";
+import { resources, type Route, routesOf } from "../wire/resources.ts";
 import { methodLabels } from "./catalogue.ts";
 import type { Labels } from "./exposition.ts";
 
@@ -16,8 +16,8 @@ export interface HttpLabels {
   values(): Iterable<Labels>;
 }
 
-/** Starts with the label sets listed in the table of resources. */
-export function createHttpLabels(scheme: "http" | "https"): HttpLabels {
+/** Starts with the label sets listed in the table of resources; `named` says whether commands have names. */
+export function createHttpLabels(scheme: "http" | "https", named: boolean): HttpLabels {
   const sets = new Map<string, Labels>();
   const of = (method: string, route: Route | undefined, status: number): Labels => {
     const key = `${method} ${route} ${status}`;
@@ -32,7 +32,7 @@ export function createHttpLabels(scheme: "http" | "https"): HttpLabels {
     sets.set(key, labels);
     return labels;
   };
-  for (const route of routes) {
+  for (const route of routesOf(named)) {
     for (const [method, statuses] of Object.entries<readonly number[]>(resources[route].methods)) {
       for (const status of statuses) of(method, route, status);
     }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type OutcomeLabel, outcomeLabels } from "../jobs/job.ts";
+import { type Names, type OutcomeLabel, outcomeLabels } from "../jobs/job.ts";
 import type { Route } from "../wire/resources.ts";
 import {
   type CaptureName,
@@ -23,7 +23,7 @@ export interface Metrics {
   /** A job that had a worker ended; `run` is absent if the command did not run. */
   jobEnded(workerId: number, outcome: OutcomeLabel, run?: RunFigures): void;
   /** A request for a job did not lead to a run. */
-  rejected(reason: RejectionReason): void;
+  rejected(reason: RejectionReason, names: Names | undefined): void;
   /** A request arrived. Call the returned function when its answer was sent. */
   requestArrived(method: string): (route: Route | undefined, status: number) => void;
   /** Jobs that had a worker since the start, by how they ended. */
@@ -44,11 +44,16 @@ export interface RunFigures {
 
 /**
  * Creates the instruments for reported events; `live.ts` creates those for values read at a scrape. Series whose labels are
- * known start at 0. Worker ids are 1 to `numWorkers`; the scheme is `https` if TLS is on.
+ * known start at 0. Worker ids are 1 to `numWorkers`; the scheme is `https` if TLS is on; `named` says whether commands have
+ * names.
  */
 export function createMetrics(
   { observe, histogram }: Exposition,
-  { numWorkers, scheme }: { readonly numWorkers: number; readonly scheme: "http" | "https" },
+  { numWorkers, scheme, named }: {
+    readonly numWorkers: number;
+    readonly scheme: "http" | "https";
+    readonly named: boolean;
+  },
 ): Metrics {
   const jobs = Array.from({ length: numWorkers }, () => zeros(outcomeLabels));
   const rejections = zeros(rejectionReasons);
@@ -63,7 +68,7 @@ export function createMetrics(
     return added;
   };
   for (const method of ["GET", "POST"]) activeOf(method);
-  const answers = createHttpLabels(scheme);
+  const answers = createHttpLabels(scheme, named);
 
   observe(catalogue.jobs, (report) => {
     jobs.forEach((outcomes, index) => {

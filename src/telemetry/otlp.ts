@@ -30,7 +30,6 @@ import {
 import { atMost } from "../async/at_most.ts";
 import type { TracingConfig } from "../config/config.ts";
 import { withoutUrlSecrets } from "../config/shown.ts";
-import { payloadPath } from "../wire/resources.ts";
 import type { Log } from "./log.ts";
 import type { TraceContext } from "../wire/trace_context.ts";
 import { type RunTrace, type Tracing, variablesOf } from "./trace.ts";
@@ -130,17 +129,17 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
   }
 
   return {
-    begin(headers) {
+    begin(headers, { route, path }) {
       const parent = propagator.extract(ROOT_CONTEXT, headers, {
         get: (carrier, name) => carrier.get(name) ?? undefined,
         keys: (carrier) => [...carrier.keys()],
       });
-      const span = tracer.startSpan(`POST ${payloadPath}`, {
+      const span = tracer.startSpan(`POST ${route}`, {
         kind: SpanKind.SERVER,
         attributes: {
           "http.request.method": "POST",
-          "http.route": payloadPath,
-          "url.path": payloadPath,
+          "http.route": route,
+          "url.path": path,
           ...serverAttributes,
         },
       }, parent);

@@ -6,6 +6,7 @@
 
 import { parseTraceParent } from "@opentelemetry/core";
 import type { OutcomeLabel } from "../jobs/job.ts";
+import type { Route } from "../wire/resources.ts";
 import type { TraceContext } from "../wire/trace_context.ts";
 
 /** The outcome of a request. */
@@ -16,6 +17,14 @@ export interface RequestEnd {
   readonly problem?: string | undefined;
   /** Seconds it waited, if it left the queue without a run. */
   readonly leftAfterSec?: number | undefined;
+}
+
+/** What a request for a job was posted to. */
+export interface RequestTarget {
+  /** The path in the table of resources. */
+  readonly route: Route;
+  /** The path that the client sent, of limited length. */
+  readonly path: string;
 }
 
 /** A request that belongs to a trace. */
@@ -42,8 +51,8 @@ export interface RunTrace {
 
 /** Where requests and runs are traced. */
 export interface Tracing {
-  /** Called when a `POST /payload` arrives. Undefined if it belongs to no trace. */
-  begin(headers: Headers): RequestTrace | undefined;
+  /** Called when a request for a job arrives. Undefined if it belongs to no trace. */
+  begin(headers: Headers, target: RequestTarget): RequestTrace | undefined;
   /** Called when a worker takes the job of such a request, with the seconds that it waited. */
   beginRun(context: TraceContext, workerId: number, queuedSec: number): RunTrace;
   /** Sends the recorded spans, or gives up within some seconds. */

@@ -26,18 +26,29 @@ export interface Resource {
   readonly who: "anybody" | "own_host" | "password";
   /** The methods of the resource, each with the statuses whose metric series exist from the start. */
   readonly methods: Readonly<Partial<Record<OwnMethod, readonly number[]>>>;
+  /** Whether it exists only where commands have names: with a configuration file. */
+  readonly onlyNamed?: true;
 }
 
-/** The path that jobs are posted to. */
+/** The path that jobs for the default command are posted to. */
 export const payloadPath = "/payload";
 
-/** The table, by path. */
+/** The paths that jobs for a command with a name are posted to. */
+export const commandRoute = "/payload/{command}";
+
+/** The table, by path; `{command}` stands for one segment (OpenTelemetry, `http.route`). */
 export const resources = {
   "/": { who: "anybody", methods: { GET: [] } },
   [payloadPath]: {
     who: "password",
     methods: { POST: [200, 400, 401, 408, 411, 413, 415, 500, 503] },
   },
+  [commandRoute]: {
+    who: "password",
+    methods: { POST: [200, 400, 401, 404, 408, 411, 413, 415, 500, 503] },
+    onlyNamed: true,
+  },
+  "/commands": { who: "own_host", methods: { GET: [200] }, onlyNamed: true },
   "/status": { who: "own_host", methods: { GET: [200] } },
   "/metrics": { who: "own_host", methods: { GET: [200] } },
   "/version": { who: "own_host", methods: { GET: [] } },
@@ -53,6 +64,21 @@ export type MethodOf<R extends Route> = keyof (typeof resources)[R]["methods"];
 
 /** All paths, in the order of the table. */
 export const routes: readonly Route[] = Object.keys(resources) as Route[];
+
+/** The paths of a server whose commands have names, or of one whose only command has none; in the order of the table. */
+export function routesOf(named: boolean): readonly Route[] {
+  return routes.filter((route) => named || !("onlyNamed" in resources[route]));
+}
+
+/** The path that jobs for this command are posted to. */
+export function commandPath(name: string): string {
+  return `${payloadPath}/${name}`;
+}
+
+/** The name in a path of `commandRoute`, whatever its form. */
+export function commandIn(path: string): string {
+  return path.slice(commandPath("").length);
+}
 
 /** The methods that a path takes, apart from OPTIONS. */
 export function methodsOf(route: Route): readonly Method[] {

@@ -26,9 +26,10 @@ Deno.test("statusOf() reports the waiting jobs, each worker's job, outcomes, rej
   const metrics = createMetrics(createExposition(() => Promise.resolve()), {
     numWorkers: 2,
     scheme: "http",
+    named: false,
   });
   metrics.jobEnded(1, "failed");
-  metrics.rejected("queue_full");
+  metrics.rejected("queue_full", undefined);
   const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };
   recent.queuedSec.add(3);
   recent.elapsedSec.add(4);

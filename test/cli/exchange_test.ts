@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { exchange, type SendOutcome } from "../../src/cli/exchange.ts";
 import { failureOf, retryAfter } from "../../src/cli/no_result.ts";
+import { type Problem, problemAnswer } from "../../src/http/answer/problem.ts";
 import { freePort } from "../support/port.ts";
 import { readBytes, readRequest, startRawServer, writeAnswer } from "../support/raw_server.ts";
 
@@ -163,6 +164,19 @@ Deno.test("retryAfter() allows a retry only after a status that says that no job
     const failure = told(await send(server.url, 100), 100);
     const message = `${status}: words${mayHaveRun ? " (the job may have run)" : ""}`;
     assert.deepEqual(failure, { exit, message, again });
+  }
+});
+
+Deno.test("failureOf() shows the sentence about a command that does not exist, as a refused request", () => {
+  const problems: Problem[] = [
+    { kind: "unknown_command", name: "pdff", names: ["octave", "pdf"] },
+    { kind: "unknown_command", name: "?", names: ["pdf"] },
+    { kind: "no_default_command", names: ["octave", "pdf"] },
+  ];
+  for (const problem of problems) {
+    const { status, body, detail } = problemAnswer(problem, "r1", false);
+    const answer = { kind: "answer", status, body, retryAfterSec: 1, location: undefined } as const;
+    assert.deepEqual(told(answer, 100), { exit: 65, message: `404: ${detail}`, again: undefined });
   }
 });
 

@@ -25,6 +25,15 @@ Deno.test("parseSendOptions() accepts as --url the server or the resource", () =
   assert.equal(parseSendOptions(["-", "--url", "https://h/a/"], {}).url, "https://h/a/payload");
 });
 
+Deno.test("parseSendOptions() puts the name of --command below the path of jobs", () => {
+  const urlOf = (...args: string[]) => parseSendOptions(["-", "--command", "pdf", ...args], {}).url;
+  assert.equal(urlOf(), "http://127.0.0.1:8080/payload/pdf");
+  for (const url of ["http://h:1", "http://h:1/", "http://h:1/payload", "http://h:1/payload/"]) {
+    assert.equal(urlOf("--url", url), "http://h:1/payload/pdf");
+  }
+  assert.equal(urlOf("--url", "https://h/a/?b=c"), "https://h/a/payload/pdf?b=c");
+});
+
 Deno.test("parseSendOptions() rejects each wrong flag with its sentence", () => {
   const cases: [string[], RegExp][] = [
     [[], /^FILE: must be one file/],
@@ -36,6 +45,12 @@ Deno.test("parseSendOptions() rejects each wrong flag with its sentence", () => 
     [["a", "--url", "http://u:hunter2@h"], /^--url=\*\*\*: must be/],
     [["a", "--url"], /^--url: must be given a value: an http or https URL$/],
     [["a", "--url", "--id", "x"], /^--url: must be given a value: an http or https URL$/],
+    [
+      ["a", "--command", "../x"],
+      /^--command=\.\.\/x: must be a command's name: a lower-case letter/,
+    ],
+    [["a", "--command="], /^--command=: must be a command's name: a lower-case letter/],
+    [["a", "--command"], /^--command: must be given a value: a command's name$/],
     [["a", "--timeout", "0"], /^--timeout=0: must be a number of seconds greater than 0$/],
     [["a", "--retry", "1.5"], /^--retry=1.5: must be a whole number from 0 to 1000000$/],
     [["a", "--id", ""], /^--id=: must have 1 to 1024 characters without NUL$/],

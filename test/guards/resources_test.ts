@@ -12,6 +12,7 @@ import {
   resources,
   type Route,
   routes,
+  routesOf,
 } from "../../src/wire/resources.ts";
 import { projectRoot } from "../support/program.ts";
 import { job, setUp } from "../support/routes.ts";
@@ -21,6 +22,14 @@ const rows: readonly (readonly [Route, Resource])[] = routes.map((
 ) => [route, resources[route]]);
 
 const http = Deno.readTextFileSync(`${projectRoot}docs/reference/http.md`);
+
+/** The routes with the command `pdf`, which is the default too. */
+const named = { commands: { pdf: {} }, defaultCommand: "pdf" };
+
+/** A path of a row. */
+function pathOf(route: Route): string {
+  return route.replace("{command}", "pdf");
+}
 
 function requestBy(method: string, headers: Record<string, string> = {}): RequestInit {
   return method === "POST" ? { method, headers, body: job } : { method, headers };
@@ -32,15 +41,29 @@ function firstGroups(text: string, pattern: RegExp): string[] {
 }
 
 Deno.test("resources: every path answers the methods of its row and refuses all others", async () => {
+  for (const setup of [{}, named]) {
+    const { send } = setUp(setup);
+    for (const route of routesOf(setup === named)) {
+      const taken = methodsOf(route);
+      assert.ok(taken.length > 0, route);
+      for (const method of methods.filter((method) => method !== "OPTIONS")) {
+        const { status, headers } = await send(pathOf(route), requestBy(method));
+        const isTaken = taken.includes(method);
+        assert.equal(status, isTaken ? 200 : 405, `${method} ${route}`);
+        if (!isTaken) assert.equal(headers.get("allow"), [...taken, "OPTIONS"].join(", "), route);
+      }
+    }
+  }
+});
+
+Deno.test("resources: the rows of commands with names are unknown paths without such commands", async () => {
   const { send } = setUp();
-  for (const route of routes) {
-    const taken = methodsOf(route);
-    assert.ok(taken.length > 0, route);
+  const onlyNamed = routes.filter((route) => !routesOf(false).includes(route));
+  assert.deepEqual(onlyNamed, ["/payload/{command}", "/commands"]);
+  assert.deepEqual(routesOf(true), routes);
+  for (const route of onlyNamed) {
     for (const method of methods.filter((method) => method !== "OPTIONS")) {
-      const { status, headers } = await send(route, requestBy(method));
-      const isTaken = taken.includes(method);
-      assert.equal(status, isTaken ? 200 : 405, `${method} ${route}`);
-      if (!isTaken) assert.equal(headers.get("allow"), [...taken, "OPTIONS"].join(", "), route);
+      assert.equal((await send(pathOf(route), requestBy(method))).status, 404, route);
     }
   }
 });
@@ -54,10 +77,10 @@ Deno.test("resources: every path serves the clients that its row names", async (
       readonly "sec-fetch-site"?: string;
     },
   ) => {
-    const { send } = setUp(password === undefined ? {} : { password });
+    const { send } = setUp(password === undefined ? named : { ...named, password });
     const [method = ""] = methodsOf(route);
     const init = requestBy(method, { host, accept: "application/json", ...headers });
-    const { status, text } = await send(route, init, `http://${host}`);
+    const { status, text } = await send(pathOf(route), init, `http://${host}`);
     return status === 200 ? 200 : JSON.parse(text).code;
   };
   for (const [route, { who }] of rows) {
@@ -77,18 +100,21 @@ Deno.test("catalogue.httpDuration has the table's paths and methods as labels", 
 });
 
 Deno.test("createHttpLabels() has from the start the series of the table, and no others", () => {
-  const fromStart = [...createHttpLabels("http").values()].map((labels) =>
-    [labels["http_request_method"], labels["http_route"], labels["http_response_status_code"]].join(
-      " ",
-    )
-  );
-  const ofTable = rows.flatMap(([route, { methods }]) =>
-    Object.entries(methods).flatMap(([method, statuses]) =>
-      statuses.map((status) => `${method} ${route} ${status}`)
-    )
-  );
-  assert.ok(ofTable.length > 0);
-  assert.deepEqual(fromStart, ofTable);
+  for (const named of [false, true]) {
+    const fromStart = [...createHttpLabels("http", named).values()].map((labels) =>
+      ["http_request_method", "http_route", "http_response_status_code"].map((name) => labels[name])
+        .join(" ")
+    );
+    const ofTable = rows.filter(([, { onlyNamed }]) => named || !onlyNamed).flatMap((
+      [route, { methods }],
+    ) =>
+      Object.entries(methods).flatMap(([method, statuses]) =>
+        statuses.map((status) => `${method} ${route} ${status}`)
+      )
+    );
+    assert.equal(ofTable.includes("POST /payload/{command} 404"), named);
+    assert.deepEqual(fromStart, ofTable);
+  }
 });
 
 Deno.test("docs/reference/http.md names every path with its method, and no other", () => {

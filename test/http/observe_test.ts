@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { routes } from "../../src/wire/resources.ts";
+import { routesOf } from "../../src/wire/resources.ts";
 import { job, setUp } from "../support/routes.ts";
 
 Deno.test("observer() reports every answer with its route, or with none for an unknown path", async () => {
   const { send, post, answered } = setUp();
-  for (const path of routes) await send(path);
+  for (const path of routesOf(false)) await send(path);
   await post(job);
   await send("/what/ever", { method: "BREW" });
   assert.deepEqual(answered, [

@@ -12,10 +12,10 @@ import { createDeliveries } from "../../src/http/answer/delivery.ts";
 import { createBuffers } from "../../src/http/body/buffers.ts";
 import { createGuard } from "../../src/http/guard.ts";
 import type { Clients } from "../../src/http/clients.ts";
-import type { PayloadSettings } from "../../src/http/resources/payload.ts";
-import type { FrontDoor } from "../../src/http/door.ts";
+import type { BodyLimits } from "../../src/http/body/body.ts";
+import type { CommandDoor, FrontDoor } from "../../src/http/door.ts";
 import { createRoutes } from "../../src/http/routes.ts";
-import type { JobHandle, JobOutcome, JobSpec } from "../../src/jobs/job.ts";
+import type { JobHandle, JobOutcome, JobSpec, Names } from "../../src/jobs/job.ts";
 import type { Place, Refusal } from "../../src/jobs/line.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
 import { base64 } from "./client.ts";
@@ -29,14 +29,18 @@ export interface Setup {
   /** The outcome of a job; or why it is refused. */
   readonly submit?: (spec: JobSpec, handle: JobHandle) => Promise<JobOutcome>;
   readonly refusal?: Refusal;
-  readonly reserve?: FrontDoor["reserve"];
+  readonly reserve?: CommandDoor["reserve"];
   readonly watch?: Clients["watch"];
   readonly password?: string;
   readonly hostNames?: readonly string[];
-  readonly limits?: Partial<PayloadSettings["limits"]>;
+  readonly limits?: Partial<BodyLimits>;
   readonly maxBufferedBytes?: number;
   readonly ready?: boolean;
   readonly accessLog?: boolean;
+  /** The commands of a configuration file, by name; without them the only command has no name. */
+  readonly commands?: Readonly<Record<string, Partial<CommandDoor>>>;
+  /** Which of them is the default. */
+  readonly defaultCommand?: string;
   readonly beginTrace?: FrontDoor["beginTrace"];
   /** How long a client may read nothing of an answer. */
   readonly patience?: Deadlines;
@@ -59,14 +63,56 @@ const unmeasured = { count: 0, quantile: () => undefined };
 export function setUp(setup: Setup = {}) {
   const log: [string, Fields | undefined][] = [];
   const rejected: string[] = [];
+  const rejectedNames: (Names | undefined)[] = [];
+  const asked: (string | undefined)[] = [];
   const answered: [string, string | undefined, number][] = [];
   const write = (message: string, fields?: Fields) => void log.push([message, fields]);
+  const { maxBytes = Infinity, ...limits } = setup.limits ?? {};
+  const onlyCommand: CommandDoor = {
+    name: "default",
+    names: undefined,
+    onDisconnect: "cancel",
+    maxRequestBytes: maxBytes,
+    reserve: setup.reserve ??
+      (() => setup.refusal ?? placeFor(setup.submit ?? ((spec) => Promise.resolve(ranOf(spec))))),
+    retryAfterSec: () => 7,
+  };
+  const named = setup.commands !== undefined;
+  const commands = new Map(
+    Object.entries(setup.commands ?? {}).map(([name, differences]) => [name, {
+      ...onlyCommand,
+      name,
+      names: { command: name, pool: `pool of ${name}` },
+      ...differences,
+    }]),
+  );
   const door: FrontDoor = {
+    named,
+    command(name) {
+      asked.push(name);
+      if (!named) return name === undefined ? onlyCommand : undefined;
+      return commands.get(name ?? setup.defaultCommand ?? "");
+    },
+    commandNames: () => [...commands.keys()].sort(),
+    commands: () => ({
+      defaultName: setup.defaultCommand,
+      commands: [...commands.values()].map(({ name, maxRequestBytes }) => ({
+        name,
+        description: undefined,
+        pool: `pool of ${name}`,
+        numWorkers: 2,
+        queueLimit: 30,
+        queueTimeoutSec: Infinity,
+        jobTimeoutSec: 1.5,
+        maxRequestBytes,
+        maxOutputBytes: 100,
+        busy: 1,
+        queuedJobs: 0,
+      })),
+    }),
     version: "1.2.3",
     retryAfterSec: () => 7,
     metricsText: () => Promise.resolve("a_metric 1\n"),
-    reserve: setup.reserve ??
-      (() => setup.refusal ?? placeFor(setup.submit ?? ((spec) => Promise.resolve(ranOf(spec))))),
     ready: () => setup.ready ?? true,
     status: () => ({
       waiting: 2,
@@ -94,12 +140,10 @@ export function setUp(setup: Setup = {}) {
         : new Uint8Array(createHash("sha256").update(setup.password).digest()),
     ),
     limits: {
-      maxBytes: Infinity,
       periods: createDeadlines(Infinity),
       cut: new AbortController().signal,
-      ...setup.limits,
+      ...limits,
     },
-    onDisconnect: "cancel",
     buffers,
     deliveries: createDeliveries(setup.patience ?? createDeadlines(Infinity)),
     activity,
@@ -112,7 +156,10 @@ export function setUp(setup: Setup = {}) {
   }, {
     log: { write, flush: () => Promise.resolve() },
     metrics: {
-      rejected: (reason) => void rejected.push(reason),
+      rejected(reason, names) {
+        rejected.push(reason);
+        rejectedNames.push(names);
+      },
       requestArrived: (method) => (route, status) => void answered.push([method, route, status]),
     },
     accessLog: setup.accessLog ?? false,
@@ -121,7 +168,8 @@ export function setUp(setup: Setup = {}) {
     const response = await fetch(new Request(origin + path, init));
     return { status: response.status, headers: response.headers, text: await response.text() };
   };
-  const post = (body: BodyInit, headers: Record<string, string> = {}) =>
-    send("/payload", { method: "POST", body, headers });
-  return { fetch, send, post, held, buffers, log, activity, rejected, answered, worked };
+  const post = (body: BodyInit, headers: Record<string, string> = {}, path = "/payload") =>
+    send(path, { method: "POST", body, headers });
+  const seen = { log, rejected, rejectedNames, asked, answered, worked };
+  return { fetch, send, post, held, buffers, activity, ...seen };
 }

@@ -8,7 +8,7 @@ import { createMetrics } from "../../src/telemetry/metrics.ts";
 function setUp(live: Partial<LiveFigures> = {}) {
   let prepared = 0;
   const exposition = createExposition(() => Promise.resolve(void prepared++));
-  const metrics = createMetrics(exposition, { numWorkers: 2, scheme: "http" });
+  const metrics = createMetrics(exposition, { numWorkers: 2, scheme: "http", named: false });
   observeLive(exposition, {
     numWorkers: 2,
     queueLimit: 20,
@@ -146,7 +146,7 @@ Deno.test("HTTP metrics count a request as active until answered; clients cannot
   const answered = metrics.requestArrived("POST");
   metrics.requestArrived("BREW")(undefined, 404);
   metrics.requestArrived("PROPFIND")(undefined, 404);
-  metrics.rejected("queue_full");
+  metrics.rejected("queue_full", undefined);
   assert.deepEqual(await sample(gauge), [" 1"]);
   answered("/payload", 503);
   assert.deepEqual(await sample(gauge), [" 0"]);

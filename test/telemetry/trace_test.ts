@@ -4,9 +4,10 @@ import { passingOn } from "../../src/telemetry/trace.ts";
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
 const traceparent = `00-${traceId}-${spanId}-01`;
+const target = { route: "/payload", path: "/payload" } as const;
 
 Deno.test("passingOn passes the request's trace to the command unchanged", () => {
-  const trace = passingOn.begin(new Headers({ traceparent, tracestate: "a=1,b=2" }));
+  const trace = passingOn.begin(new Headers({ traceparent, tracestate: "a=1,b=2" }), target);
   assert.deepEqual(trace?.context, { traceparent, tracestate: "a=1,b=2" });
   assert.deepEqual(passingOn.beginRun(trace.context, 1, 0).variables, {
     TRACEPARENT: traceparent,
@@ -16,7 +17,7 @@ Deno.test("passingOn passes the request's trace to the command unchanged", () =>
 
 Deno.test("passingOn passes on a later traceparent version as version 00, without its additional part", () => {
   const later = `cc-${traceId}-${spanId}-ff-${"x".repeat(60_000)}`;
-  const trace = passingOn.begin(new Headers({ traceparent: later }));
+  const trace = passingOn.begin(new Headers({ traceparent: later }), target);
   assert.deepEqual(trace?.context, { traceparent: `00-${traceId}-${spanId}-03` });
 });
 
@@ -34,13 +35,13 @@ Deno.test("passingOn ignores an invalid traceparent, and the tracestate with it"
   ) {
     const headers = new Headers({ tracestate: "a=1" });
     if (wrong !== undefined) headers.set("traceparent", wrong);
-    assert.equal(passingOn.begin(headers), undefined, wrong);
+    assert.equal(passingOn.begin(headers, target), undefined, wrong);
   }
 });
 
 Deno.test("passingOn drops a tracestate that is too long or not plain text", () => {
   for (const tracestate of ["x".repeat(8193), "a=\xe9"]) {
-    const trace = passingOn.begin(new Headers({ traceparent, tracestate }));
+    const trace = passingOn.begin(new Headers({ traceparent, tracestate }), target);
     assert.deepEqual(trace?.context, { traceparent });
     assert.deepEqual(passingOn.beginRun({ traceparent }, 1, 0).variables, {
       TRACEPARENT: traceparent,

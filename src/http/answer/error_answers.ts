@@ -41,6 +41,7 @@ export function createErrorAnswers(
       "http.response.status_code": status,
       reason: problem.kind,
       detail,
+      command: c.env.names?.command,
       "server.address": problem.kind === "unknown_host"
         ? problem.host?.slice(0, maxHostLength)
         : undefined,
@@ -51,7 +52,7 @@ export function createErrorAnswers(
 
   function answerJob(c: Call, problem: Problem): Response {
     const reason = rejectionOf(problem);
-    if (reason) metrics.rejected(reason);
+    if (reason) metrics.rejected(reason, c.env.names);
     const response = answer(c, problem);
     c.env.trace?.end({
       status: response.status,

@@ -55,6 +55,18 @@ export const errors = {
     when: "the path does not exist",
     advice: "use a path of this page",
   },
+  unknown_command: {
+    status: 404,
+    when:
+      "no command has the name in the path; checked before the body is read (only with a configuration file)",
+    advice: "use a name that the sentence lists",
+  },
+  no_default_command: {
+    status: 404,
+    when:
+      "`POST /payload`, but no command is the default; checked before the body is read (only with a configuration file)",
+    advice: "name a command: `POST /payload/{command}`",
+  },
   method_not_allowed: {
     status: 405,
     when: "the path does not take this method",

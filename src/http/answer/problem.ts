@@ -6,13 +6,22 @@
 
 import type { RejectionReason } from "../../telemetry/catalogue.ts";
 import { passwordHeader } from "../../wire/header_names.ts";
-import { payloadPath } from "../../wire/resources.ts";
+import { isCommandName } from "../../wire/commands.ts";
+import { commandPath, payloadPath } from "../../wire/resources.ts";
 import { errors, type ErrorStatus } from "./errors.ts";
 import { plainText } from "./page.ts";
 
 /** Everything for which the answer is an error: refusals of requests, failures of runs, bugs. */
 export type Problem =
   | { readonly kind: "not_found" }
+  | {
+    readonly kind: "unknown_command";
+    /** The name in the request's path. */
+    readonly name: string;
+    /** The names that there are. */
+    readonly names: readonly string[];
+  }
+  | { readonly kind: "no_default_command"; readonly names: readonly string[] }
   | { readonly kind: "method_not_allowed"; readonly methods: string }
   | { readonly kind: "unauthorized" }
   | { readonly kind: "cross_site" }
@@ -47,6 +56,20 @@ function detailsOf(problem: Problem): Details {
     case "not_found":
       return {
         detail: `There is nothing at this path; jobs go to POST ${payloadPath}`,
+      };
+    case "unknown_command": {
+      const which = isCommandName(problem.name) ? `command ${problem.name}` : "such command";
+      return {
+        detail: `There is no ${which}: there ${areNames(problem.names)}`,
+        headers: closing,
+      };
+    }
+    case "no_default_command":
+      return {
+        detail: `There is no default command: jobs go to POST ${
+          problem.names.map(commandPath).join(", ")
+        }`,
+        headers: closing,
       };
     case "method_not_allowed":
       return {
@@ -136,6 +159,10 @@ function detailsOf(problem: Problem): Details {
   }
 }
 
+function areNames(names: readonly string[]): string {
+  return `${names.length === 1 ? "is" : "are"} ${names.join(", ")}`;
+}
+
 /** For answers to requests whose body may still arrive: the connection cannot be reused. */
 const closing = { "connection": "close" };
 
@@ -185,6 +212,8 @@ export function rejectionOf(problem: Problem): RejectionReason | undefined {
     case "client_gone":
       return "canceled";
     case "not_found":
+    case "unknown_command":
+    case "no_default_command":
     case "method_not_allowed":
     case "spool_unusable":
     case "spawn_refused":
@@ -201,7 +230,7 @@ export interface ProblemAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** One line. */
   readonly body: string;
-  /** The sentence in the body. It quotes nothing that the client sent. */
+  /** The sentence in the body. It quotes nothing that the client sent, except what has the form of a command's name. */
   readonly detail: string;
 }
 

@@ -1,17 +1,17 @@
 /**
- * `POST /payload`: turns a request into a job, and the job's result into the answer.
+ * `POST /payload` and `POST /payload/{command}`: turns a request into a job, and the job's result into the answer.
  *
  * @module
  */
 
 import { freeMemory } from "../../async/bytes.ts";
 import type { During } from "../../isolate/busy.ts";
-import { type JobOutcome, type JobSpec, newJobUid, type RunFailure } from "../../jobs/job.ts";
-import type { Refusal } from "../../jobs/line.ts";
+import { type JobOutcome, newJobUid } from "../../jobs/job.ts";
 import type { RequestTrace } from "../../telemetry/trace.ts";
 import type { ClientAddress } from "../../isolate/messages.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { parsePayloadRequest, type PayloadRequest } from "../../wire/payload_request.ts";
+import { commandIn, commandRoute, payloadPath } from "../../wire/resources.ts";
 import type { Activity } from "../activity.ts";
 import type { Deliveries, Delivery } from "../answer/delivery.ts";
 import { commonHeaders } from "../answer/page.ts";
@@ -19,19 +19,20 @@ import type { Problem } from "../answer/problem.ts";
 import type { ErrorAnswers } from "../answer/error_answers.ts";
 import { type ResultAnswer, resultAnswer } from "../answer/result.ts";
 import type { PasswordCheck } from "../auth.ts";
-import {
-  type BodyLimits,
-  type BodyRefusal,
-  leastBytesPerSec,
-  maxChunkedBytes,
-  readBody,
-} from "../body/body.ts";
+import { type BodyLimits, readBody } from "../body/body.ts";
 import type { Buffers, Share } from "../body/buffers.ts";
 import type { Clients } from "../clients.ts";
-import type { FrontDoor } from "../door.ts";
-import { clientOf, describe } from "../exchange.ts";
+import type { CommandDoor, FrontDoor } from "../door.ts";
+import { clientOf, describe, shownPath } from "../exchange.ts";
 import type { Guard } from "../guard.ts";
 import type { Handlers } from "../handler.ts";
+import {
+  bodyProblem,
+  leftProblem,
+  noCommandProblem,
+  placeProblem,
+  runProblem,
+} from "./payload_problems.ts";
 
 /** What the resource needs besides the front door. */
 export interface PayloadSettings {
@@ -39,12 +40,10 @@ export interface PayloadSettings {
   readonly guard: Guard;
   /** Checks who may run jobs. */
   readonly mayRun: PasswordCheck;
-  /** Limits of one body. */
-  readonly limits: BodyLimits;
+  /** Limits of one body, apart from its size, which the command limits. */
+  readonly limits: Omit<BodyLimits, "maxBytes">;
   /** The largest body for which the budget of all requests could ever have room. */
   readonly largestBody: number;
-  /** What happens to a running job whose client has disconnected. */
-  readonly onDisconnect: JobSpec["onDisconnect"];
   /** Detects client disconnects. */
   readonly clients: Clients;
   /** Marks the request that is being worked on. */
@@ -67,6 +66,10 @@ export interface Arrival {
   readonly raw: Request;
   /** The id that links its log lines and its answer. */
   readonly requestId: string;
+  /** The command's name in its path; undefined if it names none. */
+  readonly commandName: string | undefined;
+  /** The command that it is for; undefined if there is none with that name, or no default. */
+  readonly command: CommandDoor | undefined;
   /** Its part of a trace. */
   readonly trace: RequestTrace | undefined;
   /** The client's end of the connection. */
@@ -87,7 +90,7 @@ export function payload(
   { answerJob }: ErrorAnswers,
   { activity, deliveries, buffers, ...parts }: PayloadParts,
   log: Log,
-): Handlers<"/payload"> {
+): Handlers<typeof payloadPath> & Handlers<typeof commandRoute> {
   const settings = { ...parts, largestBody: buffers.largestBody };
 
   return {
@@ -101,11 +104,20 @@ export function payload(
         endActivity();
         share.release();
       };
-      const trace = door.beginTrace(raw.headers);
+      const route = exchange.route === commandRoute ? commandRoute : payloadPath;
+      const trace = door.beginTrace(raw.headers, { route, path: shownPath(exchange) });
       exchange.trace = trace;
+      const commandName = route === commandRoute ? commandIn(exchange.path) : undefined;
+      // Looked up once: commands may change while the request is handled.
+      const command = door.command(commandName);
+      exchange.names = command?.names;
       const { requestId } = exchange;
       const address = () => clientOf(exchange);
-      const outcome = await postPayload({ raw, requestId, trace, address, share }, settings, door);
+      const outcome = await postPayload(
+        { raw, requestId, commandName, command, trace, address, share },
+        settings,
+        door,
+      );
       if (outcome.kind !== "ran") {
         share.release();
         return answerJob(c, outcome);
@@ -134,21 +146,23 @@ export function payload(
 }
 
 /**
- * Checks host, page, password and readiness, reads body and JSON, then queues the job: in this order, so that a request that
- * fails one step costs nothing in the next.
+ * Checks host, page, password, command and readiness, reads body and JSON, then queues the job: in this order, so that a
+ * request that fails one step costs nothing in the next.
  */
 export async function postPayload(
   arrival: Arrival,
   settings: PayloadSettings,
-  door: FrontDoor,
+  door: Pick<FrontDoor, "commandNames" | "ready">,
 ): Promise<PayloadAnswer | Problem> {
   const { guard } = settings;
   const refusal = guard.hostRefusal(arrival.raw) ?? guard.pageRefusal(arrival.raw);
   if (refusal) return refusal;
   if (!settings.mayRun(arrival.raw.headers)) return { kind: "unauthorized" };
-  if (!door.ready()) return { kind: "draining", retryAfterSec: door.retryAfterSec() };
+  const { command } = arrival;
+  if (!command) return noCommandProblem(arrival.commandName, door.commandNames());
+  if (!door.ready()) return { kind: "draining", retryAfterSec: command.retryAfterSec() };
   // Nothing here may reference the body or the payload while the job waits and runs; admit() has dropped both.
-  const admission = await admit(arrival, settings, door);
+  const admission = await admit(arrival, settings, command);
   if ("kind" in admission) return admission;
   const { share } = arrival;
   using _watched = settings.clients.watch(arrival.address, admission.clientGone);
@@ -158,14 +172,11 @@ export async function postPayload(
       share.answer();
       return { kind: "ran", ...resultAnswer(outcome.result, (bytes) => share.taken(bytes)) };
     case "failed":
-      return runProblem(outcome.failure.kind, door);
+      return runProblem(outcome.failure.kind, command);
     case "left":
       return leftProblem(outcome);
   }
 }
-
-/** Name of the only command. */
-const command = "default";
 
 /** A job with a place in the queue. */
 interface Admitted {
@@ -176,21 +187,21 @@ interface Admitted {
 async function admit(
   arrival: Arrival,
   settings: PayloadSettings,
-  door: FrontDoor,
+  command: CommandDoor,
 ): Promise<Admitted | Problem> {
   const { raw, requestId, trace, share } = arrival;
-  const read = await readRequest(arrival, settings, door);
+  const read = await readRequest(arrival, settings, command);
   if ("kind" in read) return read;
   const { payload, ...request } = read;
   if (raw.signal.aborted) return { kind: "client_gone" };
-  const place = await door.reserve({ command }, raw.signal);
+  const place = await command.reserve({ command: command.name }, raw.signal);
   if (!place.reserved) return placeProblem(place);
   const outcome = place.fill({
     uid: newJobUid(),
     ...request,
     requestId,
-    command,
-    onDisconnect: settings.onDisconnect,
+    command: command.name,
+    onDisconnect: command.onDisconnect,
     input: { kind: "bytes", bytes: payload },
     ...trace?.context,
   }, {
@@ -207,12 +218,12 @@ async function admit(
 async function readRequest(
   { raw, requestId, share }: Arrival,
   { limits, largestBody, during }: PayloadSettings,
-  door: FrontDoor,
+  command: CommandDoor,
 ): Promise<PayloadRequest | Problem> {
   // A body for which the budget can never have room is too large; a retry would not help.
-  const bounds = { ...limits, maxBytes: Math.min(limits.maxBytes, largestBody) };
+  const bounds = { ...limits, maxBytes: Math.min(command.maxRequestBytes, largestBody) };
   const body = await readBody(raw, bounds, share);
-  if (!body.ok) return bodyProblem(body.refusal, bounds, door);
+  if (!body.ok) return bodyProblem(body.refusal, bounds, command);
   const { length } = body.bytes;
   const contentType = raw.headers.get("content-type");
   const parsed = during(requestId, () => parsePayloadRequest(body.bytes, { contentType }));
@@ -221,62 +232,4 @@ async function readRequest(
   share.resize(Math.min(length, buffer.byteLength));
   if (buffer !== body.bytes.buffer) freeMemory(body.bytes);
   return parsed.request;
-}
-
-function placeProblem({ cause, waiting, retryAfterSec }: Refusal): Problem {
-  switch (cause) {
-    case "draining":
-      return { kind: "draining", retryAfterSec };
-    case "queue_full":
-      return { kind: "queue_full", waiting, retryAfterSec };
-  }
-}
-
-function runProblem(kind: RunFailure["kind"], door: FrontDoor): Problem {
-  switch (kind) {
-    case "spool_unusable":
-    case "internal":
-      return { kind };
-    case "spawn_refused":
-      return { kind, retryAfterSec: door.retryAfterSec() };
-  }
-}
-
-function leftProblem(
-  { cause, queuedSec, retryAfterSec }: Extract<JobOutcome, { readonly kind: "left" }>,
-): Problem {
-  switch (cause) {
-    case "queue_timeout":
-      return { kind: "queue_timeout", queuedSec, retryAfterSec };
-    case "shutdown":
-      return { kind: "draining", queuedSec, retryAfterSec };
-    case "canceled":
-      // The client does not receive this; it is for the log.
-      return { kind: "client_gone", queuedSec };
-  }
-}
-
-function bodyProblem(
-  refusal: BodyRefusal,
-  limits: BodyLimits,
-  door: FrontDoor,
-): Problem {
-  switch (refusal) {
-    case "too_large":
-      return { kind: "too_large", maxBytes: limits.maxBytes };
-    case "length_required":
-      return { kind: "length_required", maxBytes: maxChunkedBytes };
-    case "unsupported_encoding":
-      return { kind: "unsupported_encoding" };
-    case "request_timeout":
-      return { kind: "request_timeout", seconds: limits.periods.ms / 1000, leastBytesPerSec };
-    case "buffers_full":
-      return { kind: "buffers_full", retryAfterSec: door.retryAfterSec() };
-    case "draining":
-      return { kind: "draining", retryAfterSec: door.retryAfterSec() };
-    case "body_unreadable":
-      return { kind: "body_unreadable" };
-    case "client_gone":
-      return { kind: "client_gone" };
-  }
 }

@@ -6,7 +6,7 @@ Deno.test("an answer has the status that the table gives its code", () => {
   // Every row is the code of a problem, or this does not compile.
   const codes: readonly Problem["kind"][] = Object.keys(errors) as ErrorCode[];
   for (const kind of codes) {
-    const { status, body } = problemAnswer({ kind } as Problem, "r1", true);
+    const { status, body } = problemAnswer({ kind, names: ["pdf"] } as Problem, "r1", true);
     assert.equal(status, errors[kind].status);
     assert.equal(JSON.parse(body).code, kind);
     assert.equal(JSON.parse(body).status, status);
@@ -19,7 +19,7 @@ Deno.test("errors: each code has the status that clients rely on", () => {
   assert.deepEqual(codesOf(400), ["invalid", "body_unreadable", "client_gone"]);
   assert.deepEqual(codesOf(401), ["unauthorized"]);
   assert.deepEqual(codesOf(403), ["cross_site", "unknown_host"]);
-  assert.deepEqual(codesOf(404), ["not_found"]);
+  assert.deepEqual(codesOf(404), ["not_found", "unknown_command", "no_default_command"]);
   assert.deepEqual(codesOf(405), ["method_not_allowed"]);
   assert.deepEqual(codesOf(408), ["request_timeout"]);
   assert.deepEqual(codesOf(411), ["length_required"]);

@@ -93,8 +93,9 @@ Deno.test("POST /payload ends the request's trace with the status, and names it 
   const ends: RequestEnd[] = [];
   const { post, log } = setUp({
     accessLog: true,
-    beginTrace: (headers) => {
+    beginTrace: (headers, target) => {
       assert.equal(headers.get("x-request-id"), "r1");
+      assert.deepEqual(target, { route: "/payload", path: "/payload" });
       return { context: { traceparent }, end: (request) => void ends.push(request) };
     },
   });

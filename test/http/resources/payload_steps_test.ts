@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createDeadlines } from "../../../src/async/deadlines.ts";
 import { createBuffers } from "../../../src/http/body/buffers.ts";
-import type { FrontDoor } from "../../../src/http/door.ts";
+import type { CommandDoor } from "../../../src/http/door.ts";
 import {
   type Arrival,
   type PayloadSettings,
@@ -18,6 +18,7 @@ import { nextTurn } from "../../support/turn.ts";
 interface Differences {
   readonly settings?: Partial<PayloadSettings>;
   readonly arrival?: Partial<Arrival>;
+  readonly command?: Partial<CommandDoor>;
   readonly ready?: boolean;
   readonly outcome?: (spec: JobSpec, handle: JobHandle) => JobOutcome | Promise<JobOutcome>;
   readonly body?: BodyInit;
@@ -33,45 +34,12 @@ function posted(differences: Differences = {}) {
   let left = 0;
   let unwatched = 0;
   const gone = new AbortController();
-  const arrival: Arrival = {
-    raw: new Request("http://localhost/payload", {
-      method: "POST",
-      body: differences.body ?? job,
-      signal: gone.signal,
-    }),
-    requestId: "r1",
-    trace: undefined,
-    address: () => undefined,
-    share: buffers.open(),
-    ...differences.arrival,
-  };
-  const settings: PayloadSettings = {
-    guard: { hostRefusal: () => undefined, pageRefusal: () => undefined },
-    mayRun: () => true,
-    limits: {
-      maxBytes: Infinity,
-      periods: createDeadlines(Infinity),
-      cut: new AbortController().signal,
-    },
-    largestBody: Infinity,
+  const command: CommandDoor = {
+    name: "default",
+    names: undefined,
     onDisconnect: "cancel",
-    clients: {
-      watch(address, onGone) {
-        watched.push({ address, onGone });
-        return { [Symbol.dispose]: () => void unwatched++ };
-      },
-    },
-    during: unmarked,
-    ...differences.settings,
-  };
-  const unused = () => assert.fail("not called for a job");
-  const door: FrontDoor = {
-    version: "1",
+    maxRequestBytes: Infinity,
     retryAfterSec: () => 7,
-    ready: () => differences.ready ?? true,
-    beginTrace: unused,
-    status: unused,
-    metricsText: unused,
     reserve(about, signal) {
       asked.push({ about, signal });
       return {
@@ -84,7 +52,37 @@ function posted(differences: Differences = {}) {
         leave: () => void left++,
       };
     },
+    ...differences.command,
   };
+  const arrival: Arrival = {
+    raw: new Request("http://localhost/payload", {
+      method: "POST",
+      body: differences.body ?? job,
+      signal: gone.signal,
+    }),
+    requestId: "r1",
+    commandName: undefined,
+    command,
+    trace: undefined,
+    address: () => undefined,
+    share: buffers.open(),
+    ...differences.arrival,
+  };
+  const settings: PayloadSettings = {
+    guard: { hostRefusal: () => undefined, pageRefusal: () => undefined },
+    mayRun: () => true,
+    limits: { periods: createDeadlines(Infinity), cut: new AbortController().signal },
+    largestBody: Infinity,
+    clients: {
+      watch(address, onGone) {
+        watched.push({ address, onGone });
+        return { [Symbol.dispose]: () => void unwatched++ };
+      },
+    },
+    during: unmarked,
+    ...differences.settings,
+  };
+  const door = { ready: () => differences.ready ?? true, commandNames: () => ["octave", "pdf"] };
   return {
     answer: postPayload(arrival, settings, door),
     arrival,
@@ -117,12 +115,14 @@ Deno.test("postPayload() puts into the queue what the request, its trace and the
     ...context,
   });
   assert.deepEqual(asked, [{ about: { command: "default" }, signal: arrival.raw.signal }]);
-  const finishing = posted({ settings: { onDisconnect: "finish" } });
+  const finishing = posted({ command: { name: "pdf", onDisconnect: "finish" } });
   await finishing.answer;
   assert.equal(finishing.specs[0]?.onDisconnect, "finish");
+  assert.equal(finishing.specs[0]?.command, "pdf");
+  assert.deepEqual(finishing.asked[0]?.about, { command: "pdf" });
 });
 
-Deno.test("postPayload() checks host, page, password, readiness, body, in this order, before it reserves", async () => {
+Deno.test("postPayload() checks host, page, password, command, readiness, body, in this order, before it reserves", async () => {
   const unknownHost = { kind: "unknown_host", host: "h" } as const;
   const crossSite = { kind: "cross_site" } as const;
   const wrong = {
@@ -130,6 +130,7 @@ Deno.test("postPayload() checks host, page, password, readiness, body, in this o
       guard: { hostRefusal: () => unknownHost, pageRefusal: () => crossSite },
       mayRun: () => false,
     },
+    arrival: { command: undefined },
     ready: false,
     body: "no JSON",
   };
@@ -139,7 +140,8 @@ Deno.test("postPayload() checks host, page, password, readiness, body, in this o
     [wrong, "unknown_host"],
     [{ ...wrong, settings: { ...wrong.settings, guard: rightHost } }, "cross_site"],
     [{ ...wrong, settings: { ...wrong.settings, guard: right } }, "unauthorized"],
-    [{ ...wrong, settings: {} }, "draining"],
+    [{ ...wrong, settings: {} }, "no_default_command"],
+    [{ ...wrong, settings: {}, arrival: {} }, "draining"],
     [{ body: "no JSON" }, "invalid"],
   ];
   for (const [differences, kind] of steps) {
@@ -254,7 +256,7 @@ Deno.test("postPayload() returns a problem with the reason for a body that does 
   const cut = posted({
     body: new ReadableStream({}),
     settings: {
-      limits: { maxBytes: Infinity, periods: createDeadlines(Infinity), cut: cutting.signal },
+      limits: { periods: createDeadlines(Infinity), cut: cutting.signal },
     },
   });
   cutting.abort();

@@ -1,0 +1,85 @@
+/**
+ * The problems of requests for jobs, by what each step before the answer reports.
+ *
+ * @module
+ */
+
+import type { JobOutcome, RunFailure } from "../../jobs/job.ts";
+import type { Refusal } from "../../jobs/line.ts";
+import type { Problem } from "../answer/problem.ts";
+import {
+  type BodyLimits,
+  type BodyRefusal,
+  leastBytesPerSec,
+  maxChunkedBytes,
+} from "../body/body.ts";
+import type { CommandDoor } from "../door.ts";
+
+/** There is no command with the name in the path or, if the path has none, no default; `names` are those that there are. */
+export function noCommandProblem(name: string | undefined, names: readonly string[]): Problem {
+  return name === undefined
+    ? { kind: "no_default_command", names }
+    : { kind: "unknown_command", name, names };
+}
+
+/** The queue gave no place. */
+export function placeProblem({ cause, waiting, retryAfterSec }: Refusal): Problem {
+  switch (cause) {
+    case "draining":
+      return { kind: "draining", retryAfterSec };
+    case "queue_full":
+      return { kind: "queue_full", waiting, retryAfterSec };
+  }
+}
+
+/** The run could not take place. */
+export function runProblem(kind: RunFailure["kind"], command: CommandDoor): Problem {
+  switch (kind) {
+    case "spool_unusable":
+    case "internal":
+      return { kind };
+    case "spawn_refused":
+      return { kind, retryAfterSec: command.retryAfterSec() };
+  }
+}
+
+/** The job left the queue and did not run. */
+export function leftProblem(
+  { cause, queuedSec, retryAfterSec }: Extract<JobOutcome, { readonly kind: "left" }>,
+): Problem {
+  switch (cause) {
+    case "queue_timeout":
+      return { kind: "queue_timeout", queuedSec, retryAfterSec };
+    case "shutdown":
+      return { kind: "draining", queuedSec, retryAfterSec };
+    case "canceled":
+      // The client does not receive this; it is for the log.
+      return { kind: "client_gone", queuedSec };
+  }
+}
+
+/** The body was refused, under these limits. */
+export function bodyProblem(
+  refusal: BodyRefusal,
+  limits: BodyLimits,
+  command: CommandDoor,
+): Problem {
+  switch (refusal) {
+    case "too_large":
+      return { kind: "too_large", maxBytes: limits.maxBytes };
+    case "length_required":
+      return { kind: "length_required", maxBytes: maxChunkedBytes };
+    case "unsupported_encoding":
+      return { kind: "unsupported_encoding" };
+    case "request_timeout":
+      return { kind: "request_timeout", seconds: limits.periods.ms / 1000, leastBytesPerSec };
+    case "buffers_full":
+      return { kind: "buffers_full", retryAfterSec: command.retryAfterSec() };
+    case "draining":
+      return { kind: "draining", retryAfterSec: command.retryAfterSec() };
+    case "body_unreadable":
+      return { kind: "body_unreadable" };
+    case "client_gone":
+      return { kind: "client_gone" };
+  }
+}
