@@ -63,14 +63,6 @@ export interface JobSpec {
   readonly token?: string;
 }
 
-/** The names of a command and its pool, on a server with a configuration file. */
-export interface Names {
-  /** Name of the command. */
-  readonly command: string;
-  /** Name of the pool whose workers run it. */
-  readonly pool: string;
-}
-
 /** A payload: bytes in memory, or a file in the job's folder. A run takes over such a folder together with its file. */
 export type JobInput =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
