@@ -198,9 +198,13 @@ function openLauncher(
   const launch: Launch = {
     program,
     args,
+    ownSession: true,
     cwd: Deno.cwd(),
+    cwdRequired: false,
     env: only(withoutSecrets(env), (name) => !comesFromCaller(name)),
-    openFiles: commandOpenFiles,
+    umask: undefined,
+    niceness: undefined,
+    limits: [{ resource: "openFiles", soft: commandOpenFiles, hard: undefined }],
     word: `jobrunner-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`,
   };
   for (const parent of parents) {
