@@ -38,15 +38,25 @@ export const plainLaunch: Launch = {
   word: "not-started",
 };
 
+/** Writes a launcher into a folder and returns its path. */
+export function writeLauncher(
+  folder: string,
+  launch: Partial<Launch>,
+  arch: LauncherArch = hostArch(),
+): string {
+  const path = `${folder}/launcher-${crypto.randomUUID()}`;
+  const file = makeLauncher(arch, { ...plainLaunch, cwd: folder, ...launch });
+  Deno.writeFileSync(path, file, { mode: 0o500, createNew: true });
+  return path;
+}
+
 /** Writes a launcher into a folder and runs it to its end, in that folder. */
 export async function runLauncher(
   folder: string,
   launch: Partial<Launch>,
   { env = {}, stdin = "", through = [], arch = hostArch() }: LauncherOptions = {},
 ): Promise<LauncherExit> {
-  const path = `${folder}/launcher-${crypto.randomUUID()}`;
-  const file = makeLauncher(arch, { ...plainLaunch, cwd: folder, ...launch });
-  Deno.writeFileSync(path, file, { mode: 0o500, createNew: true });
+  const path = writeLauncher(folder, launch, arch);
   const [program = path, ...args] = [...through, path];
   await using child = new Deno.Command(program, {
     args,
