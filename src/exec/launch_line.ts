@@ -1,6 +1,7 @@
 /**
- * The one line that a launcher writes to stderr if it cannot start its command: a secret word, a space, and the error number in
- * three digits. The line is not output of the command, so anything that may become that line is held back.
+ * The one line that a launcher writes to stderr if it cannot start its command: a secret word, a space, and three digits, which
+ * `launchFailure` of `not_started.ts` interprets. The line is not output of the command, so anything that may become that line
+ * is held back.
  *
  * @module
  */
@@ -12,7 +13,7 @@ export interface LaunchLine {
   /** Takes a piece of stderr, and passes it on at once unless it may be the line or a part of it. */
   write(bytes: Uint8Array<ArrayBuffer>): void;
   /**
-   * To be called when the run is over. Returns the number of the error that kept the launcher from starting its command: such a
+   * To be called when the run is over. Returns the number of the line if the launcher could not start its command: such a
    * launcher exits with 126 or 127 and has written its line and nothing else. Returns undefined if the command was started;
    * then the bytes that were held back are passed on. `outputBytes` is the number of bytes from stdout.
    */

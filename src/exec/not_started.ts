@@ -17,13 +17,19 @@ const machineTrouble: ReadonlyMap<number, string> = new Map([
   [24, "EMFILE"],
 ]);
 
-/** Errors of execve(2) on Linux, in the C library's words; EPERM, ENOENT and EACCES have sentences of our own. */
+/**
+ * Errors of execve(2), chdir(2) and setpriority(2) on Linux, in the C library's words. For EPERM, ENOENT and EACCES of execve we
+ * have sentences of our own.
+ */
 const errorTexts: ReadonlyMap<number, string> = new Map([
+  [1, "Operation not permitted"],
+  [2, "No such file or directory"],
   [5, "Input/output error"],
   [7, "Argument list too long"],
   [8, "Exec format error"],
   [11, "Resource temporarily unavailable"],
   [12, "Cannot allocate memory"],
+  [13, "Permission denied"],
   [20, "Not a directory"],
   [21, "Is a directory"],
   [22, "Invalid argument"],
@@ -35,6 +41,15 @@ const errorTexts: ReadonlyMap<number, string> = new Map([
   [80, "Accessing a corrupted shared library"],
 ]);
 
+/** What a launcher can fail at before execve, by the number that it then adds to errno. */
+const launchSteps: ReadonlyMap<number, string> = new Map([
+  [200, "the working directory cannot be entered"],
+  [400, "its niceness cannot be set"],
+]);
+
+/** Every errno of Linux is below this. */
+const errnoEnd = 200;
+
 /**
  * Interprets the error of a failed spawn: either the ending of a command that cannot be started (127: not found; 126: found
  * but not executable, as in POSIX), or a failure of the machine.
@@ -44,7 +59,8 @@ export function spawnFailure(error: unknown, program: string): NotStarted | RunF
   if (isMachineTrouble(error) || error instanceof Deno.errors.NotCapable) {
     return spawnRefused(program, detail);
   }
-  if (error instanceof Deno.errors.NotFound) return notFound(program);
+  // The runtime looks at the working directory before it looks for the program.
+  if (error instanceof Deno.errors.NotFound && !/\bcwd\b/.test(detail)) return notFound(program);
   if (error instanceof Deno.errors.PermissionDenied) return notExecutable(program);
   return { kind: "not_started", exitStatus: 126, reason: `cannot run ${program}: ${detail}` };
 }
@@ -57,12 +73,18 @@ export function isMachineTrouble(error: unknown): boolean {
   return machineTrouble.has(Number(/os error (\d+)\)/.exec(String(error))?.[1]));
 }
 
-/** Interprets the error that a launcher reports, as a number of Linux (errno(3)), in the same way. */
-export function launchFailure(errno: number, program: string): NotStarted | RunFailure {
-  const detail = `${errorTexts.get(errno) ?? "Unknown error"} (os error ${errno})`;
+/**
+ * Interprets the number that a launcher reports in the same way: errno of Linux (errno(3)), which says why execve failed. For a
+ * step before execve, 200 (the working directory) or 400 (the niceness) is added to errno.
+ */
+export function launchFailure(reported: number, program: string): NotStarted | RunFailure {
+  const step = launchSteps.get(reported - reported % errnoEnd);
+  const errno = step === undefined ? reported : reported % errnoEnd;
+  const text = `${errorTexts.get(errno) ?? "Unknown error"} (os error ${errno})`;
+  const detail = step === undefined ? text : `${step}: ${text}`;
   if (machineTrouble.has(errno)) return spawnRefused(program, detail);
-  if (errno === 2) return notFound(program);
-  if (errno === 1 || errno === 13) return notExecutable(program);
+  if (reported === 2) return notFound(program);
+  if (reported === 1 || reported === 13) return notExecutable(program);
   return { kind: "not_started", exitStatus: 126, reason: `cannot run ${program}: ${detail}` };
 }
 

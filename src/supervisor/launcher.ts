@@ -1,6 +1,6 @@
 /**
- * The launcher: a program, made when the server starts, that runs one command in a session of its own. The process that
- * starts it cannot choose the command or its arguments. Of the environment it can only choose variables whose names begin
+ * The launcher: a program, made when the server starts, that runs one command, in a session of its own if wanted. The process
+ * that starts it cannot choose the command or its arguments. Of the environment it can only choose variables whose names begin
  * with `JOBRUNNER_`, `TRACEPARENT` and `TRACESTATE`. The launcher's source is `tools/launcher/launcher.S`.
  *
  * @module
@@ -8,22 +8,70 @@
 
 import { launcherCode } from "./launcher_code.ts";
 
+/** Stands in `Launch.cwd` for the worker's number. */
+export const workerIdPlaceholder = "\x01";
+
+/** The resources that a launcher can limit, by their numbers in Linux (getrlimit(2)). */
+const resources = {
+  /** Processor time in seconds: SIGXCPU at the soft limit, SIGKILL at the hard one. */
+  cpu: 0,
+  /** Size in bytes of a file that is written: SIGXFSZ. */
+  fileSize: 1,
+  /** One more than the highest file descriptor. */
+  openFiles: 7,
+  /** Address space in bytes. */
+  memory: 9,
+} as const;
+
+/**
+ * One limit of a command. The new hard limit is `hard`, or the one that the launcher inherits if that is lower. The new soft
+ * limit is `soft`, or the new hard limit if that is lower.
+ */
+export interface Limit {
+  /** What is limited, in which unit: see `resources`. */
+  readonly resource: keyof typeof resources;
+  /** Soft limit, a whole number from 0. */
+  readonly soft: number;
+  /** Hard limit, a whole number from 0; undefined keeps the inherited one. */
+  readonly hard: number | undefined;
+}
+
 /** What a launcher runs. No text may contain a NUL. */
 export interface Launch {
   /** Absolute path of the program. */
   readonly program: string;
   /** Its arguments, without its own name. */
   readonly args: readonly string[];
-  /** Working directory; if it does not exist, the one in which the launcher is started. */
+  /** Whether the command gets a session of its own. */
+  readonly ownSession: boolean;
+  /**
+   * Absolute path of the working directory. Each `workerIdPlaceholder` in it becomes the value of the launcher's variable
+   * `JOBRUNNER_WORKER_ID`. Unless that is one to five digits, the directory cannot be entered (EINVAL).
+   */
   readonly cwd: string;
+  /**
+   * What happens if the working directory cannot be entered. True: the command is not started. False: it runs in the directory
+   * in which the launcher is started.
+   */
+  readonly cwdRequired: boolean;
+  /** File mode creation mask, from 0 to 0o777; undefined keeps the inherited one. */
+  readonly umask: number | undefined;
+  /**
+   * Niceness, from -20 to 19; undefined keeps the inherited one. If it cannot be set, the command is not started: a niceness
+   * below the inherited one needs a privilege.
+   */
+  readonly niceness: number | undefined;
+  /** Limits that are set, in this order. */
+  readonly limits: readonly Limit[];
   /**
    * The environment, without the variables that come from the caller of the launcher (`comesFromCaller`). If one of those
    * were given here as well, the command's environment would contain it twice.
    */
   readonly env: Readonly<Record<string, string>>;
-  /** Soft limit of open files, or the hard limit if that is lower; 0 leaves it as it is. */
-  readonly openFiles: number;
-  /** First word of the line on stderr that reports why the program could not be started: the word, a space, errno in three digits. */
+  /**
+   * First word of the line on stderr that reports why the program could not be started: the word, a space, and three digits.
+   * These are errno, plus 200 if the working directory could not be entered, or plus 400 if the niceness could not be set.
+   */
   readonly word: string;
 }
 
@@ -43,12 +91,16 @@ export function comesFromCaller(name: string): boolean {
 /** Offset in an ELF file of the first program header's segment size, in the file and then in memory (elf(5)). */
 const sizesAt = 64 + 32;
 
+/** RLIM_INFINITY. A launcher never raises a hard limit, so this one keeps it. */
+const noLimit = 2n ** 64n - 1n;
+
 /** Makes the bytes of an executable file. Throws an `Error` that names the text that contains a NUL. */
 export function makeLauncher(arch: LauncherArch, launch: Launch): Uint8Array<ArrayBuffer> {
   const code = Uint8Array.fromBase64(launcherCode[arch]);
-  const { program, args, cwd, env, openFiles, word } = launch;
+  const { program, args, ownSession, cwd, cwdRequired, env, umask, niceness, limits, word } =
+    launch;
   const variables = Object.entries(env);
-  const texts = [
+  const texts = new TextEncoder().encode([
     text("word", word),
     text("working directory", cwd),
     text("program", program),
@@ -56,15 +108,29 @@ export function makeLauncher(arch: LauncherArch, launch: Launch): Uint8Array<Arr
     ...variables.map(([name, value]) =>
       text(`variable ${JSON.stringify(name)}`, `${name}=${value}`)
     ),
+  ].join(""));
+  const numbers = [
+    1 + args.length,
+    variables.length,
+    limits.length,
+    Number(ownSession),
+    Number(cwdRequired),
+    umask ?? -1,
+    niceness === undefined ? -1 : niceness + 20,
   ];
-  const blob = new TextEncoder().encode(texts.join(""));
-  const file = new Uint8Array(code.length + 16 + blob.length);
+  const longNumbers = limits.flatMap(({ resource, soft, hard }) => [
+    BigInt(resources[resource]),
+    BigInt(soft),
+    hard === undefined ? noLimit : BigInt(hard),
+  ]);
+  const textsAt = code.length + 4 * numbers.length;
+  const limitsAt = textsAt + texts.length;
+  const file = new Uint8Array(limitsAt + 8 * longNumbers.length);
   file.set(code);
-  file.set(blob, code.length + 16);
+  file.set(texts, textsAt);
   const view = new DataView(file.buffer);
-  view.setUint32(code.length, 1 + args.length, true);
-  view.setUint32(code.length + 4, variables.length, true);
-  view.setBigUint64(code.length + 8, BigInt(openFiles), true);
+  numbers.forEach((number, index) => view.setInt32(code.length + 4 * index, number, true));
+  longNumbers.forEach((number, index) => view.setBigUint64(limitsAt + 8 * index, number, true));
   view.setBigUint64(sizesAt, BigInt(file.length), true);
   view.setBigUint64(sizesAt + 8, BigInt(file.length), true);
   return file;

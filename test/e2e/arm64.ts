@@ -4,10 +4,11 @@
  */
 
 import assert from "node:assert/strict";
-import type { Launch } from "../../src/supervisor/launcher.ts";
+import { type Launch, workerIdPlaceholder } from "../../src/supervisor/launcher.ts";
 import { get, post } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { type LauncherExit, runLauncher, writeProgram } from "../support/launcher.ts";
+import { boundByModes } from "../support/powers.ts";
 import { fixture, projectRoot, startCommand } from "../support/program.ts";
 
 Deno.test("the ARM64 binary serves a job", async () => {
@@ -39,17 +40,74 @@ function runForeign(
   return runLauncher(folder, launch, { env, stdin: "data", through, arch: "aarch64" });
 }
 
-Deno.test("the ARM64 launcher sets the session, limit, working directory and standard input", async () => {
+Deno.test("the ARM64 launcher sets all that its data hold", async () => {
   using folder = temporaryFolder();
-  const script = "cat; readlink /proc/$$/fd/0; pwd; ulimit -Sn; cut -d ' ' -f 5,6 /proc/$$/stat";
-  const { pid, stdout, stderr } = await runForeign(folder.path, {
+  Deno.mkdirSync(`${folder.path}/w42/42`, { recursive: true });
+  const script = [
+    "cat; readlink /proc/$$/fd/0; pwd; umask; nice",
+    "ulimit -Sn; ulimit -Hn; ulimit -St; ulimit -Ht; cut -d ' ' -f 5,6 /proc/$$/stat",
+  ].join("; ");
+  const launch: Partial<Launch> = {
     program: "/bin/sh",
     args: ["-c", script],
-    cwd: "/usr",
+    cwd: `${folder.path}/w${workerIdPlaceholder}/${workerIdPlaceholder}`,
+    cwdRequired: true,
     env: { PATH: "/usr/bin:/bin" },
-    openFiles: 100,
+    umask: 0o027,
+    niceness: 19,
+    limits: [
+      { resource: "openFiles", soft: 100, hard: undefined },
+      { resource: "openFiles", soft: 2000, hard: 200 },
+      { resource: "cpu", soft: 100, hard: 2 ** 40 },
+    ],
+  };
+  const { pid, stdout, stderr } = await runForeign(folder.path, launch, {
+    JOBRUNNER_WORKER_ID: "42",
   });
-  assert.deepEqual([stdout, stderr], [`/dev/null\n/usr\n100\n${pid} ${pid}\n`, ""]);
+  assert.deepEqual(stdout.split("\n"), [
+    ...["/dev/null", `${folder.path}/w42/42`, "0027", "19"],
+    ...["200", "200", "100", `${2 ** 40}`, `${pid} ${pid}`, ""],
+  ]);
+  assert.equal(stderr, "");
+});
+
+Deno.test("the ARM64 launcher leaves as it is what its data do not hold", async () => {
+  using folder = temporaryFolder();
+  const script = "umask; nice; ulimit -Sn; ulimit -Hn; cut -d ' ' -f 5,6 /proc/$$/stat";
+  const { stdout } = await runLauncher(folder.path, {
+    program: "/bin/sh",
+    args: ["-c", script],
+    env: { PATH: "/usr/bin:/bin" },
+    ownSession: false,
+  }, {
+    through: [
+      ...["nice", "-n", "3", "sh", "-c"],
+      `umask 031; ulimit -n 200; ulimit -Sn 100; ${script}; qemu-aarch64-static "$1"`,
+      "sh",
+    ],
+    env: { PATH: "/usr/bin:/bin" },
+    arch: "aarch64",
+  });
+  assert.equal(stdout.slice(0, stdout.length / 2), stdout.slice(stdout.length / 2));
+  assert.match(stdout, /^0031\n/);
+});
+
+Deno.test("the ARM64 launcher reports the working directory or the niceness as the reason", async () => {
+  using folder = temporaryFolder();
+  const cwd = `${folder.path}/${workerIdPlaceholder}`;
+  const report = async (launch: Partial<Launch>, id: string) =>
+    (await runForeign(folder.path, { cwdRequired: true, ...launch }, { JOBRUNNER_WORKER_ID: id }))
+      .stderr;
+  for (const id of ["", "..", "1/..", "123456", "12a", "1:", "-1"]) {
+    assert.equal(await report({ cwd }, id), "not-started 222\n");
+    assert.equal(await report({ cwd, cwdRequired: false }, id), "");
+  }
+  assert.equal(await report({ cwd }, "12345"), "not-started 202\n");
+  const { stderr } = await runLauncher(folder.path, { niceness: -20 }, {
+    through: [...boundByModes, "prlimit", "--nice=0", "qemu-aarch64-static"],
+    arch: "aarch64",
+  });
+  assert.equal(stderr, "not-started 413\n");
 });
 
 Deno.test("the ARM64 launcher passes on arguments and environment", async () => {

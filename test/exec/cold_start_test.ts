@@ -70,6 +70,10 @@ Deno.test("createColdStart() recognizes by the launcher's line that the command 
   assert.equal(notFound.end.ending.exitStatus, 127);
   assert.ok(notFound.end.elapsedSec > 0);
   assert.equal(notFound.stdout + notFound.stderr, "");
+  const noFolder = await run("202");
+  assert.ok(noFolder.end.ok && noFolder.end.ending.kind === "not_started");
+  assert.equal(noFolder.end.ending.exitStatus, 126);
+  assert.equal(noFolder.stdout + noFolder.stderr, "");
   const noMemory = await run("012");
   assert.ok(!noMemory.end.ok);
   assert.equal(noMemory.end.failure.kind, "spawn_refused");

@@ -19,6 +19,7 @@ function after(pieces: readonly string[], exitStatus: number | undefined, output
 Deno.test("createLaunchLine() takes the launcher's one line as an error number, not as output", () => {
   assert.deepEqual(after([line], 127), { atOnce: "", errno: 2, passedOn: "" });
   assert.deepEqual(after(["jobrunner-0123 013\n"], 126), { atOnce: "", errno: 13, passedOn: "" });
+  assert.deepEqual(after(["jobrunner-0123 413\n"], 126), { atOnce: "", errno: 413, passedOn: "" });
   assert.deepEqual(after([...line], 127), { atOnce: "", errno: 2, passedOn: "" });
 });
 

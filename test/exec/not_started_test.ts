@@ -51,3 +51,34 @@ Deno.test("launchFailure() gives the launcher's error number the meaning of a fa
   assert.deepEqual(meaning(7), [126, "cannot run /x: Argument list too long (os error 7)"]);
   assert.deepEqual(meaning(999), [126, "cannot run /x: Unknown error (os error 999)"]);
 });
+
+Deno.test("launchFailure() names the working directory or the niceness if that kept a command from starting", () => {
+  const notStarted = (detail: string) => ({
+    kind: "not_started",
+    exitStatus: 126,
+    reason: `cannot run /x: ${detail}`,
+  });
+  const folder = "the working directory cannot be entered";
+  const niceness = "its niceness cannot be set";
+  for (
+    const [reported, detail] of [
+      [202, `${folder}: No such file or directory (os error 2)`],
+      [201, `${folder}: Operation not permitted (os error 1)`],
+      [213, `${folder}: Permission denied (os error 13)`],
+      [222, `${folder}: Invalid argument (os error 22)`],
+      [236, `${folder}: File name too long (os error 36)`],
+      [333, `${folder}: Unknown error (os error 133)`],
+      [401, `${niceness}: Operation not permitted (os error 1)`],
+      [413, `${niceness}: Permission denied (os error 13)`],
+      [533, `${niceness}: Unknown error (os error 133)`],
+      [602, "Unknown error (os error 602)"],
+    ] as const
+  ) {
+    assert.deepEqual(launchFailure(reported, "/x"), notStarted(detail));
+  }
+  assert.deepEqual(launchFailure(212, "/x"), {
+    kind: "spawn_refused",
+    reason: `cannot run /x: ${folder}: Cannot allocate memory (os error 12)`,
+  });
+  assert.equal(launchFailure(411, "/x").kind, "spawn_refused");
+});

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
-import { comesFromCaller, hasLauncher, makeLauncher } from "../../src/supervisor/launcher.ts";
+import {
+  comesFromCaller,
+  hasLauncher,
+  type Launch,
+  makeLauncher,
+} from "../../src/supervisor/launcher.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { runLauncher, writeProgram } from "../support/launcher.ts";
+import { plainLaunch, runLauncher, writeProgram } from "../support/launcher.ts";
 
 /** Splits what /proc shows: texts that each end with a NUL. */
 function texts(shown: string): string[] {
@@ -116,26 +121,6 @@ Deno.test("a launcher's command runs in its working directory, or in its caller'
   assert.equal(missing.stdout, `${folder.path}\n`);
 });
 
-Deno.test("a launcher sets the soft limit of open files within the hard limit, which it keeps", async () => {
-  using folder = temporaryFolder();
-  const limits = shell("ulimit -Sn; ulimit -Hn");
-  for (
-    const { before, openFiles, after } of [
-      { before: "ulimit -n 200", openFiles: 100, after: "100\n200\n" },
-      { before: "ulimit -n 200; ulimit -Sn 50", openFiles: 100, after: "100\n200\n" },
-      { before: "ulimit -n 200", openFiles: 200, after: "200\n200\n" },
-      { before: "ulimit -n 200", openFiles: 1024, after: "200\n200\n" },
-      { before: "ulimit -n 200; ulimit -Sn 50", openFiles: 0, after: "50\n200\n" },
-    ]
-  ) {
-    const { stdout } = await runLauncher(folder.path, { ...limits, openFiles }, {
-      through: ["sh", "-c", `${before}; exec "$1"`, "sh"],
-      env: { PATH: "/usr/bin:/bin" },
-    });
-    assert.equal(stdout, after, `${before}, ${openFiles}`);
-  }
-});
-
 Deno.test("a launcher's command decides its own exit status and output", async () => {
   using folder = temporaryFolder();
   const { code, stdout, stderr } = await runLauncher(
@@ -222,7 +207,7 @@ Deno.test("a launcher picks the right ones out of thousands of its caller's vari
 });
 
 Deno.test("makeLauncher() refuses a text with a NUL and names its place, not its value", () => {
-  const launch = { program: "/p", args: ["a"], cwd: "/", env: { A: "b" }, openFiles: 0, word: "w" };
+  const launch = { ...plainLaunch, args: ["a"], env: { A: "b" } };
   for (
     const { change, message } of [
       { change: { word: "a\0b" }, message: "word of a launcher: must not contain a NUL" },
@@ -252,13 +237,12 @@ Deno.test("hasLauncher() is true for x86_64 and aarch64, and for this machine", 
 });
 
 Deno.test("makeLauncher() makes a static executable of one read-only segment, without sections", () => {
-  const launch = {
-    program: "/p",
+  const launch: Launch = {
+    ...plainLaunch,
     args: ["a"],
     cwd: "/c",
     env: { A: "b" },
-    openFiles: 9,
-    word: "w",
+    limits: [{ resource: "memory", soft: 2 ** 40, hard: undefined }],
   };
   for (
     const { arch, machine } of [{ arch: "x86_64", machine: 62 }, {
@@ -286,8 +270,11 @@ Deno.test("makeLauncher() makes a static executable of one read-only segment, wi
     assert.ok(u64(24) >= base + 64 + 2 * 56 && u64(24) < base + file.length);
     assert.deepEqual([u32(120), u32(124)], [0x6474e551, readable | writable]);
 
-    const blob = "\x02\0\0\0\x01\0\0\0\x09\0\0\0\0\0\0\0w\0/c\0/p\0a\0A=b\0";
-    assert.equal(new TextDecoder().decode(file.subarray(-blob.length)), blob);
-    assert.ok(file.length < 1500);
+    const [absent, noLimit] = ["\xff".repeat(4), "\xff".repeat(8)];
+    const numbers = `\x02\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0${absent}${absent}`;
+    const limit = `\x09\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0${noLimit}`;
+    const blob = `${numbers}not-started\0/c\0/bin/true\0a\0A=b\0${limit}`;
+    assert.equal(String.fromCharCode(...file.subarray(-blob.length)), blob);
+    assert.ok(file.length < 1600);
   }
 });

@@ -24,23 +24,39 @@ export interface LauncherExit extends Exit {
   readonly pid: number;
 }
 
+/** A launch that changes nothing but the session. */
+export const plainLaunch: Launch = {
+  program: "/bin/true",
+  args: [],
+  ownSession: true,
+  cwd: "/",
+  cwdRequired: false,
+  env: {},
+  umask: undefined,
+  niceness: undefined,
+  limits: [],
+  word: "not-started",
+};
+
+/** Writes a launcher into a folder and returns its path. */
+export function writeLauncher(
+  folder: string,
+  launch: Partial<Launch>,
+  arch: LauncherArch = hostArch(),
+): string {
+  const path = `${folder}/launcher-${crypto.randomUUID()}`;
+  const file = makeLauncher(arch, { ...plainLaunch, cwd: folder, ...launch });
+  Deno.writeFileSync(path, file, { mode: 0o500, createNew: true });
+  return path;
+}
+
 /** Writes a launcher into a folder and runs it to its end, in that folder. */
 export async function runLauncher(
   folder: string,
   launch: Partial<Launch>,
   { env = {}, stdin = "", through = [], arch = hostArch() }: LauncherOptions = {},
 ): Promise<LauncherExit> {
-  const path = `${folder}/launcher-${crypto.randomUUID()}`;
-  const file = makeLauncher(arch, {
-    program: "/bin/true",
-    args: [],
-    cwd: folder,
-    env: {},
-    openFiles: 0,
-    word: "not-started",
-    ...launch,
-  });
-  Deno.writeFileSync(path, file, { mode: 0o500, createNew: true });
+  const path = writeLauncher(folder, launch, arch);
   const [program = path, ...args] = [...through, path];
   await using child = new Deno.Command(program, {
     args,

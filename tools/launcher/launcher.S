@@ -1,29 +1,41 @@
 /*
- * The launcher: a static program of about 1 KB that starts one command in a session of its own.
+ * The launcher: a static program of about 1.4 KB that starts one command, in a session of its own if wanted.
  *
  * jobrunner appends to these bytes what is to be run (src/supervisor/launcher.ts) and starts the result for each job. What
  * starts it chooses neither program nor arguments nor standard input, and of the environment only the variables that are
  * named under "prefixes". In C it would be:
  *
- *     setsid();
- *     chdir(workingDirectory);
+ *     if (ownSession) setsid();
+ *     if (mask >= 0) umask(mask);
+ *     if (niceness is given && setpriority(PRIO_PROCESS, 0, niceness) != 0) fail(400 + errno);
+ *     id = getenv("JOBRUNNER_WORKER_ID");
+ *     path = workingDirectory with id for each "\x01";     // EINVAL unless id is 1 to 5 digits
+ *     if (chdir(path) != 0 && required) fail(200 + errno);
  *     null = open("/dev/null", O_RDONLY);  if (null > 0) { dup3(null, 0, 0); close(null); }
- *     if (softLimit) setrlimit(RLIMIT_NOFILE, { min(softLimit, hard), hard });
+ *     for (each limit) { hard = min(hard, old hard);  setrlimit(resource, { min(soft, hard), hard }); }
  *     environment = variables in the file, then those of our own that begin with a prefix;
  *     execve(arguments[0], arguments, environment);
  *     if (errno == ENOEXEC) execve("/bin/sh", { "/bin/sh", arguments... }, environment);
- *     dprintf(2, "%s %03d\n", word, errno);  _exit(errno == ENOENT ? 127 : 126);
+ *     fail(errno);     // fail(number): dprintf(2, "%s %03d\n", word, number);  _exit(number == ENOENT ? 127 : 126);
+ *
+ * The limits come after everything that they could make fail or end too early: the opening of /dev/null, without which the
+ * command would read its caller's standard input, and the room on the stack.
  *
  * It is assembly, with an ELF header written out here, so that every toolchain makes the same bytes: `make launcher` puts
  * them into src/supervisor/launcher_code.ts, `make launcher-check` makes them again and compares.
  *
  * What is appended, at the label "blob", little endian:
  *
- *     u32  number of arguments, the program's name included; at least 1
- *     u32  number of variables
- *     u64  soft limit of open files; 0 leaves it as it is
+ *     i32  number of arguments, the program's name included; at least 1
+ *     i32  number of variables
+ *     i32  number of limits
+ *     i32  0 to stay in the caller's session
+ *     i32  0 to go on if the working directory cannot be entered
+ *     i32  umask; -1 leaves it as it is
+ *     i32  niceness + 20; -1 leaves it as it is
  *     texts, each ended by a NUL: the word, the working directory, arguments (the first is the absolute path of the program),
  *          variables (NAME=value)
+ *     limits, each three u64: the resource's number (RLIMIT_...), soft limit, hard limit; all ones is no limit
  *
  * There is one program below for both processors. It is written in the words of the following tables, each of which stands
  * for one to three instructions; where a word changes a register, that is the first one named. A register is a variable of
@@ -46,7 +58,7 @@
 #define OWN             x20
 #define OUT             x21
 #define ENVIRONMENT     x22
-/* Numbers: a counter, a descriptor, a limit, errno. */
+/* Numbers: a counter, a descriptor, errno. */
 #define COUNT           x23
 /* What is used at once: any value, a byte. */
 #define VALUE           x9
@@ -83,7 +95,9 @@
 #define SYS_CLOSE       57
 #define SYS_WRITE       64
 #define SYS_EXIT_GROUP  94
+#define SYS_SETPRIORITY 140
 #define SYS_SETSID      157
+#define SYS_UMASK       166
 #define SYS_EXECVE      221
 #define SYS_PRLIMIT64   261
 
@@ -137,7 +151,9 @@
 #define SYS_CLOSE       3
 #define SYS_WRITE       1
 #define SYS_EXIT_GROUP  231
+#define SYS_SETPRIORITY 141
 #define SYS_SETSID      112
+#define SYS_UMASK       95
 #define SYS_EXECVE      59
 #define SYS_PRLIMIT64   302
 
@@ -146,16 +162,36 @@
 /* Numbers that are the same on both. */
 #define AT_FDCWD        -100
 #define O_RDONLY        0
-#define RLIMIT_NOFILE   7
+#define PRIO_PROCESS    0
 #define ENOENT          2
 #define ENOEXEC         8
+#define EINVAL          22
 #define STDERR          2
 #define ASCII_NEWLINE   10
 #define ASCII_SPACE     32
 #define ASCII_ZERO      48
+#define ASCII_COLON     58      /* the one behind the digit 9 */
+#define PLACEHOLDER     1       /* stands for the worker's number */
+
+/* Where the numbers of the appended part are. */
+#define ARGUMENTS       0
+#define VARIABLES       4
+#define LIMITS          8
+#define OWN_SESSION     12
+#define REQUIRED        16
+#define MASK            20
+#define NICENESS        24
+#define TEXTS           28
+
+/* What is added to errno, which is below 200, to say what failed; nothing for execve. */
+#define AT_FOLDER       200
+#define AT_NICENESS     400
 
 /* Goes behind the NUL that ends the text at CURSOR. */
 #define SKIP_TEXT(label)  label: LOAD_BYTE(CHAR, CURSOR); ADD(CURSOR, 1); IF_NOT_ZERO(CHAR, label)
+
+/* Reads one of the numbers of the appended part. */
+#define LOAD_NUMBER(to, offset)  ADDRESS(to, blob); LOAD_COUNT(to, to, offset)
 
 /* Appends to the array, or the line, that is being written at OUT. */
 #define APPEND(pointer)  STORE(OUT, 0, pointer); ADD(OUT, 8)
@@ -195,21 +231,108 @@ start:
         ADD(OWN, 16)                            /* our own variables */
 
         /* A session of its own. This fails if the process leads one already, which is as good. */
+        LOAD_NUMBER(VALUE, OWN_SESSION)
+        IF_ZERO(VALUE, mask)
         SYSCALL(SYS_SETSID)
+mask:
+        LOAD_NUMBER(FIRST, MASK)
+        IF_NEGATIVE(FIRST, niceness)
+        SYSCALL(SYS_UMASK)
+niceness:
+        LOAD_NUMBER(THIRD, NICENESS)
+        IF_NEGATIVE(THIRD, find_id)
+        SUBTRACT(THIRD, 20)
+        SET(FIRST, PRIO_PROCESS)
+        SET(SECOND, 0)                          /* this process */
+        SYSCALL(SYS_SETPRIORITY)
+        COPY(COUNT, RESULT)
+        NEGATE(COUNT)
+        IF_ZERO(COUNT, find_id)
+        ADD(COUNT, AT_NICENESS)
+        GOTO(failed)
 
+        /* The worker's number as our caller has set it: VALUE becomes its address, or 0. */
+find_id:
+        COPY(ENVIRONMENT, OWN)
+next_candidate:
+        LOAD(VALUE, ENVIRONMENT, 0)
+        IF_ZERO(VALUE, folder)
+        ADD(ENVIRONMENT, 8)
+        ADDRESS(CURSOR, id_name)
+next_of_name:
+        LOAD_BYTE(CHAR, CURSOR)
+        IF_ZERO(CHAR, folder)
+        LOAD_BYTE(COUNT, VALUE)
+        ADD(CURSOR, 1)
+        ADD(VALUE, 1)
+        IF_EQUAL(CHAR, COUNT, next_of_name)
+        GOTO(next_candidate)
+
+        /* The working directory's path is made on the stack, with room for 8 bytes in place of each one. */
+folder:
+        COPY(ENVIRONMENT, VALUE)
         ADDRESS(CURSOR, the_word)
         SKIP_TEXT(skip_word)
-        COPY(FIRST, CURSOR)
+        COPY(COUNT, CURSOR)
+        SKIP_TEXT(skip_folder)
+        SUBTRACT(CURSOR, COUNT)
+        SET(OUT, 0)
+        ADD_TIMES_8(OUT, CURSOR)
+        RESERVE(OUT)
+        COPY(OUT, STACK)
+        COPY(CURSOR, COUNT)
+next_of_folder:
+        LOAD_BYTE(CHAR, CURSOR)
+        ADD(CURSOR, 1)
+        IF_EQUAL(CHAR, PLACEHOLDER, insert_id)
+        APPEND_CHAR()
+        IF_NOT_ZERO(CHAR, next_of_folder)
+        COPY(FIRST, STACK)
         SYSCALL(SYS_CHDIR)
-        SKIP_TEXT(skip_directory)               /* CURSOR is at the first argument, and stays there */
+        COPY(COUNT, RESULT)
+        NEGATE(COUNT)
+        IF_ZERO(COUNT, standard_input)
+        GOTO(not_entered)
 
-        /* An empty standard input. Descriptor 0 comes back if it was closed: then it is right already. */
+        /* Our caller may be hostile: with anything but digits, such as "..", it could choose another folder. */
+insert_id:
+        COPY(VALUE, ENVIRONMENT)
+        IF_ZERO(VALUE, refuse_id)
+        SET(COUNT, 0)
+next_digit:
+        LOAD_BYTE(CHAR, VALUE)
+        IF_ZERO(CHAR, id_inserted)
+        IF_EQUAL(COUNT, 5, refuse_id)
+        IF_BELOW(CHAR, ASCII_ZERO, refuse_id)
+        IF_BELOW(CHAR, ASCII_COLON, digit)
+        GOTO(refuse_id)
+digit:
+        APPEND_CHAR()
+        ADD(VALUE, 1)
+        ADD(COUNT, 1)
+        GOTO(next_digit)
+id_inserted:
+        IF_NOT_ZERO(COUNT, next_of_folder)
+refuse_id:
+        SKIP_TEXT(skip_rest_of_folder)
+        SET(COUNT, EINVAL)
+not_entered:
+        LOAD_NUMBER(VALUE, REQUIRED)
+        IF_ZERO(VALUE, standard_input)
+        ADD(COUNT, AT_FOLDER)
+        GOTO(failed)
+
+        /*
+         * An empty standard input. Descriptor 0 comes back if it was closed: then it is right already. CURSOR is at the first
+         * argument, and stays there.
+         */
+standard_input:
         SET(FIRST, AT_FDCWD)
         ADDRESS(SECOND, null_device)
         SET(THIRD, O_RDONLY)
         SYSCALL(SYS_OPENAT)
-        IF_NEGATIVE(RESULT, limit)
-        IF_ZERO(RESULT, limit)
+        IF_NEGATIVE(RESULT, arrays)
+        IF_ZERO(RESULT, arrays)
         COPY(COUNT, RESULT)
         COPY(FIRST, COUNT)
         SET(SECOND, 0)
@@ -218,35 +341,12 @@ start:
         COPY(FIRST, COUNT)
         SYSCALL(SYS_CLOSE)
 
-        /* The soft limit of open files; a struct rlimit is two numbers, soft and hard. */
-limit:
-        ADDRESS(VALUE, blob)
-        LOAD(COUNT, VALUE, 8)
-        IF_ZERO(COUNT, arrays)
-        RESERVE(16)
-        SET(FIRST, 0)                           /* this process */
-        SET(SECOND, RLIMIT_NOFILE)
-        SET(THIRD, 0)
-        COPY(FOURTH, STACK)
-        SYSCALL(SYS_PRLIMIT64)
-        IF_NEGATIVE(RESULT, arrays)
-        LOAD(VALUE, STACK, 8)
-        IF_BELOW(COUNT, VALUE, set_limit)
-        COPY(COUNT, VALUE)
-set_limit:
-        STORE(STACK, 0, COUNT)
-        SET(FIRST, 0)
-        SET(SECOND, RLIMIT_NOFILE)
-        COPY(THIRD, STACK)
-        SET(FOURTH, 0)
-        SYSCALL(SYS_PRLIMIT64)
-
         /*
          * Room on the stack for two arrays of pointers: "/bin/sh", the arguments, NULL; the variables, our own variables, NULL.
-         * COUNT becomes the number of pointers.
+         * COUNT becomes the number of pointers, and one more, so that a limit fits behind the variables.
          */
 arrays:
-        SET(COUNT, 3)
+        SET(COUNT, 4)
         COPY(OUT, OWN)
 count_own:
         LOAD(VALUE, OUT, 0)
@@ -255,10 +355,9 @@ count_own:
         ADD(COUNT, 1)
         GOTO(count_own)
 counted:
-        ADDRESS(VALUE, blob)
-        LOAD_COUNT(CHAR, VALUE, 0)
+        LOAD_NUMBER(CHAR, ARGUMENTS)
         ADD(COUNT, CHAR)
-        LOAD_COUNT(CHAR, VALUE, 4)
+        LOAD_NUMBER(CHAR, VARIABLES)
         ADD(COUNT, CHAR)
         SET(OUT, 0)
         ADD_TIMES_8(OUT, COUNT)
@@ -267,8 +366,7 @@ counted:
 
         ADDRESS(VALUE, shell)
         APPEND(VALUE)
-        ADDRESS(VALUE, blob)
-        LOAD_COUNT(COUNT, VALUE, 0)
+        LOAD_NUMBER(COUNT, ARGUMENTS)
 next_argument:
         APPEND(CURSOR)
         SKIP_TEXT(skip_argument)
@@ -278,14 +376,48 @@ next_argument:
         APPEND(VALUE)
 
         COPY(ENVIRONMENT, OUT)
-        ADDRESS(VALUE, blob)
-        LOAD_COUNT(COUNT, VALUE, 4)
+        LOAD_NUMBER(COUNT, VARIABLES)
 next_variable:
-        IF_ZERO(COUNT, next_own)
+        IF_ZERO(COUNT, limits)
         APPEND(CURSOR)
         SKIP_TEXT(skip_variable)
         SUBTRACT(COUNT, 1)
         GOTO(next_variable)
+
+        /*
+         * The limits, at CURSOR. A struct rlimit is two numbers, soft and hard; it is at OUT, where our own variables will be.
+         * Nobody needs a privilege to lower a limit, or to raise the soft one up to the hard one.
+         */
+limits:
+        LOAD_NUMBER(COUNT, LIMITS)
+next_limit:
+        IF_ZERO(COUNT, next_own)
+        SET(FIRST, 0)                           /* this process */
+        LOAD(SECOND, CURSOR, 0)
+        SET(THIRD, 0)
+        COPY(FOURTH, OUT)
+        SYSCALL(SYS_PRLIMIT64)
+        IF_NEGATIVE(RESULT, limit_done)
+        LOAD(VALUE, CURSOR, 16)
+        LOAD(CHAR, OUT, 8)
+        IF_BELOW(VALUE, CHAR, hard_limit)
+        COPY(VALUE, CHAR)
+hard_limit:
+        STORE(OUT, 8, VALUE)
+        LOAD(CHAR, CURSOR, 8)
+        IF_BELOW(CHAR, VALUE, soft_limit)
+        COPY(CHAR, VALUE)
+soft_limit:
+        STORE(OUT, 0, CHAR)
+        SET(FIRST, 0)
+        LOAD(SECOND, CURSOR, 0)
+        COPY(THIRD, OUT)
+        SET(FOURTH, 0)
+        SYSCALL(SYS_PRLIMIT64)
+limit_done:
+        ADD(CURSOR, 24)
+        SUBTRACT(COUNT, 1)
+        GOTO(next_limit)
 
         /* Our own variables: those that begin with one of the prefixes. CURSOR goes through these. */
 next_own:
@@ -322,7 +454,7 @@ run:
         COPY(THIRD, ENVIRONMENT)
         SYSCALL(SYS_EXECVE)
         COPY(COUNT, RESULT)
-        NEGATE(COUNT)                           /* from here on, COUNT is errno */
+        NEGATE(COUNT)
 
         /* A script without "#!" is the shell's, as execvp(3) has it. */
         IF_EQUAL(COUNT, ENOEXEC, run_shell)
@@ -335,7 +467,10 @@ run_shell:
         COPY(COUNT, RESULT)
         NEGATE(COUNT)
 
-        /* The line "<word> <errno>\n" is made on the stack, so that one call writes it. ENVIRONMENT becomes the exit status. */
+        /*
+         * COUNT is the number to report. The line "<word> <number>\n" is made on the stack, so that one call writes it.
+         * ENVIRONMENT becomes the exit status.
+         */
 failed:
         SET(ENVIRONMENT, 127)
         IF_EQUAL(COUNT, ENOENT, measure_word)
@@ -395,7 +530,9 @@ shell:
         .asciz  "/bin/sh"
 prefixes:
         .asciz  "JOBRUNNER_", "TRACEPARENT=", "TRACESTATE=", ""
+id_name:
+        .asciz  "JOBRUNNER_WORKER_ID="
 
         .balign 8, 0
-blob:                                           /* two counts and a limit, 16 bytes, then the texts */
-        .set    the_word, blob + 16
+blob:                                           /* what is appended, in the form that the head describes */
+        .set    the_word, blob + TEXTS
