@@ -5,28 +5,30 @@
  */
 
 import { atMost } from "../async/at_most.ts";
-import { createDeadlines } from "../async/deadlines.ts";
+import type { HttpConfig } from "../config/config.ts";
 import { createActivity } from "../http/activity.ts";
 import { createDeliveries } from "../http/answer/delivery.ts";
 import { createPasswordCheck } from "../http/auth.ts";
 import { createBuffers } from "../http/body/buffers.ts";
 import { createClients } from "../http/clients.ts";
-import type { CommandDoor, FrontDoor } from "../http/door.ts";
+import type { FrontDoor } from "../http/door.ts";
+import type { Fetch } from "../http/exchange.ts";
 import { createGuard } from "../http/guard.ts";
 import { createRoutes } from "../http/routes.ts";
 import type { MainAbilities } from "../isolate/abilities.ts";
 import { type Ask, shared } from "../isolate/ask.ts";
 import type { During } from "../isolate/busy.ts";
-import type { ProcessFigures, ServiceStart } from "../isolate/messages.ts";
+import type { ProcessFigures, Replaced, ServiceSettings, ServiceStart } from "../isolate/messages.ts";
 import type { Cut } from "../jobs/line.ts";
 import { createExposition } from "../telemetry/exposition.ts";
 import { observeLive } from "../telemetry/live.ts";
-import { type Log, openLog, stackOf } from "../telemetry/log.ts";
+import { type Log, messageOf, openLog, stackOf } from "../telemetry/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { createRecent } from "../telemetry/recent.ts";
 import { version } from "../version.ts";
+import { doorTo } from "./door.ts";
 import { listen } from "./listening.ts";
-import { statusOf } from "./status.ts";
+import { createTimeouts } from "./timeouts.ts";
 import { openTracingOf } from "./tracing.ts";
 import { startWork } from "./work.ts";
 
@@ -49,6 +51,11 @@ export interface App {
   drain(): Promise<number>;
   /** Forced stop: ends the remaining jobs, with an answer for every client. The drain then ends. */
   cut(): Cut;
+  /**
+   * Gives new requests other commands, pools and settings, all of them or none; those in flight keep what they have. The address,
+   * and whether HTTPS is on, stay as they are.
+   */
+  replace(settings: ServiceSettings): Replaced;
   /** Logs a bug that belongs to no request. */
   reportBug(bug: unknown): void;
 }
@@ -64,16 +71,14 @@ const measureMs = 1000;
  * address cannot be listened on.
  */
 export async function startApp(
-  { config, commandEnv, launcher, spool }: ServiceStart,
+  { config: first, starts, spool }: Omit<ServiceStart, "programs">,
   { ask, during }: Host,
-  log: Log = openLog(config.log),
+  log: Log = openLog(first.log),
 ): Promise<App> {
   await using taken = new AsyncDisposableStack();
   let unreadTimer: ReturnType<typeof setTimeout> | undefined;
   taken.defer(() => clearTimeout(unreadTimer));
   taken.defer(() => log.flush());
-  const { work, http } = config;
-  const { numWorkers, queueLimit, onDisconnect } = work.jobs;
   const startedAt = performance.now();
   let figures: ProcessFigures | undefined;
   const measure = shared(() => ask("measure"));
@@ -81,32 +86,29 @@ export async function startApp(
     atMost(measureMs, measure().then((measured) => void (figures = measured)))
   );
   const metrics = createMetrics(exposition, {
-    numWorkers,
-    scheme: http.tls ? "https" : "http",
-    named: false,
+    named: first.named,
+    scheme: first.http.tls ? "https" : "http",
   });
-  const tracing = await openTracingOf(config, log);
+  const tracing = await openTracingOf(first, log);
   taken.defer(() => tracing.close());
   const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };
-  const dispatch = startWork(work, {
-    commandEnv,
-    launcher,
-    spool,
-    ask,
-    listeners: { log, metrics, tracing, recent },
-  });
-  taken.defer(() => dispatch.close());
-  const { line, pool } = dispatch;
+  const listeners = { log, metrics, tracing, recent };
+  const work = startWork({ config: first, starts }, { spool, ask, listeners });
+  taken.defer(() => work.close());
   const activity = createActivity();
-  const buffers = createBuffers(http.maxBufferedBytes);
-  const deliveries = createDeliveries(taken.use(createDeadlines(http.answerTimeoutMs)));
+  const buffers = createBuffers(first.http.maxBufferedBytes);
+  const timeouts = taken.use(createTimeouts());
+  const deliveries = createDeliveries(timeouts.of(first.http.answerTimeoutMs));
   observeLive(exposition, {
-    numWorkers,
-    queueLimit,
+    pools: () => work.pools.map(({ config: { name, numWorkers, queueLimit }, dispatch }) => ({
+      name: first.named ? name : undefined,
+      numWorkers,
+      queueLimit,
+      queuedJobs: dispatch.line.waiting,
+      oldestWaitSec: dispatch.line.oldestWaitSec(),
+      busy: dispatch.pool.busy,
+    })),
     versions: { jobrunner: version, deno: Deno.version.deno },
-    queuedJobs: () => line.waiting,
-    oldestWaitSec: () => line.oldestWaitSec(),
-    workersBusy: () => pool.busy,
     buffered: () => buffers.held,
     answersGivenUp: () => deliveries.givenUp,
     process: () => figures,
@@ -115,44 +117,31 @@ export async function startApp(
   const waitedEnough = Promise.withResolvers<void>();
   let draining = false;
 
-  const command: CommandDoor = {
-    name: "default",
-    names: undefined,
-    onDisconnect,
-    maxRequestBytes: http.maxRequestBytes,
-    reserve: (about, signal) => line.reserve(about, signal),
-    retryAfterSec: () => line.retryAfterSec(),
-  };
   const door: FrontDoor = {
-    named: false,
-    command: (name) => name === undefined ? command : undefined,
-    commandNames: () => [],
-    commands: () => ({ defaultName: undefined, commands: [] }),
-    retryAfterSec: () => line.retryAfterSec(),
+    ...doorTo(work, listeners, startedAt),
     ready: () => !draining,
     beginTrace: tracing.begin,
     version,
     metricsText: exposition.text,
-    status: () =>
-      statusOf(dispatch, { metrics, recent }, {
-        uptimeSec: (performance.now() - startedAt) / 1000,
-        queueLimit,
-      }),
   };
-  const fetch = createRoutes(door, {
-    guard: createGuard(http.passwordDigest ? undefined : http.hostNames),
-    mayRun: createPasswordCheck(http.passwordDigest),
-    limits: {
-      periods: taken.use(createDeadlines(http.requestTimeoutMs)),
-      cut: cutting.signal,
-    },
-    buffers,
-    deliveries,
-    activity,
-    clients: taken.use(createClients((clients) => ask("find_gone", clients))),
-    during,
-  }, { log, metrics, accessLog: http.accessLog });
-  const server = listen(fetch, http, log);
+  const clients = taken.use(createClients((clients) => ask("find_gone", clients)));
+
+  /** The HTTP application with these settings. Requests in flight stay in the one that they came to. */
+  function routesWith(http: HttpConfig): Fetch {
+    return createRoutes(door, {
+      guard: createGuard(http.passwordDigest ? undefined : http.hostNames),
+      mayRun: createPasswordCheck(http.passwordDigest),
+      limits: { periods: timeouts.of(http.requestTimeoutMs), cut: cutting.signal },
+      buffers,
+      deliveries,
+      activity,
+      clients,
+      during,
+    }, { log, metrics, accessLog: http.accessLog });
+  }
+
+  let fetch = routesWith(first.http);
+  const server = listen((request, info) => fetch(request, info), first.http, log);
   taken.defer(() => server.stop());
   const parts = taken.move();
   let drained: Promise<number> | undefined;
@@ -160,12 +149,12 @@ export async function startApp(
   async function drain(): Promise<number> {
     draining = true;
     const givenUpBefore = deliveries.givenUp;
-    // Uploads that began before the drain may still become jobs, so the queue closes after the last of them.
+    // Uploads that began before the drain may still become jobs, so the queues close after the last of them.
     await Promise.race([activity.idle(), waitedEnough.promise]);
     // Short answers that the runtime has not reported as sent count too.
     const givenUp = deliveries.givenUp - givenUpBefore + activity.active;
     // Jobs whose clients have disconnected are finished too; /status responds until then.
-    await dispatch.close();
+    await work.close();
     await parts.disposeAsync();
     return givenUp;
   }
@@ -176,15 +165,31 @@ export async function startApp(
     cut() {
       draining = true;
       cutting.abort();
-      const cut = line.cut();
+      const cut = work.cut();
       // A client that does not read its answer must not keep the server running.
-      dispatch.close().then(() => {
+      work.close().then(() => {
         unreadTimer = setTimeout(() => {
           deliveries.giveUpAll();
           waitedEnough.resolve();
         }, unreadAnswerMs);
       });
       return cut;
+    },
+    replace({ config, starts }) {
+      if (draining) return { ok: false, reason: "the server is stopping" };
+      const { http } = config;
+      try {
+        // The only step that can fail is the first.
+        if (http.tls) server.setTls(http.tls);
+      } catch (error) {
+        return { ok: false, reason: `the TLS certificate cannot be used: ${messageOf(error)}` };
+      }
+      work.replace({ config, starts });
+      buffers.setLimit(http.maxBufferedBytes);
+      deliveries.setTimeouts(timeouts.of(http.answerTimeoutMs));
+      log.configure(config.log);
+      fetch = routesWith(http);
+      return { ok: true };
     },
     reportBug: (bug) =>
       log.write("uncaught error in the service", { "exception.stacktrace": stackOf(bug) }),

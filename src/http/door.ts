@@ -18,19 +18,23 @@ export interface CommandDoor {
   readonly names: Names | undefined;
   /** What happens to a running job whose client has disconnected. */
   readonly onDisconnect: JobSpec["onDisconnect"];
+  /** Number of the version of the command, for its jobs. */
+  readonly version: number;
   /** Maximum size of a request body; `Infinity` for no limit. */
   readonly maxRequestBytes: number;
   /** Asks for a place in its queue. */
   readonly reserve: Line["reserve"];
   /** Whole seconds after which a client that it refuses may retry. */
   retryAfterSec(): number;
+  /** Must be called once, when the request is over. */
+  release(): void;
 }
 
 /** What the rest of the program offers to HTTP. */
 export interface FrontDoor {
   /** Whether commands have names: with a configuration file. Otherwise the only command is the default. */
   readonly named: boolean;
-  /** The command with this name, without a name the default command; undefined if there is none. */
+  /** The command with this name, without a name the default command; undefined if there is none. The caller releases it. */
   command(name?: string): CommandDoor | undefined;
   /** The names of all commands, sorted. */
   commandNames(): readonly string[];

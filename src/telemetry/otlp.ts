@@ -45,7 +45,7 @@ export interface SpanSource {
   /** Port to listen on; 0 if the system chooses one. */
   readonly port: number;
   /** Path of the command. */
-  readonly program: string;
+  readonly program: string | undefined;
 }
 
 /** How long the last spans may take to be sent when the server stops. */

@@ -117,7 +117,7 @@ export function payload(
         { raw, requestId, commandName, command, trace, address, share },
         settings,
         door,
-      );
+      ).finally(() => command?.release());
       if (outcome.kind !== "ran") {
         share.release();
         return answerJob(c, outcome);
@@ -201,6 +201,7 @@ async function admit(
     ...request,
     requestId,
     command: command.name,
+    version: command.version,
     onDisconnect: command.onDisconnect,
     input: { kind: "bytes", bytes: payload },
     ...trace?.context,
