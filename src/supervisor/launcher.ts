@@ -11,25 +11,27 @@ import { launcherCode } from "./launcher_code.ts";
 /** Stands in `Launch.cwd` for the worker's number. */
 export const workerIdPlaceholder = "\x01";
 
-/** The resources that a launcher can limit, by their numbers in Linux (getrlimit(2)). */
-const resources = {
-  /** Processor time in seconds: SIGXCPU at the soft limit, SIGKILL at the hard one. */
+/**
+ * What a launcher can limit (getrlimit(2)): processor time in seconds (SIGXCPU at the soft limit, SIGKILL at the hard one), the
+ * size in bytes of files that are written, the number of open files, and the address space in bytes.
+ */
+export type LimitedResource = "cpu" | "fileSize" | "openFiles" | "memory";
+
+/** Their numbers in Linux: RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_AS. */
+const resourceNumbers: Readonly<Record<LimitedResource, number>> = {
   cpu: 0,
-  /** Size in bytes of a file that is written: SIGXFSZ. */
   fileSize: 1,
-  /** One more than the highest file descriptor. */
   openFiles: 7,
-  /** Address space in bytes. */
   memory: 9,
-} as const;
+};
 
 /**
  * One limit of a command. The new hard limit is `hard`, or the one that the launcher inherits if that is lower. The new soft
  * limit is `soft`, or the new hard limit if that is lower.
  */
 export interface Limit {
-  /** What is limited, in which unit: see `resources`. */
-  readonly resource: keyof typeof resources;
+  /** What is limited. */
+  readonly resource: LimitedResource;
   /** Soft limit, a whole number from 0. */
   readonly soft: number;
   /** Hard limit, a whole number from 0; undefined keeps the inherited one. */
@@ -119,7 +121,7 @@ export function makeLauncher(arch: LauncherArch, launch: Launch): Uint8Array<Arr
     niceness === undefined ? -1 : niceness + 20,
   ];
   const longNumbers = limits.flatMap(({ resource, soft, hard }) => [
-    BigInt(resources[resource]),
+    BigInt(resourceNumbers[resource]),
     BigInt(soft),
     hard === undefined ? noLimit : BigInt(hard),
   ]);

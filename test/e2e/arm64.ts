@@ -54,7 +54,7 @@ Deno.test("the ARM64 launcher sets all that its data hold", async () => {
     cwdRequired: true,
     env: { PATH: "/usr/bin:/bin" },
     umask: 0o027,
-    niceness: 19,
+    niceness: 17,
     limits: [
       { resource: "openFiles", soft: 100, hard: undefined },
       { resource: "openFiles", soft: 2000, hard: 200 },
@@ -65,7 +65,7 @@ Deno.test("the ARM64 launcher sets all that its data hold", async () => {
     JOBRUNNER_WORKER_ID: "42",
   });
   assert.deepEqual(stdout.split("\n"), [
-    ...["/dev/null", `${folder.path}/w42/42`, "0027", "19"],
+    ...["/dev/null", `${folder.path}/w42/42`, "0027", "17"],
     ...["200", "200", "100", `${2 ** 40}`, `${pid} ${pid}`, ""],
   ]);
   assert.equal(stderr, "");

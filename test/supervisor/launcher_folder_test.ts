@@ -21,7 +21,7 @@ function worker(value: string) {
 Deno.test("a launcher that cannot enter a required folder reports 200 + errno and starts nothing", async () => {
   using folder = temporaryFolder();
   Deno.writeTextFileSync(`${folder.path}/file`, "");
-  Deno.mkdirSync(`${folder.path}/closed`, { mode: 0 });
+  Deno.mkdirSync(`${folder.path}/closed`, { mode: 0o600 });
   for (
     const { cwd, number } of [
       { cwd: `${folder.path}/missing`, number: "202" },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Limit } from "../../src/supervisor/launcher.ts";
+import type { Limit, LimitedResource } from "../../src/supervisor/launcher.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { runLauncher, writeLauncher } from "../support/launcher.ts";
 import { boundByModes } from "../support/powers.ts";
@@ -70,7 +70,7 @@ Deno.test("a launcher that may not set the niceness reports 400 + errno and star
 });
 
 /** What /proc calls the limits. */
-const titles: Readonly<Record<Limit["resource"], string>> = {
+const titles: Readonly<Record<LimitedResource, string>> = {
   cpu: "Max cpu time",
   fileSize: "Max file size",
   openFiles: "Max open files",
@@ -84,7 +84,7 @@ async function limitsAfter(folder: string, before: string, limits: readonly Limi
     { program: "/bin/cat", args: ["/proc/self/limits"], limits },
     { through: after(before), env: path },
   );
-  return (resource: Limit["resource"]) => {
+  return (resource: LimitedResource) => {
     const line = stdout.split("\n").find((line) => line.startsWith(titles[resource])) ?? "";
     return line.slice(titles[resource].length).trim().split(/ +/).slice(0, 2).join(" ");
   };
