@@ -80,10 +80,8 @@ export async function startApp(
   const exposition = createExposition(() =>
     atMost(measureMs, measure().then((measured) => void (figures = measured)))
   );
-  const metrics = createMetrics(exposition, {
-    numWorkers,
-    scheme: http.tls ? "https" : "http",
-  });
+  const metrics = createMetrics(exposition, { scheme: http.tls ? "https" : "http" });
+  metrics.announce({ names: undefined, numWorkers });
   const tracing = await openTracingOf(config, log);
   taken.defer(() => tracing.close());
   const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };
@@ -100,12 +98,15 @@ export async function startApp(
   const buffers = createBuffers(http.maxBufferedBytes);
   const deliveries = createDeliveries(taken.use(createDeadlines(http.answerTimeoutMs)));
   observeLive(exposition, {
-    numWorkers,
-    queueLimit,
     versions: { jobrunner: version, deno: Deno.version.deno },
-    queuedJobs: () => line.waiting,
-    oldestWaitSec: () => line.oldestWaitSec(),
-    workersBusy: () => pool.busy,
+    pools: () => [{
+      name: undefined,
+      numWorkers,
+      queueLimit,
+      queuedJobs: line.waiting,
+      oldestWaitSec: line.oldestWaitSec(),
+      busy: pool.busy,
+    }],
     buffered: () => buffers.held,
     answersGivenUp: () => deliveries.givenUp,
     process: () => figures,
@@ -122,10 +123,11 @@ export async function startApp(
     version,
     metricsText: exposition.text,
     status: () =>
-      statusOf(dispatch, { metrics, recent }, {
-        uptimeSec: (performance.now() - startedAt) / 1000,
-        queueLimit,
-      }),
+      statusOf(
+        { pools: [{ name: undefined, dispatch, queueLimit }] },
+        { metrics, recent },
+        (performance.now() - startedAt) / 1000,
+      ),
   };
   const fetch = createRoutes(door, {
     guard: createGuard(http.passwordDigest ? undefined : http.hostNames),

@@ -14,9 +14,8 @@ import type { ServiceStart } from "../isolate/messages.ts";
 import { createDispatch, type Dispatch } from "../jobs/dispatch.ts";
 import { createMemoryLine } from "../jobs/memory_line.ts";
 import { openSpool } from "../spool/spool.ts";
-import { idsOf } from "../telemetry/ids.ts";
-import { messageOf, stackOf } from "../telemetry/log.ts";
-import { type Listeners, runAndReport } from "./account.ts";
+import { messageOf } from "../telemetry/log.ts";
+import { type Listeners, reportBug, runAndReport } from "./account.ts";
 
 /** What running a command needs besides its configuration. */
 export interface WorkParts extends Pick<ServiceStart, "commandEnv" | "launcher" | "spool"> {
@@ -62,11 +61,7 @@ export function startWork(
       queueTimeoutMs: jobs.queueTimeoutMs,
     }),
     size: jobs.numWorkers,
-    run: (job, workerId) => runAndReport(job, workerId, settings, listeners),
-    onBug: (bug, { spec }) =>
-      log.write("uncaught error in a worker", {
-        ...idsOf(spec),
-        "exception.stacktrace": stackOf(bug),
-      }),
+    run: (job, workerId) => runAndReport(job, workerId, settings, listeners, undefined),
+    onBug: (bug, job) => reportBug(bug, job, log, undefined),
   });
 }

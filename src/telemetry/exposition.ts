@@ -9,6 +9,7 @@ import {
   AggregationTemporality,
   DataPointType,
   type HistogramMetricData,
+  InstrumentType,
   MeterProvider,
   type ResourceMetrics,
 } from "@opentelemetry/sdk-metrics";
@@ -20,20 +21,25 @@ export type Labels = Readonly<Record<string, string>>;
 /** Reports a current value. */
 export type Observe = (value: number, labels?: Labels) => void;
 
+/** A histogram. */
+export interface Histogram {
+  /** Adds one value. */
+  record(value: number, labels?: Labels): void;
+  /** Makes the series of these labels exist from now on, even while it has no value. */
+  declare(labels: Labels): void;
+}
+
 /** Creates instruments and renders their values. */
 export interface Exposition {
   /** Creates a counter or gauge whose values are read at each scrape. */
   observe(row: MetricRow, read: (observe: Observe) => void): void;
-  /** Creates a histogram. `series` are the label sets that exist, empty, from the start. */
-  histogram(row: MetricRow, series?: readonly Labels[]): {
-    /** Adds one value. */
-    record(value: number, labels?: Labels): void;
-  };
+  /** Creates a histogram, which has no series yet. */
+  histogram(row: MetricRow): Histogram;
   /** All current values, in Prometheus text format 0.0.4. */
   text(): Promise<string>;
 }
 
-/** A histogram and the label sets that it has from the start. */
+/** A histogram and the label sets that exist without a value. */
 interface Declared {
   readonly row: MetricRow;
   readonly series: readonly Labels[];
@@ -41,7 +47,7 @@ interface Declared {
 
 /** Opens a provider whose values are read only by `text`, each time after `prepare`. */
 export function createExposition(prepare: () => Promise<void>): Exposition {
-  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const exporter = Object.assign(new PrometheusExporter({ preventServerStart: true }), reading);
   const meter = new MeterProvider({ readers: [exporter] }).getMeter("jobrunner");
   const withoutTargetInfo = true;
   const withoutScopeInfo = true;
@@ -61,12 +67,17 @@ export function createExposition(prepare: () => Promise<void>): Exposition {
         : meter.createObservableGauge(name, options);
       instrument.addCallback((result) => read((value, labels) => result.observe(value, labels)));
     },
-    histogram(row, series = [{}]) {
+    histogram(row) {
+      const series: Labels[] = [];
       declared.push({ row, series });
-      return meter.createHistogram(row.name, {
+      const instrument = meter.createHistogram(row.name, {
         description: row.help,
         advice: { explicitBucketBoundaries: [...row.buckets ?? []] },
       });
+      return {
+        record: (value, labels) => instrument.record(value, labels),
+        declare: (labels) => void series.push(labels),
+      };
     },
     async text() {
       await prepare();
@@ -76,6 +87,17 @@ export function createExposition(prepare: () => Promise<void>): Exposition {
     },
   };
 }
+
+/** How our provider differs from others that use the exporter. */
+const reading = {
+  /** All label sets are closed. The usual limit, 2000 series of a metric, would merge the workers of a large server. */
+  selectCardinalityLimit: () => Infinity,
+  /** A cumulative gauge would keep the last value of a series that is no longer reported, such as one of a removed pool. */
+  selectAggregationTemporality: (type: InstrumentType) =>
+    type === InstrumentType.OBSERVABLE_GAUGE
+      ? AggregationTemporality.DELTA
+      : AggregationTemporality.CUMULATIVE,
+};
 
 /**
  * In OpenTelemetry a series begins with its first value. Prometheus needs it from the start, with 0, or the first value does

@@ -33,7 +33,7 @@ import { withoutUrlSecrets } from "../config/shown.ts";
 import { payloadPath } from "../wire/resources.ts";
 import type { Log } from "./log.ts";
 import type { TraceContext } from "../wire/trace_context.ts";
-import { type RunTrace, type Tracing, variablesOf } from "./trace.ts";
+import { type RunBegin, type RunTrace, type Tracing, variablesOf } from "./trace.ts";
 
 /** What spans state about the server. */
 export interface SpanSource {
@@ -107,12 +107,13 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
     return span ? trace.setSpanContext(ROOT_CONTEXT, { ...span, isRemote: false }) : extracted;
   }
 
-  function beginRun(context: TraceContext, workerId: number, queuedSec: number): RunTrace {
+  function beginRun(context: TraceContext, { workerId, names, queuedSec }: RunBegin): RunTrace {
     const request = requestAt(context);
     wait(request, queuedSec);
     const span = tracer.startSpan("run", {
       attributes: {
         "jobrunner.worker.id": workerId,
+        ...(names ? { "jobrunner.command": names.command, "jobrunner.pool": names.pool } : {}),
         "process.executable.path": source.program,
         "process.executable.name": source.program.split(/[\\/]/).pop() ?? "",
       },

@@ -53,6 +53,15 @@ function placeFor(outcomeOf: (spec: JobSpec, handle: JobHandle) => Promise<JobOu
   };
 }
 
+/** A pool without a name that has room. */
+export const somePool: ReturnType<FrontDoor["status"]>["pools"][number] = {
+  name: undefined,
+  waiting: 2,
+  queueLimit: 30,
+  oldestWaitSec: 0,
+  workers: [{ id: 1, sinceSec: 1 }],
+};
+
 const unmeasured = { count: 0, quantile: () => undefined };
 
 /** The routes with a front door that answers every job with its own payload. */
@@ -69,12 +78,10 @@ export function setUp(setup: Setup = {}) {
       (() => setup.refusal ?? placeFor(setup.submit ?? ((spec) => Promise.resolve(ranOf(spec))))),
     ready: () => setup.ready ?? true,
     status: () => ({
-      waiting: 2,
       started: 5,
       version: "1.2.3",
       uptimeSec: 1,
-      queueLimit: 30,
-      workers: [{ id: 1, sinceSec: 1 }],
+      pools: [somePool],
       outcomes: {},
       rejections: {},
       recent: { windowSec: 300, queuedSec: unmeasured, elapsedSec: unmeasured },
