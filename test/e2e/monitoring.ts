@@ -213,12 +213,8 @@ Deno.test("promtool accepts the alerts and recording rules, and their tests pass
   assert.match(await promtool("test", "rules", "alerts_test.yml"), /SUCCESS/);
 });
 
-Deno.test("promtool check metrics accepts /metrics without a remark", async () => {
-  await using program = await startProgram({
-    env: { JOBRUNNER_CMD: fixture("run_payload.sh") },
-  });
-  await post(program.url, "exit 0");
-  const { text } = await get(`${program.url}/metrics`);
+/** What `promtool check metrics` says about a text. Throws if it refuses it. */
+async function remarksOn(text: string): Promise<string> {
   const child = new Deno.Command("promtool", {
     args: ["check", "metrics"],
     stdin: "piped",
@@ -231,5 +227,18 @@ Deno.test("promtool check metrics accepts /metrics without a remark", async () =
   const { success, stdout, stderr } = await child.output();
   const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   assert.ok(success, said);
-  assert.equal(said, "");
+  return said;
+}
+
+Deno.test("promtool check metrics accepts /metrics without a remark, with names too", async () => {
+  await using program = await startProgram({
+    env: { JOBRUNNER_CMD: fixture("run_payload.sh") },
+  });
+  await post(program.url, "exit 0");
+  assert.equal(await remarksOn((await get(`${program.url}/metrics`)).text), "");
+  const { exposition } = expose({ pools: () => [{ ...somePool, name: "office" }] }, [
+    { command: "thumbs", pool: "office" },
+    { command: "preview", pool: "office" },
+  ]);
+  assert.equal(await remarksOn(await exposition.text()), "");
 });
