@@ -242,7 +242,7 @@ export const catalogue = {
     help:
       "From the arrival of a request's head to the hand-over of its answer, waiting and run included.",
     example:
-      'sum by (http_response_status_code) (rate(http_server_request_duration_seconds_count{http_route="/payload"}[5m]))',
+      'sum by (http_response_status_code) (rate(http_server_request_duration_seconds_count{http_route=~"/payload.*"}[5m]))',
     buckets: durations,
   },
   httpActive: {

@@ -5,7 +5,8 @@
  */
 
 import type { MetricRow } from "./catalogue.ts";
-import type { Exposition, Labels } from "./exposition.ts";
+import type { Exposition } from "./exposition.ts";
+import type { Labels } from "./histogram.ts";
 
 /** The counts of one set of labels, by the value of the last label. Whoever counts increases them. */
 export type Counts<Value extends string> = Record<Value, number>;

@@ -13,7 +13,8 @@ import {
   rejectionReasons,
 } from "./catalogue.ts";
 import { type Counts, createCounter } from "./counters.ts";
-import type { Exposition, Labels } from "./exposition.ts";
+import type { Exposition } from "./exposition.ts";
+import type { Labels } from "./histogram.ts";
 
 /** Where the jobs of all commands are reported. `names` is undefined without a configuration file. */
 export interface JobMetrics {
@@ -51,7 +52,7 @@ export interface RunFigures {
 }
 
 /** The series of one command in one pool. Its labels are made once, so a job makes none. */
-interface Series extends CommandMetrics {
+interface CommandSeries extends CommandMetrics {
   readonly rejections: Counts<RejectionReason>;
   /** The counts of a worker, which exist from now on. */
   outcomesOf(workerId: number): Counts<OutcomeLabel>;
@@ -60,18 +61,21 @@ interface Series extends CommandMetrics {
 /** Creates the instruments. They have only the rejections without a command until a command is announced. */
 export function createJobMetrics(exposition: Exposition): JobMetrics {
   const jobs = createCounter(exposition, catalogue.jobs, "outcome", outcomeLabels);
-  const queueWait = exposition.histogram(catalogue.queueWait);
-  const duration = exposition.histogram(catalogue.duration);
-  const payload = exposition.histogram(catalogue.payload);
-  const result = exposition.histogram(catalogue.result);
+  const queueWaits = exposition.histogram(catalogue.queueWait);
+  const durations = exposition.histogram(catalogue.duration);
+  const payloads = exposition.histogram(catalogue.payload);
+  const results = exposition.histogram(catalogue.result);
   const outputs = createCounter(exposition, catalogue.truncated, "output", captureNames);
   const rejected = createCounter(exposition, catalogue.rejected, "reason", rejectionReasons);
   const withoutCommand = rejected.add({});
-  const known = new Map<string | undefined, Map<string | undefined, Series>>();
+  const known = new Map<string | undefined, Map<string | undefined, CommandSeries>>();
 
-  function create(names: Names | undefined): Series {
+  function create(names: Names | undefined): CommandSeries {
     const labels: Labels = names ? { command: names.command, pool: names.pool } : {};
-    for (const histogram of [queueWait, duration, payload, result]) histogram.declare(labels);
+    const recordQueueWait = queueWaits.add(labels);
+    const recordDuration = durations.add(labels);
+    const recordPayload = payloads.add(labels);
+    const recordResult = results.add(labels);
     const truncated = outputs.add(labels);
     const workers: Counts<OutcomeLabel>[] = [];
     const outcomesOf = (workerId: number) =>
@@ -80,20 +84,20 @@ export function createJobMetrics(exposition: Exposition): JobMetrics {
       rejections: names ? rejected.add(labels) : withoutCommand,
       outcomesOf,
       jobStarted({ queuedSec, payloadBytes }) {
-        queueWait.record(queuedSec, labels);
-        payload.record(payloadBytes, labels);
+        recordQueueWait(queuedSec);
+        recordPayload(payloadBytes);
       },
       jobEnded(workerId, outcome, run) {
         outcomesOf(workerId)[outcome]++;
         if (!run) return;
-        duration.record(run.elapsedSec, labels);
-        result.record(run.resultBytes, labels);
+        recordDuration(run.elapsedSec);
+        recordResult(run.resultBytes);
         for (const output of run.truncated) truncated[output]++;
       },
     };
   }
 
-  function of(names: Names | undefined): Series {
+  function of(names: Names | undefined): CommandSeries {
     let pools = known.get(names?.command);
     if (!pools) known.set(names?.command, pools = new Map());
     let series = pools.get(names?.pool);

@@ -6,7 +6,8 @@
 
 import type { Route } from "../wire/resources.ts";
 import { catalogue } from "./catalogue.ts";
-import type { Exposition, Labels } from "./exposition.ts";
+import type { Exposition } from "./exposition.ts";
+import type { Labels } from "./histogram.ts";
 import { createHttpLabels, methodLabel } from "./http_labels.ts";
 import { createJobMetrics, type JobMetrics } from "./job_metrics.ts";
 
@@ -38,7 +39,15 @@ export function createMetrics(
 
   const jobs = createJobMetrics(exposition);
   const httpDuration = exposition.histogram(catalogue.httpDuration);
-  for (const labels of answers.values()) httpDuration.declare(labels);
+  const durations = new Map<Labels, (seconds: number) => void>();
+  const durationOf = (labels: Labels) => {
+    const known = durations.get(labels);
+    if (known) return known;
+    const added = httpDuration.add(labels);
+    durations.set(labels, added);
+    return added;
+  };
+  for (const labels of answers.values()) durationOf(labels);
   exposition.observe(catalogue.httpActive, (report) => {
     for (const { labels, count } of active.values()) report(count, labels);
   });
@@ -53,7 +62,7 @@ export function createMetrics(
       return (route, status) => {
         counted.count--;
         const seconds = (performance.now() - arrivedAt) / 1000;
-        httpDuration.record(seconds, answers.of(name, route, status));
+        durationOf(answers.of(name, route, status))(seconds);
       };
     },
   };

@@ -33,7 +33,7 @@ async function told(
   run: RunSettings["runner"]["run"],
   spec: JobSpec = specOf("a"),
   more: Partial<RunSettings> = {},
-  names?: Names,
+  names: Names | undefined = undefined,
 ) {
   using temporary = temporarySpool();
   const metrics: unknown[] = [];
