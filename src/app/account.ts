@@ -12,15 +12,16 @@ import {
   type JobOutcome,
   type JobResult,
   type JobSpec,
+  type Names,
   outcomeLabel,
 } from "../jobs/job.ts";
 import type { RunningJob } from "../jobs/pool.ts";
 import type { CaptureName } from "../telemetry/catalogue.ts";
 import { idsOf } from "../telemetry/ids.ts";
-import type { Log } from "../telemetry/log.ts";
+import { type Fields, type Log, stackOf } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Recent } from "../telemetry/recent.ts";
-import type { RunTrace, Tracing } from "../telemetry/trace.ts";
+import type { RunBegin, RunTrace, Tracing } from "../telemetry/trace.ts";
 import { toMicroseconds } from "../wire/rounding.ts";
 
 /** Where a run is reported. */
@@ -35,19 +36,29 @@ export interface Listeners {
   readonly recent: { readonly queuedSec: Recent; readonly elapsedSec: Recent };
 }
 
+/** What a run is reported as. */
+export interface RunIdentity {
+  /** Its command and pool; undefined without a configuration file. */
+  readonly names: Names | undefined;
+  /** Path of the command's program. */
+  readonly program: string;
+}
+
 /** Runs a job and reports it. A bug is reported as well, then thrown. */
 export async function runAndReport(
   job: RunningJob,
   workerId: number,
   settings: RunSettings,
-  { log, metrics, tracing, recent }: Listeners,
+  { log, metrics: allMetrics, tracing, recent }: Listeners,
+  { names, program }: RunIdentity,
 ): Promise<JobOutcome> {
   const { spec, handle, queuedSec, stop } = job;
   const payloadBytes = inputLength(spec.input);
-  const about = { ...idsOf(spec), id: spec.id, worker_id: workerId };
+  const metrics = allMetrics.of(names);
+  const about = { ...idsOf(spec), id: spec.id, worker_id: workerId, ...fieldsOf(names) };
   metrics.jobStarted({ queuedSec, payloadBytes });
   recent.queuedSec.add(queuedSec);
-  const span = beginRun(tracing, spec, workerId, queuedSec);
+  const span = beginRun(tracing, spec, { workerId, names, program, queuedSec });
   const captures = createCaptures(
     settings.maxOutputBytes,
     (bytes) => handle?.onCaptured(bytes),
@@ -80,6 +91,7 @@ export async function runAndReport(
   const { ok: _, ...ran } = outcome;
   const result: JobResult = {
     ...ran,
+    ...(names ? { names } : {}),
     id: spec.id,
     workerId,
     queuedSec,
@@ -113,16 +125,34 @@ export async function runAndReport(
   return { kind: "ran", result };
 }
 
+/** Logs an uncaught error in a worker. */
+export function reportBug(
+  bug: unknown,
+  { spec }: RunningJob,
+  log: Log,
+  names: Names | undefined,
+): void {
+  log.write("uncaught error in a worker", {
+    ...idsOf(spec),
+    ...fieldsOf(names),
+    "exception.stacktrace": stackOf(bug),
+  });
+}
+
+/** The fields of a log line that name a command and its pool. */
+function fieldsOf(names: Names | undefined): Fields {
+  return names ? { command: names.command, pool: names.pool } : {};
+}
+
 /** Begins the run's span; undefined if its request belongs to no trace. */
 function beginRun(
   tracing: Tracing,
   { traceparent, tracestate }: JobSpec,
-  workerId: number,
-  queuedSec: number,
+  run: RunBegin,
 ): RunTrace | undefined {
   if (traceparent === undefined) return undefined;
   const context = { traceparent, ...(tracestate === undefined ? {} : { tracestate }) };
-  return tracing.beginRun(context, workerId, queuedSec);
+  return tracing.beginRun(context, run);
 }
 
 /** What stands in for stderr if a command could not start: the reason, as if the command had written it. */

@@ -35,7 +35,25 @@ export function doorTo(
     },
     retryAfterSec: () =>
       Math.max(...work.pools.map(({ dispatch }) => dispatch.line.retryAfterSec())),
-    status: () => statusOf(work, listeners, (performance.now() - startedAt) / 1000),
+    status() {
+      const { named, commands } = work.config;
+      return statusOf({
+        started: work.started,
+        pools: work.pools.map(({ config: { name, queueLimit }, dispatch }) => ({
+          name: named ? name : undefined,
+          dispatch,
+          queueLimit,
+        })),
+        ...(named
+          ? {
+            commands: commands.map(({ name, pool, description }) => ({
+              names: { command: name, pool },
+              description,
+            })),
+          }
+          : {}),
+      }, listeners, (performance.now() - startedAt) / 1000);
+    },
   };
 }
 

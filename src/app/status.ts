@@ -1,32 +1,61 @@
 /**
- * The state of a command's queue, workers and runs, as `/status` reports it.
+ * The state of all queues, workers and runs, as `/status` reports it.
  *
  * @module
  */
 
 import type { FrontDoor } from "../http/door.ts";
 import type { Dispatch } from "../jobs/dispatch.ts";
+import type { Names } from "../jobs/job.ts";
 import { windowSec } from "../telemetry/recent.ts";
 import { version } from "../version.ts";
+import type { PoolStatus } from "../wire/status.ts";
 import type { Listeners } from "./account.ts";
 
-/** The current state. `uptimeSec`: seconds since the service started; `queueLimit`: jobs that may wait. */
+/** A pool that serves now. */
+export interface ServingPool {
+  /** Its name; undefined without a configuration file. */
+  readonly name: string | undefined;
+  /** Its queue and its workers. */
+  readonly dispatch: Dispatch;
+  /** How many jobs may wait. */
+  readonly queueLimit: number;
+}
+
+/** A command of a configuration file that is served now. */
+export interface ServedCommand {
+  /** Its name and that of its pool. */
+  readonly names: Names;
+  /** The description in the file, if there is one. */
+  readonly description?: string | undefined;
+}
+
+/** The current state. `commands` is absent without a configuration file; `uptimeSec`: seconds since the service started. */
 export function statusOf(
-  { line, pool }: Dispatch,
+  { started, pools, commands }: {
+    /** Jobs that a worker has taken since the start, in these pools and in those that are gone. */
+    readonly started: number;
+    readonly pools: readonly ServingPool[];
+    readonly commands?: readonly ServedCommand[];
+  },
   { metrics, recent }: Pick<Listeners, "metrics" | "recent">,
-  { uptimeSec, queueLimit }: { readonly uptimeSec: number; readonly queueLimit: number },
+  uptimeSec: number,
 ): ReturnType<FrontDoor["status"]> {
   return {
-    waiting: line.waiting,
-    started: pool.started,
+    started,
     version,
     uptimeSec,
-    queueLimit,
-    workers: pool.workers().map(({ id, job, sinceMs }) => ({
-      id,
-      sinceSec: sinceMs / 1000,
-      ...(job ? { job: { id: job.spec.id, requestId: job.spec.requestId, pid: job.pid } } : {}),
-    })),
+    pools: pools.map(poolStatus),
+    ...(commands
+      ? {
+        commands: commands.map(({ names, description }) => ({
+          names,
+          description,
+          outcomes: metrics.outcomes(names.command),
+          rejections: metrics.rejections(names.command),
+        })),
+      }
+      : {}),
     outcomes: metrics.outcomes(),
     rejections: metrics.rejections(),
     recent: {
@@ -34,5 +63,24 @@ export function statusOf(
       queuedSec: recent.queuedSec.summary(),
       elapsedSec: recent.elapsedSec.summary(),
     },
+  };
+}
+
+function poolStatus({ name, dispatch: { line, pool }, queueLimit }: ServingPool): PoolStatus {
+  return {
+    name,
+    waiting: line.waiting,
+    queueLimit,
+    oldestWaitSec: line.oldestWaitSec(),
+    workers: pool.workers().map(({ id, job, sinceMs }) => {
+      const sinceSec = sinceMs / 1000;
+      if (!job) return { id, sinceSec };
+      const { spec, pid } = job;
+      return {
+        id,
+        sinceSec,
+        job: { id: spec.id, requestId: spec.requestId, command: spec.command, pid },
+      };
+    }),
   };
 }

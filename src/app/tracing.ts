@@ -11,14 +11,13 @@ import { version } from "../version.ts";
 
 /** Opens tracing. The code that records spans is loaded only if tracing is configured. */
 export async function openTracingOf(
-  { tracing, named, commands, http }: Config,
+  { tracing, http }: Config,
   log: Log,
 ): Promise<Tracing> {
   if (!tracing) return passingOn;
   const { openTracing } = await import("../telemetry/otlp.ts");
   return openTracing(tracing, {
     version,
-    program: named ? undefined : commands[0]?.command.program,
     scheme: http.tls ? "https" : "http",
     address: http.address,
     port: http.port,

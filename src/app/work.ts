@@ -14,9 +14,8 @@ import type { CommandStart, ServiceSettings, ServiceStart } from "../isolate/mes
 import type { Cut } from "../jobs/line.ts";
 import type { RunningJob } from "../jobs/pool.ts";
 import { openSpool } from "../spool/spool.ts";
-import { idsOf } from "../telemetry/ids.ts";
 import { messageOf } from "../telemetry/log.ts";
-import { type Listeners, reportWorkerBug, runAndReport } from "./account.ts";
+import { type Listeners, reportBug, runAndReport } from "./account.ts";
 import { LiveCommand } from "./live_command.ts";
 import { type LivePool, startLivePool } from "./live_pool.ts";
 
@@ -101,10 +100,10 @@ export function startWork(first: ServiceSettings, { spool, ask, listeners }: Wor
     };
     return startLivePool(given, {
       run(job, workerId) {
-        const { settings, names } = versionOf(job);
-        return runAndReport(job, workerId, settings, listeners, names);
+        const { settings, names, config: { command: { program } } } = versionOf(job);
+        return runAndReport(job, workerId, settings, listeners, { names, program });
       },
-      onBug: (bug, { spec }) => reportWorkerBug(bug, spec, versions.get(spec.version)?.names, log),
+      onBug: (bug, job) => reportBug(bug, job, log, versions.get(job.spec.version)?.names),
     });
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { outcomeLabels } from "../jobs/job.ts";
+import { type Names, outcomeLabels } from "../jobs/job.ts";
 import { methods, routes } from "../wire/resources.ts";
 
 /** The closed set of reasons why a request for a job never ran, each with its meaning in Markdown. */
@@ -55,6 +55,8 @@ export interface MetricRow {
   readonly unit: "" | "seconds" | "bytes";
   /** Labels, each with its closed set of values, or with a description of a set that depends on the machine. */
   readonly labels: Readonly<Record<string, readonly string[]>>;
+  /** Labels that its series have, before the others, only with a configuration file; the file lists their values. */
+  readonly named?: readonly (keyof Names)[];
   /** One sentence. */
   readonly help: string;
   /** A PromQL query that makes use of it. */
@@ -82,6 +84,7 @@ export const catalogue = {
     type: "counter",
     unit: "",
     labels: { worker_id: ["1 to N"], outcome: outcomeLabels },
+    named: ["command", "pool"],
     help: "Jobs that got a worker, by worker and by outcome.",
     example: "sum by (outcome) (rate(jobrunner_jobs_total[5m]))",
   },
@@ -90,6 +93,7 @@ export const catalogue = {
     type: "histogram",
     unit: "seconds",
     labels: {},
+    named: ["command", "pool"],
     help: "How long jobs that got a worker had waited in the queue.",
     example:
       "histogram_quantile(0.95, sum by (le) (rate(jobrunner_job_queue_wait_seconds_bucket[5m])))",
@@ -100,6 +104,7 @@ export const catalogue = {
     type: "histogram",
     unit: "seconds",
     labels: {},
+    named: ["command", "pool"],
     help: "How long the command of a job ran.",
     example:
       "histogram_quantile(0.95, sum by (le) (rate(jobrunner_job_duration_seconds_bucket[5m])))",
@@ -110,6 +115,7 @@ export const catalogue = {
     type: "histogram",
     unit: "bytes",
     labels: {},
+    named: ["command", "pool"],
     help: "Size of the payload of jobs that got a worker, decoded.",
     example:
       "sum(rate(jobrunner_job_payload_bytes_sum[5m])) / sum(rate(jobrunner_job_payload_bytes_count[5m]))",
@@ -120,6 +126,7 @@ export const catalogue = {
     type: "histogram",
     unit: "bytes",
     labels: {},
+    named: ["command", "pool"],
     help:
       "Size of stdout, stderr and response file of a job together, as far as kept, before base64.",
     example: "sum(rate(jobrunner_job_result_bytes_sum[5m]))",
@@ -130,6 +137,7 @@ export const catalogue = {
     type: "counter",
     unit: "",
     labels: { output: captureNames },
+    named: ["command", "pool"],
     help: "Outputs cut at JOBRUNNER_MAX_OUTPUT_BYTES, or for lack of memory.",
     example: "sum by (output) (increase(jobrunner_outputs_truncated_total[1h]))",
   },
@@ -155,6 +163,7 @@ export const catalogue = {
     type: "counter",
     unit: "",
     labels: { reason: rejectionReasons },
+    named: ["command", "pool"],
     help: "Requests for a job that never ran, by reason.",
     example: "sum by (reason) (rate(jobrunner_requests_rejected_total[5m]))",
   },
@@ -163,6 +172,7 @@ export const catalogue = {
     type: "gauge",
     unit: "",
     labels: {},
+    named: ["pool"],
     help: "Jobs waiting for a worker.",
     example: "jobrunner_queued_jobs / jobrunner_queue_limit",
   },
@@ -171,6 +181,7 @@ export const catalogue = {
     type: "gauge",
     unit: "seconds",
     labels: {},
+    named: ["pool"],
     help: "How long the job at the head of the queue has waited; 0 when the queue is empty.",
     example: "max(jobrunner_queue_oldest_wait_seconds)",
   },
@@ -179,6 +190,7 @@ export const catalogue = {
     type: "gauge",
     unit: "",
     labels: {},
+    named: ["pool"],
     help: "Jobs that may wait in the queue.",
     example: "sum(jobrunner_queue_limit)",
   },
@@ -187,6 +199,7 @@ export const catalogue = {
     type: "gauge",
     unit: "",
     labels: {},
+    named: ["pool"],
     help: "Workers.",
     example: "sum(jobrunner_workers)",
   },
@@ -195,6 +208,7 @@ export const catalogue = {
     type: "gauge",
     unit: "",
     labels: {},
+    named: ["pool"],
     help: "Workers that hold a job.",
     example: "jobrunner_workers_busy / jobrunner_workers",
   },
@@ -228,7 +242,7 @@ export const catalogue = {
     help:
       "From the arrival of a request's head to the hand-over of its answer, waiting and run included.",
     example:
-      'sum by (http_response_status_code) (rate(http_server_request_duration_seconds_count{http_route="/payload"}[5m]))',
+      'sum by (http_response_status_code) (rate(http_server_request_duration_seconds_count{http_route=~"/payload.*"}[5m]))',
     buckets: durations,
   },
   httpActive: {

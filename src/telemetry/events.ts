@@ -19,25 +19,29 @@ export interface EventRow {
 /** The fields of every event about a request. */
 const request = "`request_id`, `http.request.method`, `url.path`, `client.address`";
 
+/** The fields that events about a job have in addition if commands have names. */
+const named = "with a configuration file also `command`, `pool`";
+
 /** The whole table, by message. The part in `<…>` varies. */
 export const events = {
   "job started": {
     level: "debug",
-    fields: "`request_id`, `id`, `worker_id`, `process.pid`, `payload_bytes`",
+    fields: `\`request_id\`, \`id\`, \`worker_id\`, \`process.pid\`, \`payload_bytes\`; ${named}`,
   },
   "job ended": {
     level: "info",
     fields:
-      "`request_id`, `id`, `worker_id`, `outcome`, `exit_status`, `signal`, `process.pid`, `queued_sec`, `elapsed_sec`, `payload_bytes`, `output_bytes`, `error_bytes`, `data_bytes`, `truncated` (which outputs were cut), `note` (the `message` of the answer)",
+      `\`request_id\`, \`id\`, \`worker_id\`, \`outcome\`, \`exit_status\`, \`signal\`, \`process.pid\`, \`queued_sec\`, \`elapsed_sec\`, \`payload_bytes\`, \`output_bytes\`, \`error_bytes\`, \`data_bytes\`, \`truncated\` (which outputs were cut), \`note\` (the \`message\` of the answer); ${named}`,
   },
   "job could not be run": {
     level: "error",
-    fields: "`request_id`, `id`, `worker_id`, `reason`: what failed in the spool or the machine",
+    fields:
+      `\`request_id\`, \`id\`, \`worker_id\`, \`reason\`: what failed in the spool or the machine; ${named}`,
   },
   "request refused": {
     level: "info",
     fields:
-      `${request}, \`http.response.status_code\`, \`reason\` (the code of the error), \`detail\` (its sentence), \`command\` (only with a configuration file), \`queued_sec\` (if it had waited), \`server.address\` (only for \`unknown_host\`: the host that the request named)`,
+      `${request}, \`http.response.status_code\`, \`reason\` (the code of the error), \`detail\` (its sentence), \`queued_sec\` (if it had waited), \`server.address\` (only for \`unknown_host\`: the host that the request named); with a configuration file also \`command\`, if it is known`,
   },
   "request answered": {
     level: "info",
@@ -46,7 +50,8 @@ export const events = {
   },
   "listening on <url>": {
     level: "info",
-    fields: "`version`, `program`, `workers`, `queue_limit`, `sandbox`",
+    fields:
+      "`version`, `program`, `workers`, `queue_limit`, `sandbox`; with a configuration file `commands` (how many) instead of `program`",
   },
   "signal ignored": {
     level: "info",
@@ -111,7 +116,7 @@ export const events = {
   },
   "uncaught error in a worker": {
     level: "error",
-    fields: "`request_id`, `exception.stacktrace`: a bug in jobrunner",
+    fields: `\`request_id\`, \`exception.stacktrace\`: a bug in jobrunner; ${named}`,
   },
   "uncaught error in the service": {
     level: "error",

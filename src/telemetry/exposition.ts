@@ -9,13 +9,18 @@ import {
   AggregationTemporality,
   DataPointType,
   type HistogramMetricData,
+  InstrumentType,
   MeterProvider,
+  type MetricData,
   type ResourceMetrics,
 } from "@opentelemetry/sdk-metrics";
 import type { MetricRow } from "./catalogue.ts";
-
-/** Labels by name. */
-export type Labels = Readonly<Record<string, string>>;
+import {
+  createHistogram,
+  type Histogram,
+  type Labels,
+  type ReadableHistogram,
+} from "./histogram.ts";
 
 /** Reports a current value. */
 export type Observe = (value: number, labels?: Labels) => void;
@@ -24,24 +29,18 @@ export type Observe = (value: number, labels?: Labels) => void;
 export interface Exposition {
   /** Creates a counter or gauge whose values are read at each scrape. */
   observe(row: MetricRow, read: (observe: Observe) => void): void;
-  /** Creates a histogram. `series` are the label sets that exist, empty, from the start. */
-  histogram(row: MetricRow, series?: readonly Labels[]): {
-    /** Adds one value. */
-    record(value: number, labels?: Labels): void;
-  };
+  /** Creates a histogram without any series. */
+  histogram(row: MetricRow): Histogram;
   /** All current values, in Prometheus text format 0.0.4. */
   text(): Promise<string>;
 }
 
-/** A histogram and the label sets that it has from the start. */
-interface Declared {
-  readonly row: MetricRow;
-  readonly series: readonly Labels[];
-}
+/** An instrument: a histogram, or the name of one that OpenTelemetry reads. */
+type Instrument = string | ReadableHistogram;
 
 /** Opens a provider whose values are read only by `text`, each time after `prepare`. */
 export function createExposition(prepare: () => Promise<void>): Exposition {
-  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const exporter = Object.assign(new PrometheusExporter({ preventServerStart: true }), reading);
   const meter = new MeterProvider({ readers: [exporter] }).getMeter("jobrunner");
   const withoutTargetInfo = true;
   const withoutScopeInfo = true;
@@ -52,7 +51,7 @@ export function createExposition(prepare: () => Promise<void>): Exposition {
     withoutTargetInfo,
     withoutScopeInfo,
   );
-  const declared: Declared[] = [];
+  const instruments: Instrument[] = [];
   return {
     observe({ name, type, help }, read) {
       const options = { description: help };
@@ -60,61 +59,70 @@ export function createExposition(prepare: () => Promise<void>): Exposition {
         ? meter.createObservableCounter(name, options)
         : meter.createObservableGauge(name, options);
       instrument.addCallback((result) => read((value, labels) => result.observe(value, labels)));
+      instruments.push(name);
     },
-    histogram(row, series = [{}]) {
-      declared.push({ row, series });
-      return meter.createHistogram(row.name, {
-        description: row.help,
-        advice: { explicitBucketBoundaries: [...row.buckets ?? []] },
-      });
+    histogram(row) {
+      const histogram = createHistogram(row);
+      instruments.push(histogram);
+      return histogram;
     },
     async text() {
       await prepare();
       const { resourceMetrics, errors } = await exporter.collect();
       if (errors.length > 0) throw new AggregateError(errors, "collecting metrics failed");
-      return serializer.serialize(withEmptySeries(resourceMetrics, declared));
+      return serializer.serialize(withHistograms(resourceMetrics, instruments));
     },
   };
 }
 
+/** How our provider differs from others that use the exporter. */
+const reading = {
+  /** All label sets are closed. The usual limit, 2000 series of a metric, would merge the workers of a large server. */
+  selectCardinalityLimit: () => Infinity,
+  /** A cumulative gauge would keep the last value of a series that is no longer reported, such as one of a removed pool. */
+  selectAggregationTemporality: (type: InstrumentType) =>
+    type === InstrumentType.OBSERVABLE_GAUGE
+      ? AggregationTemporality.DELTA
+      : AggregationTemporality.CUMULATIVE,
+};
+
 /**
- * In OpenTelemetry a series begins with its first value. Prometheus needs it from the start, with 0, or the first value does
- * not count as an increase (Prometheus, "Avoid missing metrics").
+ * All metrics with a value in the order of their instruments, then the histograms without one. In OpenTelemetry a series begins
+ * with its first value. Prometheus needs it from the start, with 0, or the first value does not count as an increase
+ * (Prometheus, "Avoid missing metrics").
  */
-function withEmptySeries(
+function withHistograms(
   collected: ResourceMetrics,
-  declared: readonly Declared[],
+  instruments: readonly Instrument[],
 ): ResourceMetrics {
   const scope = collected.scopeMetrics[0]?.scope ?? { name: "jobrunner" };
-  const metrics = [...collected.scopeMetrics[0]?.metrics ?? []];
-  for (const { row, series } of declared) {
-    const at = metrics.findIndex(({ descriptor }) => descriptor.name === row.name);
-    const found = metrics[at] as HistogramMetricData | undefined;
-    const known = new Set(found?.dataPoints.map(({ attributes }) => JSON.stringify(attributes)));
-    const missing = series.filter((labels) => !known.has(JSON.stringify(labels)));
-    if (missing.length === 0) continue;
-    const complete: HistogramMetricData = {
-      descriptor: found?.descriptor ??
-        { name: row.name, description: row.help, unit: "", valueType: 1 },
-      aggregationTemporality: AggregationTemporality.CUMULATIVE,
-      dataPointType: DataPointType.HISTOGRAM,
-      dataPoints: [...found?.dataPoints ?? [], ...missing.map((labels) => empty(row, labels))],
-    };
-    if (found) metrics[at] = complete;
-    else metrics.push(complete);
+  const observed = new Map(
+    collected.scopeMetrics[0]?.metrics.map((metric) => [metric.descriptor.name, metric]),
+  );
+  const metrics: MetricData[] = [];
+  const unused: MetricData[] = [];
+  for (const instrument of instruments) {
+    if (typeof instrument !== "string") {
+      (instrument.used() ? metrics : unused).push(metricDataOf(instrument));
+      continue;
+    }
+    const metric = observed.get(instrument);
+    if (metric) metrics.push(metric);
   }
-  return { ...collected, scopeMetrics: [{ scope, metrics }] };
+  return { ...collected, scopeMetrics: [{ scope, metrics: [...metrics, ...unused] }] };
 }
 
-function empty(
-  { buckets = [] }: MetricRow,
-  attributes: Labels,
-): HistogramMetricData["dataPoints"][number] {
-  const counts = Array<number>(buckets.length + 1).fill(0);
+function metricDataOf({ row, series }: ReadableHistogram): HistogramMetricData {
+  const { name, help, buckets = [] } = row;
   return {
-    startTime: [0, 0],
-    endTime: [0, 0],
-    attributes,
-    value: { buckets: { boundaries: [...buckets], counts }, sum: 0, count: 0 },
+    descriptor: { name, description: help, unit: "", valueType: 1 },
+    aggregationTemporality: AggregationTemporality.CUMULATIVE,
+    dataPointType: DataPointType.HISTOGRAM,
+    dataPoints: series().map(({ labels, counts, sum, count }) => ({
+      startTime: [0, 0],
+      endTime: [0, 0],
+      attributes: labels,
+      value: { buckets: { boundaries: [...buckets], counts: [...counts] }, sum, count },
+    })),
   };
 }

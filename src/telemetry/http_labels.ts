@@ -6,7 +6,7 @@
 
 import { resources, type Route, routesOf } from "../wire/resources.ts";
 import { methodLabels } from "./catalogue.ts";
-import type { Labels } from "./exposition.ts";
+import type { Labels } from "./histogram.ts";
 
 /** The label sets of answers seen so far, and those that exist from the start. */
 export interface HttpLabels {

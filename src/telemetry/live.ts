@@ -8,20 +8,28 @@ import type { ProcessFigures } from "../isolate/messages.ts";
 import { type BufferShare, bufferShares, catalogue } from "./catalogue.ts";
 import type { Exposition } from "./exposition.ts";
 
-/** Values that are read at each scrape. */
-export interface LiveFigures {
+/** The figures of a pool: its workers and the queue in front of them. */
+export interface PoolFigures {
+  /** Its name; undefined without a configuration file. */
+  readonly name: string | undefined;
   /** Number of workers. */
   readonly numWorkers: number;
   /** Maximum number of waiting jobs. */
   readonly queueLimit: number;
+  /** Number of waiting jobs. */
+  readonly queuedJobs: number;
+  /** How long the first of them has waited, in seconds; 0 if no job waits. */
+  readonly oldestWaitSec: number;
+  /** Number of workers that have a job. */
+  readonly busy: number;
+}
+
+/** Values that are read at each scrape. */
+export interface LiveFigures {
   /** Versions of the program and of its runtime. */
   readonly versions: { readonly jobrunner: string; readonly deno: string };
-  /** Number of waiting jobs. */
-  queuedJobs(): number;
-  /** How long the first of them has waited, in seconds; 0 if no job waits. */
-  oldestWaitSec(): number;
-  /** Number of workers that have a job. */
-  workersBusy(): number;
+  /** The pools that exist now. */
+  pools(): readonly PoolFigures[];
   /** Bytes held in memory for requests. */
   buffered(): Readonly<Record<BufferShare, number>>;
   /** Number of answers that were given up. */
@@ -33,11 +41,13 @@ export interface LiveFigures {
 /** Creates the instruments for these values. */
 export function observeLive({ observe }: Exposition, live: LiveFigures): void {
   observe(catalogue.answersGivenUp, (report) => report(live.answersGivenUp()));
-  observe(catalogue.queued, (report) => report(live.queuedJobs()));
-  observe(catalogue.oldestWait, (report) => report(live.oldestWaitSec()));
-  observe(catalogue.queueLimit, (report) => report(live.queueLimit));
-  observe(catalogue.workers, (report) => report(live.numWorkers));
-  observe(catalogue.workersBusy, (report) => report(live.workersBusy()));
+  for (const [row, key] of poolRows) {
+    observe(row, (report) => {
+      for (const pool of live.pools()) {
+        report(pool[key], pool.name === undefined ? {} : { pool: pool.name });
+      }
+    });
+  }
   observe(catalogue.buffered, (report) => {
     const held = live.buffered();
     for (const share of bufferShares) report(held[share], { share });
@@ -52,6 +62,14 @@ export function observeLive({ observe }: Exposition, live: LiveFigures): void {
     });
   }
 }
+
+const poolRows = [
+  [catalogue.queued, "queuedJobs"],
+  [catalogue.oldestWait, "oldestWaitSec"],
+  [catalogue.queueLimit, "queueLimit"],
+  [catalogue.workers, "numWorkers"],
+  [catalogue.workersBusy, "busy"],
+] as const;
 
 const processRows = [
   [catalogue.processesEnded, "processesEnded"],

@@ -32,7 +32,7 @@ import type { TracingConfig } from "../config/config.ts";
 import { withoutUrlSecrets } from "../config/shown.ts";
 import type { Log } from "./log.ts";
 import type { TraceContext } from "../wire/trace_context.ts";
-import { type RunTrace, type Tracing, variablesOf } from "./trace.ts";
+import { type RunBegin, type RunTrace, type Tracing, variablesOf } from "./trace.ts";
 
 /** What spans state about the server. */
 export interface SpanSource {
@@ -44,8 +44,6 @@ export interface SpanSource {
   readonly address: string;
   /** Port to listen on; 0 if the system chooses one. */
   readonly port: number;
-  /** Path of the command. */
-  readonly program: string | undefined;
 }
 
 /** How long the last spans may take to be sent when the server stops. */
@@ -106,14 +104,15 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
     return span ? trace.setSpanContext(ROOT_CONTEXT, { ...span, isRemote: false }) : extracted;
   }
 
-  function beginRun(context: TraceContext, workerId: number, queuedSec: number): RunTrace {
+  function beginRun(context: TraceContext, { workerId, names, program, queuedSec }: RunBegin): RunTrace {
     const request = requestAt(context);
     wait(request, queuedSec);
     const span = tracer.startSpan("run", {
       attributes: {
         "jobrunner.worker.id": workerId,
-        "process.executable.path": source.program,
-        "process.executable.name": source.program.split(/[\\/]/).pop() ?? "",
+        ...(names ? { "jobrunner.command": names.command, "jobrunner.pool": names.pool } : {}),
+        "process.executable.path": program,
+        "process.executable.name": program.split(/[\\/]/).pop() ?? "",
       },
     }, request);
     return {

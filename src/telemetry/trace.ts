@@ -5,7 +5,7 @@
  */
 
 import { parseTraceParent } from "@opentelemetry/core";
-import type { OutcomeLabel } from "../jobs/job.ts";
+import type { Names, OutcomeLabel } from "../jobs/job.ts";
 import type { Route } from "../wire/resources.ts";
 import type { TraceContext } from "../wire/trace_context.ts";
 
@@ -35,6 +35,18 @@ export interface RequestTrace {
   end(request: RequestEnd): void;
 }
 
+/** The beginning of a run. */
+export interface RunBegin {
+  /** Number of the worker, from 1. */
+  readonly workerId: number;
+  /** Its command and pool; undefined without a configuration file. */
+  readonly names: Names | undefined;
+  /** Path of the program that it runs. */
+  readonly program: string;
+  /** Seconds that the job waited. */
+  readonly queuedSec: number;
+}
+
 /** A run's place in a trace. */
 export interface RunTrace {
   /** `TRACEPARENT` and `TRACESTATE` for the command, so that it can join the trace. */
@@ -53,8 +65,8 @@ export interface RunTrace {
 export interface Tracing {
   /** Called when a request for a job arrives. Undefined if it belongs to no trace. */
   begin(headers: Headers, target: RequestTarget): RequestTrace | undefined;
-  /** Called when a worker takes the job of such a request, with the seconds that it waited. */
-  beginRun(context: TraceContext, workerId: number, queuedSec: number): RunTrace;
+  /** Called when a worker takes the job of such a request. */
+  beginRun(context: TraceContext, run: RunBegin): RunTrace;
   /** Sends the recorded spans, or gives up within some seconds. */
   close(): Promise<void>;
 }

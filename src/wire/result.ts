@@ -20,7 +20,7 @@ export interface Encoded {
 
 /**
  * Encodes the answer for a job that ran: one line of compact JSON and a newline. The first six keys and their order are the
- * contract; ours follow, those after `ending` only if they apply. The text comes in pieces, because the length of a string is
+ * contract; ours follow, those after `ending` only if they apply, first the names of command and pool. The text comes in pieces, because the length of a string is
  * limited. The memory of each large capture is freed once it is encoded. `onEncoded` is called with the length of each capture
  * that is done.
  */
@@ -33,6 +33,8 @@ export function encodeResult(
     id: result.id,
     queued_sec: toMicroseconds(result.queuedSec),
     ending: ending.kind,
+    command: result.names?.command,
+    pool: result.names?.pool,
     signal: "signal" in ending ? ending.signal : undefined,
     timed_out: ending.kind === "timed_out" || undefined,
     output_truncated: output.truncated || undefined,

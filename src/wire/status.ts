@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Names } from "../jobs/job.ts";
 import { toMicroseconds, toMilliseconds } from "./rounding.ts";
 
 /** Bytes held in memory for requests, by kind. */
@@ -16,10 +17,50 @@ export interface BufferedBytes {
   readonly answers: number;
 }
 
-/** The state of the service, as `GET /status` reports it. */
-export interface ServiceStatus {
+/** A worker. */
+export interface WorkerStatus {
+  /** Its number in its pool, from 1. */
+  readonly id: number;
+  /** Seconds since it took its job, or since it became idle. */
+  readonly sinceSec: number;
+  /** The running job; absent while the worker is idle. */
+  readonly job?: {
+    readonly id: string;
+    readonly requestId: string;
+    /** Name of its command; shown only if the pool has a name. */
+    readonly command: string;
+    readonly pid?: number | undefined;
+  };
+}
+
+/** A pool: some workers and the queue in front of them. */
+export interface PoolStatus {
+  /** Its name; undefined without a configuration file. */
+  readonly name: string | undefined;
   /** Jobs waiting in the queue. */
   readonly waiting: number;
+  /** Maximum number of waiting jobs. */
+  readonly queueLimit: number;
+  /** How long the job at the head of the queue has waited, in seconds; 0 if no job waits. */
+  readonly oldestWaitSec: number;
+  /** Workers in the order of their ids. */
+  readonly workers: readonly WorkerStatus[];
+}
+
+/** A command of a configuration file. */
+export interface CommandStatus {
+  /** Its name and that of its pool. */
+  readonly names: Names;
+  /** The description in the file, if there is one. */
+  readonly description?: string | undefined;
+  /** Its jobs that had a worker since boot, by outcome. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  /** Requests for it that never ran, since boot, by reason. */
+  readonly rejections: Readonly<Record<string, number>>;
+}
+
+/** The state of the service, as `GET /status` reports it. */
+export interface ServiceStatus {
   /** Jobs started since boot. */
   readonly started: number;
   /** Version of the program. */
@@ -28,20 +69,12 @@ export interface ServiceStatus {
   readonly uptimeSec: number;
   /** Whether jobs are admitted; false once the service drains. */
   readonly ready: boolean;
-  /** Maximum number of waiting jobs. */
-  readonly queueLimit: number;
   /** Bytes held in memory for requests. */
   readonly buffered: BufferedBytes;
-  /** Workers in the order of their ids; `job` is the running job, absent while the worker is idle. */
-  readonly workers: readonly {
-    readonly id: number;
-    readonly sinceSec: number;
-    readonly job?: {
-      readonly id: string;
-      readonly requestId: string;
-      readonly pid?: number | undefined;
-    };
-  }[];
+  /** The pools; one without a name if there is no configuration file. */
+  readonly pools: readonly PoolStatus[];
+  /** The commands; absent without a configuration file. */
+  readonly commands?: readonly CommandStatus[];
   /** Jobs that had a worker since boot, by outcome. */
   readonly outcomes: Readonly<Record<string, number>>;
   /** Job requests that never ran, since boot, by reason. */
@@ -63,30 +96,35 @@ export interface Quantiles {
 }
 
 /**
- * Encodes the body of `GET /status`: the two keys of the contract, then ours. It never holds a payload, and it holds ids of jobs
- * and processes only if `namesJobs` is true.
+ * Encodes the body of `GET /status`: the two keys of the contract, then ours. Figures of queues and workers are sums over all
+ * pools; what has a name follows at the end. It never holds a payload, and it holds ids of jobs and processes only if `namesJobs`
+ * is true.
  */
 export function encodeStatus(status: ServiceStatus, namesJobs: boolean): string {
   const { bodies, captures, answers } = status.buffered;
+  const { pools, commands } = status;
+  const sumOf = (figure: (pool: PoolStatus) => number) =>
+    pools.reduce((sum, pool) => sum + figure(pool), 0);
   return JSON.stringify({
-    queued_jobs: status.waiting,
+    queued_jobs: sumOf(({ waiting }) => waiting),
     total_jobs: status.started,
     version: status.version,
     uptime_sec: toMilliseconds(status.uptimeSec),
     state: status.ready ? "ready" : "draining",
-    workers: status.workers.length,
-    busy: status.workers.filter((worker) => worker.job).length,
-    queue_limit: status.queueLimit,
+    workers: sumOf(({ workers }) => workers.length),
+    busy: sumOf(busyOf),
+    queue_limit: sumOf(({ queueLimit }) => queueLimit),
     buffered_bytes: bodies + captures + answers,
     buffered: { bodies, captures, answers },
-    worker_states: status.workers.map((worker) => ({
-      worker_id: worker.id,
-      state: worker.job ? "running" : "idle",
-      since_sec: toMilliseconds(worker.sinceSec),
-      ...(namesJobs
-        ? { id: worker.job?.id, request_id: worker.job?.requestId, pid: worker.job?.pid }
-        : {}),
-    })),
+    worker_states: pools.flatMap(({ name, workers }) =>
+      workers.map(({ id, sinceSec, job }) => ({
+        worker_id: id,
+        ...(name === undefined ? {} : { pool: name, command: job?.command }),
+        state: job ? "running" : "idle",
+        since_sec: toMilliseconds(sinceSec),
+        ...(namesJobs ? { id: job?.id, request_id: job?.requestId, pid: job?.pid } : {}),
+      }))
+    ),
     outcomes: status.outcomes,
     rejections: status.rejections,
     recent: {
@@ -94,7 +132,27 @@ export function encodeStatus(status: ServiceStatus, namesJobs: boolean): string 
       queued_sec: encodeQuantiles(status.recent.queuedSec),
       elapsed_sec: encodeQuantiles(status.recent.elapsedSec),
     },
+    ...(commands ? { commands: commands.map(encodeCommand), pools: pools.map(encodePool) } : {}),
   }) + "\n";
+}
+
+function encodeCommand({ names, description, outcomes, rejections }: CommandStatus) {
+  return { name: names.command, pool: names.pool, description, outcomes, rejections };
+}
+
+function encodePool(pool: PoolStatus) {
+  return {
+    name: pool.name,
+    workers: pool.workers.length,
+    busy: busyOf(pool),
+    queued_jobs: pool.waiting,
+    queue_limit: pool.queueLimit,
+    oldest_wait_sec: toMilliseconds(pool.oldestWaitSec),
+  };
+}
+
+function busyOf({ workers }: PoolStatus): number {
+  return workers.filter(({ job }) => job).length;
 }
 
 /** The keys are always present: null means that nothing has been measured. */

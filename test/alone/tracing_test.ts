@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openTracing } from "../../src/telemetry/otlp.ts";
 import { start, type Started } from "../support/app.ts";
 import { base64 } from "../support/client.ts";
 import { startReceiver } from "../support/otlp.ts";
@@ -35,5 +36,44 @@ Deno.test({
     const attributes = Object.assign({}, ...receiver.spans.map(({ attributes }) => attributes));
     assert.equal(attributes["url.scheme"], "http");
     assert.match(String(attributes["process.executable.path"]), /\/run_payload\.sh$/);
+  },
+});
+
+Deno.test({
+  name: "a run's span has the names of command and pool only if there are names",
+  // As above.
+  sanitizeResources: false,
+  async fn() {
+    await using receiver = startReceiver();
+    const { host } = new URL(receiver.url);
+    Deno.env.set("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url);
+    const tracing = openTracing({
+      receiver: host,
+      tls: false,
+      protocol: "http/json",
+      sampler: { name: "always_on", ratio: 1 },
+      scheduleDelayMs: 600_000,
+    }, {
+      version: "1.2.3",
+      scheme: "http",
+      address: "127.0.0.1",
+      port: 0,
+      program: "/bin/true",
+    }, { write: () => {}, flush: () => Promise.resolve() });
+    Deno.env.delete("OTEL_EXPORTER_OTLP_ENDPOINT");
+    const context = { traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01` };
+    for (const names of [undefined, { command: "thumbs", pool: "office" }]) {
+      tracing.beginRun(context, { workerId: 2, names, queuedSec: 0 }).end({ outcome: "success" });
+    }
+    await tracing.close();
+    const runs = receiver.spans.filter(({ name }) => name === "run");
+    assert.deepEqual(
+      runs.map(({ attributes }) => [
+        attributes["jobrunner.worker.id"],
+        attributes["jobrunner.command"],
+        attributes["jobrunner.pool"],
+      ]),
+      [[2, undefined, undefined], [2, "thumbs", "office"]],
+    );
   },
 });

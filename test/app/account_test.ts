@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { type Listeners, runAndReport } from "../../src/app/account.ts";
+import { type Listeners, reportBug, runAndReport } from "../../src/app/account.ts";
 import type { RunSettings } from "../../src/exec/run.ts";
 import type { RunEnd, RunListener, RunOrder } from "../../src/exec/runner.ts";
-import type { JobSpec } from "../../src/jobs/job.ts";
+import type { JobSpec, Names } from "../../src/jobs/job.ts";
 import type { RunningJob } from "../../src/jobs/pool.ts";
 import { createStop } from "../../src/jobs/stop.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
@@ -33,6 +33,7 @@ async function told(
   run: RunSettings["runner"]["run"],
   spec: JobSpec = specOf("a"),
   more: Partial<RunSettings> = {},
+  names: Names | undefined = undefined,
 ) {
   using temporary = temporarySpool();
   const metrics: unknown[] = [];
@@ -50,8 +51,14 @@ async function told(
       flush: notHere,
     },
     metrics: {
-      jobStarted: (job) => void metrics.push(job),
-      jobEnded: (...ended) => void metrics.push(ended),
+      announce: notHere,
+      of(of) {
+        assert.equal(of, names);
+        return {
+          jobStarted: (job) => void metrics.push(job),
+          jobEnded: (...ended) => void metrics.push(ended),
+        };
+      },
       rejected: notHere,
       requestArrived: notHere,
       outcomes: notHere,
@@ -74,20 +81,26 @@ async function told(
     stop: createStop(),
   };
   const orders: RunOrder[] = [];
-  const outcome = await runAndReport(job, 2, {
-    spool: temporary.spool,
-    runner: {
-      run(order, onEvent) {
-        orders.push(order);
-        return run(order, onEvent);
+  const outcome = await runAndReport(
+    job,
+    2,
+    {
+      spool: temporary.spool,
+      runner: {
+        run(order, onEvent) {
+          orders.push(order);
+          return run(order, onEvent);
+        },
       },
+      requestSuffix: "",
+      responseSuffix: "",
+      maxOutputBytes: 100,
+      onLeftover: notHere,
+      ...more,
     },
-    requestSuffix: "",
-    responseSuffix: "",
-    maxOutputBytes: 100,
-    onLeftover: notHere,
-    ...more,
-  }, listeners).catch((error: unknown) => ({ kind: "threw" as const, error }));
+    listeners,
+    names,
+  ).catch((error: unknown) => ({ kind: "threw" as const, error }));
   return { outcome, job, orders, captured, metrics, spans, lines, recent };
 }
 
@@ -145,7 +158,7 @@ Deno.test("runAndReport() begins a span for a traced request, passes its variabl
   const { orders, spans, lines } = await told(says, spec);
   assert.deepEqual(orders[0]?.variables, { TRACED: "yes" });
   assert.deepEqual(spans, [
-    [{ traceparent, tracestate: "a=1" }, 2, 0.5],
+    [{ traceparent, tracestate: "a=1" }, { workerId: 2, names: undefined, queuedSec: 0.5 }],
     { outcome: "failed", exitStatus: 3, pid: 42 },
   ]);
   for (const [, fields] of lines) assert.equal(fields?.["trace_id"], traceId);
@@ -208,4 +221,48 @@ Deno.test("runAndReport() counts a run with a bug, ends its span and rethrows th
   assert.deepEqual(outcome, { kind: "threw", error: bug });
   assert.deepEqual(metrics.slice(1), [[2, "not_started"]]);
   assert.deepEqual(spans.slice(1), [{ outcome: "not_started", reason: "a bug" }]);
+});
+
+Deno.test("runAndReport() with names puts them into metrics, span, result and every log line", async () => {
+  const names = { command: "thumbs", pool: "office" };
+  const spec = specOf("a", { traceparent });
+  const { outcome, metrics, spans, lines } = await told(says, spec, {}, names);
+  assert.ok(outcome.kind === "ran");
+  assert.deepEqual(outcome.result.names, names);
+  assert.equal(metrics.length, 2);
+  assert.deepEqual(spans[0], [{ traceparent }, { workerId: 2, names, queuedSec: 0.5 }]);
+  const failure = { kind: "spawn_refused", reason: "no memory" } as const;
+  const failed = await told(() => Promise.resolve({ ok: false, failure }), spec, {}, names);
+  const all = [...lines, ...failed.lines];
+  assert.deepEqual(all.map(([message]) => message), [
+    "job started",
+    "job ended",
+    "job could not be run",
+  ]);
+  for (const [, fields] of all) {
+    assert.deepEqual(Object.entries(fields ?? {}).slice(4, 7), [
+      ["worker_id", 2],
+      ["command", "thumbs"],
+      ["pool", "office"],
+    ]);
+  }
+});
+
+Deno.test("reportBug() logs the job's ids and the bug, and command and pool if they have names", () => {
+  const lines: unknown[] = [];
+  const log: Listeners["log"] = {
+    write: (...line) => void lines.push(line),
+    flush: notHere,
+  };
+  const job = { spec: specOf("a"), handle: undefined, queuedSec: 0.5, stop: createStop() };
+  const bug = new Error("oh");
+  const ids = { request_id: "request of a", trace_id: undefined, span_id: undefined };
+  const stack = { "exception.stacktrace": bug.stack };
+  const names = { command: "thumbs", pool: "office" };
+  reportBug(bug, job, log, undefined);
+  reportBug(bug, job, log, names);
+  assert.deepEqual(lines, [
+    ["uncaught error in a worker", { ...ids, ...stack }],
+    ["uncaught error in a worker", { ...ids, ...names, ...stack }],
+  ]);
 });

@@ -10,50 +10,115 @@ import { createRecent, windowSec } from "../../src/telemetry/recent.ts";
 import { version } from "../../src/version.ts";
 import { specOf } from "../support/jobs.ts";
 
-Deno.test("statusOf() reports the waiting jobs, each worker's job, outcomes, rejections and recent runs", () => {
+const listenersOf = () => ({
+  metrics: createMetrics(createExposition(() => Promise.resolve()), { scheme: "http", named: false }),
+  recent: { queuedSec: createRecent(), elapsedSec: createRecent() },
+});
+
+/** A queue with this many waiting jobs, and its workers. */
+function dispatchOf(waiting: number, started: number, workers: readonly WorkerState[]): Dispatch {
   const line = createMemoryLine({ workers: 1, places: 5, queueTimeoutMs: Infinity });
-  for (let place = 0; place < 3; place++) line.reserve({ command: "default" });
-  const job = { spec: specOf("a"), handle: undefined, queuedSec: 1, stop: createStop(), pid: 42 };
-  const workers: WorkerState[] = [
-    { id: 1, job, sinceMs: 1500 },
-    { id: 2, job: undefined, sinceMs: 500 },
-  ];
-  const dispatch: Dispatch = {
+  for (let place = 0; place < waiting; place++) line.reserve({ command: "default" });
+  const busy = workers.filter(({ job }) => job).length;
+  return {
     line,
-    pool: { busy: 1, started: 9, workers: () => workers, finished: Promise.resolve() },
+    pool: { busy, started, workers: () => workers, finished: Promise.resolve() },
     close: () => assert.fail(),
   };
-  const metrics = createMetrics(createExposition(() => Promise.resolve()), {
-    numWorkers: 2,
-    scheme: "http",
-    named: false,
-  });
-  metrics.jobEnded(1, "failed");
-  metrics.rejected("queue_full", undefined);
-  const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };
+}
+
+const running = (command: string) => ({
+  spec: specOf("a", { command }),
+  handle: undefined,
+  queuedSec: 1,
+  stop: createStop(),
+  pid: 42,
+});
+
+Deno.test("statusOf() reports the waiting jobs, each worker's job, outcomes, rejections and recent runs", () => {
+  const dispatch = dispatchOf(3, 9, [
+    { id: 1, job: running("default"), sinceMs: 1500 },
+    { id: 2, job: undefined, sinceMs: 500 },
+  ]);
+  const { metrics, recent } = listenersOf();
+  metrics.announce({ names: undefined, numWorkers: 2 });
+  metrics.of(undefined).jobEnded(1, "failed");
+  metrics.rejected("queue_full");
   recent.queuedSec.add(3);
   recent.elapsedSec.add(4);
-  const { outcomes, rejections, recent: told, ...rest } = statusOf(
-    dispatch,
+  const { outcomes, rejections, recent: told, pools, ...rest } = statusOf(
+    { started: 9, pools: [{ name: undefined, dispatch, queueLimit: 5 }] },
     { metrics, recent },
-    { uptimeSec: 77, queueLimit: 5 },
+    77,
   );
-  assert.deepEqual(rest, {
+  assert.deepEqual(rest, { started: 9, version, uptimeSec: 77 });
+  assert.ok((pools[0]?.oldestWaitSec ?? -1) >= 0);
+  assert.deepEqual(pools.map(({ oldestWaitSec: _, ...pool }) => pool), [{
+    name: undefined,
     waiting: 3,
-    started: 9,
-    version,
-    uptimeSec: 77,
     queueLimit: 5,
     workers: [
-      { id: 1, sinceSec: 1.5, job: { id: "a", requestId: "request of a", pid: 42 } },
+      {
+        id: 1,
+        sinceSec: 1.5,
+        job: { id: "a", requestId: "request of a", command: "default", pid: 42 },
+      },
       { id: 2, sinceSec: 0.5 },
     ],
-  });
+  }]);
   assert.deepEqual(outcomes, metrics.outcomes());
-  assert.equal(outcomes.failed, 1);
+  assert.equal(outcomes["failed"], 1);
   assert.deepEqual(rejections, metrics.rejections());
-  assert.equal(rejections.queue_full, 1);
+  assert.equal(rejections["queue_full"], 1);
   assert.equal(told.windowSec, windowSec);
   assert.equal(told.queuedSec.quantile(1), 3);
   assert.equal(told.elapsedSec.quantile(1), 4);
+});
+
+Deno.test("statusOf() reports every pool, and every command with its own outcomes and rejections", () => {
+  const { metrics, recent } = listenersOf();
+  const thumbs = { command: "thumbs", pool: "office" };
+  const pdf = { command: "pdf", pool: "pdf" };
+  for (const names of [thumbs, pdf]) metrics.announce({ names, numWorkers: 1 });
+  metrics.of(thumbs).jobEnded(1, "failed");
+  metrics.of(pdf).jobEnded(1, "success");
+  metrics.rejected("queue_full", pdf);
+  metrics.rejected("unauthorized");
+  const { started, pools, commands, outcomes, rejections } = statusOf(
+    {
+      pools: [
+        {
+          name: "office",
+          dispatch: dispatchOf(0, 4, [{ id: 1, job: running("thumbs"), sinceMs: 0 }]),
+          queueLimit: 5,
+        },
+        { name: "pdf", dispatch: dispatchOf(2, 3, []), queueLimit: 20 },
+      ],
+      commands: [{ names: thumbs }, { names: pdf, description: "Office document to PDF" }],
+    },
+    { metrics, recent },
+    77,
+  );
+  assert.equal(started, 7);
+  assert.deepEqual(pools.map(({ name, waiting, queueLimit }) => ({ name, waiting, queueLimit })), [
+    { name: "office", waiting: 0, queueLimit: 5 },
+    { name: "pdf", waiting: 2, queueLimit: 20 },
+  ]);
+  assert.equal(pools[0]?.workers[0]?.job?.command, "thumbs");
+  assert.deepEqual(
+    commands?.map(({ names, description, outcomes, rejections }) => [
+      names.command,
+      description,
+      outcomes["failed"],
+      outcomes["success"],
+      rejections["queue_full"],
+      rejections["unauthorized"],
+    ]),
+    [
+      ["thumbs", undefined, 1, 0, 0, 0],
+      ["pdf", "Office document to PDF", 0, 1, 1, 0],
+    ],
+  );
+  assert.deepEqual([outcomes["failed"], outcomes["success"]], [1, 1], "sums of all commands");
+  assert.equal(rejections["unauthorized"], 1, "also those without a command");
 });

@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { get, post, postRaw } from "../support/client.ts";
+import { expose, somePool } from "../support/exposition.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { queriesOfThePage } from "../support/metrics_page.ts";
 import { freePort } from "../support/port.ts";
@@ -79,8 +80,18 @@ function queriesOfTheDashboard(): string[] {
   ) as { readonly panels: readonly Panel[] };
   return panels.flatMap(({ targets }) => targets).map(({ expr }) =>
     expr.replaceAll("$__rate_interval", "1m").replaceAll("$job", "jobrunner")
-      .replaceAll("$instance", ".*")
+      .replaceAll("$instance", ".*").replaceAll("$command", ".*")
   );
+}
+
+async function checkEveryQuery({ query }: Prometheus): Promise<void> {
+  const queries = [...queriesOfThePage(), ...queriesOfTheDashboard()];
+  assert.ok(queries.length > 50, String(queries.length));
+  for (const expression of queries) {
+    const samples = await query(expression);
+    assert.ok(samples.length > 0, `no sample: ${expression}`);
+    for (const { value } of samples) assert.ok(Number.isFinite(value), `${value}: ${expression}`);
+  }
 }
 
 Deno.test("Prometheus scrapes the right counts, and every query of page and dashboard has a result", async () => {
@@ -141,13 +152,51 @@ Deno.test("Prometheus scrapes the right counts, and every query of page and dash
   assert.equal(await valueOf(prometheus, "queued_jobs"), 0);
   assert.equal(await valueOf(prometheus, "job_duration_count"), 8);
 
-  const queries = [...queriesOfThePage(), ...queriesOfTheDashboard()];
-  assert.ok(queries.length > 50, String(queries.length));
-  for (const expression of queries) {
-    const samples = await prometheus.query(expression);
-    assert.ok(samples.length > 0, `no sample: ${expression}`);
-    for (const { value } of samples) assert.ok(Number.isFinite(value), `${value}: ${expression}`);
+  await checkEveryQuery(prometheus);
+});
+
+Deno.test("Prometheus counts by command and pool, and every query of page and dashboard has a result with names too", async () => {
+  using folder = temporaryFolder();
+  const thumbs = { command: "thumbs", pool: "office" };
+  const pdf = { command: "pdf", pool: "pdf" };
+  const { exposition, metrics } = expose({
+    pools: () => [thumbs, pdf].map(({ pool }) => ({ ...somePool, name: pool })),
+  }, [thumbs, pdf]);
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    async () =>
+      new Response(await exposition.text(), { headers: { "content-type": "text/plain" } }),
+  );
+  await using prometheus = await startPrometheus(folder.path, `127.0.0.1:${server.addr.port}`);
+  await eventually(
+    "it was scraped twice",
+    async () => (await valueOf(prometheus, "count_over_time(up[1m])") ?? 0) >= 2,
+  );
+  for (
+    const [names, outcome] of [[thumbs, "failed"], [pdf, "success"], [pdf, "success"]] as const
+  ) {
+    const jobs = metrics.of(names);
+    jobs.jobStarted({ queuedSec: 0.1, payloadBytes: 10 });
+    jobs.jobEnded(1, outcome, { elapsedSec: 0.5, resultBytes: 20, truncated: [] });
   }
+  metrics.rejected("queue_full", pdf);
+  metrics.rejected("unauthorized");
+  // The old names, from the recording rules: the jobs that ended, and one busy worker in each pool.
+  await eventually(
+    "everything was scraped and the rules were evaluated",
+    async () =>
+      await valueOf(prometheus, "total_jobs") === 5 &&
+      await valueOf(prometheus, "job_duration_count") === 3,
+  );
+  assert.equal((await prometheus.query("total_jobs")).length, 1);
+  assert.equal(await valueOf(prometheus, "queued_jobs"), 24);
+  assert.deepEqual(
+    (await prometheus.query("sum by (command) (jobrunner_jobs_total)")).map((
+      { labels, value },
+    ) => [labels["command"], value]).sort(),
+    [["pdf", 2], ["thumbs", 1]],
+  );
+  await checkEveryQuery(prometheus);
 });
 
 async function promtool(...args: string[]): Promise<string> {
@@ -164,12 +213,8 @@ Deno.test("promtool accepts the alerts and recording rules, and their tests pass
   assert.match(await promtool("test", "rules", "alerts_test.yml"), /SUCCESS/);
 });
 
-Deno.test("promtool check metrics accepts /metrics without a remark", async () => {
-  await using program = await startProgram({
-    env: { JOBRUNNER_CMD: fixture("run_payload.sh") },
-  });
-  await post(program.url, "exit 0");
-  const { text } = await get(`${program.url}/metrics`);
+/** What `promtool check metrics` says about a text. Throws if it refuses it. */
+async function remarksOn(text: string): Promise<string> {
   const child = new Deno.Command("promtool", {
     args: ["check", "metrics"],
     stdin: "piped",
@@ -182,5 +227,18 @@ Deno.test("promtool check metrics accepts /metrics without a remark", async () =
   const { success, stdout, stderr } = await child.output();
   const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   assert.ok(success, said);
-  assert.equal(said, "");
+  return said;
+}
+
+Deno.test("promtool check metrics accepts /metrics without a remark, with names too", async () => {
+  await using program = await startProgram({
+    env: { JOBRUNNER_CMD: fixture("run_payload.sh") },
+  });
+  await post(program.url, "exit 0");
+  assert.equal(await remarksOn((await get(`${program.url}/metrics`)).text), "");
+  const { exposition } = expose({ pools: () => [{ ...somePool, name: "office" }] }, [
+    { command: "thumbs", pool: "office" },
+    { command: "preview", pool: "office" },
+  ]);
+  assert.equal(await remarksOn(await exposition.text()), "");
 });

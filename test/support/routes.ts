@@ -57,6 +57,15 @@ function placeFor(outcomeOf: (spec: JobSpec, handle: JobHandle) => Promise<JobOu
   };
 }
 
+/** A pool without a name that has room. */
+export const somePool: ReturnType<FrontDoor["status"]>["pools"][number] = {
+  name: undefined,
+  waiting: 2,
+  queueLimit: 30,
+  oldestWaitSec: 0,
+  workers: [{ id: 1, sinceSec: 1 }],
+};
+
 const unmeasured = { count: 0, quantile: () => undefined };
 
 /** The routes with a front door that answers every job with its own payload. */
@@ -115,12 +124,10 @@ export function setUp(setup: Setup = {}) {
     metricsText: () => Promise.resolve("a_metric 1\n"),
     ready: () => setup.ready ?? true,
     status: () => ({
-      waiting: 2,
       started: 5,
       version: "1.2.3",
       uptimeSec: 1,
-      queueLimit: 30,
-      workers: [{ id: 1, sinceSec: 1 }],
+      pools: [somePool],
       outcomes: {},
       rejections: {},
       recent: { windowSec: 300, queuedSec: unmeasured, elapsedSec: unmeasured },

@@ -1,44 +1,10 @@
 import assert from "node:assert/strict";
 import { outcomeLabels } from "../../src/jobs/job.ts";
 import { catalogue, rejectionReasons } from "../../src/telemetry/catalogue.ts";
-import { createExposition } from "../../src/telemetry/exposition.ts";
-import { type LiveFigures, observeLive } from "../../src/telemetry/live.ts";
-import { createMetrics } from "../../src/telemetry/metrics.ts";
-
-function setUp(live: Partial<LiveFigures> = {}) {
-  let prepared = 0;
-  const exposition = createExposition(() => Promise.resolve(void prepared++));
-  const metrics = createMetrics(exposition, { numWorkers: 2, scheme: "http", named: false });
-  observeLive(exposition, {
-    numWorkers: 2,
-    queueLimit: 20,
-    versions: { jobrunner: "1.2.3", deno: "2.9.6" },
-    queuedJobs: () => 12,
-    oldestWaitSec: () => 3.5,
-    workersBusy: () => 1,
-    answersGivenUp: () => 4,
-    buffered: () => ({ bodies: 77, captures: 8, answers: 9 }),
-    process: () => ({
-      cpuSec: 1.5,
-      residentBytes: 1000,
-      startTimeSec: 100,
-      processesEnded: 4,
-      virtualBytes: 5000,
-      openFds: 20,
-      maxFds: 1024,
-      threads: 9,
-    }),
-    ...live,
-  });
-  const sample = async (name: string) =>
-    (await exposition.text()).split("\n").filter((line) => line.startsWith(name)).map((line) =>
-      line.slice(name.length)
-    );
-  return { exposition, metrics, sample, prepared: () => prepared };
-}
+import { expose, somePool } from "../support/exposition.ts";
 
 Deno.test("/metrics has every metric of the catalogue from the start, and no other", async () => {
-  const { exposition, prepared } = setUp();
+  const { exposition, prepared } = expose();
   const text = await exposition.text();
   assert.equal(prepared(), 1);
   for (const { name, type, help } of Object.values(catalogue)) {
@@ -51,7 +17,7 @@ Deno.test("/metrics has every metric of the catalogue from the start, and no oth
 });
 
 Deno.test("/metrics has the buffered bytes by share, and counts the answers given up", async () => {
-  const { sample } = setUp();
+  const { sample } = expose();
   assert.deepEqual(await sample("jobrunner_buffered_bytes"), [
     '{share="bodies"} 77',
     '{share="captures"} 8',
@@ -61,7 +27,7 @@ Deno.test("/metrics has the buffered bytes by share, and counts the answers give
 });
 
 Deno.test("/metrics has every series whose labels are known from the start, with 0", async () => {
-  const { sample } = setUp();
+  const { sample } = expose();
   assert.deepEqual(
     await sample("jobrunner_jobs_total"),
     ["1", "2"].flatMap((worker) =>
@@ -89,7 +55,7 @@ Deno.test("/metrics has every series whose labels are known from the start, with
 
 Deno.test("/metrics reads gauges at the moment of the scrape", async () => {
   let queued = 0;
-  const { sample } = setUp({ queuedJobs: () => queued });
+  const { sample } = expose({ pools: () => [{ ...somePool, queuedJobs: queued }] });
   assert.deepEqual(await sample("jobrunner_queued_jobs"), [" 0"]);
   queued = 500;
   assert.deepEqual(await sample("jobrunner_queued_jobs"), [" 500"]);
@@ -102,7 +68,7 @@ Deno.test("/metrics reads gauges at the moment of the scrape", async () => {
 });
 
 Deno.test("the process metrics leave out what the machine cannot provide", async () => {
-  const { sample } = setUp({
+  const { sample } = expose({
     process: () => ({ cpuSec: 1, residentBytes: 1, startTimeSec: 1, processesEnded: 0 }),
   });
   assert.deepEqual(await sample("process_open_fds "), []);
@@ -110,12 +76,13 @@ Deno.test("the process metrics leave out what the machine cannot provide", async
 });
 
 Deno.test("job metrics count by worker and outcome, and measure only jobs that ran", async () => {
-  const { metrics, sample } = setUp();
-  metrics.jobStarted({ queuedSec: 0.02, payloadBytes: 100 });
+  const { metrics, sample } = expose();
+  const jobs = metrics.of(undefined);
+  jobs.jobStarted({ queuedSec: 0.02, payloadBytes: 100 });
   const run = { elapsedSec: 0.3, resultBytes: 5000, truncated: ["stdout", "data"] as const };
-  metrics.jobEnded(2, "failed", run);
-  metrics.jobEnded(2, "failed", run);
-  metrics.jobEnded(1, "not_started");
+  jobs.jobEnded(2, "failed", run);
+  jobs.jobEnded(2, "failed", run);
+  jobs.jobEnded(1, "not_started");
   assert.ok((await sample("jobrunner_jobs_total")).includes('{worker_id="2",outcome="failed"} 2'));
   assert.ok(
     (await sample("jobrunner_jobs_total")).includes('{worker_id="1",outcome="not_started"} 1'),
@@ -141,7 +108,7 @@ Deno.test("job metrics count by worker and outcome, and measure only jobs that r
 });
 
 Deno.test("HTTP metrics count a request as active until answered; clients cannot create label values", async () => {
-  const { metrics, sample } = setUp();
+  const { metrics, sample } = expose();
   const gauge = 'http_server_active_requests{http_request_method="POST",url_scheme="http"}';
   const answered = metrics.requestArrived("POST");
   metrics.requestArrived("BREW")(undefined, 404);

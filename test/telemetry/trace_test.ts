@@ -4,12 +4,12 @@ import { passingOn } from "../../src/telemetry/trace.ts";
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
 const traceparent = `00-${traceId}-${spanId}-01`;
-const target = { route: "/payload", path: "/payload" } as const;
+const run = { workerId: 1, names: undefined, queuedSec: 0 };
 
 Deno.test("passingOn passes the request's trace to the command unchanged", () => {
   const trace = passingOn.begin(new Headers({ traceparent, tracestate: "a=1,b=2" }), target);
   assert.deepEqual(trace?.context, { traceparent, tracestate: "a=1,b=2" });
-  assert.deepEqual(passingOn.beginRun(trace.context, 1, 0).variables, {
+  assert.deepEqual(passingOn.beginRun(trace.context, run).variables, {
     TRACEPARENT: traceparent,
     TRACESTATE: "a=1,b=2",
   });
@@ -43,7 +43,7 @@ Deno.test("passingOn drops a tracestate that is too long or not plain text", () 
   for (const tracestate of ["x".repeat(8193), "a=\xe9"]) {
     const trace = passingOn.begin(new Headers({ traceparent, tracestate }), target);
     assert.deepEqual(trace?.context, { traceparent });
-    assert.deepEqual(passingOn.beginRun({ traceparent }, 1, 0).variables, {
+    assert.deepEqual(passingOn.beginRun({ traceparent }, run).variables, {
       TRACEPARENT: traceparent,
     });
   }

@@ -42,6 +42,15 @@ Deno.test("encodeResult() includes the optional keys when they apply", () => {
   );
 });
 
+Deno.test("encodeResult() names the command and its pool directly after the ending", () => {
+  const names = { command: "thumbs", pool: "office" };
+  const ending = { kind: "timed_out", exitStatus: 124, signal: "SIGTERM" } as const;
+  assert.match(
+    [...encodeResult({ ...result, ending, names }).pieces].join(""),
+    /"ending":"timed_out","command":"thumbs","pool":"office","signal":"SIGTERM","timed_out":true}\n$/,
+  );
+});
+
 Deno.test("encodeResult() yields a large result in pieces that form the same JSON", () => {
   const bytes = new Uint8Array(2_000_003).map((_, index) => index % 253);
   const expected = bytes.toBase64();

@@ -1,57 +1,103 @@
 import assert from "node:assert/strict";
-import { encodeStatus } from "../../src/wire/status.ts";
+import { encodeStatus, type ServiceStatus } from "../../src/wire/status.ts";
 
-Deno.test("encodeStatus() has the two keys of the contract first, and names jobs only on request", () => {
-  const status = {
+const job = { id: "i", requestId: "r", command: "default", pid: 17 };
+
+const status: ServiceStatus = {
+  started: 9,
+  version: "1.2.3",
+  uptimeSec: 1.23456,
+  ready: true,
+  buffered: { bodies: 4, captures: 2, answers: 1 },
+  pools: [{
+    name: undefined,
     waiting: 4,
-    started: 9,
-    version: "1.2.3",
-    uptimeSec: 1.23456,
-    ready: true,
     queueLimit: 30,
-    buffered: { bodies: 4, captures: 2, answers: 1 },
-    workers: [{ id: 1, sinceSec: 0.5, job: { id: "i", requestId: "r", pid: 17 } }, {
-      id: 2,
-      sinceSec: 2,
-    }],
-    outcomes: { success: 3, failed: 1 },
-    rejections: { queue_full: 2 },
-    recent: {
-      windowSec: 300,
-      queuedSec: { count: 4, quantile: (q: number) => q },
-      elapsedSec: { count: 0, quantile: () => undefined },
+    oldestWaitSec: 7,
+    workers: [{ id: 1, sinceSec: 0.5, job }, { id: 2, sinceSec: 2 }],
+  }],
+  outcomes: { success: 3, failed: 1 },
+  rejections: { queue_full: 2 },
+  recent: {
+    windowSec: 300,
+    queuedSec: { count: 4, quantile: (q: number) => q },
+    elapsedSec: { count: 0, quantile: () => undefined },
+  },
+};
+
+Deno.test("encodeStatus() without names is the same text as before there were names", () => {
+  const states = (more: string) =>
+    `[{"worker_id":1,"state":"running","since_sec":0.5${more}},{"worker_id":2,"state":"idle","since_sec":2}]`;
+  const text = (states: string) =>
+    '{"queued_jobs":4,"total_jobs":9,"version":"1.2.3","uptime_sec":1.235,"state":"ready",' +
+    '"workers":2,"busy":1,"queue_limit":30,"buffered_bytes":7,' +
+    `"buffered":{"bodies":4,"captures":2,"answers":1},"worker_states":${states},` +
+    '"outcomes":{"success":3,"failed":1},"rejections":{"queue_full":2},"recent":{"window_sec":300,' +
+    '"queued_sec":{"count":4,"p50":0.5,"p95":0.95},"elapsed_sec":{"count":0,"p50":null,"p95":null}}}\n';
+  assert.equal(encodeStatus(status, true), text(states(',"id":"i","request_id":"r","pid":17')));
+  assert.equal(encodeStatus(status, false), text(states("")), "names jobs only on request");
+});
+
+const named: ServiceStatus = {
+  ...status,
+  pools: [
+    {
+      name: "office",
+      waiting: 4,
+      queueLimit: 5,
+      oldestWaitSec: 7.00049,
+      workers: [{ id: 1, sinceSec: 0.5, job: { ...job, command: "thumbs" } }],
     },
-  };
-  const text = encodeStatus(status, true);
-  assert.deepEqual(JSON.parse(encodeStatus(status, false)), {
-    ...JSON.parse(text),
-    worker_states: [
-      { worker_id: 1, state: "running", since_sec: 0.5 },
-      { worker_id: 2, state: "idle", since_sec: 2 },
-    ],
-  });
-  assert.ok(text.startsWith('{"queued_jobs":4,"total_jobs":9,'));
-  assert.deepEqual(JSON.parse(text), {
-    queued_jobs: 4,
-    total_jobs: 9,
-    version: "1.2.3",
-    uptime_sec: 1.235,
-    state: "ready",
-    workers: 2,
-    busy: 1,
-    queue_limit: 30,
-    buffered_bytes: 7,
-    buffered: { bodies: 4, captures: 2, answers: 1 },
-    worker_states: [
-      { worker_id: 1, state: "running", since_sec: 0.5, id: "i", request_id: "r", pid: 17 },
-      { worker_id: 2, state: "idle", since_sec: 2 },
-    ],
-    outcomes: { success: 3, failed: 1 },
-    rejections: { queue_full: 2 },
-    recent: {
-      window_sec: 300,
-      queued_sec: { count: 4, p50: 0.5, p95: 0.95 },
-      elapsed_sec: { count: 0, p50: null, p95: null },
+    {
+      name: "pdf",
+      waiting: 1,
+      queueLimit: 20,
+      oldestWaitSec: 0,
+      workers: [{ id: 1, sinceSec: 1 }, { id: 2, sinceSec: 2, job: { ...job, command: "pdf" } }],
     },
+  ],
+  commands: [
+    {
+      names: { command: "thumbs", pool: "office" },
+      outcomes: { success: 1, failed: 0 },
+      rejections: { queue_full: 2 },
+    },
+    {
+      names: { command: "pdf", pool: "pdf" },
+      description: "Office document to PDF",
+      outcomes: { success: 2, failed: 1 },
+      rejections: { queue_full: 0 },
+    },
+  ],
+};
+
+Deno.test("encodeStatus() sums the figures of all pools and names each worker's pool and command", () => {
+  const { queued_jobs, workers, busy, queue_limit, worker_states } = JSON.parse(
+    encodeStatus(named, false),
+  );
+  assert.deepEqual({ queued_jobs, workers, busy, queue_limit }, {
+    queued_jobs: 5,
+    workers: 3,
+    busy: 2,
+    queue_limit: 25,
   });
+  assert.equal(
+    JSON.stringify(worker_states),
+    '[{"worker_id":1,"pool":"office","command":"thumbs","state":"running","since_sec":0.5},' +
+      '{"worker_id":1,"pool":"pdf","state":"idle","since_sec":1},' +
+      '{"worker_id":2,"pool":"pdf","command":"pdf","state":"running","since_sec":2}]',
+  );
+  const [first] = JSON.parse(encodeStatus(named, true)).worker_states;
+  assert.deepEqual(Object.keys(first).slice(-3), ["id", "request_id", "pid"]);
+});
+
+Deno.test("encodeStatus() lists commands and pools at the end, in their order", () => {
+  const text = encodeStatus(named, false);
+  assert.deepEqual(Object.keys(JSON.parse(text)).slice(-3), ["recent", "commands", "pools"]);
+  assert.ok(text.endsWith(
+    '"commands":[{"name":"thumbs","pool":"office","outcomes":{"success":1,"failed":0},"rejections":{"queue_full":2}},' +
+      '{"name":"pdf","pool":"pdf","description":"Office document to PDF","outcomes":{"success":2,"failed":1},"rejections":{"queue_full":0}}],' +
+      '"pools":[{"name":"office","workers":1,"busy":1,"queued_jobs":4,"queue_limit":5,"oldest_wait_sec":7},' +
+      '{"name":"pdf","workers":2,"busy":1,"queued_jobs":1,"queue_limit":20,"oldest_wait_sec":0}]}\n',
+  ));
 });

@@ -71,8 +71,7 @@ export const tables: readonly Table[] = [
       code(row.name),
       row.type,
       row.unit,
-      Object.entries(row.labels).map(([name, values]) => `${code(name)}: ${values.join(", ")}`)
-        .join("; "),
+      labelsOf(row),
       row.help,
       code(row.example),
     ]),
@@ -88,6 +87,14 @@ export const tables: readonly Table[] = [
     ]),
   },
 ];
+
+function labelsOf({ labels, named }: MetricRow): string {
+  const sets = Object.entries(labels).map(([name, values]) =>
+    `${code(name)}: ${values.join(", ")}`
+  );
+  return (named ? [...sets, `with a configuration file: ${named.map(code).join(", ")}`] : sets)
+    .join("; ");
+}
 
 function meanings(words: Readonly<Record<string, string>>): string[][] {
   return Object.entries(words).map(([word, meaning]) => [code(word), meaning]);

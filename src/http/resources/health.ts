@@ -27,8 +27,17 @@ export function whileReady(door: FrontDoor, { answer }: ErrorAnswers, text: () =
   };
 }
 
-/** A saturated server still counts as ready: it responds, and refuses jobs with a Retry-After. */
-function readiness({ waiting, queueLimit, workers }: ReturnType<FrontDoor["status"]>): string {
-  const saturated = waiting >= queueLimit && workers.every(({ job }) => job);
-  return saturated ? `ready, saturated: ${waiting} of ${queueLimit} places are taken\n` : "ready\n";
+/**
+ * A server is saturated while a pool is: all its workers and places are taken. It still counts as ready: it responds, and refuses
+ * jobs with a Retry-After.
+ */
+function readiness({ pools }: ReturnType<FrontDoor["status"]>): string {
+  const saturated = pools.filter(({ waiting, queueLimit, workers }) =>
+    waiting >= queueLimit && workers.every(({ job }) => job)
+  );
+  if (saturated.length === 0) return "ready\n";
+  const places = saturated.map(({ name, waiting, queueLimit }) =>
+    `${name === undefined ? "" : `pool ${name}: `}${waiting} of ${queueLimit} places are taken`
+  );
+  return `ready, saturated: ${places.join("; ")}\n`;
 }

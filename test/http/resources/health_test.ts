@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { setUp } from "../../support/routes.ts";
+import { setUp, somePool } from "../../support/routes.ts";
+
+const job = { id: "i", requestId: "r", command: "default" };
+const fullPool = { ...somePool, waiting: 30, workers: [{ id: 1, sinceSec: 1, job }] };
 
 Deno.test("GET /livez and GET /readyz answer 200 while the server takes jobs", async () => {
   const { send } = setUp();
@@ -16,11 +19,26 @@ Deno.test("GET /readyz answers 503 while the server drains, GET /livez 200", asy
 });
 
 Deno.test("GET /readyz answers 200 and reports it while the server is saturated", async () => {
-  const busy = { id: 1, sinceSec: 1, job: { id: "i", requestId: "r" } };
-  const full = setUp({ status: { waiting: 30, queueLimit: 30, workers: [busy] } });
+  const full = setUp({ status: { pools: [fullPool] } });
   const { status, text } = await full.send("/readyz");
   assert.equal(status, 200);
   assert.equal(text, "ready, saturated: 30 of 30 places are taken\n");
-  const idle = setUp({ status: { waiting: 0, queueLimit: 0, workers: [{ id: 1, sinceSec: 1 }] } });
+  const idle = setUp({ status: { pools: [{ ...somePool, waiting: 0, queueLimit: 0 }] } });
   assert.equal((await idle.send("/readyz")).text, "ready\n");
+});
+
+Deno.test("GET /readyz names every saturated pool that has a name", async () => {
+  const office = { ...fullPool, name: "office", waiting: 5, queueLimit: 5 };
+  const textWith = async (...pools: (typeof somePool)[]) =>
+    (await setUp({ status: { pools } }).send("/readyz")).text;
+  const free = { ...somePool, name: "free" };
+  assert.equal(await textWith(free), "ready\n");
+  assert.equal(
+    await textWith(free, office),
+    "ready, saturated: pool office: 5 of 5 places are taken\n",
+  );
+  assert.equal(
+    await textWith(office, free, { ...fullPool, name: "pdf" }),
+    "ready, saturated: pool office: 5 of 5 places are taken; pool pdf: 30 of 30 places are taken\n",
+  );
 });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { type Setup, setUp } from "../../support/routes.ts";
+import { type Setup, setUp, somePool } from "../../support/routes.ts";
 
 Deno.test("GET /status with a password set names jobs only to a client that sends it", async () => {
-  const workers = [{ id: 1, sinceSec: 1, job: { id: "i", requestId: "r", pid: 17 } }];
+  const job = { id: "i", requestId: "r", command: "default", pid: 17 };
+  const pools = [{ ...somePool, workers: [{ id: 1, sinceSec: 1, job }] }];
   const statesFor = async (setup: Setup, headers: Record<string, string>) =>
-    JSON.parse((await setUp({ ...setup, status: { workers } }).send("/status", { headers })).text)
+    JSON.parse((await setUp({ ...setup, status: { pools } }).send("/status", { headers })).text)
       .worker_states;
   const all = [{ worker_id: 1, state: "running", since_sec: 1, id: "i", request_id: "r", pid: 17 }];
   const few = [{ worker_id: 1, state: "running", since_sec: 1 }];
