@@ -20,7 +20,14 @@ Deno.test("statusOf() reports the waiting jobs, each worker's job, outcomes, rej
   ];
   const dispatch: Dispatch = {
     line,
-    pool: { busy: 1, started: 9, workers: () => workers, finished: Promise.resolve() },
+    pool: {
+      busy: 1,
+      started: 9,
+      workers: () => workers,
+      resize: () => assert.fail(),
+      finished: Promise.resolve(),
+    },
+    resize: () => assert.fail(),
     close: () => assert.fail(),
   };
   const metrics = createMetrics(createExposition(() => Promise.resolve()), {
