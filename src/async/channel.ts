@@ -20,8 +20,13 @@ export interface Channel<T> {
    * waits, and has no effect afterwards; undefined if a receiver already has it. Throws if the channel is closed.
    */
   send(item: T, where?: "behind" | "before"): (() => void) | undefined;
-  /** Resolves with the next item; with undefined once the channel is closed and no item waits in it. */
-  receive(): Promise<T | undefined>;
+  /**
+   * Resolves with the next item; with undefined once the channel is closed and no item waits in it, or if `stays` returns
+   * false, which is asked at once and, while the receiver waits, at each `recall`. `stays` must not use the channel.
+   */
+  receive(stays?: () => boolean): Promise<T | undefined>;
+  /** Asks each waiting receiver whether it stays. One that does not has left when this returns; no item is on its way to it. */
+  recall(): void;
   /** Stops accepting items. Waiting ones are still received; then receivers get undefined. Idempotent. */
   close(): void;
 }
@@ -29,8 +34,13 @@ export interface Channel<T> {
 /** Makes an empty channel. */
 export function createChannel<T>(): Channel<T> {
   const items = new Fifo<T>();
-  const receivers = new Fifo<(item: T | undefined) => void>();
+  const receivers = new Fifo<Receiver<T>>();
   let closed = false;
+  let staysOfNext = always;
+  // A new promise calls it at once. One function for all of them: a closure for each would cost memory at every wait.
+  const wait = (resolve: Receiver<T>["resolve"]) => {
+    receivers.push({ resolve, stays: staysOfNext });
+  };
 
   return {
     get length() {
@@ -44,26 +54,38 @@ export function createChannel<T>(): Channel<T> {
     },
     send(item, where = "behind") {
       if (closed) throw new Error("the channel is closed");
-      const receive = receivers.shift();
-      if (receive) {
-        receive(item);
+      const receiver = receivers.shift();
+      if (receiver) {
+        receiver.resolve(item);
         return undefined;
       }
       const node = where === "behind" ? items.push(item) : items.unshift(item);
       return () => items.remove(node);
     },
-    receive() {
+    receive(stays = always) {
+      if (!stays()) return Promise.resolve(undefined);
       if (items.size > 0 || closed) return Promise.resolve(items.shift());
-      return new Promise((resolve) => receivers.push(resolve));
+      staysOfNext = stays;
+      return new Promise(wait);
+    },
+    recall() {
+      for (const receiver of receivers.removeAll(({ stays }) => !stays())) {
+        receiver.resolve(undefined);
+      }
     },
     close() {
       closed = true;
-      for (let receive = receivers.shift(); receive; receive = receivers.shift()) {
-        receive(undefined);
-      }
+      for (const receiver of receivers.removeAll(always)) receiver.resolve(undefined);
     },
   };
 }
+
+interface Receiver<T> {
+  readonly resolve: (item: T | undefined) => void;
+  readonly stays: () => boolean;
+}
+
+const always = () => true;
 
 interface Node<T> {
   readonly value: T;
@@ -109,6 +131,17 @@ class Fifo<T> {
     if (node.next) node.next.previous = node.previous;
     else this.#last = node.previous;
     this.#size--;
+  }
+
+  /** Removes the values that pass the test, and returns them in their order. */
+  removeAll(test: (value: T) => boolean): T[] {
+    const removed: T[] = [];
+    for (let node = this.#first; node; node = node.next) {
+      if (!test(node.value)) continue;
+      this.remove(node);
+      removed.push(node.value);
+    }
+    return removed;
   }
 
   #insert(value: T, previous: Node<T> | undefined, next: Node<T> | undefined): Node<T> {

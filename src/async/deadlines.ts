@@ -12,14 +12,19 @@ export interface Deadlines {
   start(onOver: () => void): () => void;
 }
 
+/** Timeouts of one's own, to be disposed of: then no `onOver` is called any more. */
+export interface OwnDeadlines extends Deadlines, Disposable {
+  /** Number of timeouts that may still end. */
+  readonly waiting: number;
+}
+
 /**
- * Makes timeouts of `ms` milliseconds each; with `Infinity` none ever ends. `now` is a monotonic clock in milliseconds. Once
- * disposed of, it calls no `onOver` any more.
+ * Makes timeouts of `ms` milliseconds each; with `Infinity` none ever ends. `now` is a monotonic clock in milliseconds.
  */
 export function createDeadlines(
   ms: number,
   now: () => number = () => performance.now(),
-): Deadlines & Disposable {
+): OwnDeadlines {
   // In the order of their ends, since all of them have the same length.
   const waits = new Set<{ readonly end: number; readonly onOver: () => void }>();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -41,6 +46,9 @@ export function createDeadlines(
 
   return {
     ms,
+    get waiting() {
+      return waits.size;
+    },
     start(onOver) {
       if (ms === Infinity) return () => {};
       const wait = { end: now() + ms, onOver };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Line } from "./line.ts";
+import type { Line, LineSize, ResizableLine } from "./line.ts";
 import { type Pool, type PoolSettings, startPool } from "./pool.ts";
 
 /** A queue with its workers. */
@@ -13,17 +13,33 @@ export interface Dispatch {
   readonly line: Line;
   /** The workers that run them. */
   readonly pool: Pool;
+  /**
+   * Changes the number of workers and the size of the queue, as `Pool.resize` and `ResizableLine.resize` describe it. Nothing
+   * that was admitted is lost.
+   */
+  resize(size: DispatchSize): void;
   /** Stops admitting jobs; resolves when every admitted job has its outcome. Idempotent. */
   close(): Promise<void>;
 }
 
+/** The size of a queue with its workers. */
+export interface DispatchSize
+  extends Pick<PoolSettings, "size">, Pick<LineSize, "places" | "queueTimeoutMs"> {}
+
 /** Starts the workers of a queue. */
-export function createDispatch(settings: PoolSettings & { readonly line: Line }): Dispatch {
+export function createDispatch(
+  settings: PoolSettings & { readonly line: ResizableLine },
+): Dispatch {
   const { line } = settings;
   const pool = startPool(settings);
   return {
     line,
     pool,
+    // One synchronous call: no client can ask for a place when the bound and the number of workers do not fit each other.
+    resize({ size, places, queueTimeoutMs }) {
+      line.resize({ workers: size, places, queueTimeoutMs });
+      pool.resize(size);
+    },
     async close() {
       line.close();
       await pool.finished;

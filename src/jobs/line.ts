@@ -7,6 +7,9 @@
  * the client gets that outcome. Therefore, clients that each wait for their answer before they post again are never refused,
  * as long as there are at most as many of them as unfinished jobs are allowed.
  *
+ * A worker may leave while the queue is in use. It is asked only when it would wait for a job, or waits for one; therefore no
+ * job is lost, and none changes its place, because a worker leaves.
+ *
  * @module
  */
 
@@ -71,6 +74,16 @@ export interface Cut {
   readonly waiting: number;
 }
 
+/** The size of a queue. */
+export interface LineSize {
+  /** Number of workers that take from it, at least 1. */
+  readonly workers: number;
+  /** Number of jobs that may wait in addition to those that the workers have taken. */
+  readonly places: number;
+  /** How long a job may wait, in milliseconds; `Infinity` for no limit. */
+  readonly queueTimeoutMs: number;
+}
+
 /** The queue, as the module's docstring describes it. */
 export interface Line {
   /** Whether places are given. */
@@ -86,10 +99,25 @@ export interface Line {
   /**
    * Resolves with the next job; with undefined once the queue is closed and no more jobs can come. A worker calls it before it
    * settles its current job.
+   *
+   * It also resolves with undefined once `stays` has returned false, and then does not ask it again. `stays` is asked in the
+   * call itself, and again while the worker waits: at each `recall`, and when a job that was on its way to the worker has left
+   * the queue.
    */
-  take(): Promise<Lease | undefined>;
+  take(stays?: () => boolean): Promise<Lease | undefined>;
+  /** Asks the `stays` of each worker that waits and has no job on its way, in the call itself. */
+  recall(): void;
   /** Stops giving places. Places that were given may still be filled, and waiting jobs are still taken. Idempotent. */
   close(): void;
   /** Closes the queue, drops every job and place that is not running, and ends the running jobs. */
   cut(): Cut;
+}
+
+/** A queue whose size this process alone decides. It is not part of the contract: a queue that others share is not one. */
+export interface ResizableLine extends Line {
+  /**
+   * Changes the size. A smaller queue drops nothing that it has admitted; it gives no place until fewer jobs are unfinished
+   * than its new bound. Jobs that wait keep their queue timeout; the new one holds for jobs that begin to wait.
+   */
+  resize(size: LineSize): void;
 }

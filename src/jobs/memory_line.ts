@@ -6,42 +6,34 @@
  */
 
 import { createChannel } from "../async/channel.ts";
-import { createDeadlines, type Deadlines } from "../async/deadlines.ts";
+import { createDeadlines, type OwnDeadlines } from "../async/deadlines.ts";
 import type { JobHandle, JobOutcome, JobSpec, LeaveCause } from "./job.ts";
-import type { About, Cut, Lease, Line, Place, Refusal } from "./line.ts";
+import type { About, Cut, Lease, Line, LineSize, Place, Refusal, ResizableLine } from "./line.ts";
 import { createRunTimes } from "./run_times.ts";
 import { createStop } from "./stop.ts";
 
-/** Settings of a queue in memory. */
-export interface MemoryLineSettings {
-  /** Number of workers that take from it. */
-  readonly workers: number;
-  /** Number of jobs that may wait in addition to those that the workers have taken. */
-  readonly places: number;
-  /** How long a job may wait, in milliseconds; `Infinity` for no limit. */
-  readonly queueTimeoutMs: number;
-}
-
 /** A queue that gives its places synchronously. */
-export interface MemoryLine extends Line {
+export interface MemoryLine extends ResizableLine {
   /** The same as `Line.reserve`, but synchronous. */
   reserve(about: About, signal?: AbortSignal): Place | Refusal;
 }
 
 /** Makes an open, empty queue. `now` is a monotonic clock in milliseconds. */
 export function createMemoryLine(
-  settings: MemoryLineSettings,
+  size: LineSize,
   now: () => number = () => performance.now(),
 ): MemoryLine {
-  return new InMemory(settings, now);
+  return new InMemory(size, now);
 }
 
 class InMemory implements MemoryLine {
-  readonly #workers: number;
-  /** Maximum number of unfinished jobs. */
-  readonly #bound: number;
+  #workers: number;
+  /** Maximum number of unfinished jobs; a queue that has become smaller may have more. */
+  #bound: number;
   readonly #now: () => number;
-  readonly #queueTimeouts: Deadlines & Disposable;
+  #queueTimeouts: OwnDeadlines;
+  /** Queue timeouts of another length, which hold for jobs that began to wait before the queue was resized. */
+  readonly #earlierTimeouts = new Set<OwnDeadlines>();
   readonly #runTimes = createRunTimes();
   readonly #channel = createChannel<Job>();
   /** In the order in which their places were reserved. */
@@ -50,7 +42,7 @@ class InMemory implements MemoryLine {
   #reserved = 0;
   #state: Line["state"] = "open";
 
-  constructor({ workers, places, queueTimeoutMs }: MemoryLineSettings, now: () => number) {
+  constructor({ workers, places, queueTimeoutMs }: LineSize, now: () => number) {
     this.#workers = workers;
     this.#bound = workers + places;
     this.#now = now;
@@ -83,12 +75,27 @@ class InMemory implements MemoryLine {
     return job;
   }
 
-  async take(): Promise<Lease | undefined> {
+  async take(stays?: () => boolean): Promise<Lease | undefined> {
     for (;;) {
-      const job = await this.#channel.receive();
+      const job = await this.#channel.receive(stays);
       // It may have left after the channel handed it over and before this worker runs it.
       if (!job || job.begin()) return job;
     }
+  }
+
+  recall(): void {
+    this.#channel.recall();
+  }
+
+  resize({ workers, places, queueTimeoutMs }: LineSize): void {
+    this.#workers = workers;
+    this.#bound = workers + places;
+    if (queueTimeoutMs === this.#queueTimeouts.ms) return;
+    this.#earlierTimeouts.add(this.#queueTimeouts);
+    for (const timeouts of this.#earlierTimeouts) {
+      if (timeouts.waiting === 0) this.#drop(timeouts);
+    }
+    this.#queueTimeouts = createDeadlines(queueTimeoutMs, this.#now);
   }
 
   close(): void {
@@ -132,7 +139,13 @@ class InMemory implements MemoryLine {
   #endIfEmpty(): void {
     if (this.#state === "open" || this.#unfinished.size > 0) return;
     this.#channel.close();
+    for (const timeouts of this.#earlierTimeouts) this.#drop(timeouts);
     this.#queueTimeouts[Symbol.dispose]();
+  }
+
+  #drop(earlierTimeouts: OwnDeadlines): void {
+    earlierTimeouts[Symbol.dispose]();
+    this.#earlierTimeouts.delete(earlierTimeouts);
   }
 
   #refusal(cause: Refusal["cause"]): Refusal {

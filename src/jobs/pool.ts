@@ -15,7 +15,10 @@ export interface RunningJob extends Pick<Lease, "spec" | "handle" | "queuedSec" 
 
 /** A worker as others may see it. */
 export interface WorkerState {
-  /** Number from 1 to N, without gaps, stable for the life of the pool. */
+  /**
+   * Number from 1 to N, without gaps, exclusive to this worker until it has ended. A worker that leaves after its job has a
+   * number above N.
+   */
   readonly id: number;
   /** The current job; undefined while idle. */
   readonly job: RunningJob | undefined;
@@ -29,18 +32,24 @@ export interface Pool {
   readonly busy: number;
   /** Number of jobs taken since the start. */
   readonly started: number;
-  /** A snapshot of all workers, in the order of their ids. */
+  /** A snapshot of all workers, in the order of their ids, with those that leave until they have ended. */
   workers(): readonly WorkerState[];
-  /** Resolves when the queue is closed and every worker has finished its last job. */
+  /**
+   * Changes the number of workers, at least 1. A larger pool starts workers with the next ids. A smaller one loses the workers
+   * with the highest ids: those that wait for a job at once, the others after their job, unless the pool has grown again by
+   * then.
+   */
+  resize(size: number): void;
+  /** Resolves when the queue is closed and every worker that there has been has finished its last job. */
   readonly finished: Promise<void>;
 }
 
 /** The parts of a pool. */
 export interface PoolSettings {
-  /** Number of workers. */
+  /** Number of workers, at least 1. */
   readonly size: number;
   /** The queue that jobs are taken from. */
-  readonly line: Pick<Line, "take">;
+  readonly line: Pick<Line, "take" | "recall">;
   /** Runs a job. It must not throw: endings are data. */
   readonly run: (job: RunningJob, workerId: number) => Promise<JobOutcome>;
   /** Called if `run` throws, which is a bug; the job fails and the worker carries on. */
@@ -52,6 +61,8 @@ interface Worker {
   job: RunningJob | undefined;
   /** When the worker took its job, or became idle, in milliseconds of the pool's clock. */
   since: number;
+  /** Whether its loop is over because the queue is closed. */
+  ended: boolean;
 }
 
 /** Starts the workers. `now` is a monotonic clock in milliseconds. */
@@ -59,16 +70,33 @@ export function startPool(
   { size, line, run, onBug }: PoolSettings,
   now: () => number = () => performance.now(),
 ): Pool {
-  const workers = Array.from({ length: size }, (_, index): Worker => ({
-    id: index + 1,
-    job: undefined,
-    since: now(),
-  }));
+  const workers = new Map<number, Worker>();
+  const finished = Promise.withResolvers<void>();
+  let wanted = size;
+  let working = 0;
   let busy = 0;
   let started = 0;
 
+  function startMissing(): void {
+    for (let id = 1; id <= wanted; id++) {
+      if (workers.has(id)) continue;
+      const worker: Worker = { id, job: undefined, since: now(), ended: false };
+      workers.set(id, worker);
+      working++;
+      work(worker).then(() => {
+        if (--working === 0) finished.resolve();
+      }, finished.reject);
+    }
+  }
+
   async function work(worker: Worker): Promise<void> {
-    let lease = await line.take();
+    // The queue gives no job to a worker that does not stay, so another one may have its id at once.
+    const stays = () => {
+      if (worker.id <= wanted) return true;
+      workers.delete(worker.id);
+      return false;
+    };
+    let lease = await line.take(stays);
     while (lease) {
       const { spec, handle, queuedSec, stop } = lease;
       const job: RunningJob = { spec, handle, queuedSec, stop };
@@ -81,10 +109,11 @@ export function startPool(
       worker.since = now();
       busy--;
       // A client that gets the outcome may request a place at once, and this worker must be free then.
-      const next = line.take();
+      const next = line.take(stays);
       lease.settle(outcome);
       lease = await next;
     }
+    worker.ended = true;
   }
 
   async function outcomeOf(job: RunningJob, workerId: number): Promise<JobOutcome> {
@@ -96,7 +125,7 @@ export function startPool(
     }
   }
 
-  const finished = Promise.all(workers.map(work)).then(() => {});
+  startMissing();
   return {
     get busy() {
       return busy;
@@ -106,8 +135,16 @@ export function startPool(
     },
     workers() {
       const at = now();
-      return workers.map(({ id, job, since }) => ({ id, job, sinceMs: at - since }));
+      return [...workers.values()]
+        .filter(({ id, ended }) => id <= wanted || !ended)
+        .sort((one, other) => one.id - other.id)
+        .map(({ id, job, since }) => ({ id, job, sinceMs: at - since }));
     },
-    finished,
+    resize(size) {
+      wanted = size;
+      line.recall();
+      startMissing();
+    },
+    finished: finished.promise,
   };
 }

@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import type { Command } from "../config/command.ts";
-import type { CommandConfig, Config, LaunchConfig } from "../config/config.ts";
+import type { CommandConfig, Config } from "../config/config.ts";
 import { refusedByTheSandbox } from "../config/environment.ts";
 import { inheritedBy } from "../exec/child_env.ts";
 import type { CommandStart, ServiceStart } from "../isolate/messages.ts";

@@ -6,7 +6,6 @@
  */
 
 import type { Config, StoppingConfig } from "../config/config.ts";
-import type { Ask } from "../isolate/ask.ts";
 import type { ServiceAbilities } from "../isolate/abilities.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
 import type { ReadConfig } from "./config_reader.ts";

@@ -221,6 +221,15 @@ export const catalogue = {
       "Bytes held in memory for requests: bodies being read or waiting, captured outputs of running commands, answers not read yet.",
     example: "sum(jobrunner_buffered_bytes)",
   },
+  configReloaded: {
+    name: "jobrunner_config_last_reload_successful",
+    type: "gauge",
+    unit: "",
+    labels: {},
+    help:
+      "1 if the configuration file was valid when it was last read, otherwise 0; absent without one.",
+    example: "min(jobrunner_config_last_reload_successful)",
+  },
   buildInfo: {
     name: "jobrunner_build_info",
     type: "gauge",

@@ -87,6 +87,22 @@ export const events = {
     level: "warning",
     fields: "`warning`",
   },
+  "configuration error": {
+    level: "error",
+    fields: "`error`: one line for each error of a configuration that was read again",
+  },
+  "configuration not reloaded: the one before stays in effect": {
+    level: "error",
+    fields: "`cause`: as below",
+  },
+  "configuration reloaded": {
+    level: "info",
+    fields: "`cause`: `SIGHUP`, or `its files have changed`; `commands`: how many there are",
+  },
+  "a changed setting needs a restart": {
+    level: "warning",
+    fields: "`setting`: its name; the value from the start stays in effect",
+  },
   "running as process 1: processes that jobs leave behind stay as zombies; start jobrunner under an init such as tini (docker run --init)":
     {
       level: "warning",

@@ -22,7 +22,14 @@ function dispatchOf(waiting: number, started: number, workers: readonly WorkerSt
   const busy = workers.filter(({ job }) => job).length;
   return {
     line,
-    pool: { busy, started, workers: () => workers, finished: Promise.resolve() },
+    pool: {
+      busy,
+      started,
+      workers: () => workers,
+      resize: () => assert.fail(),
+      finished: Promise.resolve(),
+    },
+    resize: () => assert.fail(),
     close: () => assert.fail(),
   };
 }

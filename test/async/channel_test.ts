@@ -65,6 +65,45 @@ Deno.test("close() ends waiting receivers", async () => {
   assert.deepEqual(await Promise.all(waiting), [undefined, undefined]);
 });
 
+Deno.test("recall() lets those receivers go that do not stay, and the others wait on in their order", async () => {
+  const channel = createChannel<string>();
+  let leaving = false;
+  const received = [
+    channel.receive(),
+    channel.receive(() => !leaving),
+    channel.receive(() => true),
+    channel.receive(() => !leaving),
+  ];
+  channel.recall();
+  assert.equal(channel.receivers, 4);
+  leaving = true;
+  assert.equal(channel.receivers, 4, "nobody was asked");
+  channel.recall();
+  assert.equal(channel.receivers, 2);
+  for (const item of ["a", "b", "c"]) channel.send(item);
+  assert.deepEqual(await Promise.all(received), ["a", undefined, "b", undefined]);
+  assert.equal(channel.first, "c");
+});
+
+Deno.test("recall() does not take an item back from the receiver that it was sent to", async () => {
+  const channel = createChannel<string>();
+  let leaving = false;
+  const received = channel.receive(() => !leaving);
+  channel.send("a");
+  leaving = true;
+  channel.recall();
+  assert.equal(await received, "a");
+});
+
+Deno.test("receive() gives no item to a receiver that does not stay", async () => {
+  const channel = createChannel<string>();
+  assert.equal(await channel.receive(() => false), undefined);
+  assert.equal(channel.receivers, 0);
+  channel.send("a");
+  assert.equal(await channel.receive(() => false), undefined);
+  assert.equal(channel.first, "a");
+});
+
 /** What can happen to a channel, in any order. */
 const steps = fc.array(
   fc.oneof(
@@ -72,6 +111,7 @@ const steps = fc.array(
     { weight: 1, arbitrary: fc.constant({ do: "send before" } as const) },
     { weight: 4, arbitrary: fc.constant({ do: "receive" } as const) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("leave" as const), which: fc.nat() }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("recall" as const), which: fc.nat() }) },
   ),
   { maxLength: 200 },
 );
@@ -83,7 +123,7 @@ Deno.test("createChannel() behaves like a list of items and a list of receivers 
     const expected: number[] = [];
     const receipts: Promise<number | undefined>[] = [];
     const leaves = new Map<number, (() => void) | undefined>();
-    let receiversWaiting = 0;
+    const receivers: { leaves: boolean }[] = [];
     let sent = 0;
     for (const step of script) {
       switch (step.do) {
@@ -92,17 +132,16 @@ Deno.test("createChannel() behaves like a list of items and a list of receivers 
           const item = sent++;
           const before = step.do === "send before";
           leaves.set(item, channel.send(item, before ? "before" : "behind"));
-          if (receiversWaiting > 0) {
-            receiversWaiting--;
-            expected.push(item);
-          } else if (before) model.unshift(item);
+          if (receivers.shift()) expected.push(item);
+          else if (before) model.unshift(item);
           else model.push(item);
           break;
         }
         case "receive": {
-          receipts.push(channel.receive());
+          const receiver = { leaves: false };
+          receipts.push(channel.receive(() => !receiver.leaves));
           const next = model.shift();
-          if (next === undefined) receiversWaiting++;
+          if (next === undefined) receivers.push(receiver);
           else expected.push(next);
           break;
         }
@@ -111,8 +150,15 @@ Deno.test("createChannel() behaves like a list of items and a list of receivers 
           if (item === undefined) break;
           model.splice(model.indexOf(item), 1);
           leaves.get(item)?.();
+          break;
+        }
+        case "recall": {
+          const [receiver] = receivers.splice(step.which % Math.max(1, receivers.length), 1);
+          if (receiver) receiver.leaves = true;
+          channel.recall();
         }
       }
+      assert.equal(channel.receivers, receivers.length);
       assert.equal(channel.length, model.length);
       assert.equal(channel.first, model[0]);
     }

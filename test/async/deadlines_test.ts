@@ -66,3 +66,20 @@ Deno.test("createDeadlines() calls nothing back and keeps no timer once it is di
   deadlines.start(() => assert.fail("it was called"));
   deadlines[Symbol.dispose]();
 });
+
+Deno.test("waiting of createDeadlines() counts the deadlines that may still end", async () => {
+  let time = 0;
+  const deadlines = createDeadlines(1, () => time);
+  const over = Promise.withResolvers<void>();
+  const end = deadlines.start(() => assert.fail("it was called"));
+  deadlines.start(() => over.resolve());
+  assert.equal(deadlines.waiting, 2);
+  end();
+  assert.equal(deadlines.waiting, 1);
+  time = 1;
+  await over.promise;
+  assert.equal(deadlines.waiting, 0);
+  deadlines.start(() => assert.fail("it was called"));
+  deadlines[Symbol.dispose]();
+  assert.equal(deadlines.waiting, 0);
+});

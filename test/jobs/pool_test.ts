@@ -97,6 +97,7 @@ Deno.test("startPool() has a worker ask for its next job before it settles the l
         events.push("take");
         return Promise.resolve(leases.shift());
       },
+      recall: () => assert.fail(),
     },
     run: ({ spec }) => Promise.resolve(ranOf(spec)),
     onBug: (bug) => assert.fail(String(bug)),
@@ -118,7 +119,7 @@ Deno.test("startPool() passes the data of the lease to the run", async () => {
   const leases = [lease];
   const pool = startPool({
     size: 1,
-    line: { take: () => Promise.resolve(leases.shift()) },
+    line: { take: () => Promise.resolve(leases.shift()), recall: () => assert.fail() },
     run(job) {
       assert.deepEqual(job, { spec, handle, queuedSec, stop });
       assert.equal(job.handle, handle);
@@ -148,7 +149,7 @@ Deno.test("finished of a pool resolves only when the last worker has finished it
   ];
   const pool = startPool({
     size: 2,
-    line: { take: () => Promise.resolve(leases.shift()) },
+    line: { take: () => Promise.resolve(leases.shift()), recall: () => assert.fail() },
     async run({ spec }) {
       if (spec.id === "second") await gate.promise;
       return ranOf(spec);

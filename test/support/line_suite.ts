@@ -115,6 +115,66 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     lease?.settle(ranOf(lease.spec));
   });
 
+  test("take() gives no job to a worker that does not stay, and the job to the next one", async ({ line }) => {
+    const outcome = (await placeIn(line)).fill(specOf("a"));
+    assert.equal(await line.take(() => false), undefined);
+    const lease = await leaseOf(line);
+    assert.equal(lease.spec.id, "a");
+    lease.settle(ranOf(lease.spec));
+    await outcome;
+  });
+
+  test("recall() ends the wait of a worker that does not stay, and of no other", async ({ line }) => {
+    let stays = true;
+    const [leaving, staying] = [line.take(() => stays), line.take()];
+    await nextTurn();
+    line.recall();
+    stays = false;
+    line.recall();
+    assert.equal(await leaving, undefined);
+    const outcome = (await placeIn(line)).fill(specOf("a"));
+    const lease = await staying;
+    assert.equal(lease?.spec.id, "a");
+    lease?.settle(ranOf(lease.spec));
+    await outcome;
+  });
+
+  test(
+    "recall() loses no job that is on its way to a worker that does not stay",
+    async ({ line }) => {
+      let stays = true;
+      const taken = line.take(() => stays);
+      const outcomes = ["a", "b"].map(async (id) => (await placeIn(line)).fill(specOf(id)));
+      await Promise.resolve();
+      stays = false;
+      line.recall();
+      line.close();
+      const ran: string[] = [];
+      const run = ({ spec }: Lease) => void ran.push(spec.id);
+      const lease = await taken;
+      if (lease) {
+        run(lease);
+        lease.settle(ranOf(lease.spec));
+      }
+      await work(line, run);
+      assert.deepEqual(ran, ["a", "b"]);
+      for (const outcome of outcomes) assert.equal((await outcome).kind, "ran");
+    },
+    { places: 1 },
+  );
+
+  test("take() asks whether a worker stays when the job that it would get leaves", async ({ line }) => {
+    let stays = true;
+    const taken = line.take(() => stays);
+    const place = await placeIn(line);
+    const outcome = place.fill(specOf("a"));
+    place.leave();
+    stays = false;
+    line.recall();
+    assert.equal(await taken, undefined);
+    assert.equal(leftBecause(await outcome), "canceled");
+  });
+
   test("fill() throws for a place that was filled before", async ({ line }) => {
     const place = await placeIn(line);
     const outcome = place.fill(specOf("a"));
