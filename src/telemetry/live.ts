@@ -55,6 +55,10 @@ export function observeLive({ observe }: Exposition, live: LiveFigures): void {
   observe(catalogue.buildInfo, (report) => {
     report(1, { version: live.versions.jobrunner, deno_version: live.versions.deno });
   });
+  observe(catalogue.configReloaded, (report) => {
+    const reloaded = live.process()?.configReloaded;
+    if (reloaded !== undefined) report(reloaded ? 1 : 0);
+  });
   for (const [row, key] of processRows) {
     observe(row, (report) => {
       const value = live.process()?.[key];

@@ -58,12 +58,11 @@ Deno.test({
       scheme: "http",
       address: "127.0.0.1",
       port: 0,
-      program: "/bin/true",
     }, { write: () => {}, flush: () => Promise.resolve() });
     Deno.env.delete("OTEL_EXPORTER_OTLP_ENDPOINT");
     const context = { traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01` };
     for (const names of [undefined, { command: "thumbs", pool: "office" }]) {
-      tracing.beginRun(context, { workerId: 2, names, queuedSec: 0 }).end({ outcome: "success" });
+      tracing.beginRun(context, { workerId: 2, names, program: "/bin/true", queuedSec: 0 }).end({ outcome: "success" });
     }
     await tracing.close();
     const runs = receiver.spans.filter(({ name }) => name === "run");

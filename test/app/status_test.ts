@@ -93,6 +93,7 @@ Deno.test("statusOf() reports every pool, and every command with its own outcome
   metrics.rejected("unauthorized");
   const { started, pools, commands, outcomes, rejections } = statusOf(
     {
+      started: 9,
       pools: [
         {
           name: "office",

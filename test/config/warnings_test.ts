@@ -29,6 +29,7 @@ Deno.test("warnings: no password beyond loopback, missing command, sandbox off, 
 Deno.test("warnings: none about the variables that a jobrunner started by a job inherits", () => {
   const inherited = environmentOf({}, {}, {
     command: "/bin/date",
+    names: undefined,
     workerId: 1,
     id: "a",
     jobFolder: "/job",

@@ -42,6 +42,7 @@ Deno.test("environmentOf() prefers a job's variables to inherited ones", () => {
     TRACEPARENT: "new",
   }, {
     command: "c",
+    names: undefined,
     workerId: 2,
     id: "i\nj",
     jobFolder: "/j",
@@ -65,6 +66,7 @@ Deno.test("environmentOf() gives a command with a limit the limit and the deadli
   const before = Math.floor(Date.now() / 1000);
   const environment = environmentOf({}, {}, {
     command: "c",
+    names: undefined,
     workerId: 1,
     id: "i",
     jobFolder: "/j",

@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import type { Launcher } from "../../src/exec/start.ts";
 import { permissionsOf } from "../../src/isolate/permissions.ts";
 import { configure } from "../support/machine.ts";
 
-function permissions(env: Record<string, string>, launcher?: Launcher) {
+function permissions(env: Record<string, string>, programs = ["/bin/date"]) {
   const result = configure({ JOBRUNNER_CMD: "/bin/date", ...env });
   assert.ok(result.ok);
-  return permissionsOf({ config: result.config, launcher, spool: "/tmp/jobrunner-x" });
+  return permissionsOf({ config: result.config, programs, spool: "/tmp/jobrunner-x" });
 }
 
-Deno.test("permissionsOf() grants the listen address, the command and the spool, and nothing else", () => {
+Deno.test("permissionsOf() grants the listen address, the programs and the spool, and nothing else", () => {
   assert.deepEqual(permissions({}), {
     net: ["127.0.0.1:8080"],
     run: ["/bin/date"],
@@ -29,11 +28,7 @@ Deno.test("permissionsOf() grants an IPv6 address in brackets", () => {
   );
 });
 
-Deno.test("permissionsOf() grants running the launcher only, when there is one", () => {
-  const launcher = { path: "/tmp/jobrunner-x/run/command", word: "w" };
-  assert.deepEqual(permissions({}, launcher).run, [launcher.path]);
-});
-
-Deno.test("permissionsOf() grants running a command that does not exist yet", () => {
-  assert.deepEqual(permissions({ JOBRUNNER_CMD: "/not/there" }).run, ["/not/there"]);
+Deno.test("permissionsOf() grants running the launchers only, when there are some", () => {
+  const slots = ["/tmp/jobrunner-x/run/command-1", "/tmp/jobrunner-x/run/command-2"];
+  assert.deepEqual(permissions({}, slots).run, slots);
 });

@@ -12,7 +12,8 @@ import { configure } from "../support/machine.ts";
 
 const spool = "/tmp/jobrunner-0123456789abcdef";
 const mark = `${spool}/job-0123456789abcdef`;
-const tree = { pid: 7, mark, holdersOnly: false };
+const tree = { pid: 7, mark, holdersOnly: false, graceMs: 5000 };
+const slot = `${spool.slice(0, -6)}run/command`;
 const client = { hostname: "127.0.0.1", port: 50000 };
 const probe = { attempt: "connecting out", allowed: false, expected: false };
 
@@ -24,7 +25,7 @@ function startWith(env: Record<string, string> = {}): ServiceStart {
     ...env,
   });
   assert.ok(result.ok);
-  return { config: result.config, commandEnv: {}, launcher: undefined, spool };
+  return { config: result.config, starts: [], programs: [slot], spool };
 }
 
 const start = startWith();

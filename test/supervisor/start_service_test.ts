@@ -18,8 +18,8 @@ function configIn(folder: string): Config {
 function startIn(folder: string): ServiceStart {
   return {
     config: configIn(folder),
-    commandEnv: {},
-    launcher: undefined,
+    starts: [{ name: "default", launcher: undefined, env: {} }],
+    programs: ["/bin/date"],
     spool: `${folder}/spool`,
   };
 }
@@ -29,6 +29,7 @@ const idle: Caretaker = {
   measure: () => assert.fail("nothing is measured"),
   find_gone: () => assert.fail("no client is asked about"),
   repair: () => assert.fail("nothing is repaired"),
+  free_launcher: () => assert.fail("no launcher is freed"),
 };
 
 /** An isolate that does nothing but this. */

@@ -37,6 +37,7 @@ const quiet: Caretaker = {
   measure: () => ({ cpuSec: 1, startTimeSec: 1, processesEnded: 0, residentBytes: 7 }),
   find_gone: (clients) => clients.map(() => false),
   repair: () => undefined,
+  free_launcher: () => undefined,
 };
 
 /** Starts an app whose jobs are shell scripts. Unless a test drains it, it is drained when it is disposed of. */
@@ -69,8 +70,11 @@ export async function start(
     app = await startApp(
       {
         config: { ...config, commands: config.commands.map((given) => ({ ...given, command })) },
-        commandEnv: { PATH: Deno.env.get("PATH") ?? "" },
-        launcher,
+        starts: config.commands.map(({ name }) => ({
+          name,
+          launcher,
+          env: { PATH: Deno.env.get("PATH") ?? "" },
+        })),
         spool: temporary.spool.path,
       },
       { ask: askHere<MainAbilities>({ ...quiet, ...caretaker }), during },

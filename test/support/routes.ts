@@ -74,17 +74,20 @@ export function setUp(setup: Setup = {}) {
   const rejected: string[] = [];
   const rejectedNames: (Names | undefined)[] = [];
   const asked: (string | undefined)[] = [];
+  let released = 0;
   const answered: [string, string | undefined, number][] = [];
   const write = (message: string, fields?: Fields) => void log.push([message, fields]);
   const { maxBytes = Infinity, ...limits } = setup.limits ?? {};
   const onlyCommand: CommandDoor = {
     name: "default",
     names: undefined,
+    version: 1,
     onDisconnect: "cancel",
     maxRequestBytes: maxBytes,
     reserve: setup.reserve ??
       (() => setup.refusal ?? placeFor(setup.submit ?? ((spec) => Promise.resolve(ranOf(spec))))),
     retryAfterSec: () => 7,
+    release: () => void released++,
   };
   const named = setup.commands !== undefined;
   const commands = new Map(

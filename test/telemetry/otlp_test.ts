@@ -46,7 +46,7 @@ async function spansOfRequests(): Promise<void> {
         sampler: { name: "always_on", ratio: 1 },
         scheduleDelayMs: 1000,
       },
-      { version: "1", scheme: "http", address: "127.0.0.1", port: 1, program: "/bin/true" },
+      { version: "1", scheme: "http", address: "127.0.0.1", port: 1 },
       {
         write: (message) => assert.fail(message),
         flush: () => Promise.resolve(),

@@ -37,9 +37,11 @@ function posted(differences: Differences = {}) {
   const command: CommandDoor = {
     name: "default",
     names: undefined,
+    version: 1,
     onDisconnect: "cancel",
     maxRequestBytes: Infinity,
     retryAfterSec: () => 7,
+    release: () => assert.fail("its caller releases it"),
     reserve(about, signal) {
       asked.push({ about, signal });
       return {
