@@ -6,6 +6,8 @@
 
 /** Their names, apart from `JOBRUNNER_CMD`, which is also a setting. */
 export const jobVariables = [
+  "JOBRUNNER_COMMAND",
+  "JOBRUNNER_POOL",
   "JOBRUNNER_WORKER_ID",
   "JOBRUNNER_REQUEST_ID",
   "JOBRUNNER_JOB_DIR",
