@@ -5,6 +5,7 @@
  */
 
 import { exits } from "./src/cli/send_failure.ts";
+import { readConfigFile } from "./src/config/file.ts";
 import { helpText } from "./src/config/help.ts";
 import { parseConfig } from "./src/config/parse.ts";
 import { parseCommandLine } from "./src/config/sources.ts";
@@ -57,7 +58,9 @@ async function serve(
 ): Promise<number> {
   const commandLine = parseCommandLine(args);
   if (commandLine.help) return await main(["help"], env);
-  const result = parseConfig(env, commandLine, thisMachine(env));
+  const machine = thisMachine(env);
+  const file = await readConfigFile(env, commandLine, machine);
+  const result = parseConfig(env, commandLine, machine, file);
   if (!result.ok) {
     for (const error of result.errors) console.error(error);
     return 2;

@@ -42,11 +42,15 @@ export type CommandResult =
   | { readonly ok: true; readonly command: Command }
   | { readonly ok: false; readonly reason: string };
 
-/** Reads the command of `jobrunner serve`; undefined after an error. */
+/**
+ * Reads the command of `jobrunner serve`; undefined after an error. With other commands it may be left out; `orElse` adds to the
+ * sentence what else may be set.
+ */
 export function readCommand(
   values: Values,
   { program }: CommandLine,
   lookup: ProgramLookup,
+  { optional = false, orElse = "" }: { readonly optional?: boolean; readonly orElse?: string } = {},
 ): Command | undefined {
   if (program) {
     const result = commandOf(program, lookup);
@@ -58,8 +62,9 @@ export function readCommand(
   }
   const text = values.text("JOBRUNNER_CMD");
   if (text.trim() === "") {
+    if (optional) return undefined;
     values.errors.push(
-      "JOBRUNNER_CMD=: must be a program and its arguments (or use --cmd, or jobrunner serve -- PROGRAM ARG…)",
+      `JOBRUNNER_CMD=: must be a program and its arguments (or use --cmd, or jobrunner serve -- PROGRAM ARG…${orElse})`,
     );
     return undefined;
   }

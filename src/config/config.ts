@@ -33,6 +33,8 @@ export interface Config {
    * single command with a single pool, both called `default`.
    */
   readonly named: boolean;
+  /** Time between two looks whether a file of the configuration has changed, in milliseconds; 0 for none. */
+  readonly configWatchMs: number;
   /** The commands, in the order of the file; at least one. */
   readonly commands: readonly CommandConfig[];
   /** The pools of workers, in the order of the file; each has at least one command. */

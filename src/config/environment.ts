@@ -35,3 +35,14 @@ export function refusedByTheSandbox(env: Readonly<Record<string, string>>): stri
     `${name}: must be unset while the sandbox is on, since no command could start: unset it, or set JOBRUNNER_SANDBOX=off`
   );
 }
+
+/** The environment under the names that settings have: on Windows the case of a name does not matter. */
+export function withNamesOf(
+  os: string,
+  env: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  if (os !== "windows") return env;
+  return Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [name.toUpperCase(), value]),
+  );
+}

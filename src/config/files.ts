@@ -22,15 +22,18 @@ export type Files = Pick<Surroundings, "os" | "cwd" | "readFile">;
 /** The maximum size of a PEM file: hundreds of times what a chain of certificates needs. */
 const maxPemBytes = 2 ** 20;
 
-/** Where the password is to be read from. */
+/** Where the password is to be read from: the flag, else the variables, else the top of the configuration file. */
 export function passwordSourceOf(values: Values): PasswordSource {
-  const file = values.text("JOBRUNNER_PASSWORD_FILE");
-  const isFlag = values.origin("JOBRUNNER_PASSWORD_FILE") === "flag";
-  return passwordSource({
-    flag: isFlag ? file : undefined,
-    file,
-    variable: values.text("JOBRUNNER_PASSWORD"),
-  });
+  const flag = values.textFrom("flag", "JOBRUNNER_PASSWORD_FILE") || undefined;
+  for (const origin of ["environment", "file", "default"] as const) {
+    const source = passwordSource({
+      flag,
+      file: values.textFrom(origin, "JOBRUNNER_PASSWORD_FILE"),
+      variable: values.textFrom(origin, "JOBRUNNER_PASSWORD"),
+    });
+    if (source.kind !== "none") return source;
+  }
+  return { kind: "none" };
 }
 
 /** Reads the password from its variable or its file and returns its digest; undefined without one, or after an error. */
@@ -40,10 +43,10 @@ export function readPassword(values: Values, around: Files): Uint8Array | undefi
     case "none":
       return undefined;
     case "both":
-      values.errors.push(
-        "JOBRUNNER_PASSWORD_FILE: must be left out when JOBRUNNER_PASSWORD is set",
+      return values.addSentence(
+        "JOBRUNNER_PASSWORD_FILE",
+        `must be left out when ${values.label("JOBRUNNER_PASSWORD")} is set`,
       );
-      return undefined;
     case "variable":
       return digestOf("JOBRUNNER_PASSWORD", source.text, values);
     case "file": {
@@ -105,7 +108,7 @@ function readPem(
 }
 
 /** Reads the file that a setting names, up to one byte more than `maxBytes`, so that a file that is too large is noticed. */
-function readSettingFile(
+export function readSettingFile(
   name: SettingName,
   maxBytes: number,
   values: Values,

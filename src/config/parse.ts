@@ -1,37 +1,54 @@
 /**
- * Turns a plain environment object and flags into a frozen `Config`, or all configuration errors at once. A pure function of
- * its arguments.
+ * Turns a plain environment object, flags and a configuration file into a frozen `Config`, or all configuration errors at once.
+ * A pure function of its arguments.
  *
  * @module
  */
 
 import { type Command, readCommand } from "./command.ts";
-import type { Config, ConfigResult, LaunchConfig, Surroundings } from "./config.ts";
-import { refusedByTheSandbox, variablesThatOpenTheServer } from "./environment.ts";
+import { type Commands, readCommands } from "./commands.ts";
+import type { Config, ConfigResult, Surroundings } from "./config.ts";
+import { readDefaultCommand } from "./default_command.ts";
+import { refusedByTheSandbox, variablesThatOpenTheServer, withNamesOf } from "./environment.ts";
+import { faultsOf } from "./faults.ts";
+import type { ConfigFile } from "./file.ts";
 import { absolute, passwordSourceOf, readPassword, readTls } from "./files.ts";
 import { launcherParents, readSpool } from "./folders.ts";
+import { asTheServer } from "./launch.ts";
 import { readListening } from "./listening.ts";
 import type { Setting } from "./setting.ts";
 import { type SettingName, settings } from "./settings.ts";
 import { oneLine } from "./shown.ts";
 import { type CommandLine, readValues, type Values } from "./sources.ts";
 import { readSuffix } from "./suffix.ts";
+import { readTop } from "./tables.ts";
+import { isTable } from "./toml.ts";
 import { readTracing } from "./tracing.ts";
 import { warningsOf } from "./warnings.ts";
 
-/** Reads the configuration of `jobrunner serve`. A setting without a value has the default of its row in the table. */
+/**
+ * Reads the configuration of `jobrunner serve`. A setting without a value has the default of its row in the table. The file is
+ * what `readConfigFile` returns.
+ */
 export function parseConfig(
   givenEnv: Readonly<Record<string, string>>,
   commandLine: CommandLine,
   machine: Omit<Surroundings, "env">,
+  file?: ConfigFile,
   table: readonly Setting[] = settings,
 ): ConfigResult {
-  const env = machine.os === "windows" ? upperCaseNames(givenEnv) : givenEnv;
+  const env = withNamesOf(machine.os, givenEnv);
   const around: Surroundings = { ...machine, env };
   const { stderrIsTerminal } = around;
   const basis = { tempDir: absolute(around.tempDir, around), stderrIsTerminal };
-  const values = readValues(env, commandLine, basis, table);
-  const command = readCommand(values, commandLine, around);
+  const faults = file && faultsOf(file);
+  const top = faults && { given: readTop(file.top, faults).given, faults };
+  const values = readValues(env, commandLine, basis, top, table);
+  values.errors.push(...file?.errors ?? []);
+  const command = readCommand(values, commandLine, around, {
+    optional: file !== undefined && mayHaveCommands(file),
+    ...(file ? { orElse: `, or a table [commands.NAME] in ${file.path}` } : {}),
+  });
   const numWorkers = values.number("JOBRUNNER_NUM_WORKERS");
   const listening = readListening(values, passwordSourceOf(values).kind !== "none");
   const sandbox = values.choice("JOBRUNNER_SANDBOX") === "on";
@@ -40,7 +57,10 @@ export function parseConfig(
   }
   values.errors.push(...variablesThatOpenTheServer(env));
   const ownSession = values.choice("JOBRUNNER_OWN_SESSION") === "on" && around.hasLauncher;
-  if (sandbox && !ownSession) values.errors.push(...refusedByTheSandbox(env));
+  // Named commands are started by launchers even without sessions of their own.
+  const launched = ownSession || (file !== undefined && around.hasLauncher);
+  if (sandbox && !launched) values.errors.push(...refusedByTheSandbox(env));
+  const configWatchMs = values.milliseconds("JOBRUNNER_CONFIG_WATCH_SEC");
   // Errors are listed in the order in which values are read.
   const queueLimit = values.number("JOBRUNNER_QUEUE_LIMIT");
   const queueTimeoutMs = values.milliseconds("JOBRUNNER_QUEUE_TIMEOUT_SEC");
@@ -71,24 +91,60 @@ export function parseConfig(
   };
   const accessLog = values.choice("JOBRUNNER_ACCESS_LOG") === "on";
   const tracing = readTracing(env, values.errors);
-  if (values.errors.length > 0 || command === undefined) {
-    return { ok: false, errors: values.errors.map(oneLine) };
-  }
+  const ofCommand = {
+    maxRequestBytes,
+    onDisconnect,
+    killGraceMs: stopping.killGraceMs,
+    run: { jobTimeoutMs, maxOutputBytes, requestSuffix, responseSuffix },
+  };
+  const settingCommand = commandLine.program
+    ? "--"
+    : values.text("JOBRUNNER_CMD").trim() === ""
+    ? undefined
+    : values.label("JOBRUNNER_CMD");
+  const inFile: Commands = faults
+    ? readCommands({
+      top: file.top,
+      places: file.places,
+      faults,
+      around,
+      refusesLoading: sandbox && !launched,
+      defaults: {
+        command: ofCommand,
+        pool: { numWorkers, queueTimeoutMs, queueLimitOf: values.queueLimitOf },
+      },
+      settingCommand,
+    })
+    : { names: [], commands: [], pools: [] };
+  const defaultCommand = readDefaultCommand(values, {
+    names: inFile.names,
+    settingCommand,
+    file,
+  });
+  const commands = command
+    ? [
+      {
+        name: "default",
+        description: undefined,
+        pool: "default",
+        command,
+        ...ofCommand,
+        launch: asTheServer,
+      },
+      ...inFile.commands,
+    ]
+    : inFile.commands;
+  const pools = command
+    ? [{ name: "default", numWorkers, queueLimit, queueTimeoutMs }, ...inFile.pools]
+    : inFile.pools;
+  const errors = [...values.errors, ...faults?.all() ?? []];
+  if (errors.length > 0) return { ok: false, errors: errors.map(oneLine) };
   const config: Config = frozen({
-    named: false,
-    commands: [{
-      name: "default",
-      description: undefined,
-      pool: "default",
-      command,
-      maxRequestBytes,
-      onDisconnect,
-      killGraceMs: stopping.killGraceMs,
-      run: { jobTimeoutMs, maxOutputBytes, requestSuffix, responseSuffix },
-      launch: asTheServer,
-    }],
-    pools: [{ name: "default", numWorkers, queueLimit, queueTimeoutMs }],
-    defaultCommand: "default",
+    named: file !== undefined,
+    configWatchMs,
+    commands,
+    pools,
+    defaultCommand,
     http: { ...http, accessLog },
     spool,
     launcher,
@@ -100,20 +156,16 @@ export function parseConfig(
   return {
     ok: true,
     config,
-    warnings: warningsOf(config, around),
+    warnings: warningsOf(config, around, command !== undefined),
     effective: describe(table, values, commandLine, command),
   };
 }
 
-/** What a command's process starts with unless the configuration file says otherwise. */
-const asTheServer: LaunchConfig = {
-  inheritEnv: "all",
-  env: {},
-  workingDirectory: undefined,
-  umask: undefined,
-  nice: undefined,
-  limits: { memoryBytes: undefined, cpuSec: undefined, fileBytes: undefined, openFiles: undefined },
-};
+/** Whether a file has commands, or might if it could be read. */
+function mayHaveCommands({ top, errors }: ConfigFile): boolean {
+  const commands = top["commands"] ?? {};
+  return errors.length > 0 || !isTable(commands) || Object.keys(commands).length > 0;
+}
 
 /** The same value, with all its records and lists frozen. Byte arrays cannot be frozen. */
 function frozen<Value>(value: Value): Value {
@@ -122,23 +174,21 @@ function frozen<Value>(value: Value): Value {
   return Object.freeze(value);
 }
 
-function upperCaseNames(env: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).map(([name, value]) => [name.toUpperCase(), value]),
-  );
-}
-
 /** The effective settings, one line `NAME=value  # origin` for each. */
 function describe(
   table: readonly Setting[],
   values: Values,
   { program }: CommandLine,
-  command: Command,
+  command: Command | undefined,
 ): string[] {
   return table.map(({ name: anyName, secret }) => {
     const name = anyName as SettingName;
-    if (name === "JOBRUNNER_CMD" && program) return `${name}=${command.text}  # after --`;
-    const text = values.text(name);
-    return `${name}=${secret && text !== "" ? "***" : text}  # ${values.origin(name)}`;
+    if (name === "JOBRUNNER_CMD" && program && command) {
+      return `${name}=${command.text}  # after --`;
+    }
+    const [text, origin] = [values.text(name), values.origin(name)];
+    // Texts of a file may have several lines.
+    const shown = secret && text !== "" ? "***" : origin === "file" ? oneLine(text) : text;
+    return `${name}=${shown}  # ${origin}`;
   });
 }

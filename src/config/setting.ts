@@ -34,6 +34,13 @@ export interface Setting {
   readonly secret?: true;
   /** The value is withheld from the command, but may be printed. */
   readonly withheld?: true;
+  /**
+   * Where in the configuration file it may also stand, apart from the top: in a command, or in a pool and in a command that
+   * shares its pool with no other.
+   */
+  readonly scope?: "command" | "pool";
+  /** In the configuration file it may be an array of strings. */
+  readonly list?: true;
   /** There is no flag, because every user of the machine can read a command line. */
   readonly environmentOnly?: true;
 }
@@ -42,4 +49,11 @@ export interface Setting {
 export function flagOf(setting: Setting): string | undefined {
   if (setting.environmentOnly) return undefined;
   return setting.name.replace("JOBRUNNER_", "").toLowerCase().replaceAll("_", "-");
+}
+
+/** The key of a setting in the configuration file; undefined if it cannot stand there. */
+export function keyOf({ name }: Setting): string | undefined {
+  return name === "JOBRUNNER_CONFIG_FILE"
+    ? undefined
+    : name.replace("JOBRUNNER_", "").toLowerCase();
 }

@@ -15,6 +15,29 @@ export const settings = [
     default: "",
     meaning:
       "The command that each job runs; required. A bare name is looked up on PATH once, at start. Arguments may follow in shell quoting (no shell is run; on Windows a backslash is literal). A value that is itself the name or path of an executable is used as is, spaces included. `jobrunner serve -- PROGRAM ARG…` also sets the command.",
+    scope: "command",
+  },
+  {
+    name: "JOBRUNNER_CONFIG_FILE",
+    kind: path("a readable TOML file"),
+    default: "",
+    meaning:
+      "TOML file of at most 1 MiB with settings and named commands, read at start and at each reload. Flags and variables win over the settings at its top.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_CONFIG_WATCH_SEC",
+    kind: seconds,
+    default: "0",
+    meaning:
+      "Seconds between two looks at the configuration file and the files that it names (password, certificate, key). When one has changed, the configuration is reloaded, as after SIGHUP. 0: no looks.",
+  },
+  {
+    name: "JOBRUNNER_DEFAULT_COMMAND",
+    kind: { type: "text", placeholder: "NAME", wanted: "the name of a command" },
+    default: "",
+    meaning:
+      "Name of the command that `POST /payload` runs. Without a value it is the command `default`, if there is one: JOBRUNNER_CMD is always the command of that name.",
   },
   {
     name: "JOBRUNNER_NUM_WORKERS",
@@ -22,6 +45,7 @@ export const settings = [
     default: "3",
     meaning:
       "Number of workers. They are numbered 1 to N without gaps, and each runs one job at a time.",
+    scope: "pool",
   },
   {
     name: "JOBRUNNER_QUEUE_LIMIT",
@@ -30,6 +54,7 @@ export const settings = [
     computed: ({ numWorkers }) => String(10 * numWorkers),
     meaning:
       "Jobs that may wait for a worker; beyond that, 503 at once. 0: no queue; a job runs now or is refused.",
+    scope: "pool",
   },
   {
     name: "JOBRUNNER_QUEUE_TIMEOUT_SEC",
@@ -37,6 +62,7 @@ export const settings = [
     default: "0",
     zero: Infinity,
     meaning: "Seconds that a job may wait for a worker; after that, 503. 0: no limit.",
+    scope: "pool",
   },
   {
     name: "JOBRUNNER_JOB_TIMEOUT_SEC",
@@ -45,6 +71,7 @@ export const settings = [
     zero: Infinity,
     meaning:
       "Seconds that a command may run; after that, its processes are killed and exit_status is 124. A request may set a shorter limit with `timeout_sec`. 0: no limit.",
+    scope: "command",
   },
   {
     name: "JOBRUNNER_KILL_GRACE_SEC",
@@ -52,6 +79,7 @@ export const settings = [
     default: "5",
     meaning:
       "Seconds between SIGTERM and SIGKILL when a job's processes are killed. 0: SIGKILL at once.",
+    scope: "command",
   },
   {
     name: "JOBRUNNER_DRAIN_TIMEOUT_SEC",
@@ -66,6 +94,7 @@ export const settings = [
     default: "cancel",
     meaning:
       "What happens to a running job whose client disconnects. `cancel`: its processes are killed; `finish`: it runs to its end. A waiting job leaves the queue either way.",
+    scope: "command",
   },
   {
     name: "JOBRUNNER_HTTP_LISTEN_ADDRESS",
@@ -92,6 +121,7 @@ export const settings = [
     default: "",
     meaning:
       "Host names that clients may use for a server without a password, in addition to IP addresses, localhost and the listen address: without ports, separated by commas. Requests for other names get 403, since a web page could have sent them. `*.example.net` allows every name below example.net.",
+    list: true,
   },
   {
     name: "JOBRUNNER_HTTP_LISTEN_PORT",
@@ -141,6 +171,7 @@ export const settings = [
     zero: largestRequestBytes,
     meaning:
       "Maximum size of a request body in bytes; larger ones get 413. Base64 makes a payload a third larger. 0: the most that the runtime can parse, 500 MiB.",
+    scope: "command",
   },
   {
     name: "JOBRUNNER_REQUEST_TIMEOUT_SEC",
@@ -173,6 +204,7 @@ export const settings = [
     zero: Infinity,
     meaning:
       "Bytes kept of each of stdout, stderr and the response file; the rest is dropped, and the answer says so. 0: no limit.",
+    scope: "command",
   },
   {
     name: "JOBRUNNER_SPOOL_DIR",
@@ -188,6 +220,7 @@ export const settings = [
     default: "",
     meaning:
       'Appended to the name of the file that holds the payload, such as `.png`, for commands that depend on it. At most 32 bytes of UTF-8, without control characters and `< > : " / \\ | ? *`, and not ending in a dot or a space.',
+    scope: "command",
   },
   {
     name: "JOBRUNNER_RESPONSE_SUFFIX",
@@ -195,6 +228,7 @@ export const settings = [
     default: "",
     meaning:
       "Appended to the name of the response file, such as `.gif`. The rules are those of JOBRUNNER_REQUEST_SUFFIX.",
+    scope: "command",
   },
   {
     name: "JOBRUNNER_LOG_FORMAT",

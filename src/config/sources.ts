@@ -1,13 +1,15 @@
 /**
- * The sources of values: flags first, then the environment, then the default. Errors are collected, not thrown.
+ * The sources of values: flags first, then the environment, then the top of the configuration file, then the default. Errors are collected, not thrown.
  *
  * @module
  */
 
+import type { Faults } from "./faults.ts";
 import { type Flag, readFlags } from "./flags.ts";
 import { takes, wantedOf } from "./kinds.ts";
+import type { Given } from "./section.ts";
 import { shownValue } from "./shown.ts";
-import { type Basis, flagOf, type Setting } from "./setting.ts";
+import { type Basis, flagOf, keyOf, type Setting } from "./setting.ts";
 import { type ChoiceOf, type NameOf, type SettingName, settings } from "./settings.ts";
 
 /** The command line of `jobrunner serve`. */
@@ -48,7 +50,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
 }
 
 /** The source of a value. */
-export type Origin = "flag" | "environment" | "default";
+export type Origin = "flag" | "environment" | "file" | "default";
 
 /**
  * Reads typed values by name and collects errors. A setting that has no value, or an invalid one, reads as its default.
@@ -62,19 +64,42 @@ export interface Values {
   milliseconds(name: NameOf<"seconds">): number;
   /** One of the row's choices. */
   choice<Name extends NameOf<"choice">>(name: Name): ChoiceOf<Name>;
+  /** The limit of the queue of a pool with this many workers, unless the pool has its own. */
+  queueLimitOf(numWorkers: number): number;
   /** The source of the value. */
   origin(name: SettingName): Origin;
-  /** Adds an error about this value: `NAME=value: must be …`, then `wanted` or else what its kind requires, then `detail`. */
+  /** The text that one source gives, even if another but a flag wins; empty if it gives none. */
+  textFrom(origin: Origin, name: SettingName): string;
+  /** Name of the setting in its source: `NAME`, `--flag` or, in the configuration file, `key`. */
+  label(name: SettingName): string;
+  /**
+   * Adds an error about this value: `NAME=value: must be …`, then `wanted` or else what its kind requires, then `detail`. A
+   * value of the configuration file is a fault of the file, and of an invalid one there is a fault already.
+   */
   addError(name: SettingName, detail?: string, wanted?: string): undefined;
-  /** All errors so far. */
+  /** Adds an error about this setting: its label, a colon and the sentence. */
+  addSentence(name: SettingName, sentence: string): undefined;
+  /** All errors so far, without faults of the file. */
   readonly errors: string[];
 }
 
-/** Reads values from flags, the environment and the defaults of the table, in this order. An empty value counts as unset. */
+/** The top of the configuration file. */
+export interface TopOfFile {
+  /** Its values by key. */
+  readonly given: ReadonlyMap<string, Given>;
+  /** Faults of the file. */
+  readonly faults: Faults;
+}
+
+/**
+ * Reads values from flags, the environment, the configuration file and the defaults of the table, in this order. An empty value
+ * counts as unset.
+ */
 export function readValues(
   env: Readonly<Record<string, string>>,
   commandLine: CommandLine,
   machine: Omit<Basis, "numWorkers">,
+  top?: TopOfFile,
   table: readonly Setting[] = settings,
 ): Values {
   const errors = [...commandLine.errors];
@@ -83,8 +108,12 @@ export function readValues(
     return table.find((setting) => setting.name === name) as Setting;
   }
 
+  function inFile(name: SettingName): Given | undefined {
+    return top?.given.get(keyOf(rowOf(name)) ?? "");
+  }
+
   function given(name: SettingName): string {
-    return commandLine.flags.get(name) ?? env[name] ?? "";
+    return commandLine.flags.get(name) ?? (env[name] || inFile(name)?.text) ?? "";
   }
 
   function defaultOf(name: SettingName): string {
@@ -104,15 +133,51 @@ export function readValues(
 
   function origin(name: SettingName): Origin {
     if (given(name) === "") return "default";
-    return commandLine.flags.has(name) ? "flag" : "environment";
+    if (commandLine.flags.has(name)) return "flag";
+    return env[name] ? "environment" : "file";
+  }
+
+  function textFrom(origin: Origin, name: SettingName): string {
+    switch (origin) {
+      case "flag":
+        return commandLine.flags.get(name) ?? "";
+      case "environment":
+        return commandLine.flags.has(name) ? "" : env[name] ?? "";
+      case "file":
+        return commandLine.flags.has(name) ? "" : inFile(name)?.text ?? "";
+      case "default":
+        return defaultOf(name);
+    }
+  }
+
+  function label(name: SettingName): string {
+    switch (origin(name)) {
+      case "flag":
+        return `--${flagOf(rowOf(name))}`;
+      case "file":
+        return keyOf(rowOf(name)) ?? name;
+      case "environment":
+      case "default":
+        return name;
+    }
   }
 
   function addError(name: SettingName, detail?: string, wanted?: string): undefined {
     const setting = rowOf(name);
-    const label = origin(name) === "flag" ? `--${flagOf(setting)}` : name;
+    const sentence = `must be ${wanted ?? wantedOf(setting.kind)}${detail ? ` (${detail})` : ""}`;
+    const found = inFile(name);
+    if (found && origin(name) === "file") {
+      if (!found.valid) return undefined;
+      return top?.faults.addValue([label(name)], found.value, sentence, setting.secret);
+    }
     const value = setting.secret ? "***" : shownValue(textOf(name));
-    const what = wanted ?? wantedOf(setting.kind);
-    errors.push(`${label}=${value}: must be ${what}${detail ? ` (${detail})` : ""}`);
+    errors.push(`${label(name)}=${value}: ${sentence}`);
+    return undefined;
+  }
+
+  function addSentence(name: SettingName, sentence: string): undefined {
+    if (top && origin(name) === "file") return top.faults.add([label(name)], sentence);
+    errors.push(`${label(name)}: ${sentence}`);
     return undefined;
   }
 
@@ -127,10 +192,21 @@ export function readValues(
     return value === 0 ? rowOf(name).zero ?? 0 : value;
   }
 
+  function queueLimitOf(numWorkers: number): number {
+    const { computed } = rowOf("JOBRUNNER_QUEUE_LIMIT");
+    const isGiven = takes(rowOf("JOBRUNNER_QUEUE_LIMIT").kind, given("JOBRUNNER_QUEUE_LIMIT"));
+    if (isGiven || !computed) return Number(validOf("JOBRUNNER_QUEUE_LIMIT"));
+    return Number(computed({ ...machine, numWorkers }));
+  }
+
   return {
     errors,
+    queueLimitOf,
     origin,
+    textFrom,
+    label,
     addError,
+    addSentence,
     text: textOf,
     number: numberOf,
     milliseconds: (name) => numberOf(name) * 1000,

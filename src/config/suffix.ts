@@ -31,9 +31,12 @@ export function readSuffix(
   values: Values,
 ): string {
   const suffix = values.text(name);
-  for (const rule of rules) {
-    const broken = rule(suffix);
-    if (broken) values.addError(name, broken);
-  }
+  for (const broken of brokenRules(suffix)) values.addError(name, broken);
   return suffix;
+}
+
+/** What is wrong with a suffix, one phrase for each rule that it breaks. */
+export function brokenRules(suffix: string): string[] {
+  return rules.map((rule) => rule(suffix)).filter((broken) => typeof broken === "string")
+    .filter((broken) => broken !== "");
 }

@@ -11,22 +11,28 @@ import { jobVariables } from "./job_variables.ts";
 import { settings } from "./settings.ts";
 import { shellSyntaxIn } from "./shell_syntax.ts";
 
-/** Returns the warnings as sentences for the log. */
+/**
+ * Returns the warnings as sentences for the log. `bySetting` says whether JOBRUNNER_CMD sets the command `default`; every other
+ * command is in the configuration file.
+ */
 export function warningsOf(
-  { commands, http, sandbox }: Config,
+  { named, commands, http, sandbox }: Config,
   { env, os, undecodable }: Pick<Surroundings, "env" | "os" | "undecodable">,
+  bySetting: boolean,
 ): string[] {
   const warnings: string[] = [];
-  for (const { command } of commands) {
+  for (const { name, command } of commands) {
+    const about = named ? `command ${name}: ` : "";
     if (!command.found) {
       warnings.push(
-        `${command.program} is missing or not an executable file: until that is fixed, every job will end with exit status 126 or 127`,
+        `${about}${command.program} is missing or not an executable file: until that is fixed, every job will end with exit status 126 or 127`,
       );
     }
     const syntax = shellSyntaxOf(command, os);
     if (syntax.length > 0) {
+      const setting = bySetting && name === "default" ? "JOBRUNNER_CMD" : `commands.${name}.cmd`;
       warnings.push(
-        `JOBRUNNER_CMD contains shell syntax (${
+        `${about}${setting} contains shell syntax (${
           listOf(syntax)
         }), but no shell is run: the program gets it unchanged; use a script or sh -c '…', or put literal text in single quotes`,
       );

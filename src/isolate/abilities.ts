@@ -9,7 +9,7 @@
 
 import type { Cut } from "../jobs/line.ts";
 import type { Ability, Answer, Answerers, Question } from "./ask.ts";
-import { maxCommands } from "../config/command_names.ts";
+import { maxCommands } from "../config/max_commands.ts";
 import type {
   ClientAddress,
   Probe,

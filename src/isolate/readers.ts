@@ -7,7 +7,7 @@
 
 import { authority } from "../config/authority.ts";
 import type { Config, HttpConfig } from "../config/config.ts";
-import { maxCommands } from "../config/command_names.ts";
+import { maxCommands } from "../config/max_commands.ts";
 import { unsafeCharacters } from "../config/shown.ts";
 import type { Cut } from "../jobs/line.ts";
 import { isMarkIn } from "../spool/spool.ts";

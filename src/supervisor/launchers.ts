@@ -11,7 +11,7 @@
 import { join } from "node:path";
 import { getPriority } from "node:os";
 import type { Command } from "../config/command.ts";
-import { maxCommands } from "../config/command_names.ts";
+import { maxCommands } from "../config/max_commands.ts";
 import type { Config, LaunchConfig } from "../config/config.ts";
 import { inheritedBy } from "../exec/child_env.ts";
 import type { Launcher } from "../exec/start.ts";

@@ -21,10 +21,13 @@ const disk: Disk = {
   "/bin/ls": "executable",
 };
 
+/** The settings that have an effect without a configuration file. */
+type Sampled = Exclude<SettingName, "JOBRUNNER_CONFIG_FILE" | "JOBRUNNER_DEFAULT_COMMAND">;
+
 /** Two values of each setting that have different effects, and other variables that they need for that. */
 const samples: Readonly<
   Record<
-    SettingName,
+    Sampled,
     readonly [one: string, other: string, env?: Readonly<Record<string, string>>]
   >
 > = {
@@ -61,7 +64,7 @@ const samples: Readonly<
 
 function parse(env: Readonly<Record<string, string>>, table = rows): ConfigResult {
   const all = { JOBRUNNER_CMD: "/bin/date", ...env };
-  return parseConfig(all, parseCommandLine([]), machine(disk), table);
+  return parseConfig(all, parseCommandLine([]), machine(disk), undefined, table);
 }
 
 /** The table with another default in one row. */
@@ -79,7 +82,7 @@ function withoutOrigins(result: ConfigResult): unknown {
   return { ...result, effective: result.effective.map((line) => line.replace(/ +# .*/, "")) };
 }
 
-for (const name of Object.keys(samples) as SettingName[]) {
+for (const name of Object.keys(samples) as Sampled[]) {
   const [one, other, env = {}] = samples[name];
 
   Deno.test(`${name} has the same effect by a default in its row as by a given value`, () => {

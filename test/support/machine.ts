@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { parse } from "smol-toml";
 import type {
   CommandConfig,
   Config,
@@ -12,6 +13,7 @@ import type {
   PoolConfig,
   Surroundings,
 } from "../../src/config/config.ts";
+import { type ConfigFile, parseConfigFile } from "../../src/config/file.ts";
 import { parseConfig } from "../../src/config/parse.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
 
@@ -56,9 +58,47 @@ export function machine(disk: Disk = {}, os = "linux"): Omit<Surroundings, "env"
 /** Parses a configuration on such a machine. */
 export function configure(
   env: Readonly<Record<string, string>>,
-  { args = [], disk = {} }: { readonly args?: readonly string[]; readonly disk?: Disk } = {},
+  { args = [], disk = {}, toml, around = {} }: {
+    readonly args?: readonly string[];
+    readonly disk?: Disk;
+    /** Text of the configuration file `jobrunner.toml`. */
+    readonly toml?: string;
+    /** Other facts about the machine. */
+    readonly around?: Partial<Surroundings>;
+  } = {},
 ): ConfigResult {
-  return parseConfig(env, parseCommandLine(args), machine(disk));
+  const file = toml === undefined ? undefined : configFile(toml);
+  return parseConfig(env, parseCommandLine(args), { ...machine(disk), ...around }, file);
+}
+
+/** A configuration file `jobrunner.toml` with this text. */
+export function configFile(text: string): ConfigFile {
+  return parseConfigFile("jobrunner.toml", text, parse);
+}
+
+/** A configuration with such a file; an error fails the test. */
+export function configOfFile(
+  toml: string,
+  { env = {}, ...rest }:
+    & { readonly env?: Readonly<Record<string, string>> }
+    & Omit<NonNullable<Parameters<typeof configure>[1]>, "toml"> = {},
+): Config {
+  const result = configure(env, { ...rest, toml });
+  assert.ok(result.ok, JSON.stringify(result));
+  return result.config;
+}
+
+/** The errors of a configuration with such a file; one without any fails the test. */
+export function errorsOfFile(
+  toml: string,
+  { env = {}, ...rest }:
+    & { readonly env?: Readonly<Record<string, string>> }
+    & Omit<NonNullable<Parameters<typeof configure>[1]>, "toml"> = {},
+): readonly string[] {
+  const result = configure(env, { ...rest, toml });
+  assert.ok(!result.ok, "the configuration was accepted");
+  assert.notEqual(result.errors.length, 0);
+  return result.errors;
 }
 
 /** The configuration; an error fails the test. */

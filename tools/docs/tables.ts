@@ -4,6 +4,9 @@
  * @module
  */
 
+import { commandKeys, commandOnlyKeys, poolKeys } from "../../src/config/command_keys.ts";
+import { wantedOf } from "../../src/config/kinds.ts";
+import type { Key } from "../../src/config/section.ts";
 import { flagOf, type Setting } from "../../src/config/setting.ts";
 import { settings } from "../../src/config/settings.ts";
 import { type ErrorRow, errors } from "../../src/http/answer/errors.ts";
@@ -39,6 +42,18 @@ export const tables: readonly Table[] = [
         setting.meaning,
       ];
     }),
+  },
+  {
+    page: "docs/reference/settings.md",
+    name: "keys of a command",
+    headings: ["key", "value", "default", "meaning"],
+    rows: commandKeys.map(keyRow),
+  },
+  {
+    page: "docs/reference/settings.md",
+    name: "keys of a pool",
+    headings: ["key", "value", "default", "meaning"],
+    rows: poolKeys.map(keyRow),
   },
   {
     page: "docs/reference/http.md",
@@ -94,6 +109,19 @@ function labelsOf({ labels, named }: MetricRow): string {
   );
   return (named ? [...sets, `with a configuration file: ${named.map(code).join(", ")}`] : sets)
     .join("; ");
+}
+
+/** A key of a table in the configuration file. What is also a setting is explained there. */
+function keyRow(key: Key): string[] {
+  const { name, row } = key;
+  const isOwn = commandOnlyKeys.includes(key);
+  const fallback = row.name === "JOBRUNNER_CMD" ? "required" : code(row.name);
+  return [
+    code(name),
+    wantedOf(row.kind),
+    isOwn ? row.default || "–" : fallback,
+    isOwn ? row.meaning : `as ${code(row.name)}, for this table alone`,
+  ];
 }
 
 function meanings(words: Readonly<Record<string, string>>): string[][] {

@@ -236,6 +236,7 @@ export const packages: readonly Row<string>[] = [
   { what: ["@logtape", "@opentelemetry"], who: ["telemetry"] },
   { what: ["hono"], who: ["http/routes.ts", "http/answer/error_answers.ts"] },
   { what: ["shlex"], who: ["config/command.ts"] },
+  { what: ["smol-toml"], who: ["config/file.ts"] },
   { what: ["node:path"], who: "everyone" },
   { what: ["node:buffer.Buffer"], who: ["supervisor/server_folder.ts"] },
   { what: ["node:buffer.isUtf8"], who: ["wire/utf8.ts", "supervisor/surroundings.ts"] },

@@ -1,0 +1,8 @@
+/**
+ * How many commands there may be. A file of its own, since the service isolate needs no more of their configuration.
+ *
+ * @module
+ */
+
+/** The maximum number of commands, and so of pools. */
+export const maxCommands = 64;
