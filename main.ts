@@ -5,13 +5,12 @@
  */
 
 import { exits } from "./src/cli/send_failure.ts";
-import { readConfigFile } from "./src/config/file.ts";
 import { helpText } from "./src/config/help.ts";
-import { parseConfig } from "./src/config/parse.ts";
 import { parseCommandLine } from "./src/config/sources.ts";
 import { shownArgument } from "./src/config/shown.ts";
 import { check } from "./src/supervisor/check.ts";
-import { areUtf8, thisMachine, undecodableVariables } from "./src/supervisor/surroundings.ts";
+import { createConfigReader } from "./src/supervisor/config_reader.ts";
+import { areUtf8, undecodableVariables } from "./src/supervisor/surroundings.ts";
 import { supervise } from "./src/supervisor/supervisor.ts";
 import { version } from "./src/version.ts";
 
@@ -58,14 +57,16 @@ async function serve(
 ): Promise<number> {
   const commandLine = parseCommandLine(args);
   if (commandLine.help) return await main(["help"], env);
-  const machine = thisMachine(env);
-  const file = await readConfigFile(env, commandLine, machine);
-  const result = parseConfig(env, commandLine, machine, file);
+  const read = createConfigReader(env, commandLine);
+  const result = await read();
   if (!result.ok) {
     for (const error of result.errors) console.error(error);
     return 2;
   }
-  if (!commandLine.check) return await supervise(result.config, result.warnings, env);
+  if (!commandLine.check) {
+    const { config, warnings, files } = result;
+    return await supervise(config, warnings, env, config.named ? { read, files } : undefined);
+  }
   const report = await check(result, env);
   for (const line of report.lines) console.log(line);
   return report.healthy ? 0 : 1;

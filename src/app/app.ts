@@ -18,7 +18,12 @@ import { createRoutes } from "../http/routes.ts";
 import type { MainAbilities } from "../isolate/abilities.ts";
 import { type Ask, shared } from "../isolate/ask.ts";
 import type { During } from "../isolate/busy.ts";
-import type { ProcessFigures, Replaced, ServiceSettings, ServiceStart } from "../isolate/messages.ts";
+import type {
+  ProcessFigures,
+  Replaced,
+  ServiceSettings,
+  ServiceStart,
+} from "../isolate/messages.ts";
 import type { Cut } from "../jobs/line.ts";
 import { createExposition } from "../telemetry/exposition.ts";
 import { observeLive } from "../telemetry/live.ts";
@@ -100,14 +105,15 @@ export async function startApp(
   const timeouts = taken.use(createTimeouts());
   const deliveries = createDeliveries(timeouts.of(first.http.answerTimeoutMs));
   observeLive(exposition, {
-    pools: () => work.pools.map(({ config: { name, numWorkers, queueLimit }, dispatch }) => ({
-      name: first.named ? name : undefined,
-      numWorkers,
-      queueLimit,
-      queuedJobs: dispatch.line.waiting,
-      oldestWaitSec: dispatch.line.oldestWaitSec(),
-      busy: dispatch.pool.busy,
-    })),
+    pools: () =>
+      work.pools.map(({ config: { name, numWorkers, queueLimit }, dispatch }) => ({
+        name: first.named ? name : undefined,
+        numWorkers,
+        queueLimit,
+        queuedJobs: dispatch.line.waiting,
+        oldestWaitSec: dispatch.line.oldestWaitSec(),
+        busy: dispatch.pool.busy,
+      })),
     versions: { jobrunner: version, deno: Deno.version.deno },
     buffered: () => buffers.held,
     answersGivenUp: () => deliveries.givenUp,

@@ -37,22 +37,26 @@ export function doorTo(
       Math.max(...work.pools.map(({ dispatch }) => dispatch.line.retryAfterSec())),
     status() {
       const { named, commands } = work.config;
-      return statusOf({
-        started: work.started,
-        pools: work.pools.map(({ config: { name, queueLimit }, dispatch }) => ({
-          name: named ? name : undefined,
-          dispatch,
-          queueLimit,
-        })),
-        ...(named
-          ? {
-            commands: commands.map(({ name, pool, description }) => ({
-              names: { command: name, pool },
-              description,
-            })),
-          }
-          : {}),
-      }, listeners, (performance.now() - startedAt) / 1000);
+      return statusOf(
+        {
+          started: work.started,
+          pools: work.pools.map(({ config: { name, queueLimit }, dispatch }) => ({
+            name: named ? name : undefined,
+            dispatch,
+            queueLimit,
+          })),
+          ...(named
+            ? {
+              commands: commands.map(({ name, pool, description }) => ({
+                names: { command: name, pool },
+                description,
+              })),
+            }
+            : {}),
+        },
+        listeners,
+        (performance.now() - startedAt) / 1000,
+      );
     },
   };
 }

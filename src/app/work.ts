@@ -120,7 +120,9 @@ export function startWork(first: ServiceSettings, { spool, ask, listeners }: Wor
       const start = starts[index] as CommandStart;
       const pool = pools.get(given.pool) as LivePool;
       const known = before.get(given.name);
-      const command = known && isSame(known, given, start) ? known : makeCommand(given, start, pool);
+      const command = known && isSame(known, given, start)
+        ? known
+        : makeCommand(given, start, pool);
       current.set(given.name, command);
       versions.set(command.version, command);
       listeners.metrics.announce({ names: command.names, numWorkers: pool.config.numWorkers });
@@ -134,7 +136,9 @@ export function startWork(first: ServiceSettings, { spool, ask, listeners }: Wor
     if (command.inUse || current.get(command.name) === command) return;
     if (!versions.delete(command.version)) return;
     const path = command.parts.start.launcher?.path;
-    const isNeeded = [...versions.values()].some(({ parts }) => parts.start.launcher?.path === path);
+    const isNeeded = [...versions.values()].some(({ parts }) =>
+      parts.start.launcher?.path === path
+    );
     if (path !== undefined && !isNeeded) void ask("free_launcher", { path });
     dropUnusedPools();
   }

@@ -73,9 +73,7 @@ export function environmentOf(
   },
 ): Record<string, string> {
   const own: Partial<Record<JobVariable, string>> = {
-    ...(job.names
-      ? { JOBRUNNER_COMMAND: job.names.command, JOBRUNNER_POOL: job.names.pool }
-      : {}),
+    ...(job.names ? { JOBRUNNER_COMMAND: job.names.command, JOBRUNNER_POOL: job.names.pool } : {}),
     JOBRUNNER_WORKER_ID: String(job.workerId),
     JOBRUNNER_REQUEST_ID: job.id,
     [markVariable]: job.jobFolder,

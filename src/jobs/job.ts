@@ -147,14 +147,6 @@ export interface Captured {
 /** The capture of an empty stream or file. */
 export const nothingCaptured: Captured = { bytes: new Uint8Array(), truncated: false };
 
-/** What a configuration file calls a command and its pool. Without such a file nothing has a name. */
-export interface Names {
-  /** Name of the command. */
-  readonly command: string;
-  /** Name of the pool whose workers run it. Several commands may share a pool. */
-  readonly pool: string;
-}
-
 /** The result of a job that ran. */
 export interface JobResult {
   /** The client's id, as given. */

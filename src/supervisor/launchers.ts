@@ -18,7 +18,7 @@ import type { Launcher } from "../exec/start.ts";
 import {
   comesFromCaller,
   hasLauncher,
-  type Launch as LauncherData,
+  type Launch,
   type Limit,
   makeLauncher,
   workerIdPlaceholder,
@@ -33,7 +33,7 @@ export interface Slots {
    * Makes the launchers of a configuration. A launcher that is there already is used again. Throws an `Error`, and leaves
    * everything as it was, if there are too few free slots or a launcher cannot be made.
    */
-  fill(launches: readonly Launch[]): Filling;
+  fill(launches: readonly LaunchData[]): Filling;
   /** Empties a slot that no job needs any more. No effect while the slot is empty. */
   empty(path: string): void;
 }
@@ -47,7 +47,7 @@ export interface Filling {
 }
 
 /** What the launcher of a command does; the word by which it reports a failure is added when it is made. */
-export type Launch = Omit<LauncherData, "word">;
+export type LaunchData = Omit<Launch, "word">;
 
 /** The folder of the slots inside a server's folder. */
 export const launcherFolder = "run";
@@ -86,7 +86,7 @@ export function createSlots(
   folder.addFolder(launcherFolder);
 
   /** The slot with this launcher; fills one if there is none. */
-  function slotFor(launch: Launch): string {
+  function slotFor(launch: LaunchData): string {
     const same = JSON.stringify(launch);
     for (const [slot, { launch }] of filled) if (launch === same) return slot;
     const free = [...places].find(([slot]) => !filled.has(slot));
@@ -158,7 +158,7 @@ function newWord(): string {
   return `jobrunner-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
 }
 
-function launcherBytes(launch: LauncherData): Uint8Array<ArrayBuffer> {
+function launcherBytes(launch: Launch): Uint8Array<ArrayBuffer> {
   const { arch } = Deno.build;
   if (!hasLauncher(arch)) throw new Error(`there is no launcher for ${arch}`);
   return makeLauncher(arch, launch);
@@ -170,7 +170,7 @@ export function launchOf(
   launch: LaunchConfig,
   env: Readonly<Record<string, string>>,
   ownSession: boolean,
-): Launch {
+): LaunchData {
   const { workingDirectory, umask, nice, limits } = launch;
   return {
     program,

@@ -7,6 +7,7 @@
 
 import type { Config, StoppingConfig } from "../config/config.ts";
 import type { ServiceAbilities } from "../isolate/abilities.ts";
+import { changesHttps, fixedIn } from "../config/fixed.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
 import type { ReadConfig } from "./config_reader.ts";
 import type { ConfigWatch } from "./config_watch.ts";
@@ -65,9 +66,8 @@ export function createReloading(
     }
     const result = fixed.size === 0 ? asGiven : await read(fixed);
     if (!result.ok) return result.errors;
-    if (!config.http.tls !== !result.config.http.tls) {
-      return ["JOBRUNNER_TLS_CERT_FILE: HTTPS cannot be turned on or off without a restart"];
-    }
+    const impossible = changesHttps(config, result.config);
+    if (impossible) return [impossible];
     let renewal: Renewal;
     try {
       renewal = folders.renew(result.config);
@@ -124,18 +124,4 @@ export function createReloading(
       return running ??= attemptAll();
     },
   };
-}
-
-/** The settings that a running server keeps, as far as the new configuration has other values: their values in effect. */
-function fixedIn(now: Config, next: Config): ReadonlyMap<string, string> {
-  const valuesOf = ({ http, sandbox, spool }: Config) => ({
-    JOBRUNNER_HTTP_LISTEN_ADDRESS: http.address,
-    JOBRUNNER_HTTP_LISTEN_PORT: String(http.port),
-    JOBRUNNER_SANDBOX: sandbox ? "on" : "off",
-    JOBRUNNER_SPOOL_DIR: spool.parent,
-  });
-  const wanted = new Map(Object.entries(valuesOf(next)));
-  return new Map(
-    Object.entries(valuesOf(now)).filter(([name, value]) => wanted.get(name) !== value),
-  );
 }

@@ -6,7 +6,7 @@
 
 import { StartError } from "../isolate/start_error.ts";
 import type { Config } from "../config/config.ts";
-import { type Fields, type Log, messageOf, openLog, stackOf } from "../telemetry/log.ts";
+import { type Fields, messageOf, openLog, stackOf } from "../telemetry/log.ts";
 import { keepThreads } from "../isolate/threads.ts";
 import { version } from "../version.ts";
 import { type BusyCaretaker, caretakerOf, clearDeadServers, endJobsIn } from "./caretaker.ts";

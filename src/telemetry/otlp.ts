@@ -104,7 +104,10 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
     return span ? trace.setSpanContext(ROOT_CONTEXT, { ...span, isRemote: false }) : extracted;
   }
 
-  function beginRun(context: TraceContext, { workerId, names, program, queuedSec }: RunBegin): RunTrace {
+  function beginRun(
+    context: TraceContext,
+    { workerId, names, program, queuedSec }: RunBegin,
+  ): RunTrace {
     const request = requestAt(context);
     wait(request, queuedSec);
     const span = tracer.startSpan("run", {

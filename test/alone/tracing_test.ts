@@ -62,7 +62,9 @@ Deno.test({
     Deno.env.delete("OTEL_EXPORTER_OTLP_ENDPOINT");
     const context = { traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01` };
     for (const names of [undefined, { command: "thumbs", pool: "office" }]) {
-      tracing.beginRun(context, { workerId: 2, names, program: "/bin/true", queuedSec: 0 }).end({ outcome: "success" });
+      tracing.beginRun(context, { workerId: 2, names, program: "/bin/true", queuedSec: 0 }).end({
+        outcome: "success",
+      });
     }
     await tracing.close();
     const runs = receiver.spans.filter(({ name }) => name === "run");

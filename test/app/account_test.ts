@@ -158,7 +158,12 @@ Deno.test("runAndReport() begins a span for a traced request, passes its variabl
   const { orders, spans, lines } = await told(says, spec);
   assert.deepEqual(orders[0]?.variables, { TRACED: "yes" });
   assert.deepEqual(spans, [
-    [{ traceparent, tracestate: "a=1" }, { workerId: 2, names: undefined, program: "/bin/date", queuedSec: 0.5 }],
+    [{ traceparent, tracestate: "a=1" }, {
+      workerId: 2,
+      names: undefined,
+      program: "/bin/date",
+      queuedSec: 0.5,
+    }],
     { outcome: "failed", exitStatus: 3, pid: 42 },
   ]);
   for (const [, fields] of lines) assert.equal(fields?.["trace_id"], traceId);
@@ -230,7 +235,12 @@ Deno.test("runAndReport() with names puts them into metrics, span, result and ev
   assert.ok(outcome.kind === "ran");
   assert.deepEqual(outcome.result.names, names);
   assert.equal(metrics.length, 2);
-  assert.deepEqual(spans[0], [{ traceparent }, { workerId: 2, names, program: "/bin/date", queuedSec: 0.5 }]);
+  assert.deepEqual(spans[0], [{ traceparent }, {
+    workerId: 2,
+    names,
+    program: "/bin/date",
+    queuedSec: 0.5,
+  }]);
   const failure = { kind: "spawn_refused", reason: "no memory" } as const;
   const failed = await told(() => Promise.resolve({ ok: false, failure }), spec, {}, names);
   const all = [...lines, ...failed.lines];

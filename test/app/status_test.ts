@@ -11,7 +11,10 @@ import { version } from "../../src/version.ts";
 import { specOf } from "../support/jobs.ts";
 
 const listenersOf = () => ({
-  metrics: createMetrics(createExposition(() => Promise.resolve()), { scheme: "http", named: false }),
+  metrics: createMetrics(createExposition(() => Promise.resolve()), {
+    scheme: "http",
+    named: false,
+  }),
   recent: { queuedSec: createRecent(), elapsedSec: createRecent() },
 });
 
@@ -107,7 +110,7 @@ Deno.test("statusOf() reports every pool, and every command with its own outcome
     { metrics, recent },
     77,
   );
-  assert.equal(started, 7);
+  assert.equal(started, 9);
   assert.deepEqual(pools.map(({ name, waiting, queueLimit }) => ({ name, waiting, queueLimit })), [
     { name: "office", waiting: 0, queueLimit: 5 },
     { name: "pdf", waiting: 2, queueLimit: 20 },

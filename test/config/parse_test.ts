@@ -40,6 +40,7 @@ Deno.test("parseConfig() has the defaults of the contract", () => {
   });
   assert.deepEqual(rest, {
     named: false,
+    configWatchMs: 0,
     pools: [{ name: "default", numWorkers: 3, queueLimit: 30, queueTimeoutMs: Infinity }],
     defaultCommand: "default",
     http: {

@@ -48,10 +48,18 @@ function after(...messages: readonly ToService[]): Border {
   return border;
 }
 
+/** Main gives the service this configuration. */
+const replaced = (config: ServiceStart["config"]): ToService => ({
+  type: "ask",
+  kind: "replace",
+  id: 1,
+  value: { config, starts: [] },
+});
+
 const questions = ["start", "probe", "drain", "cut", "ping"] as const;
 
 /** A border after main has asked every question that it can ask. */
-const open = () => after(...questions.map((kind) => asked(kind)));
+const open = () => after(...questions.map((kind) => asked(kind)), replaced(start.config));
 
 function reasonOf(value: unknown, border = open()): string {
   const checked = border.check(value);
@@ -61,16 +69,19 @@ function reasonOf(value: unknown, border = open()): string {
 const valid = [
   answer("start", { url: "http://127.0.0.1:8080" }),
   answer("start", { reason: "cannot listen" }),
+  answer("replace", { ok: true }),
+  answer("replace", { ok: false, reason: "the server is stopping" }),
   answer("probe", [probe]),
   answer("drain", 0),
   answer("cut", { running: 0, waiting: 3 }),
   answer("ping"),
   ask("end_tree", tree),
-  ask("end_tree", { pid: 5, mark, holdersOnly: true }, 2 ** 53 - 1),
+  ask("end_tree", { pid: 5, mark, holdersOnly: true, graceMs: 0 }, 2 ** 53 - 1),
   ask("measure"),
   ask("find_gone", [client, { hostname: "::1", port: 0 }]),
   ask("find_gone", []),
   ask("repair"),
+  ask("free_launcher", { path: slot }),
   { type: "faulty" },
 ] as readonly ToMain[];
 
@@ -100,6 +111,11 @@ const trees: readonly (readonly [change: Record<string, unknown>, rule: RegExp])
   [{ mark: mark + "x".repeat(4096) }, /the mark must/],
   [{ holdersOnly: 1 }, /holdersOnly must/],
   [{ holdersOnly: undefined }, /holdersOnly must/],
+  [{ graceMs: undefined }, /graceMs must/],
+  [{ graceMs: "5" }, /graceMs must/],
+  [{ graceMs: -1 }, /graceMs must/],
+  [{ graceMs: NaN }, /graceMs must/],
+  [{ graceMs: 5001 }, /graceMs must/],
 ];
 
 const wrong: readonly (readonly [value: unknown, rule: RegExp])[] = [
@@ -132,7 +148,7 @@ const wrong: readonly (readonly [value: unknown, rule: RegExp])[] = [
   ].map((url) => [answer("start", { url }), /^start: the url must/] as const),
   ...[undefined, null, 5, "http://127.0.0.1:8080", [], { reason: { toString: () => "x" } }]
     .map((value) => [answer("start", value), /^start: the url must/] as const),
-  ...[undefined, {}, Array(51).fill(probe)].map((value) =>
+  ...[undefined, {}, Array(115).fill(probe)].map((value) =>
     [answer("probe", value), /^probe: the probes must/] as const
   ),
   ...[null, {}, { ...probe, attempt: 1 }, { ...probe, allowed: "yes" }, { ...probe, expected: 0 }]
@@ -146,7 +162,7 @@ const wrong: readonly (readonly [value: unknown, rule: RegExp])[] = [
     [answer("cut", { running: count, waiting: 0 }), /^cut: the counts must/] as const,
     [answer("cut", { running: 0, waiting: count }), /^cut: the counts must/] as const,
   ]),
-  ...[undefined, {}, "x", { length: 1 }, Array(1006).fill(client), Array(2 ** 32 - 1)]
+  ...[undefined, {}, "x", { length: 1 }, Array(1011).fill(client), Array(2 ** 32 - 1)]
     .map((value) => [ask("find_gone", value), /^find_gone: the clients must/] as const),
   ...[null, "x", {}, { ...client, hostname: 5 }, { ...client, hostname: "x".repeat(65) }]
     .map((entry) => [ask("find_gone", [entry]), /^find_gone: the hostname must/] as const),
@@ -154,6 +170,11 @@ const wrong: readonly (readonly [value: unknown, rule: RegExp])[] = [
     [ask("find_gone", [{ ...client, port }]), /^find_gone: the port must/] as const
   ),
   [ask("find_gone", Array(3)), /^find_gone: the hostname must/],
+  ...[undefined, null, {}, slot, { path: 5 }, { path: "" }, { path: `${slot}.new` }]
+    .map((value) => [ask("free_launcher", value), /^free_launcher: the path must/] as const),
+  ...[undefined, true, {}, { ok: 1 }, { ok: false }, { ok: false, reason: 5 }].map((value) =>
+    [answer("replace", value), /^replace: the result must/] as const
+  ),
   ...[null, 0, "x", {}, []].flatMap((value) => [
     [ask("measure", value), /^measure: there must be no value$/] as const,
     [ask("repair", value), /^repair: there must be no value$/] as const,

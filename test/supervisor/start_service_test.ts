@@ -163,7 +163,7 @@ Deno.test("startService() answers each end_tree when that tree is gone, in whate
       }),
   };
   const trees = `for (const pid of [1,2,3]) {
-    ask('end_tree', pid, {pid, mark: data.value.start.spool + '/job-0123456789abcdef', holdersOnly: false});
+    ask('end_tree', pid, {pid, mark: data.value.start.spool + '/job-0123456789abcdef', holdersOnly: false, graceMs: 0});
   }`;
   const seen =
     "self.ids = (self.ids || '') + data.id; if (self.ids.length === 3) throw new Error(self.ids)";

@@ -19,7 +19,8 @@ export const somePool: PoolFigures = {
   busy: 1,
 };
 
-const process = {
+/** The server's process as it was measured, without a configuration file. */
+export const someProcess = {
   cpuSec: 1.5,
   residentBytes: 1000,
   startTimeSec: 100,
@@ -44,7 +45,7 @@ export function expose(
     pools: () => [somePool],
     answersGivenUp: () => 4,
     buffered: () => ({ bodies: 77, captures: 8, answers: 9 }),
-    process: () => process,
+    process: () => someProcess,
     ...live,
   });
   /** What follows this beginning in all lines that have it. */

@@ -28,6 +28,7 @@ Deno.test("levelOf() is the level that alerts rely on, also where a part of the 
     Object.keys(events).filter((name) => events[name as EventName].level === level).sort();
   assert.deepEqual(levelsOf("debug"), ["job started"]);
   assert.deepEqual(levelsOf("info"), [
+    "configuration reloaded",
     "job ended",
     "listening on <url>",
     "request answered",
@@ -38,6 +39,7 @@ Deno.test("levelOf() is the level that alerts rely on, also where a part of the 
   ]);
   assert.deepEqual(levelsOf("warning"), [
     "SIGUSR1 may open a debugger of the runtime",
+    "a changed setting needs a restart",
     "cannot remove leftovers of a dead server",
     "cannot scan for leftovers of dead servers",
     "configuration warning",

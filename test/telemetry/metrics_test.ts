@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { outcomeLabels } from "../../src/jobs/job.ts";
 import { catalogue, rejectionReasons } from "../../src/telemetry/catalogue.ts";
-import { expose, somePool } from "../support/exposition.ts";
+import { expose, somePool, someProcess } from "../support/exposition.ts";
 
 Deno.test("/metrics has every metric of the catalogue from the start, and no other", async () => {
-  const { exposition, prepared } = expose();
+  const process = () => ({ ...someProcess, configReloaded: true });
+  const { exposition, prepared } = expose({ process });
   const text = await exposition.text();
   assert.equal(prepared(), 1);
   for (const { name, type, help } of Object.values(catalogue)) {
@@ -130,4 +131,14 @@ Deno.test("HTTP metrics count a request as active until answered; clients cannot
     ],
   );
   assert.equal(metrics.rejections().queue_full, 1);
+});
+
+Deno.test("/metrics says whether the configuration file was valid, and nothing of it without one", async () => {
+  const name = "jobrunner_config_last_reload_successful";
+  for (const configReloaded of [true, false]) {
+    const { sample } = expose({ process: () => ({ ...someProcess, configReloaded }) });
+    assert.deepEqual(await sample(`${name} `), [configReloaded ? "1" : "0"]);
+  }
+  const { exposition } = expose();
+  assert.ok(!(await exposition.text()).includes(name));
 });

@@ -4,7 +4,8 @@ import { passingOn } from "../../src/telemetry/trace.ts";
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
 const traceparent = `00-${traceId}-${spanId}-01`;
-const run = { workerId: 1, names: undefined, queuedSec: 0 };
+const target = { route: "/payload", path: "/payload" } as const;
+const run = { workerId: 1, names: undefined, program: "/bin/date", queuedSec: 0 };
 
 Deno.test("passingOn passes the request's trace to the command unchanged", () => {
   const trace = passingOn.begin(new Headers({ traceparent, tracestate: "a=1,b=2" }), target);

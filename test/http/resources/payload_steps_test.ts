@@ -111,6 +111,7 @@ Deno.test("postPayload() puts into the queue what the request, its trace and the
     id: "i",
     requestId: "r1",
     command: "default",
+    version: 1,
     timeoutSec: 3,
     onDisconnect: "cancel",
     input: { kind: "bytes", bytes: new TextEncoder().encode("hello") },
