@@ -35,7 +35,7 @@ export function createDispatch(
   return {
     line,
     pool,
-    // One synchronous call: no client can ask for a place when the bound and the number of workers do not fit each other.
+    // One synchronous call: no client can ask for a place between the two.
     resize({ size, places, queueTimeoutMs }) {
       line.resize({ workers: size, places, queueTimeoutMs });
       pool.resize(size);

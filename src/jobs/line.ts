@@ -7,8 +7,8 @@
  * the client gets that outcome. Therefore, clients that each wait for their answer before they post again are never refused,
  * as long as there are at most as many of them as unfinished jobs are allowed.
  *
- * A worker may leave while the queue is in use. It is asked only when it would wait for a job, or waits for one; therefore no
- * job is lost, and none changes its place, because a worker leaves.
+ * A worker may leave while the queue is in use. The queue asks it whether it stays, and only while no job is on its way to it.
+ * Therefore, no job is lost and none changes its place because a worker leaves.
  *
  * @module
  */
@@ -113,7 +113,7 @@ export interface Line {
   cut(): Cut;
 }
 
-/** A queue whose size this process alone decides. It is not part of the contract: a queue that others share is not one. */
+/** A queue that can be resized. `Line` does not contain this, because neither a worker nor a client needs it. */
 export interface ResizableLine extends Line {
   /**
    * Changes the size. A smaller queue drops nothing that it has admitted; it gives no place until fewer jobs are unfinished
