@@ -92,7 +92,13 @@ Deno.test("lineOf() finds keys behind arrays of tables, and the first of these",
 });
 
 Deno.test("lineOf() finds every key of any document of tables, comments and long strings", () => {
-  const value = fc.constantFrom("1", "'x'", '"""\n[t0]\nk0 = 1\n"""', "[\n  1,\n]", "{ a = { b = 1 } }");
+  const value = fc.constantFrom(
+    "1",
+    "'x'",
+    '"""\n[t0]\nk0 = 1\n"""',
+    "[\n  1,\n]",
+    "{ a = { b = 1 } }",
+  );
   const filler = fc.constantFrom("", "# [t1]", "\t", "# '''");
   const statement = fc.tuple(filler, value, fc.boolean());
   fc.assert(fc.property(fc.array(statement, { maxLength: 30 }), (statements) => {
