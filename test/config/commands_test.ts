@@ -221,7 +221,7 @@ Deno.test("effective settings show the origin file, and nothing of a password", 
     "JOBRUNNER_ALLOWED_HOSTS=a.example,*.b.example  # file",
     "JOBRUNNER_HTTP_LISTEN_PORT=0  # file",
     "JOBRUNNER_PASSWORD=***  # file",
-    "JOBRUNNER_REQUEST_TIMEOUT_SEC=0.00000010000000000000  # file",
+    "JOBRUNNER_REQUEST_TIMEOUT_SEC=0.0000001  # file",
     "JOBRUNNER_ANSWER_TIMEOUT_SEC=1.5  # file",
     "JOBRUNNER_ACCESS_LOG=on  # file",
   ]);
