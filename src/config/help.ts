@@ -28,9 +28,9 @@ exit status 0: stopped cleanly; 1: could not start, interrupted jobs or answers,
 
 Settings are environment variables. Each except the password also has a flag of serve, which
 wins. An empty value counts as unset. The TOML file that JOBRUNNER_CONFIG_FILE names may hold them
-too, in lower case without JOBRUNNER_, and named commands in tables [commands.NAME]. Of the standard variables, OTEL_EXPORTER_OTLP_ENDPOINT
-turns traces on, and the other OTEL_* variables configure them; NOTIFY_SOCKET and WATCHDOG_USEC
-are set by systemd.
+too, in lower case without JOBRUNNER_, and named commands in tables [commands.NAME]. Of the
+standard variables, OTEL_EXPORTER_OTLP_ENDPOINT turns traces on, and the other OTEL_* variables
+configure them; NOTIFY_SOCKET and WATCHDOG_USEC are set by systemd.
 
 `;
 

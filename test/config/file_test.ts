@@ -10,8 +10,7 @@ const good = "[commands.pdf]\ncmd = '/bin/date'\n";
 async function read(
   env: Readonly<Record<string, string>>,
   disk: Disk,
-  args: readonly string[] = [],
-  os?: string,
+  { args = [], os }: { readonly args?: readonly string[]; readonly os?: string } = {},
 ): Promise<readonly string[]> {
   const commandLine = parseCommandLine(args);
   const around = machine(disk, os);
@@ -28,16 +27,14 @@ function readBytes(bytes: Uint8Array<ArrayBuffer>): Promise<readonly string[]> {
 Deno.test("readConfigFile() reads the file of the flag or else of the variable, relative to the working directory", async () => {
   const disk: Disk = { "/work/a.toml": { text: good }, "/etc/b.toml": { text: "[pools.x]" } };
   const env = { JOBRUNNER_CONFIG_FILE: "/etc/b.toml" };
-  assert.deepEqual(await read(env, disk, ["--config-file=a.toml"]), ["pdf"]);
+  assert.deepEqual(await read(env, disk, { args: ["--config-file=a.toml"] }), ["pdf"]);
   assert.match((await read(env, disk)).join(), /\/etc\/b\.toml:1: pools\.x: must be named/);
-  const windows: Disk = { "C:\\work\\a.toml": { text: good.replace("/bin/date", "C:\\a.exe") } };
+  const windows: Disk = {
+    "C:\\work\\a.toml": { text: good.replace("/bin/date", "C:\\a.exe") },
+    "C:\\tmp": "folder",
+  };
   assert.deepEqual(
-    await read(
-      { jobrunner_config_file: "a.toml" },
-      { ...windows, "C:\\work": "folder", "C:\\tmp": "folder" },
-      [],
-      "windows",
-    ),
+    await read({ jobrunner_config_file: "a.toml" }, windows, { os: "windows" }),
     ["pdf"],
   );
 });
@@ -57,9 +54,12 @@ Deno.test("a file that is missing, too large or not UTF-8 is one error, beside t
     `JOBRUNNER_CONFIG_FILE=none.toml: ${wanted} (No such file)`,
     "JOBRUNNER_NUM_WORKERS=x: must be a whole number from 1 to 1024",
   ]);
-  assert.deepEqual(await read({ JOBRUNNER_DEFAULT_COMMAND: "pdf" }, {}, ["--config-file=/x y"]), [
-    `--config-file=/x y: ${wanted} (No such file)`,
-  ]);
+  assert.deepEqual(
+    await read({ JOBRUNNER_DEFAULT_COMMAND: "pdf" }, {}, { args: ["--config-file=/x y"] }),
+    [
+      `--config-file=/x y: ${wanted} (No such file)`,
+    ],
+  );
   const comment = (length: number) =>
     new TextEncoder().encode(`${good}#`.padEnd(length, "x")) as Uint8Array<ArrayBuffer>;
   assert.deepEqual(await readBytes(comment(2 ** 20)), ["pdf"]);
