@@ -72,6 +72,12 @@ export function readCommand(
   return result.ok ? result.command : values.addError("JOBRUNNER_CMD", result.reason);
 }
 
+/** Name of what sets the command: `JOBRUNNER_CMD`, `--cmd`, `--` or, in the configuration file, `cmd`; undefined without it. */
+export function setterOfCommand(values: Values, { program }: CommandLine): string | undefined {
+  if (program) return "--";
+  return values.text("JOBRUNNER_CMD").trim() === "" ? undefined : values.label("JOBRUNNER_CMD");
+}
+
 /** Parses a value in shell quoting, or one that is itself the name or path of an executable. */
 export function parseCommand(text: string, lookup: ProgramLookup): CommandResult {
   const whole = findProgram(text, lookup);

@@ -23,7 +23,9 @@ export type CommandDefaults = Pick<
 
 /** What is needed to read all commands. */
 export interface ReadingOfCommands extends Omit<Reading, "section"> {
+  /** The top of the file. */
   readonly top: TomlTable;
+  /** What commands and pools have unless their tables say otherwise. */
   readonly defaults: { readonly pool: PoolDefaults; readonly command: CommandDefaults };
   /** Where the command `default` is set, if not in its table: `JOBRUNNER_CMD`, `--cmd`, `--` or `cmd`. */
   readonly settingCommand: string | undefined;
@@ -33,7 +35,9 @@ export interface ReadingOfCommands extends Omit<Reading, "section"> {
 export interface Commands {
   /** Names of all commands, also of those with faults. */
   readonly names: readonly string[];
+  /** The commands, in the order of the file. */
   readonly commands: readonly CommandConfig[];
+  /** Their pools, in the order in which commands use them first. */
   readonly pools: readonly PoolConfig[];
 }
 

@@ -9,7 +9,7 @@ import { withNamesOf } from "./environment.ts";
 import { readSettingFile } from "./files.ts";
 import { type Places, placesIn } from "./places.ts";
 import { type CommandLine, readValues } from "./sources.ts";
-import type { ParseToml, TomlTable } from "./toml.ts";
+import type { ParseToml, SmolToml, TomlTable } from "./toml.ts";
 
 /** A configuration file that was read. */
 export interface ConfigFile {
@@ -58,7 +58,7 @@ export async function readConfigFile(
 export function parseConfigFile(
   path: string,
   text: string,
-  parser: typeof import("smol-toml").parse,
+  parser: SmolToml,
 ): ConfigFile {
   const parse: ParseToml = (text) => parser(text, { integersAsBigInt: "asNeeded" }) as TomlTable;
   try {

@@ -24,9 +24,13 @@ export const asTheServer: LaunchConfig = {
 
 /** What is needed to read a command's table. */
 export interface Reading {
+  /** The table. */
   readonly section: Section;
+  /** Faults of the file. */
   readonly faults: Faults;
+  /** Where its values are. */
   readonly places: Places;
+  /** The machine. */
   readonly around: Surroundings;
   /** Whether no command could start with variables that make a program load code. */
   readonly refusesLoading: boolean;

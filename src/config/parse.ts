@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Command, readCommand } from "./command.ts";
+import { type Command, readCommand, setterOfCommand } from "./command.ts";
 import { type Commands, readCommands } from "./commands.ts";
 import type { Config, ConfigResult, Surroundings } from "./config.ts";
 import { readDefaultCommand } from "./default_command.ts";
@@ -91,17 +91,16 @@ export function parseConfig(
   };
   const accessLog = values.choice("JOBRUNNER_ACCESS_LOG") === "on";
   const tracing = readTracing(env, values.errors);
-  const ofCommand = {
-    maxRequestBytes,
-    onDisconnect,
-    killGraceMs: stopping.killGraceMs,
-    run: { jobTimeoutMs, maxOutputBytes, requestSuffix, responseSuffix },
+  const defaults = {
+    command: {
+      maxRequestBytes,
+      onDisconnect,
+      killGraceMs: stopping.killGraceMs,
+      run: { jobTimeoutMs, maxOutputBytes, requestSuffix, responseSuffix },
+    },
+    pool: { numWorkers, queueTimeoutMs, queueLimitOf: values.queueLimitOf },
   };
-  const settingCommand = commandLine.program
-    ? "--"
-    : values.text("JOBRUNNER_CMD").trim() === ""
-    ? undefined
-    : values.label("JOBRUNNER_CMD");
+  const settingCommand = setterOfCommand(values, commandLine);
   const inFile: Commands = faults
     ? readCommands({
       top: file.top,
@@ -109,34 +108,19 @@ export function parseConfig(
       faults,
       around,
       refusesLoading: sandbox && !launched,
-      defaults: {
-        command: ofCommand,
-        pool: { numWorkers, queueTimeoutMs, queueLimitOf: values.queueLimitOf },
-      },
+      defaults,
       settingCommand,
     })
     : { names: [], commands: [], pools: [] };
-  const defaultCommand = readDefaultCommand(values, {
-    names: inFile.names,
-    settingCommand,
-    file,
-  });
-  const commands = command
-    ? [
-      {
-        name: "default",
-        description: undefined,
-        pool: "default",
-        command,
-        ...ofCommand,
-        launch: asTheServer,
-      },
-      ...inFile.commands,
-    ]
-    : inFile.commands;
-  const pools = command
-    ? [{ name: "default", numWorkers, queueLimit, queueTimeoutMs }, ...inFile.pools]
-    : inFile.pools;
+  const commands = [...inFile.commands];
+  const pools = [...inFile.pools];
+  if (command) {
+    const name = "default";
+    const about = { name, description: undefined, pool: name, command };
+    commands.unshift({ ...about, ...defaults.command, launch: asTheServer });
+    pools.unshift({ name, numWorkers, queueLimit, queueTimeoutMs });
+  }
+  const defaultCommand = readDefaultCommand(values, { names: inFile.names, settingCommand, file });
   const errors = [...values.errors, ...faults?.all() ?? []];
   if (errors.length > 0) return { ok: false, errors: errors.map(oneLine) };
   const config: Config = frozen({

@@ -119,7 +119,7 @@ function textOf({ kind, list }: Setting, value: TomlValue): string | undefined {
     case "seconds":
       if (typeof value === "bigint") return String(value);
       if (typeof value !== "number") return undefined;
-      return value > 0 && value < 1e-6 ? value.toFixed(20) : String(value);
+      return value > 0 && value < 1e-6 ? value.toFixed(20).replace(/0+$/, "") : String(value);
     case "choice":
       if (typeof value === "boolean") return value ? "on" : "off";
       return typeof value === "string" ? value : undefined;

@@ -14,6 +14,7 @@ import { isTable, type TomlTable } from "./toml.ts";
 
 /** A table with a name. */
 export interface NamedSection extends Section {
+  /** The last key of its path. */
   readonly name: string;
 }
 

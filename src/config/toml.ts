@@ -8,6 +8,7 @@ import { shownValue } from "./shown.ts";
 
 /** A table by its keys. It has no prototype, so that every key in it is one of the document. */
 export interface TomlTable {
+  /** The value of a key. */
   readonly [key: string]: TomlValue;
 }
 
@@ -23,6 +24,9 @@ export type TomlValue =
 
 /** Parses a document; throws an `Error` for one that is not valid TOML. */
 export type ParseToml = (text: string) => TomlTable;
+
+/** The parser of `smol-toml`; an integer that a number cannot hold exactly becomes a `bigint`. */
+export type SmolToml = (text: string, options: { integersAsBigInt: "asNeeded" }) => unknown;
 
 /** The keys from the top of the document to a value. */
 export type KeyPath = readonly string[];

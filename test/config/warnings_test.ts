@@ -71,3 +71,20 @@ Deno.test("warnings: shell syntax in the command, unless it is a file's whole na
   assert.deepEqual(warnings('sh -c "a" > b'), sentence(">"));
   assert.deepEqual(warnings("", ["--", "date", "|", "$HOME", "~", "a\\;'b", "`x`", "&"]), []);
 });
+
+Deno.test("warnings: with a configuration file they name the command, and where its shell syntax is", () => {
+  const toml = "[commands.pdf]\ncmd = './none'\n[commands.web]\ncmd = '/bin/date | tr'\n";
+  const syntax =
+    "contains shell syntax (|), but no shell is run: the program gets it unchanged; use a script or sh -c '…', or put literal text in single quotes";
+  const result = configure({ JOBRUNNER_CMD: "/bin/date | x", JOBRUNNER_POOL: "x" }, { toml });
+  assert.ok(result.ok, JSON.stringify(result));
+  assert.deepEqual(result.warnings, [
+    `command default: JOBRUNNER_CMD ${syntax}`,
+    "command pdf: /work/none is missing or not an executable file: until that is fixed, every job will end with exit status 126 or 127",
+    `command web: commands.web.cmd ${syntax}`,
+  ]);
+  const own = configure({}, { toml: "[commands.default]\ncmd = '/bin/date | x'\n" });
+  assert.deepEqual(own.ok && own.warnings, [
+    `command default: commands.default.cmd ${syntax}`,
+  ]);
+});

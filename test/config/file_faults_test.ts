@@ -1,0 +1,338 @@
+import assert from "node:assert/strict";
+import { errorsOfFile } from "../support/machine.ts";
+
+const env = { PATH: "/bin" };
+const command = "[commands.a]\ncmd = 'date'\n";
+
+/** Lines for a file that has a valid command otherwise, and the only fault that they are. */
+const faultsOfTop: readonly (readonly [string, string])[] = [
+  ["num_workers = '5'", 'num_workers = "5": must be a whole number from 1 to 1024'],
+  ["num_workers = 0", "num_workers = 0: must be a whole number from 1 to 1024"],
+  ["num_workers = 1.5", "num_workers = 1.5: must be a whole number from 1 to 1024"],
+  ["num_workers = -1", "num_workers = -1: must be a whole number from 1 to 1024"],
+  ["num_workers = true", "num_workers = true: must be a whole number from 1 to 1024"],
+  [
+    "num_workers = 99999999999999999999",
+    "num_workers = 99999999999999999999: must be a whole number from 1 to 1024",
+  ],
+  ["num_workers = 1e30", "num_workers = 1e+30: must be a whole number from 1 to 1024"],
+  ["job_timeout_sec = inf", "job_timeout_sec = inf: must be a number of seconds from 0 to 2147483"],
+  [
+    "job_timeout_sec = -inf",
+    "job_timeout_sec = -inf: must be a number of seconds from 0 to 2147483",
+  ],
+  ["job_timeout_sec = nan", "job_timeout_sec = nan: must be a number of seconds from 0 to 2147483"],
+  [
+    "job_timeout_sec = -0.5",
+    "job_timeout_sec = -0.5: must be a number of seconds from 0 to 2147483",
+  ],
+  ["job_timeout_sec = '5'", 'job_timeout_sec = "5": must be a number of seconds from 0 to 2147483'],
+  [
+    "job_timeout_sec = 1979-05-27T07:32:00Z",
+    "job_timeout_sec = 1979-05-27T07:32:00.000Z: must be a number of seconds from 0 to 2147483",
+  ],
+  [
+    "queue_timeout_sec = 07:32:00",
+    "queue_timeout_sec = 07:32:00.000: must be a number of seconds from 0 to 2147483",
+  ],
+  ["log_level = 'loud'", 'log_level = "loud": must be debug or info or warning or error'],
+  ["log_level = ''", 'log_level = "": must be debug or info or warning or error'],
+  ["log_level = true", "log_level = true: must be debug or info or warning or error"],
+  ["access_log = 1", "access_log = 1: must be on or off"],
+  ["sandbox = 'false'", 'sandbox = "false": must be on or off'],
+  ["spool_dir = ['/tmp']", "spool_dir = […]: must be an existing folder"],
+  ["spool_dir = 'nowhere'", 'spool_dir = "nowhere": must be an existing folder'],
+  [
+    'spool_dir = "/tmp\\u0000"',
+    'spool_dir = "/tmp\\u0000": must be an existing folder (it contains NUL)',
+  ],
+  [
+    "request_suffix = '/'",
+    'request_suffix = "/": must be the end of a file\'s name, such as .png (it contains /, which not every system allows in the name of a file)',
+  ],
+  [
+    "allowed_hosts = ['a', 1]",
+    "allowed_hosts = […]: must be host names without ports, separated by commas, such as jobs.example.com,*.example.net",
+  ],
+  [
+    "allowed_hosts = ['a:80']",
+    "allowed_hosts = […]: must be host names without ports, separated by commas, such as jobs.example.com,*.example.net (a:80 is not one)",
+  ],
+  [
+    "http_listen_address = 'x y'",
+    'http_listen_address = "x y": must be an IP address or a host name',
+  ],
+  [
+    "http_listen_address = '0.0.0.0'",
+    'http_listen_address = "0.0.0.0": must be on loopback while no password is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on',
+  ],
+  [
+    "tls_key_file = 'https://user:hunter2@x'",
+    "JOBRUNNER_TLS_CERT_FILE=: must be set when JOBRUNNER_TLS_KEY_FILE is",
+  ],
+  ["config_file = 'x'", "config_file: must be left out: a file cannot name another"],
+  ["num_worker = 1", "num_worker: no such setting; did you mean num_workers?"],
+  ["colour = 'hunter2'", "colour: no such setting"],
+  ["umask = 0o027", "umask: must stand in a table [commands.NAME]"],
+  ["__proto__ = 1", "__proto__: no such setting"],
+  ["constructor.prototype = 1", "constructor: no such setting"],
+  ['"to\\nString" = 1', '"to\\nString": no such setting'],
+  ["cmd = 5", "cmd = 5: must be a program and its arguments"],
+  [
+    "cmd = 'date \"x'",
+    'cmd = "date \\"x": must be a program and its arguments (a quote is not closed)',
+  ],
+  ["default_command = 1", "default_command = 1: must be the name of a command"],
+  [
+    "password = 5",
+    "password = ***: must be text without control characters, and without a space or tab at either end",
+  ],
+  [
+    "password = ' hunter2'",
+    "password = ***: must be text without control characters, and without a space or tab at either end (it must not begin or end with a space or tab, since HTTP drops those)",
+  ],
+  [
+    "password_file = '/none'",
+    'password_file = "/none": must be a readable file that holds a password (No such file)',
+  ],
+  ["pools = 1", "pools = 1: must be tables [pools.NAME]"],
+  ["pools.p = 'x'", 'pools.p = "x": must be a table [pools.NAME]'],
+  ["pools.p = {}", 'pools.p: must be named by a command: pool = "p"'],
+  [
+    "pools.a = {}",
+    'pools.a: must be named by the command of its name, which has a pool of its own: set pool = "a" in [commands.a]',
+  ],
+  [
+    '"pools".P = {}',
+    "pools.P: must have a name of at most 32 lower-case letters, digits, _ and -, beginning with a letter",
+  ],
+];
+
+Deno.test("each fault at the top of the file is reported with its line, its value and what is wanted", () => {
+  for (const [line, sentence] of faultsOfTop) {
+    const errors = errorsOfFile(`# a comment\n${line}\n${command}`, { env });
+    const about = sentence.startsWith("JOBRUNNER_") ? sentence : `jobrunner.toml:2: ${sentence}`;
+    assert.equal(errors[0], about, line);
+    assert.ok(errors.length === 1 || /^(tls|"pools")/.test(line), errors.join("\n"));
+    assert.ok(!errors.join().includes("hunter2"), errors.join("\n"));
+  }
+});
+
+/** Lines for the command `a`, and the only fault that they are. */
+const faultsOfCommand: readonly (readonly [string, string])[] = [
+  ["num_workers = 'two'", 'num_workers = "two": must be a whole number from 1 to 1024'],
+  ["queue_limit = -1", "queue_limit = -1: must be a whole number from 0 to 1000000"],
+  [
+    "queue_timeout_sec = 'x'",
+    'queue_timeout_sec = "x": must be a number of seconds from 0 to 2147483',
+  ],
+  [
+    "kill_grace_sec = 9e9",
+    "kill_grace_sec = 9000000000: must be a number of seconds from 0 to 2147483",
+  ],
+  ["on_disconnect = false", "on_disconnect = false: must be cancel or finish"],
+  [
+    "max_request_bytes = 524288001",
+    "max_request_bytes = 524288001: must be a whole number from 0 to 524288000",
+  ],
+  [
+    "max_output_bytes = 1.5",
+    "max_output_bytes = 1.5: must be a whole number from 0 to 1099511627776",
+  ],
+  [
+    "response_suffix = 'a.'",
+    'response_suffix = "a.": must be the end of a file\'s name, such as .png (it ends in a dot or a space, which Windows drops)',
+  ],
+  ["worker = 1", "worker: no such setting; did you mean num_workers?"],
+  [
+    "password = 'hunter2'",
+    "password: must stand at the top of the file, since it is a setting of the whole server",
+  ],
+  ['"a b".c = 1', '"a b": no such setting'],
+  ["__proto__ = 1", "__proto__: no such setting"],
+  ["description = 5", "description = 5: must be a line of at most 200 characters"],
+  ["description = ''", 'description = "": must be a line of at most 200 characters'],
+  ['description = "a\\nb"', 'description = "a\\nb": must be a line of at most 200 characters'],
+  [
+    `description = '${"ä".repeat(201)}'`,
+    `description = "${"ä".repeat(200)}…": must be a line of at most 200 characters`,
+  ],
+  [
+    "pool = 'none'",
+    'pool = "none": must be the name of a table [pools.NAME] (there is none of this name)',
+  ],
+  ["pool = 1", "pool = 1: must be the name of a table [pools.NAME]"],
+  [
+    "inherit_env = 'some'",
+    'inherit_env = "some": must be "all", "none" or an array of names of variables',
+  ],
+  [
+    "inherit_env = ['A', '']",
+    'inherit_env = […]: must be "all", "none" or an array of names of variables',
+  ],
+  [
+    "inherit_env = ['A=B']",
+    'inherit_env = […]: must be "all", "none" or an array of names of variables',
+  ],
+  [
+    "inherit_env = true",
+    'inherit_env = true: must be "all", "none" or an array of names of variables',
+  ],
+  ["env = 'hunter2'", "env: must be a table of strings"],
+  ["env = ['hunter2']", "env: must be a table of strings"],
+  ["env.A = 5", "env.A: must be a string"],
+  ["env.A = ['hunter2']", "env.A: must be a string"],
+  ["env.A.b = 'hunter2'", "env.A: must be a string"],
+  ['env = { A = "hunter2\\u0000" }', "env.A: must be a string without NUL"],
+  ["env.\"\" = 'hunter2'", 'env."": must have a name'],
+  ["env.\"A=B\" = 'hunter2'", 'env."A=B": must have a name without = and NUL'],
+  ["env.\"A\\u0000\" = 'hunter2'", 'env."A\\u0000": must have a name without = and NUL'],
+  [
+    "env.jobrunner_x = 'hunter2'",
+    "env.jobrunner_x: must not begin with JOBRUNNER_: those variables are set for each job",
+  ],
+  ["env.TraceParent = 'x'", "env.TraceParent: must be left out: it is set for each job"],
+  ["env.TRACESTATE = 'x'", "env.TRACESTATE: must be left out: it is set for each job"],
+  ["working_directory = ''", 'working_directory = "": must be an existing folder'],
+  ["working_directory = 5", "working_directory = 5: must be an existing folder"],
+  [
+    "working_directory = '/none'",
+    'working_directory = "/none": must be an existing folder (/none is not one)',
+  ],
+  [
+    "working_directory = '/bin/date'",
+    'working_directory = "/bin/date": must be an existing folder (/bin/date is not one)',
+  ],
+  [
+    'working_directory = "/tmp\\t"',
+    'working_directory = "/tmp\\t": must be an existing folder (it contains a control character)',
+  ],
+  [
+    "working_directory = '/tmp/{worker}'",
+    'working_directory = "/tmp/{worker}": must be an existing folder ({worker} is not filled in, only {worker_id} and {pool} are)',
+  ],
+  [
+    "working_directory = 'w/{worker_id}'",
+    'working_directory = "w/{worker_id}": must be an existing folder (/work/w/3 is not one)',
+  ],
+  [
+    "umask = 27",
+    'umask = 27: must be an octal number from 0o000 to 0o777, such as 0o027 (it is not written in octal: 0o27 or "27")',
+  ],
+  ["umask = 0o1000", "umask = 512: must be an octal number from 0o000 to 0o777, such as 0o027"],
+  ["umask = -1", "umask = -1: must be an octal number from 0o000 to 0o777, such as 0o027"],
+  ["umask = '028'", 'umask = "028": must be an octal number from 0o000 to 0o777, such as 0o027'],
+  ["umask = ''", 'umask = "": must be an octal number from 0o000 to 0o777, such as 0o027'],
+  ["umask = '1000'", 'umask = "1000": must be an octal number from 0o000 to 0o777, such as 0o027'],
+  ["umask = true", "umask = true: must be an octal number from 0o000 to 0o777, such as 0o027"],
+  ["nice = 20", "nice = 20: must be a whole number from 0 to 19"],
+  ["nice = -1", "nice = -1: must be a whole number from 0 to 19"],
+  [
+    "limit_memory_bytes = 1048575",
+    "limit_memory_bytes = 1048575: must be a whole number from 1048576 to 1099511627776",
+  ],
+  ["limit_cpu_sec = 0", "limit_cpu_sec = 0: must be a whole number from 1 to 2147483647"],
+  ["limit_file_bytes = 0", "limit_file_bytes = 0: must be a whole number from 1 to 1099511627776"],
+  ["limit_open_files = 15", "limit_open_files = 15: must be a whole number from 16 to 1048576"],
+];
+
+Deno.test("each fault of a command is reported with its line, its value and what is wanted", () => {
+  const disk = { "/work/w/1": "folder", "/work/w/2": "folder" } as const;
+  for (const [line, sentence] of faultsOfCommand) {
+    assert.deepEqual(
+      errorsOfFile(`${command}\n${line}\n`, { env, disk }),
+      [`jobrunner.toml:4: commands.a.${sentence}`],
+      line,
+    );
+  }
+});
+
+Deno.test("a command that is missing, empty or cannot be found is a fault in the line of cmd or its table", () => {
+  const wanted = "must be a program and its arguments";
+  for (
+    const [toml, line, sentence] of [
+      [
+        "\n[commands.a]\nnice = 1\n",
+        2,
+        "commands.a.cmd: must be set to a program and its arguments",
+      ],
+      ["commands = { a = {} }", 1, "commands.a.cmd: must be set to a program and its arguments"],
+      ["[commands.a]\ncmd = ' '", 2, `commands.a.cmd = " ": ${wanted} (it is empty)`],
+      ["[commands.a]\ncmd = 5", 2, `commands.a.cmd = 5: ${wanted}`],
+      ["[commands.a]\ncmd = ['date']", 2, `commands.a.cmd = […]: ${wanted}`],
+      [
+        "[commands.a]\n\ncmd = 'gone -x'",
+        3,
+        `commands.a.cmd = "gone -x": ${wanted} (gone was not found on PATH)`,
+      ],
+      ["commands = 5", 1, "commands = 5: must be tables [commands.NAME]"],
+      ["[[commands]]", 1, "commands = […]: must be tables [commands.NAME]"],
+      ["[commands]\na = 5", 2, "commands.a = 5: must be a table [commands.NAME]"],
+      ["[[commands.a]]\ncmd = 'date'", 1, "commands.a = […]: must be a table [commands.NAME]"],
+      ...["A", "1a", "", "a".repeat(33), "a.b", "é"].map((name) =>
+        [
+          `[commands."${name}"]\ncmd = 'date'`,
+          1,
+          `commands.${
+            /^[\w-]+$/.test(name) ? name : JSON.stringify(name)
+          }: must have a name of at most 32 lower-case letters, digits, _ and -, beginning with a letter`,
+        ] as const
+      ),
+    ] as const
+  ) assert.deepEqual(errorsOfFile(toml, { env }), [`jobrunner.toml:${line}: ${sentence}`], toml);
+});
+
+Deno.test("what a shared pool sets may not stand in its commands, nor the keys of commands in it", () => {
+  const toml = `${command}pool = "office"
+num_workers = 1
+queue_limit = "x"
+[pools.office]
+nice = 1
+log_level = "info"
+queue_limits = 1
+num_workers = 0
+[pools.ofice]
+[commands.b]
+cmd = "date"
+pool = "offices"
+`;
+  assert.deepEqual(errorsOfFile(toml, { env }), [
+    "jobrunner.toml:4: commands.a.num_workers = 1: must stand in [pools.office], since the command shares that pool",
+    'jobrunner.toml:5: commands.a.queue_limit = "x": must be a whole number from 0 to 1000000',
+    'jobrunner.toml:5: commands.a.queue_limit = "x": must stand in [pools.office], since the command shares that pool',
+    "jobrunner.toml:7: pools.office.nice: must stand in a table [commands.NAME]",
+    "jobrunner.toml:8: pools.office.log_level: must stand at the top of the file, since it is a setting of the whole server",
+    "jobrunner.toml:9: pools.office.queue_limits: no such setting; did you mean queue_limit?",
+    "jobrunner.toml:10: pools.office.num_workers = 0: must be a whole number from 1 to 1024",
+    'jobrunner.toml:11: pools.ofice: must be named by a command: pool = "ofice"',
+    'jobrunner.toml:14: commands.b.pool = "offices": must be the name of a table [pools.NAME] (there is none of this name; did you mean office?)',
+  ]);
+});
+
+Deno.test("an inherited value is reported once, at the top, even if no command inherits it or a flag wins", () => {
+  const toml = `job_timeout_sec = "x"\n${command}job_timeout_sec = 1\n[commands.b]\ncmd = 'date'\n`;
+  const sentence =
+    'jobrunner.toml:1: job_timeout_sec = "x": must be a number of seconds from 0 to 2147483';
+  assert.deepEqual(errorsOfFile(toml, { env }), [sentence]);
+  assert.deepEqual(errorsOfFile(toml, { env, args: ["--job-timeout-sec=5"] }), [sentence]);
+  const variable = { ...env, JOBRUNNER_KILL_GRACE_SEC: "x" };
+  assert.deepEqual(errorsOfFile(`${command}[commands.b]\ncmd = 'date'\n`, { env: variable }), [
+    "JOBRUNNER_KILL_GRACE_SEC=x: must be a number of seconds from 0 to 2147483",
+  ]);
+});
+
+Deno.test("faults of flags, variables and the file are all reported at once, those of the file by line", () => {
+  const toml = `log_level = "loud"\n${command}nice = "x"\nworker = 1\n`;
+  const given = {
+    env: { ...env, JOBRUNNER_SANDBOX: "maybe" },
+    args: ["--nonsense", "--num-workers=x"],
+  };
+  assert.deepEqual(errorsOfFile(toml, given), [
+    "--nonsense: must be a flag of jobrunner serve: see jobrunner --help",
+    "--num-workers=x: must be a whole number from 1 to 1024",
+    "JOBRUNNER_SANDBOX=maybe: must be on or off",
+    'jobrunner.toml:1: log_level = "loud": must be debug or info or warning or error',
+    'jobrunner.toml:4: commands.a.nice = "x": must be a whole number from 0 to 19',
+    "jobrunner.toml:5: commands.a.worker: no such setting; did you mean num_workers?",
+  ]);
+});
