@@ -8,7 +8,7 @@
 import type { Config, StoppingConfig } from "../config/config.ts";
 import type { ServiceAbilities } from "../isolate/abilities.ts";
 import { changesHttps, fixedIn } from "../config/fixed.ts";
-import { type Log, messageOf } from "../telemetry/log.ts";
+import { type Log, messageOf, stackOf } from "../telemetry/log.ts";
 import type { ReadConfig } from "./config_reader.ts";
 import type { ConfigWatch } from "./config_watch.ts";
 import type { Folders, Renewal } from "./folders.ts";
@@ -90,7 +90,8 @@ export function createReloading(
 
   async function attempt(cause: string): Promise<void> {
     notifier.reloading();
-    const errors = await apply();
+    // A bug in here must not end the server.
+    const errors = await apply().catch((bug) => [stackOf(bug)]);
     successful = errors.length === 0;
     for (const error of errors) log.write("configuration error", { error });
     if (successful) {
