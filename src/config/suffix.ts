@@ -37,6 +37,5 @@ export function readSuffix(
 
 /** What is wrong with a suffix, one phrase for each rule that it breaks. */
 export function brokenRules(suffix: string): string[] {
-  return rules.map((rule) => rule(suffix)).filter((broken) => typeof broken === "string")
-    .filter((broken) => broken !== "");
+  return rules.map((rule) => rule(suffix)).filter((broken) => broken !== undefined);
 }

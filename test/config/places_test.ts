@@ -4,7 +4,7 @@ import { parse } from "smol-toml";
 import { placesIn } from "../../src/config/places.ts";
 import type { ParseToml, TomlTable } from "../../src/config/toml.ts";
 
-const parseToml: ParseToml = (text) => parse(text) as TomlTable;
+const parseToml: ParseToml = (text) => parse(text, { integersAsBigInt: "asNeeded" }) as TomlTable;
 
 function linesIn(text: string, ...paths: readonly string[][]): number[] {
   const places = placesIn(text, parseToml);
@@ -143,5 +143,6 @@ Deno.test("isOctal() distinguishes the notations of one number, wherever it is",
   }
   assert.ok(!isOctal("a = { x = 0o27, umask = 27 }", "a", "umask"));
   assert.ok(!isOctal("umask = '0o27'", "umask"));
+  assert.ok(isOctal("a = { x = 0o777777777777777777777, umask = 0o27 }", "a", "umask"));
   assert.ok(!isOctal("", "umask"));
 });

@@ -55,17 +55,28 @@ export function machine(disk: Disk = {}, os = "linux"): Omit<Surroundings, "env"
   };
 }
 
+/** What a configuration is made of, apart from the environment. */
+interface Given {
+  /** The arguments after `serve`. */
+  readonly args?: readonly string[];
+  /** What else is on the machine's disk. */
+  readonly disk?: Disk;
+  /** Text of the configuration file `jobrunner.toml`. */
+  readonly toml?: string;
+  /** Other facts about the machine. */
+  readonly around?: Partial<Surroundings>;
+}
+
+/** What a configuration with a file is made of, apart from the text of the file. */
+interface GivenWithFile extends Omit<Given, "toml"> {
+  /** The environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Parses a configuration on such a machine. */
 export function configure(
   env: Readonly<Record<string, string>>,
-  { args = [], disk = {}, toml, around = {} }: {
-    readonly args?: readonly string[];
-    readonly disk?: Disk;
-    /** Text of the configuration file `jobrunner.toml`. */
-    readonly toml?: string;
-    /** Other facts about the machine. */
-    readonly around?: Partial<Surroundings>;
-  } = {},
+  { args = [], disk = {}, toml, around = {} }: Given = {},
 ): ConfigResult {
   const file = toml === undefined ? undefined : configFile(toml);
   return parseConfig(env, parseCommandLine(args), { ...machine(disk), ...around }, file);
@@ -77,12 +88,7 @@ export function configFile(text: string): ConfigFile {
 }
 
 /** A configuration with such a file; an error fails the test. */
-export function configOfFile(
-  toml: string,
-  { env = {}, ...rest }:
-    & { readonly env?: Readonly<Record<string, string>> }
-    & Omit<NonNullable<Parameters<typeof configure>[1]>, "toml"> = {},
-): Config {
+export function configOfFile(toml: string, { env = {}, ...rest }: GivenWithFile = {}): Config {
   const result = configure(env, { ...rest, toml });
   assert.ok(result.ok, JSON.stringify(result));
   return result.config;
@@ -91,9 +97,7 @@ export function configOfFile(
 /** The errors of a configuration with such a file; one without any fails the test. */
 export function errorsOfFile(
   toml: string,
-  { env = {}, ...rest }:
-    & { readonly env?: Readonly<Record<string, string>> }
-    & Omit<NonNullable<Parameters<typeof configure>[1]>, "toml"> = {},
+  { env = {}, ...rest }: GivenWithFile = {},
 ): readonly string[] {
   const result = configure(env, { ...rest, toml });
   assert.ok(!result.ok, "the configuration was accepted");

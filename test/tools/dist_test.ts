@@ -275,7 +275,11 @@ Deno.test("sbom.cdx.json lists exactly what is in the binaries, with the lock's 
   assert.deepEqual(of("library").map(({ purl, hashes }) => [purl, hashes[0]?.content]), wanted);
   assert.ok(wanted.some(([purl]) => purl?.startsWith("pkg:npm/hono@")));
   for (const { purl, licenses } of components) {
-    const id = purl.startsWith("pkg:npm/%40opentelemetry/") ? "Apache-2.0" : "MIT";
+    const id = purl.startsWith("pkg:npm/%40opentelemetry/")
+      ? "Apache-2.0"
+      : purl.startsWith("pkg:npm/smol-toml@")
+      ? "BSD-3-Clause"
+      : "MIT";
     assert.deepEqual(licenses, [{ license: { id } }], purl);
   }
   const versions = new Set(of("platform").map(({ version }) => version));
