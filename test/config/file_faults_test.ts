@@ -104,7 +104,7 @@ const faultsOfTop: readonly (readonly [string, string])[] = [
   ],
   [
     '"pools".P = {}',
-    "pools.P: must have a name of at most 32 lower-case letters, digits, _ and -, beginning with a letter",
+    "pools.P: must have a name of this form: a lower-case letter, then up to 31 lower-case letters, digits, _ and -",
   ],
 ];
 
