@@ -97,6 +97,7 @@ export async function startApp(
   taken.defer(() => dispatch.close());
   const { line, pool } = dispatch;
   const activity = createActivity();
+  const uploads = createActivity();
   const buffers = createBuffers(http.maxBufferedBytes);
   const deliveries = createDeliveries(taken.use(createDeadlines(http.answerTimeoutMs)));
   observeLive(exposition, {
@@ -134,6 +135,7 @@ export async function startApp(
       maxBytes: http.maxRequestBytes,
       periods: taken.use(createDeadlines(http.requestTimeoutMs)),
       cut: cutting.signal,
+      uploads,
     },
     onDisconnect,
     buffers,
@@ -142,7 +144,7 @@ export async function startApp(
     clients: taken.use(createClients((clients) => ask("find_gone", clients))),
     during,
   }, { log, metrics, accessLog: http.accessLog });
-  const server = listen(fetch, http, log);
+  const server = listen(fetch, http, log, uploads);
   taken.defer(() => server.stop());
   const parts = taken.move();
   let drained: Promise<number> | undefined;

@@ -97,6 +97,7 @@ export function setUp(setup: Setup = {}) {
       maxBytes: Infinity,
       periods: createDeadlines(Infinity),
       cut: new AbortController().signal,
+      uploads: createActivity(),
       ...setup.limits,
     },
     onDisconnect: "cancel",

@@ -120,7 +120,7 @@ export const runtime: readonly Row<string>[] = [
     who: ["supervisor/signals.ts"],
   },
   { what: ["Deno.memoryUsage"], who: ["machine/process_figures.ts"] },
-  { what: ["Deno.dlopen"], who: ["machine/debugger.ts"] },
+  { what: ["Deno.dlopen"], who: ["machine/debugger.ts", "machine/monotonic.ts"] },
   { what: ["Deno.unrefTimer"], who: ["isolate/threads.ts"] },
   {
     what: ["Deno.Command"],
@@ -240,6 +240,10 @@ export const packages: readonly Row<string>[] = [
   { what: ["node:buffer.Buffer"], who: ["supervisor/server_folder.ts"] },
   { what: ["node:buffer.isUtf8"], who: ["wire/utf8.ts", "supervisor/surroundings.ts"] },
   { what: ["node:crypto.createHash"], who: ["config/files.ts", "http/auth.ts"] },
+  {
+    what: ["node:crypto.X509Certificate", "node:crypto.createPrivateKey"],
+    who: ["http/tls_pair.ts"],
+  },
   { what: ["node:crypto.timingSafeEqual"], who: ["http/auth.ts"] },
   { what: ["node:fs.accessSync"], who: ["supervisor/surroundings.ts"] },
   { what: ["node:fs.constants"], who: ["supervisor/surroundings.ts", "spool/workspace.ts"] },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createDeadlines } from "../../../src/async/deadlines.ts";
+import { createActivity } from "../../../src/http/activity.ts";
 import { createBuffers } from "../../../src/http/body/buffers.ts";
 import type { FrontDoor } from "../../../src/http/door.ts";
 import {
@@ -52,6 +53,7 @@ function posted(differences: Differences = {}) {
       maxBytes: Infinity,
       periods: createDeadlines(Infinity),
       cut: new AbortController().signal,
+      uploads: createActivity(),
     },
     largestBody: Infinity,
     onDisconnect: "cancel",
@@ -254,7 +256,12 @@ Deno.test("postPayload() returns a problem with the reason for a body that does 
   const cut = posted({
     body: new ReadableStream({}),
     settings: {
-      limits: { maxBytes: Infinity, periods: createDeadlines(Infinity), cut: cutting.signal },
+      limits: {
+        maxBytes: Infinity,
+        periods: createDeadlines(Infinity),
+        cut: cutting.signal,
+        uploads: createActivity(),
+      },
     },
   });
   cutting.abort();
