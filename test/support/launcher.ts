@@ -50,13 +50,31 @@ export function writeLauncher(
   return path;
 }
 
-/** Writes a launcher into a folder and runs it to its end, in that folder. */
+/**
+ * Writes a launcher into a folder and runs it to its end, in that folder. Tests of other files start processes at the same time:
+ * until such a process runs its program, it may hold the launcher open for writing (execve(2), ETXTBSY), so it is run again.
+ */
 export async function runLauncher(
   folder: string,
   launch: Partial<Launch>,
-  { env = {}, stdin = "", through = [], arch = hostArch() }: LauncherOptions = {},
+  options: LauncherOptions = {},
 ): Promise<LauncherExit> {
-  const path = writeLauncher(folder, launch, arch);
+  const path = writeLauncher(folder, launch, options.arch);
+  for (;;) {
+    try {
+      const exit = await runOnce(folder, path, options);
+      if (!exit.stderr.includes("Text file busy")) return exit;
+    } catch (error) {
+      if (!String(error).includes("Text file busy")) throw error;
+    }
+  }
+}
+
+async function runOnce(
+  folder: string,
+  path: string,
+  { env = {}, stdin = "", through = [] }: LauncherOptions,
+): Promise<LauncherExit> {
   const [program = path, ...args] = [...through, path];
   await using child = new Deno.Command(program, {
     args,
