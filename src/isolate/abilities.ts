@@ -9,7 +9,7 @@
 
 import type { Cut } from "../jobs/line.ts";
 import type { Ability, Answer, Answerers, Question } from "./ask.ts";
-import { maxCommands } from "../config/max_commands.ts";
+import { maxLaunchers } from "../config/max_commands.ts";
 import type {
   ClientAddress,
   Probe,
@@ -66,7 +66,7 @@ export const questionRules: {
   measure: { read: read.readNothing, mayBeOpen: () => 1, pauseMs: 0 },
   find_gone: { read: read.readClients, mayBeOpen: () => 1, pauseMs: 0 },
   repair: { read: read.readNothing, mayBeOpen: () => 1, pauseMs: 50 },
-  free_launcher: { read: read.readLauncher, mayBeOpen: () => maxCommands },
+  free_launcher: { read: read.readLauncher, mayBeOpen: () => maxLaunchers },
 };
 
 /** What main asks of the service. Each answer may come once. */

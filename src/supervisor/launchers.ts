@@ -1,5 +1,5 @@
 /**
- * The launchers of a server: one for each command, in slots that exist from the start, since the permissions of the service
+ * The launchers of a server: one for each command of a configuration, in slots that exist from the start, since the permissions of the service
  * are fixed then.
  *
  * A launcher is made under another name and renamed into its slot. It is never rewritten: the slot stays as it is until no job
@@ -11,7 +11,7 @@
 import { join } from "node:path";
 import { getPriority } from "node:os";
 import type { Command } from "../config/command.ts";
-import { maxCommands } from "../config/max_commands.ts";
+import { maxLaunchers } from "../config/max_commands.ts";
 import type { Config, LaunchConfig } from "../config/config.ts";
 import { inheritedBy } from "../exec/child_env.ts";
 import type { Launcher } from "../exec/start.ts";
@@ -76,10 +76,10 @@ export function launcherForm(
   return { holdsAll: false, make: (launch) => encoder.encode(makeShellLauncher(launch)) };
 }
 
-/** Names of the slots: of one without a configuration file, otherwise of one for each command that there can be. */
+/** Names of the slots: of one without a configuration file, otherwise of two for each command that there can be. */
 export function slotNames({ named }: Pick<Config, "named">): readonly string[] {
   if (!named) return ["command"];
-  return Array.from({ length: maxCommands }, (_, index) => `command-${index + 1}`);
+  return Array.from({ length: maxLaunchers }, (_, index) => `command-${index + 1}`);
 }
 
 /** A launcher in its slot. */

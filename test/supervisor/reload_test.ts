@@ -69,11 +69,11 @@ const failures: readonly (readonly [string, Partial<ReloadParts>, string, readon
     {
       folders: {
         renew() {
-          throw new Error("all 64 launchers are in use");
+          throw new Error("all 128 launchers are in use");
         },
       },
     },
-    "all 64 launchers are in use",
+    "all 128 launchers are in use",
     [],
   ],
   [

@@ -26,20 +26,24 @@ export function base64(text: string): string {
   return new TextEncoder().encode(text).toBase64();
 }
 
-/** Posts any body to `/payload`. */
+/** Posts any body to `/payload`, or for a command with a name. */
 export async function postRaw(
   url: string,
   body: BodyInit,
-  { headers = {}, signal }: {
+  { headers = {}, signal, command, client }: {
     readonly headers?: Record<string, string>;
     readonly signal?: AbortSignal | undefined;
+    readonly command?: string;
+    readonly client?: Deno.HttpClient;
   } = {},
 ): Promise<Answer> {
-  const response = await fetch(`${url}/payload`, {
+  const path = command === undefined ? "/payload" : `/payload/${command}`;
+  const response = await fetch(`${url}${path}`, {
     method: "POST",
     body,
     headers,
     ...(signal ? { signal } : {}),
+    ...(client ? { client } : {}),
   });
   const text = await response.text();
   const isJson = /json/.test(response.headers.get("content-type") ?? "");
@@ -67,6 +71,8 @@ export function post(
     readonly id?: string;
     readonly headers?: Record<string, string>;
     readonly signal?: AbortSignal;
+    readonly command?: string;
+    readonly client?: Deno.HttpClient;
   } = {},
 ): Promise<Answer> {
   return postRaw(url, JSON.stringify({ id, data: base64(payload) }), options);
@@ -102,6 +108,8 @@ export interface Status {
     readonly request_id?: string;
     readonly pid?: number;
   }[];
+  /** Only with a configuration file. */
+  readonly pools?: readonly { readonly name: string; readonly workers: number }[];
   readonly outcomes: Readonly<Record<OutcomeLabel, number>>;
   readonly rejections: Readonly<Record<RejectionReason, number>>;
   readonly recent: {
