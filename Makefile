@@ -31,7 +31,7 @@ help: ## List the goals
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 start: ## Serve; JOBRUNNER_CMD=… names the command, without it a sample runs; ARGS=… are flags of serve
-	@if [ -z "$$JOBRUNNER_CMD" ]; then \
+	@if [ -z "$$JOBRUNNER_CMD$$JOBRUNNER_CONFIG_FILE$(findstring --config-file,$(ARGS))" ]; then \
 		export JOBRUNNER_CMD="$(CURDIR)/contrib/sample/uppercase.sh"; \
 		echo "JOBRUNNER_CMD is not set: running the sample contrib/sample/uppercase.sh" >&2; \
 	fi; \

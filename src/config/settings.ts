@@ -38,6 +38,7 @@ export const settings = [
     default: "",
     meaning:
       "Name of the command that `POST /payload` runs. Without a value it is the command `default`, if there is one: JOBRUNNER_CMD is always the command of that name.",
+    withheld: true,
   },
   {
     name: "JOBRUNNER_NUM_WORKERS",
