@@ -6,9 +6,11 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 
-/** A certificate, with those of its issuers after it, and its private key, both as PEM. */
+/** A certificate and its private key, both as PEM. */
 export interface TlsPair {
+  /** One or more certificates, the server's first. */
   readonly cert: string;
+  /** PKCS#8, PKCS#1 or SEC1, without a passphrase. */
   readonly key: string;
 }
 

@@ -31,6 +31,7 @@ export interface Log {
 
 /** How events are written. */
 export interface LogSettings {
+  /** `json` has the field names of OpenTelemetry's logs data model. */
   readonly format: "text" | "json";
   /** The lowest level that is written. */
   readonly level: Level;

@@ -95,7 +95,8 @@ Deno.test("--stop-timeout is the same in the guide for Docker and in the Dockerf
 Deno.test("jobrunner.service has the program's stop timeout, and jobrunner.env.example existing settings", async () => {
   const unit = linesOf("systemd/jobrunner.service");
   const stop = `TimeoutStopSec=${stopSec}`;
-  for (const line of ["Type=notify", "NotifyAccess=main", "KillMode=mixed", stop]) {
+  const reload = "ExecReload=kill -HUP $MAINPID";
+  for (const line of ["Type=notify", "NotifyAccess=main", reload, "KillMode=mixed", stop]) {
     assert.ok(unit.includes(line), line);
   }
   const settings = await Deno.readTextFile(`${projectRoot}docs/reference/settings.md`);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createActivity } from "../../src/http/activity.ts";
 import { startServer } from "../../src/http/server.ts";
+import { freePort } from "../support/port.ts";
 import { fixture } from "../support/program.ts";
 import { nextTurn } from "../support/turn.ts";
 
@@ -45,16 +46,7 @@ function serve({ tls }: { readonly tls: typeof first | undefined } = { tls: firs
     answer: mayAnswer.resolve,
     acceptErrors,
     connect: () => connect(port),
-    /** The certificate of a new connection. */
-    async certificate(): Promise<"first" | "second"> {
-      try {
-        (await connect(port)).close();
-        return "first";
-      } catch (error) {
-        assert.match(String(error), /certificate/);
-        return "second";
-      }
-    },
+    certificate: () => certificateAt(port),
   };
 }
 
@@ -72,6 +64,17 @@ async function connect(port: number): Promise<Deno.TlsConn> {
   } catch (error) {
     connection.close();
     throw error;
+  }
+}
+
+/** The certificate of a new connection. */
+async function certificateAt(port: number): Promise<"first" | "second"> {
+  try {
+    (await connect(port)).close();
+    return "first";
+  } catch (error) {
+    assert.match(String(error), /certificate/);
+    return "second";
   }
 }
 
@@ -195,35 +198,48 @@ Deno.test("stop() waits for requests that began under an earlier certificate, an
   await assert.rejects(connect());
 });
 
-Deno.test("setTls() changes nothing if the sandbox granted only port 0, which the system replaced", async () => {
+/** Replaces the certificate in a worker that may only listen on the configured port. */
+async function swapInSandbox(port: number) {
   const module = new URL("../../src/http/server.ts", import.meta.url).href;
   const code = `import { startServer } from ${JSON.stringify(module)};
-    onmessage = async ({ data: { first, second } }) => {
+    onmessage = async ({ data: { port, first, second } }) => {
       const server = startServer(() => new Response("here"), {
         address: "127.0.0.1",
-        port: 0,
+        port,
         tls: first,
-        uploads: { active: 0, idle: async () => {} },
-        onAcceptFailed: (error) => postMessage(String(error)),
+        uploads: { active: 0, idle: () => Promise.resolve() },
+        onAcceptFailed() {},
         onAnswerFailed() {},
       });
       let outcome = "done";
       try { await server.setTls(second); } catch (error) { outcome = error.name; }
-      postMessage([outcome, server.url]);
+      postMessage({ outcome, url: server.url });
     };`;
-  const permissions: Deno.PermissionOptions = { net: ["127.0.0.1:0"] };
+  const permissions: Deno.PermissionOptions = { net: [`127.0.0.1:${port}`] };
   const worker = new Worker(`data:text/javascript,${encodeURIComponent(code)}`, {
     type: "module",
     deno: { permissions },
   });
-  const answered = new Promise<[string, string]>((resolve) => {
+  const answered = new Promise<{ outcome: string; url: string }>((resolve) => {
     worker.onmessage = ({ data }) => resolve(data);
   });
-  worker.postMessage({ first, second });
-  const [outcome, url] = await answered;
-  assert.equal(outcome, "NotCapable");
-  using client = Deno.createHttpClient({ caCerts: [pem("ca")] });
-  const answer = await fetch(url.replace("127.0.0.1", "localhost"), { client });
-  assert.equal(await answer.text(), "here");
-  worker.terminate();
+  worker.postMessage({ port, first, second });
+  const { outcome, url } = await answered;
+  return {
+    outcome,
+    certificate: () => certificateAt(Number(new URL(url).port)),
+    [Symbol.dispose]: () => worker.terminate(),
+  };
+}
+
+Deno.test("setTls() needs no more permissions in the sandbox than the server itself", async () => {
+  using swapped = await swapInSandbox(freePort());
+  assert.equal(swapped.outcome, "done");
+  assert.equal(await swapped.certificate(), "second");
+});
+
+Deno.test("setTls() changes nothing if the sandbox granted only port 0, which the system replaced", async () => {
+  using swapped = await swapInSandbox(0);
+  assert.equal(swapped.outcome, "NotCapable");
+  assert.equal(await swapped.certificate(), "first");
 });

@@ -86,3 +86,16 @@ Deno.test("readBody() does not give up a body that has arrived whole", async () 
   assert.deepEqual(await upload(buffers, 600_000).outcome, { ok: false, refusal: "buffers_full" });
   assert.equal(buffers.held.bodies, 600_000);
 });
+
+Deno.test("readBody() counts as an upload until the body is read or refused", async () => {
+  const read = upload(createBuffers(Infinity), 1000);
+  assert.equal(read.uploads.active, 1);
+  await read.send(1000);
+  assert.ok((await read.outcome).ok);
+  assert.equal(read.uploads.active, 0);
+  const slow = upload(createBuffers(Infinity), 1000);
+  await nextTurn();
+  slow.periods.over();
+  await slow.outcome;
+  assert.equal(slow.uploads.active, 0);
+});
