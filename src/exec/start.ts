@@ -7,8 +7,13 @@
 import type { Command } from "../config/command.ts";
 import { detailOf, isMachineTrouble } from "./not_started.ts";
 
-/** A program that runs one command in a session of its own and accepts only some variables from the process that starts it. */
+/** A program that runs one command. */
 export interface Launcher {
+  /**
+   * Whether it holds the environment and the working directory too, and accepts only some variables from the process that starts
+   * it. Otherwise that process gives both.
+   */
+  readonly holdsAll: boolean;
   /** Absolute path, exactly as in the permissions. */
   readonly path: string;
   /** The first word of the line on stderr that says why the command could not be started. */
@@ -21,7 +26,7 @@ export interface StartSettings {
   readonly command: Command;
   /** The launcher that starts it; undefined to start it directly. */
   readonly launcher: Launcher | undefined;
-  /** Absolute path of its working directory, as in `LaunchConfig`; undefined for that of the server. A launcher holds its own. */
+  /** Absolute path of its working directory, as in `LaunchConfig`; undefined for that of the server. */
   readonly workingDirectory: string | undefined;
   /** Has main check the launcher and repair it. Rejects with the reason if that fails. */
   readonly repair: () => Promise<void>;
@@ -45,7 +50,7 @@ export async function startCommand(
   const spawn = () =>
     new Deno.Command(launcher ? launcher.path : command.program, {
       args: launcher ? [] : [...command.args],
-      ...(launcher || workingDirectory === undefined
+      ...(launcher?.holdsAll || workingDirectory === undefined
         ? {}
         : { cwd: workingDirectory.replaceAll("{worker_id}", String(workerId)) }),
       clearEnv: true,

@@ -42,9 +42,9 @@ export async function runProbes(start: ServiceStart): Promise<Probe[]> {
     await probe("reading a variable", false, () => Deno.env.get("PATH")),
     // Of one command for all: they are started in the same way. Without the sandbox the service can start any program, so the
     // launcher restricts nothing.
-    ...await (config.sandbox && launcher
+    ...await (config.sandbox && launcher?.holdsAll
       ? choicesThrough(launcher)
-      : choicesWithout((env) => spawn(...directStart(start, env)))),
+      : choicesWithout((env) => spawn(...firstStart(start, env)), launcher !== undefined)),
     ...launcher && config.named ? [await writingLauncher(launcher)] : [],
     await probe("using the spool", true, () => {
       const folder = jobFolderIn(spool, "probe");
@@ -62,12 +62,14 @@ export async function runProbes(start: ServiceStart): Promise<Probe[]> {
   ];
 }
 
-/** The program of the first command, and the environment that it is started with. */
-function directStart(
+/** What the service starts for the first command, and the environment that it gives it. */
+function firstStart(
   { config, starts }: ServiceStart,
   env: Readonly<Record<string, string>> = {},
 ): [string, Readonly<Record<string, string>>] {
-  return [config.commands[0]?.command.program ?? "", { ...starts[0]?.env, ...env }];
+  const [start] = starts;
+  const path = start?.launcher?.path ?? config.commands[0]?.command.program ?? "";
+  return [path, { ...start?.env, ...env }];
 }
 
 /** Whether the service can replace a launcher, or create one that a later configuration would use. */
@@ -105,14 +107,21 @@ async function choicesThrough({ path }: Launcher): Promise<Probe[]> {
   ];
 }
 
-/** What it can choose of a command that it starts itself: everything that the runtime does not refuse. */
+/**
+ * What it can choose of a command that it starts itself, or through a launcher that does not hold all: everything that the
+ * runtime does not refuse. A launcher always holds the arguments.
+ */
 async function choicesWithout(
   spawn: (env?: Readonly<Record<string, string>>) => void,
+  holdsArguments: boolean,
 ): Promise<Probe[]> {
   const chosen = Object.entries(variables).map(([name, value]) =>
     probe(choosing(name), name !== "LD_PRELOAD", () => spawn({ [name]: value }))
   );
-  return [...await Promise.all(chosen), await probe(choosing("arguments"), true, () => spawn())];
+  return [
+    ...await Promise.all(chosen),
+    ...holdsArguments ? [] : [await probe(choosing("arguments"), true, () => spawn())],
+  ];
 }
 
 /**

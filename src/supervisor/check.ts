@@ -117,10 +117,13 @@ function sessionOf({ config, starts }: ServiceStart): string {
 /** What an attacker in control of the service isolate could do. */
 function reachOf({ config, starts, programs }: ServiceStart): string {
   if (!config.sandbox) return "do whatever this user may";
+  const launcher = starts[0]?.launcher;
   const what = config.named ? "any of the commands" : "the command";
   return [
-    starts[0]?.launcher
+    launcher?.holdsAll
       ? `run ${what} as it is configured, with JOBRUNNER_*, TRACEPARENT and TRACESTATE of its choice`
+      : launcher
+      ? `run ${what} with variables of its choice, but no LD_* and DYLD_*`
       : `run ${
         programs.join(", ")
       } with arguments and variables of its choice, but no LD_* and DYLD_*`,

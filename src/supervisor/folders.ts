@@ -16,7 +16,8 @@ import { watch } from "./folder_watch.ts";
 import { comesFromCaller } from "./launcher.ts";
 import {
   createSlots,
-  launcherExists,
+  type LauncherForm,
+  launcherForm,
   launchOf,
   only,
   slotNames,
@@ -71,19 +72,19 @@ export function openFolders(
   const reasons: string[] = [];
   const close = () => held.forEach((folder) => closeFolder(folder, log));
   // With named commands the service could not start a later configuration's programs without launchers.
-  const launched = config.launcher.ownSession || (config.named && launcherExists());
+  const form = config.launcher.ownSession || config.named ? launcherForm() : undefined;
   let slots: Slots | undefined;
   let spool: string;
   try {
     const own = holdFolder(config.spool.parent, held);
     own.folder.addFolder(spoolName);
     spool = join(own.path, spoolName);
-    slots = launched ? openSlots(config, held, reasons) : undefined;
+    slots = form && openSlots(config, form, held, reasons);
   } catch (error) {
     close();
     throw new StartError(`cannot create a folder in ${config.spool.parent}: ${messageOf(error)}`);
   }
-  const noLauncher = launched && !slots ? [`no launcher can run: ${reasons.join(", ")}`] : [];
+  const noLauncher = form && !slots ? [`no launcher can run: ${reasons.join(", ")}`] : [];
   const programs = slots?.paths ??
     [...new Set(config.commands.map(({ command }) => command.program))];
 
@@ -108,7 +109,11 @@ export function openFolders(
       starts: config.commands.map(({ name, launch }, index) => {
         const inherited = inheritedBy(launch, env);
         const launcher = filling?.launchers[index];
-        return { name, launcher, env: launcher ? only(inherited, comesFromCaller) : inherited };
+        return {
+          name,
+          launcher,
+          env: launcher?.holdsAll ? only(inherited, comesFromCaller) : inherited,
+        };
       }),
       undo() {
         wanted = wantedBefore;
@@ -196,6 +201,7 @@ function closeFolder({ path, folder }: HeldFolder, log: Log): void {
 /** Creates the slots in the first parent that allows programs to run. If none does: undefined, with the `reasons`. */
 function openSlots(
   { named, spool, launcher: { parents } }: Pick<Config, "named" | "spool" | "launcher">,
+  form: LauncherForm,
   held: HeldFolder[],
   reasons: string[],
 ): Slots | undefined {
@@ -205,8 +211,8 @@ function openSlots(
     try {
       place = isOwn ? held[0] : holdFolder(parent, held);
       if (!place) continue;
-      tryToLaunch(place.path);
-      return createSlots(slotNames({ named }), place);
+      tryToLaunch(place.path, form);
+      return createSlots(slotNames({ named }), form, place);
     } catch (error) {
       reasons.push(`${parent}: ${messageOf(error)}`);
     }

@@ -24,6 +24,7 @@ import {
   workerIdPlaceholder,
 } from "./launcher.ts";
 import type { ServerFolder } from "./server_folder.ts";
+import { makeShellLauncher } from "./shell_launcher.ts";
 
 /** The slots of a server. */
 export interface Slots {
@@ -55,9 +56,24 @@ export const launcherFolder = "run";
 /** The soft limit of open files of a command: the usual one. Otherwise it would inherit Deno's, which Deno has raised. */
 const commandOpenFiles = 1024;
 
-/** Whether there is a launcher for this machine. */
-export function launcherExists(): boolean {
-  return Deno.build.os === "linux" && hasLauncher(Deno.build.arch);
+/** How launchers are made. */
+export interface LauncherForm {
+  /** The same as in `Launcher`. */
+  readonly holdsAll: boolean;
+  /** Makes the bytes of an executable file. */
+  make(launch: Launch): Uint8Array<ArrayBuffer>;
+}
+
+/** The form of launchers on a system; undefined where there is none. */
+export function launcherForm(
+  { os, arch }: Pick<typeof Deno.build, "os" | "arch"> = Deno.build,
+): LauncherForm | undefined {
+  if (os === "windows") return undefined;
+  if (os === "linux" && hasLauncher(arch)) {
+    return { holdsAll: true, make: (launch) => makeLauncher(arch, launch) };
+  }
+  const encoder = new TextEncoder();
+  return { holdsAll: false, make: (launch) => encoder.encode(makeShellLauncher(launch)) };
 }
 
 /** Names of the slots: of one without a configuration file, otherwise of one for each command that there can be. */
@@ -76,6 +92,7 @@ interface Filled {
 /** Creates the folder of the slots, all of them empty, in a server's folder. */
 export function createSlots(
   names: readonly string[],
+  { holdsAll, make }: LauncherForm,
   { path, folder }: { readonly path: string; readonly folder: ServerFolder },
 ): Slots {
   const places = new Map(names.map((name) => {
@@ -97,8 +114,8 @@ export function createSlots(
     }
     const [slot, place] = free;
     const word = newWord();
-    folder.addProgram(place, launcherBytes({ ...launch, word }));
-    filled.set(slot, { launcher: { path: slot, word }, launch: same });
+    folder.addProgram(place, make({ ...launch, word }));
+    filled.set(slot, { launcher: { path: slot, word, holdsAll }, launch: same });
     return slot;
   }
 
@@ -129,10 +146,10 @@ export function createSlots(
  * Runs a launcher whose program does not exist. Throws an `Error` unless the launcher reports that, which it cannot where the
  * mount option noexec is set, for example.
  */
-export function tryToLaunch(folder: string): void {
+export function tryToLaunch(folder: string, { make }: LauncherForm): void {
   const trial = join(folder, "trial");
   const word = newWord();
-  const bytes = launcherBytes({
+  const bytes = make({
     program: `${trial}.missing`,
     args: [],
     ownSession: true,
@@ -156,12 +173,6 @@ export function tryToLaunch(folder: string): void {
 
 function newWord(): string {
   return `jobrunner-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
-}
-
-function launcherBytes(launch: Launch): Uint8Array<ArrayBuffer> {
-  const { arch } = Deno.build;
-  if (!hasLauncher(arch)) throw new Error(`there is no launcher for ${arch}`);
-  return makeLauncher(arch, launch);
 }
 
 /** What the launcher of a command does. `env` is the environment of the server. */

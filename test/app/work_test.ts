@@ -19,7 +19,7 @@ Deno.test("startWork() has its host repair the spool; a spool that stays damaged
 });
 
 Deno.test("startWork() has its host repair the launcher; one that stays missing is logged and answered with 503", async () => {
-  const missing = { path: "/no/such/launcher", word: "word" };
+  const missing = { path: "/no/such/launcher", word: "word", holdsAll: true };
   await using started = await start({}, { repair: () => Promise.resolve("no launcher") }, {
     launcher: missing,
   });

@@ -161,7 +161,7 @@ Deno.test("a command that is missing, empty or cannot be found is a fault in the
           1,
           `commands.${
             /^[\w-]+$/.test(name) ? name : JSON.stringify(name)
-          }: must have a name of at most 32 lower-case letters, digits, _ and -, beginning with a letter`,
+          }: must have a name of this form: a lower-case letter, then up to 31 lower-case letters, digits, _ and -`,
         ] as const
       ),
     ] as const

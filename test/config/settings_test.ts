@@ -32,6 +32,7 @@ const samples: Readonly<
   >
 > = {
   JOBRUNNER_CMD: ["/bin/ls -l", "/bin/ls"],
+  JOBRUNNER_CONFIG_WATCH_SEC: ["2", "1.5"],
   JOBRUNNER_NUM_WORKERS: ["4", "5"],
   JOBRUNNER_QUEUE_LIMIT: ["0", "7"],
   JOBRUNNER_QUEUE_TIMEOUT_SEC: ["0", "1.5"],

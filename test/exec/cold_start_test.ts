@@ -58,7 +58,7 @@ async function runOf(
 function launcherOf(folder: string, script: string) {
   const path = `${folder}/launcher`;
   Deno.writeTextFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o700 });
-  return { path, word: "word" };
+  return { path, word: "word", holdsAll: true };
 }
 
 Deno.test("createColdStart() recognizes by the launcher's line that the command was not started", async () => {
@@ -108,7 +108,7 @@ Deno.test("createColdStart() passes on output that only looks like the launcher'
 Deno.test("createColdStart() reports spawn_refused when repairing does not make the launcher start", async () => {
   let repaired = 0;
   const { end } = await runOf("", {
-    launcher: { path: "/no/such/launcher", word: "word" },
+    launcher: { path: "/no/such/launcher", word: "word", holdsAll: true },
     repair: () => Promise.resolve(void repaired++),
   });
   assert.ok(!end.ok);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createLaunchLine } from "../../src/exec/launch_line.ts";
 
-const launcher = { path: "/launcher", word: "jobrunner-0123" };
+const launcher = { path: "/launcher", word: "jobrunner-0123", holdsAll: true };
 const line = "jobrunner-0123 002\n";
 
 /** What is passed on of stderr in these pieces, at once and in all, and the launcher's error number. */

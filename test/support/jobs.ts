@@ -13,6 +13,7 @@ export function specOf(id: string, more: Partial<JobSpec> = {}): JobSpec {
     id,
     requestId: `request of ${id}`,
     command: "default",
+    version: 1,
     onDisconnect: "cancel",
     input: { kind: "bytes", bytes: new Uint8Array([1]) },
     ...more,
