@@ -15,6 +15,7 @@ export const layer: Layer = () => {
       const jobFolder = `/run/jobrunner/job-${i}`;
       const env = environmentOf(inherited, {}, {
         command: "/bin/true",
+        names: undefined,
         workerId: 1,
         id: `bench-${i}`,
         jobFolder,

@@ -35,6 +35,7 @@ export const layer: Layer = () => {
           id: `bench-${begun++}`,
           requestId: "bench",
           command: "default",
+          version: 1,
           onDisconnect: "cancel",
           input: noInput,
         });

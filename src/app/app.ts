@@ -27,7 +27,7 @@ import type {
 import type { Cut } from "../jobs/line.ts";
 import { createExposition } from "../telemetry/exposition.ts";
 import { observeLive } from "../telemetry/live.ts";
-import { type Log, messageOf, openLog, stackOf } from "../telemetry/log.ts";
+import { messageOf, type OpenLog, openLog, stackOf } from "../telemetry/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { createRecent } from "../telemetry/recent.ts";
 import { version } from "../version.ts";
@@ -78,7 +78,7 @@ const measureMs = 1000;
 export async function startApp(
   { config: first, starts, spool }: Omit<ServiceStart, "programs">,
   { ask, during }: Host,
-  log: Log = openLog(first.log),
+  log: OpenLog = openLog(first.log),
 ): Promise<App> {
   await using taken = new AsyncDisposableStack();
   let unreadTimer: ReturnType<typeof setTimeout> | undefined;
@@ -104,6 +104,7 @@ export async function startApp(
   const buffers = createBuffers(first.http.maxBufferedBytes);
   const timeouts = taken.use(createTimeouts());
   const deliveries = createDeliveries(timeouts.of(first.http.answerTimeoutMs));
+  const uploads = createActivity();
   observeLive(exposition, {
     pools: () =>
       work.pools.map(({ config: { name, numWorkers, queueLimit }, dispatch }) => ({
@@ -137,7 +138,7 @@ export async function startApp(
     return createRoutes(door, {
       guard: createGuard(http.passwordDigest ? undefined : http.hostNames),
       mayRun: createPasswordCheck(http.passwordDigest),
-      limits: { periods: timeouts.of(http.requestTimeoutMs), cut: cutting.signal },
+      limits: { periods: timeouts.of(http.requestTimeoutMs), cut: cutting.signal, uploads },
       buffers,
       deliveries,
       activity,
@@ -147,7 +148,8 @@ export async function startApp(
   }
 
   let fetch = routesWith(first.http);
-  const server = listen((request, info) => fetch(request, info), first.http, log);
+  let { tls } = first.http;
+  const server = listen((request, info) => fetch(request, info), first.http, log, uploads);
   taken.defer(() => server.stop());
   const parts = taken.move();
   let drained: Promise<number> | undefined;
@@ -185,8 +187,11 @@ export async function startApp(
       if (draining) return { ok: false, reason: "the server is stopping" };
       const { http } = config;
       try {
-        // The only step that can fail is the first.
-        if (http.tls) server.setTls(http.tls);
+        // The only step that can fail is the first. Whether it has an effect later is logged.
+        if (http.tls && (http.tls.cert !== tls?.cert || http.tls.key !== tls.key)) {
+          server.setTls(http.tls).catch(() => {});
+        }
+        tls = http.tls;
       } catch (error) {
         return { ok: false, reason: `the TLS certificate cannot be used: ${messageOf(error)}` };
       }

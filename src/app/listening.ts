@@ -6,19 +6,26 @@
 
 import { authority } from "../config/authority.ts";
 import type { HttpConfig } from "../config/config.ts";
+import type { Activity } from "../http/activity.ts";
 import { givenUpError } from "../http/answer/delivery.ts";
 import type { Fetch } from "../http/exchange.ts";
 import { type Server, startServer } from "../http/server.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { type Log, messageOf, stackOf } from "../telemetry/log.ts";
 
-/** Listens. Throws a `StartError` if the address or a certificate cannot be used. */
-export function listen(fetch: Fetch, http: HttpConfig, log: Log): Server {
+/** Listens; `uploads` counts the bodies that are being read. Throws a `StartError` if the address or a certificate cannot be used. */
+export function listen(
+  fetch: Fetch,
+  http: HttpConfig,
+  log: Log,
+  uploads: Pick<Activity, "active" | "idle">,
+): Server {
   try {
     return startServer(fetch, {
       address: http.address,
       port: http.port,
       tls: http.tls,
+      uploads,
       onAcceptFailed: (error) =>
         log.write("connections could not be accepted; listening again as soon as possible", {
           "exception.message": messageOf(error),

@@ -5,14 +5,17 @@
  */
 
 import { atMost } from "../async/at_most.ts";
+import { monotonicMicroseconds } from "../machine/monotonic.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
 
 /** Notifications to the service manager; no-ops without one. */
 export interface Notifier {
   /** Interval of keep-alives in milliseconds; undefined if none are wanted (sd_watchdog_enabled(3): at most half the timeout). */
   readonly keepAliveMs: number | undefined;
-  /** The service listens. */
+  /** The service listens, or has reloaded its configuration. */
   ready(status: string): void;
+  /** The service reloads its configuration. `ready` must follow, also if the reload fails. */
+  reloading(): void;
   /** The service stops, which may take up to `withinMs` milliseconds. */
   stopping(status: string, withinMs: number): void;
   /** The service is alive. */
@@ -24,13 +27,21 @@ export interface Notifier {
 /** How long a service manager that does not read may delay the program's exit. */
 const flushMs = 1000;
 
-/** Reads `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`. The first failure to send is logged. */
-export function openNotifier(env: Readonly<Record<string, string>>, log: Log): Notifier {
+/**
+ * Reads `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`. The first failure to send is logged. `clock` is CLOCK_MONOTONIC in
+ * microseconds; if it throws, `reloading` sends no time, which only systemd's `Type=notify-reload` needs.
+ */
+export function openNotifier(
+  env: Readonly<Record<string, string>>,
+  log: Log,
+  clock: () => bigint = monotonicMicroseconds,
+): Notifier {
   const path = env["NOTIFY_SOCKET"];
   if (!path || Deno.build.os !== "linux") {
     return {
       keepAliveMs: undefined,
       ready() {},
+      reloading() {},
       stopping() {},
       alive() {},
       flush: () => Promise.resolve(),
@@ -71,10 +82,20 @@ export function openNotifier(env: Readonly<Record<string, string>>, log: Log): N
   return {
     keepAliveMs: microseconds > 0 && meant ? microseconds / 3000 : undefined,
     ready: (status) => send("READY=1", `STATUS=${status}`),
+    reloading: () => send("RELOADING=1", ...timeOf(clock)),
     stopping(status, withinMs) {
       send("STOPPING=1", `STATUS=${status}`, `EXTEND_TIMEOUT_USEC=${Math.ceil(withinMs * 1000)}`);
     },
     alive: () => send("WATCHDOG=1"),
     flush: () => atMost(flushMs, Promise.all(sending)),
   };
+}
+
+/** The time of a reload, if the clock can be read. */
+function timeOf(clock: () => bigint): readonly string[] {
+  try {
+    return [`MONOTONIC_USEC=${clock()}`];
+  } catch {
+    return [];
+  }
 }

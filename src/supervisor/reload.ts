@@ -8,7 +8,7 @@
 import type { Config, StoppingConfig } from "../config/config.ts";
 import type { ServiceAbilities } from "../isolate/abilities.ts";
 import { changesHttps, fixedIn } from "../config/fixed.ts";
-import { type Log, messageOf, stackOf } from "../telemetry/log.ts";
+import { messageOf, type OpenLog, stackOf } from "../telemetry/log.ts";
 import type { ReadConfig } from "./config_reader.ts";
 import type { ConfigWatch } from "./config_watch.ts";
 import type { Folders, Renewal } from "./folders.ts";
@@ -30,7 +30,7 @@ export interface ReloadParts {
   /** Notifies systemd. */
   readonly notifier: Pick<Notifier, "ready" | "reloading">;
   /** Where the outcome is logged. */
-  readonly log: Log;
+  readonly log: OpenLog;
 }
 
 /** A configuration that can be read again. */

@@ -8,7 +8,7 @@ import type { Caretaker } from "../isolate/abilities.ts";
 import { busyWith, newBusyMemory } from "../isolate/busy.ts";
 import type { Probe, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
-import type { Log } from "../telemetry/log.ts";
+import type { OpenLog } from "../telemetry/log.ts";
 import { runProbes } from "../isolate/probes.ts";
 import type { IsolateOptions, Service } from "./serving.ts";
 import { startHere } from "./unsandboxed.ts";
@@ -28,7 +28,7 @@ const missedBeats = 10;
 export async function startService(
   start: ServiceStart,
   caretaker: Caretaker,
-  log: Log,
+  log: OpenLog,
   options: IsolateOptions = isolateDefaults,
 ): Promise<Service> {
   return await (start.config.sandbox

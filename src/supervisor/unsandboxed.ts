@@ -9,14 +9,14 @@ import { askHere } from "../isolate/ask.ts";
 import { catchBugs } from "../isolate/bugs.ts";
 import { unmarked } from "../isolate/busy.ts";
 import type { ServiceStart } from "../isolate/messages.ts";
-import type { Log } from "../telemetry/log.ts";
+import type { OpenLog } from "../telemetry/log.ts";
 import type { IsolateOptions, Service } from "./serving.ts";
 
 /** Starts the service here and resolves when it listens. Throws a `StartError`. */
 export async function startHere(
   start: ServiceStart,
   caretaker: Caretaker,
-  log: Log,
+  log: OpenLog,
   { heartbeatMs, onAlive = () => {} }: IsolateOptions,
 ): Promise<Service> {
   // Imported here, so that main does not load the service when that has an isolate of its own.

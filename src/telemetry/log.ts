@@ -29,6 +29,19 @@ export interface Log {
   flush(): Promise<void>;
 }
 
+/** How events are written. */
+export interface LogSettings {
+  readonly format: "text" | "json";
+  /** The lowest level that is written. */
+  readonly level: Level;
+}
+
+/** The log of this isolate. */
+export interface OpenLog extends Log {
+  /** Changes how events are written from now on. Lines of earlier events keep their form and come before. */
+  configure(settings: LogSettings): void;
+}
+
 /** An event whose line has not been rendered yet. */
 interface Event {
   readonly level: LogLevel;
@@ -53,14 +66,8 @@ const flushMs = 1000;
  * Sets up logging for this isolate and returns its log. Lines are written to `sink`, by default standard error. Logging never
  * blocks: if the sink is read slowly or not at all, lines are lost, but the service is not affected.
  */
-export function openLog(
-  { format, level }: {
-    readonly format: "text" | "json";
-    readonly level: Level;
-  },
-  sink: Sink = Deno.stderr,
-): Log {
-  const render = format === "json" ? json : text;
+export function openLog(settings: LogSettings, sink: Sink = Deno.stderr): OpenLog {
+  let render = text;
   const lostLines: EventMessage = "log lines were lost";
   // Rendered here, because the writer itself inserts this line where it had to drop others.
   const lost = (count: number) =>
@@ -73,14 +80,18 @@ export function openLog(
       properties: { count },
     }));
   const writer = createLineWriter(sink, lost);
-  configureSync({
-    reset: true,
-    sinks: { out: (record) => writer.write(oneLine(render(record))) },
-    loggers: [
-      { category: "jobrunner", sinks: ["out"], lowestLevel: level },
-      { category: ["logtape", "meta"], sinks: ["out"], lowestLevel: "error" },
-    ],
-  });
+  function configure({ format, level }: LogSettings): void {
+    render = format === "json" ? json : text;
+    configureSync({
+      reset: true,
+      sinks: { out: (record) => writer.write(oneLine(render(record))) },
+      loggers: [
+        { category: "jobrunner", sinks: ["out"], lowestLevel: level },
+        { category: ["logtape", "meta"], sinks: ["out"], lowestLevel: "error" },
+      ],
+    });
+  }
+  configure(settings);
   const logger = getLogger("jobrunner");
   const waiting: Event[] = [];
   let resting: ReturnType<typeof setTimeout> | undefined;
@@ -108,6 +119,10 @@ export function openLog(
         resting = undefined;
         emit();
       }, restMs);
+    },
+    configure(changed) {
+      emit();
+      configure(changed);
     },
     async flush() {
       clearTimeout(resting);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { listen } from "../../src/app/listening.ts";
 import type { HttpConfig } from "../../src/config/config.ts";
+import { createActivity } from "../../src/http/activity.ts";
 import { fixture } from "../support/program.ts";
 import { configOf } from "../support/machine.ts";
 
@@ -12,7 +13,7 @@ const { http } = configOf({ JOBRUNNER_CMD: "/bin/date", JOBRUNNER_HTTP_LISTEN_PO
 function listenTo(different: Partial<HttpConfig>) {
   const unused = () => assert.fail("nothing is to be logged");
   const log = { write: unused, flush: unused };
-  return listen(() => new Response("here"), { ...http, ...different }, log);
+  return listen(() => new Response("here"), { ...http, ...different }, log, createActivity());
 }
 
 Deno.test("listen() serves at the URL that it returns, over TLS when there is a certificate", async () => {

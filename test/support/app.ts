@@ -78,7 +78,7 @@ export async function start(
         spool: temporary.spool.path,
       },
       { ask: askHere<MainAbilities>({ ...quiet, ...caretaker }), during },
-      { write, flush },
+      { write, flush, configure() {} },
     );
   } catch (error) {
     temporary[Symbol.dispose]();

@@ -152,6 +152,7 @@ export function setUp(setup: Setup = {}) {
     limits: {
       periods: createDeadlines(Infinity),
       cut: new AbortController().signal,
+      uploads: createActivity(),
       ...limits,
     },
     buffers,

@@ -5,6 +5,7 @@
  */
 
 import { readBody } from "../../src/http/body/body.ts";
+import { createActivity } from "../../src/http/activity.ts";
 import type { Buffers } from "../../src/http/body/buffers.ts";
 import { byHand } from "./deadlines.ts";
 import { nextTurn } from "./turn.ts";
@@ -17,7 +18,8 @@ export function upload(buffers: Buffers, length: number, periods = byHand(1000))
     start: (itsOwn) => void (controller = itsOwn),
   });
   const headers = { "content-length": String(length) };
-  const limits = { maxBytes: Infinity, periods, cut: new AbortController().signal };
+  const uploads = createActivity();
+  const limits = { maxBytes: Infinity, periods, cut: new AbortController().signal, uploads };
   const share = buffers.open();
   const outcome = readBody(
     new Request("http://x", { method: "POST", body, headers }),
@@ -29,6 +31,7 @@ export function upload(buffers: Buffers, length: number, periods = byHand(1000))
     outcome,
     share,
     periods,
+    uploads,
     /** Resolves when all of it has been taken. */
     async send(bytes: number) {
       sent += bytes;

@@ -124,6 +124,39 @@ Deno.test("log: a warning is written at once, with all lines before it", async (
   await log.flush();
 });
 
+Deno.test("configure() changes form and level from now on; lines of earlier events come before, as they were", async () => {
+  const { log, lines } = linesOf("text");
+  log.write("request answered");
+  log.write("job ended", { id: "waits in the batch" });
+  log.configure({ format: "json", level: "warning" });
+  log.write("job ended", { id: "below the level" });
+  log.write("tracing", { id: "after" });
+  log.configure({ format: "text", level: "debug" });
+  log.write("job started", { id: "debug" });
+  await log.flush();
+  assert.deepEqual(lines.map((line) => line.replace(/^\d\S+ |"timestamp":"[^"]*",/, "").trim()), [
+    "INFO request answered",
+    'INFO job ended id="waits in the batch"',
+    '{"severity_text":"WARN","severity_number":13,"body":"tracing","attributes":{"jobrunner.id":"after"}}',
+    "DEBUG job started id=debug",
+  ]);
+});
+
+Deno.test("configure() loses and repeats no event, whenever it is called", async () => {
+  const steps = fc.array(fc.constantFrom("info", "warning", "text", "json"), { maxLength: 40 });
+  await fc.assert(fc.asyncProperty(steps, async (todo) => {
+    const { log, lines } = linesOf("text");
+    let expected = 0;
+    for (const step of todo) {
+      if (step === "text" || step === "json") log.configure({ format: step, level: "info" });
+      else log.write(step === "info" ? "job ended" : "tracing", { id: `n${expected++}n` });
+    }
+    await log.flush();
+    const numbers = lines.map((line) => Number(/n(\d+)n/.exec(line)?.[1]));
+    assert.deepEqual(numbers, Array.from({ length: expected }, (_, index) => index));
+  }));
+});
+
 Deno.test("stackOf() gives the stack of an error, and anything else thrown as text", () => {
   assert.match(stackOf(new Error("oh")), /oh\n.*log_test\.ts/);
   assert.equal(stackOf("oh"), "oh");

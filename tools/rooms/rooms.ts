@@ -128,7 +128,7 @@ export const runtime: readonly Row<string>[] = [
     who: ["supervisor/signals.ts"],
   },
   { what: ["Deno.memoryUsage"], who: ["machine/process_figures.ts"] },
-  { what: ["Deno.dlopen"], who: ["machine/debugger.ts"] },
+  { what: ["Deno.dlopen"], who: ["machine/debugger.ts", "machine/monotonic.ts"] },
   { what: ["Deno.unrefTimer"], who: ["isolate/threads.ts"] },
   {
     what: ["Deno.Command"],
@@ -252,6 +252,10 @@ export const packages: readonly Row<string>[] = [
   {
     what: ["node:crypto.createHash"],
     who: ["config/files.ts", "http/auth.ts", "supervisor/config_reader.ts"],
+  },
+  {
+    what: ["node:crypto.X509Certificate", "node:crypto.createPrivateKey"],
+    who: ["http/tls_pair.ts"],
   },
   { what: ["node:crypto.timingSafeEqual"], who: ["http/auth.ts"] },
   { what: ["node:fs.accessSync"], who: ["supervisor/surroundings.ts"] },

@@ -31,6 +31,8 @@ export interface Delivery {
 export interface Deliveries {
   /** Begins to send an answer. */
   begin(answer: Encoded, recipient: Recipient): Delivery;
+  /** Answers that begin from now on get these timeouts; those that are being sent keep theirs. */
+  setTimeouts(timeouts: Deadlines): void;
   /** Number of answers that were given up. */
   readonly givenUp: number;
   /** Gives up all answers that are not sent yet. */
@@ -43,12 +45,13 @@ export const givenUpError: Error = new Error("the client did not read the answer
 /** Up to this size an answer is one string; a larger one is a stream of pieces that are at least this long. */
 const pieceBytes = 64 * 1024;
 
-/** `timeouts` limit how long a client may read nothing of a stream. */
-export function createDeliveries(timeouts: Deadlines): Deliveries {
+/** `latest` limits how long a client may read nothing of a stream, until `setTimeouts` replaces it. */
+export function createDeliveries(latest: Deadlines): Deliveries {
   const open = new Set<(cause: GivenUpCause) => void>();
   let givenUp = 0;
 
   function streamed(answer: Encoded, { share, onGivenUp }: Recipient): Delivery {
+    const timeouts = latest;
     const encoder = new TextEncoder();
     const rest = answer.pieces[Symbol.iterator]();
     let left = answer.byteLength;
@@ -116,6 +119,9 @@ export function createDeliveries(timeouts: Deadlines): Deliveries {
       const body = [...answer.pieces].join("");
       recipient.share.release();
       return { body, handedOver() {} };
+    },
+    setTimeouts(timeouts) {
+      latest = timeouts;
     },
     get givenUp() {
       return givenUp;

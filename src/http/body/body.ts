@@ -6,6 +6,7 @@
 
 import { createByteBuffer } from "../../async/bytes.ts";
 import type { Deadlines } from "../../async/deadlines.ts";
+import type { Activity } from "../activity.ts";
 import type { Share } from "./buffers.ts";
 
 /** Limits of a body. */
@@ -16,6 +17,8 @@ export interface BodyLimits {
   readonly periods: Deadlines;
   /** Aborted when the server can no longer wait for uploads. */
   readonly cut: AbortSignal;
+  /** Counts the bodies that are being read. */
+  readonly uploads: Pick<Activity, "begin">;
 }
 
 /** The body, or why it was refused. */
@@ -84,6 +87,7 @@ export async function readBody(
   };
   const onCut = () => breakOff("draining");
   limits.cut.addEventListener("abort", onCut);
+  const endUpload = limits.uploads.begin();
   const stopPacing = keepPace(pieces, limits.periods, share, breakOff);
   let count = 0;
   try {
@@ -113,6 +117,7 @@ export async function readBody(
     return refuse(broken ?? "client_gone");
   } finally {
     stopPacing();
+    endUpload();
     limits.cut.removeEventListener("abort", onCut);
   }
   if (broken) return refuse(broken);

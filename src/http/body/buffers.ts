@@ -39,10 +39,15 @@ export interface Share {
 export interface Buffers {
   /** Bytes held now. */
   readonly held: BufferedBytes;
-  /** Bytes of the largest body for which there could ever be room. */
+  /** Bytes of the largest body for which there could ever be room under the present limit. */
   readonly largestBody: number;
   /** A share that holds nothing yet. */
   open(): Share;
+  /**
+   * Sets the budget to `limit` bytes; `Infinity` for no limit. What is held stays held, even if it is more; bytes that arrive
+   * afterwards are judged by the new limit, also those of a body that has begun to arrive.
+   */
+  setLimit(limit: number): void;
 }
 
 /** Bodies up to this size have a tenth of the budget to themselves. */
@@ -55,16 +60,24 @@ export function createBuffers(limit: number): Buffers {
 
 class Budget implements Buffers {
   readonly held = { bodies: 0, captures: 0, answers: 0 };
-  readonly #limit: number;
-  readonly #mostOfLarge: number;
-  readonly largestBody: number;
+  #limit: number;
   /** Uploads that may be given up, in the order in which they were lent. */
   readonly lent = new Set<RequestShare>();
 
   constructor(limit: number) {
     this.#limit = limit;
-    this.#mostOfLarge = 0.9 * limit;
-    this.largestBody = Math.max(Math.min(limit, smallBodyBytes), Math.floor(this.#mostOfLarge));
+  }
+
+  get largestBody(): number {
+    return Math.max(Math.min(this.#limit, smallBodyBytes), Math.floor(this.#mostOfLarge));
+  }
+
+  get #mostOfLarge(): number {
+    return 0.9 * this.#limit;
+  }
+
+  setLimit(limit: number): void {
+    this.#limit = limit;
   }
 
   open(): Share {

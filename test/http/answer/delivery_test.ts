@@ -152,3 +152,24 @@ Deno.test("giveUpAll() gives up every answer that is still to be taken", () => {
   assert.equal(answer.buffers.held.answers, 0);
   assert.equal(answer.patience.waiting, 0);
 });
+
+Deno.test("setTimeouts() holds for answers that begin afterwards; the others keep their timeouts", async () => {
+  const running = setUp(10);
+  const later = byHand(2);
+  running.answers.setTimeouts(later);
+  const taking = reader(running);
+  await taking.read();
+  assert.deepEqual([running.patience.waiting, later.waiting], [1, 0]);
+  const share = createBuffers(Infinity).open();
+  const causes: string[] = [];
+  running.answers.begin(
+    { byteLength: 100_000, pieces: ["x".repeat(100_000)], free() {} },
+    { share, onGivenUp: (cause) => void causes.push(cause) },
+  );
+  assert.deepEqual([running.patience.waiting, later.waiting], [1, 1]);
+  later.over();
+  assert.deepEqual([causes, running.givenUp], [["answer_timeout"], []]);
+  running.patience.over();
+  assert.deepEqual(running.givenUp, ["answer_timeout"]);
+  await assert.rejects(taking.read(), (reason) => reason === givenUpError);
+});

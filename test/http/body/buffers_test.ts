@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { type Buffers, createBuffers, type Share } from "../../../src/http/body/buffers.ts";
 
 /** A share whose body was announced and holds so many bytes. */
@@ -119,4 +120,43 @@ Deno.test("createBuffers() lets captures and answers take room from bodies, at m
   assert.equal(buffers.open().expect(400_001), false);
   for (let count = 0; count < 7; count++) holding(buffers, 64_000);
   assert.ok(buffers.open().expect(52_000), "half of it is there for jobs");
+});
+
+Deno.test("setLimit() judges later bodies by the new limit, and what is held stays held", () => {
+  const buffers = createBuffers(1_000_000);
+  const early = holding(buffers, 800_000);
+  early.lend(() => assert.fail("a smaller limit gives up no upload by itself"));
+  early.keep();
+  buffers.setLimit(500_000);
+  assert.deepEqual(buffers.held, { bodies: 800_000, captures: 0, answers: 0 });
+  assert.equal(early.resize(800_001), false);
+  assert.ok(early.resize(700_000), "it may become smaller");
+  assert.equal(buffers.open().expect(1), false);
+  early.release();
+  assert.ok(buffers.open().expect(450_000));
+  assert.equal(buffers.open().expect(450_001), false);
+  buffers.setLimit(2_000_000);
+  assert.ok(buffers.open().expect(1_800_000));
+});
+
+Deno.test("setLimit() makes a budget like a new one of that limit, for every limit and whatever is held", () => {
+  const limits = fc.oneof(fc.nat(3_000_000), fc.constant(Infinity));
+  const sizes = fc.array(fc.nat(400_000), { maxLength: 5 });
+  fc.assert(fc.property(limits, limits, sizes, fc.nat(3_000_000), (before, after, held, body) => {
+    const changed = createBuffers(before);
+    const shares = held.map((bytes) => {
+      const share = changed.open();
+      share.captured(bytes);
+      return share;
+    });
+    changed.setLimit(after);
+    const fresh = createBuffers(after);
+    for (const bytes of held) fresh.open().captured(bytes);
+    assert.equal(changed.largestBody, fresh.largestBody);
+    assert.deepEqual(changed.held, fresh.held);
+    assert.equal(changed.open().resize(body), fresh.open().resize(body));
+    assert.deepEqual(changed.held, fresh.held);
+    for (const share of shares) share.release();
+    assert.equal(changed.held.captures, 0);
+  }));
 });

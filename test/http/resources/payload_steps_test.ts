@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createDeadlines } from "../../../src/async/deadlines.ts";
+import { createActivity } from "../../../src/http/activity.ts";
 import { createBuffers } from "../../../src/http/body/buffers.ts";
 import type { CommandDoor } from "../../../src/http/door.ts";
 import {
@@ -73,7 +74,11 @@ function posted(differences: Differences = {}) {
   const settings: PayloadSettings = {
     guard: { hostRefusal: () => undefined, pageRefusal: () => undefined },
     mayRun: () => true,
-    limits: { periods: createDeadlines(Infinity), cut: new AbortController().signal },
+    limits: {
+      periods: createDeadlines(Infinity),
+      cut: new AbortController().signal,
+      uploads: createActivity(),
+    },
     largestBody: Infinity,
     clients: {
       watch(address, onGone) {
@@ -259,7 +264,11 @@ Deno.test("postPayload() returns a problem with the reason for a body that does 
   const cut = posted({
     body: new ReadableStream({}),
     settings: {
-      limits: { periods: createDeadlines(Infinity), cut: cutting.signal },
+      limits: {
+        periods: createDeadlines(Infinity),
+        cut: cutting.signal,
+        uploads: createActivity(),
+      },
     },
   });
   cutting.abort();
