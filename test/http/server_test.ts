@@ -207,8 +207,9 @@ Deno.test("setTls() changes nothing if the sandbox granted only port 0, which th
         onAcceptFailed: (error) => postMessage(String(error)),
         onAnswerFailed() {},
       });
-      const swapped = server.setTls(second).then(() => "done", (error) => error.name);
-      postMessage([await swapped, server.url]);
+      let outcome = "done";
+      try { await server.setTls(second); } catch (error) { outcome = error.name; }
+      postMessage([outcome, server.url]);
     };`;
   const permissions: Deno.PermissionOptions = { net: ["127.0.0.1:0"] };
   const worker = new Worker(`data:text/javascript,${encodeURIComponent(code)}`, {
