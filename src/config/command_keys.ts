@@ -97,8 +97,9 @@ const ownKeys: readonly OwnKey[] = [
   {
     name: "limit_open_files",
     kind: whole(16, 2 ** 20),
-    default: "that of the server",
-    meaning: "Files that each process of the command may have open (RLIMIT_NOFILE).",
+    default: "1024, or the hard limit of the server if that is lower",
+    meaning:
+      "Files that each process of the command may have open (the soft limit of RLIMIT_NOFILE).",
   },
 ];
 
