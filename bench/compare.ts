@@ -3,6 +3,8 @@
  *
  * usage: compare.ts FOLDER
  *
+ * With `BENCH_NAMED=1` this checkout serves three named commands, and one of them gets all jobs.
+ *
  * Exits with 0 when every figure is within the tolerance or better, with 1 when one is dearer, with 2
  * when none is dearer but one is undecided, and with 3 when nothing was measured.
  *
@@ -28,6 +30,7 @@ import {
 } from "./pair.ts";
 import { machineText, serverSetup, serverText, shortRunNote } from "./report.ts";
 import { openSession } from "./session.ts";
+import { commandNames } from "./server.ts";
 import { type NumberSetting, readSettings, type Settings } from "./settings.ts";
 
 /** More than a bench has, because the verdict depends on how narrow the intervals are. */
@@ -51,7 +54,12 @@ async function measureRounds(base: string, settings: Settings): Promise<Both<Sam
       folder: session.benchOf("base").folder,
       layers: layers.filter((name) => ofBase.includes(name)),
     },
-    current: { checkout: thisCheckout, folder: session.benchOf("this").folder, layers },
+    current: {
+      checkout: thisCheckout,
+      folder: session.benchOf("this").folder,
+      layers,
+      named: settings.named,
+    },
   };
   const plan: PairPlan = { ...settings, program, ...loadOf(settings) };
   const { say } = session.benchOf("compare");
@@ -84,7 +92,7 @@ async function compare(base: string, settings: Settings): Promise<number> {
     machineText(thisMachine()),
     `${serverText(serverSetup)}; clients and servers share the cores`,
     `base: ${base}`,
-    `this: ${thisCheckout}`,
+    `this: ${thisCheckout}${settings.named ? `, with ${commandNames.length} named commands` : ""}`,
     `${settings.rounds} rounds; in each either has ${busyTurns} turns of ${jobs} jobs from ` +
     `${settings.clients} clients, ${calmTurns} of ${latencyJobs} from one, and ` +
     `${settings.layerCalls} calls of each layer`,

@@ -8,7 +8,7 @@ import { megabyte } from "./figure.ts";
 import { measureLayers } from "./layers.ts";
 import { meterOf } from "./proc.ts";
 import { measureRound, type Round, runJobs, smallJob } from "./round.ts";
-import { startServer } from "./server.ts";
+import { commandNames, startServer } from "./server.ts";
 import { warmUpJobs } from "./settings.ts";
 
 /** A value for each of the two versions. */
@@ -27,6 +27,8 @@ export interface Side {
   readonly folder: string;
   /** The layers to measure. */
   readonly layers: readonly string[];
+  /** Whether its server has three named commands, one of which gets all jobs. */
+  readonly named?: boolean;
 }
 
 /** What both sides do in a round. */
@@ -87,14 +89,15 @@ export async function measurePair(
 ): Promise<Both<Sample>> {
   const { program: command, workers, clients, jobs, latencyJobs, layerCalls: calls } = plan;
   await using servers = new AsyncDisposableStack();
-  const started = await inTurn(first, sides, async ({ checkout, folder }) => {
-    const options = { command, workers, queueLimit: clients, folder, source: checkout };
+  const started = await inTurn(first, sides, async ({ checkout, folder, named = false }) => {
+    const options = { command, workers, queueLimit: clients, folder, source: checkout, named };
     const server = servers.use(await startServer(options, signal));
     const meter = await meterOf(server.pid, signal);
-    return { server, meter, idleBytes: meter.residentBytes() };
+    const job = named ? { ...smallJob, path: `${smallJob.path}/${commandNames[1]}` } : smallJob;
+    return { server, meter, job, idleBytes: meter.residentBytes() };
   });
-  await inTurn(first, started, ({ server }) => {
-    return runJobs(server, { ...smallJob, jobs: warmUpJobs, clients }, signal);
+  await inTurn(first, started, ({ server, job }) => {
+    return runJobs(server, { ...job, jobs: warmUpJobs, clients }, signal);
   });
 
   async function takeTurns(
@@ -106,9 +109,9 @@ export async function measurePair(
       const { base, current } = await inTurn(
         turn % 2 === 0 ? first : otherOf(first),
         started,
-        ({ server, meter }) => {
+        ({ server, meter, job }) => {
           const instruments = { target: server, meter, floor: undefined };
-          return measureRound(instruments, { ...smallJob, ...load, threads: workers }, signal);
+          return measureRound(instruments, { ...job, ...load, threads: workers }, signal);
         },
       );
       rounds.base.push(base);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { join } from "node:path";
 import { startTask, thisCheckout } from "./checkout.ts";
 import { smallEnvironment } from "./environment.ts";
 import { BenchFailure } from "./failure.ts";
@@ -31,6 +32,8 @@ export interface ServerOptions {
   readonly maxOutputBytes?: number;
   /** An existing folder for its log and its spool. */
   readonly folder: string;
+  /** Whether a configuration file names three commands, each the same program with its own workers. */
+  readonly named?: boolean;
   /** The checkout whose source serves; this one without it. */
   readonly source?: string;
 }
@@ -107,11 +110,13 @@ function spawnServer(options: ServerOptions, log: string) {
 
 /** The whole environment of a server under test. */
 export function serverEnvironment(
-  { command, workers, queueLimit, maxOutputBytes, folder }: ServerOptions,
+  { command, workers, queueLimit, maxOutputBytes, folder, named = false }: ServerOptions,
 ): Record<string, string> {
   return {
     ...smallEnvironment(),
-    JOBRUNNER_CMD: command,
+    ...(named
+      ? { JOBRUNNER_CONFIG_FILE: configFile(folder, command) }
+      : { JOBRUNNER_CMD: command }),
     JOBRUNNER_NUM_WORKERS: String(workers),
     JOBRUNNER_QUEUE_LIMIT: String(queueLimit),
     JOBRUNNER_HTTP_LISTEN_ADDRESS: "127.0.0.1",
@@ -125,6 +130,19 @@ export function serverEnvironment(
       JOBRUNNER_MAX_OUTPUT_BYTES: String(maxOutputBytes),
     }),
   };
+}
+
+/** The commands that a named server has. */
+export const commandNames = ["one", "two", "three"] as const;
+
+/** Writes a configuration file with these commands and returns its path. */
+function configFile(folder: string, command: string): string {
+  const path = join(folder, "jobrunner.toml");
+  const tables = commandNames.map((name) =>
+    `[commands.${name}]\ncmd = ${JSON.stringify(command)}\n`
+  );
+  Deno.writeTextFileSync(path, tables.join("\n"));
+  return path;
 }
 
 async function untilItListens(

@@ -58,6 +58,8 @@ export interface Settings extends Readonly<Record<keyof typeof numbers, number>>
   readonly workers: number;
   /** `BENCH_ONLY`: names of the scenarios to run; undefined for all of them. */
   readonly only: readonly string[] | undefined;
+  /** `BENCH_NAMED`: a comparison with named commands. */
+  readonly named: boolean;
   /** `BENCH_URL`: another server. */
   readonly url: string | undefined;
   /** `BENCH_PATH`: the path there; undefined for that of the URL. */
@@ -88,6 +90,7 @@ export function readSettings(
     ...set,
     isShort,
     workers: 3,
+    named: !["0", undefined].includes(text("BENCH_NAMED")),
     only: text("BENCH_ONLY")?.split(",").map((name) => name.trim()),
     url: text("BENCH_URL"),
     path: text("BENCH_PATH"),
