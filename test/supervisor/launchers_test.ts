@@ -5,6 +5,7 @@ import { asTheServer } from "../../src/config/launch.ts";
 import {
   createSlots,
   type LaunchData,
+  launcherForm,
   launchOf,
   slotNames,
   type Slots,
@@ -24,8 +25,10 @@ function slotsOf(names: readonly string[]): Slots & Disposable & {
   const parent = temporaryFolder();
   const path = newServerFolderPath(parent.path);
   const folder = openServerFolder(path);
+  const form = launcherForm();
+  assert.ok(form);
   return {
-    ...createSlots(names, { path, folder }),
+    ...createSlots(names, form, { path, folder }),
     files: () => [...Deno.readDirSync(`${path}/run`)].map(({ name }) => name).sort(),
     repair: () => folder.repair(),
     [Symbol.dispose]() {
