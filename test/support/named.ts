@@ -17,6 +17,11 @@ import {
 /** The line `cmd` of a command that runs each payload as a shell script. */
 export const shellCmd: string = `cmd = ${JSON.stringify(fixture("run_payload.sh"))}`;
 
+/** The table of a command with these lines that runs each payload as a shell script. */
+export function shellTable(name: string, lines = ""): string {
+  return `[commands.${name}]\n${shellCmd}\n${lines}\n`;
+}
+
 /** A TOML string with this text. */
 export function tomlString(text: string): string {
   return JSON.stringify(text);
@@ -58,4 +63,28 @@ export async function runNamed(
 ): Promise<Exit> {
   using folder = temporaryFolder();
   return await runProgram({ ...options, env: { ...configFileIn(folder.path, toml), ...env } });
+}
+
+/** Three commands that share the only worker of the pool `office`, and the default command `solo`, whose pool is its own. */
+export function fourCommands(places = 50): string {
+  return `
+  default_command = "solo"
+  [commands.first]
+  ${shellCmd}
+  description = "the first of three"
+  pool = "office"
+  [commands.second]
+  ${shellCmd}
+  pool = "office"
+  [commands.third]
+  ${shellCmd}
+  pool = "office"
+  [commands.solo]
+  ${shellCmd}
+  num_workers = 3
+  queue_limit = 0
+  [pools.office]
+  num_workers = 1
+  queue_limit = ${places}
+`;
 }
