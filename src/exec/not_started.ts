@@ -59,10 +59,14 @@ export function spawnFailure(error: unknown, program: string): NotStarted | RunF
   if (isMachineTrouble(error) || error instanceof Deno.errors.NotCapable) {
     return spawnRefused(program, detail);
   }
-  // The runtime looks at the working directory before it looks for the program.
-  if (error instanceof Deno.errors.NotFound && !/\bcwd\b/.test(detail)) return notFound(program);
+  if (error instanceof Deno.errors.NotFound && !lacksFolder(error)) return notFound(program);
   if (error instanceof Deno.errors.PermissionDenied) return notExecutable(program);
   return { kind: "not_started", exitStatus: 126, reason: `cannot run ${program}: ${detail}` };
+}
+
+/** Whether a spawn failed because there is no such working directory. The runtime looks at it before it looks for the program. */
+export function lacksFolder(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound && /\bcwd\b/.test(detailOf(error));
 }
 
 /** Whether a spawn failed because the machine lacks something, such as memory or descriptors. */

@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "../config/command.ts";
-import { detailOf, isMachineTrouble } from "./not_started.ts";
+import { detailOf, isMachineTrouble, lacksFolder } from "./not_started.ts";
 
 /** A program that runs one command. */
 export interface Launcher {
@@ -80,6 +80,7 @@ const mostTries = 3;
 /** Whether an error has another cause than a launcher that was removed or changed, or that main is repairing right now. */
 function hasOtherCause(error: unknown): boolean {
   return error instanceof Deno.errors.NotCapable || isMachineTrouble(error) ||
+    lacksFolder(error) ||
     // E2BIG: the variables are too long for any program.
     /os error 7\)/.test(String(error));
 }

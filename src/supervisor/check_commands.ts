@@ -36,15 +36,18 @@ export function describeCommands({ commands, pools, defaultCommand }: Config): s
 
 function poolLine({ name, numWorkers, queueLimit, queueTimeoutMs }: PoolConfig): string {
   const most = queueTimeoutMs === Infinity ? "" : `, for at most ${seconds(queueTimeoutMs)}`;
-  return `pool: ${name}, ${numWorkers} workers, ${queueLimit} jobs may wait${most}`;
+  const workers = counted(numWorkers, "worker");
+  return `pool: ${name}, ${workers}, ${counted(queueLimit, "job")} may wait${most}`;
 }
 
 function limitsLine({ run, maxRequestBytes, killGraceMs, onDisconnect }: CommandConfig): string {
   return [
     `limits: run ${run.jobTimeoutMs === Infinity ? "unlimited" : seconds(run.jobTimeoutMs)}`,
     `kill grace ${seconds(killGraceMs)}`,
-    `request ${maxRequestBytes} bytes`,
-    `each output ${run.maxOutputBytes === Infinity ? "unlimited" : `${run.maxOutputBytes} bytes`}`,
+    `request ${counted(maxRequestBytes, "byte")}`,
+    `each output ${
+      run.maxOutputBytes === Infinity ? "unlimited" : counted(run.maxOutputBytes, "byte")
+    }`,
     `on disconnect ${onDisconnect}`,
   ].join(", ");
 }
@@ -66,6 +69,10 @@ function launchLines({ inheritEnv, env, workingDirectory, umask, nice, limits }:
     ...(workingDirectory === undefined ? [] : [`working directory: ${workingDirectory}`]),
     ...(process.length === 0 ? [] : [`process: ${process.join(", ")}`]),
   ];
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function seconds(ms: number): string {

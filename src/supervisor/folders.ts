@@ -90,6 +90,8 @@ export function openFolders(
 
   /** The launchers of the latest configuration. The service may still ask to free one that an earlier configuration had too. */
   let wanted: ReadonlySet<string> = new Set();
+  /** Those of them that the service asked to free since then. */
+  let spared = new Set<string>();
 
   function renew(config: Config): Renewal {
     const refused = slots
@@ -105,6 +107,7 @@ export function openFolders(
       ),
     );
     wanted = new Set(filling?.launchers.map(({ path }) => path));
+    spared = new Set();
     return {
       starts: config.commands.map(({ name, launch }, index) => {
         const inherited = inheritedBy(launch, env);
@@ -118,12 +121,14 @@ export function openFolders(
       undo() {
         wanted = wantedBefore;
         filling?.undo();
+        spared.forEach(free);
       },
     };
   }
 
   function free(launcher: string): void {
-    if (!wanted.has(launcher)) slots?.empty(launcher);
+    if (wanted.has(launcher)) spared.add(launcher);
+    else slots?.empty(launcher);
   }
 
   let starts: readonly CommandStart[];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { environmentOf, withoutSecrets } from "../../src/exec/child_env.ts";
+import { environmentOf, inheritedBy, withoutSecrets } from "../../src/exec/child_env.ts";
 
 Deno.test("withoutSecrets() removes every secret of the server and nothing else", () => {
   const kept = {
@@ -31,6 +31,32 @@ Deno.test("withoutSecrets() removes every secret of the server and nothing else"
     }),
     kept,
   );
+});
+
+Deno.test("inheritedBy() takes all variables, none or those named, never a secret, and prefers the command's own", () => {
+  const env = {
+    PATH: "/bin",
+    LANG: "C",
+    JOBRUNNER_PASSWORD: "p",
+    JOBRUNNER_LOG_LEVEL: "info",
+    NOTIFY_SOCKET: "n",
+    TRACEPARENT: "the server's",
+  };
+  const inherit = (inheritEnv: "all" | readonly string[], own = {}) =>
+    inheritedBy({ inheritEnv, env: own }, env);
+  const { JOBRUNNER_PASSWORD: _p, NOTIFY_SOCKET: _n, TRACEPARENT: _t, ...harmless } = env;
+  assert.deepEqual(inherit("all"), harmless);
+  assert.deepEqual(inherit([]), {});
+  assert.deepEqual(inherit(Object.keys(env)), harmless);
+  assert.deepEqual(inherit(["LANG", "NOT_SET", "path"]), { LANG: "C" });
+  assert.deepEqual(inherit("all", { LANG: "de", EMPTY: "" }), {
+    ...harmless,
+    LANG: "de",
+    EMPTY: "",
+  });
+  assert.deepEqual(inherit([], { NOTIFY_SOCKET: "the command's own" }), {
+    NOTIFY_SOCKET: "the command's own",
+  });
 });
 
 Deno.test("environmentOf() prefers a job's variables to inherited ones", () => {

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 import { launchFailure, spawnFailure } from "../../src/exec/not_started.ts";
+import { startCommand } from "../../src/exec/start.ts";
+import { coldStartOf } from "../support/cold_start.ts";
+import { commandHere } from "../support/commands.ts";
+import { temporaryFolder } from "../support/folder.ts";
 
 const at = (message: string) => new Error(`Failed to spawn '/x': ${message}`);
 
@@ -81,4 +85,26 @@ Deno.test("launchFailure() names the working directory or the niceness if that k
     reason: `cannot run /x: ${folder}: Cannot allocate memory (os error 12)`,
   });
   assert.equal(launchFailure(411, "/x").kind, "spawn_refused");
+});
+
+Deno.test("spawnFailure() is 126 for a missing working directory, which it names, and 127 for a missing program", async () => {
+  using folder = temporaryFolder();
+  const file = `${folder.path}/file`;
+  Deno.writeTextFileSync(file, "");
+  const failureOf = (program: string, workingDirectory: string) => {
+    const command = { ...commandHere(["/bin/sh"]), program };
+    return startCommand({ ...coldStartOf(["/bin/sh"]), command, workingDirectory }, {}, 1)
+      .then(() => assert.fail("it was started"), (error) => spawnFailure(error, program));
+  };
+  for (const place of [`${folder.path}/missing`, file, `${file}/below`]) {
+    for (const program of ["/bin/sh", "/no/such/cwd"]) {
+      const failure = await failureOf(program, place);
+      assert.ok(failure.kind === "not_started");
+      assert.equal(failure.exitStatus, 126);
+      assert.ok(failure.reason.startsWith(`cannot run ${program}: `), failure.reason);
+      assert.ok(failure.reason.includes(`'${place}'`), failure.reason);
+    }
+  }
+  const missing = await failureOf("/no/such/cwd", folder.path);
+  assert.equal(missing.kind === "not_started" && missing.exitStatus, 127);
 });

@@ -22,6 +22,13 @@ export const asProcess1: readonly string[] = [
   "--kill-child",
 ];
 
+/** Runs what follows in a namespace in which this folder lets no program run (mount option noexec). */
+export function withoutProgramsIn(folder: string): readonly string[] {
+  const script = 'mount -t tmpfs -o noexec tmpfs "$0" && exec "$@"';
+  const user = Deno.uid() === 0 ? [] : ["--user", "--map-root-user"];
+  return ["unshare", ...user, "--mount", "sh", "-c", script, folder];
+}
+
 /**
  * Runs what follows with at most so many processes and threads. They are counted separately: root, who is exempt from the
  * limit, becomes a user of its own that may still open every file; any other user gets a namespace.

@@ -74,7 +74,7 @@ export function setUp(setup: Setup = {}) {
   const rejected: string[] = [];
   const rejectedNames: (Names | undefined)[] = [];
   const asked: (string | undefined)[] = [];
-  let released = 0;
+  const doors = { opened: 0, released: 0 };
   const answered: [string, string | undefined, number][] = [];
   const write = (message: string, fields?: Fields) => void log.push([message, fields]);
   const { maxBytes = Infinity, ...limits } = setup.limits ?? {};
@@ -87,7 +87,7 @@ export function setUp(setup: Setup = {}) {
     reserve: setup.reserve ??
       (() => setup.refusal ?? placeFor(setup.submit ?? ((spec) => Promise.resolve(ranOf(spec))))),
     retryAfterSec: () => 7,
-    release: () => void released++,
+    release: () => void doors.released++,
   };
   const named = setup.commands !== undefined;
   const commands = new Map(
@@ -102,8 +102,13 @@ export function setUp(setup: Setup = {}) {
     named,
     command(name) {
       asked.push(name);
-      if (!named) return name === undefined ? onlyCommand : undefined;
-      return commands.get(name ?? setup.defaultCommand ?? "");
+      const found = named
+        ? commands.get(name ?? setup.defaultCommand ?? "")
+        : name === undefined
+        ? onlyCommand
+        : undefined;
+      if (found) doors.opened++;
+      return found;
     },
     commandNames: () => [...commands.keys()].sort(),
     commands: () => ({
@@ -181,6 +186,6 @@ export function setUp(setup: Setup = {}) {
   };
   const post = (body: BodyInit, headers: Record<string, string> = {}, path = "/payload") =>
     send(path, { method: "POST", body, headers });
-  const seen = { log, rejected, rejectedNames, asked, answered, worked };
+  const seen = { log, rejected, rejectedNames, asked, doors, answered, worked };
   return { fetch, send, post, held, buffers, activity, ...seen };
 }
