@@ -1,6 +1,6 @@
 /**
- * The launchers of a server: one for each command of a configuration, in slots that exist from the start, since the permissions of the service
- * are fixed then.
+ * The launchers of a server, in slots that exist from the start, since the permissions of the service are fixed then. Commands
+ * that start in the same way share one.
  *
  * A launcher is made under another name and renamed into its slot. It is never rewritten: the slot stays as it is until no job
  * needs it any more.

@@ -29,14 +29,14 @@ interface Drained {
 
 /**
  * Waits for a signal or a failure, then stops the service. Resolves with whether every job was finished and nothing went wrong.
- * `limits` returns the time limits in effect.
+ * `onStop` is called once, when the stop begins; it returns the time limits of the stop.
  */
 export async function serveUntilStopped(
   service: Service,
   died: Promise<{ readonly end: "died" }>,
   signals: Signals,
   notifier: Notifier,
-  limits: () => StoppingConfig,
+  onStop: () => StoppingConfig,
   log: Log,
 ): Promise<boolean> {
   const first = await Promise.race([
@@ -44,7 +44,7 @@ export async function serveUntilStopped(
     signals.next().then((signal) => ({ end: "signal", signal }) as const),
     service.faulty.then(() => ({ end: "faulty" }) as const),
   ]);
-  const stopping = limits();
+  const stopping = onStop();
   if (first.end === "died") {
     notifier.stopping("cleaning up after a service that died", longestCleanUpMs(stopping));
     return false;

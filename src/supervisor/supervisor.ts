@@ -45,10 +45,10 @@ export async function supervise(
   isolate: IsolateOptions = isolateDefaults,
 ): Promise<number> {
   const log = openLog(config.log);
-  // Before anything is written: even the log may be a file that has reached the file size limit.
   /** Why the configuration is to be read again as soon as the service listens. */
   let early: string | undefined;
   let reload = (cause: string): void => void (early = cause);
+  // Before anything is written: even the log may be a file that has reached the file size limit.
   const signals = listenForSignals(
     hangUpHere(),
     (signal) => log.write("signal ignored", { signal }),
@@ -119,8 +119,10 @@ export async function supervise(
     reloading = made;
   }
   const limits = () => reloading?.stopping ?? stoppingOf(config);
-  const finished = await serveUntilStopped(service, died, signals, notifier, limits, log);
-  reload = () => {};
+  const finished = await serveUntilStopped(service, died, signals, notifier, () => {
+    reload = () => {};
+    return limits();
+  }, log);
   const clean = finished && !loss;
   const seen = clean ? [] : loss?.processes ?? lookAtOwn();
   service.terminate();

@@ -61,3 +61,19 @@ Deno.test("a forced stop ends the jobs of every pool, each with an answer, and c
   assert.match(await program.line("forced stop: jobs were"), /running=2 waiting=3/);
   assert.equal(await stopped, 1);
 });
+
+Deno.test("SIGHUP during a stop does not read the configuration again", async () => {
+  using folder = temporaryFolder();
+  using held = heldBy(folder.path);
+  await using program = await startNamed(pools);
+  const answers = await begin(program.url, held.script);
+  const stopped = program.stop();
+  await program.line("stopping");
+  Deno.kill(program.pid, "SIGHUP");
+  Deno.kill(program.pid, "SIGUSR2");
+  await program.line("signal ignored signal=SIGUSR2");
+  held.release();
+  await Promise.all(answers);
+  assert.equal(await stopped, 0);
+  assert.doesNotMatch(program.log.join("\n"), /configuration/);
+});
