@@ -13,7 +13,10 @@ import { type Server, startServer } from "../http/server.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { type Log, messageOf, stackOf } from "../telemetry/log.ts";
 
-/** Listens; `uploads` counts the bodies that are being read. Throws a `StartError` if the address or a certificate cannot be used. */
+/**
+ * Listens; `uploads` counts the bodies that are being read. Throws a `StartError` if the address or a certificate cannot be
+ * used.
+ */
 export function listen(
   fetch: Fetch,
   http: HttpConfig,

@@ -24,10 +24,13 @@ interface OwnKey extends Setting {
   readonly raw?: true;
 }
 
+/** The maximum length of a command's description, in characters. */
+export const maxDescriptionLength = 200;
+
 const ownKeys: readonly OwnKey[] = [
   {
     name: "description",
-    kind: text("a line of at most 200 characters"),
+    kind: text(`a line of at most ${maxDescriptionLength} characters`),
     default: "",
     meaning: "A sentence for people who list the commands.",
   },

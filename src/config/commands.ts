@@ -4,10 +4,11 @@
  * @module
  */
 
-import { maxCommands } from "./max_commands.ts";
 import { parseCommand } from "./command.ts";
+import { maxDescriptionLength } from "./command_keys.ts";
 import type { CommandConfig, PoolConfig } from "./config.ts";
 import { type Reading, readLaunch } from "./launch.ts";
+import { maxCommands } from "./max_commands.ts";
 import { type PoolDefaults, poolsOf } from "./pools.ts";
 import type { Section } from "./section.ts";
 import { oneLine } from "./shown.ts";
@@ -102,8 +103,10 @@ function readCommandOf(
 function readDescription(section: Section): string | undefined {
   const text = section.text("description");
   if (text === undefined) return undefined;
-  const isLine = text.trim() !== "" && [...text].length <= 200 && oneLine(text) === text;
-  return isLine ? text : section.refuse("description");
+  const isShort = [...text].length <= maxDescriptionLength;
+  return text.trim() !== "" && isShort && oneLine(text) === text
+    ? text
+    : section.refuse("description");
 }
 
 function readOwnSuffix(section: Section, key: "request_suffix" | "response_suffix") {

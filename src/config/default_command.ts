@@ -4,8 +4,8 @@
  * @module
  */
 
-import { didYouMean } from "./faults.ts";
 import type { ConfigFile } from "./file.ts";
+import { didYouMean } from "./similar.ts";
 import type { Values } from "./sources.ts";
 
 /**

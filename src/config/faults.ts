@@ -5,7 +5,6 @@
  */
 
 import type { Places } from "./places.ts";
-import { mostSimilar } from "./similar.ts";
 import { type KeyPath, shownPath, shownToml, type TomlValue } from "./toml.ts";
 
 /** The faults of a file: one sentence `PATH:LINE: …` for each. */
@@ -37,10 +36,4 @@ export function faultsOf(file: { readonly path: string; readonly places: Places 
         .sort((one, other) => one.line - other.line)
         .map(({ line, text }) => `${file.path}:${line}: ${text}`),
   };
-}
-
-/** Asks whether another word was meant, as the end of a sentence; empty if no candidate is much like this one. */
-export function didYouMean(word: string, candidates: readonly string[]): string {
-  const meant = mostSimilar(word, candidates);
-  return meant === undefined ? "" : `; did you mean ${meant}?`;
 }

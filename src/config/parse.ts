@@ -1,6 +1,6 @@
 /**
- * Turns a plain environment object, flags and a configuration file into a frozen `Config`, or all configuration errors at once.
- * A pure function of its arguments.
+ * Turns a plain environment object, flags and a configuration file into a frozen `Config`, or all configuration errors at
+ * once. A pure function of its arguments.
  *
  * @module
  */

@@ -6,8 +6,9 @@
 
 import { poolKeys } from "./command_keys.ts";
 import type { PoolConfig } from "./config.ts";
-import { didYouMean, type Faults } from "./faults.ts";
+import type { Faults } from "./faults.ts";
 import type { Section } from "./section.ts";
+import { didYouMean } from "./similar.ts";
 import type { NamedSection } from "./tables.ts";
 
 /** What the top of the file, variables and flags set for every pool. */

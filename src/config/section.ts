@@ -4,9 +4,10 @@
  * @module
  */
 
-import { didYouMean, type Faults } from "./faults.ts";
+import type { Faults } from "./faults.ts";
 import { type Kind, takes, wantedOf } from "./kinds.ts";
 import { keyOf, type Setting } from "./setting.ts";
+import { didYouMean } from "./similar.ts";
 import { type KeyPath, shownToml, type TomlTable, type TomlValue } from "./toml.ts";
 
 /** A key that a table may have. */
@@ -53,7 +54,10 @@ export function keysOf(settings: readonly Setting[]): Key[] {
   });
 }
 
-/** Reads a table. A value that is not of its key's kind is a fault, and so is an unknown key; `elsewhere` says where that belongs. */
+/**
+ * Reads a table. A value that is not of its key's kind is a fault, and so is an unknown key; `elsewhere` says where that
+ * belongs.
+ */
 export function readSection(
   table: TomlTable,
   path: KeyPath,

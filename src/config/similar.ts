@@ -10,6 +10,12 @@ const enough = 0.6;
 /** A word that is longer than this is not a slip of the keyboard. */
 const longest = 64;
 
+/** Asks whether another word was meant, as the end of a sentence; empty if no candidate is much like this one. */
+export function didYouMean(word: string, candidates: readonly string[]): string {
+  const meant = mostSimilar(word, candidates);
+  return meant === undefined ? "" : `; did you mean ${meant}?`;
+}
+
 /** The candidate that is most like a word; undefined if none is much like it. */
 export function mostSimilar(word: string, candidates: readonly string[]): string | undefined {
   if (word.length > longest) return undefined;

@@ -1,5 +1,6 @@
 /**
- * The sources of values: flags first, then the environment, then the top of the configuration file, then the default. Errors are collected, not thrown.
+ * The sources of values: flags first, then the environment, then the top of the configuration file, then the default. Errors
+ * are collected, not thrown.
  *
  * @module
  */

@@ -13,7 +13,10 @@ export interface CommandStart {
   readonly name: string;
   /** The program through which it is started; undefined if it is started directly. */
   readonly launcher: Launcher | undefined;
-  /** The environment that the service gives it, without the server's secrets. With a launcher, only the part that it does not hold. */
+  /**
+   * The environment that the service gives it, without the server's secrets. With a launcher, only the part that it does not
+   * hold.
+   */
   readonly env: Readonly<Record<string, string>>;
 }
 

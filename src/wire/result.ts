@@ -20,9 +20,9 @@ export interface Encoded {
 
 /**
  * Encodes the answer for a job that ran: one line of compact JSON and a newline. The first six keys and their order are the
- * contract; ours follow, those after `ending` only if they apply, first the names of command and pool. The text comes in pieces, because the length of a string is
- * limited. The memory of each large capture is freed once it is encoded. `onEncoded` is called with the length of each capture
- * that is done.
+ * contract; ours follow, those after `ending` only if they apply, first the names of command and pool. The text comes in
+ * pieces, because the length of a string is limited. The memory of each large capture is freed once it is encoded. `onEncoded`
+ * is called with the length of each capture that is done.
  */
 export function encodeResult(
   result: JobResult,
