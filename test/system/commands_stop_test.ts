@@ -8,6 +8,7 @@ import { post, statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { shellCmd, startNamed } from "../support/named.ts";
 import { eventually } from "../support/processes.ts";
+import type { Program } from "../support/program.ts";
 
 const pools = `
 [commands.first]
@@ -38,18 +39,24 @@ async function begin(url: string, script: string) {
   return answers;
 }
 
-Deno.test("SIGTERM finishes the running and waiting jobs of every pool", async () => {
+/** Stops the server while jobs of two pools run and wait, and lets them end after `meanwhile`. */
+async function drain(meanwhile: (program: Program) => Promise<unknown>) {
   using folder = temporaryFolder();
   using held = heldBy(folder.path);
   await using program = await startNamed(pools);
   const answers = await begin(program.url, held.script);
   const stopped = program.stop();
   await program.line("stopping");
+  await meanwhile(program);
   held.release();
-  for (const { status, output } of await Promise.all(answers)) {
-    assert.deepEqual([status, output], [200, "released\n"]);
-  }
+  const finished = await Promise.all(answers);
   assert.equal(await stopped, 0);
+  return { answers: finished, log: program.log };
+}
+
+Deno.test("SIGTERM finishes the running and waiting jobs of every pool", async () => {
+  const { answers } = await drain(() => Promise.resolve());
+  for (const { status, output } of answers) assert.deepEqual([status, output], [200, "released\n"]);
 });
 
 Deno.test("a forced stop ends the jobs of every pool, each with an answer, and counts them all", async () => {
@@ -63,17 +70,10 @@ Deno.test("a forced stop ends the jobs of every pool, each with an answer, and c
 });
 
 Deno.test("SIGHUP during a stop does not read the configuration again", async () => {
-  using folder = temporaryFolder();
-  using held = heldBy(folder.path);
-  await using program = await startNamed(pools);
-  const answers = await begin(program.url, held.script);
-  const stopped = program.stop();
-  await program.line("stopping");
-  Deno.kill(program.pid, "SIGHUP");
-  Deno.kill(program.pid, "SIGUSR2");
-  await program.line("signal ignored signal=SIGUSR2");
-  held.release();
-  await Promise.all(answers);
-  assert.equal(await stopped, 0);
-  assert.doesNotMatch(program.log.join("\n"), /configuration/);
+  const { log } = await drain(({ pid, line }) => {
+    Deno.kill(pid, "SIGHUP");
+    Deno.kill(pid, "SIGUSR2");
+    return line("signal ignored signal=SIGUSR2");
+  });
+  assert.doesNotMatch(log.join("\n"), /configuration/);
 });
