@@ -15,6 +15,7 @@ import type { FrontDoor } from "../http/door.ts";
 import type { Fetch } from "../http/exchange.ts";
 import { createGuard } from "../http/guard.ts";
 import { createRoutes } from "../http/routes.ts";
+import type { TlsPair } from "../http/tls_pair.ts";
 import type { MainAbilities } from "../isolate/abilities.ts";
 import { type Ask, shared } from "../isolate/ask.ts";
 import type { During } from "../isolate/busy.ts";
@@ -148,8 +149,22 @@ export async function startApp(
   }
 
   let fetch = routesWith(first.http);
-  let { tls } = first.http;
   const server = listen((request, info) => fetch(request, info), first.http, log, uploads);
+  /** The certificate and key that the server has, or will have; undefined after a failure, so that a reload tries again. */
+  let { tls } = first.http;
+
+  /** Throws an error if they cannot be used. If that shows only later, it is logged. */
+  function setTls(next: TlsPair): void {
+    if (next.cert === tls?.cert && next.key === tls.key) return;
+    server.setTls(next).catch((error) => {
+      tls = undefined;
+      log.write("the new TLS certificate cannot be used: the one before stays in effect", {
+        "exception.message": messageOf(error),
+      });
+    });
+    tls = next;
+  }
+
   taken.defer(() => server.stop());
   const parts = taken.move();
   let drained: Promise<number> | undefined;
@@ -187,11 +202,8 @@ export async function startApp(
       if (draining) return { ok: false, reason: "the server is stopping" };
       const { http } = config;
       try {
-        // The only step that can fail is the first. Whether it has an effect later is logged.
-        if (http.tls && (http.tls.cert !== tls?.cert || http.tls.key !== tls.key)) {
-          server.setTls(http.tls).catch(() => {});
-        }
-        tls = http.tls;
+        // The only step that can fail is the first.
+        if (http.tls) setTls(http.tls);
       } catch (error) {
         return { ok: false, reason: `the TLS certificate cannot be used: ${messageOf(error)}` };
       }

@@ -17,7 +17,7 @@ export type Digests = ReadonlyMap<string, string>;
 
 /** A configuration, or its errors, with the files that it was read from. */
 export type ReadResult = ConfigResult & {
-  /** What was read of each file. */
+  /** What was read of each file; an empty text for what is not a regular file, or could not be read. */
   readonly files: Digests;
 };
 
@@ -48,7 +48,7 @@ export function createConfigReader(
           throw new Error("it is not a regular file, which alone can be read again");
         }
         const content = beginningOf(path, bytes);
-        files.set(path, sha256(content));
+        if (isRegularFile(path)) files.set(path, sha256(content));
         return content;
       },
     };

@@ -12,7 +12,7 @@ import { type Log, messageOf } from "../telemetry/log.ts";
 export interface Notifier {
   /** Interval of keep-alives in milliseconds; undefined if none are wanted (sd_watchdog_enabled(3): at most half the timeout). */
   readonly keepAliveMs: number | undefined;
-  /** The service listens, or has reloaded its configuration. */
+  /** The service listens, or has reloaded its configuration. No effect once it stops. */
   ready(status: string): void;
   /** The service reloads its configuration. `ready` must follow, also if the reload fails. */
   reloading(): void;
@@ -79,11 +79,16 @@ export function openNotifier(
 
   const microseconds = Number(env["WATCHDOG_USEC"] ?? 0);
   const meant = env["WATCHDOG_PID"] === undefined || Number(env["WATCHDOG_PID"]) === Deno.pid;
+  let isStopping = false;
   return {
     keepAliveMs: microseconds > 0 && meant ? microseconds / 3000 : undefined,
-    ready: (status) => send("READY=1", `STATUS=${status}`),
+    ready(status) {
+      // A reload may end after the stop has begun.
+      if (!isStopping) send("READY=1", `STATUS=${status}`);
+    },
     reloading: () => send("RELOADING=1", ...timeOf(clock)),
     stopping(status, withinMs) {
+      isStopping = true;
       send("STOPPING=1", `STATUS=${status}`, `EXTEND_TIMEOUT_USEC=${Math.ceil(withinMs * 1000)}`);
     },
     alive: () => send("WATCHDOG=1"),

@@ -99,6 +99,10 @@ export const events = {
     level: "info",
     fields: "`cause`: `SIGHUP`, or `its files have changed`; `commands`: how many there are",
   },
+  "the new TLS certificate cannot be used: the one before stays in effect": {
+    level: "error",
+    fields: "`exception.message`: why; the next reload tries again",
+  },
   "a changed setting needs a restart": {
     level: "warning",
     fields: "`setting`: its name; the value from the start stays in effect",
