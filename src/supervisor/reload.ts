@@ -59,6 +59,8 @@ export function createReloading(
   /** Applies the configuration as it is now; returns the errors, which mean that nothing was changed. */
   async function apply(): Promise<readonly string[]> {
     const asGiven = await read();
+    // Also with errors: what it names may be corrected, or come into being, later than the file itself.
+    watch.watch(asGiven.files, config.configWatchMs);
     if (!asGiven.ok) return asGiven.errors;
     const fixed = fixedIn(config, asGiven.config);
     for (const setting of fixed.keys()) {

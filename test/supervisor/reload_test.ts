@@ -45,6 +45,7 @@ Deno.test("reload() gives service, watch and log the new configuration, and noti
   await reloading.reload("SIGHUP");
   assert.deepEqual(seen, [
     "RELOADING",
+    ["/etc/jobrunner.toml", 0],
     7,
     ["/etc/jobrunner.toml", 0],
     "info",
@@ -105,7 +106,8 @@ for (const [what, parts, error, asked] of failures) {
     const { reloading, seen, lines } = setUp(parts);
     await reloading.reload("SIGHUP");
     const status = "the configuration file has errors: see the log";
-    assert.deepEqual(seen, ["RELOADING", ...asked, status]);
+    const watched = error === "Error: a bug" ? [] : [["/etc/jobrunner.toml", 0]];
+    assert.deepEqual(seen, ["RELOADING", ...watched, ...asked, status]);
     assert.ok(lines[0]?.startsWith(`configuration error {"error":"${error}`), lines[0]);
     assert.deepEqual(lines.slice(1), [
       'configuration not reloaded: the one before stays in effect {"cause":"SIGHUP"}',
@@ -203,4 +205,15 @@ Deno.test("stopping of a reload has the longest grace period that any command ha
   assert.equal(reloading.stopping.killGraceMs, 5000);
   for (const _ of [1, 2]) await reloading.reload("SIGHUP");
   assert.equal(reloading.stopping.killGraceMs, 9000);
+});
+
+Deno.test("reload() with errors watches the files that it has read, as often as before", async () => {
+  const watched: unknown[] = [];
+  const files = new Map([["/run/secret", ""]]);
+  const { reloading } = setUp({
+    read: () => Promise.resolve({ ok: false, errors: ["/run/secret is missing"], files }),
+    watch: { watch: (...given) => void watched.push(given) },
+  }, configOf({ ...cmd, JOBRUNNER_CONFIG_WATCH_SEC: "3" }));
+  await reloading.reload("SIGHUP");
+  assert.deepEqual(watched, [[files, 3000]]);
 });
