@@ -44,12 +44,13 @@ export function createConfigReader(
       ...thisMachine(env),
       readFile(path, bytes) {
         files.set(path, "");
-        if (again && !isRegularFile(path)) {
-          throw new Error("it is not a regular file, which alone can be read again");
+        if (isPipe(path)) {
+          if (again) throw new Error("it is not a regular file, which alone can be read again");
+          return beginningOf(path, bytes);
         }
-        const content = beginningOf(path, bytes);
-        if (isRegularFile(path)) files.set(path, sha256(content));
-        return content;
+        const content = beginningOf(path, maxBytes);
+        files.set(path, sha256(content));
+        return content.subarray(0, bytes);
       },
     };
     const line = { ...commandLine, flags: new Map([...commandLine.flags, ...fixed]) };
@@ -61,14 +62,19 @@ export function createConfigReader(
 /** The digest of a file as it is now; empty if it cannot be read, or is not a regular file. */
 export function digestOf(path: string): string {
   try {
-    return isRegularFile(path) ? sha256(beginningOf(path, maxBytes)) : "";
+    return isPipe(path) ? "" : sha256(beginningOf(path, maxBytes));
   } catch {
     return "";
   }
 }
 
-function isRegularFile(path: string): boolean {
-  return Deno.statSync(path).isFile;
+/** Whether it is there, but not a regular file. */
+function isPipe(path: string): boolean {
+  try {
+    return !Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 function sha256(bytes: Uint8Array): string {
