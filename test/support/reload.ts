@@ -34,11 +34,11 @@ export interface Reloads {
 const reloaded = "configuration reloaded";
 const notReloaded = "configuration not reloaded";
 
-/** Starts the program with this file, acts, and stops it. */
+/** Starts the program with this file, acts, and stops it, which must end with this exit status. */
 export async function withFile(
   toml: string,
   act: (reloads: Reloads) => Promise<void>,
-  { env = {}, ...options }: ProgramOptions = {},
+  { env = {}, exitCode = 0, ...options }: ProgramOptions & { readonly exitCode?: number } = {},
 ): Promise<void> {
   using temporary = temporaryFolder();
   const folder = temporary.path;
@@ -85,7 +85,7 @@ export async function withFile(
       post(url, script, { id, ...(command === undefined ? {} : { command }) }),
   });
   assert.deepEqual(childrenOf(pid), [], "processes are gone");
-  assert.equal(await program.stop(), 0, log.join("\n"));
+  assert.equal(await program.stop(), exitCode, log.join("\n"));
   assert.deepEqual([...Deno.readDirSync(spool)], [], "files are gone");
 }
 
