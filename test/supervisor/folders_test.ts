@@ -12,7 +12,13 @@ function printing(spool: string, ...texts: readonly string[]) {
   });
 }
 
-/** Folders of a server with such a configuration; nothing is to be logged. */
+/** Nothing is to be logged. */
+const noLog = {
+  write: (message: string) => assert.fail(message),
+  flush: () => Promise.resolve(),
+};
+
+/** Folders of a server with such a configuration. */
 function foldersOf(...texts: readonly string[]): Folders & Disposable & {
   /** Renews them for commands that print these texts. */
   readonly print: (...texts: readonly string[]) => Renewal;
@@ -20,12 +26,7 @@ function foldersOf(...texts: readonly string[]): Folders & Disposable & {
   readonly said: () => string[];
 } {
   const temporary = temporaryFolder();
-  const log = {
-    write: (message: string) => assert.fail(message),
-    configure: () => assert.fail("the log is not configured"),
-    flush: () => Promise.resolve(),
-  };
-  const folders = openFolders(printing(temporary.path, ...texts), {}, log);
+  const folders = openFolders(printing(temporary.path, ...texts), {}, noLog);
   return {
     ...folders,
     print: (...texts) => folders.renew(printing(temporary.path, ...texts)),
@@ -94,4 +95,46 @@ Deno.test("renew() that fails changes nothing", () => {
   assert.throws(() => folders.print(...many(100)), /launchers are in use/);
   folders.free(launcherOf(folders.start));
   assert.equal(folders.said().length, 64);
+});
+
+Deno.test("renew() gives each command its name and, to those that are started in the same way, one launcher", () => {
+  using temporary = temporaryFolder();
+  const same = ["a", "b"].map((name) => `[commands.${name}]\ncmd = "/bin/date"\n`).join("");
+  const env = { JOBRUNNER_SPOOL_DIR: temporary.path };
+  const config = configOfFile(same, { env, disk: { [temporary.path]: "folder" } });
+  const folders = openFolders(config, {}, noLog);
+  try {
+    const renewal = folders.renew(config);
+    assert.deepEqual(renewal.starts.map(({ name }) => name), ["a", "b"]);
+    assert.equal(launcherOf(renewal, 0), launcherOf(renewal, 1));
+  } finally {
+    folders.close();
+  }
+});
+
+Deno.test("renew() without launchers refuses what needs one, or was not granted at the start", () => {
+  using temporary = temporaryFolder();
+  // No parent allows programs to run, so there are no launchers.
+  const without = {
+    spool: { parent: temporary.path },
+    launcher: { ownSession: false, parents: [] },
+  };
+  const configOfA = (lines: string) => ({
+    ...configOfFile(`[commands.a]\n${lines}\n`, { disk: { "/bin/other": "executable" } }),
+    ...without,
+  });
+  const folders = openFolders(configOfA('cmd = "/bin/date"'), {}, noLog);
+  try {
+    assert.deepEqual(folders.start.programs, ["/bin/date"]);
+    for (
+      const [lines, reason] of [
+        ['cmd = "/bin/date"\nnice = 1', /commands\.a: umask, nice and limit_\* need a launcher/],
+        ['cmd = "/bin/other"', /commands\.a: \/bin\/other was not a command's program/],
+      ] as const
+    ) assert.throws(() => folders.renew(configOfA(lines)), reason);
+    const { starts } = folders.renew(configOfA('cmd = "/bin/date x"'));
+    assert.equal(starts[0]?.launcher, undefined);
+  } finally {
+    folders.close();
+  }
 });

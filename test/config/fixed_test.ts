@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { changesHttps, fixedIn } from "../../src/config/fixed.ts";
+import { settings } from "../../src/config/settings.ts";
+import { configOf } from "../support/machine.ts";
+
+const cmd = { JOBRUNNER_CMD: "/bin/date" };
+const disk = { "/spool": "folder" } as const;
+const now = configOf(cmd);
+
+const fixed: readonly (readonly [name: string, value: string, inEffect: string])[] = [
+  ["JOBRUNNER_HTTP_LISTEN_ADDRESS", "127.0.0.2", "127.0.0.1"],
+  ["JOBRUNNER_HTTP_LISTEN_PORT", "9", "8080"],
+  ["JOBRUNNER_SANDBOX", "off", "on"],
+  ["JOBRUNNER_SPOOL_DIR", "/spool", "/tmp"],
+];
+
+Deno.test("fixedIn() names what a running server keeps, with its values, as far as they differ", () => {
+  for (const [name, value, inEffect] of fixed) {
+    const next = configOf({ ...cmd, [name]: value }, [], disk);
+    assert.deepEqual([...fixedIn(now, next)], [[name, inEffect]]);
+  }
+  const all = configOf({ ...cmd, ...Object.fromEntries(fixed) }, [], disk);
+  assert.equal(fixedIn(now, all).size, fixed.length);
+  assert.equal(fixedIn(all, all).size, 0);
+});
+
+Deno.test("fixedIn(): the values in effect are accepted as flags, and give the configuration in effect", () => {
+  for (
+    const env of [
+      { JOBRUNNER_HTTP_LISTEN_ADDRESS: "::1", JOBRUNNER_HTTP_LISTEN_PORT: "0" },
+      { JOBRUNNER_HTTP_LISTEN_ADDRESS: "localhost", JOBRUNNER_SANDBOX: "off" },
+      { JOBRUNNER_SPOOL_DIR: "/spool" },
+    ]
+  ) {
+    const before = configOf({ ...cmd, ...env }, [], disk);
+    const kept = fixedIn(before, now);
+    const flags = [...kept].map(([name, value]) =>
+      `--${name.replace("JOBRUNNER_", "").toLowerCase().replaceAll("_", "-")}=${value}`
+    );
+    assert.equal(fixedIn(before, configOf(cmd, flags, disk)).size, 0, flags.join());
+  }
+});
+
+Deno.test("fixedIn() has none of the other settings", () => {
+  const names = new Set(fixed.map(([name]) => name));
+  const others = {
+    JOBRUNNER_NUM_WORKERS: "7",
+    JOBRUNNER_PASSWORD: "secret",
+    JOBRUNNER_LOG_LEVEL: "error",
+    JOBRUNNER_OWN_SESSION: "off",
+    JOBRUNNER_ALLOWED_HOSTS: "example.org",
+  };
+  assert.equal(fixedIn(now, configOf({ ...cmd, ...others })).size, 0);
+  for (const name of names) assert.ok(settings.some((setting) => setting.name === name), name);
+});
+
+Deno.test("changesHttps() is an error exactly if HTTPS is turned on or off", () => {
+  const pair = { cert: "a certificate", key: "a key" };
+  const secure = { ...now, http: { ...now.http, tls: pair } };
+  const renewed = { ...now, http: { ...now.http, tls: { ...pair, cert: "another" } } };
+  assert.match(changesHttps(now, secure) ?? "", /^JOBRUNNER_TLS_CERT_FILE: must be set as it was/);
+  assert.match(changesHttps(secure, now) ?? "", /without a restart$/);
+  assert.equal(changesHttps(now, now), undefined);
+  assert.equal(changesHttps(secure, renewed), undefined);
+});
