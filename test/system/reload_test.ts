@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { headOf, say, type Status, statusOf } from "../support/client.ts";
+import { headOf, post, say, scrape, type Status, statusOf } from "../support/client.ts";
 import { fileExists } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import {
@@ -111,7 +111,34 @@ Deno.test("a removed command's jobs are finished, new requests get 404, and then
     await statusIs(url, (status) => poolsOf(status) === "stays 1");
     await eventually("its launcher is gone", () => launchersIn(spool).length === 1);
     assert.equal((await statusOf(url)).total_jobs, 2);
+    const samples = await scrape(url);
+    assert.equal(samples.get('jobrunner_workers{pool="stays"}'), 1);
+    assert.equal(samples.get('jobrunner_workers{pool="goes"}'), undefined);
     assert.equal((await run("stays", showToken)).output, "stays stays\n");
+  });
+});
+
+Deno.test("a job whose client has disconnected keeps its launcher and its pool until it has ended", async () => {
+  const stays = commandTable("stays", "stays", one);
+  const goes = commandTable("goes", "goes", one, 'on_disconnect = "finish"');
+  await withFile(stays + goes, async (reloads) => {
+    const { url, folder, spool } = reloads;
+    const running = held(folder, "running");
+    const client = new AbortController();
+    const script =
+      `(${running.script}) >${folder}/output.new; mv ${folder}/output.new ${folder}/output`;
+    const answer = post(url, script, { command: "goes", signal: client.signal });
+    await fileExists(running.started);
+    await reloadTo(stays, reloads);
+    client.abort();
+    await assert.rejects(answer);
+    assert.equal(poolsOf(await statusOf(url)), "stays 1,goes 1");
+    assert.equal(launchersIn(spool).length, 2);
+    running.release();
+    await fileExists(`${folder}/output`);
+    assert.equal(Deno.readTextFileSync(`${folder}/output`), "goes goes\n");
+    await statusIs(url, (status) => poolsOf(status) === "stays 1");
+    await eventually("its launcher is gone", () => launchersIn(spool).length === 1);
   });
 });
 
