@@ -8,6 +8,7 @@ import { post } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, projectRoot } from "../support/program.ts";
+import { commandTable, showToken } from "../support/reload.ts";
 import { TextLineStream } from "../support/lines.ts";
 
 const binary = Deno.env.get("JOBRUNNER_TEST_BINARY");
@@ -132,5 +133,44 @@ Deno.test("serve stops when its terminal is closed, answers its jobs and leaves 
   }
   await child.stdin.close().catch(() => {});
   await child.status;
+  await eventually("nothing is left", () => [...Deno.readDirSync(folder.path)].length === 0);
+});
+
+Deno.test("with a configuration file SIGHUP at an open terminal reloads; closing the terminal stops the server", async () => {
+  using folder = temporaryFolder();
+  using files = temporaryFolder();
+  const file = `${files.path}/jobrunner.toml`;
+  Deno.writeTextFileSync(file, commandTable("default", "1"));
+  const child = atTerminal("", {
+    JOBRUNNER_CONFIG_FILE: file,
+    JOBRUNNER_HTTP_LISTEN_PORT: "0",
+    JOBRUNNER_SPOOL_DIR: folder.path,
+  }, "under a shell");
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
+  let url = "";
+  const shown: string[] = [];
+  for await (const line of lines) {
+    shown.push(line);
+    const [, listening] = /listening on (http:[^\s"]+)/.exec(line) ?? [];
+    if (listening !== undefined) {
+      url = listening;
+      const { output } = await post(url, 'echo "$1 $PPID"');
+      const [token, pid] = output.split(" ");
+      assert.equal(token, "1");
+      Deno.writeTextFileSync(file, commandTable("default", "2"));
+      Deno.kill(Number(pid), "SIGHUP");
+    }
+    if (line.includes("configuration reloaded")) {
+      const started = `${folder.path}/started`;
+      const running = post(url, `: >${started}; sleep 0.3; ${showToken}`);
+      await fileExists(started);
+      child.kill("SIGKILL");
+      assert.equal((await running).output, "2 2\n");
+      Deno.removeSync(started);
+    }
+  }
+  await child.stdin.close().catch(() => {});
+  await child.status;
+  assert.match(shown.join("\n"), /configuration reloaded cause=SIGHUP/);
   await eventually("nothing is left", () => [...Deno.readDirSync(folder.path)].length === 0);
 });

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { post } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { fixture, startProgram } from "../support/program.ts";
+import { commandTable, withFile } from "../support/reload.ts";
 import { spoolIn } from "../support/spool.ts";
 
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_KILL_GRACE_SEC: "2" };
@@ -65,6 +66,26 @@ Deno.test("NOTIFY_SOCKET receives that the service is ready, is alive and stops"
     "STOPPING=1\nSTATUS=finishing waiting and running jobs\nEXTEND_TIMEOUT_USEC=19000000",
   );
   assert.equal(await stopped, 0);
+});
+
+Deno.test("NOTIFY_SOCKET receives that a reload begins, and how it ended, whether it was successful or not", async () => {
+  using folder = temporaryFolder();
+  using manager = listenAsManager(folder.path);
+  await withFile(commandTable("a", "1"), async ({ program, write }) => {
+    assert.match(await manager.heard(""), /^READY=1\nSTATUS=listening on /);
+    for (
+      const [toml, status] of [
+        [commandTable("a", "2"), "configuration reloaded"],
+        ["wrong", "the configuration file has errors: see the log"],
+        [commandTable("a", "3"), "configuration reloaded"],
+      ] as const
+    ) {
+      write(toml);
+      Deno.kill(program.pid, "SIGHUP");
+      assert.match(await manager.heard(""), /^RELOADING=1(\n|$)/);
+      assert.equal(await manager.heard(""), `READY=1\nSTATUS=${status}`);
+    }
+  }, { env: { NOTIFY_SOCKET: manager.path } });
 });
 
 Deno.test("NOTIFY_SOCKET receives no keep-alive while the service hangs", async () => {
