@@ -148,7 +148,7 @@ export const settings = [
     kind: path("a readable file that holds a password"),
     default: "",
     meaning:
-      "File that holds the password, as an alternative to JOBRUNNER_PASSWORD: UTF-8, not empty, read once at start. The flag wins over JOBRUNNER_PASSWORD; setting both variables is an error.",
+      "File that holds the password, as an alternative to JOBRUNNER_PASSWORD: UTF-8, not empty, read at start and at each reload. The flag wins over JOBRUNNER_PASSWORD; setting both variables is an error.",
     withheld: true,
   },
   {
