@@ -46,7 +46,7 @@ const ownKeys: readonly OwnKey[] = [
     kind: text('"all", "none" or an array of names of variables'),
     default: "all",
     meaning:
-      "Variables of the server that the command gets. Secrets and the server's trace context are never among them.",
+      "Variables of the server that the command gets. Secrets and the server's trace context are never among them. On Windows `SystemRoot` always is.",
     raw: true,
   },
   {

@@ -94,7 +94,7 @@ export function readSection(
     }
     const { row, raw } = known;
     const plain = raw ? shownToml(value) : textOf(row, value);
-    const fault = raw ? undefined : faultIn(row.kind, plain);
+    const fault = raw ? undefined : faultInType(row, value) ?? faultIn(row.kind, plain);
     section.set(key, { text: plain ?? shownToml(value), value, valid: fault === undefined });
     if (fault !== undefined) refuse(key, fault);
   }
@@ -128,6 +128,13 @@ function textOf({ kind, list }: Setting, value: TomlValue): string | undefined {
       if (typeof value === "boolean") return value ? "on" : "off";
       return typeof value === "string" ? value : undefined;
   }
+}
+
+/** What is wrong with an array where one text is needed, such as the words of a command; undefined for every other value. */
+function faultInType({ kind, list }: Setting, value: TomlValue): string | undefined {
+  return kind.type === "text" && !list && Array.isArray(value)
+    ? "it must be one string, not an array"
+    : undefined;
 }
 
 /** What is wrong with a text beside its kind; undefined if nothing is. Empty text is valid, and means that there is none. */

@@ -14,7 +14,7 @@ export const settings = [
     kind: { type: "text", placeholder: "COMMAND", wanted: "a program and its arguments" },
     default: "",
     meaning:
-      "The command that each job runs; required unless the configuration file has commands. A bare name is looked up on PATH once, at start. Arguments may follow in shell quoting (no shell is run; on Windows a backslash is literal). A value that is itself the name or path of an executable is used as is, spaces included. `jobrunner serve -- PROGRAM ARG…` also sets the command.",
+      "The command that each job runs; required unless the configuration file has commands. A bare name is looked up on PATH at start and at each reload. Arguments may follow in shell quoting (no shell is run; on Windows a backslash is literal). A value that is itself the name or path of an executable is used as is, spaces included. `jobrunner serve -- PROGRAM ARG…` also sets the command.",
     scope: "command",
   },
   {
@@ -148,7 +148,7 @@ export const settings = [
     kind: path("a readable file that holds a password"),
     default: "",
     meaning:
-      "File that holds the password, as an alternative to JOBRUNNER_PASSWORD: UTF-8, not empty, read once at start. The flag wins over JOBRUNNER_PASSWORD; setting both variables is an error.",
+      "File that holds the password, as an alternative to JOBRUNNER_PASSWORD: UTF-8, not empty, read at start and at each reload. The flag wins over JOBRUNNER_PASSWORD; setting both variables is an error.",
     withheld: true,
   },
   {

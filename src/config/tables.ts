@@ -6,7 +6,7 @@
 
 import { commandNameForm, isCommandName } from "../wire/commands.ts";
 import { commandKeys, commandOnlyKeys, poolKeys } from "./command_keys.ts";
-import type { Faults } from "./faults.ts";
+import { didYouMean, type Faults } from "./faults.ts";
 import { keysOf, readSection, type Section } from "./section.ts";
 import { keyOf, type Setting } from "./setting.ts";
 import { settings } from "./settings.ts";
@@ -26,6 +26,8 @@ export function readTop(top: TomlTable, faults: Faults): Section {
     faults,
     elsewhere(key) {
       if (key === "config_file") return "must be left out: a file cannot name another";
+      const meant = isTable(top[key]) ? didYouMean(key, ["commands", "pools"]) : "";
+      if (meant !== "") return `no such table${meant}`;
       return commandOnlyKeys.some(({ name }) => name === key)
         ? "must stand in a table [commands.NAME]"
         : undefined;

@@ -32,14 +32,20 @@ export function withoutSecrets(env: Readonly<Record<string, string>>): Record<st
   );
 }
 
-/** The environment that a command inherits, with the variables of its configuration. `env` is that of the server. */
+/**
+ * The environment that a command inherits, with the variables of its configuration. `env` is that of the server. On Windows
+ * `SystemRoot` is always inherited: without it, sockets, .NET and PowerShell fail.
+ */
 export function inheritedBy(
   { inheritEnv, env: own }: Pick<LaunchConfig, "inheritEnv" | "env">,
   env: Readonly<Record<string, string>>,
+  os: string = Deno.build.os,
 ): Record<string, string> {
-  const sameName = Deno.build.os === "windows" ? upperCase : asGiven;
+  const [sameName, always] = os === "windows" ? [upperCase, ["SYSTEMROOT"]] : [asGiven, []];
   const overridden = new Set(Object.keys(own).map(sameName));
-  const wanted = inheritEnv === "all" ? undefined : new Set(inheritEnv.map(sameName));
+  const wanted = inheritEnv === "all"
+    ? undefined
+    : new Set([...inheritEnv.map(sameName), ...always]);
   const inherited = Object.entries(withoutSecrets(env)).filter(([name]) =>
     !overridden.has(sameName(name)) && (wanted?.has(sameName(name)) ?? true)
   );

@@ -18,6 +18,7 @@ const watchPauseMs = 50;
  */
 export function watch(path: string, repair: () => void): Disposable {
   let watcher: Deno.FsWatcher | undefined;
+  let endPause = () => {};
   let closed = Deno.build.os !== "linux";
   const repairIfPossible = () => {
     try {
@@ -26,6 +27,16 @@ export function watch(path: string, repair: () => void): Disposable {
       // The next refresh logs the reason.
     }
   };
+
+  function pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, watchPauseMs);
+      endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
 
   async function keepWatching(): Promise<void> {
     while (!closed) {
@@ -36,7 +47,7 @@ export function watch(path: string, repair: () => void): Disposable {
       // Leaving the loop closes the watcher.
       for await (const _change of watcher) break;
       watcher = undefined;
-      if (!closed) await new Promise((resolve) => setTimeout(resolve, watchPauseMs));
+      if (!closed) await pause();
       // A folder that was removed cannot be watched.
       if (!closed) repairIfPossible();
     }
@@ -48,6 +59,7 @@ export function watch(path: string, repair: () => void): Disposable {
       if (closed) return;
       closed = true;
       watcher?.close();
+      endPause();
     },
   };
 }

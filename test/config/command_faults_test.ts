@@ -145,7 +145,11 @@ Deno.test("a command that is missing, empty or cannot be found is a fault in the
       ["commands = { a = {} }", 1, "commands.a.cmd: must be set to a program and its arguments"],
       ["[commands.a]\ncmd = ' '", 2, `commands.a.cmd = " ": ${wanted} (it is empty)`],
       ["[commands.a]\ncmd = 5", 2, `commands.a.cmd = 5: ${wanted}`],
-      ["[commands.a]\ncmd = ['date']", 2, `commands.a.cmd = […]: ${wanted}`],
+      [
+        "[commands.a]\ncmd = ['date']",
+        2,
+        `commands.a.cmd = […]: ${wanted} (it must be one string, not an array)`,
+      ],
       [
         "[commands.a]\n\ncmd = 'gone -x'",
         3,

@@ -40,7 +40,10 @@ const faultsOfTop: readonly (readonly [string, string])[] = [
   ["log_level = true", "log_level = true: must be debug or info or warning or error"],
   ["access_log = 1", "access_log = 1: must be on or off"],
   ["sandbox = 'false'", 'sandbox = "false": must be on or off'],
-  ["spool_dir = ['/tmp']", "spool_dir = […]: must be an existing folder"],
+  [
+    "spool_dir = ['/tmp']",
+    "spool_dir = […]: must be an existing folder (it must be one string, not an array)",
+  ],
   ["spool_dir = 'nowhere'", 'spool_dir = "nowhere": must be an existing folder'],
   [
     'spool_dir = "/tmp\\u0000"',
@@ -74,6 +77,10 @@ const faultsOfTop: readonly (readonly [string, string])[] = [
   ["num_worker = 1", "num_worker: no such setting; did you mean num_workers?"],
   ["colour = 'hunter2'", "colour: no such setting"],
   ["umask = 0o027", "umask: must stand in a table [commands.NAME]"],
+  ["command.b.cmd = 'date'", "command: no such table; did you mean commands?"],
+  ["pool.b.num_workers = 2", "pool: no such table; did you mean pools?"],
+  ["pool = 'b'", "pool: must stand in a table [commands.NAME]"],
+  ["env.A = 'x'", "env: must stand in a table [commands.NAME]"],
   ["__proto__ = 1", "__proto__: no such setting"],
   ["constructor.prototype = 1", "constructor: no such setting"],
   ['"to\\nString" = 1', '"to\\nString": no such setting'],

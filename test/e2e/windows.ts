@@ -33,6 +33,11 @@ const scripts = {
   "seven.cmd": ["echo to stderr 1>&2", "exit /b 7"],
   "a folder/with blanks.bat": ["echo %OTEL_SERVICE_NAME% %JOBRUNNER_PASSWORD%"],
   "arguments.bat": ["echo [%~1] [%~2]"],
+  "names.bat": ["echo %JOBRUNNER_COMMAND% %JOBRUNNER_POOL% %JOBRUNNER_WORKER_ID% %~1"],
+  "here.bat": ["type here"],
+  "variables.bat": ["set"],
+  "call.bat": ["call only_here.bat"],
+  "on the path/only_here.bat": ["echo found"],
   "forever.bat": [":again", "ping -n 2 127.0.0.1 >nul", "goto again"],
 };
 
@@ -53,6 +58,14 @@ function commandOf(
   });
 }
 
+/** Names a configuration file, in place of a command. */
+const fileAlone = { JOBRUNNER_CONFIG_FILE: "jobrunner.toml" };
+
+/** Writes that file. */
+function writeFile(folder: string, ...lines: readonly string[]): void {
+  Deno.writeTextFileSync(`${folder}/jobrunner.toml`, lines.join("\r\n"));
+}
+
 /** A server under Windows. */
 interface WindowsProgram extends Program {
   /** Resolves when nothing of it is left. */
@@ -61,12 +74,12 @@ interface WindowsProgram extends Program {
 
 async function start(
   folder: string,
-  command: string,
+  command: string | undefined,
   env: Record<string, string> = {},
 ): Promise<WindowsProgram> {
   const program = await untilListening(
     commandOf(folder, ["serve"], {
-      JOBRUNNER_CMD: command,
+      ...(command === undefined ? {} : { JOBRUNNER_CMD: command }),
       JOBRUNNER_HTTP_LISTEN_PORT: "0",
       JOBRUNNER_LOG_FORMAT: "text",
       JOBRUNNER_NUM_WORKERS: "2",
@@ -246,4 +259,84 @@ Deno.test("Windows: start.bat starts beyond loopback with a password or JOBRUNNE
   assert.equal(closed.code, 0, closed.said);
   assert.doesNotMatch(closed.said, /ANYONE/);
   await endWindows();
+});
+
+Deno.test("Windows: named commands have pools, folders and environments of their own", async () => {
+  using folder = windowsFolder();
+  for (const worker of [1, 2]) {
+    Deno.mkdirSync(`${folder.path}/tool/${worker}`, { recursive: true });
+    Deno.writeTextFileSync(`${folder.path}/tool/${worker}/here`, `installation ${worker}`);
+  }
+  writeFile(
+    folder.path,
+    "[commands.own]\ncmd = '.\\names.bat \"two words\"'",
+    "[commands.one]\ncmd = '.\\names.bat 1'\npool = 'device'",
+    "[commands.two]\ncmd = '.\\names.bat 2'\npool = 'device'",
+    "[pools.device]\nnum_workers = 1",
+    "[commands.fit]\ncmd = '.\\here.bat'\nworking_directory = 'tool\\{worker_id}'\nnum_workers = 2",
+    "[commands.few]\ncmd = '.\\variables.bat'\ninherit_env = ['path']\nenv = { GREETING = 'hello' }",
+    "[commands.call]\ncmd = '.\\call.bat'\nenv = { path = 'on the path' }",
+  );
+  const program = await start(folder.path, undefined, fileAlone);
+  const outputOf = async (command: string) => (await post(program.url, "x", { command })).output;
+  assert.match(await outputOf("own"), /^own own [12] two words\r\n$/);
+  const shared = await Promise.all(["one", "two", "one"].map(outputOf));
+  assert.deepEqual(shared, ["one device 1 1\r\n", "two device 1 2\r\n", "one device 1 1\r\n"]);
+  const installations = await Promise.all(["fit", "fit"].map(outputOf));
+  assert.deepEqual(installations.sort(), ["installation 1", "installation 2"]);
+  const few = await outputOf("few");
+  assert.match(few, /^PATH=.*system32/im);
+  assert.match(few, /^GREETING=hello\r$/m);
+  assert.match(few, /^SystemRoot=/im);
+  assert.doesNotMatch(few, /^(USERPROFILE|JOBRUNNER_SPOOL_DIR)=/im);
+  assert.equal(await outputOf("call"), "found\r\n", "env replaces PATH in another case");
+  await stop(program, folder.path);
+});
+
+Deno.test("Windows: umask, nice and limits in the file are errors", async () => {
+  using folder = windowsFolder();
+  const keys = ["umask = 0o027", "nice = 5", "limit_memory_bytes = 100000000", "limit_cpu_sec = 5"];
+  writeFile(folder.path, "[commands.a]", "cmd = '.\\names.bat'", ...keys);
+  const { code, stderr } = await commandOf(folder.path, ["serve", "--check"], fileAlone).output();
+  const refused = new TextDecoder().decode(stderr).split("\n")
+    .flatMap((line) =>
+      /^jobrunner.toml:(\d): .*: must be left out on this machine: /.exec(line)?.[1] ?? []
+    );
+  assert.equal(code, 2);
+  assert.deepEqual(refused, ["3", "4", "5", "6"]);
+  await endWindows();
+});
+
+Deno.test("Windows: a changed file is loaded, but a new program needs a restart", async () => {
+  using folder = windowsFolder();
+  const write = (workers: number, command: string) =>
+    writeFile(
+      folder.path,
+      "config_watch_sec = 0.2",
+      `[commands.a]\ncmd = '${command}'\nnum_workers = ${workers}`,
+    );
+  write(1, ".\\names.bat old");
+  const program = await start(folder.path, undefined, fileAlone);
+  const { url, log } = program;
+  const logged = (part: string, times: number) =>
+    eventually(
+      `${part} is logged`,
+      () => log.filter((line) => line.includes(part)).length === times,
+    );
+  write(3, ".\\names.bat new");
+  await logged("configuration reloaded", 1);
+  assert.equal((await statusOf(url)).workers, 3);
+  const { output } = await post(url, "x", { command: "a" });
+  assert.match(output, /^a a [123] new\r\n$/);
+  write(3, ".\\seven.cmd");
+  await logged("configuration not reloaded", 1);
+  await logged(
+    "seven.cmd was not a command's program when the server started, so a restart is needed",
+    1,
+  );
+  assert.match((await get(`${url}/metrics`)).text, /^jobrunner_config_last_reload_successful 0$/m);
+  write(2, ".\\names.bat again");
+  await logged("configuration reloaded", 2);
+  assert.equal((await statusOf(url)).workers, 2);
+  await stop(program, folder.path);
 });

@@ -59,6 +59,19 @@ Deno.test("inheritedBy() takes all variables, none or those named, never a secre
   });
 });
 
+Deno.test("inheritedBy() compares names without regard to case on Windows, and always takes SystemRoot there", () => {
+  const env = { Path: "C:\\bin", SystemRoot: "C:\\Windows", TEMP: "C:\\Temp" };
+  const inherit = (inheritEnv: "all" | readonly string[], own = {}) =>
+    inheritedBy({ inheritEnv, env: own }, env, "windows");
+  const { Path, SystemRoot } = env;
+  assert.deepEqual(inherit([]), { SystemRoot });
+  assert.deepEqual(inherit(["PATH"]), { Path, SystemRoot });
+  assert.deepEqual(inherit(["SYSTEMROOT"], { path: "D:\\" }), { SystemRoot, path: "D:\\" });
+  assert.deepEqual(inherit([], { systemroot: "D:\\" }), { systemroot: "D:\\" });
+  assert.deepEqual(inherit("all"), env);
+  assert.deepEqual(inheritedBy({ inheritEnv: [], env: {} }, env, "linux"), {});
+});
+
 Deno.test("environmentOf() prefers a job's variables to inherited ones", () => {
   const environment = environmentOf({
     PATH: "/bin",
