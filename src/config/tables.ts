@@ -59,7 +59,10 @@ export function readTables(
     if (isTable(table)) {
       const rest = { keys, faults, elsewhere: (key: string) => elsewhere(key, kind) };
       sections.push({ name, ...readSection(table, path, rest) });
-    } else faults.addValue(path, table, `must be a table [${kind}.NAME]`);
+    } else {
+      // The value is not shown: this may be a setting of the server in the wrong table, such as the password.
+      faults.add(path, `must be a table [${kind}.NAME]`);
+    }
   }
   return sections;
 }

@@ -157,8 +157,8 @@ Deno.test("a command that is missing, empty or cannot be found is a fault in the
       ],
       ["commands = 5", 1, "commands = 5: must be tables [commands.NAME]"],
       ["[[commands]]", 1, "commands = […]: must be tables [commands.NAME]"],
-      ["[commands]\na = 5", 2, "commands.a = 5: must be a table [commands.NAME]"],
-      ["[[commands.a]]\ncmd = 'date'", 1, "commands.a = […]: must be a table [commands.NAME]"],
+      ["[commands]\na = 5", 2, "commands.a: must be a table [commands.NAME]"],
+      ["[[commands.a]]\ncmd = 'date'", 1, "commands.a: must be a table [commands.NAME]"],
       ...["A", "1a", "", "a".repeat(33), "a.b", "é"].map((name) =>
         [
           `[commands."${name}"]\ncmd = 'date'`,

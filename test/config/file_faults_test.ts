@@ -103,7 +103,7 @@ const faultsOfTop: readonly (readonly [string, string])[] = [
     'password_file = "/none": must be a readable file that holds a password (No such file)',
   ],
   ["pools = 1", "pools = 1: must be tables [pools.NAME]"],
-  ["pools.p = 'x'", 'pools.p = "x": must be a table [pools.NAME]'],
+  ["pools.p = 'x'", "pools.p: must be a table [pools.NAME]"],
   ["pools.p = {}", 'pools.p: must be named by a command: pool = "p"'],
   [
     "pools.a = {}",

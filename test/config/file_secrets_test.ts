@@ -60,6 +60,8 @@ Deno.test("errors and effective settings show no password, no value of env and n
       const toml of [
         `password = ${value}\n${command}`,
         `passwort = ${value}\n${command}`,
+        `commands.password = ${value}\n${command}`,
+        `pools.password = ${value}\n${command}`,
         `commands.a = { cmd = "/bin/date", passwort = ${value}, password = ${value} }`,
         `commands.a = { cmd = "/bin/date", env = ${value} }`,
         `commands.a = { cmd = "/bin/date", env.A = ${value}, env.JOBRUNNER_A = ${value} }`,
