@@ -79,7 +79,7 @@ export function openFolders(
     const own = holdFolder(config.spool.parent, held);
     own.folder.addFolder(spoolName);
     spool = join(own.path, spoolName);
-    slots = form && openSlots(config, form, held, reasons);
+    slots = form && openSlots(config, form, held, reasons, log);
   } catch (error) {
     close();
     throw new StartError(`cannot create a folder in ${config.spool.parent}: ${messageOf(error)}`);
@@ -209,6 +209,7 @@ function openSlots(
   form: LauncherForm,
   held: HeldFolder[],
   reasons: string[],
+  log: Log,
 ): Slots | undefined {
   for (const parent of parents) {
     const isOwn = parent === spool.parent;
@@ -217,7 +218,16 @@ function openSlots(
       place = isOwn ? held[0] : holdFolder(parent, held);
       if (!place) continue;
       tryToLaunch(place.path, form);
-      return createSlots(slotNames({ named }), form, place);
+      return createSlots(
+        slotNames({ named }),
+        form,
+        place,
+        (slot, error) =>
+          log.write("a launcher could not be removed", {
+            "file.path": slot,
+            "exception.message": messageOf(error),
+          }),
+      );
     } catch (error) {
       reasons.push(`${parent}: ${messageOf(error)}`);
     }

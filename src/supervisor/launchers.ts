@@ -35,7 +35,10 @@ export interface Slots {
    * everything as it was, if there are too few free slots or a launcher cannot be made.
    */
   fill(launches: readonly LaunchData[]): Filling;
-  /** Empties a slot that no job needs any more. No effect while the slot is empty. */
+  /**
+   * Empties a slot that no job needs any more. No effect while the slot is empty. A launcher that cannot be removed is reported;
+   * the next one in its slot replaces it.
+   */
   empty(path: string): void;
 }
 
@@ -89,11 +92,15 @@ interface Filled {
   readonly launch: string;
 }
 
-/** Creates the folder of the slots, all of them empty, in a server's folder. */
+/**
+ * Creates the folder of the slots, all of them empty, in a server's folder. `onNotRemoved` is called with the slot of a launcher
+ * that could not be removed: a job may have damaged the folder.
+ */
 export function createSlots(
   names: readonly string[],
   { holdsAll, make }: LauncherForm,
   { path, folder }: { readonly path: string; readonly folder: ServerFolder },
+  onNotRemoved: (slot: string, error: unknown) => void,
 ): Slots {
   const places = new Map(names.map((name) => {
     const place = join(launcherFolder, name);
@@ -122,7 +129,11 @@ export function createSlots(
   function empty(slot: string): void {
     const place = places.get(slot);
     if (place === undefined || !filled.delete(slot)) return;
-    folder.removeProgram(place);
+    try {
+      folder.removeProgram(place);
+    } catch (error) {
+      onNotRemoved(slot, error);
+    }
   }
 
   return {

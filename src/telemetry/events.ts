@@ -159,6 +159,10 @@ export const events = {
     level: "error",
     fields: "`mark`: the job's folder; `exception.message`",
   },
+  "a launcher could not be removed": {
+    level: "error",
+    fields: "`file.path`, `exception.message`",
+  },
   "the server's folder could not be removed": {
     level: "error",
     fields: "`file.path`, `exception.message`",

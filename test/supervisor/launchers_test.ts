@@ -11,9 +11,15 @@ import {
   type Slots,
 } from "../../src/supervisor/launchers.ts";
 import { workerIdPlaceholder } from "../../src/supervisor/launcher.ts";
-import { newServerFolderPath, openServerFolder } from "../../src/supervisor/server_folder.ts";
+import {
+  newServerFolderPath,
+  openServerFolder,
+  type ServerFolder,
+} from "../../src/supervisor/server_folder.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { plainLaunch } from "../support/launcher.ts";
+
+const encoder = new TextEncoder();
 
 /** Slots with these names in a server's folder of their own. */
 function slotsOf(names: readonly string[]): Slots & Disposable & {
@@ -28,7 +34,7 @@ function slotsOf(names: readonly string[]): Slots & Disposable & {
   const form = launcherForm();
   assert.ok(form);
   return {
-    ...createSlots(names, form, { path, folder }),
+    ...createSlots(names, form, { path, folder }, (slot) => assert.fail(slot)),
     files: () => [...Deno.readDirSync(`${path}/run`)].map(({ name }) => name).sort(),
     repair: () => folder.repair(),
     [Symbol.dispose]() {
@@ -131,6 +137,28 @@ Deno.test("fill() throws and leaves everything as it was if a launcher cannot be
   slots.fill([echo("one")]);
   assert.throws(() => slots.fill([echo("two"), echo("a\0b")]), /must not contain a NUL/);
   assert.deepEqual(slots.files(), ["a"]);
+});
+
+Deno.test("a launcher that cannot be removed is reported; its slot is free, and the others are emptied", () => {
+  const programs = new Map<string, Uint8Array>();
+  const reported: string[] = [];
+  const folder = {
+    addFolder() {},
+    addProgram: (place: string, bytes: Uint8Array) => void programs.set(place, bytes),
+    removeProgram(place: string) {
+      if (place.endsWith("a")) throw new Error("Permission denied");
+      programs.delete(place);
+    },
+  } as Partial<ServerFolder> as ServerFolder;
+  const form = { holdsAll: true, make: ({ args }: LaunchData) => encoder.encode(args.join()) };
+  const slots = createSlots(["a", "b"], form, { path: "/folder", folder }, (slot, error) => {
+    reported.push(`${slot}: ${error}`);
+  });
+  slots.fill([echo("one"), echo("two")]).undo();
+  assert.deepEqual(reported, ["/folder/run/a: Error: Permission denied"]);
+  assert.deepEqual([...programs.keys()], ["run/a"]);
+  assert.equal(slots.fill([echo("three")]).launchers[0]?.path, "/folder/run/a");
+  assert.equal(new TextDecoder().decode(programs.get("run/a")), "three");
 });
 
 Deno.test("empty() frees a slot for another launcher, which is a new file with a new word", () => {
