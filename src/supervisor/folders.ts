@@ -9,7 +9,7 @@ import type { Command } from "../config/command.ts";
 import type { CommandConfig, Config } from "../config/config.ts";
 import { refusedByTheSandbox } from "../config/environment.ts";
 import { inheritedBy } from "../exec/child_env.ts";
-import type { CommandStart, ServiceStart } from "../isolate/messages.ts";
+import type { ServiceSettings, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { type Log, messageOf } from "../telemetry/log.ts";
 import { watch } from "./folder_watch.ts";
@@ -44,10 +44,8 @@ export interface Folders {
   close(): void;
 }
 
-/** How the commands of a configuration are started. */
-export interface Renewal {
-  /** In the order of the commands. */
-  readonly starts: readonly CommandStart[];
+/** What the service is given of a configuration, with launchers that were made for it. */
+export interface Renewal extends ServiceSettings {
   /** Removes what was made for this configuration alone. */
   undo(): void;
 }
@@ -109,6 +107,7 @@ export function openFolders(
     wanted = new Set(filling?.launchers.map(({ path }) => path));
     spared = new Set();
     return {
+      config: withoutVariables(config),
       starts: config.commands.map(({ name, launch }, index) => {
         const inherited = inheritedBy(launch, env);
         const launcher = filling?.launchers[index];
@@ -131,9 +130,10 @@ export function openFolders(
     else slots?.empty(launcher);
   }
 
-  let starts: readonly CommandStart[];
+  let settings: ServiceSettings;
   try {
-    ({ starts } = renew(config));
+    const { config: given, starts } = renew(config);
+    settings = { config: given, starts };
   } catch (error) {
     close();
     throw error instanceof StartError
@@ -163,7 +163,7 @@ export function openFolders(
     }
   }, refreshMs);
   return {
-    start: { config, spool, starts, programs },
+    start: { ...settings, spool, programs },
     warnings: noLauncher.map((reason) =>
       `${reason}: commands share the server's session, and the service can choose their environment`
     ),
@@ -175,6 +175,17 @@ export function openFolders(
       for (const watching of watches) watching[Symbol.dispose]();
       close();
     },
+  };
+}
+
+/** The configuration without the values of `env`, which may be secrets: what the service needs of them is in `CommandStart`. */
+function withoutVariables(config: Config): Config {
+  return {
+    ...config,
+    commands: config.commands.map((command) => ({
+      ...command,
+      launch: { ...command.launch, env: {} },
+    })),
   };
 }
 

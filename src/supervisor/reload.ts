@@ -76,9 +76,10 @@ export function createReloading(
     } catch (error) {
       return [messageOf(error)];
     }
-    const replaced = await replace({ config: result.config, starts: renewal.starts });
+    const { config: given, starts, undo } = renewal;
+    const replaced = await replace({ config: given, starts });
     if (!replaced.ok) {
-      renewal.undo();
+      undo();
       return [replaced.reason];
     }
     ({ config } = result);

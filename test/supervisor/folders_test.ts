@@ -57,6 +57,23 @@ Deno.test("openFolders() makes a launcher for each command, and removes all fold
   assert.deepEqual(folders.start.starts.map(({ name }) => name), ["one", "two"]);
 });
 
+Deno.test("the service is given no value of env that its launcher holds", () => {
+  using temporary = temporaryFolder();
+  const spool = temporary.path;
+  const config = configOfFile(
+    '[commands.a]\ncmd = "/bin/echo"\nenv = { TOKEN = "hunter2", LANG = "hunter2" }\n',
+    { env: { JOBRUNNER_SPOOL_DIR: spool }, disk: { [spool]: "folder", "/bin/echo": "executable" } },
+  );
+  const folders = openFolders(config, { LANG: "C" }, noLog);
+  try {
+    for (const given of [folders.start, folders.renew(config)]) {
+      assert.ok(!JSON.stringify(given).includes("hunter2"));
+    }
+  } finally {
+    folders.close();
+  }
+});
+
 Deno.test("renew() keeps the launchers of earlier configurations until they are freed", () => {
   using folders = foldersOf("one", "two");
   const { starts } = folders.print("two", "three");

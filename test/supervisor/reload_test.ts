@@ -20,7 +20,7 @@ function setUp(parts: Partial<ReloadParts> = {}, config = first) {
   const lines: string[] = [];
   const reloading = createReloading(config, {
     read: () => Promise.resolve(readOf({ JOBRUNNER_NUM_WORKERS: "7" })),
-    folders: { renew: () => ({ starts: [], undo: () => void seen.push("undo") }) },
+    folders: { renew: (config) => ({ config, starts: [], undo: () => void seen.push("undo") }) },
     replace({ config }) {
       seen.push(config.pools[0]?.numWorkers);
       return Promise.resolve({ ok: true });
