@@ -6,7 +6,8 @@
 
 import { commandNameForm, isCommandName } from "../wire/commands.ts";
 import { commandKeys, commandOnlyKeys, poolKeys } from "./command_keys.ts";
-import { didYouMean, type Faults } from "./faults.ts";
+import type { Faults } from "./faults.ts";
+import { didYouMean } from "./similar.ts";
 import { keysOf, readSection, type Section } from "./section.ts";
 import { keyOf, type Setting } from "./setting.ts";
 import { settings } from "./settings.ts";

@@ -10,6 +10,7 @@ import { readConfigFile } from "../config/file.ts";
 import { parseConfig } from "../config/parse.ts";
 import type { CommandLine } from "../config/sources.ts";
 import { beginningOf } from "../machine/file_beginning.ts";
+import { messageOf } from "../telemetry/log.ts";
 import { thisMachine } from "./surroundings.ts";
 
 /** Digests of files by absolute path. */
@@ -40,9 +41,17 @@ export function createConfigReader(
     const again = !isFirst;
     isFirst = false;
     const files = new Map<string, string>();
-    const machine: Omit<Surroundings, "env"> = {
-      ...thisMachine(env),
-      readFile(path, bytes) {
+    let here: Omit<Surroundings, "env">;
+    try {
+      here = thisMachine(env);
+    } catch (error) {
+      if (!again) throw error;
+      const reason = `the server's working directory cannot be found: ${messageOf(error)}`;
+      return { ok: false, errors: [reason], files };
+    }
+    const machine = {
+      ...here,
+      readFile(path: string, bytes: number) {
         files.set(path, "");
         if (isPipe(path)) {
           if (again) throw new Error("it is not a regular file, which alone can be read again");

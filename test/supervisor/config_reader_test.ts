@@ -189,7 +189,9 @@ Deno.test("property: whatever one key of a file is changed to, a reload takes al
       const errors: string[] = [];
       const reloading = createReloading(first.config, {
         read,
-        folders: { renew: () => ({ starts: [], undo: () => assert.fail("nothing is undone") }) },
+        folders: {
+          renew: (config) => ({ config, starts: [], undo: () => assert.fail("nothing is undone") }),
+        },
         replace({ config }) {
           asked.push(config);
           return Promise.resolve({ ok: true });

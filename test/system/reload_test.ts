@@ -4,8 +4,10 @@
 
 import assert from "node:assert/strict";
 import { headOf, post, say, scrape, type Status, statusOf } from "../support/client.ts";
-import { fileExists } from "../support/folder.ts";
+import { fileExists, temporaryFolder } from "../support/folder.ts";
+import { freePort } from "../support/port.ts";
 import { eventually } from "../support/processes.ts";
+import { fixture } from "../support/program.ts";
 import {
   commandTable,
   held,
@@ -194,6 +196,39 @@ Deno.test("a command that is removed and added again never runs twice at once in
     assert.equal((await first).output, "old old\n");
     assert.equal((await second).output, "new new\n");
   });
+});
+
+Deno.test("a certificate that the runtime refuses is logged at each reload with it", async () => {
+  const withTls = (pair: string) =>
+    [
+      `tls_cert_file = "${fixture(`tls/${pair}.pem`)}"`,
+      `tls_key_file = "${fixture(`tls/${pair}_key.pem`)}"`,
+      commandTable("a", "a"),
+    ].join("\n");
+  const env = { JOBRUNNER_HTTP_LISTEN_PORT: String(freePort()) };
+  await withFile(withTls("self_signed"), async ({ reload, program: { log } }) => {
+    for (const times of [1, 2]) {
+      await reload(withTls("weak"));
+      await eventually(
+        "it is refused",
+        () =>
+          log.filter((line) => line.includes("the new TLS certificate cannot be used")).length ===
+            times,
+      );
+    }
+  }, { env });
+});
+
+Deno.test("a reload without the server's working directory fails with a sentence that says so", async () => {
+  using temporary = temporaryFolder();
+  const cwd = `${temporary.path}/gone`;
+  Deno.mkdirSync(cwd);
+  await withFile(commandTable("a", "a"), async ({ reload }) => {
+    Deno.removeSync(cwd);
+    const [error, outcome] = await reload();
+    assert.match(error ?? "", /error="the server's working directory cannot be found: [^\n]*"$/);
+    assert.match(outcome ?? "", /configuration not reloaded/);
+  }, { cwd });
 });
 
 Deno.test("64 changed commands are reloaded beside their 64 held jobs; once more changes nothing until jobs have ended", async () => {
