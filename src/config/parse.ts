@@ -6,23 +6,23 @@
  */
 
 import { type Command, readCommand, setterOfCommand } from "./command.ts";
-import { type Commands, readCommands } from "./commands.ts";
+import { type Commands, readCommands } from "./file/commands.ts";
 import type { Config, ConfigResult, Surroundings } from "./config.ts";
-import { readDefaultCommand } from "./default_command.ts";
+import { readDefaultCommand } from "./file/default_command.ts";
 import { refusedByTheSandbox, variablesThatOpenTheServer, withNamesOf } from "./environment.ts";
-import { faultsOf } from "./faults.ts";
-import type { ConfigFile } from "./file.ts";
+import { faultsOf } from "./file/faults.ts";
+import type { ConfigFile } from "./file/config_file.ts";
 import { absolute, passwordSourceOf, readPassword, readTls } from "./files.ts";
 import { launcherParents, readSpool } from "./folders.ts";
-import { asTheServer } from "./launch.ts";
+import { asTheServer } from "./file/launch.ts";
 import { readListening } from "./listening.ts";
 import type { Setting } from "./setting.ts";
 import { type SettingName, settings } from "./settings.ts";
 import { oneLine } from "./shown.ts";
 import { type CommandLine, readValues, type Values } from "./sources.ts";
 import { readSuffix } from "./suffix.ts";
-import { readTop } from "./tables.ts";
-import { isTable } from "./toml.ts";
+import { readTop } from "./file/tables.ts";
+import { isTable } from "./file/toml.ts";
 import { readTracing } from "./tracing.ts";
 import { warningsOf } from "./warnings.ts";
 

@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { Faults } from "./faults.ts";
+import type { Faults } from "./file/faults.ts";
 import { type Flag, readFlags } from "./flags.ts";
 import { takes, wantedOf } from "./kinds.ts";
-import type { Given } from "./section.ts";
+import type { Given } from "./file/section.ts";
 import { shownValue } from "./shown.ts";
 import { type Basis, flagOf, keyOf, type Setting } from "./setting.ts";
 import { type ChoiceOf, type NameOf, type SettingName, settings } from "./settings.ts";

@@ -6,7 +6,7 @@
 
 import { createHash } from "node:crypto";
 import type { ConfigResult, Surroundings } from "../config/config.ts";
-import { readConfigFile } from "../config/file.ts";
+import { readConfigFile } from "../config/file/config_file.ts";
 import { parseConfig } from "../config/parse.ts";
 import type { CommandLine } from "../config/sources.ts";
 import { beginningOf } from "../machine/file_beginning.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { getPriority } from "node:os";
 import { maxLaunchers } from "../../src/config/max_commands.ts";
-import { asTheServer } from "../../src/config/launch.ts";
+import { asTheServer } from "../../src/config/file/launch.ts";
 import {
   createSlots,
   type LaunchData,

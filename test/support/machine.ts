@@ -13,7 +13,7 @@ import type {
   PoolConfig,
   Surroundings,
 } from "../../src/config/config.ts";
-import { type ConfigFile, parseConfigFile } from "../../src/config/file.ts";
+import { type ConfigFile, parseConfigFile } from "../../src/config/file/config_file.ts";
 import { parseConfig } from "../../src/config/parse.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
 

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { commandKeys, commandOnlyKeys, poolKeys } from "../../src/config/command_keys.ts";
+import { commandKeys, commandOnlyKeys, poolKeys } from "../../src/config/file/command_keys.ts";
 import { wantedOf } from "../../src/config/kinds.ts";
-import type { Key } from "../../src/config/section.ts";
+import type { Key } from "../../src/config/file/section.ts";
 import { flagOf, type Setting } from "../../src/config/setting.ts";
 import { settings } from "../../src/config/settings.ts";
 import { type ErrorRow, errors } from "../../src/http/answer/errors.ts";

@@ -83,7 +83,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     async: ["*"],
     config: [
       "environment.ts",
-      "file.ts",
+      "file/config_file.ts",
       "fixed.ts",
       "max_commands.ts",
       "parse.ts",
@@ -245,7 +245,7 @@ export const packages: readonly Row<string>[] = [
   { what: ["@logtape", "@opentelemetry"], who: ["telemetry"] },
   { what: ["hono"], who: ["http/routes.ts", "http/answer/error_answers.ts"] },
   { what: ["shlex"], who: ["config/command.ts"] },
-  { what: ["smol-toml"], who: ["config/file.ts"] },
+  { what: ["smol-toml"], who: ["config/file/config_file.ts"] },
   { what: ["node:path"], who: "everyone" },
   { what: ["node:buffer.Buffer"], who: ["supervisor/server_folder.ts"] },
   { what: ["node:buffer.isUtf8"], who: ["wire/utf8.ts", "supervisor/surroundings.ts"] },

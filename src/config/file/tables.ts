@@ -4,13 +4,13 @@
  * @module
  */
 
-import { commandNameForm, isCommandName } from "../wire/commands.ts";
+import { commandNameForm, isCommandName } from "../../wire/commands.ts";
 import { commandKeys, commandOnlyKeys, poolKeys } from "./command_keys.ts";
 import type { Faults } from "./faults.ts";
 import { didYouMean } from "./similar.ts";
 import { keysOf, readSection, type Section } from "./section.ts";
-import { keyOf, type Setting } from "./setting.ts";
-import { settings } from "./settings.ts";
+import { keyOf, type Setting } from "../setting.ts";
+import { settings } from "../settings.ts";
 import { isTable, type TomlTable } from "./toml.ts";
 
 /** A table with a name. */

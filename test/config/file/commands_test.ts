@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { configOfFile, configure, errorsOfFile } from "../support/machine.ts";
+import { configOfFile, configure, errorsOfFile } from "../../support/machine.ts";
 
 const env = { PATH: "/bin" };
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { LaunchConfig } from "../../src/config/config.ts";
-import { configOfFile, type Disk, errorsOfFile } from "../support/machine.ts";
+import type { LaunchConfig } from "../../../src/config/config.ts";
+import { configOfFile, type Disk, errorsOfFile } from "../../support/machine.ts";
 
 type Given = Parameters<typeof configOfFile>[1];
 

@@ -5,8 +5,8 @@
  */
 
 import type { Faults } from "./faults.ts";
-import { type Kind, takes, wantedOf } from "./kinds.ts";
-import { keyOf, type Setting } from "./setting.ts";
+import { type Kind, takes, wantedOf } from "../kinds.ts";
+import { keyOf, type Setting } from "../setting.ts";
 import { didYouMean } from "./similar.ts";
 import { type KeyPath, shownToml, type TomlTable, type TomlValue } from "./toml.ts";
 

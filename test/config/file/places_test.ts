@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parse } from "smol-toml";
-import { placesIn } from "../../src/config/places.ts";
-import type { ParseToml, TomlTable } from "../../src/config/toml.ts";
+import { placesIn } from "../../../src/config/file/places.ts";
+import type { ParseToml, TomlTable } from "../../../src/config/file/toml.ts";
 
 const parseToml: ParseToml = (text) => parse(text, { integersAsBigInt: "asNeeded" }) as TomlTable;
 

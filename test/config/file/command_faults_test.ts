@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { errorsOfFile } from "../support/machine.ts";
+import { errorsOfFile } from "../../support/machine.ts";
 
 const env = { PATH: "/bin" };
 const command = "[commands.a]\ncmd = 'date'\n";

@@ -5,9 +5,9 @@
  */
 
 import { type Key, keysOf } from "./section.ts";
-import type { Kind } from "./kinds.ts";
-import type { Setting } from "./setting.ts";
-import { settings } from "./settings.ts";
+import type { Kind } from "../kinds.ts";
+import type { Setting } from "../setting.ts";
+import { settings } from "../settings.ts";
 
 /** A kind of text; `wanted` follows “must be”. */
 function text(wanted: string): Kind {

@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { Surroundings } from "./config.ts";
-import { withNamesOf } from "./environment.ts";
-import { readSettingFile } from "./files.ts";
+import type { Surroundings } from "../config.ts";
+import { withNamesOf } from "../environment.ts";
+import { readSettingFile } from "../files.ts";
 import { type Places, placesIn } from "./places.ts";
-import { type CommandLine, readValues } from "./sources.ts";
+import { type CommandLine, readValues } from "../sources.ts";
 import type { ParseToml, SmolToml, TomlTable } from "./toml.ts";
 
 /** A configuration file that was read. */

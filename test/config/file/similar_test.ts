@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { mostSimilar } from "../../src/config/similar.ts";
-import { commandKeys } from "../../src/config/command_keys.ts";
+import { mostSimilar } from "../../../src/config/file/similar.ts";
+import { commandKeys } from "../../../src/config/file/command_keys.ts";
 
 const keys = commandKeys.map(({ name }) => name);
 

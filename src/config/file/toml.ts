@@ -4,7 +4,7 @@
  * @module
  */
 
-import { shownValue } from "./shown.ts";
+import { shownValue } from "../shown.ts";
 
 /** A table by its keys. It has no prototype, so that every key in it is one of the document. */
 export interface TomlTable {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { readConfigFile } from "../../src/config/file.ts";
-import { parseConfig } from "../../src/config/parse.ts";
-import { parseCommandLine } from "../../src/config/sources.ts";
-import { configFile, type Disk, errorsOfFile, machine } from "../support/machine.ts";
+import { readConfigFile } from "../../../src/config/file/config_file.ts";
+import { parseConfig } from "../../../src/config/parse.ts";
+import { parseCommandLine } from "../../../src/config/sources.ts";
+import { configFile, type Disk, errorsOfFile, machine } from "../../support/machine.ts";
 
 const good = "[commands.pdf]\ncmd = '/bin/date'\n";
 

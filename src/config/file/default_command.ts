@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { ConfigFile } from "./file.ts";
+import type { ConfigFile } from "./config_file.ts";
 import { didYouMean } from "./similar.ts";
-import type { Values } from "./sources.ts";
+import type { Values } from "../sources.ts";
 
 /**
  * Reads its name; undefined if there is none. Without a value it is the command `default`, if there is one: the one of

@@ -4,15 +4,15 @@
  * @module
  */
 
-import { parseCommand } from "./command.ts";
+import { parseCommand } from "../command.ts";
 import { maxDescriptionLength } from "./command_keys.ts";
-import type { CommandConfig, PoolConfig } from "./config.ts";
+import type { CommandConfig, PoolConfig } from "../config.ts";
 import { type Reading, readLaunch } from "./launch.ts";
-import { maxCommands } from "./max_commands.ts";
+import { maxCommands } from "../max_commands.ts";
 import { type PoolDefaults, poolsOf } from "./pools.ts";
 import type { Section } from "./section.ts";
-import { oneLine } from "./shown.ts";
-import { brokenRules } from "./suffix.ts";
+import { oneLine } from "../shown.ts";
+import { brokenRules } from "../suffix.ts";
 import { type NamedSection, readTables } from "./tables.ts";
 import type { TomlTable } from "./toml.ts";
 

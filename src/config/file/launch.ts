@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { LaunchConfig, PoolConfig, Surroundings } from "./config.ts";
+import type { LaunchConfig, PoolConfig, Surroundings } from "../config.ts";
 import type { Faults } from "./faults.ts";
-import { absolute } from "./files.ts";
+import { absolute } from "../files.ts";
 import type { Places } from "./places.ts";
 import type { Section } from "./section.ts";
-import { shownValue } from "./shown.ts";
+import { shownValue } from "../shown.ts";
 import { isTable, type TomlValue } from "./toml.ts";
 
 /** What a command's process starts with unless the configuration file says otherwise. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { commandKeys, poolKeys } from "../../src/config/command_keys.ts";
-import { keysOf } from "../../src/config/section.ts";
-import { settings } from "../../src/config/settings.ts";
-import { configure } from "../support/machine.ts";
+import { commandKeys, poolKeys } from "../../../src/config/file/command_keys.ts";
+import { keysOf } from "../../../src/config/file/section.ts";
+import { settings } from "../../../src/config/settings.ts";
+import { configure } from "../../support/machine.ts";
 
 const good = `# Settings of the whole server
 http_listen_port = 8080

@@ -5,7 +5,7 @@
  */
 
 import { poolKeys } from "./command_keys.ts";
-import type { PoolConfig } from "./config.ts";
+import type { PoolConfig } from "../config.ts";
 import type { Faults } from "./faults.ts";
 import type { Section } from "./section.ts";
 import { didYouMean } from "./similar.ts";

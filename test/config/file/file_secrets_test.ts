@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { configOfFile, configure, type Disk, errorsOfFile } from "../support/machine.ts";
+import { configOfFile, configure, type Disk, errorsOfFile } from "../../support/machine.ts";
 
 const command = "[commands.a]\ncmd = '/bin/date'\n";
 const disk: Disk = {
