@@ -66,7 +66,15 @@ export function openFolders(
   log: Log,
   replace: (command: Command) => Command = (command) => command,
 ): Folders {
+  const logRepaired = (repaired: readonly string[]) => {
+    for (const path of repaired) {
+      log.write("repaired the server's folder: something was changed, replaced or removed", {
+        "file.path": path,
+      });
+    }
+  };
   const held: HeldFolder[] = [];
+  const repair = () => held.forEach(({ folder }) => logRepaired(folder.repair()));
   const reasons: string[] = [];
   const close = () => held.forEach((folder) => closeFolder(folder, log));
   // With named commands the service could not start a later configuration's programs without launchers.
@@ -99,6 +107,8 @@ export function openFolders(
       );
     if (refused.length > 0) throw new StartError([...noLauncher, ...refused].join("; "));
     const wantedBefore = wanted;
+    // A job may have damaged the folder just before.
+    repair();
     const filling = slots?.fill(
       config.commands.map(({ command, launch }) =>
         launchOf(replace(command), launch, env, config.launcher.ownSession)
@@ -140,13 +150,6 @@ export function openFolders(
       ? error
       : new StartError(`cannot make a launcher: ${messageOf(error)}`);
   }
-  const logRepaired = (repaired: readonly string[]) => {
-    for (const path of repaired) {
-      log.write("repaired the server's folder: something was changed, replaced or removed", {
-        "file.path": path,
-      });
-    }
-  };
   const watches = held.map((folder) =>
     watch(folder.path, () => logRepaired(folder.folder.repair()))
   );
@@ -169,7 +172,7 @@ export function openFolders(
     ),
     renew,
     free,
-    repair: () => held.forEach(({ folder }) => logRepaired(folder.repair())),
+    repair,
     close() {
       clearInterval(refresher);
       for (const watching of watches) watching[Symbol.dispose]();

@@ -45,6 +45,9 @@ export interface Reloading {
   reload(cause: string): Promise<void>;
 }
 
+/** How many errors of one attempt are logged: with too many lines at once the log would lose some. */
+const maxLoggedErrors = 100;
+
 /** Makes a configuration that can be read again; `first` is in effect. */
 export function createReloading(
   first: Config,
@@ -96,7 +99,11 @@ export function createReloading(
     // A bug in here must not end the server.
     const errors = await apply().catch((bug) => [stackOf(bug)]);
     successful = errors.length === 0;
-    for (const error of errors) log.write("configuration error", { error });
+    for (const error of errors.slice(0, maxLoggedErrors)) {
+      log.write("configuration error", { error });
+    }
+    const rest = errors.length - maxLoggedErrors;
+    if (rest > 0) log.write("configuration error", { error: `${rest} more errors` });
     if (successful) {
       log.write("configuration reloaded", { cause, commands: config.commands.length });
     } else log.write("configuration not reloaded: the one before stays in effect", { cause });

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import assert from "node:assert/strict";
 import { type Folders, openFolders, type Renewal } from "../../src/supervisor/folders.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -151,6 +152,25 @@ Deno.test("renew() without launchers refuses what needs one, or was not granted 
     ) assert.throws(() => folders.renew(configOfA(lines)), reason);
     const { starts } = folders.renew(configOfA('cmd = "/bin/date x"'));
     assert.equal(starts[0]?.launcher, undefined);
+  } finally {
+    folders.close();
+  }
+});
+
+Deno.test("renew() repairs what a job has damaged first", () => {
+  using temporary = temporaryFolder();
+  const repaired: unknown[] = [];
+  const folders = openFolders(printing(temporary.path, "one"), {}, {
+    ...noLog,
+    write: (_message, fields) => void repaired.push(fields?.["file.path"]),
+  });
+  try {
+    const path = launcherOf(folders.start);
+    const run = dirname(path);
+    Deno.removeSync(run, { recursive: true });
+    Deno.writeTextFileSync(run, "");
+    folders.renew(printing(temporary.path, "one", "two"));
+    assert.deepEqual(repaired, [run, path]);
   } finally {
     folders.close();
   }

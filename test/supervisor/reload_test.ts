@@ -117,6 +117,15 @@ for (const [what, parts, error, asked] of failures) {
   });
 }
 
+Deno.test("reload() logs a hundred errors, and how many more there are", async () => {
+  const errors = Array.from({ length: 120 }, (_, index) => `error ${index}`);
+  const { reloading, lines } = setUp({ read: () => Promise.resolve(readOf(errors)) });
+  await reloading.reload("SIGHUP");
+  assert.equal(lines.length, 102);
+  assert.equal(lines[99], 'configuration error {"error":"error 99"}');
+  assert.equal(lines[100], 'configuration error {"error":"20 more errors"}');
+});
+
 Deno.test("reload() keeps what needs a restart as it is, and says so", async () => {
   const given = {
     JOBRUNNER_HTTP_LISTEN_ADDRESS: "127.0.0.2",
