@@ -47,7 +47,7 @@ Deno.test("SIGHUP during a drain changes nothing, and the drain ends as usual", 
     const answer = run("a", running.script);
     await fileExists(running.started);
     const stopped = program.stop();
-    await program.line("stopping");
+    await eventually("it drains", async () => (await statusOf(url)).state === "draining");
     write("wrong");
     for (let times = 0; times < 3; times++) {
       Deno.kill(program.pid, "SIGHUP");
