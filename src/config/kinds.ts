@@ -60,6 +60,11 @@ export function takes(kind: Kind, text: string): boolean {
   }
 }
 
+/** The sentence about a value that is not valid; `detail` says why, and `wanted` is instead of what the kind requires. */
+export function mustBe(kind: Kind, detail?: string, wanted: string = wantedOf(kind)): string {
+  return `must be ${wanted}${detail ? ` (${detail})` : ""}`;
+}
+
 /** Says what a value must be, as a phrase to follow “must be”. */
 export function wantedOf(kind: Kind): string {
   switch (kind.type) {

@@ -45,6 +45,11 @@ export interface Setting {
   readonly environmentOnly?: true;
 }
 
+/** The number that a valid text stands for: 0 may mean something else. */
+export function numberOf({ zero = 0 }: Setting, text: string): number {
+  return Number(text) || zero;
+}
+
 /** The flag of `jobrunner serve` for a setting, without dashes; undefined if there is none. */
 export function flagOf(setting: Setting): string | undefined {
   if (setting.environmentOnly) return undefined;

@@ -7,10 +7,10 @@
 
 import type { Faults } from "./file/faults.ts";
 import { type Flag, readFlags } from "./flags.ts";
-import { takes, wantedOf } from "./kinds.ts";
+import { mustBe, takes, wantedOf } from "./kinds.ts";
 import type { Given } from "./file/section.ts";
 import { shownValue } from "./shown.ts";
-import { type Basis, flagOf, keyOf, type Setting } from "./setting.ts";
+import { type Basis, flagOf, keyOf, numberOf, type Setting } from "./setting.ts";
 import { type ChoiceOf, type NameOf, type SettingName, settings } from "./settings.ts";
 
 /** The command line of `jobrunner serve`. */
@@ -165,7 +165,7 @@ export function readValues(
 
   function addError(name: SettingName, detail?: string, wanted?: string): undefined {
     const setting = rowOf(name);
-    const sentence = `must be ${wanted ?? wantedOf(setting.kind)}${detail ? ` (${detail})` : ""}`;
+    const sentence = mustBe(setting.kind, detail, wanted);
     const found = inFile(name);
     if (found && origin(name) === "file") {
       if (!found.valid) return undefined;
@@ -188,9 +188,8 @@ export function readValues(
     return validOf(name);
   }
 
-  function numberOf(name: SettingName): number {
-    const value = Number(checkedOf(name));
-    return value === 0 ? rowOf(name).zero ?? 0 : value;
+  function valueOf(name: SettingName): number {
+    return numberOf(rowOf(name), checkedOf(name));
   }
 
   function queueLimitOf(numWorkers: number): number {
@@ -209,8 +208,8 @@ export function readValues(
     addError,
     addSentence,
     text: textOf,
-    number: numberOf,
-    milliseconds: (name) => numberOf(name) * 1000,
+    number: valueOf,
+    milliseconds: (name) => valueOf(name) * 1000,
     // The row allows nothing else.
     choice: <Name extends NameOf<"choice">>(name: Name) => checkedOf(name) as ChoiceOf<Name>,
   };

@@ -6,13 +6,13 @@
  */
 
 import type { Config, StoppingConfig } from "../config/config.ts";
-import type { ServiceAbilities } from "../isolate/abilities.ts";
 import { changesHttps, fixedIn } from "../config/fixed.ts";
 import { messageOf, type OpenLog, stackOf } from "../telemetry/log.ts";
 import type { ReadConfig } from "./config_reader.ts";
 import type { ConfigWatch } from "./config_watch.ts";
 import type { Folders, Renewal } from "./folders.ts";
 import type { Notifier } from "./notifier.ts";
+import type { Service } from "./serving.ts";
 import { stoppingOf } from "./stopping.ts";
 
 /** The parts of the server that a reload works with. */
@@ -22,9 +22,7 @@ export interface ReloadParts {
   /** Makes launchers. */
   readonly folders: Pick<Folders, "renew">;
   /** Gives the service the new settings. */
-  readonly replace: (settings: ServiceAbilities["replace"]["question"]) => Promise<
-    ServiceAbilities["replace"]["answer"]
-  >;
+  readonly replace: Service["replace"];
   /** Watches the files for changes. */
   readonly watch: Pick<ConfigWatch, "watch">;
   /** Notifies systemd. */

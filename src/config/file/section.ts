@@ -5,8 +5,8 @@
  */
 
 import type { Faults } from "./faults.ts";
-import { type Kind, takes, wantedOf } from "../kinds.ts";
-import { keyOf, type Setting } from "../setting.ts";
+import { type Kind, mustBe, takes } from "../kinds.ts";
+import { keyOf, numberOf, type Setting } from "../setting.ts";
 import { didYouMean } from "./similar.ts";
 import { type KeyPath, shownToml, type TomlTable, type TomlValue } from "./toml.ts";
 
@@ -76,13 +76,13 @@ export function readSection(
   function number(key: string): number | undefined {
     const found = text(key);
     if (found === undefined) return undefined;
-    return Number(found) === 0 ? rowOf(key)?.zero ?? 0 : Number(found);
+    const row = rowOf(key);
+    return row && numberOf(row, found);
   }
   function refuse(key: string, detail?: string): undefined {
     const [row, found] = [rowOf(key), section.get(key)];
     if (!row || !found) return undefined;
-    const sentence = `must be ${wantedOf(row.kind)}${detail ? ` (${detail})` : ""}`;
-    return faults.addValue([...path, key], found.value, sentence, row.secret);
+    return faults.addValue([...path, key], found.value, mustBe(row.kind, detail), row.secret);
   }
   for (const [key, value] of Object.entries(table)) {
     const own = [...path, key];
