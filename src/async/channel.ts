@@ -25,6 +25,8 @@ export interface Channel<T> {
    * false, which is asked at once and, while the receiver waits, at each `recall`. `stays` must not use the channel.
    */
   receive(stays?: () => boolean): Promise<T | undefined>;
+  /** Place of an item among those that wait, from 1; 0 if it does not wait. */
+  position(item: T): number;
   /** Asks each waiting receiver whether it stays. One that does not has left when this returns; no item is on its way to it. */
   recall(): void;
   /** Stops accepting items. Waiting ones are still received; then receivers get undefined. Idempotent. */
@@ -68,6 +70,7 @@ export function createChannel<T>(): Channel<T> {
       staysOfNext = stays;
       return new Promise(wait);
     },
+    position: (item) => items.positionOf(item),
     recall() {
       for (const receiver of receivers.removeAll(({ stays }) => !stays())) {
         receiver.resolve(undefined);
@@ -106,6 +109,15 @@ class Fifo<T> {
 
   get first(): T | undefined {
     return this.#first?.value;
+  }
+
+  /** The place of a value, from 1; 0 if it is not in the list. Takes time in proportion to that. */
+  positionOf(value: T): number {
+    let position = 1;
+    for (let node = this.#first; node; node = node.next, position++) {
+      if (node.value === value) return position;
+    }
+    return 0;
   }
 
   push(value: T): Node<T> {

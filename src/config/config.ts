@@ -69,6 +69,14 @@ export interface CommandConfig {
   readonly command: Command;
   /** Maximum size of a request body in bytes; always finite. */
   readonly maxRequestBytes: number;
+  /** Maximum size of a body of `POST /run` in bytes; `Infinity` for no limit. */
+  readonly maxRunBytes: number;
+  /** Names in lower case of the request headers that it gets as variables. */
+  readonly passHeaders: readonly string[];
+  /** Content type of its response file. */
+  readonly responseType: string;
+  /** Status of a `POST /run` that asks for bytes and whose command failed: 200, or 400 to 599. */
+  readonly failedStatus: number;
   /** What happens to a running job whose client disconnects. */
   readonly onDisconnect: ChoiceOf<"JOBRUNNER_ON_DISCONNECT">;
   /** Time between SIGTERM and SIGKILL when its processes are killed, in milliseconds; 0 for SIGKILL at once. */
@@ -97,6 +105,10 @@ export interface RunConfig {
   readonly jobTimeoutMs: number;
   /** Maximum number of bytes kept of each of stdout, stderr and the response file; `Infinity` for no limit. */
   readonly maxOutputBytes: number;
+  /** The same for jobs whose outputs are kept on disk. */
+  readonly maxResultBytes: number;
+  /** Its standard input: empty, or the payload. */
+  readonly stdin: ChoiceOf<"JOBRUNNER_STDIN">;
   /** Appended to the name of the file that holds a payload; may be empty. */
   readonly requestSuffix: string;
   /** Appended to the name of the response file; may be empty. */
@@ -157,6 +169,8 @@ export interface HttpConfig {
 export interface SpoolConfig {
   /** Absolute path of the folder in which the server creates its own. */
   readonly parent: string;
+  /** Maximum number of bytes in files of requests; undefined for a limit that follows from the disk. */
+  readonly maxBytes: number | undefined;
 }
 
 /** The launcher that commands are started through. */

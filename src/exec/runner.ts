@@ -20,7 +20,7 @@ export type RunEvent =
   | {
     /** The command wrote output. */
     readonly kind: "stdout" | "stderr";
-    /** The bytes; their memory is reused when the listener returns. */
+    /** The bytes; their memory is reused when the listener is done. */
     readonly bytes: Uint8Array<ArrayBuffer>;
   }
   | {
@@ -30,8 +30,11 @@ export type RunEvent =
     readonly end: RunEnd;
   };
 
-/** Called with each event of a run. It must not throw. */
-export type RunListener = (event: RunEvent) => void;
+/**
+ * Called with each event of a run. It must not throw. If it returns a promise, which must not reject, no further piece of the
+ * same stream is read until that has resolved, and the memory of the piece is not reused before.
+ */
+export type RunListener = (event: RunEvent) => void | Promise<void>;
 
 /** How a run of the command ended, or why the server could not attempt it. */
 export type RunEnd =

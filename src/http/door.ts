@@ -6,6 +6,7 @@
 
 import type { JobSpec, Names } from "../jobs/job.ts";
 import type { Line } from "../jobs/line.ts";
+import type { Inbox } from "../spool/inbox.ts";
 import type { RequestTarget, RequestTrace } from "../telemetry/trace.ts";
 import type { CommandList } from "../wire/commands.ts";
 import type { ServiceStatus } from "../wire/status.ts";
@@ -22,8 +23,18 @@ export interface CommandDoor {
   readonly version: number;
   /** Maximum size of a request body; `Infinity` for no limit. */
   readonly maxRequestBytes: number;
+  /** Maximum size of a body of `POST /run`; `Infinity` for no limit. */
+  readonly maxRunBytes: number;
+  /** Names in lower case of the request headers that it gets as variables. */
+  readonly passHeaders: readonly string[];
+  /** Content type of its response file. */
+  readonly responseType: string;
+  /** Status of an answer in bytes if it failed: 200, or 400 to 599. */
+  readonly failedStatus: number;
   /** Asks for a place in its queue. */
   readonly reserve: Line["reserve"];
+  /** Makes a folder for the body of a request. Rejects with errors of the file system. */
+  openInbox(): Promise<Inbox>;
   /** Whole seconds after which a client that it refuses may retry. */
   retryAfterSec(): number;
   /** Must be called once, when the request is over. */

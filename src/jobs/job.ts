@@ -55,6 +55,10 @@ export interface JobSpec {
   readonly onDisconnect: "cancel" | "finish";
   /** The payload. The run takes it and leaves `noInput`, so that its memory is free while the command runs. */
   input: JobInput;
+  /** Where the outputs of its run are kept. */
+  readonly keep: Keep;
+  /** What its HTTP request says besides the payload; absent for `POST /payload`. */
+  readonly request?: RequestFacts;
   /** The request's position in a distributed trace, as in the header `traceparent` (W3C Trace Context); absent without a trace. */
   readonly traceparent?: string;
   /** Data that vendors add to the trace context. */
@@ -63,7 +67,33 @@ export interface JobSpec {
   readonly token?: string;
 }
 
-/** A payload: bytes in memory, or a file in the job's folder. A run takes over such a folder together with its file. */
+/**
+ * Where the outputs of a run are kept until the answer is sent.
+ *
+ * - `memory`: up to `maxOutputBytes` of stdout, stderr and the response file each.
+ * - `disk`: up to `maxResultBytes` of each; beyond a small size in an open file.
+ * - `data`: the response file as on `disk`; stdout and stderr are not kept, since they are passed on as they come.
+ */
+export type Keep = "memory" | "disk" | "data";
+
+/** What an HTTP request says besides its payload, for the command. A text is empty if the request does not say it. */
+export interface RequestFacts {
+  /** The query of its URL, without the question mark, as it was sent. */
+  readonly queryString: string;
+  /** Its Content-Type. */
+  readonly contentType: string;
+  /** Length of its body in bytes. */
+  readonly contentLength: number;
+  /** Name of the file in its Content-Disposition, or of the first file of a form, without a folder. */
+  readonly filename: string;
+  /** The values of the headers that its command gets, by their names in lower case; all of them are there. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * A payload: bytes in memory, a file in the job's folder, or a folder of files in it, from a form. A run takes over the job's
+ * folder together with what it holds.
+ */
 export type JobInput =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
   | {
@@ -73,6 +103,17 @@ export type JobInput =
     /** Name of the file in it. */
     readonly name: string;
     /** Length of the file in bytes. */
+    readonly length: number;
+  }
+  | {
+    readonly kind: "parts";
+    /** Absolute path of the job's folder. */
+    readonly folder: string;
+    /** Name of the folder in it that holds the parts. */
+    readonly name: string;
+    /** Name of the first file among the parts. */
+    readonly first: string;
+    /** Length of all parts together in bytes. */
     readonly length: number;
   };
 
@@ -95,6 +136,20 @@ export interface JobHandle {
   onInputStored(): void;
   /** Called each time that this many more bytes of the command's output are held in memory. */
   onCaptured(bytes: number): void;
+  /** Called when the command has started. */
+  onStarted?(worker: { readonly id: number; readonly pid: number }): void;
+  /** Called with each piece of output; the memory of the piece is reused when it returns. */
+  onOutput?(stream: "stdout" | "stderr", bytes: Uint8Array<ArrayBuffer>): void;
+  /** The disk space that the request holds; absent if its outputs are kept in memory. */
+  readonly disk?: DiskShare;
+}
+
+/** The disk space that one request holds in the spool. */
+export interface DiskShare {
+  /** Takes this many more bytes; returns false and takes nothing if that would exceed the limit of all requests. */
+  take(bytes: number): boolean;
+  /** Gives back everything. Idempotent; afterwards `take` returns false. */
+  release(): void;
 }
 
 /** The maximum length, in characters, of the request id that links a request, its log lines and its answer. */
@@ -138,10 +193,27 @@ export type Ending =
 
 /** Bytes kept of a stream or file. */
 export interface Captured {
-  /** The first bytes, up to the limit. */
+  /** The first bytes, up to the limit; empty if they are in a file. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** True when bytes beyond the limit were dropped. */
   readonly truncated: boolean;
+  /** Holds the bytes if there are many of them. Whoever has the result closes it. */
+  readonly file?: StoredFile;
+}
+
+/** An open file that a run has left. It can be read although its folder is gone. */
+export interface StoredFile {
+  /** How many of its bytes belong to the result. */
+  readonly length: number;
+  /** Reads bytes from a position into memory, at least one unless the file ends there. Resolves with their number. */
+  read(at: number, into: Uint8Array<ArrayBuffer>): Promise<number>;
+  /** Closes it, which frees its disk space. Idempotent. */
+  close(): void;
+}
+
+/** Number of bytes kept. */
+export function capturedLength({ bytes, file }: Captured): number {
+  return file?.length ?? bytes.length;
 }
 
 /** The capture of an empty stream or file. */

@@ -17,7 +17,18 @@ import type { JobHandle, JobOutcome, JobSpec } from "./job.ts";
 import type { Stop } from "./stop.ts";
 
 /** What the queue must know about a job before it exists. */
-export type About = Pick<JobSpec, "command">;
+export interface About extends Pick<JobSpec, "command"> {
+  /** Whether its body is still to arrive: such places are limited (`mostArriving`). */
+  readonly arriving?: boolean;
+}
+
+/**
+ * How many places may be reserved for bodies that are still to arrive: half of the places to wait in or, if there are none, of
+ * the workers, but at least one. So slow uploads cannot take all places.
+ */
+export function mostArriving({ workers, places }: Pick<LineSize, "workers" | "places">): number {
+  return Math.max(1, Math.floor((places > 0 ? places : workers) / 2));
+}
 
 /** A place in the queue, for one job. */
 export interface Place {
@@ -33,14 +44,19 @@ export interface Place {
    * runs, its command is killed when its `onDisconnect` is `cancel`. Idempotent; no effect once the job is over.
    */
   leave(): void;
+  /** How many jobs, this one included, are taken until it is: 1 is next. 0 unless it waits. */
+  position(): number;
 }
 
 /** The answer when there is no place. */
 export interface Refusal {
   /** Distinguishes a refusal from a place. */
   readonly reserved: false;
-  /** `queue_full`: all places are taken; `draining`: the queue is closed. */
-  readonly cause: "queue_full" | "draining";
+  /**
+   * `queue_full`: all places are taken; `uploads_full`: as many bodies are still to arrive as there may be; `draining`: the
+   * queue is closed.
+   */
+  readonly cause: "queue_full" | "uploads_full" | "draining";
   /** The same as `Line.waiting`. */
   readonly waiting: number;
   /** Whole seconds after which a retry is worthwhile. */

@@ -8,7 +8,17 @@
 import { createChannel } from "../async/channel.ts";
 import { createDeadlines, type OwnDeadlines } from "../async/deadlines.ts";
 import type { JobHandle, JobOutcome, JobSpec, LeaveCause } from "./job.ts";
-import type { About, Cut, Lease, Line, LineSize, Place, Refusal, ResizableLine } from "./line.ts";
+import {
+  type About,
+  type Cut,
+  type Lease,
+  type Line,
+  type LineSize,
+  mostArriving,
+  type Place,
+  type Refusal,
+  type ResizableLine,
+} from "./line.ts";
 import { createRunTimes } from "./run_times.ts";
 import { createStop } from "./stop.ts";
 
@@ -40,11 +50,15 @@ class InMemory implements MemoryLine {
   readonly #unfinished = new Set<Job>();
   /** Number of places that are reserved and not filled yet. */
   #reserved = 0;
+  /** How many of them wait for a body that is still to arrive. */
+  #arriving = 0;
+  #mostArriving: number;
   #state: Line["state"] = "open";
 
   constructor({ workers, places, queueTimeoutMs }: LineSize, now: () => number) {
     this.#workers = workers;
     this.#bound = workers + places;
+    this.#mostArriving = mostArriving({ workers, places });
     this.#now = now;
     this.#queueTimeouts = createDeadlines(queueTimeoutMs, now);
   }
@@ -65,12 +79,14 @@ class InMemory implements MemoryLine {
     return this.#runTimes.expectedWaitSec(this.waiting + 1, this.#workers);
   }
 
-  reserve(_about: About, signal?: AbortSignal): Place | Refusal {
+  reserve({ arriving = false }: About, signal?: AbortSignal): Place | Refusal {
     if (this.#state === "closed") return this.#refusal("draining");
     if (this.#unfinished.size >= this.#bound) return this.#refusal("queue_full");
-    const job = new Job(this, this.#now, signal);
+    if (arriving && this.#arriving >= this.#mostArriving) return this.#refusal("uploads_full");
+    const job = new Job(this, this.#now, signal, arriving);
     this.#unfinished.add(job);
     this.#reserved++;
+    if (arriving) this.#arriving++;
     job.listen();
     return job;
   }
@@ -90,6 +106,7 @@ class InMemory implements MemoryLine {
   resize({ workers, places, queueTimeoutMs }: LineSize): void {
     this.#workers = workers;
     this.#bound = workers + places;
+    this.#mostArriving = mostArriving({ workers, places });
     if (queueTimeoutMs === this.#queueTimeouts.ms) return;
     this.#earlierTimeouts.add(this.#queueTimeouts);
     for (const timeouts of this.#earlierTimeouts) {
@@ -124,8 +141,14 @@ class InMemory implements MemoryLine {
   }
 
   /** Called when a place is filled, or given back empty. */
-  reservationEnded(): void {
+  reservationEnded({ arriving }: Job): void {
     this.#reserved--;
+    if (arriving) this.#arriving--;
+  }
+
+  /** The place of a job among those that wait; 0 if it does not. */
+  positionOf(job: Job): number {
+    return this.#channel.position(job);
   }
 
   /** Called when a job is over, after `ranMs` milliseconds with a worker if it had one. */
@@ -159,6 +182,8 @@ type JobState = "reserved" | "waiting" | "running" | "over";
 class Job implements Place, Lease {
   readonly reserved = true;
   readonly stop = createStop();
+  /** Whether its body was still to arrive when the place was reserved. */
+  readonly arriving: boolean;
   spec!: JobSpec;
   handle: JobHandle | undefined;
   queuedSec = 0;
@@ -172,8 +197,14 @@ class Job implements Place, Lease {
   #begunAt = 0;
   #leaveLine = () => {};
 
-  constructor(line: InMemory, now: () => number, signal: AbortSignal | undefined) {
+  constructor(
+    line: InMemory,
+    now: () => number,
+    signal: AbortSignal | undefined,
+    arriving: boolean,
+  ) {
     this.#line = line;
+    this.arriving = arriving;
     this.#now = now;
     this.#signal = signal;
   }
@@ -194,7 +225,7 @@ class Job implements Place, Lease {
     this.handle = handle;
     this.#filledAt = this.#now();
     if (this.#state === "reserved") {
-      this.#line.reservationEnded();
+      this.#line.reservationEnded(this);
       this.#wait("behind");
     }
     return this.#outcome.promise;
@@ -203,6 +234,10 @@ class Job implements Place, Lease {
   leave(): void {
     this.#clientGone = true;
     if (this.#state !== "running" || this.spec.onDisconnect === "cancel") this.end("canceled");
+  }
+
+  position(): number {
+    return this.#line.positionOf(this);
   }
 
   waitedSec(): number {
@@ -237,7 +272,7 @@ class Job implements Place, Lease {
       return;
     }
     if (this.#state === "over") return;
-    if (this.#state === "reserved") this.#line.reservationEnded();
+    if (this.#state === "reserved") this.#line.reservationEnded(this);
     this.#left(cause);
   }
 

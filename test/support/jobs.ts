@@ -16,6 +16,7 @@ export function specOf(id: string, more: Partial<JobSpec> = {}): JobSpec {
     version: 1,
     onDisconnect: "cancel",
     input: { kind: "bytes", bytes: new Uint8Array([1]) },
+    keep: "memory",
     ...more,
   };
 }
