@@ -38,6 +38,7 @@ export const layer: Layer = () => {
           version: 1,
           onDisconnect: "cancel",
           input: noInput,
+          keep: "memory",
         });
       }
     };

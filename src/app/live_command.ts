@@ -11,6 +11,7 @@ import type { CommandDoor } from "../http/door.ts";
 import type { CommandStart } from "../isolate/messages.ts";
 import type { Names } from "../jobs/job.ts";
 import type { About, Place, Refusal } from "../jobs/line.ts";
+import type { Inbox } from "../spool/inbox.ts";
 import type { LivePool } from "./live_pool.ts";
 
 /** The parts of a version. */
@@ -65,6 +66,31 @@ export class LiveCommand implements CommandDoor {
   /** Maximum size of a request body in bytes. */
   get maxRequestBytes(): number {
     return this.parts.config.maxRequestBytes;
+  }
+
+  /** Maximum size of a body of `POST /run`; `Infinity` for no limit. */
+  get maxRunBytes(): number {
+    return this.parts.config.maxRunBytes;
+  }
+
+  /** Names in lower case of the request headers that it gets as variables. */
+  get passHeaders(): readonly string[] {
+    return this.parts.config.passHeaders;
+  }
+
+  /** Content type of its response file. */
+  get responseType(): string {
+    return this.parts.config.responseType;
+  }
+
+  /** Status of an answer in bytes if it failed. */
+  get failedStatus(): number {
+    return this.parts.config.failedStatus;
+  }
+
+  /** Makes a folder for the body of a request. */
+  openInbox(): Promise<Inbox> {
+    return Promise.reject(new Error("not yet"));
   }
 
   /** Whether a request uses it. */

@@ -25,7 +25,7 @@ export function readSpool(values: Values, around: Surroundings, sandbox: boolean
       `JOBRUNNER_SPOOL_DIR=${folder}: must be outside /dev, /proc and /sys, where the sandbox cannot open files: choose another folder, or set JOBRUNNER_SANDBOX=off`,
     );
   }
-  return { parent: folder };
+  return { parent: folder, maxBytes: values.number("JOBRUNNER_MAX_SPOOL_BYTES") || undefined };
 }
 
 /**

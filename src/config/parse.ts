@@ -71,6 +71,7 @@ export function parseConfig(
   };
   const onDisconnect = values.choice("JOBRUNNER_ON_DISCONNECT");
   const maxRequestBytes = values.number("JOBRUNNER_MAX_REQUEST_BYTES");
+  const maxRunBytes = values.number("JOBRUNNER_MAX_RUN_BYTES");
   const http = {
     ...listening,
     port: values.number("JOBRUNNER_HTTP_LISTEN_PORT"),
@@ -81,6 +82,11 @@ export function parseConfig(
     answerTimeoutMs: values.milliseconds("JOBRUNNER_ANSWER_TIMEOUT_SEC"),
   };
   const maxOutputBytes = values.number("JOBRUNNER_MAX_OUTPUT_BYTES");
+  const maxResultBytes = values.number("JOBRUNNER_MAX_RESULT_BYTES");
+  const responseType = values.text("JOBRUNNER_RESPONSE_TYPE");
+  const failedStatus = values.number("JOBRUNNER_FAILED_STATUS");
+  const passHeaders = passHeadersOf(values.text("JOBRUNNER_PASS_HEADERS"));
+  const stdin = values.choice("JOBRUNNER_STDIN");
   const spool = readSpool(values, around, sandbox);
   const launcher = { ownSession, parents: launcherParents(spool, around) };
   const requestSuffix = readSuffix("JOBRUNNER_REQUEST_SUFFIX", values);
@@ -94,9 +100,13 @@ export function parseConfig(
   const defaults = {
     command: {
       maxRequestBytes,
+      maxRunBytes,
+      passHeaders,
+      responseType,
+      failedStatus,
       onDisconnect,
       killGraceMs: stopping.killGraceMs,
-      run: { jobTimeoutMs, maxOutputBytes, requestSuffix, responseSuffix },
+      run: { jobTimeoutMs, maxOutputBytes, maxResultBytes, stdin, requestSuffix, responseSuffix },
     },
     pool: { numWorkers, queueTimeoutMs, queueLimitOf: values.queueLimitOf },
   };
@@ -143,6 +153,11 @@ export function parseConfig(
     warnings: warningsOf(config, around, command !== undefined),
     effective: describe(table, values, commandLine, command),
   };
+}
+
+/** The names in a list of headers, in lower case. */
+export function passHeadersOf(text: string): string[] {
+  return text.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== "");
 }
 
 /** Whether a file has commands, or might if it could be read. */

@@ -175,6 +175,15 @@ export const settings = [
     scope: "command",
   },
   {
+    name: "JOBRUNNER_MAX_RUN_BYTES",
+    kind: bytes,
+    default: String(10 * 2 ** 30),
+    zero: Infinity,
+    meaning:
+      "Maximum size of a body of `POST /run` in bytes; larger ones get 413. 0: no limit but the disk.",
+    scope: "command",
+  },
+  {
     name: "JOBRUNNER_REQUEST_TIMEOUT_SEC",
     kind: seconds,
     default: "60",
@@ -206,6 +215,58 @@ export const settings = [
     meaning:
       "Bytes kept of each of stdout, stderr and the response file; the rest is dropped, and the answer says so. 0: no limit.",
     scope: "command",
+  },
+  {
+    name: "JOBRUNNER_MAX_RESULT_BYTES",
+    kind: bytes,
+    default: String(10 * 2 ** 30),
+    zero: Infinity,
+    meaning:
+      "Bytes kept of each of stdout, stderr and the response file for an answer of `POST /run` that is not JSON; the rest is dropped, and the answer says so. 0: no limit but the disk.",
+    scope: "command",
+  },
+  {
+    name: "JOBRUNNER_RESPONSE_TYPE",
+    kind: { type: "text", placeholder: "TYPE", wanted: "a media type, such as image/png" },
+    default: "application/octet-stream",
+    meaning: "Content type of the response file in answers of `POST /run`.",
+    scope: "command",
+  },
+  {
+    name: "JOBRUNNER_FAILED_STATUS",
+    kind: { type: "whole", min: 200, max: 599, placeholder: "STATUS" },
+    default: "422",
+    meaning:
+      "Status of a `POST /run` that asks for bytes and whose command failed: 200, which answers as if it had not failed, or 400 to 599.",
+    scope: "command",
+  },
+  {
+    name: "JOBRUNNER_PASS_HEADERS",
+    kind: {
+      type: "text",
+      placeholder: "NAMES",
+      wanted: "names of request headers, separated by commas, such as x-tenant,accept-language",
+    },
+    default: "",
+    meaning:
+      "Request headers of `POST /run` that the command gets, separated by commas: `x-tenant` as the variable JOBRUNNER_HTTP_X_TENANT, empty if the request does not have it.",
+    list: true,
+    scope: "command",
+  },
+  {
+    name: "JOBRUNNER_STDIN",
+    kind: { type: "choice", of: ["null", "payload"] },
+    default: "null",
+    meaning:
+      "Standard input of the command. `null`: it is empty; `payload`: it is the payload, which is in its file as well.",
+    scope: "command",
+  },
+  {
+    name: "JOBRUNNER_MAX_SPOOL_BYTES",
+    kind: bytes,
+    default: "0",
+    meaning:
+      "Bytes that the bodies and outputs of `POST /run` may hold on disk together. A body for which there is no room gets 503. 0: four fifths of what is free on the disk at start; a quarter of the whole if the spool is in memory (tmpfs).",
   },
   {
     name: "JOBRUNNER_SPOOL_DIR",

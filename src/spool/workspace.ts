@@ -71,7 +71,7 @@ export async function createWorkspace(
   input: JobInput,
   names: FileNames,
 ): Promise<Workspace> {
-  if (input.kind === "file") {
+  if (input.kind !== "bytes") {
     const folder = jobFolderAt(spool, input.folder);
     await spool.ensure().catch((error) => giveUp(folder, error));
     return await createIn(folder, spool, input, names);
@@ -128,6 +128,7 @@ async function giveUp(folder: JobFolder, error: unknown): Promise<never> {
 }
 
 async function putInto(requestFile: string, input: JobInput): Promise<void> {
+  if (input.kind === "parts") throw new Error("not yet");
   if (input.kind === "file") {
     if (basename(input.name) !== input.name) {
       throw new Error(`${input.name}: must be a file's name`);

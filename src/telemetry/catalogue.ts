@@ -11,6 +11,7 @@ import { methods, routes } from "../wire/resources.ts";
 /** The closed set of reasons why a request for a job never ran, each with its meaning in Markdown. */
 export const rejections = {
   queue_full: "`JOBRUNNER_QUEUE_LIMIT` jobs were waiting.",
+  uploads_full: "Bodies that were still arriving held half of the places in the queue.",
   queue_timeout: "The job waited longer than `JOBRUNNER_QUEUE_TIMEOUT_SEC`.",
   buffers_full: "There was no room for the body in `JOBRUNNER_MAX_BUFFERED_BYTES`, or no memory.",
   canceled:

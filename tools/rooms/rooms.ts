@@ -51,6 +51,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     config: ["authority.ts"],
     isolate: ["type:*"],
     jobs: ["*"],
+    spool: ["type:*"],
     telemetry: ["ids.ts", "type:*"],
     wire: ["*"],
   },

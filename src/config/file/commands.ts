@@ -19,7 +19,14 @@ import type { TomlTable } from "./toml.ts";
 /** What the top of the file, variables and flags set for every command. */
 export type CommandDefaults = Pick<
   CommandConfig,
-  "maxRequestBytes" | "onDisconnect" | "killGraceMs" | "run"
+  | "maxRequestBytes"
+  | "maxRunBytes"
+  | "passHeaders"
+  | "responseType"
+  | "failedStatus"
+  | "onDisconnect"
+  | "killGraceMs"
+  | "run"
 >;
 
 /** What is needed to read all commands. */
@@ -76,6 +83,10 @@ function readCommandOf(
   const rest = {
     description: readDescription(section),
     maxRequestBytes: number("max_request_bytes") ?? defaults.maxRequestBytes,
+    maxRunBytes: number("max_run_bytes") ?? defaults.maxRunBytes,
+    passHeaders: defaults.passHeaders,
+    responseType: section.text("response_type") ?? defaults.responseType,
+    failedStatus: number("failed_status") ?? defaults.failedStatus,
     // The row allows nothing else.
     onDisconnect: section.text("on_disconnect") as CommandConfig["onDisconnect"] | undefined ??
       defaults.onDisconnect,
@@ -83,6 +94,10 @@ function readCommandOf(
     run: {
       jobTimeoutMs: milliseconds("job_timeout_sec") ?? defaults.run.jobTimeoutMs,
       maxOutputBytes: number("max_output_bytes") ?? defaults.run.maxOutputBytes,
+      maxResultBytes: number("max_result_bytes") ?? defaults.run.maxResultBytes,
+      // The row allows nothing else.
+      stdin: section.text("stdin") as CommandConfig["run"]["stdin"] | undefined ??
+        defaults.run.stdin,
       requestSuffix: readOwnSuffix(section, "request_suffix") ?? defaults.run.requestSuffix,
       responseSuffix: readOwnSuffix(section, "response_suffix") ?? defaults.run.responseSuffix,
     },

@@ -109,6 +109,12 @@ export const errors = {
     when: "`JOBRUNNER_QUEUE_LIMIT` jobs are waiting: `job queue too large (30)`",
     advice: retry,
   },
+  uploads_full: {
+    status: 503,
+    when:
+      "bodies of `POST /run` that are still arriving hold half of the places in the queue, or half of the workers if there is no queue (at least one)",
+    advice: retry,
+  },
   queue_timeout: {
     status: 503,
     when: "the job waited longer than `JOBRUNNER_QUEUE_TIMEOUT_SEC` and did not run",

@@ -41,6 +41,7 @@ export type Problem =
   | { readonly kind: "queue_timeout"; readonly queuedSec: number; readonly retryAfterSec: number }
   | { readonly kind: "draining"; readonly queuedSec?: number; readonly retryAfterSec: number }
   | { readonly kind: "buffers_full"; readonly retryAfterSec: number }
+  | { readonly kind: "uploads_full"; readonly retryAfterSec: number }
   | { readonly kind: "spool_unusable" }
   | { readonly kind: "spawn_refused"; readonly retryAfterSec: number }
   | { readonly kind: "internal" };
@@ -145,6 +146,11 @@ function detailsOf(problem: Problem): Details {
         detail: "Other requests hold too many bytes in memory",
         headers: { ...retryAfter(problem.retryAfterSec), ...closing },
       };
+    case "uploads_full":
+      return {
+        detail: "Too many other bodies are arriving",
+        headers: { ...retryAfter(problem.retryAfterSec), ...closing },
+      };
     case "spool_unusable":
       return {
         detail: "The server could not write the job's files; see the server's log",
@@ -194,6 +200,7 @@ const titles: Readonly<Record<ErrorStatus, string>> = {
 export function rejectionOf(problem: Problem): RejectionReason | undefined {
   switch (problem.kind) {
     case "queue_full":
+    case "uploads_full":
     case "queue_timeout":
     case "buffers_full":
     case "draining":

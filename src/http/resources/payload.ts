@@ -204,6 +204,7 @@ async function admit(
     version: command.version,
     onDisconnect: command.onDisconnect,
     input: { kind: "bytes", bytes: payload },
+    keep: "memory",
     ...trace?.context,
   }, {
     onInputStored: () => void share.resize(0),

@@ -29,6 +29,8 @@ export function placeProblem({ cause, waiting, retryAfterSec }: Refusal): Proble
       return { kind: "draining", retryAfterSec };
     case "queue_full":
       return { kind: "queue_full", waiting, retryAfterSec };
+    case "uploads_full":
+      return { kind: "uploads_full", retryAfterSec };
   }
 }
 
