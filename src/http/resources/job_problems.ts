@@ -6,6 +6,7 @@
 
 import type { JobOutcome, RunFailure } from "../../jobs/job.ts";
 import type { Refusal } from "../../jobs/line.ts";
+import type { JobPath } from "../../wire/resources.ts";
 import type { Problem } from "../answer/problem.ts";
 import {
   type BodyLimits,
@@ -16,10 +17,19 @@ import {
 import type { CommandDoor } from "../door.ts";
 
 /** There is no command with the name in the path or, if the path has none, no default; `names` are those that there are. */
-export function noCommandProblem(name: string | undefined, names: readonly string[]): Problem {
+export function noCommandProblem(
+  path: JobPath,
+  name: string | undefined,
+  names: readonly string[],
+): Problem {
   return name === undefined
-    ? { kind: "no_default_command", names }
+    ? { kind: "no_default_command", path, names }
     : { kind: "unknown_command", name, names };
+}
+
+/** There are as many listeners of live answers as there may be. */
+export function listenersFull(command: CommandDoor): Problem {
+  return { kind: "too_many_listeners", retryAfterSec: command.retryAfterSec() };
 }
 
 /** The queue gave no place. */
