@@ -196,3 +196,31 @@ Deno.test("parseConfig() returns each value with its origin and hides the passwo
   assert.ok(lines.includes("JOBRUNNER_PASSWORD=***  # environment"));
   assert.ok(!lines.join().includes("hunter2"));
 });
+
+Deno.test("JOBRUNNER_FAILED_STATUS is 200 or from 400 to 599", () => {
+  for (const status of ["200", "400", "401", "403", "407", "411", "417", "422", "500", "599"]) {
+    const env = { ...cmd, JOBRUNNER_FAILED_STATUS: status };
+    assert.equal(configOf(env).commands[0]?.failedStatus, Number(status));
+  }
+  const wanted = "must be 200 or a whole number from 400 to 599";
+  for (
+    const bad of ["0", "100", "199", "201", "204", "302", "399", "600", "4xx", "-400", "422.5"]
+  ) {
+    const errors = errorsOf({ ...cmd, JOBRUNNER_FAILED_STATUS: bad });
+    assert.deepEqual(errors, [`JOBRUNNER_FAILED_STATUS=${bad}: ${wanted}`]);
+  }
+  assert.deepEqual(errorsOf(cmd, ["--failed-status=201"]), [`--failed-status=201: ${wanted}`]);
+  const toml = "failed_status = 201\n";
+  const inFile = configure(cmd, { toml });
+  assert.deepEqual(!inFile.ok && inFile.errors, [
+    `jobrunner.toml:1: failed_status = 201: ${wanted}`,
+  ]);
+});
+
+Deno.test("JOBRUNNER_STDIN is null or payload", () => {
+  const { run } = configOf({ ...cmd, JOBRUNNER_STDIN: "payload" }).commands[0] as CommandConfig;
+  assert.equal(run.stdin, "payload");
+  assert.deepEqual(errorsOf({ ...cmd, JOBRUNNER_STDIN: "/dev/null" }), [
+    "JOBRUNNER_STDIN=/dev/null: must be null or payload",
+  ]);
+});
