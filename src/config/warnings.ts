@@ -50,8 +50,10 @@ export function warningsOf(
   }
   // A jobrunner started by a job inherits the job's variables, so they are not reported.
   const known = new Set<string>([...settings.map((setting) => setting.name), ...jobVariables]);
+  const inJob = jobVariables.some((name) => env[name] !== undefined);
   for (const name of Object.keys(env)) {
-    if (name.startsWith("JOBRUNNER_") && !known.has(name)) {
+    const isOfJob = inJob && name.startsWith("JOBRUNNER_HTTP_");
+    if (name.startsWith("JOBRUNNER_") && !known.has(name) && !isOfJob) {
       warnings.push(
         `${name} is not a setting of this version and is ignored: see jobrunner --help`,
       );

@@ -37,9 +37,11 @@ Deno.test("warnings: none about the variables that a jobrunner started by a job 
     responseFile: "/job/response",
     timeoutMs: 1000,
   });
-  const result = configure(inherited);
+  const result = configure({ ...inherited, JOBRUNNER_HTTP_X_TENANT: "a" });
   assert.ok(result.ok);
   assert.deepEqual(result.warnings, []);
+  const outside = configure({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADRESS: "::1" });
+  assert.match(outside.ok ? outside.warnings.join() : "", /^JOBRUNNER_HTTP_LISTEN_ADRESS is not/);
 });
 
 Deno.test("warnings: shell syntax in the command, unless it is a file's whole name or came as words", () => {

@@ -271,6 +271,7 @@ export const packages: readonly Row<string>[] = [
     ],
     who: ["spool/workspace.ts"],
   },
+  { what: ["node:fs.statfsSync"], who: ["supervisor/spool_room.ts"] },
   { what: ["node:net.BlockList"], who: ["config/listening.ts"] },
   { what: ["node:net.isIP"], who: ["config/listening.ts", "http/guard.ts"] },
   { what: ["node:net.isIPv6"], who: ["wire/host_name.ts"] },
