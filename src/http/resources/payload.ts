@@ -14,10 +14,11 @@ import { parsePayloadRequest, type PayloadRequest } from "../../wire/payload_req
 import { commandIn, commandRoute, payloadPath } from "../../wire/resources.ts";
 import type { Activity } from "../activity.ts";
 import type { Deliveries, Delivery } from "../answer/delivery.ts";
+import type { TextAnswer } from "../answer/answer.ts";
+import { jsonAnswer } from "../answer/json.ts";
 import { commonHeaders } from "../answer/page.ts";
 import type { Problem } from "../answer/problem.ts";
 import type { ErrorAnswers } from "../answer/error_answers.ts";
-import { type ResultAnswer, resultAnswer } from "../answer/result.ts";
 import type { PasswordCheck } from "../auth.ts";
 import { type BodyLimits, readBody } from "../body/body.ts";
 import type { Buffers, Share } from "../body/buffers.ts";
@@ -79,7 +80,7 @@ export interface Arrival {
 }
 
 /** The answer of a job that ran. */
-export interface PayloadAnswer extends ResultAnswer {
+export interface PayloadAnswer extends TextAnswer {
   /** Distinguishes it from a problem. */
   readonly kind: "ran";
 }
@@ -122,9 +123,8 @@ export function payload(
         share.release();
         return answerJob(c, outcome);
       }
-      const { status, contentType, body } = outcome;
+      const { status, headers, body } = outcome;
       trace?.end({ status });
-      const { byteLength } = body;
       delivery = settings.during(requestId, () =>
         deliveries.begin(body, {
           share,
@@ -135,11 +135,7 @@ export function payload(
         }));
       return new Response(delivery.body, {
         status,
-        headers: {
-          "content-type": contentType,
-          "content-length": String(byteLength),
-          ...commonHeaders(exchange),
-        },
+        headers: { ...headers, ...commonHeaders(exchange) },
       });
     },
   };
@@ -170,7 +166,7 @@ export async function postPayload(
   switch (outcome.kind) {
     case "ran":
       share.answer();
-      return { kind: "ran", ...resultAnswer(outcome.result, (bytes) => share.taken(bytes)) };
+      return { kind: "ran", ...jsonAnswer(outcome.result, (bytes) => share.taken(bytes)) };
     case "failed":
       return runProblem(outcome.failure.kind, command);
     case "left":
