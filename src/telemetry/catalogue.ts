@@ -12,6 +12,9 @@ import { methods, routes } from "../wire/resources.ts";
 export const rejections = {
   queue_full: "`JOBRUNNER_QUEUE_LIMIT` jobs were waiting.",
   uploads_full: "Bodies that were still arriving held half of the places in the queue.",
+  spool_full: "There was no room for the body in `JOBRUNNER_MAX_SPOOL_BYTES`.",
+  disk_full: "The disk that holds the spool was full.",
+  too_many_listeners: "As many clients as there may be received live output.",
   queue_timeout: "The job waited longer than `JOBRUNNER_QUEUE_TIMEOUT_SEC`.",
   buffers_full: "There was no room for the body in `JOBRUNNER_MAX_BUFFERED_BYTES`, or no memory.",
   canceled:
@@ -20,9 +23,9 @@ export const rejections = {
   unauthorized: "The password was wrong or missing.",
   cross_site: "A web page of another origin sent the request.",
   unknown_host: "There was no password, and the Host header had a name that is not the server's.",
-  too_large: "The body was larger than allowed.",
+  too_large: "The body was larger than allowed: error `too_large` or `too_many_parts`.",
   invalid:
-    "The request was malformed: error `invalid`, `body_unreadable`, `length_required` or `unsupported_encoding`.",
+    "The request was malformed: error `invalid`, `body_unreadable`, `bad_multipart`, `digest_mismatch`, `not_acceptable`, `length_required` or `unsupported_encoding`.",
   timeout: "The body arrived too slowly: error `request_timeout`.",
 } as const satisfies Readonly<Record<string, string>>;
 

@@ -120,7 +120,7 @@ export const events = {
   "a response could not be completed": {
     level: "error",
     fields:
-      "`exception.stacktrace`: a bug in jobrunner, or no memory; the client sees that the response is incomplete",
+      "`exception.stacktrace`: a bug in jobrunner, no memory, or a file of the result that cannot be read; the client sees that the response is incomplete",
   },
   "stopped: gave up on unread responses": {
     level: "error",

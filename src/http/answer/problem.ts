@@ -9,6 +9,7 @@ import { passwordHeader } from "../../wire/header_names.ts";
 import { isCommandName } from "../../wire/commands.ts";
 import { commandPath, payloadPath } from "../../wire/resources.ts";
 import { errors, type ErrorStatus } from "./errors.ts";
+import { type FailedRun, isFailedRun, membersOf, sentenceOf } from "./failed_run.ts";
 import { plainText } from "./page.ts";
 
 /** Everything for which the answer is an error: refusals of requests, failures of runs, bugs. */
@@ -44,7 +45,15 @@ export type Problem =
   | { readonly kind: "uploads_full"; readonly retryAfterSec: number }
   | { readonly kind: "spool_unusable" }
   | { readonly kind: "spawn_refused"; readonly retryAfterSec: number }
-  | { readonly kind: "internal" };
+  | { readonly kind: "internal" }
+  | { readonly kind: "not_acceptable"; readonly types: readonly string[] }
+  | { readonly kind: "bad_multipart"; readonly sentence: string }
+  | { readonly kind: "digest_mismatch" }
+  | { readonly kind: "too_many_parts"; readonly sentence: string }
+  | { readonly kind: "spool_full"; readonly retryAfterSec: number }
+  | { readonly kind: "disk_full" }
+  | { readonly kind: "too_many_listeners"; readonly retryAfterSec: number }
+  | FailedRun;
 
 interface Details {
   readonly detail: string;
@@ -53,6 +62,7 @@ interface Details {
 
 /** The sentence and the headers of a problem. The sentences for 401 and a full queue are those of the Go jobrunner: a contract. */
 function detailsOf(problem: Problem): Details {
+  if (isFailedRun(problem)) return detailsOfRun(problem);
   switch (problem.kind) {
     case "not_found":
       return {
@@ -162,7 +172,40 @@ function detailsOf(problem: Problem): Details {
       };
     case "internal":
       return { detail: "Internal error; see the server's log" };
+    case "not_acceptable":
+      return {
+        detail: `The Accept header allows nothing that there is: ${problem.types.join(", ")}`,
+        headers: closing,
+      };
+    case "bad_multipart":
+    case "too_many_parts":
+      return { detail: problem.sentence, headers: closing };
+    case "digest_mismatch":
+      return { detail: "The body does not have the digest that Content-Digest says" };
+    case "spool_full":
+      return {
+        detail:
+          "Bodies and outputs of other requests fill the disk space of JOBRUNNER_MAX_SPOOL_BYTES",
+        headers: { ...retryAfter(problem.retryAfterSec), ...closing },
+      };
+    case "disk_full":
+      return { detail: "The server's disk is full", headers: closing };
+    case "too_many_listeners":
+      return {
+        detail: "Too many other clients receive live output",
+        headers: { ...retryAfter(problem.retryAfterSec), ...closing },
+      };
   }
+}
+
+function detailsOfRun(failed: FailedRun): Details {
+  return {
+    detail: sentenceOf(failed),
+    headers: {
+      ...failed.metadata,
+      ...(failed.kind === "draining" ? { ...retryAfter(failed.retryAfterSec), ...closing } : {}),
+    },
+  };
 }
 
 function areNames(names: readonly string[]): string {
@@ -188,19 +231,33 @@ const titles: Readonly<Record<ErrorStatus, string>> = {
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  406: "Not Acceptable",
   408: "Request Timeout",
   411: "Length Required",
   413: "Content Too Large",
   415: "Unsupported Media Type",
+  422: "Unprocessable Content",
   500: "Internal Server Error",
   503: "Service Unavailable",
+  504: "Gateway Timeout",
+  507: "Insufficient Storage",
 };
+
+/** The title of a status. A status without one, which only a command that failed can have, gets that of its class (RFC 9110, section 15). */
+function titleOf(status: number): string {
+  const known: Readonly<Record<number, string>> = titles;
+  return known[status] ?? titles[status < 500 ? 400 : 500];
+}
 
 /** The reason under which a request with this problem is counted; undefined if the problem is not a rejection of a job. */
 export function rejectionOf(problem: Problem): RejectionReason | undefined {
+  if (isFailedRun(problem)) return undefined;
   switch (problem.kind) {
     case "queue_full":
     case "uploads_full":
+    case "spool_full":
+    case "disk_full":
+    case "too_many_listeners":
     case "queue_timeout":
     case "buffers_full":
     case "draining":
@@ -213,7 +270,12 @@ export function rejectionOf(problem: Problem): RejectionReason | undefined {
     case "body_unreadable":
     case "length_required":
     case "unsupported_encoding":
+    case "not_acceptable":
+    case "bad_multipart":
+    case "digest_mismatch":
       return "invalid";
+    case "too_many_parts":
+      return "too_large";
     case "request_timeout":
       return "timeout";
     case "client_gone":
@@ -232,10 +294,10 @@ export function rejectionOf(problem: Problem): RejectionReason | undefined {
 /** An error answer, ready to be sent. */
 export interface ProblemAnswer {
   /** Status code. */
-  readonly status: ErrorStatus;
+  readonly status: number;
   /** Headers, content type included. */
   readonly headers: Readonly<Record<string, string>>;
-  /** One line. */
+  /** One line; of a command that failed also the end of its stderr. */
   readonly body: string;
   /** The sentence in the body. It quotes nothing that the client sent, except what has the form of a command's name. */
   readonly detail: string;
@@ -243,10 +305,11 @@ export interface ProblemAnswer {
 
 /**
  * The answer to a problem: one line of plain text, or problem details (RFC 9457) for a client that asks for JSON.
- * Problem details carry `code`, the problem's kind, and `request_id`.
+ * Problem details carry `code`, the problem's kind, and `request_id`. For a command that failed the end of its stderr follows
+ * the line, after an empty one; problem details have it in a member.
  */
 export function problemAnswer(problem: Problem, requestId: string, asJson: boolean): ProblemAnswer {
-  const { status } = errors[problem.kind];
+  const status = "status" in problem ? problem.status : errors[problem.kind].status;
   const { detail, headers } = detailsOf(problem);
   if (!asJson) {
     return {
@@ -256,17 +319,18 @@ export function problemAnswer(problem: Problem, requestId: string, asJson: boole
         "content-type": plainText,
         "x-content-type-options": "nosniff",
       },
-      body: `${detail}\n`,
+      body: `${detail}\n${"stderrTail" in problem ? paragraph(problem.stderrTail) : ""}`,
       detail,
     };
   }
   const body = {
     type: "about:blank",
-    title: titles[status],
+    title: titleOf(status),
     status,
     detail,
     code: problem.kind,
     request_id: requestId,
+    ...(isFailedRun(problem) ? membersOf(problem) : {}),
   };
   return {
     status,
@@ -274,4 +338,10 @@ export function problemAnswer(problem: Problem, requestId: string, asJson: boole
     body: JSON.stringify(body) + "\n",
     detail,
   };
+}
+
+/** A text after an empty line, with a newline at its end. */
+function paragraph(text: string): string {
+  if (text === "") return "";
+  return `\n${text}${text.endsWith("\n") ? "" : "\n"}`;
 }
