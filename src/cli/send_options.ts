@@ -10,7 +10,7 @@ import { passwordSource, readPasswordFrom } from "../wire/password.ts";
 import { commandNameForm, isCommandName } from "../wire/commands.ts";
 import { commandPath, payloadPath } from "../wire/resources.ts";
 import { shownUrl } from "../config/shown.ts";
-import { maxIdLength } from "../wire/payload_request.ts";
+import { maxIdLength } from "../wire/job_id.ts";
 import { exits, SendFailure } from "./send_failure.ts";
 
 const defaultUrl = "http://127.0.0.1:8080";

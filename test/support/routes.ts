@@ -12,7 +12,7 @@ import { createDeliveries } from "../../src/http/answer/delivery.ts";
 import { createBuffers } from "../../src/http/body/buffers.ts";
 import { createGuard } from "../../src/http/guard.ts";
 import type { Clients } from "../../src/http/clients.ts";
-import type { BodyLimits } from "../../src/http/body/body.ts";
+import type { BodyLimits } from "../../src/http/body/reading.ts";
 import type { CommandDoor, FrontDoor } from "../../src/http/door.ts";
 import { createRoutes } from "../../src/http/routes.ts";
 import type { JobHandle, JobOutcome, JobSpec, Names } from "../../src/jobs/job.ts";

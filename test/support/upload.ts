@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readBody } from "../../src/http/body/body.ts";
+import { readBody } from "../../src/http/body/memory.ts";
 import { createActivity } from "../../src/http/activity.ts";
 import type { Buffers } from "../../src/http/body/buffers.ts";
 import { byHand } from "./deadlines.ts";

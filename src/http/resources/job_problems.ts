@@ -13,7 +13,7 @@ import {
   type BodyRefusal,
   leastBytesPerSec,
   maxChunkedBytes,
-} from "../body/body.ts";
+} from "../body/reading.ts";
 import type { CommandDoor } from "../door.ts";
 
 /** There is no command with the name in the path or, if the path has none, no default; `names` are those that there are. */

@@ -1,10 +1,10 @@
 /**
- * Reads a request's body, with limits on its size, its pace and the memory of all requests together.
+ * Checks and paces a request's body while it is read, with limits on its size, its pace and the memory of all requests together.
+ * Where its bytes go is decided by those who call.
  *
  * @module
  */
 
-import { createByteBuffer } from "../../async/bytes.ts";
 import type { Deadlines } from "../../async/deadlines.ts";
 import type { Activity } from "../activity.ts";
 import type { Share } from "./buffers.ts";
@@ -20,14 +20,6 @@ export interface BodyLimits {
   /** Counts the bodies that are being read. */
   readonly uploads: Pick<Activity, "begin">;
 }
-
-/** The body, or why it was refused. */
-export type BodyOutcome =
-  | { readonly ok: true; readonly bytes: Uint8Array<ArrayBuffer> }
-  | {
-    readonly ok: false;
-    readonly refusal: BodyRefusal;
-  };
 
 /** Why a body was refused. */
 export type BodyRefusal =
@@ -54,18 +46,45 @@ function mostPieces(bytes: number): number {
 /** The slowest pace at which a body may arrive, in bytes per second. */
 export const leastBytesPerSec: number = 16 * 1024;
 
+/** A body of which pieces are being read. `next` can refuse the rest with a record of its own. */
+export interface Pieces<Refused extends object = never> {
+  /** Reads some more; false at the end. Rejects when the connection breaks. */
+  next(): Promise<boolean | Refused>;
+  /** Bytes read so far. */
+  readonly length: number;
+  /** Bytes of memory that it holds: what was read and is kept, and the room reserved for the next piece. */
+  readonly held: number;
+  /** Reads no more; a pending `next` resolves or rejects. */
+  giveUp(): void;
+}
+
+/** The bytes of a body, as the runtime passes them. */
+export type BodyStream = ReadableStream<Uint8Array<ArrayBuffer>>;
+
+/** A body that was read to its end, undefined if the request has none; or why it was refused. */
+export type Reading<SomePieces, Refused extends object = never> =
+  | { readonly ok: true; readonly pieces: SomePieces | undefined }
+  | { readonly ok: false; readonly refusal: BodyRefusal }
+  | { readonly ok: false } & Refused;
+
 /**
- * Reads the whole body. The share counts what has arrived and the piece that is being read; for the announced length there
- * only needs to be room at the beginning. If the body is refused, the rest is not read and the share is released.
+ * Reads the whole body. `begin` gets its announced length, 0 if that is not known. The share counts what is held; for as much of
+ * the announced length as will be held, at most `mostHeld`, there only needs to be room at the beginning. If the body is refused,
+ * the rest is not read and the share is released.
  */
-export async function readBody(
+export async function readPieces<
+  SomePieces extends Pieces<Refused>,
+  Refused extends object = never,
+>(
   request: Request,
   limits: BodyLimits,
   share: Share,
-): Promise<BodyOutcome> {
-  const refuse = (refusal: BodyRefusal): BodyOutcome => {
+  begin: (body: BodyStream, announced: number, isChunked: boolean) => SomePieces,
+  mostHeld = Infinity,
+): Promise<Reading<SomePieces, Refused>> {
+  const refuse = (refusal: BodyRefusal) => {
     share.release();
-    return { ok: false, refusal };
+    return { ok: false as const, refusal };
   };
   if (isEncoded(request.headers)) return refuse("unsupported_encoding");
   const announcement = request.headers.get("content-length") ?? "0";
@@ -73,13 +92,11 @@ export async function readBody(
   if (!/^\d+$/.test(announcement)) return refuse("body_unreadable");
   const announced = Number(announcement);
   if (announced > limits.maxBytes) return refuse("too_large");
-  if (!share.expect(announced)) return refuse("buffers_full");
-  if (!request.body) return { ok: true, bytes: new Uint8Array() };
+  if (!share.expect(Math.min(announced, mostHeld))) return refuse("buffers_full");
+  if (!request.body) return { ok: true, pieces: undefined };
 
   const isChunked = request.headers.has("transfer-encoding");
-  const pieces = announced < longBodyBytes
-    ? inPieces(request.body, announced, isChunked)
-    : inPlace(request.body, announced);
+  const pieces = begin(request.body, announced, isChunked);
   let broken: "request_timeout" | "buffers_full" | "draining" | undefined;
   const breakOff = (reason: NonNullable<typeof broken>) => {
     broken ??= reason;
@@ -97,7 +114,13 @@ export async function readBody(
         pieces.giveUp();
         return refuse("buffers_full");
       }
-      if (!await pieces.next()) break;
+      const more = await pieces.next();
+      if (typeof more === "object") {
+        pieces.giveUp();
+        share.release();
+        return { ok: false, ...more };
+      }
+      if (!more) break;
       if (pieces.length > limits.maxBytes) {
         pieces.giveUp();
         return refuse("too_large");
@@ -122,8 +145,7 @@ export async function readBody(
   }
   if (broken) return refuse(broken);
   share.keep();
-  share.resize(pieces.length);
-  return { ok: true, bytes: pieces.bytes() };
+  return { ok: true, pieces };
 }
 
 /**
@@ -131,7 +153,7 @@ export async function readBody(
  * given up in favour of others. The returned function stops the check.
  */
 function keepPace(
-  pieces: Pieces,
+  pieces: { readonly length: number },
   periods: Deadlines,
   share: Share,
   breakOff: (reason: "request_timeout" | "buffers_full") => void,
@@ -157,96 +179,13 @@ function isEncoded(headers: Headers): boolean {
   );
 }
 
-/** A body that is being read. */
-interface Pieces {
-  /** Reads some more; false at the end. Rejects when the connection breaks. */
-  next(): Promise<boolean>;
-  /** Bytes read so far. */
-  readonly length: number;
-  /** Bytes of memory that it holds: what was read, and the room reserved for the next piece. */
-  readonly held: number;
-  /** Everything read. */
-  bytes(): Uint8Array<ArrayBuffer>;
-  /** Reads no more; a pending `next` resolves or rejects. */
-  giveUp(): void;
-}
-
-type Body = ReadableStream<Uint8Array<ArrayBuffer>>;
-
-/**
- * Reads bodies that are short or of unknown length. A chunked body must not be canceled: the runtime would read the rest of
- * it, in quadratic time. Without a reader it is not read.
- */
-function inPieces(body: Body, announced: number, isChunked: boolean): Pieces {
-  const reader = body.getReader();
-  const buffer = createByteBuffer(announced);
-  return {
-    async next() {
-      const { done, value } = await reader.read();
-      if (value) buffer.append(value);
-      return !done;
-    },
-    get length() {
-      return buffer.length;
-    },
-    get held() {
-      return buffer.length;
-    },
-    bytes: () => buffer.bytes(),
-    giveUp() {
-      if (isChunked) reader.releaseLock();
-      else reader.cancel().catch(() => {});
-    },
-  };
-}
-
-/** Bodies of at least this length are read directly into their final memory. */
-const longBodyBytes = 64 * 1024;
-
 /** Most bytes of one read: for more, the runtime would allocate another buffer of that size. */
 const mostReadBytes = 256 * 1024;
 
 /** Memory for a body of which nothing has arrived: a client that sends nothing holds little. */
-const leastReadBytes = 16 * 1024;
+export const leastReadBytes: number = 16 * 1024;
 
-/**
- * Moves the content of a full buffer into a larger one: sixteen times as large, or of `most` bytes if that size would be half
- * of `most` or more. So little is copied, and unused room takes no real memory: the system provides memory only when it is
- * written to. (`transfer` to a larger size would write to all of it.)
- */
-function grown(full: ArrayBuffer, most: number): ArrayBuffer {
-  const wanted = 16 * full.byteLength;
-  const larger = new ArrayBuffer(2 * wanted < most ? wanted : most);
-  new Uint8Array(larger).set(new Uint8Array(full));
-  full.transfer(0);
-  return larger;
-}
-
-/** Reads a body of a known length into memory that grows with what arrives. */
-function inPlace(body: Body, announced: number): Pieces {
-  const reader = body.getReader({ mode: "byob" });
-  // One spare byte: the end is only reported to a read that has room.
-  const most = announced + 1;
-  let memory = new ArrayBuffer(leastReadBytes);
-  let length = 0;
-  const room = () => Math.min(Math.max(length, leastReadBytes), mostReadBytes);
-  return {
-    async next() {
-      if (length === memory.byteLength) memory = grown(memory, most);
-      const free = Math.min(room(), memory.byteLength - length);
-      const { done, value } = await reader.read(new Uint8Array(memory, length, free));
-      // After a cancel the runtime keeps the memory.
-      memory = value?.buffer ?? new ArrayBuffer(0);
-      if (value) length += value.length;
-      return !done;
-    },
-    get length() {
-      return length;
-    },
-    get held() {
-      return Math.min(length + room(), announced);
-    },
-    bytes: () => new Uint8Array(memory, 0, length),
-    giveUp: () => void reader.cancel().catch(() => {}),
-  };
+/** Room for the next read of a body of which `length` bytes have arrived, in bytes. */
+export function roomAfter(length: number): number {
+  return Math.min(Math.max(length, leastReadBytes), mostReadBytes);
 }
