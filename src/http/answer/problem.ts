@@ -7,7 +7,7 @@
 import type { RejectionReason } from "../../telemetry/catalogue.ts";
 import { passwordHeader } from "../../wire/header_names.ts";
 import { isCommandName } from "../../wire/commands.ts";
-import { commandPath, payloadPath } from "../../wire/resources.ts";
+import { commandPath, type JobPath, payloadPath, runPath } from "../../wire/resources.ts";
 import { errors, type ErrorStatus } from "./errors.ts";
 import { type FailedRun, isFailedRun, membersOf, sentenceOf } from "./failed_run.ts";
 import { plainText } from "./page.ts";
@@ -22,7 +22,13 @@ export type Problem =
     /** The names that there are. */
     readonly names: readonly string[];
   }
-  | { readonly kind: "no_default_command"; readonly names: readonly string[] }
+  | {
+    readonly kind: "no_default_command";
+    /** The path for jobs of the default command. */
+    readonly path: JobPath;
+    /** The names that there are. */
+    readonly names: readonly string[];
+  }
   | { readonly kind: "method_not_allowed"; readonly methods: string }
   | { readonly kind: "unauthorized" }
   | { readonly kind: "cross_site" }
@@ -66,7 +72,7 @@ function detailsOf(problem: Problem): Details {
   switch (problem.kind) {
     case "not_found":
       return {
-        detail: `There is nothing at this path; jobs go to POST ${payloadPath}`,
+        detail: `There is nothing at this path; jobs go to POST ${payloadPath} or POST ${runPath}`,
       };
     case "unknown_command": {
       const which = isCommandName(problem.name) ? `command ${problem.name}` : "such command";
@@ -78,7 +84,7 @@ function detailsOf(problem: Problem): Details {
     case "no_default_command":
       return {
         detail: `There is no default command: jobs go to POST ${
-          problem.names.map(commandPath).join(", ")
+          problem.names.map((name) => commandPath(name, problem.path)).join(", ")
         }`,
         headers: closing,
       };

@@ -104,20 +104,16 @@ export type PostJob = (
 ) => Promise<JobAnswer | Problem>;
 
 /** Makes the handler of a path for the default command and of the paths below it for commands with names. */
-export function jobHandler(
-  path: JobPath,
-  post: PostJob,
-  { door, errors: { answerJob }, parts, log }: {
-    readonly door: FrontDoor;
-    readonly errors: ErrorAnswers;
-    readonly parts: JobParts;
-    readonly log: Log;
-  },
-): Handler {
+export function jobRequests(
+  door: FrontDoor,
+  { answerJob }: ErrorAnswers,
+  parts: JobParts,
+  log: Log,
+): (path: JobPath, post: PostJob) => Handler {
   const { activity, deliveries, buffers, disk: space, ...rest } = parts;
   const settings = { ...rest, largestBody: buffers.largestBody };
 
-  return async (c) => {
+  return (path, post) => async (c) => {
     const { env: exchange, req: { raw } } = c;
     const share = buffers.open();
     const disk = space.open();
