@@ -51,7 +51,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     config: ["authority.ts"],
     isolate: ["type:*"],
     jobs: ["*"],
-    spool: ["type:*"],
+    spool: ["inbox.ts", "type:*"],
     telemetry: ["ids.ts", "type:*"],
     wire: ["*"],
   },
@@ -243,7 +243,9 @@ export const members: readonly Row<string>[] = [
 
 /** Packages and modules of the runtime, or single names of them. No file may import what is in no row. */
 export const packages: readonly Row<string>[] = [
+  { what: ["@fastify/busboy"], who: ["http/body/multipart.ts"] },
   { what: ["@logtape", "@opentelemetry"], who: ["telemetry"] },
+  { what: ["content-disposition"], who: ["wire/parameters.ts"] },
   { what: ["hono"], who: ["http/routes.ts", "http/answer/error_answers.ts"] },
   { what: ["shlex"], who: ["config/command.ts"] },
   { what: ["smol-toml"], who: ["config/file/config_file.ts"] },
@@ -252,7 +254,12 @@ export const packages: readonly Row<string>[] = [
   { what: ["node:buffer.isUtf8"], who: ["wire/utf8.ts", "supervisor/surroundings.ts"] },
   {
     what: ["node:crypto.createHash"],
-    who: ["config/files.ts", "http/auth.ts", "supervisor/config_reader.ts"],
+    who: [
+      "config/files.ts",
+      "http/auth.ts",
+      "http/body/passing.ts",
+      "supervisor/config_reader.ts",
+    ],
   },
   {
     what: ["node:crypto.X509Certificate", "node:crypto.createPrivateKey"],

@@ -11,6 +11,7 @@ import {
   type BodyRefusal,
   type BodyStream,
   leastReadBytes,
+  longBodyBytes,
   type Pieces,
   readPieces,
   roomAfter,
@@ -78,9 +79,6 @@ function inPieces(body: BodyStream, announced: number, isChunked: boolean): Piec
     },
   };
 }
-
-/** Bodies of at least this length are read directly into their final memory. */
-const longBodyBytes = 64 * 1024;
 
 /**
  * Moves the content of a full buffer into a larger one: sixteen times as large, or of `most` bytes if that size would be half

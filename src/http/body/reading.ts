@@ -179,6 +179,9 @@ function isEncoded(headers: Headers): boolean {
   );
 }
 
+/** Bodies of at least this length are read directly into memory of the caller's. */
+export const longBodyBytes: number = 64 * 1024;
+
 /** Most bytes of one read: for more, the runtime would allocate another buffer of that size. */
 const mostReadBytes = 256 * 1024;
 
