@@ -101,7 +101,7 @@ export async function startApp(
   taken.defer(() => tracing.close());
   const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };
   const listeners = { log, metrics, tracing, recent };
-  const work = startWork({ config: first, starts, spoolBytes }, { spool, ask, listeners });
+  const work = startWork({ config: first, starts }, { spool, ask, listeners });
   taken.defer(() => work.close());
   const activity = createActivity();
   const buffers = createBuffers(first.http.maxBufferedBytes);
@@ -224,7 +224,7 @@ export async function startApp(
       } catch (error) {
         return { ok: false, reason: `the TLS certificate cannot be used: ${messageOf(error)}` };
       }
-      work.replace({ config, starts, spoolBytes });
+      work.replace({ config, starts });
       buffers.setLimit(http.maxBufferedBytes);
       disk.setLimit(spoolBytes);
       deliveries.setTimeouts(timeouts.of(http.answerTimeoutMs));

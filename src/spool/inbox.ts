@@ -103,8 +103,7 @@ export async function openInbox(spool: Spool, suffix: string): Promise<Inbox> {
     return writer;
   }
 
-  const openPart = () =>
-    openInParts(`${String(writers.length + 1).padStart(3, "0")}${suffix}`, 0);
+  const openPart = () => openInParts(`${String(writers.length + 1).padStart(3, "0")}${suffix}`, 0);
 
   async function completeBody(): Promise<JobInput> {
     const [body = await ended(openBody(0))] = writers;

@@ -71,8 +71,7 @@ export function storedFile(
   onClosed: () => void,
 ): StoredFile {
   return new Stored({
-    read: async (at, into) =>
-      (await readAsync(descriptor, into, 0, into.length, at)).bytesRead,
+    read: async (at, into) => (await readAsync(descriptor, into, 0, into.length, at)).bytesRead,
     close() {
       closeSync(descriptor);
       onClosed();

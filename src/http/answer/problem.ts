@@ -49,7 +49,11 @@ export type Problem =
   | { readonly kind: "draining"; readonly queuedSec?: number; readonly retryAfterSec: number }
   | { readonly kind: "buffers_full"; readonly retryAfterSec: number }
   | { readonly kind: "uploads_full"; readonly retryAfterSec: number }
-  | { readonly kind: "spool_unusable" }
+  | {
+    readonly kind: "spool_unusable";
+    /** Why, for the log; absent if another line of the log has it. */
+    readonly reason?: string;
+  }
   | { readonly kind: "spawn_refused"; readonly retryAfterSec: number }
   | { readonly kind: "internal" }
   | { readonly kind: "not_acceptable"; readonly types: readonly string[] }

@@ -86,12 +86,9 @@ export async function readPieces<
     share.release();
     return { ok: false as const, refusal };
   };
-  if (isEncoded(request.headers)) return refuse("unsupported_encoding");
-  const announcement = request.headers.get("content-length") ?? "0";
-  // Two Content-Length headers arrive as "5, 5".
-  if (!/^\d+$/.test(announcement)) return refuse("body_unreadable");
-  const announced = Number(announcement);
-  if (announced > limits.maxBytes) return refuse("too_large");
+  const refused = headRefusal(request, limits);
+  if (refused) return refuse(refused);
+  const announced = announcedLength(request);
   if (!share.expect(Math.min(announced, mostHeld))) return refuse("buffers_full");
   if (!request.body) return { ok: true, pieces: undefined };
 
@@ -146,6 +143,24 @@ export async function readPieces<
   if (broken) return refuse(broken);
   share.keep();
   return { ok: true, pieces };
+}
+
+/** Why a body is refused before anything of it is read; undefined if it is not. */
+export function headRefusal(
+  request: Request,
+  { maxBytes }: Pick<BodyLimits, "maxBytes">,
+): BodyRefusal | undefined {
+  if (isEncoded(request.headers)) return "unsupported_encoding";
+  const announced = announcedLength(request);
+  if (Number.isNaN(announced)) return "body_unreadable";
+  return announced > maxBytes ? "too_large" : undefined;
+}
+
+/** The Content-Length, 0 without one; NaN if it is not a whole number. */
+function announcedLength({ headers }: Request): number {
+  const announcement = headers.get("content-length") ?? "0";
+  // Two Content-Length headers arrive as "5, 5".
+  return /^\d+$/.test(announcement) ? Number(announcement) : NaN;
 }
 
 /**

@@ -169,6 +169,10 @@ export function jobRequests(
       default:
         share.release();
         disk.release();
+        if (answer.kind === "spool_unusable" && answer.reason !== undefined) {
+          const { reason } = answer;
+          log.write("a request's body could not be stored", { ...describe(exchange), reason });
+        }
         return answerJob(c, answer);
     }
   };

@@ -5,15 +5,23 @@
  * @module
  */
 
-import { type JobInput, newJobUid } from "../../jobs/job.ts";
-import type { Place } from "../../jobs/line.ts";
+import { type JobInput, type JobSpec, newJobUid, type RequestFacts } from "../../jobs/job.ts";
 import type { Inbox } from "../../spool/inbox.ts";
 import { readRunHead, type RunHead } from "../../wire/run_request.ts";
 import { formatOf, typesOf } from "../answer/accept.ts";
 import type { ListenerPlace } from "../answer/live.ts";
 import type { Problem } from "../answer/problem.ts";
+import { readBodyToDisk } from "../body/file.ts";
+import { isForm, readFormToDisk } from "../body/multipart.ts";
+import { type BodyLimits, headRefusal } from "../body/reading.ts";
 import type { CommandDoor, FrontDoor } from "../door.ts";
-import { listenersFull, placeProblem } from "./job_problems.ts";
+import {
+  bodyProblem,
+  listenersFull,
+  placeProblem,
+  spoolProblem,
+  storingProblem,
+} from "./job_problems.ts";
 import { type Arrival, commandFor, type JobAnswer, type JobSettings } from "./job_request.ts";
 import { keepFor, type PlacedJob, runJob, type WantedAnswer } from "./run_job.ts";
 
@@ -40,4 +48,75 @@ export async function postRun(
   if (!("kind" in job)) return runJob(arrival, settings, command, job, wanted);
   listener?.release();
   return job;
+}
+
+/**
+ * Reserves a place, and reads the body to the disk. Whatever fails, the place is given back and nothing is left behind.
+ */
+async function admit(
+  arrival: Arrival,
+  settings: JobSettings,
+  command: CommandDoor,
+  head: RunHead,
+  { format }: WantedAnswer,
+  listener: ListenerPlace | undefined,
+): Promise<PlacedJob | Problem> {
+  const { raw, requestId, trace } = arrival;
+  const bounds = { ...settings.limits, maxBytes: command.maxRunBytes };
+  const refusal = headRefusal(raw, bounds);
+  if (refusal) return bodyProblem(refusal, bounds, command);
+  const place = await command.reserve({ command: command.name, arriving: true }, raw.signal);
+  if (!place.reserved) return placeProblem(place);
+  const stored = await store(arrival, bounds, command, head);
+  if ("kind" in stored) {
+    place.leave();
+    return stored;
+  }
+  const { inbox, input, facts } = stored;
+  const spec: JobSpec = {
+    uid: newJobUid(),
+    id: head.id,
+    requestId,
+    command: command.name,
+    version: command.version,
+    onDisconnect: command.onDisconnect,
+    ...(head.timeoutSec === undefined ? {} : { timeoutSec: head.timeoutSec }),
+    input,
+    keep: keepFor(format),
+    request: facts,
+    ...trace?.context,
+  };
+  return { place, spec, listener, onLeft: () => void inbox.discard() };
+}
+
+/** A payload on the disk. */
+interface StoredPayload {
+  readonly inbox: Inbox;
+  readonly input: JobInput;
+  readonly facts: RequestFacts;
+}
+
+/** Reads the body into an inbox, which is removed if that fails. */
+async function store(
+  { raw, share, disk }: Arrival,
+  bounds: BodyLimits,
+  command: CommandDoor,
+  head: RunHead,
+): Promise<StoredPayload | Problem> {
+  let inbox: Inbox | undefined;
+  try {
+    inbox = await command.openInbox();
+    const read = isForm(raw.headers.get("content-type")) ? readFormToDisk : readBodyToDisk;
+    const body = await read(raw, bounds, share, { inbox, disk, digest: head.digest });
+    if (!body.ok) {
+      await inbox.discard();
+      return storingProblem(body, bounds, command);
+    }
+    const input = await inbox.complete("list" in body ? body.list : undefined);
+    const filename = "filename" in body ? body.filename : head.facts.filename;
+    return { inbox, input, facts: { ...head.facts, filename, contentLength: body.length } };
+  } catch (error) {
+    await inbox?.discard();
+    return spoolProblem(error);
+  }
 }
