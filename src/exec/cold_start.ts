@@ -83,7 +83,7 @@ async function runCold(
   clearTimeout(timer);
   const elapsed = elapsedSec();
   await pipesEnd([output, error], () => trees.endHolders(tree));
-  const errno = launchLine?.end(stop.cause ? undefined : status?.code, output.seen);
+  const errno = await launchLine?.end(stop.cause ? undefined : status?.code, output.seen);
   if (errno !== undefined) return couldNotStart(launchFailure(errno, command.program), elapsed);
   return { ok: true, ending: endingOf(status, stop.cause), elapsedSec: elapsed, pid: child.pid };
 }

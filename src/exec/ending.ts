@@ -77,7 +77,7 @@ const pipeCapacity = 2 ** 20;
 
 /**
  * Waits for the end of both pipes, but not for a descendant that holds one open: after the grace, only bytes already in the
- * pipes are read. Holders are found by the pipe that they hold, so our ends are closed only after that search.
+ * pipes are read; a listener that is slow is waited for. Holders are found by the pipe that they hold, so our ends are closed only after that search.
  */
 export async function pipesEnd(
   pipes: readonly Pipe[],
@@ -90,9 +90,14 @@ export async function pipesEnd(
   await atMost(pipeGraceMs, done);
   const seen = () => pipes.reduce((sum, pipe) => sum + pipe.seen, 0);
   const most = seen() + pipes.length * pipeCapacity;
-  for (let before = -1; !ended() && seen() > before && seen() < most;) {
-    before = seen();
+  const held = () => pipes.some((pipe) => pipe.held);
+  // A pipe that was held when an interval began may not have been read in it.
+  let moves = true;
+  while (!ended() && moves && seen() < most) {
+    const before = seen();
+    const wasHeld = held();
     await atMost(pipeTickMs, done);
+    moves = wasHeld || held() || seen() > before;
   }
   if (ended()) return;
   await atMost(lookMs, endHolders());

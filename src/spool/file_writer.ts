@@ -7,8 +7,22 @@
 
 import { basename } from "node:path";
 import { orDiskFull } from "./disk_full.ts";
-import type { FileWriter } from "./inbox.ts";
 import { pieceBytes, smallFileBytes } from "./sizes.ts";
+
+/** A file that is being written. Its bytes are gathered and written in large pieces. */
+export interface FileWriter {
+  /** Name of the file in its folder. */
+  readonly name: string;
+  /** Number of bytes so far. */
+  readonly length: number;
+  /**
+   * Adds bytes, whose memory may be reused when the promise has resolved. To be called after the one before has resolved.
+   * Rejects with a `DiskFullError` if the disk is full, and with errors of the file system.
+   */
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Writes what is left and closes the file; rejects as `write` does. */
+  end(): Promise<void>;
+}
 
 /** A writer whose file can be closed before its end. */
 export interface OpenWriter extends FileWriter {

@@ -7,27 +7,13 @@
 import { join } from "node:path";
 import type { JobInput } from "../jobs/job.ts";
 import { orDiskFull } from "./disk_full.ts";
-import { createFileWriter, type OpenWriter } from "./file_writer.ts";
+import { createFileWriter, type FileWriter, type OpenWriter } from "./file_writer.ts";
 import { makeJobFolder } from "./job_folder.ts";
 import { folderAt, makeFolder, type OwnFolder } from "./own_folder.ts";
 import { makeInSpool, type Spool } from "./spool.ts";
 
 export { DiskFullError } from "./disk_full.ts";
-
-/** A file that is being written. Its bytes are gathered and written in large pieces. */
-export interface FileWriter {
-  /** Name of the file in its folder. */
-  readonly name: string;
-  /** Number of bytes so far. */
-  readonly length: number;
-  /**
-   * Adds bytes, whose memory may be reused when the promise has resolved. To be called after the one before has resolved.
-   * Rejects with a `DiskFullError` if the disk is full, and with errors of the file system.
-   */
-  write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** Writes what is left and closes the file; rejects as `write` does. */
-  end(): Promise<void>;
-}
+export type { FileWriter } from "./file_writer.ts";
 
 /** The folder of a job whose request is arriving. Either one body is written into it, or parts. */
 export interface Inbox {

@@ -80,7 +80,7 @@ export function storedFile(
 }
 
 /** A file without a name that grows. */
-export interface OutputFile {
+export interface GrowingFile {
   /** Number of bytes written so far. */
   readonly length: number;
   /**
@@ -101,7 +101,7 @@ export interface OutputFile {
 export async function createOutputFile(
   spool: Spool,
   unlink: (path: string) => void = (path) => Deno.removeSync(path),
-): Promise<OutputFile> {
+): Promise<GrowingFile> {
   const name = `output-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
   const path = join(spool.path, name);
   const options = { read: true, write: true, createNew: true, mode: 0o600 };
@@ -126,7 +126,7 @@ export async function createOutputFile(
  * Uses the file of the runtime rather than a descriptor of `node:fs`, whose asynchronous `write` blocks the event loop (seen on
  * 2.9.6).
  */
-class Output implements OutputFile {
+class Output implements GrowingFile {
   readonly #file: Deno.FsFile;
   readonly #onClosed: () => void;
   #length = 0;

@@ -130,6 +130,7 @@ export const runtime: readonly Row<string>[] = [
   },
   { what: ["Deno.memoryUsage"], who: ["machine/process_figures.ts"] },
   { what: ["Deno.dlopen"], who: ["machine/debugger.ts", "machine/monotonic.ts"] },
+  { what: ["Deno.SeekMode"], who: ["spool/stored.ts"] },
   { what: ["Deno.unrefTimer"], who: ["isolate/threads.ts"] },
   {
     what: ["Deno.Command"],
@@ -267,18 +268,13 @@ export const packages: readonly Row<string>[] = [
   },
   { what: ["node:crypto.timingSafeEqual"], who: ["http/auth.ts"] },
   { what: ["node:fs.accessSync"], who: ["supervisor/surroundings.ts"] },
-  { what: ["node:fs.constants"], who: ["supervisor/surroundings.ts", "spool/workspace.ts"] },
+  { what: ["node:fs.constants"], who: ["supervisor/surroundings.ts", "spool/response.ts"] },
   {
-    what: [
-      "node:fs.closeSync",
-      "node:fs.fstatSync",
-      "node:fs.openSync",
-      "node:fs.read",
-      "node:fs.readSync",
-    ],
-    who: ["spool/workspace.ts"],
+    what: ["node:fs.fstatSync", "node:fs.openSync", "node:fs.readSync"],
+    who: ["spool/response.ts"],
   },
   { what: ["node:fs.statfsSync"], who: ["supervisor/spool_room.ts"] },
+  { what: ["node:fs.closeSync", "node:fs.read"], who: ["spool/response.ts", "spool/stored.ts"] },
   { what: ["node:net.BlockList"], who: ["config/listening.ts"] },
   { what: ["node:net.isIP"], who: ["config/listening.ts", "http/guard.ts"] },
   { what: ["node:net.isIPv6"], who: ["wire/host_name.ts"] },
@@ -288,7 +284,7 @@ export const packages: readonly Row<string>[] = [
   { what: ["node:process"], who: ["machine/process_figures.ts"] },
   { what: ["node:timers.setImmediate"], who: ["supervisor/pace.ts"] },
   { what: ["node:util.parseArgs"], who: ["config/flags.ts"] },
-  { what: ["node:util.promisify"], who: ["spool/workspace.ts"] },
+  { what: ["node:util.promisify"], who: ["spool/response.ts", "spool/stored.ts"] },
 ];
 
 /** Texts in strings, templates and regular expressions, and keys that are written like a variable's name; the others are free. */
