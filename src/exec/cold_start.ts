@@ -5,7 +5,7 @@
  */
 
 import { longestTimerSec } from "../async/longest_timer.ts";
-import { environmentOf } from "./child_env.ts";
+import { commonEnvironment, environmentOf } from "./child_env.ts";
 import { commandEnd, endingOf, pipesEnd, type TreeEnder } from "./ending.ts";
 import { createLaunchLine } from "./launch_line.ts";
 import { launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
@@ -20,6 +20,8 @@ export interface ColdStartSettings extends StartSettings {
   readonly commandEnv: Readonly<Record<string, string>>;
   /** Its names, which it gets as variables; undefined for none. */
   readonly names: Names | undefined;
+  /** Names of the request headers that it gets as variables. */
+  readonly passHeaders: readonly string[];
   /** Memory that pipes are read into. */
   readonly scratch: Scratch;
   /** How long a command may run, in milliseconds; `Infinity` for no limit. */
@@ -33,9 +35,11 @@ const longestMs = longestTimerSec * 1000;
 
 /** Makes a runner that starts the command for each job. */
 export function createColdStart(settings: ColdStartSettings): Runner {
+  const { command, commandEnv, names, passHeaders } = settings;
+  const common = commonEnvironment(commandEnv, { command: command.text, names, passHeaders });
   return {
     async run(order, onEvent) {
-      const end = await runCold(settings, order, onEvent);
+      const end = await runCold(settings, common, order, onEvent);
       onEvent({ kind: "ended", end });
       return end;
     },
@@ -44,21 +48,22 @@ export function createColdStart(settings: ColdStartSettings): Runner {
 
 async function runCold(
   settings: ColdStartSettings,
+  common: Readonly<Record<string, string>>,
   { spec, workerId, files, variables, stop }: RunOrder,
   onEvent: RunListener,
 ): Promise<RunEnd> {
-  const { command, names, launcher, commandEnv, scratch, jobTimeoutMs, trees } = settings;
+  const { command, launcher, scratch, jobTimeoutMs, trees } = settings;
   const startedAt = performance.now();
   const elapsedSec = () => (performance.now() - startedAt) / 1000;
   const timeoutMs = timeoutMsOf(jobTimeoutMs, spec.timeoutSec);
-  const env = environmentOf(commandEnv, variables, {
-    command: command.text,
-    names,
+  const env = environmentOf(common, variables, {
     workerId,
     id: spec.id,
     jobFolder: files.folder,
     requestFile: files.requestFile,
+    requestFolder: files.requestFolder,
     responseFile: files.responseFile,
+    request: spec.request,
     timeoutMs,
   });
   let child: Deno.ChildProcess;

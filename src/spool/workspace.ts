@@ -18,6 +18,8 @@ export interface RunFiles {
   readonly folder: string;
   /** Absolute path of the file that holds the payload. */
   readonly requestFile: string;
+  /** Absolute path of the folder with the parts of a form; empty if the payload is no form. */
+  readonly requestFolder: string;
   /** Absolute path of the response file, which is empty at first. */
   readonly responseFile: string;
 }
@@ -105,6 +107,7 @@ async function createIn(
   return {
     folder: folder.path,
     requestFile,
+    requestFolder: "",
     responseFile,
     async readResponse(limit) {
       try {

@@ -18,6 +18,7 @@ export function coldStartOf(
     command: commandHere(words),
     commandEnv: { PATH: Deno.env.get("PATH") ?? "" },
     names: undefined,
+    passHeaders: [],
     launcher: undefined,
     workingDirectory: undefined,
     repair: () => assert.fail("nothing is to be repaired"),

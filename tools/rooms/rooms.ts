@@ -29,7 +29,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
   spool: { jobs: ["job.ts"] },
   exec: {
     async: ["*"],
-    config: ["settings.ts", "shown.ts", "type:*"],
+    config: ["job_variables.ts", "settings.ts", "shown.ts", "type:*"],
     jobs: ["*"],
     spool: ["*"],
   },
