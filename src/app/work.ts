@@ -74,6 +74,7 @@ export function startWork(first: ServiceSettings, { spool, ask, listeners }: Wor
       commandEnv: start.env,
       launcher: start.launcher,
       workingDirectory: launch.workingDirectory,
+      stdin: run.stdin,
       repair,
       scratch,
       jobTimeoutMs: run.jobTimeoutMs,

@@ -6,13 +6,15 @@
 
 import { longestTimerSec } from "../async/longest_timer.ts";
 import { commonEnvironment, environmentOf } from "./child_env.ts";
-import { commandEnd, endingOf, pipesEnd, type TreeEnder } from "./ending.ts";
+import { commandEnd, endingOf, pipesEnd, stdinEnd, type TreeEnder } from "./ending.ts";
 import { createLaunchLine } from "./launch_line.ts";
-import { launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
+import { detailOf, launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
 import { readPipe, type Scratch } from "./pipe.ts";
 import type { RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
 import { LauncherError, startCommand, type StartSettings } from "./start.ts";
+import { copyToStdin } from "./stdin.ts";
 import type { Names, RunFailure } from "../jobs/job.ts";
+import { openRegularFile, type RegularFile } from "../spool/regular_file.ts";
 
 /** Settings that all cold starts of a command share. */
 export interface ColdStartSettings extends StartSettings {
@@ -66,15 +68,23 @@ async function runCold(
     request: spec.request,
     timeoutMs,
   });
+  let payload: RegularFile | undefined;
+  try {
+    if (settings.stdin === "payload") payload = openRegularFile(files.requestFile);
+  } catch (error) {
+    return unreadable(error);
+  }
   let child: Deno.ChildProcess;
   try {
     child = await startCommand(settings, env, workerId);
   } catch (error) {
+    payload?.close();
     const failure: NotStarted | RunFailure = error instanceof LauncherError
       ? { kind: "spawn_refused", reason: error.message }
       : spawnFailure(error, command.program);
     return couldNotStart(failure, elapsedSec());
   }
+  const stdin = payload && copyToStdin(payload, child.stdin);
   onEvent({ kind: "started", pid: child.pid });
   const onStderr = (bytes: Uint8Array<ArrayBuffer>) => onEvent({ kind: "stderr", bytes });
   const launchLine = launcher && createLaunchLine(launcher, onStderr);
@@ -87,9 +97,12 @@ async function runCold(
   const status = await commandEnd(child, stop, () => trees.endTree(tree));
   clearTimeout(timer);
   const elapsed = elapsedSec();
+  // In the background, because the result does not depend on it.
+  if (stdin) void stdinEnd(stdin, () => trees.endHolders(tree)).catch(() => {});
   await pipesEnd([output, error], () => trees.endHolders(tree));
   const errno = launchLine?.end(stop.cause ? undefined : status?.code, output.seen);
   if (errno !== undefined) return couldNotStart(launchFailure(errno, command.program), elapsed);
+  if (stdin?.failure) return unreadable(stdin.failure);
   return { ok: true, ending: endingOf(status, stop.cause), elapsedSec: elapsed, pid: child.pid };
 }
 
@@ -104,4 +117,15 @@ function couldNotStart(failure: NotStarted | RunFailure, elapsedSec: number): Ru
   return failure.kind === "not_started"
     ? { ok: true, ending: failure, elapsedSec }
     : { ok: false, failure };
+}
+
+/** The end of a run whose command did not get the whole payload as its standard input. */
+function unreadable(error: unknown): RunEnd {
+  return {
+    ok: false,
+    failure: {
+      kind: "spool_unusable",
+      reason: `cannot read the payload: ${detailOf(error)}`,
+    },
+  };
 }

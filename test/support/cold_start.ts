@@ -21,6 +21,7 @@ export function coldStartOf(
     passHeaders: [],
     launcher: undefined,
     workingDirectory: undefined,
+    stdin: "null",
     repair: () => assert.fail("nothing is to be repaired"),
     scratch: createScratch(),
     jobTimeoutMs: Infinity,

@@ -260,7 +260,10 @@ export const packages: readonly Row<string>[] = [
   },
   { what: ["node:crypto.timingSafeEqual"], who: ["http/auth.ts"] },
   { what: ["node:fs.accessSync"], who: ["supervisor/surroundings.ts"] },
-  { what: ["node:fs.constants"], who: ["supervisor/surroundings.ts", "spool/workspace.ts"] },
+  {
+    what: ["node:fs.constants"],
+    who: ["supervisor/surroundings.ts", "spool/regular_file.ts", "spool/workspace.ts"],
+  },
   {
     what: [
       "node:fs.closeSync",
@@ -269,7 +272,7 @@ export const packages: readonly Row<string>[] = [
       "node:fs.read",
       "node:fs.readSync",
     ],
-    who: ["spool/workspace.ts"],
+    who: ["spool/regular_file.ts", "spool/workspace.ts"],
   },
   { what: ["node:net.BlockList"], who: ["config/listening.ts"] },
   { what: ["node:net.isIP"], who: ["config/listening.ts", "http/guard.ts"] },
@@ -280,7 +283,7 @@ export const packages: readonly Row<string>[] = [
   { what: ["node:process"], who: ["machine/process_figures.ts"] },
   { what: ["node:timers.setImmediate"], who: ["supervisor/pace.ts"] },
   { what: ["node:util.parseArgs"], who: ["config/flags.ts"] },
-  { what: ["node:util.promisify"], who: ["spool/workspace.ts"] },
+  { what: ["node:util.promisify"], who: ["spool/regular_file.ts", "spool/workspace.ts"] },
 ];
 
 /** Texts in strings, templates and regular expressions, and keys that are written like a variable's name; the others are free. */
