@@ -68,14 +68,16 @@ export function startWork(first: Served, { spool, ask, listeners }: WorkParts): 
   let startedBefore = 0;
 
   function makeCommand(given: CommandConfig, start: CommandStart, pool: LivePool): LiveCommand {
-    const { name, command, launch, run, killGraceMs: graceMs } = given;
+    const { name, command, passHeaders, launch, run, killGraceMs: graceMs } = given;
     const names = config.named ? { command: name, pool: given.pool } : undefined;
     const runner = createColdStart({
       command,
       names,
+      passHeaders,
       commandEnv: start.env,
       launcher: start.launcher,
       workingDirectory: launch.workingDirectory,
+      stdin: run.stdin,
       repair,
       scratch,
       jobTimeoutMs: run.jobTimeoutMs,

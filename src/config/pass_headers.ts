@@ -5,6 +5,7 @@
  */
 
 import { passwordHeader } from "../wire/header_names.ts";
+import { headerVariable } from "./job_variables.ts";
 import { settings } from "./settings.ts";
 import { shownValue } from "./shown.ts";
 import type { Values } from "./sources.ts";
@@ -29,11 +30,6 @@ export function readPassHeaders(values: Values): string[] {
 /** The names in a list, in lower case. */
 export function headersIn(text: string): string[] {
   return text.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== "");
-}
-
-/** The variable that a header becomes. */
-export function headerVariable(header: string): string {
-  return `JOBRUNNER_HTTP_${header.toUpperCase().replace(/[^A-Z0-9]/g, "_")}`;
 }
 
 /** What is wrong with a list, as a phrase about its first fault; undefined if nothing is. */

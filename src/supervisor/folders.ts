@@ -115,8 +115,11 @@ export function openFolders(
     // A job may have damaged the folder just before.
     repair();
     const filling = slots?.fill(
-      config.commands.map(({ command, launch }) =>
-        launchOf(replace(command), launch, env, config.launcher.ownSession)
+      config.commands.map(({ command, launch, run }) =>
+        launchOf(replace(command), launch, env, {
+          ownSession: config.launcher.ownSession,
+          ownStdin: run.stdin === "null",
+        })
       ),
     );
     wanted = new Set(filling?.launchers.map(({ path }) => path));

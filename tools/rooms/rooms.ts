@@ -29,7 +29,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
   spool: { jobs: ["job.ts"] },
   exec: {
     async: ["*"],
-    config: ["settings.ts", "shown.ts", "type:*"],
+    config: ["job_variables.ts", "settings.ts", "shown.ts", "type:*"],
     jobs: ["*"],
     spool: ["*"],
   },
@@ -268,13 +268,17 @@ export const packages: readonly Row<string>[] = [
   },
   { what: ["node:crypto.timingSafeEqual"], who: ["http/auth.ts"] },
   { what: ["node:fs.accessSync"], who: ["supervisor/surroundings.ts"] },
-  { what: ["node:fs.constants"], who: ["supervisor/surroundings.ts", "spool/response.ts"] },
   {
-    what: ["node:fs.fstatSync", "node:fs.openSync", "node:fs.readSync"],
-    who: ["spool/response.ts"],
+    what: ["node:fs.constants"],
+    who: ["supervisor/surroundings.ts", "spool/regular_file.ts"],
   },
+  { what: ["node:fs.fstatSync", "node:fs.openSync"], who: ["spool/regular_file.ts"] },
+  { what: ["node:fs.readSync"], who: ["spool/regular_file.ts", "spool/response.ts"] },
   { what: ["node:fs.statfsSync"], who: ["supervisor/spool_room.ts"] },
-  { what: ["node:fs.closeSync", "node:fs.read"], who: ["spool/response.ts", "spool/stored.ts"] },
+  {
+    what: ["node:fs.closeSync", "node:fs.read"],
+    who: ["spool/regular_file.ts", "spool/response.ts", "spool/stored.ts"],
+  },
   { what: ["node:net.BlockList"], who: ["config/listening.ts"] },
   { what: ["node:net.isIP"], who: ["config/listening.ts", "http/guard.ts"] },
   { what: ["node:net.isIPv6"], who: ["wire/host_name.ts"] },
@@ -284,7 +288,10 @@ export const packages: readonly Row<string>[] = [
   { what: ["node:process"], who: ["machine/process_figures.ts"] },
   { what: ["node:timers.setImmediate"], who: ["supervisor/pace.ts"] },
   { what: ["node:util.parseArgs"], who: ["config/flags.ts"] },
-  { what: ["node:util.promisify"], who: ["spool/response.ts", "spool/stored.ts"] },
+  {
+    what: ["node:util.promisify"],
+    who: ["spool/regular_file.ts", "spool/response.ts", "spool/stored.ts"],
+  },
 ];
 
 /** Texts in strings, templates and regular expressions, and keys that are written like a variable's name; the others are free. */
