@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { headerVariable } from "../../src/config/pass_headers.ts";
+import { headerVariable } from "../../src/config/job_variables.ts";
 import { configOfFile, errorsOf, errorsOfFile, onlyCommandOf } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
