@@ -54,6 +54,7 @@ export async function createFormParser(boundary: string): Promise<FormParser> {
   let isInHeaders = false;
   let bytesInHeaders = 0;
   let hasEnded = false;
+  let isCutOff = false;
   const end = Promise.withResolvers<void>();
 
   /** Leaves the parser where it is, because the rest of a piece could hold thousands of parts. */
@@ -86,7 +87,10 @@ export async function createFormParser(boundary: string): Promise<FormParser> {
     hasEnded = true;
     end.resolve();
   });
-  parser.on("error", () => end.resolve());
+  parser.on("error", () => {
+    isCutOff = true;
+    end.resolve();
+  });
 
   return {
     write(piece) {
@@ -106,7 +110,7 @@ export async function createFormParser(boundary: string): Promise<FormParser> {
     async end() {
       if (!hasEnded) parser.end();
       await end.promise;
-      if (!hasEnded) return malformed("it ends before its last boundary");
+      if (isCutOff) return malformed("it ends before its last boundary");
       return isInHeaders ? noHeaders : undefined;
     },
   };
