@@ -1,132 +1,140 @@
 /**
- * Reads the form of a request (`multipart/form-data`, RFC 7578) into files of the spool, one for each file of the form.
+ * Finds the parts of a form (`multipart/form-data`, RFC 7578) in its bytes.
  *
  * @module
  */
 
-import { readParameters } from "../../wire/parameters.ts";
-import type { Share } from "./buffers.ts";
-import type { StoringInbox } from "./file.ts";
-import { createPartStore } from "./part_store.ts";
-import { type NotStored, passBody, type Receiver, type StoringRefusal } from "./passing.ts";
-import type { BodyLimits } from "./reading.ts";
+import type { StoringRefusal } from "./passing.ts";
 
-/** A form whose files are stored. */
-export interface StoredForm {
-  /** Distinguishes it from a refusal. */
-  readonly ok: true;
-  /** Length of the body in bytes. */
-  readonly length: number;
-  /** The text of `parts.json`: files and fields in the order of the form. */
-  readonly list: string;
-  /** Name of the first file, without a folder; empty without one. */
-  readonly filename: string;
+/** What is found in a piece, in the order of the form. Bytes belong to the part before them. */
+export type Found =
+  | { readonly kind: "part"; readonly headers: PartHeaders }
+  | { readonly kind: "data"; readonly bytes: Uint8Array<ArrayBuffer> };
+
+/** The headers of a part: values by names in lower case, with one character for each byte. */
+export type PartHeaders = Readonly<Record<string, readonly string[]>>;
+
+/** Reads one form. */
+export interface FormParser {
+  /**
+   * Returns what is in the next piece, whose memory it uses: everything, at once; or a refusal, and then it must not be used any
+   * more. The time this takes grows with the length of the piece.
+   */
+  write(piece: Uint8Array<ArrayBuffer>): readonly Found[] | StoringRefusal;
+  /** The form has no more pieces. Resolves with a refusal if it is not whole. */
+  end(): Promise<StoringRefusal | undefined>;
 }
 
-/** Whether a Content-Type says that the body is a form with parts. */
-export function isForm(contentType: string | null): boolean {
-  return contentType !== null && readParameters(contentType).type === "multipart/form-data";
-}
+/** The maximum number of parts of a form. */
+export const maxParts = 1000;
 
-/**
- * Reads the whole form, whose Content-Type the request has. The caller completes the inbox with the list, or discards it. Limits,
- * pace and digest are those of the body as a whole.
- */
-export async function readFormToDisk(
-  request: Request,
-  limits: BodyLimits,
-  share: Share,
-  { inbox, ...storing }: StoringInbox,
-): Promise<StoredForm | NotStored> {
-  const { boundary } = readParameters(request.headers.get("content-type") ?? "").parameters;
-  if (boundary === undefined || !boundaryForm.test(boundary)) {
-    share.release();
-    return { ok: false, ...malformed("its Content-Type has no boundary of 1 to 70 characters") };
-  }
-  const parts = createPartStore(inbox);
-  const receiver = await formReceiver(boundary, parts);
-  const passed = await passBody(request, limits, share, storing, receiver);
-  return passed.ok ? { ...passed, list: parts.list(), filename: parts.firstFilename } : passed;
-}
+/** The maximum number of headers of a part. */
+const maxHeaders = 100;
 
-/** RFC 2046, section 5.1.1, without a space. */
-const boundaryForm = /^[\w'()+,./:=?-]{1,70}$/;
+/** The maximum length of a part's headers in bytes. */
+const maxHeaderBytes = 16 * 1024;
 
-/** The limits of a form. More headers, or longer ones, are not kept in memory. */
-const most = { parts: 1000, headerPairs: 100, headerBytes: 16 * 1024 };
-
-/** What the parser finds in a piece, in the order of the form. */
-type Found =
-  | { readonly kind: "part"; readonly headers: Headers }
-  | { readonly kind: "data"; readonly bytes: Uint8Array };
-
-type Stored = ReturnType<typeof createPartStore>;
-
-/**
- * Passes a form to its parts. The parser is synchronous: when a piece has been written to it, everything in that piece has been
- * found. It is stored before the parser gets the next piece, so that nothing is held but one piece.
- */
-async function formReceiver(boundary: string, parts: Stored): Promise<Receiver> {
+/** Creates a parser of a form with a boundary of 1 to 70 characters; loads the package that it uses. */
+export async function createFormParser(boundary: string): Promise<FormParser> {
   const { Dicer } = await import("@fastify/busboy");
-  const { parts: mostParts, headerPairs, headerBytes } = most;
-  const parser = new Dicer({
+  const settings = {
     boundary,
-    // One more of each than is allowed shows that there are too many.
-    maxHeaderPairs: headerPairs + 1,
-    maxHeaderSize: 2 * headerBytes,
-    // It never asks to wait.
+    // More than is allowed is found out here, since the parser would only drop it.
+    maxHeaderPairs: maxHeaders + 1,
+    maxHeaderSize: 2 * maxHeaderBytes,
+    // It need not wait: what it finds is taken away at once.
     partHwm: 2 ** 30,
-  });
+  };
+  const parser = new Dicer(settings);
   let found: Found[] = [];
   let refusal: StoringRefusal | undefined;
-  let current: Uint8Array<ArrayBuffer> | undefined;
-  let isPartOpen = false;
+  let memory: ArrayBuffer | undefined;
+  let parts = 0;
+  /** Whether the headers of the latest part have not ended yet; and how many bytes have been looked at since then. */
+  let isInHeaders = false;
+  let bytesInHeaders = 0;
   let hasEnded = false;
-  let count = 0;
+  let isCutOff = false;
+  const end = Promise.withResolvers<void>();
 
-  const endPart = () => {
-    if (isPartOpen) refusal ??= malformed("a part has no headers, or they do not end");
-    isPartOpen = false;
+  /** Leaves the parser where it is, because the rest of a piece could hold thousands of parts. */
+  const refuse = (reason: StoringRefusal) => {
+    refusal = reason;
+    throw new Error("refused");
   };
-  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   parser.on("part", (part) => {
-    endPart();
-    isPartOpen = true;
-    if (++count > mostParts) refusal ??= tooMany(`more than ${mostParts} parts`);
+    if (isInHeaders) refuse(noHeaders);
+    if (++parts > maxParts) refuse(tooMany(`more than ${maxParts} parts`));
+    isInHeaders = true;
+    bytesInHeaders = 0;
     part.on("error", () => {});
-    part.on("header", (header) => {
-      isPartOpen = false;
-      const headers = header as unknown as Readonly<Record<string, string[]>>;
-      const lines = Object.entries(headers).flatMap(([name, values]) =>
-        values.map((value) => name.length + value.length)
-      );
-      if (lines.length > headerPairs || lines.reduce((sum, it) => sum + it, 0) > headerBytes) {
-        refusal ??= tooMany(
-          `a part with more than ${headerPairs} headers or ${headerBytes} bytes of them`,
-        );
-      }
-      found.push({ kind: "part", headers: new Headers() });
+    part.on("header", (headers: PartHeaders) => {
+      isInHeaders = false;
+      if (isTooLong(headers)) refuse(tooManyHeaders);
+      found.push({ kind: "part", headers });
     });
     part.on("data", (bytes: Uint8Array) => {
-      // Bytes in memory of the parser's own change with its next step.
-      const isOurs = bytes.buffer === current?.buffer;
-      found.push({ kind: "data", bytes: isOurs ? bytes : bytes.slice() });
+      // The parser hands over its own memory too, and changes it in its next step.
+      const view = bytes.buffer === memory
+        ? new Uint8Array(memory, bytes.byteOffset, bytes.length)
+        : new Uint8Array(bytes);
+      found.push({ kind: "data", bytes: view });
     });
-    // From now on data is handed over while the parser finds it.
+    // From now on the stream passes data on while it gets it, not in a later turn.
     part.read(0);
   });
   parser.on("finish", () => {
     hasEnded = true;
-    end();
+    end.resolve();
   });
-  parser.on("error", () => end());
-  return { take: async () => undefined, end: async () => undefined };
+  parser.on("error", () => {
+    isCutOff = true;
+    end.resolve();
+  });
+
+  return {
+    write(piece) {
+      // What follows the last boundary has no meaning.
+      if (hasEnded) return [];
+      found = [];
+      memory = piece.buffer;
+      const partsBefore = parts;
+      try {
+        parser.write(piece);
+      } catch (error) {
+        return refusal ?? malformed(`it cannot be read (${(error as Error).message})`);
+      }
+      if (isInHeaders && parts === partsBefore) bytesInHeaders += piece.length;
+      return bytesInHeaders > maxHeaderBytes ? tooManyHeaders : found;
+    },
+    async end() {
+      if (!hasEnded) parser.end();
+      await end.promise;
+      if (isCutOff) return malformed("it ends before its last boundary");
+      return isInHeaders ? noHeaders : undefined;
+    },
+  };
 }
 
-function malformed(what: string): StoringRefusal {
+function isTooLong(headers: PartHeaders): boolean {
+  const lengths = Object.entries(headers).flatMap(([name, values]) =>
+    values.map((value) => name.length + value.length)
+  );
+  return lengths.length > maxHeaders ||
+    lengths.reduce((sum, length) => sum + length, 0) > maxHeaderBytes;
+}
+
+/** The refusal of a form that breaks the rules of its format. */
+export function malformed(what: string): StoringRefusal {
   return { refusal: "bad_multipart", sentence: `The form is malformed: ${what}` };
 }
 
-function tooMany(what: string): StoringRefusal {
+/** The refusal of a form with more than what is allowed. */
+export function tooMany(what: string): StoringRefusal {
   return { refusal: "too_many_parts", sentence: `The form has ${what}` };
 }
+
+const noHeaders = malformed("a part has no headers that end in an empty line");
+const tooManyHeaders = tooMany(
+  `a part with more than ${maxHeaders} headers or more than ${maxHeaderBytes} bytes of them`,
+);
