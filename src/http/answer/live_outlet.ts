@@ -90,6 +90,7 @@ class StreamOutlet implements Outlet {
 
   close(): void {
     this.#isClosed = true;
+    this.release();
     this.#controller.close();
     this.#stopWaiting = this.#timeouts.start(this.#onWaited);
   }

@@ -45,7 +45,7 @@ export function createPendingEvents(): PendingEvents {
   return new Pending();
 }
 
-type Part =
+type PendingPart =
   | { readonly event: OutputStream; readonly bytes: ByteBuffer }
   | { readonly event: "progress" } & ProgressReport;
 
@@ -53,7 +53,7 @@ type Part =
 class Pending implements PendingEvents {
   #place: number | undefined;
   #worker: { readonly id: number; readonly pid: number } | undefined;
-  #parts: Part[] = [];
+  #parts: PendingPart[] = [];
   #size = 0;
   #stdoutDropped = 0;
   #stderrDropped = 0;
