@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createWorkspace } from "../../src/spool/workspace.ts";
 import { makeJobFolder } from "../../src/spool/job_folder.ts";
+import { isOpen } from "../support/open_files.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
 
 const payload = new Uint8Array([0, 1, 2, 255]);
@@ -321,17 +322,6 @@ Deno.test("remove() checks the spool again if a large response was read in betwe
     assert.equal(looks, expected, String(size));
   }
 });
-
-/** Whether this process has the file open. */
-function isOpen(path: string): boolean {
-  return [...Deno.readDirSync("/proc/self/fd")].some(({ name }) => {
-    try {
-      return Deno.readLinkSync(`/proc/self/fd/${name}`) === path;
-    } catch {
-      return false;
-    }
-  });
-}
 
 Deno.test("readResponse() reports a response too large for memory, and closes the file", async () => {
   using temporary = temporarySpool();
