@@ -119,9 +119,12 @@ function reachOf({ config, starts, programs }: ServiceStart): string {
   if (!config.sandbox) return "do whatever this user may";
   const launcher = starts[0]?.launcher;
   const what = config.named ? "any of the commands" : "the command";
+  const stdin = config.commands.some(({ run }) => run.stdin === "payload")
+    ? " a standard input,"
+    : "";
   return [
     launcher?.holdsAll
-      ? `run ${what} as it is configured, with ${chosenIn(config)} of its choice`
+      ? `run ${what} as it is configured, with${stdin} JOBRUNNER_*, TRACEPARENT and TRACESTATE of its choice`
       : launcher
       ? `run ${what} with variables of its choice, but no LD_* and DYLD_*`
       : `run ${
@@ -131,13 +134,6 @@ function reachOf({ config, starts, programs }: ServiceStart): string {
     // No permission governs the Cache API, which binaries do not have.
     ...(Deno.build.standalone ? [] : ["write below Deno's cache (not from a binary)"]),
   ].join("; ");
-}
-
-/** What whoever starts a launcher of these commands can choose. */
-function chosenIn({ commands }: Config): string {
-  return commands.some(({ run }) => run.stdin === "payload")
-    ? "JOBRUNNER_*, TRACEPARENT, TRACESTATE and a standard input"
-    : "JOBRUNNER_*, TRACEPARENT and TRACESTATE";
 }
 
 /** A user id in a container often has no name. */
