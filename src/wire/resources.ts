@@ -33,6 +33,9 @@ export interface Resource {
 /** The path that jobs for the default command are posted to. */
 export const payloadPath = "/payload";
 
+/** The path that jobs for the default command are posted to as they are, without JSON and base64. */
+export const runPath = "/run";
+
 /** The paths that jobs for a command with a name are posted to. */
 export const commandRoute = "/payload/{command}";
 
@@ -73,6 +76,11 @@ export function routesOf(named: boolean): readonly Route[] {
 /** The path that jobs for this command are posted to. */
 export function commandPath(name: string): string {
   return `${payloadPath}/${name}`;
+}
+
+/** The path that jobs for this command are posted to as they are. */
+export function runCommandPath(name: string): string {
+  return `${runPath}/${name}`;
 }
 
 /** The name in a path of `commandRoute`, whatever its form. */
