@@ -122,11 +122,11 @@ export const runtime: readonly Row<string>[] = [
     who: ["cli", "telemetry", "supervisor/signals.ts", "supervisor/surroundings.ts"],
   },
   { what: ["Deno.cwd", "Deno.gid", "Deno.uid", "Deno.watchFs"], who: ["supervisor"] },
-  { what: ["Deno.pid"], who: ["machine", "supervisor"] },
-  { what: ["Deno.kill"], who: ["machine/process_tree.ts"] },
+  { what: ["Deno.pid"], who: ["machine", "supervisor", "cli/partial_file.ts"] },
+  { what: ["Deno.kill"], who: ["machine/process_tree.ts", "cli/partial_file.ts"] },
   {
     what: ["Deno.addSignalListener", "Deno.removeSignalListener"],
-    who: ["supervisor/signals.ts"],
+    who: ["supervisor/signals.ts", "cli/partial_file.ts"],
   },
   { what: ["Deno.memoryUsage"], who: ["machine/process_figures.ts"] },
   { what: ["Deno.dlopen"], who: ["machine/debugger.ts", "machine/monotonic.ts"] },
@@ -143,7 +143,8 @@ export const runtime: readonly Row<string>[] = [
     ],
   },
   { what: ["Deno.serve"], who: ["http/server.ts"] },
-  { what: ["Deno.createHttpClient"], who: ["cli/send.ts"] },
+  { what: ["Deno.createHttpClient"], who: ["cli/job_client.ts"] },
+  { what: ["Deno.SeekMode", "Deno.makeTempFile"], who: ["cli/held_bytes.ts"] },
   { what: ["Deno.connect"], who: ["isolate/probes.ts"] },
   { what: ["Deno.listenDatagram"], who: ["supervisor/notifier.ts"] },
   {
@@ -244,7 +245,7 @@ export const members: readonly Row<string>[] = [
 
 /** Packages and modules of the runtime, or single names of them. No file may import what is in no row. */
 export const packages: readonly Row<string>[] = [
-  { what: ["@fastify/busboy"], who: ["http/body/multipart.ts"] },
+  { what: ["@fastify/busboy"], who: ["cli/form_result.ts", "http/body/multipart.ts"] },
   { what: ["@logtape", "@opentelemetry"], who: ["telemetry"] },
   { what: ["content-disposition"], who: ["wire/parameters.ts"] },
   { what: ["hono"], who: ["http/routes.ts", "http/answer/error_answers.ts"] },
@@ -306,6 +307,6 @@ export const texts: readonly Row<RegExp>[] = [
     who: ["config", "exec/child_env.ts", "spool/spool.ts", "cli/send_options.ts"],
   },
   { what: [/^base64(url)?$/], who: [] },
-  { what: [/^\/proc(\/|$)|\/proc\//], who: ["machine", "supervisor", "cli/output_file.ts"] },
+  { what: [/^\/proc(\/|$)|\/proc\//], who: ["machine", "supervisor", "cli/output_target.ts"] },
   { what: [/^ps$|taskkill/], who: ["machine"] },
 ];
