@@ -60,7 +60,10 @@ Deno.test("formAnswer() of small outputs is the same, with another boundary each
   const result = { ...resultOf(specOf("a")), output: inMemory("out") };
   const [one, other] = [formAnswer(result, "image/png"), formAnswer(result, "image/png")];
   for (const answer of [one, other]) {
-    assert.match(answer.headers["content-type"] ?? "", /^multipart\/form-data; boundary=[0-9a-f]{32}$/);
+    assert.match(
+      answer.headers["content-type"] ?? "",
+      /^multipart\/form-data; boundary=[0-9a-f]{32}$/,
+    );
     const form = await parsed(answer);
     assert.equal(new TextDecoder().decode((await contentOf(form, "output")).bytes), "out");
   }
