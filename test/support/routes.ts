@@ -54,8 +54,18 @@ function placeFor(outcomeOf: (spec: JobSpec, handle: JobHandle) => Promise<JobOu
     reserved: true,
     fill: (spec, handle = noHandle) => outcomeOf(spec, handle),
     leave() {},
+    position: () => 0,
   };
 }
+
+/** What a command needs only for `POST /run`. */
+export const noRun = {
+  maxRunBytes: Infinity,
+  passHeaders: [],
+  responseType: "application/octet-stream",
+  failedStatus: 422,
+  openInbox: () => Promise.reject(new Error("there is no disk")),
+} satisfies Partial<CommandDoor>;
 
 /** A pool without a name that has room. */
 export const somePool: ReturnType<FrontDoor["status"]>["pools"][number] = {
@@ -84,6 +94,7 @@ export function setUp(setup: Setup = {}) {
     version: 1,
     onDisconnect: "cancel",
     maxRequestBytes: maxBytes,
+    ...noRun,
     reserve: setup.reserve ??
       (() => setup.refusal ?? placeFor(setup.submit ?? ((spec) => Promise.resolve(ranOf(spec))))),
     retryAfterSec: () => 7,

@@ -27,6 +27,19 @@ function reader({ body }: ReturnType<typeof setUp>) {
   return body.getReader();
 }
 
+/** A file whose read ends when the test says so. */
+function slowFile() {
+  const reading = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const stored = storedFile(someBytes(70_000), {
+    before() {
+      begun.resolve();
+      return reading.promise;
+    },
+  });
+  return { ...stored, reading, begun };
+}
+
 const once = { share: 1, disk: 1 };
 
 Deno.test("createDeliveries() makes up to 64 KiB of bytes in memory one piece, and holds nothing of it", () => {
@@ -69,11 +82,11 @@ Deno.test("createDeliveries() streams a short file, and an empty one takes no re
 });
 
 Deno.test("createDeliveries() does not count the time of the disk", async () => {
-  const reading = Promise.withResolvers<void>();
-  const { file } = storedFile(someBytes(70_000), { before: () => reading.promise });
+  const { reading, begun, file } = slowFile();
   const answer = setUp(file);
   assert.equal(answer.patience.waiting, 1, "for the client, which has not read yet");
   const piece = reader(answer).read();
+  await begun.promise;
   assert.equal(answer.patience.waiting, 0);
   reading.resolve();
   await piece;
@@ -100,11 +113,11 @@ Deno.test("createDeliveries() fails the stream of a file that cannot be read", a
 });
 
 Deno.test("createDeliveries() closes the files of a client that disconnects, also while one is read", async () => {
-  const reading = Promise.withResolvers<void>();
-  const { file, state } = storedFile(someBytes(70_000), { before: () => reading.promise });
+  const { reading, begun, file, state } = slowFile();
   const answer = setUp(file);
   const taking = reader(answer);
   const piece = taking.read();
+  await begun.promise;
   await taking.cancel();
   assert.deepEqual([state.closed, answer.released], [1, once]);
   reading.resolve();
@@ -115,10 +128,10 @@ Deno.test("createDeliveries() closes the files of a client that disconnects, als
 });
 
 Deno.test("createDeliveries() closes the files of an answer that is given up while one is read", async () => {
-  const reading = Promise.withResolvers<void>();
-  const { file, state } = storedFile(someBytes(70_000), { before: () => reading.promise });
+  const { reading, begun, file, state } = slowFile();
   const answer = setUp(file);
   const piece = reader(answer).read();
+  await begun.promise;
   answer.deliveries.giveUpAll();
   await assert.rejects(piece, (reason) => reason === givenUpError);
   reading.resolve();

@@ -12,7 +12,7 @@ import { unmarked } from "../../../src/isolate/busy.ts";
 import type { JobHandle, JobOutcome, JobSpec } from "../../../src/jobs/job.ts";
 import { base64 } from "../../support/client.ts";
 import { ranOf, resultOf } from "../../support/jobs.ts";
-import { job } from "../../support/routes.ts";
+import { job, noRun } from "../../support/routes.ts";
 import { nextTurn } from "../../support/turn.ts";
 
 /** Differences from a request that gets a result. */
@@ -41,6 +41,7 @@ function posted(differences: Differences = {}) {
     version: 1,
     onDisconnect: "cancel",
     maxRequestBytes: Infinity,
+    ...noRun,
     retryAfterSec: () => 7,
     release: () => assert.fail("its caller releases it"),
     reserve(about, signal) {
@@ -53,6 +54,7 @@ function posted(differences: Differences = {}) {
           return await (differences.outcome ?? ranOf)(spec, handle);
         },
         leave: () => void left++,
+        position: () => 0,
       };
     },
     ...differences.command,
@@ -120,6 +122,7 @@ Deno.test("postPayload() puts into the queue what the request, its trace and the
     timeoutSec: 3,
     onDisconnect: "cancel",
     input: { kind: "bytes", bytes: new TextEncoder().encode("hello") },
+    keep: "memory",
     ...context,
   });
   assert.deepEqual(asked, [{ about: { command: "default" }, signal: arrival.raw.signal }]);
