@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { ROOT_CONTEXT } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { formatOf } from "../../src/http/answer/accept.ts";
 import { passingOn } from "../../src/telemetry/trace.ts";
 import { decodeBase64, errorInBase64 } from "../../src/wire/base64.ts";
 import { parsePayloadRequest } from "../../src/wire/payload_request.ts";
@@ -211,6 +212,20 @@ for (const header of headers) {
     }
   });
 }
+
+Deno.test("formatOf() reads the Accept header in linear time", async () => {
+  const quotes = ['"', '"\\', '\\"', '";"', "a/", "a/b;q=1;", "*,"];
+  const makers = quotes.map((unit) => (n: number) => `${unit.repeat(n / unit.length)}\\`);
+  for (const make of [...values, ...makers]) {
+    const grown = await growth((factor) => {
+      const accept = make(headerLength * factor);
+      return () => {
+        for (let times = 0; times < 20; times++) formatOf(accept, "image/png");
+      };
+    });
+    assert.ok(grown < mostGrowth, `${make(30)}: ${grown.toFixed(1)} times`);
+  }
+});
 
 Deno.test("W3CTraceContextPropagator reads a trace's headers in linear time", async () => {
   const propagator = new W3CTraceContextPropagator();

@@ -12,7 +12,7 @@ import { formatOf, typesOf } from "../answer/accept.ts";
 import type { ListenerPlace } from "../answer/live.ts";
 import type { Problem } from "../answer/problem.ts";
 import { readBodyToDisk } from "../body/file.ts";
-import { isForm, readFormToDisk } from "../body/multipart.ts";
+import { isForm, readFormToDisk } from "../body/form.ts";
 import { type BodyLimits, headRefusal } from "../body/reading.ts";
 import type { CommandDoor, FrontDoor } from "../door.ts";
 import {

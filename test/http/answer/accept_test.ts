@@ -132,23 +132,3 @@ Deno.test("liveFormatOf() is a live format only if the header names it and prefe
     assert.equal(liveFormatOf(accept), format, String(accept));
   }
 });
-
-Deno.test("formatOf() reads the largest headers quickly", () => {
-  for (
-    const accept of [
-      '"\\'.repeat(8192),
-      '"'.repeat(16_383) + "\\",
-      '\\"'.repeat(8191) + "\\",
-      ",".repeat(16_384),
-      "a/b;".repeat(4096),
-      " ".repeat(16_384) + "x",
-      `a/b;q=${"0".repeat(16_384)}`,
-      "a/".repeat(8192),
-      "a/b,".repeat(4096),
-    ]
-  ) {
-    const begin = performance.now();
-    formatOf(accept, "image/png");
-    assert.ok(performance.now() - begin < 250, accept.slice(0, 10));
-  }
-});

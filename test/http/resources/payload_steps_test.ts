@@ -123,6 +123,7 @@ Deno.test("postPayload() puts into the queue what the request, its trace and the
     timeoutSec: 3,
     onDisconnect: "cancel",
     input: { kind: "bytes", bytes: new TextEncoder().encode("hello") },
+    keep: "memory",
     ...context,
   });
   assert.deepEqual(asked, [{ about: { command: "default" }, signal: arrival.raw.signal }]);
