@@ -231,7 +231,7 @@ Deno.test("failureOf() shows the sentence about a command that does not exist, a
   const problems: Problem[] = [
     { kind: "unknown_command", name: "pdff", names: ["octave", "pdf"] },
     { kind: "unknown_command", name: "?", names: ["pdf"] },
-    { kind: "no_default_command", names: ["octave", "pdf"] },
+    { kind: "no_default_command", path: "/payload", names: ["octave", "pdf"] },
   ];
   for (const problem of problems) {
     const { status, headers, body, detail } = problemAnswer(problem, "r1", true);

@@ -12,7 +12,8 @@ import { formatOf, typesOf } from "../answer/accept.ts";
 import type { ListenerPlace } from "../answer/live.ts";
 import type { Problem } from "../answer/problem.ts";
 import { readBodyToDisk } from "../body/file.ts";
-import { isForm, readFormToDisk } from "../body/form.ts";
+import { isForm, readFormToDisk, type StoredForm } from "../body/form.ts";
+import type { NotStored } from "../body/passing.ts";
 import { type BodyLimits, headRefusal } from "../body/reading.ts";
 import type { CommandDoor, FrontDoor } from "../door.ts";
 import {
@@ -89,6 +90,9 @@ async function admit(
   return { place, spec, listener, onLeft: () => void inbox.discard() };
 }
 
+/** A body, or a form, that is stored. */
+type Stored = { readonly ok: true; readonly length: number } & Partial<StoredForm>;
+
 /** A payload on the disk. */
 interface StoredPayload {
   readonly inbox: Inbox;
@@ -107,14 +111,18 @@ async function store(
   try {
     inbox = await command.openInbox();
     const read = isForm(raw.headers.get("content-type")) ? readFormToDisk : readBodyToDisk;
-    const body = await read(raw, bounds, share, { inbox, disk, digest: head.digest });
+    const body: Stored | NotStored = await read(raw, bounds, share, {
+      inbox,
+      disk,
+      digest: head.digest,
+    });
     if (!body.ok) {
       await inbox.discard();
       return storingProblem(body, bounds, command);
     }
-    const input = await inbox.complete("list" in body ? body.list : undefined);
-    const filename = "filename" in body ? body.filename : head.facts.filename;
-    return { inbox, input, facts: { ...head.facts, filename, contentLength: body.length } };
+    const input = await inbox.complete(body.list);
+    const { length, filename = head.facts.filename } = body;
+    return { inbox, input, facts: { ...head.facts, filename, contentLength: length } };
   } catch (error) {
     await inbox?.discard();
     return spoolProblem(error);

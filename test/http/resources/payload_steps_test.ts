@@ -207,7 +207,7 @@ Deno.test("postPayload() holds the payload, then the captures, then what is left
     },
   });
   const result = await answer;
-  assert.ok(result.kind === "ran");
+  assert.ok(result.kind === "ran" && "pieces" in result.body);
   seen.push({ ...held });
   assert.ok([...result.body.pieces].length > 0);
   seen.push({ ...held });
