@@ -128,8 +128,11 @@ function runLive(
       disk.release();
     },
   });
-  const { onStarted, onOutput } = live;
-  const outcome = fill(job, { ...handle, onStarted, onOutput });
+  const outcome = fill(job, {
+    ...handle,
+    onStarted: (worker) => live.onStarted(worker),
+    onOutput: (stream, bytes) => live.onOutput(stream, bytes),
+  });
   live.queued(place.position());
   const over = outcome.then((outcome) => live.end(endOf(outcome, command)));
   return { kind: "live", live, over };
