@@ -14,7 +14,8 @@ import type { Call } from "../handler.ts";
 import type { RequestTelemetry } from "../observe.ts";
 import { isFailedRun } from "./failed_run.ts";
 import { commonHeaders } from "./page.ts";
-import { type Problem, problemAnswer, rejectionOf } from "./problem.ts";
+import { type Problem, problemAnswer } from "./problem.ts";
+import { rejectionOf } from "./rejection.ts";
 
 /** See the module's head. */
 export interface ErrorAnswers {

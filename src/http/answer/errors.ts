@@ -196,3 +196,30 @@ export type ErrorCode = keyof typeof errors;
 
 /** Status codes of errors. */
 export type ErrorStatus = typeof errors[ErrorCode]["status"];
+
+const titles: Readonly<Record<ErrorStatus, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  406: "Not Acceptable",
+  408: "Request Timeout",
+  411: "Length Required",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  422: "Unprocessable Content",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  507: "Insufficient Storage",
+};
+
+/**
+ * The name of a status. One that is not in the table, which only a command that failed can have, gets that of its class (RFC
+ * 9110, section 15).
+ */
+export function titleOf(status: number): string {
+  const known: Readonly<Record<number, string>> = titles;
+  return known[status] ?? titles[status < 500 ? 400 : 500];
+}

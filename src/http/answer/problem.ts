@@ -4,11 +4,10 @@
  * @module
  */
 
-import type { RejectionReason } from "../../telemetry/catalogue.ts";
 import { passwordHeader } from "../../wire/header_names.ts";
 import { isCommandName } from "../../wire/commands.ts";
 import { commandPath, type JobPath, payloadPath, runPath } from "../../wire/resources.ts";
-import { errors, type ErrorStatus } from "./errors.ts";
+import { errors, titleOf } from "./errors.ts";
 import { type FailedRun, isFailedRun, membersOf, sentenceOf } from "./failed_run.ts";
 import { plainText } from "./page.ts";
 
@@ -233,72 +232,6 @@ export function allow(methods: string): Readonly<Record<string, string>> {
 /** RFC 9110, section 10.2.3: whole seconds. */
 function retryAfter(seconds: number): Record<string, string> {
   return { "retry-after": String(seconds) };
-}
-
-const titles: Readonly<Record<ErrorStatus, string>> = {
-  400: "Bad Request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  406: "Not Acceptable",
-  408: "Request Timeout",
-  411: "Length Required",
-  413: "Content Too Large",
-  415: "Unsupported Media Type",
-  422: "Unprocessable Content",
-  500: "Internal Server Error",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-  507: "Insufficient Storage",
-};
-
-/** The title of a status. A status without one, which only a command that failed can have, gets that of its class (RFC 9110, section 15). */
-function titleOf(status: number): string {
-  const known: Readonly<Record<number, string>> = titles;
-  return known[status] ?? titles[status < 500 ? 400 : 500];
-}
-
-/** The reason under which a request with this problem is counted; undefined if the problem is not a rejection of a job. */
-export function rejectionOf(problem: Problem): RejectionReason | undefined {
-  if (isFailedRun(problem)) return undefined;
-  switch (problem.kind) {
-    case "queue_full":
-    case "uploads_full":
-    case "spool_full":
-    case "disk_full":
-    case "too_many_listeners":
-    case "queue_timeout":
-    case "buffers_full":
-    case "draining":
-    case "unauthorized":
-    case "cross_site":
-    case "unknown_host":
-    case "too_large":
-    case "invalid":
-      return problem.kind;
-    case "body_unreadable":
-    case "length_required":
-    case "unsupported_encoding":
-    case "not_acceptable":
-    case "bad_multipart":
-    case "digest_mismatch":
-      return "invalid";
-    case "too_many_parts":
-      return "too_large";
-    case "request_timeout":
-      return "timeout";
-    case "client_gone":
-      return "canceled";
-    case "not_found":
-    case "unknown_command":
-    case "no_default_command":
-    case "method_not_allowed":
-    case "spool_unusable":
-    case "spawn_refused":
-    case "internal":
-      return undefined;
-  }
 }
 
 /** An error answer, ready to be sent. */

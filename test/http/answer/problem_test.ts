@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { FailedRun } from "../../../src/http/answer/failed_run.ts";
-import { type Problem, problemAnswer, rejectionOf } from "../../../src/http/answer/problem.ts";
+import { type Problem, problemAnswer } from "../../../src/http/answer/problem.ts";
+import { rejectionOf } from "../../../src/http/answer/rejection.ts";
 
 const failed: FailedRun = {
   kind: "command_failed",

@@ -150,21 +150,17 @@ Deno.test("createDeliveries() closes the files of an answer that the client neve
 });
 
 Deno.test("createDeliveries() breaks the connection of an answer whose file ends early", async () => {
-  const errors: unknown[] = [];
   const server = Deno.serve({
     hostname: "127.0.0.1",
     port: 0,
     onListen() {},
-    onError(error) {
-      errors.push(error);
-      return new Response(null, { status: 500 });
-    },
+    onError: () => new Response(null, { status: 500 }),
   }, () => {
     const answer = setUp(storedFile(someBytes(100_000), { length: 200_000 }).file);
     return new Response(answer.body, { headers: { "content-length": "200000" } });
   });
-  const response = await fetch(`http://127.0.0.1:${server.addr.port}/`);
-  assert.equal(response.status, 200);
-  await assert.rejects(response.bytes());
+  const response = fetch(`http://127.0.0.1:${server.addr.port}/`);
+  // Before or after the head.
+  await assert.rejects(response.then((response) => response.bytes()), TypeError);
   await server.shutdown();
 });
