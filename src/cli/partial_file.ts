@@ -96,8 +96,10 @@ function partialName(path: string): string {
   return join(dirname(path), `.jobrunner-${crypto.randomUUID().slice(0, 8)}.part`);
 }
 
-/** The signals that end the program at a user's or a supervisor's wish. */
-const endings: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"];
+/** The signals that end the program at a user's or a supervisor's wish. Windows has no SIGTERM. */
+const endings: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT"]
+  : ["SIGINT", "SIGTERM"];
 
 /** Does a step before one of these signals ends the program, until it is disposed. */
 function beforeEnding(step: () => void): Disposable {
