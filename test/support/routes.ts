@@ -20,6 +20,7 @@ import type { DiskShare, JobHandle, JobOutcome, JobSpec, Names } from "../../src
 import type { Place, Refusal } from "../../src/jobs/line.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
 import { base64 } from "./client.ts";
+import { diskShare, inboxInMemory } from "./inbox.ts";
 import { ranOf } from "./jobs.ts";
 
 /** The body of a request for a job. */
@@ -60,7 +61,7 @@ function placeFor(outcomeOf: (spec: JobSpec, handle: JobHandle) => Promise<JobOu
 }
 
 /** Disk space without a limit. */
-export const noDisk: DiskShare = { take: () => true, release() {} };
+export const noDisk: DiskShare = diskShare();
 
 /** Live answers, of which no test waits for a timeout. */
 export const notLive: LiveAnswers = createLiveAnswers({
@@ -75,7 +76,7 @@ export const noRun = {
   passHeaders: [],
   responseType: "application/octet-stream",
   failedStatus: 422,
-  openInbox: () => Promise.reject(new Error("there is no disk")),
+  openInbox: () => Promise.resolve(inboxInMemory().inbox),
 } satisfies Partial<CommandDoor>;
 
 /** A pool without a name that has room. */

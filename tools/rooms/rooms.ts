@@ -130,7 +130,6 @@ export const runtime: readonly Row<string>[] = [
   },
   { what: ["Deno.memoryUsage"], who: ["machine/process_figures.ts"] },
   { what: ["Deno.dlopen"], who: ["machine/debugger.ts", "machine/monotonic.ts"] },
-  { what: ["Deno.SeekMode"], who: ["spool/stored.ts"] },
   { what: ["Deno.unrefTimer"], who: ["isolate/threads.ts"] },
   {
     what: ["Deno.Command"],
@@ -142,9 +141,10 @@ export const runtime: readonly Row<string>[] = [
       "isolate/probes.ts",
     ],
   },
+  { what: ["Deno.SeekMode"], who: ["spool/stored.ts", "cli/held_bytes.ts"] },
   { what: ["Deno.serve"], who: ["http/server.ts"] },
   { what: ["Deno.createHttpClient"], who: ["cli/job_client.ts"] },
-  { what: ["Deno.SeekMode", "Deno.makeTempFile"], who: ["cli/held_bytes.ts"] },
+  { what: ["Deno.makeTempFile"], who: ["cli/held_bytes.ts"] },
   { what: ["Deno.connect"], who: ["isolate/probes.ts"] },
   { what: ["Deno.listenDatagram"], who: ["supervisor/notifier.ts"] },
   {

@@ -34,7 +34,7 @@ const maxValuesBytes = 2 ** 20;
 const maxNameBytes = 1024;
 
 /** A row of `parts.json`. A text is empty if the part does not say it. */
-type Row =
+type ListedPart =
   | { readonly name: string; readonly value: string }
   | {
     readonly name: string;
@@ -51,7 +51,7 @@ type Row =
 type Open =
   | {
     readonly kind: "file";
-    readonly row: Omit<Extract<Row, { readonly file: string }>, "bytes" | "file">;
+    readonly row: Omit<Extract<ListedPart, { readonly file: string }>, "bytes" | "file">;
     readonly file: FileWriter;
   }
   | { readonly kind: "field"; readonly name: string; readonly value: ByteBuffer };
@@ -74,7 +74,7 @@ export interface FormParts {
 
 /** Creates a store for the parts of one form. Errors of files reject, as those of the inbox do. */
 export function createFormParts(inbox: Pick<Inbox, "openPart">): FormParts {
-  const rows: Row[] = [];
+  const rows: ListedPart[] = [];
   let open: Open | undefined;
   let files = 0;
   let fields = 0;

@@ -7,7 +7,7 @@
 import type { StoringRefusal } from "./passing.ts";
 
 /** What is found in a piece, in the order of the form. Bytes belong to the part before them. */
-export type Found =
+export type FoundPart =
   | { readonly kind: "part"; readonly headers: PartHeaders }
   | { readonly kind: "data"; readonly bytes: Uint8Array<ArrayBuffer> };
 
@@ -20,7 +20,7 @@ export interface FormParser {
    * Returns what is in the next piece, whose memory it uses: everything, at once; or a refusal, and then it must not be used any
    * more. The time this takes grows with the length of the piece.
    */
-  write(piece: Uint8Array<ArrayBuffer>): readonly Found[] | StoringRefusal;
+  write(piece: Uint8Array<ArrayBuffer>): readonly FoundPart[] | StoringRefusal;
   /** The form has no more pieces. Resolves with a refusal if it is not whole. */
   end(): Promise<StoringRefusal | undefined>;
 }
@@ -46,7 +46,7 @@ export async function createFormParser(boundary: string): Promise<FormParser> {
     partHwm: 2 ** 30,
   };
   const parser = new Dicer(settings);
-  let found: Found[] = [];
+  let found: FoundPart[] = [];
   let refusal: StoringRefusal | undefined;
   let memory: ArrayBuffer | undefined;
   let parts = 0;

@@ -39,7 +39,7 @@ export type NotStored =
   | { readonly ok: false } & StoringRefusal;
 
 /** What passes a body on. */
-export interface Receiver {
+export interface BodyReceiver {
   /** Takes a piece, whose memory is used again when the promise has resolved. Resolves with a refusal if it does not want more. */
   take(piece: Uint8Array<ArrayBuffer>): Promise<StoringRefusal | undefined>;
   /** The body has ended. Resolves when all of it is in its files, or with a refusal. */
@@ -67,7 +67,7 @@ export async function passBody(
   limits: BodyLimits,
   share: Share,
   { disk, digest }: Storing,
-  receiver: Receiver,
+  receiver: BodyReceiver,
 ): Promise<{ readonly ok: true; readonly length: number } | NotStored> {
   const hash = digest && createHash(digest.algorithm.replace("-", ""));
   const take = async (piece: Uint8Array<ArrayBuffer>) => {
@@ -113,10 +113,10 @@ async function storing(
 type PassedPieces = Pieces<StoringRefusal>;
 
 function passedPieces(
-  { read, giveUp }: Source,
+  { read, giveUp }: BodySource,
   announced: number,
   disk: DiskShare,
-  take: Receiver["take"],
+  take: BodyReceiver["take"],
 ): PassedPieces {
   let length = 0;
   let begun = false;
@@ -142,18 +142,18 @@ function passedPieces(
 }
 
 /** Reads from a body. */
-interface Source {
+interface BodySource {
   /** Reads a piece of at most `room` bytes if the body is long; undefined at the end. The next call may reuse its memory. */
   read(room: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
   giveUp(): void;
 }
 
-function source(body: BodyStream, announced: number, isChunked: boolean): Source {
+function source(body: BodyStream, announced: number, isChunked: boolean): BodySource {
   return announced < longBodyBytes ? pieceSource(body, isChunked) : longSource(body);
 }
 
 /** A chunked body must not be canceled: the runtime would read the rest of it, in quadratic time. */
-function pieceSource(body: BodyStream, isChunked: boolean): Source {
+function pieceSource(body: BodyStream, isChunked: boolean): BodySource {
   const reader = body.getReader();
   return {
     read: async () => (await reader.read()).value,
@@ -165,7 +165,7 @@ function pieceSource(body: BodyStream, isChunked: boolean): Source {
 }
 
 /** Reads into the same memory again and again, several times faster than the runtime provides new memory for each piece. */
-function longSource(body: BodyStream): Source {
+function longSource(body: BodyStream): BodySource {
   const reader = body.getReader({ mode: "byob" });
   let memory = new ArrayBuffer(leastReadBytes);
   return {

@@ -62,7 +62,7 @@ export interface Pieces<Refused extends object = never> {
 export type BodyStream = ReadableStream<Uint8Array<ArrayBuffer>>;
 
 /** A body that was read to its end, undefined if the request has none; or why it was refused. */
-export type Reading<SomePieces, Refused extends object = never> =
+export type BodyReading<SomePieces, Refused extends object = never> =
   | { readonly ok: true; readonly pieces: SomePieces | undefined }
   | { readonly ok: false; readonly refusal: BodyRefusal }
   | { readonly ok: false } & Refused;
@@ -81,7 +81,7 @@ export async function readPieces<
   share: Share,
   begin: (body: BodyStream, announced: number, isChunked: boolean) => SomePieces,
   mostHeld = Infinity,
-): Promise<Reading<SomePieces, Refused>> {
+): Promise<BodyReading<SomePieces, Refused>> {
   const refuse = (refusal: BodyRefusal) => {
     share.release();
     return { ok: false as const, refusal };

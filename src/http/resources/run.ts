@@ -91,7 +91,7 @@ async function admit(
 }
 
 /** A body, or a form, that is stored. */
-type Stored = { readonly ok: true; readonly length: number } & Partial<StoredForm>;
+type StoredRequest = { readonly ok: true; readonly length: number } & Partial<StoredForm>;
 
 /** A payload on the disk. */
 interface StoredPayload {
@@ -111,7 +111,7 @@ async function store(
   try {
     inbox = await command.openInbox();
     const read = isForm(raw.headers.get("content-type")) ? readFormToDisk : readBodyToDisk;
-    const body: Stored | NotStored = await read(raw, bounds, share, {
+    const body: StoredRequest | NotStored = await read(raw, bounds, share, {
       inbox,
       disk,
       digest: head.digest,

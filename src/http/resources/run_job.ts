@@ -6,6 +6,7 @@
 
 import type { JobHandle, JobOutcome, JobSpec, Keep } from "../../jobs/job.ts";
 import type { Place } from "../../jobs/line.ts";
+import type { LiveFormat } from "../../wire/events.ts";
 import type { Format } from "../answer/accept.ts";
 import type { OutputChoice } from "../answer/bytes.ts";
 import type { ListenerPlace } from "../answer/live.ts";
@@ -88,7 +89,7 @@ async function runToTheEnd(
   command: CommandDoor,
   place: Place,
   pending: Promise<JobOutcome>,
-  { format, output }: WantedAnswer & { readonly format: Exclude<Format, "sse" | "ndjson"> },
+  { format, output }: WantedAnswer & { readonly format: Exclude<Format, LiveFormat> },
 ): Promise<JobAnswer | Problem> {
   using _watched = clients.watch(address, () => place.leave());
   const outcome = await pending;
@@ -110,7 +111,7 @@ function runLive(
   { requestId, share, disk, onGivenUp }: Arrival,
   command: CommandDoor,
   job: PlacedJob,
-  { format, handle }: { readonly format: "sse" | "ndjson"; readonly handle: JobHandle },
+  { format, handle }: { readonly format: LiveFormat; readonly handle: JobHandle },
 ): JobAnswer {
   const { place, listener } = job;
   if (!listener) throw new Error("a live answer needs a place for its listener");
