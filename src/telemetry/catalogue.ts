@@ -225,6 +225,23 @@ export const catalogue = {
       "Bytes held in memory for requests: bodies being read or waiting, captured outputs of running commands, answers not read yet.",
     example: "sum(jobrunner_buffered_bytes)",
   },
+  spooled: {
+    name: "jobrunner_spooled_bytes",
+    type: "gauge",
+    unit: "bytes",
+    labels: {},
+    help:
+      "Bytes held on disk for requests of POST /run and live answers: bodies, large outputs, answers not read yet.",
+    example: "jobrunner_spooled_bytes",
+  },
+  listeners: {
+    name: "jobrunner_live_listeners",
+    type: "gauge",
+    unit: "",
+    labels: {},
+    help: "Clients that get the events of their jobs.",
+    example: "jobrunner_live_listeners",
+  },
   configReloaded: {
     name: "jobrunner_config_last_reload_successful",
     type: "gauge",

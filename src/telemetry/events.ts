@@ -43,6 +43,10 @@ export const events = {
     fields:
       `${request}, \`http.response.status_code\`, \`reason\` (the code of the error), \`detail\` (its sentence), \`queued_sec\` (if it had waited), \`server.address\` (only for \`unknown_host\`: the host that the request named); with a configuration file also \`command\`, if it is known`,
   },
+  "a request's body could not be stored": {
+    level: "error",
+    fields: `${request}, \`reason\`: what failed in the spool`,
+  },
   "request answered": {
     level: "info",
     fields:

@@ -9,13 +9,14 @@ import { createDeadlines, type Deadlines } from "../../src/async/deadlines.ts";
 import { createActivity } from "../../src/http/activity.ts";
 import { createPasswordCheck } from "../../src/http/auth.ts";
 import { createDeliveries } from "../../src/http/answer/delivery.ts";
+import { createLiveAnswers, type LiveAnswers } from "../../src/http/answer/live.ts";
 import { createBuffers } from "../../src/http/body/buffers.ts";
 import { createGuard } from "../../src/http/guard.ts";
 import type { Clients } from "../../src/http/clients.ts";
-import type { BodyLimits } from "../../src/http/body/body.ts";
+import type { BodyLimits } from "../../src/http/body/reading.ts";
 import type { CommandDoor, FrontDoor } from "../../src/http/door.ts";
 import { createRoutes } from "../../src/http/routes.ts";
-import type { JobHandle, JobOutcome, JobSpec, Names } from "../../src/jobs/job.ts";
+import type { DiskShare, JobHandle, JobOutcome, JobSpec, Names } from "../../src/jobs/job.ts";
 import type { Place, Refusal } from "../../src/jobs/line.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
 import { base64 } from "./client.ts";
@@ -57,6 +58,16 @@ function placeFor(outcomeOf: (spec: JobSpec, handle: JobHandle) => Promise<JobOu
     position: () => 0,
   };
 }
+
+/** Disk space without a limit. */
+export const noDisk: DiskShare = { take: () => true, release() {} };
+
+/** Live answers, of which no test waits for a timeout. */
+export const notLive: LiveAnswers = createLiveAnswers({
+  answer: createDeadlines(Infinity),
+  join: createDeadlines(Infinity),
+  heartbeat: createDeadlines(Infinity),
+});
 
 /** What a command needs only for `POST /run`. */
 export const noRun = {
@@ -172,6 +183,8 @@ export function setUp(setup: Setup = {}) {
       ...limits,
     },
     buffers,
+    disk: { open: () => noDisk },
+    live: notLive,
     deliveries: createDeliveries(setup.patience ?? createDeadlines(Infinity)),
     activity,
     clients: { watch: setup.watch ?? (() => ({ [Symbol.dispose]() {} })) },

@@ -6,7 +6,7 @@
 
 import { passwordHeader } from "../../wire/header_names.ts";
 import { isCommandName } from "../../wire/commands.ts";
-import { commandPath, payloadPath } from "../../wire/resources.ts";
+import { commandPath, type JobPath, payloadPath, runPath } from "../../wire/resources.ts";
 import { errors, titleOf } from "./errors.ts";
 import { type FailedRun, isFailedRun, membersOf, sentenceOf } from "./failed_run.ts";
 import { plainText } from "./page.ts";
@@ -21,7 +21,13 @@ export type Problem =
     /** The names that there are. */
     readonly names: readonly string[];
   }
-  | { readonly kind: "no_default_command"; readonly names: readonly string[] }
+  | {
+    readonly kind: "no_default_command";
+    /** The path for jobs of the default command. */
+    readonly path: JobPath;
+    /** The names that there are. */
+    readonly names: readonly string[];
+  }
   | { readonly kind: "method_not_allowed"; readonly methods: string }
   | { readonly kind: "unauthorized" }
   | { readonly kind: "cross_site" }
@@ -42,7 +48,11 @@ export type Problem =
   | { readonly kind: "draining"; readonly queuedSec?: number; readonly retryAfterSec: number }
   | { readonly kind: "buffers_full"; readonly retryAfterSec: number }
   | { readonly kind: "uploads_full"; readonly retryAfterSec: number }
-  | { readonly kind: "spool_unusable" }
+  | {
+    readonly kind: "spool_unusable";
+    /** Why, for the log; absent if another line of the log has it. */
+    readonly reason?: string;
+  }
   | { readonly kind: "spawn_refused"; readonly retryAfterSec: number }
   | { readonly kind: "internal" }
   | { readonly kind: "not_acceptable"; readonly types: readonly string[] }
@@ -65,7 +75,7 @@ function detailsOf(problem: Problem): Details {
   switch (problem.kind) {
     case "not_found":
       return {
-        detail: `There is nothing at this path; jobs go to POST ${payloadPath}`,
+        detail: `There is nothing at this path; jobs go to POST ${payloadPath} or POST ${runPath}`,
       };
     case "unknown_command": {
       const which = isCommandName(problem.name) ? `command ${problem.name}` : "such command";
@@ -77,7 +87,7 @@ function detailsOf(problem: Problem): Details {
     case "no_default_command":
       return {
         detail: `There is no default command: jobs go to POST ${
-          problem.names.map(commandPath).join(", ")
+          problem.names.map((name) => commandPath(name, problem.path)).join(", ")
         }`,
         headers: closing,
       };
