@@ -226,6 +226,9 @@ Deno.test("formatOf() reads the Accept header in linear time", async () => {
       };
     });
     assert.ok(grown < mostGrowth, `${make(30)}: ${grown.toFixed(1)} times`);
+  }
+});
+
 /** Values that are hard for readers of parameters and digests. */
 const parameterValues: readonly ((length: number) => string)[] = [
   ...values,

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { LiveFormat } from "../../wire/events.ts";
+
 /**
  * A format of the answer to a job.
  *
@@ -12,10 +14,7 @@
  * - `form`: a form (`multipart/form-data`) with the result and all outputs.
  * - `sse`, `ndjson`: the events of the job while it waits and runs.
  */
-export type Format = "bytes" | "json" | "form" | "sse" | "ndjson";
-
-/** A format that sends events while the job waits and runs. */
-export type LiveFormat = "sse" | "ndjson";
+export type Format = "bytes" | "json" | "form" | LiveFormat;
 
 /** The formats that have a media type of their own. */
 const ownTypes: readonly (readonly [Exclude<Format, "bytes">, string])[] = [

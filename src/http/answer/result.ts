@@ -5,7 +5,8 @@
  */
 
 import type { JobResult } from "../../jobs/job.ts";
-import type { Format, LiveFormat } from "./accept.ts";
+import type { LiveFormat } from "../../wire/events.ts";
+import type { Format } from "./accept.ts";
 import { dropCaptures, type ResultAnswer } from "./answer.ts";
 import { bytesAnswer, type OutputChoice } from "./bytes.ts";
 import { type FailedRun, failureOf, type FailureSettings } from "./failed_run.ts";
