@@ -105,6 +105,7 @@ Deno.test("pipesEnd() resolves when a pipe that it stopped has passed on its las
     done: done.promise,
     ended: false,
     seen: 0,
+    held: false,
     stop: () =>
       void setTimeout(() => {
         events.push("last piece");
@@ -114,4 +115,27 @@ Deno.test("pipesEnd() resolves when a pipe that it stopped has passed on its las
   await pipesEnd([held], () => Promise.resolve(void events.push("looked at")));
   events.push("over");
   assert.deepEqual(events, ["looked at", "last piece", "over"]);
+});
+
+Deno.test("pipesEnd() waits for a listener that is slower than the grace, and then for what is still in the pipe", async () => {
+  const done = Promise.withResolvers<void>();
+  // How often it is asked whether the pipe is held: the third time it is not, and its next piece arrives only after that.
+  let asked = 0;
+  const slow: Pipe = {
+    done: done.promise,
+    ended: false,
+    seen: 0,
+    get held() {
+      asked++;
+      if (asked === 3) setTimeout(() => Object.assign(slow, { seen: 1 }));
+      if (asked === 5) {
+        Object.assign(slow, { ended: true });
+        done.resolve();
+      }
+      return asked < 3;
+    },
+    stop: () => assert.fail("it is read to its end"),
+  };
+  await pipesEnd([slow], () => assert.fail("no process holds it"));
+  assert.equal(slow.seen, 1);
 });
