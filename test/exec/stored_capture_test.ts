@@ -197,9 +197,9 @@ Deno.test("close() of stored captures closes every file, also of a result and of
       captured.all.output();
       captured.all.close();
     }
-    captured.all.close();
     await captured.write("stdout", bytesOf(100_000));
-    assert.deepEqual(openFilesIn(captured.spool.path), []);
+    assert.deepEqual(openFilesIn(captured.spool.path), [], moment);
+    captured.all.close();
     assert.equal(captured.counts.created, moment === "before" ? 1 : 2);
     assert.equal(captured.counts.kept, 0);
   }
