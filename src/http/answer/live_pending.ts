@@ -16,17 +16,15 @@ export type OutputStream = "stdout" | "stderr";
 export interface PendingEvents {
   /** Whether there is nothing to send. */
   readonly isEmpty: boolean;
-  /** Whether there is enough to be sent at once. */
+  /** Whether there is enough to be sent at once. If it cannot be sent, further output must be dropped. */
   readonly isFull: boolean;
-  /** Whether something was dropped. Until that is sent, all other output must be dropped too. */
-  readonly isBehind: boolean;
   /** The job waits with this position; replaces an earlier one. */
   queued(place: number): void;
   /** The command has started. */
   started(worker: { readonly id: number; readonly pid: number }): void;
   /** Copies the first bytes of a piece of output, until it is full. Returns their number. */
   add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): number;
-  /** Counts bytes of output that are dropped. */
+  /** Counts bytes of output that are dropped, once it is full. */
   drop(stream: OutputStream, bytes: number): void;
   /** The command reported progress. Once it is full, only the latest report is kept, to be sent after everything else. */
   progress(report: ProgressReport): void;
@@ -62,16 +60,11 @@ class Pending implements PendingEvents {
   #stderr: PieceMaker | undefined;
 
   get isEmpty(): boolean {
-    return this.#parts.length === 0 && this.#place === undefined && !this.#worker &&
-      !this.isBehind;
+    return this.#parts.length === 0 && this.#place === undefined && !this.#worker;
   }
 
   get isFull(): boolean {
     return this.#size >= joinedBytes;
-  }
-
-  get isBehind(): boolean {
-    return this.#stdoutDropped + this.#stderrDropped > 0 || this.#latest !== undefined;
   }
 
   queued(place: number): void {
@@ -102,7 +95,7 @@ class Pending implements PendingEvents {
   }
 
   progress(report: ProgressReport): void {
-    if (this.isFull || this.isBehind) {
+    if (this.isFull) {
       this.#latest = report;
       return;
     }

@@ -100,7 +100,6 @@ class LiveStream implements LiveAnswer {
       closeFiles(end);
       return;
     }
-    this.#stopJoining?.();
     if (end.kind === "ran" && end.result.ending.kind === "not_started") {
       // Instead of output it has the reason.
       this.#stderr.write(end.result.error.bytes);
@@ -137,18 +136,15 @@ class LiveStream implements LiveAnswer {
   #add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void {
     const pending = this.#pending;
     let at = 0;
-    if (!pending.isBehind || this.#flush()) {
-      while (at < bytes.length && (!pending.isFull || this.#flush())) {
-        at += pending.add(stream, bytes.subarray(at));
-      }
+    while (at < bytes.length && (!pending.isFull || this.#flush())) {
+      at += pending.add(stream, bytes.subarray(at));
     }
     if (at < bytes.length) pending.drop(stream, bytes.length - at);
   }
 
   #report(report: ProgressReport): void {
-    const pending = this.#pending;
-    if (pending.isBehind || pending.isFull) this.#flush();
-    pending.progress(report);
+    if (this.#pending.isFull) this.#flush();
+    this.#pending.progress(report);
   }
 
   readonly #join = (): void => {
