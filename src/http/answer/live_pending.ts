@@ -22,9 +22,9 @@ export interface PendingEvents {
   queued(place: number): void;
   /** The command has started. */
   started(worker: { readonly id: number; readonly pid: number }): void;
-  /** Copies the first bytes of a piece of output, until it is full. Returns their number. */
-  add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): number;
-  /** Counts bytes of output that are dropped, once it is full. */
+  /** Copies a piece of output; not to be called when it is full. */
+  add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void;
+  /** Counts bytes of output that are dropped because it is full. */
   drop(stream: OutputStream, bytes: number): void;
   /** The command reported progress. Once it is full, only the latest report is kept, to be sent after everything else. */
   progress(report: ProgressReport): void;
@@ -32,7 +32,7 @@ export interface PendingEvents {
   take(isLast: boolean): LiveEvent[];
 }
 
-/** Pieces of output are joined up to this many bytes. */
+/** Pieces of output are joined until they have this many bytes. None is cut, so that a fast client can keep up with a pipe. */
 const joinedBytes = 16 * 1024;
 
 /** What an event counts besides its bytes of output, so that many small ones are not too many. */
@@ -75,18 +75,15 @@ class Pending implements PendingEvents {
     this.#worker = worker;
   }
 
-  add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): number {
-    if (this.isFull) return 0;
+  add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void {
     let part = this.#parts.at(-1);
     if (part?.event !== stream) {
       part = { event: stream, bytes: createByteBuffer() };
       this.#parts.push(part);
       this.#size += eventBytes;
     }
-    const length = Math.min(bytes.length, Math.max(1, joinedBytes - this.#size));
-    part.bytes.append(bytes.subarray(0, length));
-    this.#size += length;
-    return length;
+    part.bytes.append(bytes);
+    this.#size += bytes.length;
   }
 
   drop(stream: OutputStream, bytes: number): void {

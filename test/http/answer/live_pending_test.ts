@@ -5,7 +5,7 @@ import { encode } from "../../support/pieces.ts";
 Deno.test("createPendingEvents() joins pieces of one stream, and keeps the order of both", () => {
   const pending = createPendingEvents();
   assert.ok(pending.isEmpty);
-  assert.equal(pending.add("stdout", encode("a")), 1);
+  pending.add("stdout", encode("a"));
   pending.add("stdout", encode("b"));
   pending.add("stderr", encode("c"));
   pending.progress({ percent: 1, text: "" });
@@ -21,12 +21,13 @@ Deno.test("createPendingEvents() joins pieces of one stream, and keeps the order
   assert.deepEqual(pending.take(true), []);
 });
 
-Deno.test("createPendingEvents() takes 16 KiB, the events themselves included", () => {
+Deno.test("createPendingEvents() is full with 16 KiB, the events themselves included, and cuts no piece", () => {
   const pending = createPendingEvents();
-  assert.ok(pending.add("stdout", encode("x".repeat(20_000))) > 16_000);
+  pending.add("stdout", encode("x".repeat(16 * 1024 - 65)));
+  assert.ok(!pending.isFull);
+  pending.add("stdout", encode("y".repeat(65_536)));
   assert.ok(pending.isFull);
-  assert.equal(pending.add("stdout", encode("x")), 0);
-  pending.take(false);
+  assert.equal(pending.take(false).length, 1);
   assert.ok(!pending.isFull);
   let count = 0;
   for (; !pending.isFull; count++) pending.add(count % 2 === 0 ? "stdout" : "stderr", encode("x"));
