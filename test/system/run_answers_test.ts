@@ -192,7 +192,7 @@ Deno.test("POST /run answers 503 to a job that a forced stop kills", async () =>
   });
 });
 
-Deno.test("an output beyond JOBRUNNER_MAX_RESULT_BYTES is cut, and the answer says so", async () => {
+Deno.test("an output beyond JOBRUNNER_MAX_RESULT_BYTES is an error for those who ask for it, and cut in a form", async () => {
   for (const limit of [1_000, 100_000]) {
     await using program = await startProgram({
       env: { ...shell, JOBRUNNER_MAX_RESULT_BYTES: String(limit) },
@@ -200,12 +200,22 @@ Deno.test("an output beyond JOBRUNNER_MAX_RESULT_BYTES is cut, and the answer sa
     const script = `head -c 200000 /dev/zero | tee "$JOBRUNNER_RESPONSE_DATA_FN"; echo small >&2`;
     for (const part of ["data", "output"]) {
       const target = `?answer=${part}`;
-      const { status, headers, bytes } = await runScript(program.url, script, { target });
-      assert.deepEqual(
-        [status, headers.get("x-jr-truncated"), bytes.length],
-        [200, "data, output", limit],
-      );
+      const cut = errorOf(await runScript(program.url, script, { target, ...orProblem }));
+      assert.deepEqual(cut.found, [507, "result_truncated", "exited", 0]);
+      assert.equal(cut.headers.get("x-jr-truncated"), "data, output");
     }
+    const whole = await runScript(program.url, script, { target: "?answer=error" });
+    assert.deepEqual([whole.status, whole.text], [200, "small\n"]);
+    assert.equal(whole.headers.get("x-jr-truncated"), "data, output");
+    const { headers, bytes } = await runScript(
+      program.url,
+      script,
+      accepting("multipart/form-data"),
+    );
+    const form = await new Response(bytes, { headers }).formData();
+    for (const part of ["data", "output"]) assert.equal((form.get(part) as File).size, limit);
+    const { data_truncated, output_truncated } = JSON.parse(String(form.get("result")));
+    assert.deepEqual([data_truncated, output_truncated], [true, true]);
     const exact = `head -c ${limit} /dev/zero`;
     assert.equal((await runScript(program.url, exact)).headers.get("x-jr-truncated"), null);
     await expectNothingLeft(program);
