@@ -117,6 +117,7 @@ Deno.test("HTTP: each endpoint's example works as written", async () => {
   assert.match(pages, /"queued_jobs": 0,\n {2}"total_jobs": 1,/);
   assert.match(pages, /^jobrunner_queued_jobs 0$/m);
   assert.match(pages, /^ok\nready\n{"version":/m);
+  assert.equal(await shell(block(http, "invoice+7", program.url).script, options), "<INVOICE/>");
 });
 
 Deno.test("Security: the certificate that its page makes is accepted by send and by curl", async () => {
