@@ -126,6 +126,18 @@ export const errors = {
     when: "the job's files could not be written (disk full, folder not writable)",
     advice: "see the server's log",
   },
+  result_truncated: {
+    status: 507,
+    when:
+      "`POST /run` for bytes: the output is larger than `JOBRUNNER_MAX_RESULT_BYTES`, or there was no disk space for it",
+    advice: "ask for `multipart/form-data` to get what was kept, or raise the limit",
+  },
+  result_unreadable: {
+    status: 500,
+    when:
+      "`POST /run` for bytes: the command ran, but its response file could not be read, as the sentence says",
+    advice: "ask for JSON or `multipart/form-data` to get the rest of the result",
+  },
   command_not_started: {
     status: 500,
     when: "`POST /run` for bytes: the command could not be started; the sentence says why",
