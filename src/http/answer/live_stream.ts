@@ -193,7 +193,7 @@ class LiveStream implements LiveAnswer {
         this.#send(value);
       }
     } catch (error) {
-      // The runtime reports the error of the stream.
+      // The runtime reports the error of the stream, except Deno 2.7.11.
       this.#finish(() => this.#outlet.fail(error));
     } finally {
       this.#isSending = false;
