@@ -5,6 +5,7 @@
  */
 
 import { atMost } from "../async/at_most.ts";
+import { parseProblem, type ReceivedProblem } from "../wire/client.ts";
 import { sizedBody } from "./sized_body.ts";
 
 /** A request to send. */
@@ -22,16 +23,29 @@ export interface Outgoing {
 }
 
 /** The outcome of a request. */
-export type SendOutcome = ServerAnswer | NoAnswer;
+export type SendOutcome = Answered | NoResult;
 
-/** An answer of the server. */
+/** The beginning of an answer with status 200. */
+export interface Answered {
+  /** Distinguishes it from a refusal. */
+  readonly kind: "answered";
+  /** The answer, whose body has not been read. */
+  readonly response: Response;
+}
+
+/** The outcome of a request without a result. */
+export type NoResult = ServerAnswer | NoAnswer;
+
+/** An answer of the server with another status than 200, or an event that reports one. */
 export interface ServerAnswer {
   /** Distinguishes an answer from a failed connection. */
   readonly kind: "answer";
   /** The status code. */
   readonly status: number;
-  /** The text of a result, undefined if it broke off; of any other answer the beginning of the text. */
-  readonly body: string | undefined;
+  /** The beginning of the text, or the sentence of the problem. */
+  readonly body: string;
+  /** The kind of the problem, as a jobrunner names it; undefined in the answer of another server. */
+  readonly code: string | undefined;
   /** The value of Retry-After in seconds, within bounds. */
   readonly retryAfterSec: number;
   /** Target of a redirect, as the server wrote it. */
@@ -61,7 +75,8 @@ export async function exchange(request: Outgoing): Promise<SendOutcome> {
     response = await fetch(request.url, {
       method: "POST",
       headers: request.headers,
-      body: sizedBody(stream, request.length),
+      // Without a body that is there, an empty one has no Content-Length.
+      body: request.length === 0 ? new Uint8Array() : sizedBody(stream, request.length),
       // Redirects are not followed: the password is only for this server.
       redirect: "manual",
       client: request.client,
@@ -71,15 +86,28 @@ export async function exchange(request: Outgoing): Promise<SendOutcome> {
   } finally {
     answered.resolve();
   }
-  const body = response.status === 200
-    ? await response.text().catch(() => undefined)
-    : await textOf(response);
+  if (response.status === 200) return { kind: "answered", response };
+  const text = await textOf(response);
+  return {
+    ...answerOf(response.status, parseProblem(text), response.headers.get("retry-after"), text),
+    location: response.headers.get("location") ?? undefined,
+  };
+}
+
+/** Makes the answer of a status, a problem and a Retry-After; without a problem, `text` is its body. */
+export function answerOf(
+  status: number,
+  problem: ReceivedProblem | undefined,
+  retryAfter: string | null,
+  text = "",
+): ServerAnswer {
   return {
     kind: "answer",
-    status: response.status,
-    body,
-    retryAfterSec: retryAfterOf(response.headers),
-    location: response.headers.get("location") ?? undefined,
+    status,
+    body: problem?.detail ?? text,
+    code: problem?.code,
+    retryAfterSec: secondsOf(retryAfter ?? ""),
+    location: undefined,
   };
 }
 
@@ -136,7 +164,7 @@ function noAnswer(error: Error, handedOver: number, length: number): NoAnswer {
   const { message } = error.cause instanceof Error ? error.cause : error;
   const [, stage, reason] = /client error \((\w+)\): (.*)/s.exec(message) ?? [];
   return {
-    kind: stage === "Connect" || handedOver === 0
+    kind: stage === "Connect" || handedOver === 0 && length > 0
       ? "not_connected"
       : handedOver < length
       ? "not_sent"
@@ -153,8 +181,7 @@ const defaultRetrySec = 1;
 const maxRetrySec = 3600;
 
 /** Reads Retry-After: seconds or a date (RFC 9110, section 10.2.3). */
-function retryAfterOf(headers: Headers): number {
-  const text = headers.get("retry-after") ?? "";
+function secondsOf(text: string): number {
   const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000;
   return seconds > 0 ? Math.min(seconds, maxRetrySec) : defaultRetrySec;
 }

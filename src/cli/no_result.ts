@@ -5,7 +5,7 @@
  */
 
 import { withoutUrlSecrets } from "../config/shown.ts";
-import type { NoAnswer, SendOutcome, ServerAnswer } from "./exchange.ts";
+import type { NoAnswer, NoResult, ServerAnswer } from "./exchange.ts";
 import { type FailureKind, SendFailure } from "./send_failure.ts";
 
 /** What the sentences need to know about the request. */
@@ -18,21 +18,72 @@ export interface Sent {
   readonly length: number;
 }
 
+/**
+ * The problems after which a job did not run and a later try may succeed. After any other problem of a jobrunner, a retry is
+ * pointless or would run the job twice.
+ */
+const passing: ReadonlySet<string> = new Set([
+  "buffers_full",
+  "draining",
+  "queue_full",
+  "queue_timeout",
+  "spawn_refused",
+  "spool_full",
+  "too_many_listeners",
+  "uploads_full",
+]);
+
 /** Seconds after which to retry; undefined if a retry is pointless, or if the job may have run. */
-export function retryAfter(outcome: SendOutcome): number | undefined {
+export function retryAfter(outcome: NoResult): number | undefined {
   if (outcome.kind === "answer") {
-    return outcome.status === 503 || outcome.status === 429 ? outcome.retryAfterSec : undefined;
+    const { status, code, retryAfterSec } = outcome;
+    const isPassing = code === undefined ? status === 503 || status === 429 : passing.has(code);
+    return isPassing ? retryAfterSec : undefined;
   }
   return outcome.kind === "not_connected" && /\b(tcp connect|dns) error/.test(outcome.why)
     ? 1
     : undefined;
 }
 
+/** The problems of a jobrunner that has no command for the job. */
+const namesCommands: ReadonlySet<string> = new Set(["unknown_command", "no_default_command"]);
+
+/** Whether an answer to `POST /run` says that the server has no such path, as older ones. */
+export function hasNoRun(outcome: NoResult): boolean {
+  if (outcome.kind !== "answer") return false;
+  const { status, code } = outcome;
+  return status === 405 || status === 404 && !namesCommands.has(code ?? "");
+}
+
 /** Describes the failure in one sentence, with its exit status. */
-export function failureOf(outcome: SendOutcome, sent: Sent): SendFailure {
+export function failureOf(outcome: NoResult, sent: Sent): SendFailure {
   if (outcome.kind === "answer") return refusal(outcome, sent);
   const sentence = `${sent.url}: ${sentenceOf(outcome, sent.length)}`;
   return new SendFailure("noServer", withoutUrlSecrets(sentence));
+}
+
+/** The failure for a result whose connection broke. */
+export function brokeOff(url: string): SendFailure {
+  return new SendFailure(
+    "noServer",
+    `${withoutUrlSecrets(url)}: the answer broke off: the job may have run, and its result is lost`,
+  );
+}
+
+/** The failure for an answer with status 200 that is not a result. */
+export function notResult(url: string): SendFailure {
+  return new SendFailure(
+    "noJobrunner",
+    `${withoutUrlSecrets(url)}: must be a jobrunner: the response is not a job result`,
+  );
+}
+
+/** The failure for a form that is sent to a server without `POST /run`. */
+export function noForms(url: string): SendFailure {
+  return new SendFailure(
+    "noJobrunner",
+    `${withoutUrlSecrets(url)}: must be a jobrunner with this path: an older one takes no forms`,
+  );
 }
 
 function sentenceOf({ kind, why, handedOver }: NoAnswer, length: number): string {
@@ -60,22 +111,11 @@ function adviceOn(why: string): string {
 /** How much of a server's text is shown, in characters. */
 const maxShownLength = 500;
 
-/** The beginnings of the sentences with which a jobrunner refuses a job for which it has no command. */
-const namesCommands = /^There is no (command|such command|default command)\b/;
-
-function refusal({ status, body, location }: ServerAnswer, { url, secrets }: Sent): SendFailure {
+function refusal(
+  { status, code, body, location }: ServerAnswer,
+  { url, secrets }: Sent,
+): SendFailure {
   const shown = withoutUrlSecrets(url);
-  if (status === 200) {
-    return body === undefined
-      ? new SendFailure(
-        "noServer",
-        `${shown}: the answer broke off: the job may have run, and its result is lost`,
-      )
-      : new SendFailure(
-        "noJobrunner",
-        `${shown}: must be a jobrunner: the response is not a job result`,
-      );
-  }
   if (status >= 300 && status < 400 && location !== undefined) {
     const href = URL.parse(location, url)?.href ?? location;
     const inUrls = [...secrets, ...secrets.map(encodeURI)];
@@ -85,9 +125,9 @@ function refusal({ status, body, location }: ServerAnswer, { url, secrets }: Sen
       `${shown}: must be the server itself: it redirects to ${target}`,
     );
   }
-  const text = without(secrets, body ?? "").trim().slice(0, maxShownLength);
-  const ran = isGateway(status) ? " (the job may have run)" : "";
-  const kind = status === 404 && namesCommands.test(text) ? "refused" : kindOf(status);
+  const text = without(secrets, body).trim().slice(0, maxShownLength);
+  const ran = isGateway(status) && code === undefined ? " (the job may have run)" : "";
+  const kind = namesCommands.has(code ?? "") ? "refused" : kindOf(status);
   return new SendFailure(kind, `${status}: ${text}${ran}`);
 }
 
@@ -105,8 +145,12 @@ function isGateway(status: number): boolean {
 function kindOf(status: number): FailureKind {
   switch (status) {
     case 400:
+    case 406:
     case 408:
+    case 411:
     case 413:
+    case 415:
+    case 422:
       return "refused";
     case 401:
     case 403:

@@ -4,21 +4,17 @@
  * @module
  */
 
-import { beginningOf } from "../machine/file_beginning.ts";
 import { passwordHeader } from "../wire/header_names.ts";
-import { maxPasswordBytes, readPasswordFrom } from "../wire/password.ts";
 import { oneLine } from "../config/shown.ts";
-import {
-  createPayloadEncoder,
-  parseResult,
-  type PayloadEncoder,
-  type ReceivedResult,
-} from "../wire/client.ts";
-import { exchange, type Outgoing, type SendOutcome } from "./exchange.ts";
+import { type ArrivingResult, deliver, note } from "./deliver.ts";
+import { exchange, type NoAnswer } from "./exchange.ts";
+import type { Followed } from "./follow.ts";
+import { type JobRequest, requestsOf, urlOf } from "./job_request.ts";
+import { clientOf, headerOf, passwordOf } from "./job_client.ts";
+import { failureOf, hasNoRun, noForms, retryAfter } from "./no_result.ts";
+import { openOutput } from "./output_file.ts";
 import { type Progress, showProgress } from "./progress.ts";
-import { type Input, inputOf, readingOf } from "./input.ts";
-import { failureOf, retryAfter } from "./no_result.ts";
-import { openOutput, type OutputFile, writeAll } from "./output_file.ts";
+import { resultIn } from "./result_in.ts";
 import { exits, SendFailure } from "./send_failure.ts";
 import { parseSendOptions, type SendOptions, sendUsage } from "./send_options.ts";
 
@@ -35,7 +31,9 @@ export async function send(
   try {
     const options = parseSendOptions(args, env, undecodable);
     using output = options.output === undefined ? undefined : openOutput(options.output);
-    return await finish(await resultOf(options), output);
+    const result = await resultOf(options);
+    await deliver(result, output);
+    return exitCodeOf(result.exitStatus);
   } catch (error) {
     if (!(error instanceof SendFailure)) throw error;
     const advice = error.exit === exits.usage.status ? ": see jobrunner send --help" : "";
@@ -45,133 +43,80 @@ export async function send(
 }
 
 /** Sends the request until there is a result or no retry is left or allowed. Rejects with a `SendFailure`. */
-async function resultOf(options: SendOptions): Promise<ReceivedResult> {
-  const { url, id, timeoutSec } = options;
+async function resultOf(options: SendOptions): Promise<ArrivingResult> {
   const password = passwordOf(options);
   const header = password === undefined ? undefined : headerOf(password);
-  const headers = new Headers({ "content-type": "application/json" });
-  if (header !== undefined) headers.set(passwordHeader, header);
-  const client = clientOf(options);
-  const input = await inputOf(options.file);
-  const payloadEncoder = () => createPayloadEncoder({ id, timeoutSec });
-  const length = payloadEncoder().bodyLength(input.size);
-  for (let left = options.retries;; left--) {
-    const outcome = await attempt({ url, headers, length, client }, input, payloadEncoder());
-    if (outcome.kind === "answer" && outcome.status === 200) {
-      const result = parseResult(outcome.body ?? "");
-      if (result) return result;
+  const sending: Sending = {
+    header,
+    client: clientOf(options),
+    wantsData: options.output !== undefined,
+  };
+  using requests = await requestsOf(options);
+  let { first: request, fallback } = requests;
+  for (let left = options.retries;;) {
+    const outcome = await attempt(request, sending);
+    if (outcome.kind === "result") return outcome.result;
+    if (hasNoRun(outcome)) {
+      if (options.input.kind === "form") throw noForms(request.url);
+      if (fallback) {
+        if (options.follow) {
+          note("the server is too old to be followed: the output comes at the end");
+        }
+        request = fallback;
+        fallback = undefined;
+        continue;
+      }
     }
-    const seconds = left > 0 ? retryAfter(outcome) : undefined;
+    const seconds = left-- > 0 ? retryAfter(outcome) : undefined;
     if (seconds === undefined) {
       const secrets = [header, password].filter((secret) => secret !== undefined);
-      throw failureOf(outcome, { url, secrets, length });
+      throw failureOf(outcome, { url: request.url, secrets, length: request.content.length });
     }
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   }
 }
 
-async function attempt(
-  request: Omit<Outgoing, "body">,
-  input: Input,
-  encoder: PayloadEncoder,
-): Promise<SendOutcome> {
-  using progress = showProgress(input.size);
-  let broken: SendFailure | undefined;
-  const payload = readingOf(await input.open(), input.size, (failure) => broken = failure);
-  const outcome = await exchange({ ...request, body: encoded(payload, encoder, progress) });
-  if (broken) throw broken;
-  return outcome;
+/** What all attempts have in common. */
+interface Sending {
+  /** The value of the password's header; undefined without a password. */
+  readonly header: string | undefined;
+  readonly client: Deno.HttpClient;
+  /** Whether the response file goes anywhere. */
+  readonly wantsData: boolean;
 }
 
-async function* encoded(
-  payload: ReadableStream<Uint8Array>,
-  encoder: PayloadEncoder,
+async function attempt(
+  request: JobRequest,
+  { header, client, wantsData }: Sending,
+): Promise<Followed | NoAnswer> {
+  const { url, accept, content } = request;
+  const headers = new Headers({ accept, "content-type": content.contentType });
+  if (header !== undefined) headers.set(passwordHeader, header);
+  await content.check();
+  using progress = showProgress(content.length);
+  let broken: SendFailure | undefined;
+  const body = counted(content.pieces((failure) => broken = failure), progress);
+  const outcome = await exchange({
+    url: urlOf(request),
+    headers,
+    length: content.length,
+    body,
+    client,
+  });
+  if (broken) throw broken;
+  if (outcome.kind !== "answered") return outcome;
+  return await resultIn(outcome.response, { url, wantsData, progress });
+}
+
+async function* counted(
+  pieces: AsyncIterable<Uint8Array<ArrayBuffer>>,
   progress: Progress,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const utf8 = new TextEncoder();
-  yield utf8.encode(encoder.head);
-  for await (const bytes of payload) {
-    yield utf8.encode(encoder.encode(bytes));
-    progress.sent(bytes.length);
+  for await (const piece of pieces) {
+    yield piece;
+    progress.sent(piece.length);
   }
-  yield utf8.encode(encoder.end());
   progress.waiting();
-}
-
-/** Limit for reading a file of certificates: bundles of all public authorities are a fiftieth of this size. */
-const maxCertificateBytes = 16 * 2 ** 20;
-
-/**
- * Makes a client that also trusts the certificates of `--cacert`. Each attempt has its own connection: one that was kept may be
- * dead by then, which would look like a missing answer.
- */
-function clientOf({ caCertFile }: SendOptions): Deno.HttpClient {
-  const options = { poolMaxIdlePerHost: 0 };
-  if (caCertFile === undefined) return Deno.createHttpClient(options);
-  try {
-    const pem = new TextDecoder().decode(beginningOf(caCertFile, maxCertificateBytes));
-    if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
-      throw new Error("it holds no certificate");
-    }
-    return Deno.createHttpClient({ ...options, caCerts: [pem] });
-  } catch (error) {
-    throw new SendFailure(
-      "noInput",
-      `${caCertFile}: must be a PEM file with certificates: ${(error as Error).message}`,
-    );
-  }
-}
-
-function passwordOf({ passwordFile, password }: SendOptions): string | undefined {
-  if (passwordFile === undefined) return password;
-  let bytes: Uint8Array<ArrayBuffer>;
-  try {
-    bytes = beginningOf(passwordFile, maxPasswordBytes + 1);
-  } catch (error) {
-    throw new SendFailure(
-      "noInput",
-      `${passwordFile}: cannot be read: ${(error as Error).message}`,
-    );
-  }
-  const reading = readPasswordFrom(bytes);
-  if (reading.ok) return reading.password;
-  throw new SendFailure(
-    "noInput",
-    `${passwordFile}: must be a file that holds a password (${reading.sentence})`,
-  );
-}
-
-/** The value of the password's header: its bytes as one character each (Fetch, "byte sequence"). */
-function headerOf(password: string): string {
-  const bytes = new TextEncoder().encode(password);
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-}
-
-/** Writes the result. The command's streams come first: they must not be lost because of an output file that cannot be written. */
-async function finish(
-  result: ReceivedResult,
-  output: OutputFile | undefined,
-): Promise<number> {
-  try {
-    if (!output && result.data.length > 0) {
-      console.error(
-        `jobrunner send: the response file of ${result.data.length} bytes was dropped: name a file with --output`,
-      );
-    }
-    await writeAll(Deno.stdout, result.output);
-    await writeAll(Deno.stderr, result.error);
-    for (const key of result.truncated) {
-      console.error(`jobrunner send: ${key} was truncated by the server's limit`);
-    }
-  } catch (error) {
-    throw new SendFailure(
-      "noOutput",
-      `stdout or stderr: cannot be written: ${(error as Error).message}`,
-    );
-  } finally {
-    await output?.write(result.data);
-  }
-  return exitCodeOf(result.exitStatus);
 }
 
 /** The exit status of `send`. A process can exit with 0 to 255; a larger status, as on Windows, must not become 0. */

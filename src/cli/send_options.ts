@@ -4,22 +4,23 @@
  * @module
  */
 
-import { basename } from "node:path";
 import { type Flag, readFlags } from "../config/flags.ts";
 import { passwordSource, readPasswordFrom } from "../wire/password.ts";
 import { commandNameForm, isCommandName } from "../wire/commands.ts";
-import { commandPath, payloadPath } from "../wire/resources.ts";
+import { commandPath, payloadPath, runPath } from "../wire/resources.ts";
 import { shownUrl } from "../config/shown.ts";
-import { maxIdLength } from "../wire/payload_request.ts";
+import { maxIdLength } from "../wire/job_id.ts";
 import { exits, SendFailure } from "./send_failure.ts";
+import { idOf, type SendInput, sendInputOf } from "./send_input.ts";
 
 const defaultUrl = "http://127.0.0.1:8080";
 
 /** The text of `jobrunner send --help`. */
 export const sendUsage = `usage: jobrunner send [flags] FILE|-
+       jobrunner send [flags] --form NAME=VALUE|NAME=@FILE ...
 
-Posts a file, or standard input (-), as a job, writes the command's stdout and stderr to its own,
-and exits with the command's status.
+Posts a file, standard input (-) or a form as a job, writes the command's stdout and stderr to its
+own, and exits with the command's status.
 
   --url URL             the server (default ${defaultUrl})
   --command NAME        the command that runs the job, where the server has several (default: the
@@ -29,22 +30,32 @@ and exits with the command's status.
   --password-file FILE  file that holds the password, one line of UTF-8 (default: the file that
                         the variable JOBRUNNER_PASSWORD_FILE names, or the variable
                         JOBRUNNER_PASSWORD; not both)
-  --id TEXT             the job's id (default: the file's name, or stdin)
+  --id TEXT             the job's id (default: the name of the file, or of the form's first one, or
+                        stdin, or form)
   --timeout SECONDS     the time limit for the command
+  --form NAME=VALUE     a field of a form that is posted in place of a file; with NAME=@FILE, a file
+                        of the form. May be given several times; - is standard input
+  --follow              write the command's stdout and stderr as they come, and show its progress
+                        and its place in the queue at a terminal. A response file of more than
+                        1 MiB needs a job without --follow
+  --json                post to /payload, in JSON, without trying /run first: for servers and
+                        proxies that have only that. Holds the whole result in memory
   --output FILE         where to write the response file, even if it is empty; without this flag
                         it is dropped. Links are followed; anything but a regular file, such as
                         a FIFO or /dev/stdout, is written to, not replaced; - is standard output
-  --retry N             retry up to N times: after 429 or 503 once the time in Retry-After has
-                        passed, and one second after a connection could not be made; never if
-                        the job may have run
+  --retry N             retry up to N times: after a refusal that may pass, such as 429 or 503, once
+                        the time in Retry-After has passed, and one second after a connection
+                        could not be made; never if the job may have run
 
 exit status: the command's, or that of a failure of send itself, after sysexits(3):
 ${Object.values(exits).map(({ status, meaning }) => `  ${status}  ${meaning}`).join("\n")}`;
 
 /** The options of `send`. */
 export interface SendOptions {
-  /** URL that the job is posted to; its path ends in `/payload` or, for a command with a name, `/payload/NAME`. */
-  readonly url: string;
+  /** URL that the job is posted to; its path ends in `/run` or, for a command with a name, `/run/NAME`. */
+  readonly runUrl: string;
+  /** URL that it is posted to in JSON; its path ends in `/payload` or `/payload/NAME`. */
+  readonly payloadUrl: string;
   /** PEM file with additional certificates to trust; undefined without one. */
   readonly caCertFile: string | undefined;
   /** File that holds the password; undefined without one. */
@@ -59,8 +70,12 @@ export interface SendOptions {
   readonly output: string | undefined;
   /** Maximum number of retries. */
   readonly retries: number;
-  /** Path of the payload; `-` for standard input. */
-  readonly file: string;
+  /** Whether to write the command's output as it comes. */
+  readonly follow: boolean;
+  /** Whether to post in JSON without trying `/run` first. */
+  readonly json: boolean;
+  /** What to post. */
+  readonly input: SendInput;
 }
 
 /** Upper limit for the number of retries: with a Retry-After of one second, that is more than eleven days. */
@@ -75,6 +90,9 @@ const flags: ReadonlyMap<string, Flag> = new Map([
   ["timeout", { wanted: "a number of seconds" }],
   ["output", { wanted: "a file for the response file" }],
   ["retry", { wanted: "a whole number" }],
+  ["form", { wanted: "a field as NAME=VALUE or NAME=@FILE" }],
+  ["follow", {}],
+  ["json", {}],
 ]);
 
 /**
@@ -86,15 +104,21 @@ export function parseSendOptions(
   env: Readonly<Record<string, string>>,
   undecodable: readonly string[] = [],
 ): SendOptions {
-  const { values, positionals, rest = [], errors: [error] } = readFlags(args, flags, {
-    unknown: "must be a flag of jobrunner send",
-  });
+  const { values, all, switches, positionals, rest = [], errors: [error] } = readFlags(
+    args,
+    flags,
+    {
+      unknown: "must be a flag of jobrunner send",
+    },
+  );
   if (error !== undefined) throw new SendFailure("usage", error);
-  const [file, ...more] = [...positionals, ...rest];
-  if (file === undefined || file === "" || more.length > 0) {
-    throw new SendFailure("usage", "FILE: must be one file, or - for standard input");
+  const input = sendInputOf([...positionals, ...rest], all.get("form") ?? []);
+  const json = switches.has("json");
+  const needsRun = input.kind === "form" ? "form" : switches.has("follow") ? "follow" : undefined;
+  if (json && needsRun) {
+    throw new SendFailure("usage", `--json: must be left out with --${needsRun}`);
   }
-  const id = values.get("id") ?? (file === "-" ? "stdin" : basename(file));
+  const id = values.get("id") ?? idOf(input);
   if (id === "" || [...id].length > maxIdLength || id.includes("\0")) {
     throw new SendFailure(
       "usage",
@@ -106,7 +130,7 @@ export function parseSendOptions(
     throw new SendFailure("usage", "--output: must name a file, or - for standard output");
   }
   return {
-    url: payloadUrl(values.get("url") ?? defaultUrl, values.get("command")),
+    ...urls(values.get("url") ?? defaultUrl, values.get("command")),
     caCertFile: values.get("cacert"),
     ...passwordOptions(values.get("password-file"), env, undecodable),
     id,
@@ -123,7 +147,9 @@ export function parseSendOptions(
       `a whole number from 0 to ${maxRetries}`,
       (n) => Number.isInteger(n) && n >= 0 && n <= maxRetries,
     ) ?? 0,
-    file,
+    follow: switches.has("follow"),
+    json,
+    input,
   };
 }
 
@@ -158,10 +184,13 @@ function passwordOptions(
   }
 }
 
-/** The end of a URL's path that is replaced by the path of jobs: slashes, or that path itself. */
-const endOfPath = new RegExp(`/*(${payloadPath.slice(1)})?/*$`);
+/** The end of a URL's path that is replaced by a path of jobs: slashes, or such a path itself. */
+const endOfPath = new RegExp(`/*(${payloadPath.slice(1)}|${runPath.slice(1)})?/*$`);
 
-function payloadUrl(text: string, command: string | undefined): string {
+function urls(
+  text: string,
+  command: string | undefined,
+): Pick<SendOptions, "runUrl" | "payloadUrl"> {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) {
     throw new SendFailure(
@@ -175,9 +204,15 @@ function payloadUrl(text: string, command: string | undefined): string {
       `--command=${command}: must be a command's name: ${commandNameForm}`,
     );
   }
-  const path = command === undefined ? payloadPath : commandPath(command);
-  url.pathname = url.pathname.replace(endOfPath, path);
-  return url.href;
+  const before = url.pathname.replace(endOfPath, "");
+  const at = (path: string) => {
+    url.pathname = before + path;
+    return url.href;
+  };
+  return {
+    runUrl: at(command === undefined ? runPath : commandPath(command, runPath)),
+    payloadUrl: at(command === undefined ? payloadPath : commandPath(command)),
+  };
 }
 
 function numberOf(

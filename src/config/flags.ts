@@ -19,6 +19,8 @@ export interface Flag {
 export interface GivenFlags {
   /** Values of flags that take one; the last of several counts. */
   readonly values: ReadonlyMap<string, string>;
+  /** All values of flags that take one, in their order. */
+  readonly all: ReadonlyMap<string, readonly string[]>;
   /** Flags without a value. */
   readonly switches: ReadonlySet<string>;
   /** Arguments before `--` that do not belong to a flag. */
@@ -52,6 +54,7 @@ export function readFlags(
     tokens: true,
   });
   const values = new Map<string, string>();
+  const all = new Map<string, string[]>();
   const switches = new Set<string>();
   const positionals: string[] = [];
   const errors: string[] = [];
@@ -77,7 +80,10 @@ export function readFlags(
         errors.push(`${rawName}: must be given a value: ${flag.wanted}`);
         // A flag stands in place of the value; its own value may follow.
         if (value !== undefined) unknownAt = openAt = token.index + 1;
-      } else values.set(name, value);
+      } else {
+        values.set(name, value);
+        all.set(name, [...all.get(name) ?? [], value]);
+      }
       continue;
     }
     const isPart = token.kind === "positional"
@@ -97,5 +103,5 @@ export function readFlags(
         : `${shownFlag(token.rawName)}: ${unknown}`,
     );
   }
-  return { values, switches, positionals, rest, errors };
+  return { values, all, switches, positionals, rest, errors };
 }

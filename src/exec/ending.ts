@@ -8,6 +8,7 @@ import { atMost } from "../async/at_most.ts";
 import type { Cause, Ending } from "../jobs/job.ts";
 import type { Stop } from "../jobs/stop.ts";
 import type { Pipe } from "./pipe.ts";
+import type { StdinCopy } from "./stdin.ts";
 
 /** Asks the main isolate, which may signal processes, to kill the process tree of a job. */
 export interface TreeEnder {
@@ -104,4 +105,15 @@ export async function pipesEnd(
   for (const pipe of pipes) pipe.stop();
   // A piece that arrived just before is still passed on; nothing later is.
   await done;
+}
+
+/**
+ * Ends the copying into the standard input of a command that has ended. A pending write ends as soon as no process holds the
+ * other end of the pipe; after the grace, those that still hold it are killed.
+ */
+export async function stdinEnd(copy: StdinCopy, endHolders: () => Promise<void>): Promise<void> {
+  copy.stop();
+  if (copy.ended) return;
+  await atMost(pipeGraceMs, copy.done);
+  if (!copy.ended) await endHolders();
 }

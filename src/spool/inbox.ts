@@ -23,10 +23,13 @@ export interface Inbox {
   openPart(): Promise<FileWriter>;
   /**
    * Completes the payload. `list` is the text of `parts.json` if the files are parts of a form; if there is none among them, an
-   * empty one is made. All files must have ended. From then on the folder belongs to the job's run.
+   * empty one is made. All files must have ended. The folder then belongs to the job's run, if there is one.
    */
   complete(list?: string): Promise<JobInput>;
-  /** Closes what is open and removes everything, unless the folder belongs to a run. Idempotent; does not reject. */
+  /**
+   * Closes what is open and removes everything; for a request that does not become a job, or a job that leaves the queue: not to
+   * be called once a run has the payload. Idempotent; does not reject.
+   */
   discard(): Promise<void>;
 }
 
@@ -122,7 +125,6 @@ export async function openInbox(spool: Spool, suffix: string): Promise<Inbox> {
       return input;
     },
     async discard() {
-      if (state === "complete") return;
       state = "discarded";
       await (discarding ??= removeAll());
     },

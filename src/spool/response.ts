@@ -4,9 +4,10 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
+import { closeSync, read, readSync } from "node:fs";
 import { promisify } from "node:util";
 import { type Captured, nothingCaptured } from "../jobs/job.ts";
+import { type OpenDescriptor, openSeen } from "./regular_file.ts";
 import { pieceBytes, smallFileBytes, smallOutputBytes } from "./sizes.ts";
 import { storedFile } from "./stored.ts";
 
@@ -18,32 +19,13 @@ export interface ResponseFile {
   readonly message?: string;
 }
 
-/** A response file that is open. */
-interface OpenResponse {
-  readonly descriptor: number;
-  /** Its length in bytes. */
-  readonly size: number;
-}
-
-/**
- * Only a regular file is read: following a link would read outside the spool, and opening a FIFO could wait for a writer
- * forever. A descendant may still replace the file at any moment, so it is opened with `O_NONBLOCK`, and the opened file
- * must have the inode that was checked. (`O_NOFOLLOW` alone is not enough: under path permissions Deno follows the link
- * itself, seen on 2.9.6 and 2.7.11.)
- */
-function openRegular(path: string): OpenResponse | ResponseFile {
-  let descriptor: number | undefined;
+/** Opens the file, unless it is empty or cannot be read. */
+function openRegular(path: string): OpenDescriptor | ResponseFile {
   try {
     const seen = Deno.lstatSync(path);
-    if (!seen.isFile) return notRegular;
-    if (seen.size === 0) return { data: nothingCaptured };
-    descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-    const { ino, dev, size } = fstatSync(descriptor);
-    if (ino === seen.ino && dev === seen.dev) return { descriptor, size };
-    closeSync(descriptor);
-    return notRegular;
+    if (seen.isFile && seen.size === 0) return { data: nothingCaptured };
+    return openSeen(path, seen) ?? notRegular;
   } catch (error) {
-    if (descriptor !== undefined) closeSync(descriptor);
     return failed(error);
   }
 }

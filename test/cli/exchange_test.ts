@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { exchange, type SendOutcome } from "../../src/cli/exchange.ts";
-import { failureOf, retryAfter } from "../../src/cli/no_result.ts";
+import { answerOf, exchange, type NoResult, type SendOutcome } from "../../src/cli/exchange.ts";
+import { failureOf, hasNoRun, retryAfter } from "../../src/cli/no_result.ts";
 import { type Problem, problemAnswer } from "../../src/http/answer/problem.ts";
 import { freePort } from "../support/port.ts";
 import { readBytes, readRequest, startRawServer, writeAnswer } from "../support/raw_server.ts";
@@ -20,6 +20,7 @@ async function send(url: string, length: number): Promise<SendOutcome> {
 
 /** What `send` would report, and after how many seconds it would retry. */
 function told(outcome: SendOutcome, length: number) {
+  assert.ok(outcome.kind !== "answered");
   const sent = { url: "http://h/payload", secrets: ["pass word"], length };
   const { exit, message } = failureOf(outcome, sent);
   return { exit, message, again: retryAfter(outcome) };
@@ -64,16 +65,27 @@ Deno.test("exchange() reports not_answered, so the job may have run, when it bre
   assert.equal(server.connections, 2);
 });
 
-Deno.test("failureOf() says that the job may have run when its result breaks off", async () => {
+Deno.test("exchange() hands over an answer with status 200 before its body has come", async () => {
+  const read = Promise.withResolvers<void>();
   await using server = startRawServer(async (connection) => {
     await readRequest(connection);
-    await writeAnswer(connection, 200, { body: '{"data":', length: 300 });
+    await writeAnswer(connection, 200, { body: "begin", length: 8 });
+    await read.promise;
+    await connection.write(new TextEncoder().encode("end"));
   });
   const outcome = await send(server.url, 100);
-  assert.ok(outcome.kind === "answer" && outcome.body === undefined);
-  const { exit, message, again } = told(outcome, 100);
-  assert.deepEqual([exit, again], [69, undefined]);
-  assert.match(message, /broke off: the job may have run, and its result is lost/);
+  assert.ok(outcome.kind === "answered");
+  read.resolve();
+  assert.equal(await outcome.response.text(), "beginend");
+});
+
+Deno.test("exchange() announces the length of an empty body; a lost connection after it may have run the job", async () => {
+  let head = "";
+  await using server = startRawServer(async (connection) => {
+    head = await readRequest(connection);
+  });
+  assert.equal((await send(server.url, 0)).kind, "not_answered");
+  assert.match(head, /^content-length: 0\r$/m);
 });
 
 Deno.test("exchange() returns the refusal of a server that closes before it has read the body", async () => {
@@ -124,7 +136,7 @@ Deno.test("exchange() reads only the beginning of an error answer, and keeps one
     await readBytes(connection, 1);
   });
   const long = await send(endless.url, 100);
-  assert.ok(long.kind === "answer" && long.body?.startsWith("words words "));
+  assert.ok(long.kind === "answer" && long.body.startsWith("words words "));
   assert.equal(told(long, 100).message.length, "400: ".length + 500);
   await using breaking = startRawServer(async (connection) => {
     await readRequest(connection);
@@ -167,16 +179,68 @@ Deno.test("retryAfter() allows a retry only after a status that says that no job
   }
 });
 
-Deno.test("failureOf() shows the sentence about a command that does not exist, as a refused request", () => {
+/** An answer with this status and the problem details that this code would have. */
+function answerWith(status: number, code?: string): NoResult {
+  const problem = code === undefined ? undefined : { code, detail: "words" };
+  return answerOf(status, problem, "7", "words");
+}
+
+Deno.test("retryAfter() decides by the problem's code: only what passes without a run is tried again", () => {
+  const cases: [number, string, boolean][] = [
+    [503, "queue_full", true],
+    [503, "uploads_full", true],
+    [503, "queue_timeout", true],
+    [503, "buffers_full", true],
+    [503, "draining", true],
+    [500, "spawn_refused", true],
+    [503, "spool_full", true],
+    [503, "too_many_listeners", true],
+    [503, "anything_new", false],
+    [504, "timed_out", false],
+    [502, "node_lost", false],
+    [503, "command_failed", false],
+    [500, "command_not_started", false],
+    [507, "disk_full", false],
+  ];
+  for (const [status, code, isTriedAgain] of cases) {
+    assert.equal(retryAfter(answerWith(status, code)), isTriedAgain ? 7 : undefined, code);
+  }
+});
+
+Deno.test("failureOf() does not say that the job may have run where a jobrunner says what happened", () => {
+  assert.equal(told(answerWith(504, "timed_out"), 1).message, "504: words");
+  assert.equal(told(answerWith(504), 1).message, "504: words (the job may have run)");
+});
+
+Deno.test("failureOf() takes statuses that a request is refused with as refusals", () => {
+  for (const status of [400, 406, 408, 411, 413, 415, 422]) {
+    assert.equal(told(answerWith(status), 1).exit, 65, String(status));
+  }
+});
+
+Deno.test("hasNoRun() is true of a server without the path, not of one without the command", () => {
+  for (const answer of [answerWith(404), answerWith(405), answerWith(404, "not_found")]) {
+    assert.ok(hasNoRun(answer));
+  }
+  for (const [status, code] of [[404, "unknown_command"], [404, "no_default_command"], [503]]) {
+    assert.ok(!hasNoRun(answerWith(status as number, code as string | undefined)));
+  }
+});
+
+Deno.test("failureOf() shows the sentence about a command that does not exist, as a refused request", async () => {
   const problems: Problem[] = [
     { kind: "unknown_command", name: "pdff", names: ["octave", "pdf"] },
     { kind: "unknown_command", name: "?", names: ["pdf"] },
-    { kind: "no_default_command", names: ["octave", "pdf"] },
+    { kind: "no_default_command", path: "/payload", names: ["octave", "pdf"] },
   ];
   for (const problem of problems) {
-    const { status, body, detail } = problemAnswer(problem, "r1", false);
-    const answer = { kind: "answer", status, body, retryAfterSec: 1, location: undefined } as const;
-    assert.deepEqual(told(answer, 100), { exit: 65, message: `404: ${detail}`, again: undefined });
+    const { status, headers, body, detail } = problemAnswer(problem, "r1", true);
+    await using server = startRawServer(async (connection) => {
+      await readRequest(connection);
+      await writeAnswer(connection, status, { headers, body });
+    });
+    const failure = told(await send(server.url, 100), 100);
+    assert.deepEqual(failure, { exit: 65, message: `404: ${detail}`, again: undefined });
   }
 });
 
@@ -196,7 +260,9 @@ Deno.test("retryAfter() takes seconds or a date, bounded, and 1 second when it i
       await readRequest(connection);
       await writeAnswer(connection, 503, { headers: { "retry-after": value } });
     });
-    const seconds = retryAfter(await send(server.url, 100)) ?? 0;
+    const outcome = await send(server.url, 100);
+    assert.ok(outcome.kind === "answer");
+    const seconds = retryAfter(outcome) ?? 0;
     assert.ok(seconds >= least && seconds <= most, `${value}: ${seconds}`);
   }
 });

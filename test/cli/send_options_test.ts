@@ -5,7 +5,8 @@ import { parseSendOptions } from "../../src/cli/send_options.ts";
 
 Deno.test("parseSendOptions() with only a file posts it to this machine, with its name as the id", () => {
   assert.deepEqual(parseSendOptions(["some/invoice.xml"], {}), {
-    url: "http://127.0.0.1:8080/payload",
+    runUrl: "http://127.0.0.1:8080/run",
+    payloadUrl: "http://127.0.0.1:8080/payload",
     passwordFile: undefined,
     password: undefined,
     caCertFile: undefined,
@@ -13,25 +14,54 @@ Deno.test("parseSendOptions() with only a file posts it to this machine, with it
     timeoutSec: undefined,
     output: undefined,
     retries: 0,
-    file: "some/invoice.xml",
+    follow: false,
+    json: false,
+    input: { kind: "file", path: "some/invoice.xml" },
   });
   assert.equal(parseSendOptions(["-"], {}).id, "stdin");
 });
 
-Deno.test("parseSendOptions() accepts as --url the server or the resource", () => {
-  for (const url of ["http://h:1", "http://h:1/", "http://h:1/payload", "http://h:1/payload/"]) {
-    assert.equal(parseSendOptions(["-", "--url", url], {}).url, "http://h:1/payload");
+function urlsOf(...args: string[]): string[] {
+  const { runUrl, payloadUrl } = parseSendOptions(["-", ...args], {});
+  return [runUrl, payloadUrl];
+}
+
+const atServer = ["http://h:1", "http://h:1/", "http://h:1/payload", "http://h:1/run/"];
+
+Deno.test("parseSendOptions() accepts as --url the server or either resource", () => {
+  for (const url of atServer) {
+    assert.deepEqual(urlsOf("--url", url), ["http://h:1/run", "http://h:1/payload"]);
   }
-  assert.equal(parseSendOptions(["-", "--url", "https://h/a/"], {}).url, "https://h/a/payload");
+  assert.deepEqual(urlsOf("--url", "https://h/a/"), ["https://h/a/run", "https://h/a/payload"]);
 });
 
-Deno.test("parseSendOptions() puts the name of --command below the path of jobs", () => {
-  const urlOf = (...args: string[]) => parseSendOptions(["-", "--command", "pdf", ...args], {}).url;
-  assert.equal(urlOf(), "http://127.0.0.1:8080/payload/pdf");
-  for (const url of ["http://h:1", "http://h:1/", "http://h:1/payload", "http://h:1/payload/"]) {
-    assert.equal(urlOf("--url", url), "http://h:1/payload/pdf");
-  }
-  assert.equal(urlOf("--url", "https://h/a/?b=c"), "https://h/a/payload/pdf?b=c");
+Deno.test("parseSendOptions() puts the name of --command below the paths of jobs", () => {
+  const pdf = ["--command", "pdf"];
+  const urls = ["http://h:1/run/pdf", "http://h:1/payload/pdf"];
+  for (const url of atServer) assert.deepEqual(urlsOf(...pdf, "--url", url), urls);
+  assert.deepEqual(urlsOf(...pdf, "--url", "https://h/a/?b=c"), [
+    "https://h/a/run/pdf?b=c",
+    "https://h/a/payload/pdf?b=c",
+  ]);
+});
+
+Deno.test("parseSendOptions() takes fields and files of a form in place of a file", () => {
+  const { input, id } = parseSendOptions(
+    ["--form", "a=b=c", "--form=doc=@dir/invoice.xml", "--form", "empty=", "--form", "in=@-"],
+    {},
+  );
+  assert.deepEqual(input, {
+    kind: "form",
+    fields: [
+      { name: "a", value: "b=c" },
+      { name: "doc", file: "dir/invoice.xml" },
+      { name: "empty", value: "" },
+      { name: "in", file: "-" },
+    ],
+  });
+  assert.equal(id, "invoice.xml");
+  assert.equal(parseSendOptions(["--form", "a=b"], {}).id, "form");
+  assert.equal(parseSendOptions(["--form", "a=@-"], {}).id, "stdin");
 });
 
 Deno.test("parseSendOptions() rejects each wrong flag with its sentence", () => {
@@ -54,6 +84,14 @@ Deno.test("parseSendOptions() rejects each wrong flag with its sentence", () => 
     [["a", "--timeout", "0"], /^--timeout=0: must be a number of seconds greater than 0$/],
     [["a", "--retry", "1.5"], /^--retry=1.5: must be a whole number from 0 to 1000000$/],
     [["a", "--id", ""], /^--id=: must have 1 to 1024 characters without NUL$/],
+    [["a", "--form", "b=c"], /^FILE: must be left out with --form$/],
+    [["--form", "hunter2"], /^--form: must be a field as NAME=VALUE or NAME=@FILE$/],
+    [["--form", "=hunter2"], /^--form=: must be a field as NAME=VALUE or NAME=@FILE$/],
+    [["--form", "a=@"], /^--form=a: must be a field as NAME=VALUE or NAME=@FILE$/],
+    [["--form", "a=@-", "--form", "b=@-"], /^--form: must name standard input \(@-\) only once$/],
+    [["--form", "a=b", "--json"], /^--json: must be left out with --form$/],
+    [["a", "--follow", "--json"], /^--json: must be left out with --follow$/],
+    [["a", "--json=yes"], /^--json: must be given no value$/],
     [["a", "--nonsense"], /^--nonsense: must be a flag of jobrunner send$/],
     [["--password", "hunter2", "a"], /^--password: must be a flag of jobrunner send$/],
     [["--password=hunter2", "a"], /^--password: must be a flag of jobrunner send$/],
@@ -69,7 +107,7 @@ Deno.test("exitCodeOf() never turns a status that a process cannot exit with int
 });
 
 Deno.test("progressLine() shows its share of the bar", () => {
-  assert.equal(progressLine(5, 10), `sending [${"#".repeat(15)}${" ".repeat(15)}] 50 %`);
+  assert.equal(progressLine("sending", 5, 10), `sending [${"#".repeat(15)}${" ".repeat(15)}] 50 %`);
 });
 
 Deno.test("parseSendOptions() prefers --password-file to both variables, which exclude each other", () => {

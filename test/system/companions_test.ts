@@ -78,8 +78,14 @@ Deno.test("send --retry retries while the server is full; without it, send exits
 Deno.test("send has an exit status and one line for each of its own failures", async () => {
   using folder = temporaryFolder();
   Deno.writeTextFileSync(`${folder.path}/password`, "pässword\n");
+  Deno.writeTextFileSync(`${folder.path}/large`, "x".repeat(500));
   await using program = await startProgram({
-    env: { ...shell, JOBRUNNER_PASSWORD: "pässword", JOBRUNNER_MAX_REQUEST_BYTES: "200" },
+    env: {
+      ...shell,
+      JOBRUNNER_PASSWORD: "pässword",
+      JOBRUNNER_MAX_REQUEST_BYTES: "200",
+      JOBRUNNER_MAX_RUN_BYTES: "200",
+    },
   });
   await using stranger = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
@@ -97,7 +103,13 @@ Deno.test("send has an exit status and one line for each of its own failures", a
   assert.deepEqual(fine, { code: 0, stdout: "", stderr: "" });
   const cases: [number, RegExp, Promise<{ code: number; stderr: string }>][] = [
     [64, /--retry=x: must be/, send(program.url, "--retry", "x")],
-    [65, /413: The body is larger/, send(program.url, ...password, "--id", "x".repeat(500))],
+    [
+      65,
+      /413: The body is larger/,
+      runProgram({
+        args: ["send", "--url", program.url, ...password, `${folder.path}/large`],
+      }),
+    ],
     [66, /nowhere: cannot be read/, send(program.url, "--password-file", "nowhere")],
     [
       66,
@@ -124,7 +136,12 @@ Deno.test("send reports a refusal, even one that comes while a large payload is 
   Deno.writeFileSync(large, new Uint8Array(20_000_000));
   Deno.writeTextFileSync(`${folder.path}/password`, "right");
   await using program = await startProgram({
-    env: { ...shell, JOBRUNNER_PASSWORD: "right", JOBRUNNER_MAX_REQUEST_BYTES: "100000" },
+    env: {
+      ...shell,
+      JOBRUNNER_PASSWORD: "right",
+      JOBRUNNER_MAX_REQUEST_BYTES: "100000",
+      JOBRUNNER_MAX_RUN_BYTES: "100000",
+    },
   });
   const send = (...more: string[]) =>
     runProgram({ args: ["send", "--url", program.url, large, ...more] });
@@ -265,16 +282,18 @@ Deno.test("send states its body's Content-Length, whatever the input", async () 
   const url = `http://127.0.0.1:${server.addr.port}`;
   Deno.writeFileSync(`${folder.path}/large`, new Uint8Array(3_000_001));
   Deno.writeFileSync(`${folder.path}/empty`, new Uint8Array());
-  for (const file of [`${folder.path}/large`, `${folder.path}/empty`, "/proc/self/status", "-"]) {
+  const files = [`${folder.path}/large`, `${folder.path}/empty`, "/proc/self/status", "-"];
+  for (const args of [...files.map((file) => [file]), ...files.map((file) => ["--json", file])]) {
+    const file = args.join(" ");
     const { code } = await runProgram({
-      args: ["send", "--url", url, "--id", "ü", file],
+      args: ["send", "--url", url, "--id", "ü", ...args],
       stdin: encode("hello"),
     });
     assert.equal(code, 65, file);
     const [announced, came, coding] = heads.at(-1) ?? [];
     assert.equal(announced, came, file);
-    assert.ok(Number(came) >= '{"id":"ü","data":""}'.length);
+    if (file.startsWith("--json")) assert.ok(Number(came) >= '{"id":"ü","data":""}'.length);
     assert.equal(coding, "none");
   }
-  assert.equal(heads.length, 4);
+  assert.equal(heads.length, 8);
 });
