@@ -4,10 +4,12 @@
  * @module
  */
 
-import { createCaptures } from "../exec/capture.ts";
+import { type Captures, createCaptures } from "../exec/capture.ts";
 import { run, type RunOutcome, type RunSettings } from "../exec/run.ts";
+import { createStoredCaptures, noCaptures } from "../exec/stored_capture.ts";
 import {
   type Captured,
+  capturedLength,
   inputLength,
   type JobOutcome,
   type JobResult,
@@ -16,6 +18,7 @@ import {
   outcomeLabel,
 } from "../jobs/job.ts";
 import type { RunningJob } from "../jobs/pool.ts";
+import { createOutputFile } from "../spool/stored.ts";
 import type { CaptureName } from "../telemetry/catalogue.ts";
 import { idsOf } from "../telemetry/ids.ts";
 import { type Fields, type Log, stackOf } from "../telemetry/log.ts";
@@ -59,30 +62,33 @@ export async function runAndReport(
   metrics.jobStarted({ queuedSec, payloadBytes });
   recent.queuedSec.add(queuedSec);
   const span = beginRun(tracing, spec, { workerId, names, program, queuedSec });
-  const captures = createCaptures(
-    settings.maxOutputBytes,
-    (bytes) => handle?.onCaptured(bytes),
-  );
+  const captures = capturesOf(job, settings);
   let outcome: RunOutcome;
   try {
     outcome = await run(
       { spec, handle, stop, workerId, variables: span?.variables ?? {} },
       settings,
       (event) => {
-        captures.onEvent(event);
+        if (event.kind === "stdout" || event.kind === "stderr") {
+          handle?.onOutput?.(event.kind, event.bytes);
+          return captures.onEvent(event);
+        }
         if (event.kind !== "started") return;
         const { pid } = event;
         job.pid = pid;
+        handle?.onStarted?.({ id: workerId, pid });
         log.write("job started", { ...about, "process.pid": pid, payload_bytes: payloadBytes });
       },
     );
   } catch (bug) {
+    captures.close();
     metrics.jobEnded(workerId, "not_started");
     span?.end({ outcome: "not_started", reason: "a bug" });
     throw bug;
   }
   if (!outcome.ok) {
     const { reason } = outcome.failure;
+    captures.close();
     metrics.jobEnded(workerId, "not_started");
     span?.end({ outcome: "not_started", reason });
     log.write("job could not be run", { ...about, reason });
@@ -102,7 +108,7 @@ export async function runAndReport(
   const label = outcomeLabel(ending);
   metrics.jobEnded(workerId, label, {
     elapsedSec,
-    resultBytes: output.bytes.length + error.bytes.length + data.bytes.length,
+    resultBytes: capturedLength(output) + capturedLength(error) + capturedLength(data),
     truncated: truncatedOf(result),
   });
   recent.elapsedSec.add(elapsedSec);
@@ -116,13 +122,32 @@ export async function runAndReport(
     queued_sec: toMicroseconds(queuedSec),
     elapsed_sec: toMicroseconds(elapsedSec),
     payload_bytes: payloadBytes,
-    output_bytes: output.bytes.length,
-    error_bytes: error.bytes.length,
-    data_bytes: data.bytes.length,
+    output_bytes: capturedLength(output),
+    error_bytes: capturedLength(error),
+    data_bytes: capturedLength(data),
     truncated: truncatedOf(result).join(",") || undefined,
     note: result.message,
   });
   return { kind: "ran", result };
+}
+
+/** The captures of a run, where its job wants them kept. */
+function capturesOf({ spec, handle }: RunningJob, settings: RunSettings): Captures {
+  const { spool, maxOutputBytes, maxResultBytes } = settings;
+  const onKept = (bytes: number) => handle?.onCaptured(bytes);
+  switch (spec.keep) {
+    case "memory":
+      return createCaptures(maxOutputBytes, onKept);
+    case "disk":
+      return createStoredCaptures({
+        limit: maxResultBytes,
+        disk: handle?.disk,
+        createFile: () => createOutputFile(spool),
+        onKept,
+      });
+    case "data":
+      return noCaptures;
+  }
 }
 
 /** Logs an uncaught error in a worker. */

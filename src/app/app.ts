@@ -8,6 +8,7 @@ import { atMost } from "../async/at_most.ts";
 import type { HttpConfig } from "../config/config.ts";
 import { createActivity } from "../http/activity.ts";
 import { createDeliveries } from "../http/answer/delivery.ts";
+import { createLiveAnswers, heartbeatMs, joinMs } from "../http/answer/live.ts";
 import { createPasswordCheck } from "../http/auth.ts";
 import { createBuffers } from "../http/body/buffers.ts";
 import { createClients } from "../http/clients.ts";
@@ -27,6 +28,7 @@ import type {
 } from "../isolate/messages.ts";
 import type { Cut } from "../jobs/line.ts";
 import { createExposition } from "../telemetry/exposition.ts";
+import { createDisk } from "../spool/disk.ts";
 import { observeLive } from "../telemetry/live.ts";
 import { messageOf, type OpenLog, openLog, stackOf } from "../telemetry/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
@@ -77,7 +79,7 @@ const measureMs = 1000;
  * address cannot be listened on.
  */
 export async function startApp(
-  { config: first, starts, spool }: Omit<ServiceStart, "programs">,
+  { config: first, starts, spool, spoolBytes }: Omit<ServiceStart, "programs">,
   { ask, during }: Host,
   log: OpenLog = openLog(first.log),
 ): Promise<App> {
@@ -105,6 +107,12 @@ export async function startApp(
   const buffers = createBuffers(first.http.maxBufferedBytes);
   const timeouts = taken.use(createTimeouts());
   const deliveries = createDeliveries(timeouts.of(first.http.answerTimeoutMs));
+  const live = createLiveAnswers({
+    answer: timeouts.of(first.http.answerTimeoutMs),
+    join: timeouts.of(joinMs),
+    heartbeat: timeouts.of(heartbeatMs),
+  });
+  const disk = createDisk(spoolBytes);
   const uploads = createActivity();
   observeLive(exposition, {
     pools: () =>
@@ -118,9 +126,15 @@ export async function startApp(
       })),
     versions: { jobrunner: version, deno: Deno.version.deno },
     buffered: () => buffers.held,
-    answersGivenUp: () => deliveries.givenUp,
+    spooled: () => disk.held,
+    listeners: () => live.listeners,
+    answersGivenUp: givenUp,
     process: () => figures,
   });
+  function givenUp(): number {
+    return deliveries.givenUp + live.givenUp;
+  }
+
   const cutting = new AbortController();
   const waitedEnough = Promise.withResolvers<void>();
   let draining = false;
@@ -141,7 +155,9 @@ export async function startApp(
       mayRun: createPasswordCheck(http.passwordDigest),
       limits: { periods: timeouts.of(http.requestTimeoutMs), cut: cutting.signal, uploads },
       buffers,
+      disk,
       deliveries,
+      live,
       activity,
       clients,
       during,
@@ -171,15 +187,15 @@ export async function startApp(
 
   async function drain(): Promise<number> {
     draining = true;
-    const givenUpBefore = deliveries.givenUp;
+    const givenUpBefore = givenUp();
     // Uploads that began before the drain may still become jobs, so the queues close after the last of them.
     await Promise.race([activity.idle(), waitedEnough.promise]);
     // Short answers that the runtime has not reported as sent count too.
-    const givenUp = deliveries.givenUp - givenUpBefore + activity.active;
+    const unsent = givenUp() - givenUpBefore + activity.active;
     // Jobs whose clients have disconnected are finished too; /status responds until then.
     await work.close();
     await parts.disposeAsync();
-    return givenUp;
+    return unsent;
   }
 
   return {
@@ -193,12 +209,13 @@ export async function startApp(
       work.close().then(() => {
         unreadTimer = setTimeout(() => {
           deliveries.giveUpAll();
+          live.giveUpAll();
           waitedEnough.resolve();
         }, unreadAnswerMs);
       });
       return cut;
     },
-    replace({ config, starts }) {
+    replace({ config, starts, spoolBytes }) {
       if (draining) return { ok: false, reason: "the server is stopping" };
       const { http } = config;
       try {
@@ -209,7 +226,9 @@ export async function startApp(
       }
       work.replace({ config, starts });
       buffers.setLimit(http.maxBufferedBytes);
+      disk.setLimit(spoolBytes);
       deliveries.setTimeouts(timeouts.of(http.answerTimeoutMs));
+      live.setTimeouts(timeouts.of(http.answerTimeoutMs));
       log.configure(config.log);
       fetch = routesWith(http);
       return { ok: true };

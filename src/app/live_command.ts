@@ -11,7 +11,7 @@ import type { CommandDoor } from "../http/door.ts";
 import type { CommandStart } from "../isolate/messages.ts";
 import type { Names } from "../jobs/job.ts";
 import type { About, Place, Refusal } from "../jobs/line.ts";
-import type { Inbox } from "../spool/inbox.ts";
+import { type Inbox, openInbox } from "../spool/inbox.ts";
 import type { LivePool } from "./live_pool.ts";
 
 /** The parts of a version. */
@@ -90,7 +90,7 @@ export class LiveCommand implements CommandDoor {
 
   /** Makes a folder for the body of a request. */
   openInbox(): Promise<Inbox> {
-    return Promise.reject(new Error("not yet"));
+    return openInbox(this.parts.settings.spool, this.parts.config.run.requestSuffix);
   }
 
   /** Whether a request uses it. */

@@ -27,6 +27,9 @@ export interface WorkParts extends Pick<ServiceStart, "spool"> {
   readonly listeners: Listeners;
 }
 
+/** The commands that are served, and how each is started. */
+export type Served = Pick<ServiceSettings, "config" | "starts">;
+
 /** The commands and pools of a service. */
 export interface Work {
   /** The configuration that holds for new requests. */
@@ -38,7 +41,7 @@ export interface Work {
   /** Number of jobs that a worker has taken since the start. */
   readonly started: number;
   /** Gives new requests other commands and pools. */
-  replace(settings: ServiceSettings): void;
+  replace(settings: Served): void;
   /** Forced stop: ends all jobs. */
   cut(): Cut;
   /** Stops admitting jobs; resolves when every admitted job has its outcome. Idempotent. */
@@ -46,7 +49,7 @@ export interface Work {
 }
 
 /** Starts the pools of the configuration. */
-export function startWork(first: ServiceSettings, { spool, ask, listeners }: WorkParts): Work {
+export function startWork(first: Served, { spool, ask, listeners }: WorkParts): Work {
   const { log } = listeners;
   const repair = shared(async () => {
     const reason = await ask("repair");
@@ -65,14 +68,16 @@ export function startWork(first: ServiceSettings, { spool, ask, listeners }: Wor
   let startedBefore = 0;
 
   function makeCommand(given: CommandConfig, start: CommandStart, pool: LivePool): LiveCommand {
-    const { name, command, launch, run, killGraceMs: graceMs } = given;
+    const { name, command, passHeaders, launch, run, killGraceMs: graceMs } = given;
     const names = config.named ? { command: name, pool: given.pool } : undefined;
     const runner = createColdStart({
       command,
       names,
+      passHeaders,
       commandEnv: start.env,
       launcher: start.launcher,
       workingDirectory: launch.workingDirectory,
+      stdin: run.stdin,
       repair,
       scratch,
       jobTimeoutMs: run.jobTimeoutMs,
@@ -107,7 +112,7 @@ export function startWork(first: ServiceSettings, { spool, ask, listeners }: Wor
     });
   }
 
-  function replace({ config: next, starts }: ServiceSettings): void {
+  function replace({ config: next, starts }: Served): void {
     config = next;
     for (const given of next.pools) {
       const pool = pools.get(given.name);

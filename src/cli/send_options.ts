@@ -7,9 +7,9 @@
 import { type Flag, readFlags } from "../config/flags.ts";
 import { passwordSource, readPasswordFrom } from "../wire/password.ts";
 import { commandNameForm, isCommandName } from "../wire/commands.ts";
-import { commandPath, payloadPath, runCommandPath, runPath } from "../wire/resources.ts";
+import { commandPath, payloadPath, runPath } from "../wire/resources.ts";
 import { shownUrl } from "../config/shown.ts";
-import { maxIdLength } from "../wire/payload_request.ts";
+import { maxIdLength } from "../wire/job_id.ts";
 import { exits, SendFailure } from "./send_failure.ts";
 import { idOf, type SendInput, sendInputOf } from "./send_input.ts";
 
@@ -210,7 +210,7 @@ function urls(
     return url.href;
   };
   return {
-    runUrl: at(command === undefined ? runPath : runCommandPath(command)),
+    runUrl: at(command === undefined ? runPath : commandPath(command, runPath)),
     payloadUrl: at(command === undefined ? payloadPath : commandPath(command)),
   };
 }

@@ -13,6 +13,8 @@ export type Kind =
     readonly type: "whole";
     readonly min: number;
     readonly max: number;
+    /** A number below `min` that is also valid. */
+    readonly also?: number;
     readonly placeholder: string;
   }
   | { readonly type: "seconds"; readonly max: number }
@@ -52,7 +54,8 @@ export function takes(kind: Kind, text: string): boolean {
     case "text":
       return text !== "";
     case "whole":
-      return /^\d+$/.test(text) && value >= kind.min && value <= kind.max;
+      return /^\d+$/.test(text) &&
+        (value >= kind.min && value <= kind.max || value === kind.also);
     case "seconds":
       return /^(\d+\.?\d*|\.\d+)$/.test(text) && value <= kind.max;
     case "choice":
@@ -71,7 +74,9 @@ export function wantedOf(kind: Kind): string {
     case "text":
       return kind.wanted;
     case "whole":
-      return `a whole number from ${kind.min} to ${kind.max}`;
+      return `${
+        kind.also === undefined ? "" : `${kind.also} or `
+      }a whole number from ${kind.min} to ${kind.max}`;
     case "seconds":
       return `a number of seconds from 0 to ${kind.max}`;
     case "choice":

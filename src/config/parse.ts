@@ -16,6 +16,8 @@ import { absolute, passwordSourceOf, readPassword, readTls } from "./files.ts";
 import { launcherParents, readSpool } from "./folders.ts";
 import { asTheServer } from "./file/launch.ts";
 import { readListening } from "./listening.ts";
+import { readResponseType } from "./media_type.ts";
+import { readPassHeaders } from "./pass_headers.ts";
 import type { Setting } from "./setting.ts";
 import { type SettingName, settings } from "./settings.ts";
 import { oneLine } from "./shown.ts";
@@ -83,9 +85,9 @@ export function parseConfig(
   };
   const maxOutputBytes = values.number("JOBRUNNER_MAX_OUTPUT_BYTES");
   const maxResultBytes = values.number("JOBRUNNER_MAX_RESULT_BYTES");
-  const responseType = values.text("JOBRUNNER_RESPONSE_TYPE");
+  const responseType = readResponseType(values);
   const failedStatus = values.number("JOBRUNNER_FAILED_STATUS");
-  const passHeaders = passHeadersOf(values.text("JOBRUNNER_PASS_HEADERS"));
+  const passHeaders = readPassHeaders(values);
   const stdin = values.choice("JOBRUNNER_STDIN");
   const spool = readSpool(values, around, sandbox);
   const launcher = { ownSession, parents: launcherParents(spool, around) };
@@ -153,11 +155,6 @@ export function parseConfig(
     warnings: warningsOf(config, around, command !== undefined),
     effective: describe(table, values, commandLine, command),
   };
-}
-
-/** The names in a list of headers, in lower case. */
-export function passHeadersOf(text: string): string[] {
-  return text.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== "");
 }
 
 /** Whether a file has commands, or might if it could be read. */

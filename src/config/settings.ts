@@ -229,12 +229,13 @@ export const settings = [
     name: "JOBRUNNER_RESPONSE_TYPE",
     kind: { type: "text", placeholder: "TYPE", wanted: "a media type, such as image/png" },
     default: "application/octet-stream",
-    meaning: "Content type of the response file in answers of `POST /run`.",
+    meaning:
+      "Content type of the response file in answers of `POST /run`, with its parameters: at most 200 characters, all of them visible ASCII.",
     scope: "command",
   },
   {
     name: "JOBRUNNER_FAILED_STATUS",
-    kind: { type: "whole", min: 200, max: 599, placeholder: "STATUS" },
+    kind: { type: "whole", min: 400, max: 599, also: 200, placeholder: "STATUS" },
     default: "422",
     meaning:
       "Status of a `POST /run` that asks for bytes and whose command failed: 200, which answers as if it had not failed, or 400 to 599.",
@@ -249,7 +250,7 @@ export const settings = [
     },
     default: "",
     meaning:
-      "Request headers of `POST /run` that the command gets, separated by commas: `x-tenant` as the variable JOBRUNNER_HTTP_X_TENANT, empty if the request does not have it.",
+      "Request headers of `POST /run` that the command gets, separated by commas: `x-tenant` as the variable JOBRUNNER_HTTP_X_TENANT, empty if the request does not have it. At most 32 names of at most 64 characters; X-JR-PASSWORD is refused.",
     list: true,
     scope: "command",
   },
@@ -266,7 +267,7 @@ export const settings = [
     kind: bytes,
     default: "0",
     meaning:
-      "Bytes that the bodies and outputs of `POST /run` may hold on disk together. A body for which there is no room gets 503. 0: four fifths of what is free on the disk at start; a quarter of the whole if the spool is in memory (tmpfs).",
+      "Bytes that the bodies and outputs of `POST /run` may hold on disk together. A body for which there is no room gets 503. 0: four fifths of what is free on the disk at start; a quarter of the whole if the spool is in memory (tmpfs); 10 GiB if the machine does not report this.",
   },
   {
     name: "JOBRUNNER_SPOOL_DIR",

@@ -7,7 +7,7 @@
 import type { Config, Surroundings } from "./config.ts";
 import type { Command } from "./command.ts";
 import { isLoopback } from "./listening.ts";
-import { jobVariables } from "./job_variables.ts";
+import { isHeaderVariable, jobVariables } from "./job_variables.ts";
 import { settings } from "./settings.ts";
 import { shellSyntaxIn } from "./shell_syntax.ts";
 
@@ -50,7 +50,9 @@ export function warningsOf(
   }
   // A jobrunner started by a job inherits the job's variables, so they are not reported.
   const known = new Set<string>([...settings.map((setting) => setting.name), ...jobVariables]);
+  const startedByJob = env["JOBRUNNER_JOB_DIR"] !== undefined;
   for (const name of Object.keys(env)) {
+    if (startedByJob && isHeaderVariable(name)) continue;
     if (name.startsWith("JOBRUNNER_") && !known.has(name)) {
       warnings.push(
         `${name} is not a setting of this version and is ignored: see jobrunner --help`,

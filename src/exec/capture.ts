@@ -16,6 +16,8 @@ export interface Captures {
   output(): Captured;
   /** What has been kept of standard error so far. */
   error(): Captured;
+  /** Closes the files that it is kept in, if the result is not wanted. Idempotent. */
+  close(): void;
 }
 
 /** Keeps at most `limit` bytes of each stream. `onKept` is called each time more bytes are kept, with their number. */
@@ -29,6 +31,7 @@ export function createCaptures(limit: number, onKept: (bytes: number) => void): 
     },
     output: () => output.captured(),
     error: () => error.captured(),
+    close() {},
   };
 }
 

@@ -5,10 +5,10 @@
  */
 
 import type { LaunchConfig } from "../config/config.ts";
-import type { JobVariable } from "../config/job_variables.ts";
+import { headerVariable, isHeaderVariable, type JobVariable } from "../config/job_variables.ts";
 import { withheldSettings } from "../config/settings.ts";
 import { withoutUrlSecrets } from "../config/shown.ts";
-import type { Names } from "../jobs/job.ts";
+import type { Names, RequestFacts } from "../jobs/job.ts";
 import { markVariable } from "../spool/spool.ts";
 
 /** Secrets that are not our settings: they belong to the server, its supervisor or its telemetry. */
@@ -20,13 +20,14 @@ const ownSecrets: ReadonlySet<string> = new Set(withheldSettings);
 const ownTrace = /^(TRACEPARENT|TRACESTATE)$/i;
 
 /**
- * The environment of the server, without secrets and without its own trace context. Names are compared without regard to
- * case, as on Windows.
+ * The environment of the server, without secrets, without its own trace context and, if a job has started the server, without
+ * the headers of that job's request. Names are compared without regard to case, as on Windows.
  */
 export function withoutSecrets(env: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(env).filter(([name, value]) =>
       !ownSecrets.has(name.toUpperCase()) && !foreignSecrets.test(name) && !ownTrace.test(name) &&
+      !isHeaderVariable(name) &&
       !(/^OTEL_.*_ENDPOINT$/i.test(name) && withoutUrlSecrets(value) !== value)
     ),
   );
@@ -55,15 +56,40 @@ export function inheritedBy(
 const upperCase = (name: string) => name.toUpperCase();
 const asGiven = (name: string) => name;
 
-/** The environment of one run: the inherited variables, the run's own variables, and those of the contract. */
-export function environmentOf(
+/**
+ * What the environments of all runs of a command have in common: the inherited variables, and those that are set, but empty,
+ * in a run without anything to say.
+ */
+export function commonEnvironment(
   inherited: Readonly<Record<string, string>>,
-  variables: Readonly<Record<string, string>>,
-  job: {
+  { command, names, passHeaders }: {
     /** `JOBRUNNER_CMD`. */
     readonly command: string;
     /** `JOBRUNNER_COMMAND` and `JOBRUNNER_POOL`; undefined for none. */
     readonly names: Names | undefined;
+    /** Names of the request headers that the command gets, each as `JOBRUNNER_HTTP_<NAME>`. */
+    readonly passHeaders: readonly string[];
+  },
+): Record<string, string> {
+  const own: Partial<Record<JobVariable, string>> = {
+    ...(names ? { JOBRUNNER_COMMAND: names.command, JOBRUNNER_POOL: names.pool } : {}),
+    JOBRUNNER_QUERY_STRING: "",
+    JOBRUNNER_CONTENT_TYPE: "",
+    JOBRUNNER_CONTENT_LENGTH: "",
+    JOBRUNNER_FILENAME: "",
+  };
+  const headers = Object.fromEntries(passHeaders.map((header) => [headerVariable(header), ""]));
+  return { ...inherited, JOBRUNNER_CMD: command, ...headers, ...own };
+}
+
+/**
+ * The environment of one run: what all runs have in common, the run's own variables, and those of the contract. Every job needs
+ * one, so the variables are added to one object instead of being gathered in others first.
+ */
+export function environmentOf(
+  common: Readonly<Record<string, string>>,
+  variables: Readonly<Record<string, string>>,
+  job: {
     /** `JOBRUNNER_WORKER_ID`. */
     readonly workerId: number;
     /** `JOBRUNNER_REQUEST_ID`: the client's id. */
@@ -72,23 +98,41 @@ export function environmentOf(
     readonly jobFolder: string;
     /** `JOBRUNNER_REQUEST_DATA_FN`. */
     readonly requestFile: string;
+    /** `JOBRUNNER_REQUEST_DIR`; empty if the payload is no form. */
+    readonly requestFolder: string;
     /** `JOBRUNNER_RESPONSE_DATA_FN`. */
     readonly responseFile: string;
+    /** The variables of the request; undefined if it has none. */
+    readonly request: RequestFacts | undefined;
     /** `JOBRUNNER_TIMEOUT_SEC`, and from it `JOBRUNNER_DEADLINE` (Unix seconds); `Infinity` for none. */
     readonly timeoutMs: number;
   },
 ): Record<string, string> {
-  const own: Partial<Record<JobVariable, string>> = {
-    ...(job.names ? { JOBRUNNER_COMMAND: job.names.command, JOBRUNNER_POOL: job.names.pool } : {}),
-    JOBRUNNER_WORKER_ID: String(job.workerId),
-    JOBRUNNER_REQUEST_ID: job.id,
-    [markVariable]: job.jobFolder,
-    JOBRUNNER_REQUEST_DATA_FN: job.requestFile,
-    JOBRUNNER_RESPONSE_DATA_FN: job.responseFile,
+  const env: Record<string, string> & Partial<Record<JobVariable, string>> = {
+    ...common,
+    ...variables,
   };
+  env.JOBRUNNER_WORKER_ID = String(job.workerId);
+  env.JOBRUNNER_REQUEST_ID = job.id;
+  env[markVariable] = job.jobFolder;
+  env.JOBRUNNER_REQUEST_DATA_FN = job.requestFile;
+  env.JOBRUNNER_REQUEST_DIR = job.requestFolder;
+  env.JOBRUNNER_RESPONSE_DATA_FN = job.responseFile;
+  if (job.request) addRequest(env, job.request);
   if (job.timeoutMs !== Infinity) {
-    own.JOBRUNNER_TIMEOUT_SEC = String(job.timeoutMs / 1000);
-    own.JOBRUNNER_DEADLINE = String(Math.floor((Date.now() + job.timeoutMs) / 1000));
+    env.JOBRUNNER_TIMEOUT_SEC = String(job.timeoutMs / 1000);
+    env.JOBRUNNER_DEADLINE = String(Math.floor((Date.now() + job.timeoutMs) / 1000));
   }
-  return { ...inherited, ...variables, JOBRUNNER_CMD: job.command, ...own };
+  return env;
+}
+
+function addRequest(
+  env: Record<string, string> & Partial<Record<JobVariable, string>>,
+  { queryString, contentType, contentLength, filename, headers }: RequestFacts,
+): void {
+  for (const [header, value] of Object.entries(headers)) env[headerVariable(header)] = value;
+  env.JOBRUNNER_QUERY_STRING = queryString;
+  env.JOBRUNNER_CONTENT_TYPE = contentType;
+  env.JOBRUNNER_CONTENT_LENGTH = String(contentLength);
+  env.JOBRUNNER_FILENAME = filename;
 }

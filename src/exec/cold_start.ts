@@ -5,14 +5,16 @@
  */
 
 import { longestTimerSec } from "../async/longest_timer.ts";
-import { environmentOf } from "./child_env.ts";
-import { commandEnd, endingOf, pipesEnd, type TreeEnder } from "./ending.ts";
+import { commonEnvironment, environmentOf } from "./child_env.ts";
+import { commandEnd, endingOf, pipesEnd, stdinEnd, type TreeEnder } from "./ending.ts";
 import { createLaunchLine } from "./launch_line.ts";
-import { launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
+import { detailOf, launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
 import { readPipe, type Scratch } from "./pipe.ts";
 import type { RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
 import { LauncherError, startCommand, type StartSettings } from "./start.ts";
+import { copyToStdin } from "./stdin.ts";
 import type { Names, RunFailure } from "../jobs/job.ts";
+import { openRegularFile, type RegularFile } from "../spool/regular_file.ts";
 
 /** Settings that all cold starts of a command share. */
 export interface ColdStartSettings extends StartSettings {
@@ -20,6 +22,8 @@ export interface ColdStartSettings extends StartSettings {
   readonly commandEnv: Readonly<Record<string, string>>;
   /** Its names, which it gets as variables; undefined for none. */
   readonly names: Names | undefined;
+  /** Names of the request headers that it gets as variables. */
+  readonly passHeaders: readonly string[];
   /** Memory that pipes are read into. */
   readonly scratch: Scratch;
   /** How long a command may run, in milliseconds; `Infinity` for no limit. */
@@ -33,9 +37,11 @@ const longestMs = longestTimerSec * 1000;
 
 /** Makes a runner that starts the command for each job. */
 export function createColdStart(settings: ColdStartSettings): Runner {
+  const { command, commandEnv, names, passHeaders } = settings;
+  const common = commonEnvironment(commandEnv, { command: command.text, names, passHeaders });
   return {
     async run(order, onEvent) {
-      const end = await runCold(settings, order, onEvent);
+      const end = await runCold(settings, common, order, onEvent);
       onEvent({ kind: "ended", end });
       return end;
     },
@@ -44,32 +50,41 @@ export function createColdStart(settings: ColdStartSettings): Runner {
 
 async function runCold(
   settings: ColdStartSettings,
+  common: Readonly<Record<string, string>>,
   { spec, workerId, files, variables, stop }: RunOrder,
   onEvent: RunListener,
 ): Promise<RunEnd> {
-  const { command, names, launcher, commandEnv, scratch, jobTimeoutMs, trees } = settings;
+  const { command, launcher, scratch, jobTimeoutMs, trees } = settings;
   const startedAt = performance.now();
   const elapsedSec = () => (performance.now() - startedAt) / 1000;
   const timeoutMs = timeoutMsOf(jobTimeoutMs, spec.timeoutSec);
-  const env = environmentOf(commandEnv, variables, {
-    command: command.text,
-    names,
+  const env = environmentOf(common, variables, {
     workerId,
     id: spec.id,
     jobFolder: files.folder,
     requestFile: files.requestFile,
+    requestFolder: files.requestFolder,
     responseFile: files.responseFile,
+    request: spec.request,
     timeoutMs,
   });
+  let payload: RegularFile | undefined;
+  try {
+    if (settings.stdin === "payload") payload = openRegularFile(files.requestFile);
+  } catch (error) {
+    return unreadable(error);
+  }
   let child: Deno.ChildProcess;
   try {
     child = await startCommand(settings, env, workerId);
   } catch (error) {
+    payload?.close();
     const failure: NotStarted | RunFailure = error instanceof LauncherError
       ? { kind: "spawn_refused", reason: error.message }
       : spawnFailure(error, command.program);
     return couldNotStart(failure, elapsedSec());
   }
+  const stdin = payload && copyToStdin(payload, child.stdin);
   onEvent({ kind: "started", pid: child.pid });
   const onStderr = (bytes: Uint8Array<ArrayBuffer>) => onEvent({ kind: "stderr", bytes });
   const launchLine = launcher && createLaunchLine(launcher, onStderr);
@@ -82,9 +97,12 @@ async function runCold(
   const status = await commandEnd(child, stop, () => trees.endTree(tree));
   clearTimeout(timer);
   const elapsed = elapsedSec();
+  // In the background, because the result does not depend on it.
+  if (stdin) void stdinEnd(stdin, () => trees.endHolders(tree)).catch(() => {});
   await pipesEnd([output, error], () => trees.endHolders(tree));
-  const errno = launchLine?.end(stop.cause ? undefined : status?.code, output.seen);
+  const errno = await launchLine?.end(stop.cause ? undefined : status?.code, output.seen);
   if (errno !== undefined) return couldNotStart(launchFailure(errno, command.program), elapsed);
+  if (stdin?.failure) return unreadable(stdin.failure);
   return { ok: true, ending: endingOf(status, stop.cause), elapsedSec: elapsed, pid: child.pid };
 }
 
@@ -99,4 +117,15 @@ function couldNotStart(failure: NotStarted | RunFailure, elapsedSec: number): Ru
   return failure.kind === "not_started"
     ? { ok: true, ending: failure, elapsedSec }
     : { ok: false, failure };
+}
+
+/** The end of a run whose command did not get the whole payload as its standard input. */
+function unreadable(error: unknown): RunEnd {
+  return {
+    ok: false,
+    failure: {
+      kind: "spool_unusable",
+      reason: `cannot read the payload: ${detailOf(error)}`,
+    },
+  };
 }

@@ -8,6 +8,7 @@ import { atMost } from "../async/at_most.ts";
 import type { Cause, Ending } from "../jobs/job.ts";
 import type { Stop } from "../jobs/stop.ts";
 import type { Pipe } from "./pipe.ts";
+import type { StdinCopy } from "./stdin.ts";
 
 /** Asks the main isolate, which may signal processes, to kill the process tree of a job. */
 export interface TreeEnder {
@@ -77,7 +78,7 @@ const pipeCapacity = 2 ** 20;
 
 /**
  * Waits for the end of both pipes, but not for a descendant that holds one open: after the grace, only bytes already in the
- * pipes are read. Holders are found by the pipe that they hold, so our ends are closed only after that search.
+ * pipes are read; a listener that is slow is waited for. Holders are found by the pipe that they hold, so our ends are closed only after that search.
  */
 export async function pipesEnd(
   pipes: readonly Pipe[],
@@ -90,13 +91,29 @@ export async function pipesEnd(
   await atMost(pipeGraceMs, done);
   const seen = () => pipes.reduce((sum, pipe) => sum + pipe.seen, 0);
   const most = seen() + pipes.length * pipeCapacity;
-  for (let before = -1; !ended() && seen() > before && seen() < most;) {
-    before = seen();
+  const held = () => pipes.some((pipe) => pipe.held);
+  // A pipe that was held when an interval began may not have been read in it.
+  let moves = true;
+  while (!ended() && moves && seen() < most) {
+    const before = seen();
+    const wasHeld = held();
     await atMost(pipeTickMs, done);
+    moves = wasHeld || held() || seen() > before;
   }
   if (ended()) return;
   await atMost(lookMs, endHolders());
   for (const pipe of pipes) pipe.stop();
   // A piece that arrived just before is still passed on; nothing later is.
   await done;
+}
+
+/**
+ * Ends the copying into the standard input of a command that has ended. A pending write ends as soon as no process holds the
+ * other end of the pipe; after the grace, those that still hold it are killed.
+ */
+export async function stdinEnd(copy: StdinCopy, endHolders: () => Promise<void>): Promise<void> {
+  copy.stop();
+  if (copy.ended) return;
+  await atMost(pipeGraceMs, copy.done);
+  if (!copy.ended) await endHolders();
 }

@@ -6,18 +6,26 @@
  * @module
  */
 
+import type { PieceListener } from "./pipe.ts";
 import type { Launcher } from "./start.ts";
 
 /** Looks for the launcher's line at the beginning of stderr. */
 export interface LaunchLine {
-  /** Takes a piece of stderr, and passes it on at once unless it may be the line or a part of it. */
-  write(bytes: Uint8Array<ArrayBuffer>): void;
+  /**
+   * Takes a piece of stderr, and passes it on at once unless it may be the line or a part of it. Returns what the receiver
+   * returns: a promise if the memory of the piece must not be reused before.
+   */
+  write(bytes: Uint8Array<ArrayBuffer>): void | Promise<void>;
   /**
    * To be called when the run is over. Returns the number of the line if the launcher could not start its command: such a
    * launcher exits with 126 or 127 and has written its line and nothing else. Returns undefined if the command was started;
-   * then the bytes that were held back are passed on. `outputBytes` is the number of bytes from stdout.
+   * then the bytes that were held back are passed on, and if the receiver returns a promise, the result is one. `outputBytes` is
+   * the number of bytes from stdout.
    */
-  end(exitStatus: number | undefined, outputBytes: number): number | undefined;
+  end(
+    exitStatus: number | undefined,
+    outputBytes: number,
+  ): number | undefined | Promise<undefined>;
 }
 
 /** Keeps a byte order mark, which is output of the command like any other bytes. */
@@ -26,16 +34,18 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Makes one for a new run. `passOn` is called with the bytes that are the command's own. */
 export function createLaunchLine(
   { word }: Launcher,
-  passOn: (bytes: Uint8Array<ArrayBuffer>) => void,
+  passOn: PieceListener,
 ): LaunchLine {
   const length = `${word} 000\n`.length;
   let held = "";
   let isOutput = false;
 
-  function passOnHeld(): void {
+  function passOnHeld(): void | Promise<void> {
     isOutput = true;
-    if (held !== "") passOn(new TextEncoder().encode(held));
+    if (held === "") return;
+    const bytes = new TextEncoder().encode(held);
     held = "";
+    return passOn(bytes);
   }
 
   return {
@@ -48,16 +58,17 @@ export function createLaunchLine(
           held = text;
           return;
         }
-        passOnHeld();
+        const passed = passOnHeld();
+        if (passed) return passed.then(() => passOn(bytes));
       }
-      passOn(bytes);
+      return passOn(bytes);
     },
     end(exitStatus, outputBytes) {
       const failed = (exitStatus === 126 || exitStatus === 127) && outputBytes === 0 &&
         held.length === length;
       if (failed) return Number(held.slice(word.length, -1));
-      passOnHeld();
-      return undefined;
+      const passed = passOnHeld();
+      return passed ? passed.then(() => undefined) : undefined;
     },
   };
 }

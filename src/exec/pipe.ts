@@ -12,6 +12,8 @@ export interface Pipe {
   readonly ended: boolean;
   /** Bytes read so far. */
   readonly seen: number;
+  /** Whether the piece that was read last is still being handled, so that nothing more is read. */
+  readonly held: boolean;
   /** Stops reading even if another process still holds the write end. What was read is kept. */
   stop(): void;
 }
@@ -37,13 +39,19 @@ export function createScratch(): Scratch {
 }
 
 /**
+ * Called with a piece of a stream. If it returns a promise, which must not reject, the memory of the piece is reused and the
+ * next piece read only when that has resolved; else as soon as it returns.
+ */
+export type PieceListener = (bytes: Uint8Array<ArrayBuffer>) => void | Promise<void>;
+
+/**
  * Starts to read a byte stream, and reads it to its end even if the bytes are not kept, so that the writer is never blocked.
- * `onPiece` is called with each piece, whose memory is reused as soon as it returns.
+ * `onPiece` is called with each piece.
  */
 export function readPipe(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   scratch: Scratch,
-  onPiece: (bytes: Uint8Array<ArrayBuffer>) => void,
+  onPiece: PieceListener,
 ): Pipe {
   return new PipeReader(stream, scratch, onPiece);
 }
@@ -52,14 +60,15 @@ export function readPipe(
 class PipeReader implements Pipe {
   readonly done: Promise<void>;
   readonly #reader: ReadableStreamBYOBReader;
-  readonly #onPiece: (bytes: Uint8Array<ArrayBuffer>) => void;
+  readonly #onPiece: PieceListener;
   #seen = 0;
+  #held = false;
   #ended = false;
 
   constructor(
     stream: ReadableStream<Uint8Array<ArrayBuffer>>,
     scratch: Scratch,
-    onPiece: (bytes: Uint8Array<ArrayBuffer>) => void,
+    onPiece: PieceListener,
   ) {
     this.#reader = stream.getReader({ mode: "byob" });
     this.#onPiece = onPiece;
@@ -74,6 +83,10 @@ class PipeReader implements Pipe {
     return this.#seen;
   }
 
+  get held(): boolean {
+    return this.#held;
+  }
+
   stop(): void {
     this.#reader.cancel().catch(() => {});
   }
@@ -83,7 +96,12 @@ class PipeReader implements Pipe {
       let part = await this.#reader.read(scratch.take());
       while (!part.done) {
         this.#seen += part.value.length;
-        this.#onPiece(part.value);
+        const handled = this.#onPiece(part.value);
+        if (handled) {
+          this.#held = true;
+          await handled;
+          this.#held = false;
+        }
         part = await this.#reader.read(new Uint8Array(part.value.buffer));
       }
       // After `stop` the runtime does not give the memory back.

@@ -28,8 +28,10 @@ export interface RunSettings {
   readonly requestSuffix: string;
   /** Appended to the name of the response file; may be empty. */
   readonly responseSuffix: string;
-  /** Maximum number of bytes kept of the response file. */
+  /** Maximum number of bytes kept of each output of a job that keeps them in memory. */
   readonly maxOutputBytes: number;
+  /** The same for other jobs. */
+  readonly maxResultBytes: number;
   /** Called when a run's files could not be removed. */
   readonly onLeftover: (error: unknown) => void;
 }
@@ -58,7 +60,10 @@ export type RunOutcome =
   }
   | Extract<RunEnd, { readonly ok: false }>;
 
-/** Runs the command for one job; `onEvent` is called with each event of the run. */
+/**
+ * Runs the command for one job; `onEvent` is called with each event of the run. If the response is in a file, the caller closes
+ * it.
+ */
 export async function run(
   job: RunningSpec,
   settings: RunSettings,
@@ -98,15 +103,22 @@ export async function run(
 async function withResponse(
   end: Extract<RunEnd, { readonly ok: true }>,
   workspace: Workspace,
-  { handle }: RunningSpec,
-  { maxOutputBytes }: RunSettings,
+  { spec, handle }: RunningSpec,
+  { maxOutputBytes, maxResultBytes }: RunSettings,
 ): Promise<RunOutcome> {
   const { ending } = end;
   if (ending.kind === "not_started") {
     return { ...end, data: nothingCaptured, message: ending.reason };
   }
-  const response = await workspace.readResponse(maxOutputBytes);
-  handle?.onCaptured(response.data.bytes.length);
+  const response = spec.keep === "memory"
+    ? await workspace.readResponse(maxOutputBytes)
+    : await workspace.openResponse(maxResultBytes);
+  const { bytes, file } = response.data;
+  if (file && handle?.disk?.take(file.length) === false) {
+    file.close();
+    return { ...end, data: { ...nothingCaptured, truncated: true } };
+  }
+  handle?.onCaptured(bytes.length);
   return { ...end, ...response };
 }
 

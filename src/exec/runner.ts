@@ -51,7 +51,7 @@ export type RunEnd =
 /** What a runner needs to know about one run. */
 export interface RunOrder {
   /** The job, whose payload is in the request file. */
-  readonly spec: Pick<JobSpec, "id" | "timeoutSec">;
+  readonly spec: Pick<JobSpec, "id" | "timeoutSec" | "request">;
   /** Number of the worker. */
   readonly workerId: number;
   /** The job's folder and the two files of the contract. */

@@ -5,6 +5,7 @@
  */
 
 import type { Command } from "../config/command.ts";
+import type { RunConfig } from "../config/config.ts";
 import { detailOf, isMachineTrouble, lacksFolder } from "./not_started.ts";
 
 /** A program that runs one command. */
@@ -28,6 +29,8 @@ export interface StartSettings {
   readonly launcher: Launcher | undefined;
   /** Absolute path of its working directory, as in `LaunchConfig`; undefined for that of the server. */
   readonly workingDirectory: string | undefined;
+  /** Its standard input: empty, or a pipe. A launcher that holds everything must have been made for the same. */
+  readonly stdin: RunConfig["stdin"];
   /** Has main check the launcher and repair it. Rejects with the reason if that fails. */
   readonly repair: () => Promise<void>;
 }
@@ -39,11 +42,11 @@ export class LauncherError extends Error {
 }
 
 /**
- * Starts the command with this environment, an empty standard input, and pipes for its output. Rejects with an error of the
+ * Starts the command with this environment, its standard input, and pipes for its output. Rejects with an error of the
  * runtime or with a `LauncherError`.
  */
 export async function startCommand(
-  { command, launcher, workingDirectory, repair }: StartSettings,
+  { command, launcher, workingDirectory, stdin, repair }: StartSettings,
   env: Record<string, string>,
   workerId: number,
 ): Promise<Deno.ChildProcess> {
@@ -55,7 +58,7 @@ export async function startCommand(
         : { cwd: workingDirectory.replaceAll("{worker_id}", String(workerId)) }),
       clearEnv: true,
       env,
-      stdin: "null",
+      stdin: stdin === "payload" ? "piped" : "null",
       stdout: "piped",
       stderr: "piped",
     }).spawn();

@@ -6,7 +6,15 @@
 
 import { Hono } from "hono";
 import { getPath } from "hono/utils/url";
-import { commandRoute, payloadPath, resources, type Route, routesOf } from "../wire/resources.ts";
+import {
+  commandRoute,
+  payloadPath,
+  resources,
+  type Route,
+  routesOf,
+  runCommandRoute,
+  runPath,
+} from "../wire/resources.ts";
 import { createErrorAnswers } from "./answer/error_answers.ts";
 import type { FrontDoor } from "./door.ts";
 import { type Exchange, type Fetch, openExchange } from "./exchange.ts";
@@ -16,7 +24,9 @@ import { commands } from "./resources/commands.ts";
 import { livez, readyz } from "./resources/health.ts";
 import { metrics } from "./resources/metrics.ts";
 import { overview } from "./resources/overview.ts";
-import { payload, type PayloadParts } from "./resources/payload.ts";
+import { type JobParts, jobRequests } from "./resources/job_request.ts";
+import { postPayload } from "./resources/payload.ts";
+import { postRun } from "./resources/run.ts";
 import { status } from "./resources/status.ts";
 import { version } from "./resources/version.ts";
 import { optionsAnswer, unservedAnswer } from "./unserved.ts";
@@ -24,17 +34,21 @@ import { optionsAnswer, unservedAnswer } from "./unserved.ts";
 /** Builds the routes. Each path has one handler: hono has a fast path for a single handler. */
 export function createRoutes(
   door: FrontDoor,
-  parts: PayloadParts,
+  parts: JobParts,
   telemetry: RequestTelemetry,
 ): Fetch {
   const { guard, during } = parts;
   const errors = createErrorAnswers(telemetry, during);
   const observe = observer(telemetry);
-  const jobs = payload(door, errors, parts, telemetry.log);
+  const jobs = jobRequests(door, errors, parts, telemetry.log);
+  const payload = { POST: jobs(payloadPath, postPayload) };
+  const run = { POST: jobs(runPath, postRun) };
   const handlers: { readonly [R in Route]: Handlers<R> } = {
     "/": overview(door, errors),
-    [payloadPath]: jobs,
-    [commandRoute]: jobs,
+    [payloadPath]: payload,
+    [commandRoute]: payload,
+    [runPath]: run,
+    [runCommandRoute]: run,
     "/commands": commands(door),
     "/status": status(door, parts),
     "/metrics": metrics(door),

@@ -26,6 +26,8 @@ export interface ServiceSettings {
   readonly config: Config;
   /** How each command of the configuration is started, in the same order. */
   readonly starts: readonly CommandStart[];
+  /** Maximum number of bytes that bodies and outputs of requests may hold in the spool together. */
+  readonly spoolBytes: number;
 }
 
 /** Everything the service needs to start; handed over once. */

@@ -4,22 +4,16 @@
  * @module
  */
 
+import { join } from "node:path";
 import type { JobInput } from "../jobs/job.ts";
+import { orDiskFull } from "./disk_full.ts";
+import { createFileWriter, type FileWriter, type OpenWriter } from "./file_writer.ts";
+import { makeJobFolder } from "./job_folder.ts";
+import { folderAt, makeFolder, type OwnFolder } from "./own_folder.ts";
+import { makeInSpool, type Spool } from "./spool.ts";
 
-/** A file that is being written. Its bytes are gathered and written in large pieces. */
-export interface FileWriter {
-  /** Name of the file in its folder. */
-  readonly name: string;
-  /** Number of bytes so far. */
-  readonly length: number;
-  /**
-   * Adds bytes, whose memory may be reused when the promise has resolved. To be called after the one before has resolved.
-   * Rejects with a `DiskFullError` if the disk is full, and with errors of the file system.
-   */
-  write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** Writes what is left and closes the file; rejects as `write` does. */
-  end(): Promise<void>;
-}
+export { DiskFullError } from "./disk_full.ts";
+export type { FileWriter } from "./file_writer.ts";
 
 /** The folder of a job whose request is arriving. Either one body is written into it, or parts. */
 export interface Inbox {
@@ -29,15 +23,125 @@ export interface Inbox {
   openPart(): Promise<FileWriter>;
   /**
    * Completes the payload. `list` is the text of `parts.json` if the files are parts of a form; if there is none among them, an
-   * empty one is made. All files must have ended. From then on the folder belongs to the job's run.
+   * empty one is made. All files must have ended. The folder then belongs to the job's run, if there is one.
    */
   complete(list?: string): Promise<JobInput>;
-  /** Closes what is open and removes everything, unless the folder belongs to a run. Idempotent; does not reject. */
+  /**
+   * Closes what is open and removes everything; for a request that does not become a job, or a job that leaves the queue: not to
+   * be called once a run has the payload. Idempotent; does not reject.
+   */
   discard(): Promise<void>;
 }
 
-/** There is no room on the disk (ENOSPC), or the user may not have more (EDQUOT). */
-export class DiskFullError extends Error {
-  /** Name of this kind of error. */
-  override readonly name = "DiskFullError";
+/** Name of the file of a whole body. */
+const bodyName = "body";
+
+/** Name of the folder that holds the parts of a form. */
+const partsName = "request";
+
+/** Name of the list of the parts, in their folder. */
+const listName = "parts.json";
+
+/**
+ * Makes the folder of a job in the spool, which is repaired if necessary. `suffix` is appended to the names of the parts of a
+ * form. Rejects with a `DiskFullError` if the disk is full, and with errors of the file system.
+ *
+ * A command runs as the same user and can replace a folder meanwhile, for example by a link, so each folder is compared with the
+ * one that was made before a file is made in it.
+ */
+export async function openInbox(spool: Spool, suffix: string): Promise<Inbox> {
+  const job = await makeInSpool(spool, () => {
+    const folder = makeJobFolder(spool);
+    return { folder, own: folderAt(folder.path) };
+  }).catch(rethrow);
+  const { path: folder } = job.folder;
+  const partsFolder = join(folder, partsName);
+  let ownParts: OwnFolder | undefined;
+  const writers: OpenWriter[] = [];
+  let state: "open" | "complete" | "discarded" = "open";
+
+  /** Makes sure that the folder of the job is the one that was made, and that nothing is removed in this turn. */
+  async function check(): Promise<void> {
+    await spool.ensure();
+    if (state !== "open") throw new Error(`${folder}: the job's folder is no longer filled`);
+    if (!job.own.isSound()) throw replaced(folder);
+  }
+
+  async function openBody(expected: number): Promise<OpenWriter> {
+    await check();
+    const path = join(folder, bodyName);
+    const writer = createFileWriter(path, expected);
+    job.folder.files.push(path);
+    writers.push(writer);
+    return writer;
+  }
+
+  async function openInParts(name: string, expected: number): Promise<OpenWriter> {
+    await check();
+    try {
+      ownParts ??= makeFolder(partsFolder);
+    } catch (error) {
+      throw orDiskFull(error);
+    }
+    if (!ownParts.isSound()) throw replaced(partsFolder);
+    const writer = createFileWriter(join(partsFolder, name), expected);
+    writers.push(writer);
+    return writer;
+  }
+
+  const openPart = () => openInParts(`${String(writers.length + 1).padStart(3, "0")}${suffix}`, 0);
+
+  async function completeBody(): Promise<JobInput> {
+    const [body = await ended(openBody(0))] = writers;
+    return { kind: "file", folder, name: body.name, length: body.length };
+  }
+
+  async function completeParts(list: string): Promise<JobInput> {
+    const [first = await ended(openPart())] = writers;
+    const length = writers.reduce((sum, part) => sum + part.length, 0);
+    const text = new TextEncoder().encode(list);
+    await ended(openInParts(listName, text.length), text);
+    return { kind: "parts", folder, name: partsName, first: first.name, length };
+  }
+
+  async function removeAll(): Promise<void> {
+    for (const writer of writers) writer.close();
+    // What cannot be removed is removed with the folder of another job.
+    await job.folder.remove().catch(() => {});
+  }
+
+  let discarding: Promise<void> | undefined;
+  return {
+    openBody,
+    openPart,
+    async complete(list) {
+      const input = await (list === undefined ? completeBody() : completeParts(list));
+      await check();
+      state = "complete";
+      return input;
+    },
+    async discard() {
+      state = "discarded";
+      await (discarding ??= removeAll());
+    },
+  };
+}
+
+/** Writes all of a file. */
+async function ended(
+  opening: Promise<OpenWriter>,
+  content?: Uint8Array<ArrayBuffer>,
+): Promise<OpenWriter> {
+  const writer = await opening;
+  if (content) await writer.write(content);
+  await writer.end();
+  return writer;
+}
+
+function rethrow(error: unknown): never {
+  throw orDiskFull(error);
+}
+
+function replaced(path: string): Error {
+  return new Error(`${path}: something else is in the folder's place`);
 }

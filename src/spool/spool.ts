@@ -36,6 +36,20 @@ export function openSpool(path: string, repair: () => Promise<void>): Spool {
   };
 }
 
+/**
+ * Makes something in the spool, which is repaired first if necessary. Tries a second time, since a job may damage the spool at
+ * the same moment. Rejects with the errors of the second time.
+ */
+export async function makeInSpool<T>(spool: Spool, make: () => T): Promise<T> {
+  await spool.ensure();
+  try {
+    return make();
+  } catch {
+    await spool.ensure();
+    return make();
+  }
+}
+
 /** The variable that marks the processes of a job's tree. Its value is the path of the job's folder. */
 export const markVariable = "JOBRUNNER_JOB_DIR";
 

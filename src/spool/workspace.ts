@@ -1,23 +1,27 @@
 /**
  * The two files of one run, in the job's folder: the command reads the payload from one and writes its response to the other.
- * Their names contain the worker's number, so they are made when a worker is known.
+ * Their names contain the worker's number, so they are made when a worker is known. Only the parts of a form keep the names that
+ * they arrived under.
  *
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
 import { basename, join } from "node:path";
-import { promisify } from "node:util";
-import { type Captured, type JobInput, nothingCaptured } from "../jobs/job.ts";
+import { type JobInput, nothingCaptured } from "../jobs/job.ts";
 import { type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
+import { look } from "./own_folder.ts";
+import { openResponse, readResponse, type ResponseFile, unreadable } from "./response.ts";
+import { pieceBytes, smallFileBytes } from "./sizes.ts";
 import type { Spool } from "./spool.ts";
 
 /** The paths of a run's files. */
 export interface RunFiles {
   /** Absolute path of the job's folder. */
   readonly folder: string;
-  /** Absolute path of the file that holds the payload. */
+  /** Absolute path of the file that holds the payload; of a form, the first file among its parts. */
   readonly requestFile: string;
+  /** Absolute path of the folder that holds the parts of a form; empty if the payload is no form. */
+  readonly requestFolder: string;
   /** Absolute path of the response file, which is empty at first. */
   readonly responseFile: string;
 }
@@ -27,25 +31,16 @@ export interface Workspace extends RunFiles {
   /** Reads at most `limit` bytes of the response file. */
   readResponse(limit: number): Promise<ResponseFile>;
   /**
+   * The same, but if there are many bytes they stay in the file, which is open then. It can be read after `remove`, and is
+   * removed at its close if it cannot be removed before (Windows).
+   */
+  openResponse(limit: number): Promise<ResponseFile>;
+  /**
    * Removes the job's folder with everything in it; to be called as soon as the response is read. Rejects with errors of the
    * file system.
    */
   remove(): Promise<void>;
 }
-
-/** What was read of the response file. */
-export interface ResponseFile {
-  /** Its bytes, up to the limit; none if it could not be read. */
-  readonly data: Captured;
-  /** A sentence for the client if the file could not be read. */
-  readonly message?: string;
-}
-
-/**
- * Up to this size, a file is written and read with one synchronous call, which costs several times less than an asynchronous
- * one. Larger files must not block the event loop.
- */
-const smallFileBytes = 256 * 1024;
 
 /** How many characters of an id a file name may contain, so that the name stays within 255 bytes. */
 const maxIdInName = 100;
@@ -93,31 +88,69 @@ async function createIn(
   { workerId, id, requestSuffix, responseSuffix }: FileNames,
 ): Promise<Workspace> {
   const prefix = join(folder.path, `jobdata_w_${workerId}_id_${safeFormOf(id)}`);
-  const requestFile = `${prefix}_req_${folder.random}${requestSuffix}`;
+  const isForm = input.kind === "parts";
+  const requestFolder = isForm ? join(folder.path, input.name) : "";
+  const requestFile = isForm
+    ? join(requestFolder, input.first)
+    : `${prefix}_req_${folder.random}${requestSuffix}`;
   const responseFile = `${prefix}_res_${folder.random}${responseSuffix}`;
-  folder.files.push(requestFile, responseFile);
+  // A folder of parts may be replaced by a link, so a file in it is not removed by its path.
+  if (!isForm) folder.files.push(requestFile);
+  folder.files.push(responseFile);
   try {
     createEmpty(responseFile);
     await putInto(requestFile, input);
   } catch (error) {
     return await giveUp(folder, error);
   }
+  let isOpen = false;
+  let isLeft = false;
+
+  function onClosed(): void {
+    isOpen = false;
+    if (isLeft) folder.remove().catch(() => {});
+  }
+
+  /** Why there is no response, without a look at the file; undefined if it can be read. */
+  async function lost(): Promise<ResponseFile | undefined> {
+    try {
+      await spool.ensure();
+    } catch {
+      return { data: nothingCaptured, message: unreadable("the server's folder is damaged") };
+    }
+    return folder.openAgain() ? undefined : { data: nothingCaptured, message: goneOrReplaced };
+  }
+
+  async function removeWhileOpen(): Promise<void> {
+    try {
+      await folder.remove();
+    } catch (error) {
+      isLeft = isOpen;
+      if (!isOpen || Deno.build.os !== "windows") throw error;
+    }
+  }
+
   return {
     folder: folder.path,
     requestFile,
+    requestFolder,
     responseFile,
     async readResponse(limit) {
-      try {
-        await spool.ensure();
-      } catch {
-        return { data: nothingCaptured, message: unreadable("the server's folder is damaged") };
-      }
-      if (!folder.openAgain()) return { data: nothingCaptured, message: goneOrReplaced };
+      const without = await lost();
+      if (without) return without;
       const response = await readResponse(responseFile, limit);
       folder.checked = response.data.bytes.length <= smallFileBytes;
       return response;
     },
-    remove: folder.remove,
+    async openResponse(limit) {
+      const without = await lost();
+      if (without) return without;
+      const response = openResponse(responseFile, limit, onClosed);
+      isOpen = response.data.file !== undefined;
+      folder.checked = true;
+      return response;
+    },
+    remove: () => isOpen ? removeWhileOpen() : folder.remove(),
   };
 }
 
@@ -128,11 +161,9 @@ async function giveUp(folder: JobFolder, error: unknown): Promise<never> {
 }
 
 async function putInto(requestFile: string, input: JobInput): Promise<void> {
-  if (input.kind === "parts") throw new Error("not yet");
+  if (input.kind === "parts") return checkParts(requestFile, input);
   if (input.kind === "file") {
-    if (basename(input.name) !== input.name) {
-      throw new Error(`${input.name}: must be a file's name`);
-    }
+    checkName(input.name);
     return Deno.renameSync(join(input.folder, input.name), requestFile);
   }
   const options = { createNew: true, mode: 0o600 };
@@ -140,8 +171,20 @@ async function putInto(requestFile: string, input: JobInput): Promise<void> {
   else Deno.writeFileSync(requestFile, input.bytes, options);
 }
 
-/** Size of the pieces in which a large file is read and written, since the runtime copies what it passes to its thread pool. */
-const pieceBytes = 1024 * 1024;
+function checkName(name: string): void {
+  if (basename(name) !== name) throw new Error(`${name}: must be a file's name`);
+}
+
+function checkParts(
+  requestFile: string,
+  { folder, name, first }: Extract<JobInput, { kind: "parts" }>,
+): void {
+  checkName(name);
+  checkName(first);
+  if (!look(join(folder, name))?.isDirectory || !look(requestFile)?.isFile) {
+    throw new Error(`${requestFile}: the file of the form is gone`);
+  }
+}
 
 async function writeInPieces(
   path: string,
@@ -163,62 +206,5 @@ function createEmpty(path: string): void {
   Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
 }
 
-/**
- * Only a regular file is read: following a link would read outside the spool, and opening a FIFO could wait for a writer
- * forever. A descendant may still replace the file at any moment, so it is opened with `O_NONBLOCK`, and the opened file
- * must have the inode that was checked. (`O_NOFOLLOW` alone is not enough: under path permissions Deno follows the link
- * itself, seen on 2.9.6 and 2.7.11.)
- */
-async function readResponse(path: string, limit: number): Promise<ResponseFile> {
-  let file: number | undefined;
-  try {
-    const seen = Deno.lstatSync(path);
-    if (!seen.isFile) return { data: nothingCaptured, message: notRegular };
-    if (seen.size === 0) return { data: nothingCaptured };
-    file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-    const info = fstatSync(file);
-    if (info.ino !== seen.ino || info.dev !== seen.dev) {
-      return { data: nothingCaptured, message: notRegular };
-    }
-    const bytes = new Uint8Array(Math.min(info.size, limit));
-    const length = await fill(file, bytes);
-    return { data: { bytes: bytes.subarray(0, length), truncated: info.size > limit } };
-  } catch (error) {
-    const code = (error as { code?: unknown }).code;
-    if (code === "ENOENT") return { data: nothingCaptured };
-    return { data: nothingCaptured, message: unreadable(reasonOf(error)) };
-  } finally {
-    if (file !== undefined) closeSync(file);
-  }
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof RangeError) return "there is not enough memory for it";
-  return (error as { code?: unknown }).code === "EACCES"
-    ? "permission denied"
-    : "an input/output error";
-}
-
 const goneOrReplaced =
   "the job's folder was removed or replaced, so the response file was not read";
-
-const notRegular = "the response file is not a regular file and was not read";
-
-function unreadable(reason: string): string {
-  return `the response file could not be read: ${reason}`;
-}
-
-const readAsync = promisify(read);
-
-async function fill(file: number, bytes: Uint8Array): Promise<number> {
-  let length = 0;
-  while (length < bytes.length) {
-    const piece = bytes.subarray(length, length + pieceBytes);
-    const count = bytes.length <= smallFileBytes
-      ? readSync(file, piece)
-      : (await readAsync(file, piece, 0, piece.length, null)).bytesRead;
-    if (count === 0) break;
-    length += count;
-  }
-  return length;
-}

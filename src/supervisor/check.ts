@@ -119,9 +119,12 @@ function reachOf({ config, starts, programs }: ServiceStart): string {
   if (!config.sandbox) return "do whatever this user may";
   const launcher = starts[0]?.launcher;
   const what = config.named ? "any of the commands" : "the command";
+  const stdin = config.commands.some(({ run }) => run.stdin === "payload")
+    ? " a standard input,"
+    : "";
   return [
     launcher?.holdsAll
-      ? `run ${what} as it is configured, with JOBRUNNER_*, TRACEPARENT and TRACESTATE of its choice`
+      ? `run ${what} as it is configured, with${stdin} JOBRUNNER_*, TRACEPARENT and TRACESTATE of its choice`
       : launcher
       ? `run ${what} with variables of its choice, but no LD_* and DYLD_*`
       : `run ${

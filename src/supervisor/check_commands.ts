@@ -28,6 +28,7 @@ export function describeCommands({ commands, pools, defaultCommand }: Config): s
         ...commandLines(command),
         poolLine(poolOf(command.pool)),
         limitsLine(command),
+        ...(command.run.stdin === "payload" ? ["standard input: the payload"] : []),
         ...launchLines(command.launch),
       ].map((line) => `  ${line}`),
     ]),

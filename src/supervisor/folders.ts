@@ -25,12 +25,16 @@ import {
   tryToLaunch,
 } from "./launchers.ts";
 import { newServerFolderPath, openServerFolder, type ServerFolder } from "./server_folder.ts";
+import { measureSpoolRoom } from "./spool_room.ts";
 
 /** See the module's head. */
 export interface Folders {
   /** What the service is started with. */
   readonly start: ServiceStart;
-  /** Sentences for the log: why commands do not have sessions of their own although they should. */
+  /**
+   * Sentences for the log: why commands do not have sessions of their own although they should, and why the limit of the spool
+   * is probably not the one that is wanted.
+   */
   readonly warnings: readonly string[];
   /**
    * Makes what another configuration of the same server needs. Throws an `Error`, and changes nothing, if that is not possible.
@@ -90,6 +94,7 @@ export function openFolders(
     close();
     throw new StartError(`cannot create a folder in ${config.spool.parent}: ${messageOf(error)}`);
   }
+  const room = measureSpoolRoom(spool);
   const noLauncher = form && !slots ? [`no launcher can run: ${reasons.join(", ")}`] : [];
   const programs = slots?.paths ??
     [...new Set(config.commands.map(({ command }) => command.program))];
@@ -110,8 +115,11 @@ export function openFolders(
     // A job may have damaged the folder just before.
     repair();
     const filling = slots?.fill(
-      config.commands.map(({ command, launch }) =>
-        launchOf(replace(command), launch, env, config.launcher.ownSession)
+      config.commands.map(({ command, launch, run }) =>
+        launchOf(replace(command), launch, env, {
+          ownSession: config.launcher.ownSession,
+          ownStdin: run.stdin === "null",
+        })
       ),
     );
     wanted = new Set(filling?.launchers.map(({ path }) => path));
@@ -127,6 +135,7 @@ export function openFolders(
           env: launcher?.holdsAll ? only(inherited, comesFromCaller) : inherited,
         };
       }),
+      spoolBytes: config.spool.maxBytes ?? room.bytes,
       undo() {
         wanted = wantedBefore;
         filling?.undo();
@@ -142,8 +151,8 @@ export function openFolders(
 
   let settings: ServiceSettings;
   try {
-    const { config: given, starts } = renew(config);
-    settings = { config: given, starts };
+    const { config: given, starts, spoolBytes } = renew(config);
+    settings = { config: given, starts, spoolBytes };
   } catch (error) {
     close();
     throw error instanceof StartError
@@ -167,9 +176,12 @@ export function openFolders(
   }, refreshMs);
   return {
     start: { ...settings, spool, programs },
-    warnings: noLauncher.map((reason) =>
-      `${reason}: commands share the server's session, and the service can choose their environment`
-    ),
+    warnings: [
+      ...noLauncher.map((reason) =>
+        `${reason}: commands share the server's session, and the service can choose their environment`
+      ),
+      ...(config.spool.maxBytes === undefined && room.warning ? [room.warning] : []),
+    ],
     renew,
     free,
     repair,

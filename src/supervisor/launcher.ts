@@ -1,7 +1,8 @@
 /**
  * The launcher: a program, made when the server starts, that runs one command, in a session of its own if wanted. The process
  * that starts it cannot choose the command or its arguments. Of the environment it can only choose variables whose names begin
- * with `JOBRUNNER_`, `TRACEPARENT` and `TRACESTATE`. The launcher's source is `tools/launcher/launcher.S`.
+ * with `JOBRUNNER_`, `TRACEPARENT` and `TRACESTATE`. It chooses the standard input only if the launcher says so. The launcher's
+ * source is `tools/launcher/launcher.S`.
  *
  * @module
  */
@@ -46,6 +47,8 @@ export interface Launch {
   readonly args: readonly string[];
   /** Whether the command gets a session of its own. */
   readonly ownSession: boolean;
+  /** Whether the command gets an empty standard input of its own. Otherwise it gets that of the process that starts the launcher. */
+  readonly ownStdin: boolean;
   /**
    * Absolute path of the working directory. Each `workerIdPlaceholder` in it becomes the value of the launcher's variable
    * `JOBRUNNER_WORKER_ID`. Unless that is one to five digits, the directory cannot be entered (EINVAL).
@@ -99,8 +102,8 @@ const noLimit = 2n ** 64n - 1n;
 /** Makes the bytes of an executable file. Throws an `Error` that names the text that contains a NUL. */
 export function makeLauncher(arch: LauncherArch, launch: Launch): Uint8Array<ArrayBuffer> {
   const code = Uint8Array.fromBase64(launcherCode[arch]);
-  const { program, args, ownSession, cwd, cwdRequired, env, umask, niceness, limits, word } =
-    launch;
+  const { program, args, ownSession, ownStdin, cwd, cwdRequired } = launch;
+  const { env, umask, niceness, limits, word } = launch;
   const variables = Object.entries(env);
   const texts = new TextEncoder().encode([
     text("word", word),
@@ -119,6 +122,7 @@ export function makeLauncher(arch: LauncherArch, launch: Launch): Uint8Array<Arr
     Number(cwdRequired),
     umask ?? -1,
     niceness === undefined ? -1 : niceness + 20,
+    Number(ownStdin),
   ];
   const longNumbers = limits.flatMap(({ resource, soft, hard }) => [
     BigInt(resourceNumbers[resource]),

@@ -164,6 +164,7 @@ export function tryToLaunch(folder: string, { make }: LauncherForm): void {
     program: `${trial}.missing`,
     args: [],
     ownSession: true,
+    ownStdin: true,
     cwd: folder,
     cwdRequired: false,
     umask: undefined,
@@ -191,13 +192,13 @@ export function launchOf(
   { program, args }: Pick<Command, "program" | "args">,
   launch: LaunchConfig,
   env: Readonly<Record<string, string>>,
-  ownSession: boolean,
+  own: Pick<Launch, "ownSession" | "ownStdin">,
 ): LaunchData {
   const { workingDirectory, umask, nice, limits } = launch;
   return {
     program,
     args,
-    ownSession,
+    ...own,
     cwd: workingDirectory?.replaceAll("{worker_id}", workerIdPlaceholder) ?? Deno.cwd(),
     cwdRequired: workingDirectory !== undefined,
     umask,

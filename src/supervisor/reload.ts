@@ -77,8 +77,8 @@ export function createReloading(
     } catch (error) {
       return [messageOf(error)];
     }
-    const { config: given, starts, undo } = renewal;
-    const replaced = await replace({ config: given, starts });
+    const { config: given, starts, spoolBytes, undo } = renewal;
+    const replaced = await replace({ config: given, starts, spoolBytes });
     if (!replaced.ok) {
       undo();
       return [replaced.reason];

@@ -1,6 +1,6 @@
 /**
  * A launcher for systems without the one of `launcher.ts`: a script that runs one command. The process that starts it chooses the
- * environment and the working directory, and the command has no session of its own.
+ * environment, the working directory and the standard input, and the command has no session of its own.
  *
  * @module
  */

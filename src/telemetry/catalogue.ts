@@ -12,6 +12,9 @@ import { methods, routes } from "../wire/resources.ts";
 export const rejections = {
   queue_full: "`JOBRUNNER_QUEUE_LIMIT` jobs were waiting.",
   uploads_full: "Bodies that were still arriving held half of the places in the queue.",
+  spool_full: "There was no room for the body in `JOBRUNNER_MAX_SPOOL_BYTES`.",
+  disk_full: "The disk that holds the spool was full.",
+  too_many_listeners: "As many clients as there may be received live output.",
   queue_timeout: "The job waited longer than `JOBRUNNER_QUEUE_TIMEOUT_SEC`.",
   buffers_full: "There was no room for the body in `JOBRUNNER_MAX_BUFFERED_BYTES`, or no memory.",
   canceled:
@@ -20,9 +23,9 @@ export const rejections = {
   unauthorized: "The password was wrong or missing.",
   cross_site: "A web page of another origin sent the request.",
   unknown_host: "There was no password, and the Host header had a name that is not the server's.",
-  too_large: "The body was larger than allowed.",
+  too_large: "The body was larger than allowed: error `too_large` or `too_many_parts`.",
   invalid:
-    "The request was malformed: error `invalid`, `body_unreadable`, `length_required` or `unsupported_encoding`.",
+    "The request was malformed: error `invalid`, `body_unreadable`, `bad_multipart`, `digest_mismatch`, `not_acceptable`, `length_required` or `unsupported_encoding`.",
   timeout: "The body arrived too slowly: error `request_timeout`.",
 } as const satisfies Readonly<Record<string, string>>;
 
@@ -139,7 +142,8 @@ export const catalogue = {
     unit: "",
     labels: { output: captureNames },
     named: ["command", "pool"],
-    help: "Outputs cut at JOBRUNNER_MAX_OUTPUT_BYTES, or for lack of memory.",
+    help:
+      "Outputs cut at JOBRUNNER_MAX_OUTPUT_BYTES or JOBRUNNER_MAX_RESULT_BYTES, or for lack of memory or disk space.",
     example: "sum by (output) (increase(jobrunner_outputs_truncated_total[1h]))",
   },
   answersGivenUp: {
@@ -221,6 +225,23 @@ export const catalogue = {
     help:
       "Bytes held in memory for requests: bodies being read or waiting, captured outputs of running commands, answers not read yet.",
     example: "sum(jobrunner_buffered_bytes)",
+  },
+  spooled: {
+    name: "jobrunner_spooled_bytes",
+    type: "gauge",
+    unit: "bytes",
+    labels: {},
+    help:
+      "Bytes held on disk for requests of POST /run and live answers: bodies, large outputs, answers not read yet.",
+    example: "jobrunner_spooled_bytes",
+  },
+  listeners: {
+    name: "jobrunner_live_listeners",
+    type: "gauge",
+    unit: "",
+    labels: {},
+    help: "Clients that get the events of their jobs.",
+    example: "jobrunner_live_listeners",
   },
   configReloaded: {
     name: "jobrunner_config_last_reload_successful",

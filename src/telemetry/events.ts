@@ -43,6 +43,10 @@ export const events = {
     fields:
       `${request}, \`http.response.status_code\`, \`reason\` (the code of the error), \`detail\` (its sentence), \`queued_sec\` (if it had waited), \`server.address\` (only for \`unknown_host\`: the host that the request named); with a configuration file also \`command\`, if it is known`,
   },
+  "a request's body could not be stored": {
+    level: "error",
+    fields: `${request}, \`reason\`: what failed in the spool`,
+  },
   "request answered": {
     level: "info",
     fields:
@@ -120,7 +124,7 @@ export const events = {
   "a response could not be completed": {
     level: "error",
     fields:
-      "`exception.stacktrace`: a bug in jobrunner, or no memory; the client sees that the response is incomplete",
+      "`exception.stacktrace`: a bug in jobrunner, no memory, or a file of the result that cannot be read; the client sees that the response is incomplete",
   },
   "stopped: gave up on unread responses": {
     level: "error",

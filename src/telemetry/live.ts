@@ -32,6 +32,10 @@ export interface LiveFigures {
   pools(): readonly PoolFigures[];
   /** Bytes held in memory for requests. */
   buffered(): Readonly<Record<BufferShare, number>>;
+  /** Bytes held on disk for requests. */
+  spooled(): number;
+  /** Number of clients that get the events of their jobs. */
+  listeners(): number;
   /** Number of answers that were given up. */
   answersGivenUp(): number;
   /** The server's own process, as last measured. */
@@ -52,6 +56,8 @@ export function observeLive({ observe }: Exposition, live: LiveFigures): void {
     const held = live.buffered();
     for (const share of bufferShares) report(held[share], { share });
   });
+  observe(catalogue.spooled, (report) => report(live.spooled()));
+  observe(catalogue.listeners, (report) => report(live.listeners()));
   observe(catalogue.buildInfo, (report) => {
     report(1, { version: live.versions.jobrunner, deno_version: live.versions.deno });
   });

@@ -5,12 +5,10 @@
  */
 
 import { decodeBase64, errorInBase64 } from "./base64.ts";
+import { errorInId } from "./job_id.ts";
 import { findLongData, type LongData } from "./long_data.ts";
 import { isTooComplex, maxStructure } from "./structure.ts";
 import { errorInEncoding } from "./utf8.ts";
-
-/** The maximum length of an id in characters (Unicode code points). */
-export const maxIdLength = 1024;
 
 /** The known fields of `POST /payload`; unknown keys are ignored. */
 export interface PayloadRequest {
@@ -104,10 +102,8 @@ function check(
   }
   if (!id) return wrong("Json key 'id' missing or empty");
   if (!data) return wrong("Json key 'data' missing or empty");
-  if (id.includes("\0")) return wrong("Json key 'id' contains a NUL character");
-  if (isLongerThan(id, maxIdLength)) {
-    return wrong(`Json key 'id' is longer than ${maxIdLength} characters`);
-  }
+  const error = errorInId(id);
+  if (error !== undefined) return wrong(`Json key 'id' ${error}`);
   if (timeoutSec !== null && !(typeof timeoutSec === "number" && timeoutSec > 0)) {
     return wrong("Json key 'timeout_sec' is not a number greater than 0");
   }
@@ -131,9 +127,4 @@ function nameOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
-
-function isLongerThan(text: string, codePoints: number): boolean {
-  if (text.length <= codePoints) return false;
-  return text.length > 2 * codePoints || [...text].length > codePoints;
 }

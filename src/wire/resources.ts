@@ -33,11 +33,14 @@ export interface Resource {
 /** The path that jobs for the default command are posted to. */
 export const payloadPath = "/payload";
 
-/** The path that jobs for the default command are posted to as they are, without JSON and base64. */
-export const runPath = "/run";
-
 /** The paths that jobs for a command with a name are posted to. */
 export const commandRoute = "/payload/{command}";
+
+/** The path that jobs for the default command are posted to as raw bytes or a form. */
+export const runPath = "/run";
+
+/** The paths that such jobs for a command with a name are posted to. */
+export const runCommandRoute = "/run/{command}";
 
 /** The table, by path; `{command}` stands for one segment (OpenTelemetry, `http.route`). */
 export const resources = {
@@ -49,6 +52,15 @@ export const resources = {
   [commandRoute]: {
     who: "password",
     methods: { POST: [200, 400, 401, 404, 408, 411, 413, 415, 500, 503] },
+    onlyNamed: true,
+  },
+  [runPath]: {
+    who: "password",
+    methods: { POST: [200, 400, 401, 406, 408, 411, 413, 415, 422, 500, 503, 504, 507] },
+  },
+  [runCommandRoute]: {
+    who: "password",
+    methods: { POST: [200, 400, 401, 404, 406, 408, 411, 413, 415, 422, 500, 503, 504, 507] },
     onlyNamed: true,
   },
   "/commands": { who: "own_host", methods: { GET: [200] }, onlyNamed: true },
@@ -73,19 +85,17 @@ export function routesOf(named: boolean): readonly Route[] {
   return routes.filter((route) => named || !("onlyNamed" in resources[route]));
 }
 
-/** The path that jobs for this command are posted to. */
-export function commandPath(name: string): string {
-  return `${payloadPath}/${name}`;
+/** A path for jobs of the default command. */
+export type JobPath = typeof payloadPath | typeof runPath;
+
+/** The path that jobs for this command are posted to, below the one for the default command. */
+export function commandPath(name: string, path: JobPath = payloadPath): string {
+  return `${path}/${name}`;
 }
 
-/** The path that jobs for this command are posted to as they are. */
-export function runCommandPath(name: string): string {
-  return `${runPath}/${name}`;
-}
-
-/** The name in a path of `commandRoute`, whatever its form. */
+/** The name in the path of a job for a command with a name, whatever its form. */
 export function commandIn(path: string): string {
-  return path.slice(commandPath("").length);
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** The methods that a path takes, apart from OPTIONS. */

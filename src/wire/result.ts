@@ -1,5 +1,5 @@
 /**
- * The answer of `POST /payload`: a job's result as JSON and base64.
+ * A job's result as JSON: with its outputs in base64, or with their lengths only.
  *
  * @module
  */
@@ -29,19 +29,7 @@ export function encodeResult(
   onEncoded: (bytes: number) => void = () => {},
 ): Encoded {
   const { ending, output, error, data } = result;
-  const more = JSON.stringify({
-    id: result.id,
-    queued_sec: toMicroseconds(result.queuedSec),
-    ending: ending.kind,
-    command: result.names?.command,
-    pool: result.names?.pool,
-    signal: "signal" in ending ? ending.signal : undefined,
-    timed_out: ending.kind === "timed_out" || undefined,
-    output_truncated: output.truncated || undefined,
-    error_truncated: error.truncated || undefined,
-    data_truncated: data.truncated || undefined,
-    message: result.message,
-  });
+  const more = JSON.stringify(ourKeys(result));
   const elapsed = toMicroseconds(result.elapsedSec);
   const parts = [
     '{"data":"',
@@ -56,6 +44,47 @@ export function encodeResult(
     byteLength: parts.reduce((sum, part) => sum + encodedLength(part), 0),
     pieces: encodeParts(parts, onEncoded),
     free: () => [data, output, error].forEach(({ bytes }) => freeMemory(bytes)),
+  };
+}
+
+/** The length of each output of a result in bytes. */
+export interface OutputLengths {
+  /** Of the response file. */
+  readonly data: number;
+  /** Of stdout. */
+  readonly output: number;
+  /** Of stderr. */
+  readonly error: number;
+}
+
+/** The same JSON object with the lengths of the outputs, `data_bytes` and so on, in place of the outputs. No newline. */
+export function encodeSummary(result: JobResult, lengths: OutputLengths): string {
+  return JSON.stringify({
+    worker_id: result.workerId,
+    elapsed_sec: toMicroseconds(result.elapsedSec),
+    exit_status: result.ending.exitStatus,
+    ...ourKeys(result),
+    data_bytes: lengths.data,
+    output_bytes: lengths.output,
+    error_bytes: lengths.error,
+  });
+}
+
+/** The keys behind those of the contract. Those that are undefined do not apply. */
+function ourKeys(result: JobResult): Readonly<Record<string, unknown>> {
+  const { ending, output, error, data } = result;
+  return {
+    id: result.id,
+    queued_sec: toMicroseconds(result.queuedSec),
+    ending: ending.kind,
+    command: result.names?.command,
+    pool: result.names?.pool,
+    signal: "signal" in ending ? ending.signal : undefined,
+    timed_out: ending.kind === "timed_out" || undefined,
+    output_truncated: output.truncated || undefined,
+    error_truncated: error.truncated || undefined,
+    data_truncated: data.truncated || undefined,
+    message: result.message,
   };
 }
 

@@ -6,9 +6,12 @@
 import assert from "node:assert/strict";
 import { ROOT_CONTEXT } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { formatOf } from "../../src/http/answer/accept.ts";
+import { createFormParser } from "../../src/http/body/multipart.ts";
 import { passingOn } from "../../src/telemetry/trace.ts";
 import { decodeBase64, errorInBase64 } from "../../src/wire/base64.ts";
 import { parsePayloadRequest } from "../../src/wire/payload_request.ts";
+import { readRunHead } from "../../src/wire/run_request.ts";
 import { setUp } from "../support/routes.ts";
 
 /** Does the work on an input of a size. */
@@ -211,6 +214,99 @@ for (const header of headers) {
     }
   });
 }
+
+Deno.test("formatOf() reads the Accept header in linear time", async () => {
+  const quotes = ['"', '"\\', '\\"', '";"', "a/", "a/b;q=1;", "*,"];
+  const makers = quotes.map((unit) => (n: number) => `${unit.repeat(n / unit.length)}\\`);
+  for (const make of [...values, ...makers]) {
+    const grown = await growth((factor) => {
+      const accept = make(headerLength * factor);
+      return () => {
+        for (let times = 0; times < 20; times++) formatOf(accept, "image/png");
+      };
+    });
+    assert.ok(grown < mostGrowth, `${make(30)}: ${grown.toFixed(1)} times`);
+  }
+});
+
+/** Values that are hard for readers of parameters and digests. */
+const parameterValues: readonly ((length: number) => string)[] = [
+  ...values,
+  (n) => `attachment; filename="${"\\".repeat(n)}`,
+  (n) => `attachment; filename="${'\\"'.repeat(n >> 1)}"`,
+  (n) => `attachment; filename*=UTF-8''${"%c3%a4".repeat(n / 6)}`,
+  (n) => `attachment; filename*=UTF-8''${"%".repeat(n)}`,
+  (n) => "attachment; filename=x".repeat(n / 22),
+  (n) => `attachment; filename="${"/".repeat(n)}"`,
+  (n) => `sha-256=:${"A".repeat(n)}`,
+  (n) => "a=:A:,".repeat(n / 6),
+  (n) => `a=:A:${";a=1".repeat(n >> 2)}x`,
+  (n) => `a=:A:${"; ".repeat(n >> 1)}`,
+  (n) => `a=:A:;a="${'\\"'.repeat(n >> 1)}`,
+  (n) => `${"1".repeat(n)}x`,
+  (n) => `1.${"1".repeat(n)}x`,
+];
+
+const runHeaders = ["x-jr-id", "x-jr-timeout-sec", "content-disposition", "content-digest"];
+
+for (const header of [...runHeaders, "content-type"]) {
+  Deno.test(`readRunHead() reads the header ${header} in linear time`, async () => {
+    for (const make of parameterValues) {
+      const grown = await growth((factor) => {
+        const headers = new Headers({ [header]: make(headerLength * factor) });
+        const options = { requestId: "x", passHeaders: [header] };
+        return () => {
+          for (let times = 0; times < 5; times++) readRunHead({ url: "/run", headers }, options);
+        };
+      });
+      assert.ok(grown < mostGrowth, `${make(30)}: ${grown.toFixed(1)} times`);
+    }
+  });
+}
+
+Deno.test("readRunHead() reads a query in linear time", async () => {
+  const options = { requestId: "x", passHeaders: [] };
+  const headers = new Headers();
+  for (const unit of ["?", "&", "=", "id", "%", "%c3%a4", "+", "&a=b", "&id", "%69d=", "#"]) {
+    const grown = await growth((factor) => {
+      const url = `/run?id=${unit.repeat(2000 * factor / unit.length)}`;
+      return () => {
+        for (let times = 0; times < 30; times++) readRunHead({ url, headers }, options);
+      };
+    });
+    assert.ok(grown < mostGrowth, `${unit}: ${grown.toFixed(1)} times`);
+  }
+});
+
+/** Forms that are hard for a parser: what they begin with, and what follows again and again. */
+const hardForms: readonly (readonly [beginning: string, unit: string])[] = [
+  ["", "\r\n--aaaaaaaa"],
+  ["", "a"],
+  ["", "\r\n--aaaaaaaaab\r\n\r\n"],
+  ["--aaaaaaaaab\r\n", "X: y\r\n"],
+  ["--aaaaaaaaab\r\n", "\r\n\r"],
+  ["--aaaaaaaaab\r\nContent-Disposition: form-data; name=a\r\n\r\n", "\r\n--aaaaaaaaa"],
+  ["--aaaaaaaaab\r\nContent-Disposition: form-data; name=a\r\n\r\n", "\r"],
+  ["--aaaaaaaaab--", "\r\n--aaaaaaaaab--"],
+];
+
+Deno.test("createFormParser() takes linear time, also for pieces of one byte", async () => {
+  for (const pieceLength of [65_536, 1]) {
+    for (const [beginning, unit] of hardForms) {
+      const grown = await growth((factor) => {
+        const length = (pieceLength === 1 ? 5_000 : 300_000) * factor;
+        const form = new TextEncoder().encode(beginning + unit.repeat(length / unit.length));
+        return async () => {
+          const parser = await createFormParser("aaaaaaaaab");
+          for (let at = 0; at < form.length; at += pieceLength) {
+            if ("refusal" in parser.write(form.subarray(at, at + pieceLength))) break;
+          }
+        };
+      });
+      assert.ok(grown < mostGrowth, `${unit}, ${pieceLength}: ${grown.toFixed(1)} times`);
+    }
+  }
+});
 
 Deno.test("W3CTraceContextPropagator reads a trace's headers in linear time", async () => {
   const propagator = new W3CTraceContextPropagator();

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { startWork } from "../../src/app/work.ts";
+import { type Served, startWork } from "../../src/app/work.ts";
 import type { MainAbilities } from "../../src/isolate/abilities.ts";
 import { askHere } from "../../src/isolate/ask.ts";
-import type { ServiceSettings } from "../../src/isolate/messages.ts";
 import type { JobOutcome } from "../../src/jobs/job.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { specOf } from "../support/jobs.ts";
@@ -21,7 +20,7 @@ interface Given {
 const shell = fixture("run_payload.sh");
 
 /** Settings with these commands, in pools with so many workers. */
-function settingsOf(commands: Readonly<Record<string, Given>>, workers = 1): ServiceSettings {
+function settingsOf(commands: Readonly<Record<string, Given>>, workers = 1): Served {
   const pools = new Set(Object.values(commands).flatMap(({ pool }) => pool ?? []));
   const toml = [
     `num_workers = ${workers}`,
@@ -43,7 +42,7 @@ function settingsOf(commands: Readonly<Record<string, Given>>, workers = 1): Ser
 }
 
 /** The commands and pools of a service whose main notes which launchers are freed. */
-function setUp(first: ServiceSettings) {
+function setUp(first: Served) {
   const temporary = temporarySpool();
   const freed: string[] = [];
   const announced: string[] = [];

@@ -49,6 +49,13 @@ Deno.test("fixedIn() has none of the other settings", () => {
     JOBRUNNER_LOG_LEVEL: "error",
     JOBRUNNER_OWN_SESSION: "off",
     JOBRUNNER_ALLOWED_HOSTS: "example.org",
+    JOBRUNNER_MAX_RUN_BYTES: "1",
+    JOBRUNNER_MAX_RESULT_BYTES: "1",
+    JOBRUNNER_MAX_SPOOL_BYTES: "1",
+    JOBRUNNER_RESPONSE_TYPE: "image/png",
+    JOBRUNNER_FAILED_STATUS: "500",
+    JOBRUNNER_PASS_HEADERS: "x-tenant",
+    JOBRUNNER_STDIN: "payload",
   };
   assert.equal(fixedIn(now, configOf({ ...cmd, ...others })).size, 0);
   for (const name of names) assert.ok(settings.some((setting) => setting.name === name), name);

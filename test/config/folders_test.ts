@@ -15,6 +15,13 @@ Deno.test("launcher.parents are the spool's parent, the temp folder and the fold
   ]);
 });
 
+Deno.test("JOBRUNNER_MAX_SPOOL_BYTES is the limit of the spool; 0 leaves it to the file system", () => {
+  assert.equal(configOf({ ...cmd, JOBRUNNER_MAX_SPOOL_BYTES: "1000" }).spool.maxBytes, 1000);
+  for (const text of ["", "0", "00"]) {
+    assert.equal(configOf({ ...cmd, JOBRUNNER_MAX_SPOOL_BYTES: text }).spool.maxBytes, undefined);
+  }
+});
+
 Deno.test("JOBRUNNER_SPOOL_DIR rejects folders in /dev, /proc and /sys while the sandbox is on", () => {
   const shm = { ...cmd, JOBRUNNER_SPOOL_DIR: "/dev/shm" };
   const disk: Disk = { "/dev/shm": "folder", "/run/shm": "folder", "/development": "folder" };

@@ -16,11 +16,17 @@ Deno.test("parseConfig() has the defaults of the contract", () => {
     description: undefined,
     pool: "default",
     maxRequestBytes: 104857600,
+    maxRunBytes: 10737418240,
+    passHeaders: [],
+    responseType: "application/octet-stream",
+    failedStatus: 422,
     onDisconnect: "cancel",
     killGraceMs: 5000,
     run: {
       jobTimeoutMs: Infinity,
       maxOutputBytes: 104857600,
+      maxResultBytes: 10737418240,
+      stdin: "null",
       requestSuffix: "",
       responseSuffix: "",
     },
@@ -54,7 +60,7 @@ Deno.test("parseConfig() has the defaults of the contract", () => {
       answerTimeoutMs: 60000,
       accessLog: false,
     },
-    spool: { parent: "/tmp" },
+    spool: { parent: "/tmp", maxBytes: undefined },
     launcher: { ownSession: true, parents: ["/tmp"] },
     sandbox: true,
     stopping: { killGraceMs: 5000, drainTimeoutMs: 30000 },
@@ -87,6 +93,8 @@ Deno.test("parseConfig() takes 0 as no limit in settings that are limits", () =>
     JOBRUNNER_MAX_REQUEST_BYTES: "0",
     JOBRUNNER_MAX_BUFFERED_BYTES: "0",
     JOBRUNNER_MAX_OUTPUT_BYTES: "0",
+    JOBRUNNER_MAX_RUN_BYTES: "0",
+    JOBRUNNER_MAX_RESULT_BYTES: "0",
     JOBRUNNER_REQUEST_TIMEOUT_SEC: "0",
     JOBRUNNER_ANSWER_TIMEOUT_SEC: "0",
   });
@@ -95,10 +103,12 @@ Deno.test("parseConfig() takes 0 as no limit in settings that are limits", () =>
       commands[0]?.maxRequestBytes,
       http.maxBufferedBytes,
       commands[0]?.run.maxOutputBytes,
+      commands[0]?.maxRunBytes,
+      commands[0]?.run.maxResultBytes,
       http.requestTimeoutMs,
       http.answerTimeoutMs,
     ],
-    [500 * 2 ** 20, Infinity, Infinity, Infinity, Infinity],
+    [500 * 2 ** 20, Infinity, Infinity, Infinity, Infinity, Infinity, Infinity],
   );
 });
 
@@ -185,4 +195,32 @@ Deno.test("parseConfig() returns each value with its origin and hides the passwo
   assert.ok(lines.includes("JOBRUNNER_QUEUE_LIMIT=20  # default"));
   assert.ok(lines.includes("JOBRUNNER_PASSWORD=***  # environment"));
   assert.ok(!lines.join().includes("hunter2"));
+});
+
+Deno.test("JOBRUNNER_FAILED_STATUS is 200 or from 400 to 599", () => {
+  for (const status of ["200", "400", "401", "403", "407", "411", "417", "422", "500", "599"]) {
+    const env = { ...cmd, JOBRUNNER_FAILED_STATUS: status };
+    assert.equal(configOf(env).commands[0]?.failedStatus, Number(status));
+  }
+  const wanted = "must be 200 or a whole number from 400 to 599";
+  for (
+    const bad of ["0", "100", "199", "201", "204", "302", "399", "600", "4xx", "-400", "422.5"]
+  ) {
+    const errors = errorsOf({ ...cmd, JOBRUNNER_FAILED_STATUS: bad });
+    assert.deepEqual(errors, [`JOBRUNNER_FAILED_STATUS=${bad}: ${wanted}`]);
+  }
+  assert.deepEqual(errorsOf(cmd, ["--failed-status=201"]), [`--failed-status=201: ${wanted}`]);
+  const toml = "failed_status = 201\n";
+  const inFile = configure(cmd, { toml });
+  assert.deepEqual(!inFile.ok && inFile.errors, [
+    `jobrunner.toml:1: failed_status = 201: ${wanted}`,
+  ]);
+});
+
+Deno.test("JOBRUNNER_STDIN is null or payload", () => {
+  const { run } = configOf({ ...cmd, JOBRUNNER_STDIN: "payload" }).commands[0] as CommandConfig;
+  assert.equal(run.stdin, "payload");
+  assert.deepEqual(errorsOf({ ...cmd, JOBRUNNER_STDIN: "/dev/null" }), [
+    "JOBRUNNER_STDIN=/dev/null: must be null or payload",
+  ]);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { environmentOf } from "../../src/exec/child_env.ts";
+import { commonEnvironment, environmentOf } from "../../src/exec/child_env.ts";
 import { configure, type Disk } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
@@ -27,19 +27,26 @@ Deno.test("warnings: no password beyond loopback, missing command, sandbox off, 
 });
 
 Deno.test("warnings: none about the variables that a jobrunner started by a job inherits", () => {
-  const inherited = environmentOf({}, {}, {
+  const common = commonEnvironment({}, {
     command: "/bin/date",
-    names: undefined,
+    names: { command: "a", pool: "b" },
+    passHeaders: ["x-tenant"],
+  });
+  const inherited = environmentOf(common, {}, {
     workerId: 1,
     id: "a",
     jobFolder: "/job",
     requestFile: "/job/request",
+    requestFolder: "",
     responseFile: "/job/response",
+    request: undefined,
     timeoutMs: 1000,
   });
-  const result = configure(inherited);
+  const result = configure({ ...inherited, JOBRUNNER_HTTP_X_TENANT: "a" });
   assert.ok(result.ok);
   assert.deepEqual(result.warnings, []);
+  const outside = configure({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADRESS: "::1" });
+  assert.match(outside.ok ? outside.warnings.join() : "", /^JOBRUNNER_HTTP_LISTEN_ADRESS is not/);
 });
 
 Deno.test("warnings: shell syntax in the command, unless it is a file's whole name or came as words", () => {

@@ -92,6 +92,13 @@ Deno.test("the ARM64 launcher leaves as it is what its data do not hold", async 
   assert.match(stdout, /^0031\n/);
 });
 
+Deno.test("the ARM64 launcher leaves its caller's standard input to a command that is to have it", async () => {
+  using folder = temporaryFolder();
+  const launch = { program: "/bin/cat", ownStdin: false };
+  const { code, stdout, stderr } = await runForeign(folder.path, launch);
+  assert.deepEqual([code, stdout, stderr], [0, "data", ""]);
+});
+
 Deno.test("the ARM64 launcher reports the working directory or the niceness as the reason", async () => {
   using folder = temporaryFolder();
   const cwd = `${folder.path}/${workerIdPlaceholder}`;

@@ -106,6 +106,17 @@ Deno.test("jobrunner.service has the program's stop timeout, and jobrunner.env.e
   for (const name of names) assert.ok(settings.includes(`| \`${name}\``), name);
 });
 
+Deno.test("jobrunner.service has its spool in its cache directory, not in a /tmp that may be in memory", () => {
+  const unit = linesOf("systemd/jobrunner.service");
+  for (
+    const line of [
+      "CacheDirectory=jobrunner",
+      "CacheDirectoryMode=0700",
+      "Environment=JOBRUNNER_SPOOL_DIR=%C/jobrunner",
+    ]
+  ) assert.ok(unit.includes(line), line);
+});
+
 /** A release as it is downloaded (a binary, the sums, the installer), and where it is to be installed. */
 function release(folder: string) {
   const file = `${folder}/jobrunner-linux-x64`;
@@ -271,5 +282,12 @@ Deno.test("the container runs as an unprivileged user, under an init, with a hea
     assert.match(instructions.join("\n"), new RegExp(`apt-get install [^&]* ${name}\\b`));
   }
   assert.ok(instructions.includes("ENV JOBRUNNER_HTTP_LISTEN_ADDRESS=0.0.0.0"));
+  const spool = the("VOLUME");
+  assert.ok(instructions.includes(`ENV JOBRUNNER_SPOOL_DIR=${spool}`));
+  // A volume gets owner and mode of the folder in the image, as it was before VOLUME.
+  const made = instructions.findIndex((line) =>
+    /^RUN install .*--owner=10001 .*--mode=0700 /.test(line) && line.endsWith(` ${spool}`)
+  );
+  assert.ok(made >= 0 && made < instructions.indexOf(`VOLUME ${spool}`));
   assert.ok(!instructions.some((line) => line.startsWith("ENV JOBRUNNER_PASSWORD=")));
 });

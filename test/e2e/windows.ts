@@ -34,6 +34,7 @@ const scripts = {
   "a folder/with blanks.bat": ["echo %OTEL_SERVICE_NAME% %JOBRUNNER_PASSWORD%"],
   "arguments.bat": ["echo [%~1] [%~2]"],
   "names.bat": ["echo %JOBRUNNER_COMMAND% %JOBRUNNER_POOL% %JOBRUNNER_WORKER_ID% %~1"],
+  "input.bat": ["set /p LINE=", "echo [%LINE%]"],
   "here.bat": ["type here"],
   "variables.bat": ["set"],
   "call.bat": ["call only_here.bat"],
@@ -128,6 +129,20 @@ Deno.test("Windows: .bat and .cmd files run with binary data, exit status and st
   const { json, error } = await post(program.url, "x");
   assert.equal(json["exit_status"], 7, "found by PATHEXT");
   assert.equal(error.trim(), "to stderr");
+  await stop(program, folder.path);
+});
+
+Deno.test("Windows: a command gets the payload as its standard input, and need not read it", async () => {
+  using folder = windowsFolder();
+  const stdin = { JOBRUNNER_STDIN: "payload" };
+  const reading = await start(folder.path, ".\\input.bat", stdin);
+  assert.equal((await post(reading.url, "one line\r\n")).output, "[one line]\r\n");
+  await stop(reading, folder.path);
+  const program = await start(folder.path, ".\\seven", stdin);
+  for (const payload of ["x", "x".repeat(3_000_000)]) {
+    const { json, error } = await post(program.url, payload);
+    assert.deepEqual([json["exit_status"], error.trim()], [7, "to stderr"]);
+  }
   await stop(program, folder.path);
 });
 

@@ -166,3 +166,19 @@ Deno.test("createColdStart() gives a command a limit of at least a millisecond",
   }, { spec: { id: "i", timeoutSec: 0.0001 } });
   assert.equal(run.stdout, "0.001\n");
 });
+
+Deno.test("createColdStart() gives a command what its request says", async () => {
+  const request = {
+    queryString: "a=1",
+    contentType: "text/plain",
+    contentLength: 7,
+    filename: "a b",
+    headers: { "x-tenant": "t" },
+  };
+  const names = ["QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH", "FILENAME", "HTTP_X_TENANT"];
+  const shown = names.map((name) => `$JOBRUNNER_${name}`).join("|");
+  const run = await runOf(`echo "${shown}"`, { passHeaders: ["x-tenant"] }, {
+    spec: { id: "i", request },
+  });
+  assert.equal(run.stdout, "a=1|text/plain|7|a b|t\n");
+});

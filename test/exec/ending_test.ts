@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { commandEnd, endingOf, pipesEnd } from "../../src/exec/ending.ts";
+import { commandEnd, endingOf, pipesEnd, stdinEnd } from "../../src/exec/ending.ts";
 import { createScratch, type Pipe, readPipe } from "../../src/exec/pipe.ts";
 import { createStop } from "../../src/jobs/stop.ts";
 
@@ -114,4 +114,35 @@ Deno.test("pipesEnd() resolves when a pipe that it stopped has passed on its las
   await pipesEnd([held], () => Promise.resolve(void events.push("looked at")));
   events.push("over");
   assert.deepEqual(events, ["looked at", "last piece", "over"]);
+});
+
+/** A copy into a standard input that ends when `done` resolves. */
+function copyOf(done: Promise<void>) {
+  const copy = {
+    stopped: false,
+    ended: false,
+    failure: undefined,
+    stop: () => void (copy.stopped = true),
+    done,
+  };
+  void done.then(() => copy.ended = true);
+  return copy;
+}
+
+Deno.test("stdinEnd() stops a copy and has nobody killed if it ends in time", async () => {
+  const done = Promise.withResolvers<void>();
+  const copy = copyOf(done.promise);
+  const end = stdinEnd(copy, () => assert.fail("nobody is to be killed"));
+  assert.ok(copy.stopped);
+  done.resolve();
+  await end;
+  await stdinEnd(copy, () => assert.fail("nobody is to be killed"));
+});
+
+Deno.test("stdinEnd() has the processes killed that hold up the last write", async () => {
+  const done = Promise.withResolvers<void>();
+  const copy = copyOf(done.promise);
+  await stdinEnd(copy, () => Promise.resolve(done.resolve()));
+  await done.promise;
+  assert.ok(copy.stopped);
 });

@@ -59,7 +59,7 @@ Deno.test("resources: every path answers the methods of its row and refuses all 
 Deno.test("resources: the rows of commands with names are unknown paths without such commands", async () => {
   const { send } = setUp();
   const onlyNamed = routes.filter((route) => !routesOf(false).includes(route));
-  assert.deepEqual(onlyNamed, ["/payload/{command}", "/commands"]);
+  assert.deepEqual(onlyNamed, ["/payload/{command}", "/run/{command}", "/commands"]);
   assert.deepEqual(routesOf(true), routes);
   for (const route of onlyNamed) {
     for (const method of methods.filter((method) => method !== "OPTIONS")) {

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { isMarkIn, isUnfinished, jobFolderIn, openSpool } from "../../src/spool/spool.ts";
+import {
+  isMarkIn,
+  isUnfinished,
+  jobFolderIn,
+  makeInSpool,
+  openSpool,
+} from "../../src/spool/spool.ts";
 import { temporarySpool } from "../support/spool.ts";
 
 Deno.test("isMarkIn() accepts only the path of a job's folder; isUnfinished() needs the folder too", () => {
@@ -75,4 +81,23 @@ Deno.test("ensure() asks main only if the spool is damaged, and rejects somethin
   Deno.symlinkSync(parent, path);
   await assert.rejects(spool.ensure(), /something else is in the spool's place/);
   assert.equal(asked, 1);
+});
+
+Deno.test("makeInSpool() repairs the spool and tries once more, and rejects with the second error", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const made: string[] = [];
+  const make = (name: string, damages: number) => () => {
+    made.push(name);
+    if (made.filter((other) => other === name).length <= damages) Deno.removeSync(spool.path);
+    Deno.mkdirSync(`${spool.path}/${name}`);
+    return name;
+  };
+  Deno.removeSync(spool.path);
+  assert.equal(await makeInSpool(spool, make("first", 0)), "first");
+  Deno.removeSync(`${spool.path}/first`);
+  assert.equal(await makeInSpool(spool, make("second", 1)), "second");
+  Deno.removeSync(`${spool.path}/second`);
+  await assert.rejects(makeInSpool(spool, make("third", 2)), Deno.errors.NotFound);
+  assert.deepEqual(made, ["first", "second", "second", "third", "third"]);
 });

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { createWorkspace } from "../../src/spool/workspace.ts";
+import type { JobInput } from "../../src/jobs/job.ts";
 import { makeJobFolder } from "../../src/spool/job_folder.ts";
+import type { Spool } from "../../src/spool/spool.ts";
+import { isOpen } from "../support/open_files.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
 
 const payload = new Uint8Array([0, 1, 2, 255]);
@@ -322,17 +325,6 @@ Deno.test("remove() checks the spool again if a large response was read in betwe
   }
 });
 
-/** Whether this process has the file open. */
-function isOpen(path: string): boolean {
-  return [...Deno.readDirSync("/proc/self/fd")].some(({ name }) => {
-    try {
-      return Deno.readLinkSync(`/proc/self/fd/${name}`) === path;
-    } catch {
-      return false;
-    }
-  });
-}
-
 Deno.test("readResponse() reports a response too large for memory, and closes the file", async () => {
   using temporary = temporarySpool();
   const workspace = await createWorkspace(temporary.spool, input, names);
@@ -386,4 +378,70 @@ Deno.test("createWorkspace() leaves a payload's folder to a later removal if the
   const file = { kind: "file" as const, folder, name: "body", length: payload.length };
   await assert.rejects(createWorkspace(damaged, file, names), /damaged/);
   assert.deepEqual([...spool.leftovers], [folder]);
+});
+
+/** Makes the folder of a job with the parts of a form. */
+function formIn(spool: Spool, first = "001") {
+  const { path: folder } = makeJobFolder(spool);
+  Deno.mkdirSync(`${folder}/request`);
+  Deno.writeFileSync(`${folder}/request/001`, payload);
+  return { kind: "parts" as const, folder, name: "request", first, length: payload.length };
+}
+
+Deno.test("createWorkspace() leaves the parts of a form where they are", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const form = formIn(spool);
+  const workspace = await createWorkspace(spool, form, names);
+  assert.equal(workspace.folder, form.folder);
+  assert.equal(workspace.requestFolder, `${form.folder}/request`);
+  assert.equal(workspace.requestFile, `${form.folder}/request/001`);
+  assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
+  assert.match(workspace.responseFile, /\/jobdata_w_3_id_some_id_.*_res_[0-9a-f]{16}$/);
+  await workspace.remove();
+  assert.deepEqual(filesIn(spool.path), []);
+});
+
+Deno.test("createWorkspace() takes the parts of a form only from the job's own folder", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  const other = `${parent}/other`;
+  Deno.mkdirSync(other);
+  Deno.writeTextFileSync(`${other}/001`, "secret");
+  const wrong: readonly ((form: ReturnType<typeof formIn>) => JobInput)[] = [
+    (form) => ({ ...form, name: "../../other" }),
+    (form) => ({ ...form, first: "../../../other/001" }),
+    (form) => ({ ...form, first: "002" }),
+    (form) => ({ ...form, first: "." }),
+    (form) => {
+      Deno.removeSync(`${form.folder}/request`, { recursive: true });
+      Deno.symlinkSync(other, `${form.folder}/request`);
+      return form;
+    },
+    (form) => {
+      Deno.removeSync(`${form.folder}/request/001`);
+      Deno.symlinkSync(`${other}/001`, `${form.folder}/request/001`);
+      return form;
+    },
+  ];
+  for (const change of wrong) {
+    await assert.rejects(createWorkspace(spool, change(formIn(spool)), names), Error);
+    assert.deepEqual(filesIn(spool.path), []);
+  }
+  assert.equal(Deno.readTextFileSync(`${other}/001`), "secret");
+});
+
+Deno.test("remove() removes nothing behind a link in the place of the folder of the parts", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  const other = `${parent}/other`;
+  Deno.mkdirSync(other);
+  Deno.writeTextFileSync(`${other}/001`, "somebody else's");
+  const workspace = await createWorkspace(spool, formIn(spool), names);
+  Deno.removeSync(workspace.requestFolder, { recursive: true });
+  Deno.symlinkSync(other, workspace.requestFolder);
+  await workspace.openResponse(100);
+  await workspace.remove();
+  assert.deepEqual(filesIn(spool.path), []);
+  assert.deepEqual(filesIn(other), ["001"]);
 });

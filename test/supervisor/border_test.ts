@@ -25,7 +25,7 @@ function startWith(env: Record<string, string> = {}): ServiceStart {
     ...env,
   });
   assert.ok(result.ok);
-  return { config: result.config, starts: [], programs: [slot], spool };
+  return { config: result.config, starts: [], spoolBytes: 1000, programs: [slot], spool };
 }
 
 const start = startWith();
@@ -53,7 +53,7 @@ const replaced = (config: ServiceStart["config"]): ToService => ({
   type: "ask",
   kind: "replace",
   id: 1,
-  value: { config, starts: [] },
+  value: { config, starts: [], spoolBytes: 1000 },
 });
 
 const questions = ["start", "probe", "drain", "cut", "ping"] as const;

@@ -45,6 +45,7 @@ Deno.test("describeCommands() shows for each command its pool, its limits and wh
     queue_limit = 1
     inherit_env = "none"
     umask = "0"
+    stdin = "payload"
     nice = 0
     [pools.office]
     num_workers = 1
@@ -69,6 +70,7 @@ Deno.test("describeCommands() shows for each command its pool, its limits and wh
     "  command: /bin/date",
     "  pool: b, 2 workers, 1 job may wait",
     "  limits: run unlimited, kill grace 5 s, request 1000 bytes, each output 2000 bytes, on disconnect cancel",
+    "  standard input: the payload",
     "  inherits: nothing",
     "  process: umask 000, nice 0",
   ]);

@@ -190,7 +190,12 @@ Deno.test("property: whatever one key of a file is changed to, a reload takes al
       const reloading = createReloading(first.config, {
         read,
         folders: {
-          renew: (config) => ({ config, starts: [], undo: () => assert.fail("nothing is undone") }),
+          renew: (config) => ({
+            config,
+            starts: [],
+            spoolBytes: 1000,
+            undo: () => assert.fail("nothing is undone"),
+          }),
         },
         replace({ config }) {
           asked.push(config);

@@ -134,7 +134,7 @@ Deno.test("renew() without launchers refuses what needs one, or was not granted 
   using temporary = temporaryFolder();
   // No parent allows programs to run, so there are no launchers.
   const without = {
-    spool: { parent: temporary.path },
+    spool: { parent: temporary.path, maxBytes: undefined },
     launcher: { ownSession: false, parents: [] },
   };
   const configOfA = (lines: string) => ({

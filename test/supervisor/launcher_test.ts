@@ -113,6 +113,20 @@ Deno.test("a launcher's command gets an empty standard input and no descriptor o
   }
 });
 
+Deno.test("a launcher without a standard input of its own leaves its caller's to the command, also a closed one", async () => {
+  using folder = temporaryFolder();
+  const launch = { ownStdin: false, env: { PATH: "/usr/bin:/bin" } };
+  const reading = { ...launch, ...shell("cat") };
+  const stdin = "data of the caller";
+  assert.equal((await runLauncher(folder.path, reading, { stdin })).stdout, stdin);
+  const through = ["sh", "-c", 'exec "$1" <&-', "sh"];
+  const looking = { ...launch, ...shell("[ -e /proc/$$/fd/0 ] || echo closed") };
+  assert.equal(
+    (await runLauncher(folder.path, looking, { through, env: launch.env })).stdout,
+    "closed\n",
+  );
+});
+
 Deno.test("a launcher's command runs in its working directory, or in its caller's if that is missing", async () => {
   using folder = temporaryFolder();
   const pwd = { program: "/bin/pwd" };
@@ -271,7 +285,7 @@ Deno.test("makeLauncher() makes a static executable of one read-only segment, wi
     assert.deepEqual([u32(120), u32(124)], [0x6474e551, readable | writable]);
 
     const [absent, noLimit] = ["\xff".repeat(4), "\xff".repeat(8)];
-    const numbers = `\x02\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0${absent}${absent}`;
+    const numbers = `\x02\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0${absent}${absent}\x01\0\0\0`;
     const limit = `\x09\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0${noLimit}`;
     const blob = `${numbers}not-started\0/c\0/bin/true\0a\0A=b\0${limit}`;
     assert.equal(String.fromCharCode(...file.subarray(-blob.length)), blob);

@@ -95,6 +95,7 @@ Deno.test("fill() uses a launcher again that does exactly the same, also for two
       { niceness: 0 },
       { cwdRequired: true },
       { ownSession: false },
+      { ownStdin: false },
       { limits: [{ resource: "cpu", soft: 1, hard: undefined }] },
     ] as const
   ) {
@@ -198,9 +199,10 @@ Deno.test("launchOf() without settings of a command changes the soft limit of op
     TRACESTATE: "x",
     JOBRUNNER_PASSWORD: "p",
   };
-  assert.deepEqual(launchOf(date, asTheServer, env, true), {
+  const own = { ownSession: true, ownStdin: true };
+  assert.deepEqual(launchOf(date, asTheServer, env, own), {
     ...date,
-    ownSession: true,
+    ...own,
     cwd: Deno.cwd(),
     cwdRequired: false,
     umask: undefined,
@@ -220,9 +222,10 @@ Deno.test("launchOf() has the folder, umask, limits and variables of a command; 
     limits: { memoryBytes: 1, cpuSec: 2, fileBytes: 3, openFiles: 4 },
   };
   const id = workerIdPlaceholder;
-  assert.deepEqual(launchOf(date, launch, { A: "a", B: "b" }, false), {
+  const own = { ownSession: false, ownStdin: false };
+  assert.deepEqual(launchOf(date, launch, { A: "a", B: "b" }, own), {
     ...date,
-    ownSession: false,
+    ...own,
     cwd: `/srv/${id}/${id}`,
     cwdRequired: true,
     umask: 0o027,
@@ -235,5 +238,5 @@ Deno.test("launchOf() has the folder, umask, limits and variables of a command; 
     ],
     env: { B: "b", OWN: "own" },
   });
-  assert.equal(launchOf(date, { ...launch, nice: 19 + 20 }, {}, false).niceness, 19);
+  assert.equal(launchOf(date, { ...launch, nice: 19 + 20 }, {}, own).niceness, 19);
 });

@@ -20,9 +20,17 @@ function setUp(parts: Partial<ReloadParts> = {}, config = first) {
   const lines: string[] = [];
   const reloading = createReloading(config, {
     read: () => Promise.resolve(readOf({ JOBRUNNER_NUM_WORKERS: "7" })),
-    folders: { renew: (config) => ({ config, starts: [], undo: () => void seen.push("undo") }) },
-    replace({ config }) {
+    folders: {
+      renew: (config) => ({
+        config,
+        starts: [],
+        spoolBytes: 1000,
+        undo: () => void seen.push("undo"),
+      }),
+    },
+    replace({ config, spoolBytes }) {
       seen.push(config.pools[0]?.numWorkers);
+      assert.equal(spoolBytes, 1000);
       return Promise.resolve({ ok: true });
     },
     watch: { watch: (files, everyMs) => void seen.push([...files.keys(), everyMs]) },

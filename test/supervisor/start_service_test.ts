@@ -12,13 +12,14 @@ import { configure } from "../support/machine.ts";
 function configIn(folder: string): Config {
   const result = configure({ JOBRUNNER_CMD: "/bin/date" });
   assert.ok(result.ok);
-  return { ...result.config, spool: { parent: folder } };
+  return { ...result.config, spool: { parent: folder, maxBytes: undefined } };
 }
 
 function startIn(folder: string): ServiceStart {
   return {
     config: configIn(folder),
     starts: [{ name: "default", launcher: undefined, env: {} }],
+    spoolBytes: 1000,
     programs: ["/bin/date"],
     spool: `${folder}/spool`,
   };

@@ -75,6 +75,7 @@ export async function start(
           launcher,
           env: { PATH: Deno.env.get("PATH") ?? "" },
         })),
+        spoolBytes: 2 ** 30,
         spool: temporary.spool.path,
       },
       { ask: askHere<MainAbilities>({ ...quiet, ...caretaker }), during },

@@ -43,6 +43,8 @@ export function expose(
   observeLive(exposition, {
     versions: { jobrunner: "1.2.3", deno: "2.9.6" },
     pools: () => [somePool],
+    spooled: () => 5,
+    listeners: () => 6,
     answersGivenUp: () => 4,
     buffered: () => ({ bodies: 77, captures: 8, answers: 9 }),
     process: () => someProcess,

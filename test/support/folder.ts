@@ -4,9 +4,10 @@
  * @module
  */
 
-/** Makes an empty folder under the temp folder; disposing of it removes it with all that is in it. */
-export function temporaryFolder(): Disposable & { readonly path: string } {
-  const path = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "jobrunner-test-" }));
+/** Makes an empty folder in `parent`, or else in the temp folder; disposing of it removes it with all that is in it. */
+export function temporaryFolder(parent?: string): Disposable & { readonly path: string } {
+  const options = { prefix: "jobrunner-test-", ...(parent === undefined ? {} : { dir: parent }) };
+  const path = Deno.realPathSync(Deno.makeTempDirSync(options));
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
 

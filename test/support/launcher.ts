@@ -29,6 +29,7 @@ export const plainLaunch: Launch = {
   program: "/bin/true",
   args: [],
   ownSession: true,
+  ownStdin: true,
   cwd: "/",
   cwdRequired: false,
   env: {},

@@ -7,7 +7,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { JobOutcome, JobSpec } from "../../src/jobs/job.ts";
-import type { Lease, Line, Place, Refusal } from "../../src/jobs/line.ts";
+import {
+  type Lease,
+  type Line,
+  mostArriving,
+  type Place,
+  type Refusal,
+} from "../../src/jobs/line.ts";
 import { ranOf, specOf } from "./jobs.ts";
 import { nextTurn } from "./turn.ts";
 
@@ -249,6 +255,79 @@ export function testLine({ name, open, bound, order }: LineBody): void {
       setup,
     );
   }
+
+  for (
+    const setup of [{ workers: 1, places: 0 }, { workers: 4, places: 0 }, { workers: 1, places: 7 }]
+  ) {
+    const most = mostArriving(setup);
+    test(
+      `reserve() lets at most ${most} bodies arrive, beside which others get all other places (${setup.workers} workers, ${setup.places} places)`,
+      async ({ line }) => {
+        const arrive = () => line.reserve({ command: "default", arriving: true });
+        const arriving = await Promise.all(Array.from({ length: most }, arrive));
+        const refusal = await arrive();
+        assert.equal(
+          !refusal.reserved && refusal.cause,
+          most < bound(setup) ? "uploads_full" : "queue_full",
+        );
+        const others: Place[] = [];
+        while (others.length + most < bound(setup)) others.push(await placeIn(line));
+        assert.equal((await refusalOf(line)).cause, "queue_full");
+        // A body that has arrived, and one that broke off, make room for the next.
+        const [filled, ...broken] = arriving;
+        assert.ok(filled?.reserved);
+        const outcome = filled.fill(specOf("a"));
+        for (const place of broken) if (place.reserved) place.leave();
+        others.pop()?.leave();
+        if (bound(setup) > 1) {
+          const next = await arrive();
+          assert.ok(next.reserved);
+          next.leave();
+        }
+        for (const place of others) place.leave();
+        const lease = await leaseOf(line);
+        lease.settle(ranOf(lease.spec));
+        assert.equal((await outcome).kind, "ran");
+        assert.ok((await arrive()).reserved);
+        assert.equal(line.cut().waiting, 0);
+      },
+      setup,
+    );
+  }
+
+  test("reserve() lets a body arrive again whose client disconnected", async ({ line }) => {
+    const gone = new AbortController();
+    const about = { command: "default", arriving: true };
+    assert.ok((await line.reserve(about, gone.signal)).reserved);
+    assert.equal((await line.reserve(about)).reserved, false);
+    gone.abort();
+    const place = await line.reserve(about);
+    assert.ok(place.reserved);
+    place.leave();
+  }, { places: 2 });
+
+  test(
+    "position() is the number of jobs until this one is taken, and 0 unless it waits",
+    async ({ line }) => {
+      const places: Place[] = [];
+      for (const id of ["a", "b", "c"]) {
+        const place = await placeIn(line);
+        assert.equal(place.position(), 0);
+        place.fill(specOf(id));
+        places.push(place);
+      }
+      const positions = () => places.map((place) => place.position());
+      const [first] = order(places.map((_, index) => specOf("abc".charAt(index))));
+      assert.deepEqual([...positions()].sort(), [1, 2, 3]);
+      const lease = await leaseOf(line);
+      assert.equal(positions()["abc".indexOf(first?.id ?? "")], 0);
+      assert.deepEqual([...positions()].sort(), [0, 1, 2]);
+      lease.settle(ranOf(lease.spec));
+      for (const place of places) place.leave();
+      assert.deepEqual(positions(), [0, 0, 0]);
+    },
+    { places: 3 },
+  );
 
   test("waiting counts a place from reserve() until leave()", async ({ line }) => {
     const places = [await placeIn(line), await placeIn(line), await placeIn(line)];

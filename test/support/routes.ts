@@ -9,16 +9,18 @@ import { createDeadlines, type Deadlines } from "../../src/async/deadlines.ts";
 import { createActivity } from "../../src/http/activity.ts";
 import { createPasswordCheck } from "../../src/http/auth.ts";
 import { createDeliveries } from "../../src/http/answer/delivery.ts";
+import { createLiveAnswers, type LiveAnswers } from "../../src/http/answer/live.ts";
 import { createBuffers } from "../../src/http/body/buffers.ts";
 import { createGuard } from "../../src/http/guard.ts";
 import type { Clients } from "../../src/http/clients.ts";
-import type { BodyLimits } from "../../src/http/body/body.ts";
+import type { BodyLimits } from "../../src/http/body/reading.ts";
 import type { CommandDoor, FrontDoor } from "../../src/http/door.ts";
 import { createRoutes } from "../../src/http/routes.ts";
-import type { JobHandle, JobOutcome, JobSpec, Names } from "../../src/jobs/job.ts";
+import type { DiskShare, JobHandle, JobOutcome, JobSpec, Names } from "../../src/jobs/job.ts";
 import type { Place, Refusal } from "../../src/jobs/line.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
 import { base64 } from "./client.ts";
+import { diskShare, inboxInMemory } from "./inbox.ts";
 import { ranOf } from "./jobs.ts";
 
 /** The body of a request for a job. */
@@ -54,8 +56,28 @@ function placeFor(outcomeOf: (spec: JobSpec, handle: JobHandle) => Promise<JobOu
     reserved: true,
     fill: (spec, handle = noHandle) => outcomeOf(spec, handle),
     leave() {},
+    position: () => 0,
   };
 }
+
+/** Disk space without a limit. */
+export const noDisk: DiskShare = diskShare();
+
+/** Live answers, of which no test waits for a timeout. */
+export const notLive: LiveAnswers = createLiveAnswers({
+  answer: createDeadlines(Infinity),
+  join: createDeadlines(Infinity),
+  heartbeat: createDeadlines(Infinity),
+});
+
+/** What a command needs only for `POST /run`. */
+export const noRun = {
+  maxRunBytes: Infinity,
+  passHeaders: [],
+  responseType: "application/octet-stream",
+  failedStatus: 422,
+  openInbox: () => Promise.resolve(inboxInMemory().inbox),
+} satisfies Partial<CommandDoor>;
 
 /** A pool without a name that has room. */
 export const somePool: ReturnType<FrontDoor["status"]>["pools"][number] = {
@@ -84,6 +106,7 @@ export function setUp(setup: Setup = {}) {
     version: 1,
     onDisconnect: "cancel",
     maxRequestBytes: maxBytes,
+    ...noRun,
     reserve: setup.reserve ??
       (() => setup.refusal ?? placeFor(setup.submit ?? ((spec) => Promise.resolve(ranOf(spec))))),
     retryAfterSec: () => 7,
@@ -161,6 +184,8 @@ export function setUp(setup: Setup = {}) {
       ...limits,
     },
     buffers,
+    disk: { open: () => noDisk },
+    live: notLive,
     deliveries: createDeliveries(setup.patience ?? createDeadlines(Infinity)),
     activity,
     clients: { watch: setup.watch ?? (() => ({ [Symbol.dispose]() {} })) },

@@ -4,24 +4,45 @@
  * @module
  */
 
-import { readBody } from "../../src/http/body/body.ts";
 import { createActivity } from "../../src/http/activity.ts";
-import type { Buffers } from "../../src/http/body/buffers.ts";
+import type { Buffers, Share } from "../../src/http/body/buffers.ts";
+import { readBody } from "../../src/http/body/memory.ts";
+import type { BodyLimits } from "../../src/http/body/reading.ts";
 import { byHand } from "./deadlines.ts";
 import { nextTurn } from "./turn.ts";
 
-/** A body of a known length, which comes when the test says so, while it is read. */
+/** Reads a body, as `readBody` does. */
+export type Read<Outcome> = (
+  request: Request,
+  limits: BodyLimits,
+  share: Share,
+) => Promise<Outcome>;
+
+/** A body of a known length, which comes when the test says so, while it is read into memory. */
 export function upload(buffers: Buffers, length: number, periods = byHand(1000)) {
+  return uploadTo(readBody, buffers, length, periods);
+}
+
+/** The same, read by another function. */
+export function uploadTo<Outcome>(
+  read: Read<Outcome>,
+  buffers: Buffers,
+  length: number,
+  periods = byHand(1000),
+) {
   let controller: ReadableByteStreamController;
+  let canceled = false;
   const body = new ReadableStream({
     type: "bytes",
     start: (itsOwn) => void (controller = itsOwn),
+    cancel: () => void (canceled = true),
   });
   const headers = { "content-length": String(length) };
   const uploads = createActivity();
-  const limits = { maxBytes: Infinity, periods, cut: new AbortController().signal, uploads };
+  const cut = new AbortController();
+  const limits = { maxBytes: Infinity, periods, cut: cut.signal, uploads };
   const share = buffers.open();
-  const outcome = readBody(
+  const outcome = read(
     new Request("http://x", { method: "POST", body, headers }),
     limits,
     share,
@@ -32,6 +53,11 @@ export function upload(buffers: Buffers, length: number, periods = byHand(1000))
     share,
     periods,
     uploads,
+    cut,
+    /** Whether the rest of the body was canceled. */
+    get canceled() {
+      return canceled;
+    },
     /** Resolves when all of it has been taken. */
     async send(bytes: number) {
       sent += bytes;
@@ -42,5 +68,7 @@ export function upload(buffers: Buffers, length: number, periods = byHand(1000))
       controller.close();
       controller.byobRequest?.respond(0);
     },
+    /** The connection breaks. */
+    breakOff: () => controller.error(new Error("broken")),
   };
 }

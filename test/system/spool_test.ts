@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { post } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { boundByModes } from "../support/powers.ts";
-import { fixture, type ProgramOptions, startProgram } from "../support/program.ts";
+import { fixture, type ProgramOptions, runProgram, startProgram } from "../support/program.ts";
 import { filesIn, spoolIn } from "../support/spool.ts";
 
 const names = (folder: string) =>
@@ -26,6 +26,28 @@ Deno.test("the server's folder has mode 0700, and a clean stop removes it", asyn
   }
   assert.equal(await program.stop(), 0);
   assert.deepEqual(names(folder.path), []);
+});
+
+Deno.test("a spool in memory causes a warning at start and in --check, and a limit of its own none", async () => {
+  // A tmpfs on every Linux; the sandbox cannot open files there.
+  using folder = temporaryFolder("/dev/shm");
+  const env = { JOBRUNNER_SANDBOX: "off" };
+  const sentence =
+    /the spool is in memory: bodies and outputs of POST \/run may take \d+ bytes of it; set JOBRUNNER_SPOOL_DIR to a folder on a disk/;
+  {
+    await using program = await start(folder.path, { env });
+    const line = await program.line("the spool is in memory");
+    assert.match(line, / (WARN|WARNING) .*configuration warning/);
+    assert.match(line, sentence);
+  }
+  const check = { JOBRUNNER_CMD: "date", JOBRUNNER_SPOOL_DIR: folder.path, ...env };
+  const { code, stdout } = await runProgram({ args: ["serve", "--check"], env: check });
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, new RegExp(`^warning: ${sentence.source}$`, "m"));
+  await using quiet = await start(folder.path, {
+    env: { ...env, JOBRUNNER_MAX_SPOOL_BYTES: "1000000" },
+  });
+  assert.ok(!quiet.log.some((line) => sentence.test(line)), quiet.log.join("\n"));
 });
 
 /** Damage that jobs have done to the folders that they share, by accident or not. */

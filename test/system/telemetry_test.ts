@@ -95,6 +95,10 @@ Deno.test("/metrics and /status count requests that never ran by reason", async 
   const { rejections } = await statusOf(url);
   const expected = {
     queue_full: 1,
+    uploads_full: 0,
+    spool_full: 0,
+    disk_full: 0,
+    too_many_listeners: 0,
     queue_timeout: 1,
     buffers_full: 0,
     canceled: 0,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { JobResult } from "../../src/jobs/job.ts";
-import { encodeResult } from "../../src/wire/result.ts";
+import { encodeResult, encodeSummary } from "../../src/wire/result.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -58,4 +58,13 @@ Deno.test("encodeResult() yields a large result in pieces that form the same JSO
   assert.ok(pieces.length > 5 && pieces.every((piece) => piece.length <= 2 ** 20));
   assert.equal(JSON.parse(pieces.join("")).output, expected);
   assert.equal(bytes.length, 0, "the memory is given back");
+});
+
+Deno.test("encodeSummary() is the same object with lengths in place of the outputs", () => {
+  const cut = { ...result.data, truncated: true };
+  assert.equal(
+    encodeSummary({ ...result, data: cut }, { data: 2, output: 5_000_000_000, error: 1 }),
+    '{"worker_id":2,"elapsed_sec":1.5,"exit_status":3,"id":"i","queued_sec":0.25,"ending":"exited",' +
+      '"data_truncated":true,"data_bytes":2,"output_bytes":5000000000,"error_bytes":1}',
+  );
 });

@@ -2,8 +2,8 @@
  * The launcher: a static program of about 1.4 KB that starts one command, in a session of its own if wanted.
  *
  * jobrunner appends to these bytes what is to be run (src/supervisor/launcher.ts) and starts the result for each job. What
- * starts it chooses neither program nor arguments nor standard input, and of the environment only the variables that are
- * named under "prefixes". In C it would be:
+ * starts it chooses neither program nor arguments, of the environment only the variables that are named under "prefixes",
+ * and the standard input only of a command that is meant to get its caller's. In C it would be:
  *
  *     if (ownSession) setsid();
  *     if (mask >= 0) umask(mask);
@@ -11,15 +11,15 @@
  *     id = getenv("JOBRUNNER_WORKER_ID");
  *     path = workingDirectory with id for each "\x01";     // EINVAL unless id is 1 to 5 digits
  *     if (chdir(path) != 0 && required) fail(200 + errno);
- *     null = open("/dev/null", O_RDONLY);  if (null > 0) { dup3(null, 0, 0); close(null); }
+ *     if (ownStdin) { null = open("/dev/null", O_RDONLY);  if (null > 0) { dup3(null, 0, 0); close(null); } }
  *     for (each limit) { hard = min(hard, old hard);  setrlimit(resource, { min(soft, hard), hard }); }
  *     environment = variables in the file, then those of our own that begin with a prefix;
  *     execve(arguments[0], arguments, environment);
  *     if (errno == ENOEXEC) execve("/bin/sh", { "/bin/sh", arguments... }, environment);
  *     fail(errno);     // fail(number): dprintf(2, "%s %03d\n", word, number);  _exit(number == ENOENT ? 127 : 126);
  *
- * The limits come after everything that they could make fail or end too early: the opening of /dev/null, without which the
- * command would read its caller's standard input, and the room on the stack.
+ * The limits come after everything that they could make fail or end too early: the opening of /dev/null, without which a
+ * command with ownStdin would read its caller's standard input, and the room on the stack.
  *
  * It is assembly, with an ELF header written out here, so that every toolchain makes the same bytes: `make launcher` puts
  * them into src/supervisor/launcher_code.ts, `make launcher-check` makes them again and compares.
@@ -33,6 +33,7 @@
  *     i32  0 to go on if the working directory cannot be entered
  *     i32  umask; -1 leaves it as it is
  *     i32  niceness + 20; -1 leaves it as it is
+ *     i32  0 to keep the caller's standard input
  *     texts, each ended by a NUL: the word, the working directory, arguments (the first is the absolute path of the program),
  *          variables (NAME=value)
  *     limits, each three u64: the resource's number (RLIMIT_...), soft limit, hard limit; all ones is no limit
@@ -181,7 +182,8 @@
 #define REQUIRED        16
 #define MASK            20
 #define NICENESS        24
-#define TEXTS           28
+#define OWN_STDIN       28
+#define TEXTS           32
 
 /* What is added to errno, which is below 200, to say what failed; nothing for execve. */
 #define AT_FOLDER       200
@@ -323,10 +325,12 @@ not_entered:
         GOTO(failed)
 
         /*
-         * An empty standard input. Descriptor 0 comes back if it was closed: then it is right already. CURSOR is at the first
-         * argument, and stays there.
+         * An empty standard input, if it is not to be the caller's. Descriptor 0 comes back if it was closed: then it is right
+         * already. CURSOR is at the first argument, and stays there.
          */
 standard_input:
+        LOAD_NUMBER(VALUE, OWN_STDIN)
+        IF_ZERO(VALUE, arrays)
         SET(FIRST, AT_FDCWD)
         ADDRESS(SECOND, null_device)
         SET(THIRD, O_RDONLY)

@@ -29,7 +29,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
   spool: { jobs: ["job.ts"] },
   exec: {
     async: ["*"],
-    config: ["settings.ts", "shown.ts", "type:*"],
+    config: ["job_variables.ts", "settings.ts", "shown.ts", "type:*"],
     jobs: ["*"],
     spool: ["*"],
   },
@@ -51,7 +51,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     config: ["authority.ts"],
     isolate: ["type:*"],
     jobs: ["*"],
-    spool: ["type:*"],
+    spool: ["inbox.ts", "type:*"],
     telemetry: ["ids.ts", "type:*"],
     wire: ["*"],
   },
@@ -141,9 +141,10 @@ export const runtime: readonly Row<string>[] = [
       "isolate/probes.ts",
     ],
   },
+  { what: ["Deno.SeekMode"], who: ["spool/stored.ts", "cli/held_bytes.ts"] },
   { what: ["Deno.serve"], who: ["http/server.ts"] },
   { what: ["Deno.createHttpClient"], who: ["cli/job_client.ts"] },
-  { what: ["Deno.SeekMode", "Deno.makeTempFile"], who: ["cli/held_bytes.ts"] },
+  { what: ["Deno.makeTempFile"], who: ["cli/held_bytes.ts"] },
   { what: ["Deno.connect"], who: ["isolate/probes.ts"] },
   { what: ["Deno.listenDatagram"], who: ["supervisor/notifier.ts"] },
   {
@@ -244,8 +245,9 @@ export const members: readonly Row<string>[] = [
 
 /** Packages and modules of the runtime, or single names of them. No file may import what is in no row. */
 export const packages: readonly Row<string>[] = [
-  { what: ["@fastify/busboy"], who: ["cli/form_result.ts"] },
+  { what: ["@fastify/busboy"], who: ["cli/form_result.ts", "http/body/multipart.ts"] },
   { what: ["@logtape", "@opentelemetry"], who: ["telemetry"] },
+  { what: ["content-disposition"], who: ["wire/parameters.ts"] },
   { what: ["hono"], who: ["http/routes.ts", "http/answer/error_answers.ts"] },
   { what: ["shlex"], who: ["config/command.ts"] },
   { what: ["smol-toml"], who: ["config/file/config_file.ts"] },
@@ -254,7 +256,12 @@ export const packages: readonly Row<string>[] = [
   { what: ["node:buffer.isUtf8"], who: ["wire/utf8.ts", "supervisor/surroundings.ts"] },
   {
     what: ["node:crypto.createHash"],
-    who: ["config/files.ts", "http/auth.ts", "supervisor/config_reader.ts"],
+    who: [
+      "config/files.ts",
+      "http/auth.ts",
+      "http/body/passing.ts",
+      "supervisor/config_reader.ts",
+    ],
   },
   {
     what: ["node:crypto.X509Certificate", "node:crypto.createPrivateKey"],
@@ -262,16 +269,16 @@ export const packages: readonly Row<string>[] = [
   },
   { what: ["node:crypto.timingSafeEqual"], who: ["http/auth.ts"] },
   { what: ["node:fs.accessSync"], who: ["supervisor/surroundings.ts"] },
-  { what: ["node:fs.constants"], who: ["supervisor/surroundings.ts", "spool/workspace.ts"] },
   {
-    what: [
-      "node:fs.closeSync",
-      "node:fs.fstatSync",
-      "node:fs.openSync",
-      "node:fs.read",
-      "node:fs.readSync",
-    ],
-    who: ["spool/workspace.ts"],
+    what: ["node:fs.constants"],
+    who: ["supervisor/surroundings.ts", "spool/regular_file.ts"],
+  },
+  { what: ["node:fs.fstatSync", "node:fs.openSync"], who: ["spool/regular_file.ts"] },
+  { what: ["node:fs.readSync"], who: ["spool/regular_file.ts", "spool/response.ts"] },
+  { what: ["node:fs.statfsSync"], who: ["supervisor/spool_room.ts"] },
+  {
+    what: ["node:fs.closeSync", "node:fs.read"],
+    who: ["spool/regular_file.ts", "spool/response.ts", "spool/stored.ts"],
   },
   { what: ["node:net.BlockList"], who: ["config/listening.ts"] },
   { what: ["node:net.isIP"], who: ["config/listening.ts", "http/guard.ts"] },
@@ -282,7 +289,10 @@ export const packages: readonly Row<string>[] = [
   { what: ["node:process"], who: ["machine/process_figures.ts"] },
   { what: ["node:timers.setImmediate"], who: ["supervisor/pace.ts"] },
   { what: ["node:util.parseArgs"], who: ["config/flags.ts"] },
-  { what: ["node:util.promisify"], who: ["spool/workspace.ts"] },
+  {
+    what: ["node:util.promisify"],
+    who: ["spool/regular_file.ts", "spool/response.ts", "spool/stored.ts"],
+  },
 ];
 
 /** Texts in strings, templates and regular expressions, and keys that are written like a variable's name; the others are free. */

@@ -9,6 +9,8 @@ import { maxDescriptionLength } from "./command_keys.ts";
 import type { CommandConfig, PoolConfig } from "../config.ts";
 import { type Reading, readLaunch } from "./launch.ts";
 import { maxCommands } from "../max_commands.ts";
+import { faultInMediaType } from "../media_type.ts";
+import { faultInHeaders, headersIn } from "../pass_headers.ts";
 import { type PoolDefaults, poolsOf } from "./pools.ts";
 import type { Section } from "./section.ts";
 import { oneLine } from "../shown.ts";
@@ -84,8 +86,8 @@ function readCommandOf(
     description: readDescription(section),
     maxRequestBytes: number("max_request_bytes") ?? defaults.maxRequestBytes,
     maxRunBytes: number("max_run_bytes") ?? defaults.maxRunBytes,
-    passHeaders: defaults.passHeaders,
-    responseType: section.text("response_type") ?? defaults.responseType,
+    passHeaders: readOwnHeaders(section) ?? defaults.passHeaders,
+    responseType: readOwnResponseType(section) ?? defaults.responseType,
     failedStatus: number("failed_status") ?? defaults.failedStatus,
     // The row allows nothing else.
     onDisconnect: section.text("on_disconnect") as CommandConfig["onDisconnect"] | undefined ??
@@ -128,4 +130,17 @@ function readOwnSuffix(section: Section, key: "request_suffix" | "response_suffi
   const suffix = section.text(key);
   for (const broken of brokenRules(suffix ?? "")) section.refuse(key, broken);
   return suffix;
+}
+
+function readOwnHeaders(section: Section): readonly string[] | undefined {
+  const text = section.text("pass_headers");
+  if (text === undefined) return undefined;
+  const fault = faultInHeaders(text);
+  return fault === undefined ? headersIn(text) : section.refuse("pass_headers", fault);
+}
+
+function readOwnResponseType(section: Section): string | undefined {
+  const text = section.text("response_type");
+  const fault = text === undefined ? undefined : faultInMediaType(text);
+  return fault === undefined ? text : section.refuse("response_type", fault);
 }

@@ -5,13 +5,17 @@
  */
 
 import type { Deadlines } from "../../async/deadlines.ts";
-import type { Encoded } from "../../wire/result.ts";
+import type { DiskShare } from "../../jobs/job.ts";
 import type { Share } from "../body/buffers.ts";
+import type { AnswerBody } from "./answer.ts";
+import { isOnePiece, type Piece, piecesOf, wholeOf } from "./pieces.ts";
 
 /** The request that gets the answer. */
 export interface Recipient {
   /** The memory that the answer holds until it is sent. */
-  readonly share: Share;
+  readonly share: Pick<Share, "release">;
+  /** The disk space that it holds until then. */
+  readonly disk?: Pick<DiskShare, "release"> | undefined;
   /** Called if the answer is given up, with the cause. */
   readonly onGivenUp: (cause: GivenUpCause) => void;
 }
@@ -21,16 +25,16 @@ export type GivenUpCause = "answer_timeout" | "shutdown";
 
 /** An answer that is being sent. */
 export interface Delivery {
-  /** One string if it is short, otherwise a stream that is encoded while it is read. */
-  readonly body: string | ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** One piece if it is short, otherwise a stream that is made while it is read. */
+  readonly body: string | Piece | ReadableStream<Piece>;
   /** Must be called when the runtime reports that the answer was sent. */
   handedOver(): void;
 }
 
 /** See the module's head. */
 export interface Deliveries {
-  /** Begins to send an answer. */
-  begin(answer: Encoded, recipient: Recipient): Delivery;
+  /** Begins to send an answer. Its body is freed when it was sent or given up, or when its client has disconnected. */
+  begin(answer: AnswerBody, recipient: Recipient): Delivery;
   /** Answers that begin from now on get these timeouts; those that are being sent keep theirs. */
   setTimeouts(timeouts: Deadlines): void;
   /** Number of answers that were given up. */
@@ -42,31 +46,33 @@ export interface Deliveries {
 /** The error of an answer's stream that was given up. */
 export const givenUpError: Error = new Error("the client did not read the answer: it was given up");
 
-/** Up to this size an answer is one string; a larger one is a stream of pieces that are at least this long. */
-const pieceBytes = 64 * 1024;
-
 /** `latest` limits how long a client may read nothing of a stream, until `setTimeouts` replaces it. */
 export function createDeliveries(latest: Deadlines): Deliveries {
   const open = new Set<(cause: GivenUpCause) => void>();
   let givenUp = 0;
 
-  function streamed(answer: Encoded, { share, onGivenUp }: Recipient): Delivery {
+  function streamed(answer: AnswerBody, { share, disk, onGivenUp }: Recipient): Delivery {
     const timeouts = latest;
-    const encoder = new TextEncoder();
-    const rest = answer.pieces[Symbol.iterator]();
+    const nextPiece = piecesOf(answer);
     let left = answer.byteLength;
-    let controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+    let ended = false;
+    let released = false;
+    let controller: ReadableStreamDefaultController<Piece>;
     let stopWaiting = timeouts.start(onOver);
     open.add(giveUp);
 
     function end(): void {
+      ended = true;
       open.delete(giveUp);
       stopWaiting();
       release();
     }
     function release(): void {
+      if (released) return;
+      released = true;
       answer.free();
       share.release();
+      disk?.release();
     }
     function giveUp(cause: GivenUpCause): void {
       end();
@@ -77,35 +83,35 @@ export function createDeliveries(latest: Deadlines): Deliveries {
     function onOver(): void {
       giveUp("answer_timeout");
     }
-    function nextPiece(): Uint8Array<ArrayBuffer> {
-      let text = "";
-      while (text.length < pieceBytes) {
-        const { done, value } = rest.next();
-        if (done) break;
-        text += value;
+    function send(piece: Piece): void {
+      // The answer can end while a piece is read from the disk.
+      if (ended) return;
+      left -= piece.length;
+      controller.enqueue(piece);
+      if (left <= 0) {
+        release();
+        controller.close();
       }
-      if (text === "") throw new Error("the answer is shorter than its length says");
-      return encoder.encode(text);
+      // Also for the last piece: the runtime has it, but the client may not have read it.
+      stopWaiting = timeouts.start(onOver);
+    }
+    function fail(error: unknown): void {
+      if (ended) return;
+      end();
+      throw error;
     }
 
-    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    const body = new ReadableStream<Piece>({
       start: (itsOwn) => void (controller = itsOwn),
-      pull() {
+      pull(): void | Promise<void> {
         stopWaiting();
         try {
           const piece = nextPiece();
-          left -= piece.length;
-          controller.enqueue(piece);
+          if (piece instanceof Promise) return piece.then(send).catch(fail);
+          send(piece);
         } catch (error) {
-          end();
-          throw error;
+          fail(error);
         }
-        if (left <= 0) {
-          release();
-          controller.close();
-        }
-        // Also for the last piece: the runtime has it, but the client may not have read it.
-        stopWaiting = timeouts.start(onOver);
       },
       cancel: end,
       // A piece is only made when it is asked for.
@@ -115,9 +121,10 @@ export function createDeliveries(latest: Deadlines): Deliveries {
 
   return {
     begin(answer, recipient) {
-      if (answer.byteLength > pieceBytes) return streamed(answer, recipient);
-      const body = [...answer.pieces].join("");
+      if (!isOnePiece(answer)) return streamed(answer, recipient);
+      const body = wholeOf(answer);
       recipient.share.release();
+      recipient.disk?.release();
       return { body, handedOver() {} };
     },
     setTimeouts(timeouts) {

@@ -1,5 +1,6 @@
 /**
- * Error answers to requests. Each is logged; one to a request for a job is also counted and traced.
+ * Error answers to requests. Each is logged, except that of a run that took place, since its job has a line in the log; one to
+ * a request for a job is also counted and traced.
  *
  * @module
  */
@@ -11,12 +12,14 @@ import { toMicroseconds } from "../../wire/rounding.ts";
 import { describe } from "../exchange.ts";
 import type { Call } from "../handler.ts";
 import type { RequestTelemetry } from "../observe.ts";
+import { isFailedRun } from "./failed_run.ts";
 import { commonHeaders } from "./page.ts";
-import { type Problem, problemAnswer, rejectionOf } from "./problem.ts";
+import { type Problem, problemAnswer } from "./problem.ts";
+import { rejectionOf } from "./rejection.ts";
 
 /** See the module's head. */
 export interface ErrorAnswers {
-  /** Logs a problem and makes its answer. */
+  /** Makes the answer to a problem, and logs the problem unless it is that of a run. */
   answer(c: Call, problem: Problem): Response;
   /** The same for a request for a job: also counted if the problem is a rejection, and recorded in the trace. */
   answerJob(c: Call, problem: Problem): Response;
@@ -36,17 +39,20 @@ export function createErrorAnswers(
       requestId,
       () => problemAnswer(problem, requestId, asksForJson(c)),
     );
-    log.write("request refused", {
-      ...describe(c.env),
-      "http.response.status_code": status,
-      reason: problem.kind,
-      detail,
-      command: c.env.names?.command,
-      "server.address": problem.kind === "unknown_host"
-        ? problem.host?.slice(0, maxHostLength)
-        : undefined,
-      queued_sec: "queuedSec" in problem ? toMicroseconds(problem.queuedSec ?? 0) : undefined,
-    });
+    // Of a run that took place the line of its job says how it ended.
+    if (!isFailedRun(problem)) {
+      log.write("request refused", {
+        ...describe(c.env),
+        "http.response.status_code": status,
+        reason: problem.kind,
+        detail,
+        command: c.env.names?.command,
+        "server.address": problem.kind === "unknown_host"
+          ? problem.host?.slice(0, maxHostLength)
+          : undefined,
+        queued_sec: "queuedSec" in problem ? toMicroseconds(problem.queuedSec ?? 0) : undefined,
+      });
+    }
     return new Response(body, { status, headers: { ...headers, ...commonHeaders(c.env) } });
   }
 

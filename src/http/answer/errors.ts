@@ -30,6 +30,16 @@ export const errors = {
     when: "the Content-Length is not a whole number",
     advice: "fix the request",
   },
+  bad_multipart: {
+    status: 400,
+    when: "the body is not the form that its Content-Type says; the sentence says why",
+    advice: "fix the request",
+  },
+  digest_mismatch: {
+    status: 400,
+    when: "the body does not have the digest that its Content-Digest says",
+    advice: "send the request again",
+  },
   client_gone: {
     status: 400,
     when: "the client disconnected, or its body was cut short, before the job ran (logged only)",
@@ -72,6 +82,12 @@ export const errors = {
     when: "the path does not take this method",
     advice: "use a method that `Allow` lists",
   },
+  not_acceptable: {
+    status: 406,
+    when:
+      "the Accept header allows none of the formats of an answer; checked before the body is read",
+    advice: "accept a type that the sentence lists",
+  },
   request_timeout: {
     status: 408,
     when:
@@ -89,15 +105,31 @@ export const errors = {
       "the body is larger than `JOBRUNNER_MAX_REQUEST_BYTES`, or than nine tenths of `JOBRUNNER_MAX_BUFFERED_BYTES`",
     advice: "send less, or raise the setting",
   },
+  too_many_parts: {
+    status: 413,
+    when: "a form has too many parts, or one that is too large; the sentence says which limit",
+    advice: "send fewer or smaller parts",
+  },
   unsupported_encoding: {
     status: 415,
     when: "the body has a Content-Encoding other than `identity`",
     advice: "send the body without an encoding",
   },
+  command_failed: {
+    status: 422,
+    when:
+      "`POST /run` for bytes: the command exited with a status other than 0, or was killed by a signal; the status is `JOBRUNNER_FAILED_STATUS`",
+    advice: "see the end of stderr in the answer",
+  },
   spool_unusable: {
     status: 500,
     when: "the job's files could not be written (disk full, folder not writable)",
     advice: "see the server's log",
+  },
+  command_not_started: {
+    status: 500,
+    when: "`POST /run` for bytes: the command could not be started; the sentence says why",
+    advice: "fix the command, or its configuration",
   },
   internal: {
     status: 500,
@@ -113,6 +145,17 @@ export const errors = {
     status: 503,
     when:
       "bodies of `POST /run` that are still arriving hold half of the places in the queue, or half of the workers if there is no queue (at least one)",
+    advice: retry,
+  },
+  spool_full: {
+    status: 503,
+    when:
+      "with this body, bodies and outputs of requests would take more than `JOBRUNNER_MAX_SPOOL_BYTES` of disk space",
+    advice: retry,
+  },
+  too_many_listeners: {
+    status: 503,
+    when: "as many clients as there may be receive live output",
     advice: retry,
   },
   queue_timeout: {
@@ -136,6 +179,16 @@ export const errors = {
     when: "the machine could not start a process (limit of processes, memory or open files)",
     advice: retry,
   },
+  timed_out: {
+    status: 504,
+    when: "`POST /run` for bytes: the command ran longer than its timeout and was killed",
+    advice: "see `JOBRUNNER_JOB_TIMEOUT_SEC`",
+  },
+  disk_full: {
+    status: 507,
+    when: "the disk that holds the spool is full",
+    advice: "make room on the server's disk",
+  },
 } as const satisfies Readonly<Record<string, ErrorRow>>;
 
 /** The code of an error. */
@@ -143,3 +196,30 @@ export type ErrorCode = keyof typeof errors;
 
 /** Status codes of errors. */
 export type ErrorStatus = typeof errors[ErrorCode]["status"];
+
+const titles: Readonly<Record<ErrorStatus, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  406: "Not Acceptable",
+  408: "Request Timeout",
+  411: "Length Required",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  422: "Unprocessable Content",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  507: "Insufficient Storage",
+};
+
+/**
+ * The name of a status. One that is not in the table, which only a command that failed can have, gets that of its class (RFC
+ * 9110, section 15).
+ */
+export function titleOf(status: number): string {
+  const known: Readonly<Record<number, string>> = titles;
+  return known[status] ?? titles[status < 500 ? 400 : 500];
+}

@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { RejectionReason } from "../../telemetry/catalogue.ts";
 import { passwordHeader } from "../../wire/header_names.ts";
 import { isCommandName } from "../../wire/commands.ts";
-import { commandPath, payloadPath } from "../../wire/resources.ts";
-import { errors, type ErrorStatus } from "./errors.ts";
+import { commandPath, type JobPath, payloadPath, runPath } from "../../wire/resources.ts";
+import { errors, titleOf } from "./errors.ts";
+import { type FailedRun, isFailedRun, membersOf, sentenceOf } from "./failed_run.ts";
 import { plainText } from "./page.ts";
 
 /** Everything for which the answer is an error: refusals of requests, failures of runs, bugs. */
@@ -21,7 +21,13 @@ export type Problem =
     /** The names that there are. */
     readonly names: readonly string[];
   }
-  | { readonly kind: "no_default_command"; readonly names: readonly string[] }
+  | {
+    readonly kind: "no_default_command";
+    /** The path for jobs of the default command. */
+    readonly path: JobPath;
+    /** The names that there are. */
+    readonly names: readonly string[];
+  }
   | { readonly kind: "method_not_allowed"; readonly methods: string }
   | { readonly kind: "unauthorized" }
   | { readonly kind: "cross_site" }
@@ -42,9 +48,21 @@ export type Problem =
   | { readonly kind: "draining"; readonly queuedSec?: number; readonly retryAfterSec: number }
   | { readonly kind: "buffers_full"; readonly retryAfterSec: number }
   | { readonly kind: "uploads_full"; readonly retryAfterSec: number }
-  | { readonly kind: "spool_unusable" }
+  | {
+    readonly kind: "spool_unusable";
+    /** Why, for the log; absent if another line of the log has it. */
+    readonly reason?: string;
+  }
   | { readonly kind: "spawn_refused"; readonly retryAfterSec: number }
-  | { readonly kind: "internal" };
+  | { readonly kind: "internal" }
+  | { readonly kind: "not_acceptable"; readonly types: readonly string[] }
+  | { readonly kind: "bad_multipart"; readonly sentence: string }
+  | { readonly kind: "digest_mismatch" }
+  | { readonly kind: "too_many_parts"; readonly sentence: string }
+  | { readonly kind: "spool_full"; readonly retryAfterSec: number }
+  | { readonly kind: "disk_full" }
+  | { readonly kind: "too_many_listeners"; readonly retryAfterSec: number }
+  | FailedRun;
 
 interface Details {
   readonly detail: string;
@@ -53,10 +71,11 @@ interface Details {
 
 /** The sentence and the headers of a problem. The sentences for 401 and a full queue are those of the Go jobrunner: a contract. */
 function detailsOf(problem: Problem): Details {
+  if (isFailedRun(problem)) return detailsOfRun(problem);
   switch (problem.kind) {
     case "not_found":
       return {
-        detail: `There is nothing at this path; jobs go to POST ${payloadPath}`,
+        detail: `There is nothing at this path; jobs go to POST ${payloadPath} or POST ${runPath}`,
       };
     case "unknown_command": {
       const which = isCommandName(problem.name) ? `command ${problem.name}` : "such command";
@@ -68,7 +87,7 @@ function detailsOf(problem: Problem): Details {
     case "no_default_command":
       return {
         detail: `There is no default command: jobs go to POST ${
-          problem.names.map(commandPath).join(", ")
+          problem.names.map((name) => commandPath(name, problem.path)).join(", ")
         }`,
         headers: closing,
       };
@@ -162,7 +181,40 @@ function detailsOf(problem: Problem): Details {
       };
     case "internal":
       return { detail: "Internal error; see the server's log" };
+    case "not_acceptable":
+      return {
+        detail: `The Accept header allows nothing that there is: ${problem.types.join(", ")}`,
+        headers: closing,
+      };
+    case "bad_multipart":
+    case "too_many_parts":
+      return { detail: problem.sentence, headers: closing };
+    case "digest_mismatch":
+      return { detail: "The body does not have the digest that Content-Digest says" };
+    case "spool_full":
+      return {
+        detail:
+          "Bodies and outputs of other requests fill the disk space of JOBRUNNER_MAX_SPOOL_BYTES",
+        headers: { ...retryAfter(problem.retryAfterSec), ...closing },
+      };
+    case "disk_full":
+      return { detail: "The server's disk is full", headers: closing };
+    case "too_many_listeners":
+      return {
+        detail: "Too many other clients receive live output",
+        headers: { ...retryAfter(problem.retryAfterSec), ...closing },
+      };
   }
+}
+
+function detailsOfRun(failed: FailedRun): Details {
+  return {
+    detail: sentenceOf(failed),
+    headers: {
+      ...failed.metadata,
+      ...(failed.kind === "draining" ? { ...retryAfter(failed.retryAfterSec), ...closing } : {}),
+    },
+  };
 }
 
 function areNames(names: readonly string[]): string {
@@ -182,60 +234,13 @@ function retryAfter(seconds: number): Record<string, string> {
   return { "retry-after": String(seconds) };
 }
 
-const titles: Readonly<Record<ErrorStatus, string>> = {
-  400: "Bad Request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  411: "Length Required",
-  413: "Content Too Large",
-  415: "Unsupported Media Type",
-  500: "Internal Server Error",
-  503: "Service Unavailable",
-};
-
-/** The reason under which a request with this problem is counted; undefined if the problem is not a rejection of a job. */
-export function rejectionOf(problem: Problem): RejectionReason | undefined {
-  switch (problem.kind) {
-    case "queue_full":
-    case "uploads_full":
-    case "queue_timeout":
-    case "buffers_full":
-    case "draining":
-    case "unauthorized":
-    case "cross_site":
-    case "unknown_host":
-    case "too_large":
-    case "invalid":
-      return problem.kind;
-    case "body_unreadable":
-    case "length_required":
-    case "unsupported_encoding":
-      return "invalid";
-    case "request_timeout":
-      return "timeout";
-    case "client_gone":
-      return "canceled";
-    case "not_found":
-    case "unknown_command":
-    case "no_default_command":
-    case "method_not_allowed":
-    case "spool_unusable":
-    case "spawn_refused":
-    case "internal":
-      return undefined;
-  }
-}
-
 /** An error answer, ready to be sent. */
 export interface ProblemAnswer {
   /** Status code. */
-  readonly status: ErrorStatus;
+  readonly status: number;
   /** Headers, content type included. */
   readonly headers: Readonly<Record<string, string>>;
-  /** One line. */
+  /** One line; of a command that failed also the end of its stderr. */
   readonly body: string;
   /** The sentence in the body. It quotes nothing that the client sent, except what has the form of a command's name. */
   readonly detail: string;
@@ -243,10 +248,11 @@ export interface ProblemAnswer {
 
 /**
  * The answer to a problem: one line of plain text, or problem details (RFC 9457) for a client that asks for JSON.
- * Problem details carry `code`, the problem's kind, and `request_id`.
+ * Problem details carry `code`, the problem's kind, and `request_id`. For a command that failed the end of its stderr follows
+ * the line, after an empty one; problem details have it in a member.
  */
 export function problemAnswer(problem: Problem, requestId: string, asJson: boolean): ProblemAnswer {
-  const { status } = errors[problem.kind];
+  const status = "status" in problem ? problem.status : errors[problem.kind].status;
   const { detail, headers } = detailsOf(problem);
   if (!asJson) {
     return {
@@ -256,17 +262,18 @@ export function problemAnswer(problem: Problem, requestId: string, asJson: boole
         "content-type": plainText,
         "x-content-type-options": "nosniff",
       },
-      body: `${detail}\n`,
+      body: `${detail}\n${"stderrTail" in problem ? paragraph(problem.stderrTail) : ""}`,
       detail,
     };
   }
   const body = {
     type: "about:blank",
-    title: titles[status],
+    title: titleOf(status),
     status,
     detail,
     code: problem.kind,
     request_id: requestId,
+    ...(isFailedRun(problem) ? membersOf(problem) : {}),
   };
   return {
     status,
@@ -274,4 +281,10 @@ export function problemAnswer(problem: Problem, requestId: string, asJson: boole
     body: JSON.stringify(body) + "\n",
     detail,
   };
+}
+
+/** A text after an empty line, with a newline at its end. */
+function paragraph(text: string): string {
+  if (text === "") return "";
+  return `\n${text}${text.endsWith("\n") ? "" : "\n"}`;
 }

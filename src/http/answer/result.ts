@@ -1,30 +1,49 @@
 /**
- * Turns the result of a job that ran into an answer. The only place that knows its status code and formats.
+ * Turns the result of a job that ran into an answer. The only place that chooses its status code and format.
  *
  * @module
  */
 
 import type { JobResult } from "../../jobs/job.ts";
-import { type Encoded, encodeResult } from "../../wire/result.ts";
-import { json } from "./page.ts";
+import type { LiveFormat } from "../../wire/events.ts";
+import type { Format } from "./accept.ts";
+import { dropCaptures, type ResultAnswer } from "./answer.ts";
+import { bytesAnswer, type OutputChoice } from "./bytes.ts";
+import { type FailedRun, failureOf, type FailureSettings } from "./failed_run.ts";
+import { formAnswer } from "./form.ts";
+import { jsonAnswer } from "./json.ts";
 
-/** An answer, ready to be sent. */
-export interface ResultAnswer {
-  /** Status code. */
-  readonly status: number;
-  /** Value of the Content-Type header. */
-  readonly contentType: string;
-  /** The result. */
-  readonly body: Encoded;
+/** What a client wants, and what its command says about answers. */
+export interface AnswerSettings extends FailureSettings {
+  /** The format of the answer. */
+  readonly format: Exclude<Format, LiveFormat>;
+  /** The output that an answer in bytes has. */
+  readonly answer: OutputChoice;
+  /** Content type of the response file. */
+  readonly responseType: string;
+  /** Called with the number of bytes in memory that the answer no longer needs, while it is made and sent. */
+  readonly onReleased: (bytes: number) => void;
 }
 
 /**
- * The answer in JSON, with status 200 however the command ended: the body holds the ending. `onEncoded` is called with the
- * length of each capture that has been encoded.
+ * The answer to a job that ran. For JSON its outputs must be in memory. In bytes, a run that did not succeed is a problem;
+ * then all files of the result are closed. Does not reject.
  */
-export function resultAnswer(
+export async function resultAnswer(
   result: JobResult,
-  onEncoded: (bytes: number) => void,
-): ResultAnswer {
-  return { status: 200, contentType: json, body: encodeResult(result, onEncoded) };
+  settings: AnswerSettings,
+): Promise<ResultAnswer | FailedRun> {
+  const { format, answer, responseType, onReleased } = settings;
+  switch (format) {
+    case "json":
+      return jsonAnswer(result, onReleased);
+    case "form":
+      return formAnswer(result, responseType);
+    case "bytes": {
+      const failure = await failureOf(result, settings);
+      if (!failure) return bytesAnswer(result, answer, responseType, onReleased);
+      dropCaptures([result.data, result.output, result.error], onReleased);
+      return failure;
+    }
+  }
 }

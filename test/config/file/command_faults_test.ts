@@ -25,6 +25,38 @@ const faultsOfCommand: readonly (readonly [string, string])[] = [
     "max_output_bytes = 1.5",
     "max_output_bytes = 1.5: must be a whole number from 0 to 1099511627776",
   ],
+  ["max_run_bytes = -1", "max_run_bytes = -1: must be a whole number from 0 to 1099511627776"],
+  [
+    "max_result_bytes = '1 GiB'",
+    'max_result_bytes = "1 GiB": must be a whole number from 0 to 1099511627776',
+  ],
+  ["response_type = ''", 'response_type = "": must be a media type, such as image/png'],
+  ["response_type = 'png'", 'response_type = "png": must be a media type, such as image/png'],
+  [
+    "response_type = ['image/png']",
+    "response_type = […]: must be a media type, such as image/png (it must be one string, not an array)",
+  ],
+  [
+    "failed_status = 399",
+    "failed_status = 399: must be 200 or a whole number from 400 to 599",
+  ],
+  [
+    "pass_headers = ['x-a', 'x b']",
+    "pass_headers = […]: must be names of request headers, separated by commas, such as x-tenant,accept-language (x b is not one)",
+  ],
+  [
+    "pass_headers = 'X-JR-Password'",
+    'pass_headers = "X-JR-Password": must be names of request headers, separated by commas, such as x-tenant,accept-language (x-jr-password holds the server\'s password)',
+  ],
+  [
+    "pass_headers = [1]",
+    "pass_headers = […]: must be names of request headers, separated by commas, such as x-tenant,accept-language",
+  ],
+  ["stdin = 'file'", 'stdin = "file": must be null or payload'],
+  [
+    "max_spool_bytes = 1",
+    "max_spool_bytes: must stand at the top of the file, since it is a setting of the whole server",
+  ],
   [
     "response_suffix = 'a.'",
     'response_suffix = "a.": must be the end of a file\'s name, such as .png (it ends in a dot or a space, which Windows drops)',

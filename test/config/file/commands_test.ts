@@ -22,6 +22,12 @@ Deno.test("a file gives commands and pools in its order, with own values and the
     on_disconnect = "finish"
     max_request_bytes = 0
     max_output_bytes = 0
+    max_run_bytes = 1000
+    max_result_bytes = 0
+    response_type = "application/pdf"
+    failed_status = 200
+    pass_headers = ["X-Tenant", "accept-language"]
+    stdin = "payload"
     request_suffix = ""
     response_suffix = ".pdf"
 
@@ -67,11 +73,17 @@ Deno.test("a file gives commands and pools in its order, with own values and the
       found: true,
     },
     maxRequestBytes: 500 * 2 ** 20,
+    maxRunBytes: 1000,
+    passHeaders: ["x-tenant", "accept-language"],
+    responseType: "application/pdf",
+    failedStatus: 200,
     onDisconnect: "finish",
     killGraceMs: 250,
     run: {
       jobTimeoutMs: Infinity,
       maxOutputBytes: Infinity,
+      maxResultBytes: Infinity,
+      stdin: "payload",
       requestSuffix: "",
       responseSuffix: ".pdf",
     },
@@ -80,6 +92,8 @@ Deno.test("a file gives commands and pools in its order, with own values and the
   assert.deepEqual(preview?.run, {
     jobTimeoutMs: 300_000,
     maxOutputBytes: 100 * 2 ** 20,
+    maxResultBytes: 10 * 2 ** 30,
+    stdin: "null",
     requestSuffix: ".bin",
     responseSuffix: "",
   });

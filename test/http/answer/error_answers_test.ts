@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
+import { Hono } from "hono";
 import { createDeadlines } from "../../../src/async/deadlines.ts";
+import { createErrorAnswers } from "../../../src/http/answer/error_answers.ts";
+import { openExchange } from "../../../src/http/exchange.ts";
+import type { Handler } from "../../../src/http/handler.ts";
+import { unmarked } from "../../../src/isolate/busy.ts";
 import type { JobOutcome } from "../../../src/jobs/job.ts";
 import { job, type Setup, setUp } from "../../support/routes.ts";
 
@@ -76,4 +81,31 @@ Deno.test("POST /payload answers 500 for a bug, with the stack in the log only",
     String(log[0]?.[1]?.["exception.stacktrace"]),
     /Error: a bug\n.*error_answers_test/s,
   );
+});
+
+Deno.test("answerJob() reports a run that did not succeed in the trace, and neither logs nor counts it", async () => {
+  const { answerJob } = createErrorAnswers({
+    log: { write: () => assert.fail("logged"), flush: () => Promise.resolve() },
+    metrics: { rejected: () => assert.fail("counted"), requestArrived: () => assert.fail() },
+  }, unmarked);
+  const ends: unknown[] = [];
+  const handle: Handler = (c) => {
+    const context = { traceparent: "00-1-2-01" };
+    c.env.trace = { context, end: (end) => void ends.push(end) };
+    return answerJob(c, {
+      kind: "command_failed",
+      status: 418,
+      ending: { kind: "exited", exitStatus: 3 },
+      metadata: { "X-JR-Exit-Status": "3" },
+      stderrTail: "no tea\n",
+    });
+  };
+  const request = new Request("http://localhost/", { headers: { accept: "application/json" } });
+  const app = new Hono().get("/", (c) => handle(c as unknown as Parameters<Handler>[0]));
+  const response = await app.fetch(request, openExchange(request, {}));
+  assert.equal(response.status, 418);
+  assert.equal(response.headers.get("x-jr-exit-status"), "3");
+  const { stderr_tail, code } = await response.json();
+  assert.deepEqual([stderr_tail, code], ["no tea\n", "command_failed"]);
+  assert.deepEqual(ends, [{ status: 418, problem: "command_failed", leftAfterSec: undefined }]);
 });

@@ -3,21 +3,18 @@ import { createDeadlines } from "../../../src/async/deadlines.ts";
 import { createActivity } from "../../../src/http/activity.ts";
 import { createBuffers } from "../../../src/http/body/buffers.ts";
 import type { CommandDoor } from "../../../src/http/door.ts";
-import {
-  type Arrival,
-  type PayloadSettings,
-  postPayload,
-} from "../../../src/http/resources/payload.ts";
+import type { Arrival, JobSettings } from "../../../src/http/resources/job_request.ts";
+import { postPayload } from "../../../src/http/resources/payload.ts";
 import { unmarked } from "../../../src/isolate/busy.ts";
 import type { JobHandle, JobOutcome, JobSpec } from "../../../src/jobs/job.ts";
 import { base64 } from "../../support/client.ts";
 import { ranOf, resultOf } from "../../support/jobs.ts";
-import { job } from "../../support/routes.ts";
+import { job, noDisk, noRun, notLive } from "../../support/routes.ts";
 import { nextTurn } from "../../support/turn.ts";
 
 /** Differences from a request that gets a result. */
 interface Differences {
-  readonly settings?: Partial<PayloadSettings>;
+  readonly settings?: Partial<JobSettings>;
   readonly arrival?: Partial<Arrival>;
   readonly command?: Partial<CommandDoor>;
   readonly ready?: boolean;
@@ -41,6 +38,7 @@ function posted(differences: Differences = {}) {
     version: 1,
     onDisconnect: "cancel",
     maxRequestBytes: Infinity,
+    ...noRun,
     retryAfterSec: () => 7,
     release: () => assert.fail("its caller releases it"),
     reserve(about, signal) {
@@ -53,6 +51,7 @@ function posted(differences: Differences = {}) {
           return await (differences.outcome ?? ranOf)(spec, handle);
         },
         leave: () => void left++,
+        position: () => 0,
       };
     },
     ...differences.command,
@@ -64,14 +63,17 @@ function posted(differences: Differences = {}) {
       signal: gone.signal,
     }),
     requestId: "r1",
+    path: "/payload",
     commandName: undefined,
     command,
     trace: undefined,
     address: () => undefined,
     share: buffers.open(),
+    disk: noDisk,
+    onGivenUp: () => assert.fail("it is not live"),
     ...differences.arrival,
   };
-  const settings: PayloadSettings = {
+  const settings: JobSettings = {
     guard: { hostRefusal: () => undefined, pageRefusal: () => undefined },
     mayRun: () => true,
     limits: {
@@ -86,6 +88,7 @@ function posted(differences: Differences = {}) {
         return { [Symbol.dispose]: () => void unwatched++ };
       },
     },
+    live: notLive,
     during: unmarked,
     ...differences.settings,
   };
@@ -120,6 +123,7 @@ Deno.test("postPayload() puts into the queue what the request, its trace and the
     timeoutSec: 3,
     onDisconnect: "cancel",
     input: { kind: "bytes", bytes: new TextEncoder().encode("hello") },
+    keep: "memory",
     ...context,
   });
   assert.deepEqual(asked, [{ about: { command: "default" }, signal: arrival.raw.signal }]);
@@ -203,7 +207,7 @@ Deno.test("postPayload() holds the payload, then the captures, then what is left
     },
   });
   const result = await answer;
-  assert.ok(result.kind === "ran");
+  assert.ok(result.kind === "ran" && "pieces" in result.body);
   seen.push({ ...held });
   assert.ok([...result.body.pieces].length > 0);
   seen.push({ ...held });

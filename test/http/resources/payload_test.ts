@@ -100,6 +100,7 @@ Deno.test("POST /payload passes a disconnect on to the queue, from the request a
         fill: () => outcome.promise,
         leave: () =>
           outcome.resolve({ kind: "left", cause: "canceled", queuedSec: 0, retryAfterSec: 1 }),
+        position: () => 0,
       };
     },
     watch(_address, onGone) {

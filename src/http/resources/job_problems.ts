@@ -6,20 +6,32 @@
 
 import type { JobOutcome, RunFailure } from "../../jobs/job.ts";
 import type { Refusal } from "../../jobs/line.ts";
+import { DiskFullError } from "../../spool/inbox.ts";
+import type { JobPath } from "../../wire/resources.ts";
 import type { Problem } from "../answer/problem.ts";
 import {
   type BodyLimits,
   type BodyRefusal,
   leastBytesPerSec,
   maxChunkedBytes,
-} from "../body/body.ts";
+} from "../body/reading.ts";
 import type { CommandDoor } from "../door.ts";
+import type { NotStored } from "../body/passing.ts";
 
 /** There is no command with the name in the path or, if the path has none, no default; `names` are those that there are. */
-export function noCommandProblem(name: string | undefined, names: readonly string[]): Problem {
+export function noCommandProblem(
+  path: JobPath,
+  name: string | undefined,
+  names: readonly string[],
+): Problem {
   return name === undefined
-    ? { kind: "no_default_command", names }
+    ? { kind: "no_default_command", path, names }
     : { kind: "unknown_command", name, names };
+}
+
+/** There are as many listeners of live answers as there may be. */
+export function listenersFull(command: CommandDoor): Problem {
+  return { kind: "too_many_listeners", retryAfterSec: command.retryAfterSec() };
 }
 
 /** The queue gave no place. */
@@ -43,6 +55,35 @@ export function runProblem(kind: RunFailure["kind"], command: CommandDoor): Prob
     case "spawn_refused":
       return { kind, retryAfterSec: command.retryAfterSec() };
   }
+}
+
+/** The body could not be stored: what its refusal says, under these limits. */
+export function storingProblem(
+  refused: NotStored,
+  limits: BodyLimits,
+  command: CommandDoor,
+): Problem {
+  switch (refused.refusal) {
+    case "spool_full":
+      return { kind: "spool_full", retryAfterSec: command.retryAfterSec() };
+    case "disk_full":
+    case "digest_mismatch":
+      return { kind: refused.refusal };
+    case "spool_unusable":
+      return { kind: "spool_unusable", reason: refused.reason };
+    case "bad_multipart":
+    case "too_many_parts":
+      return { kind: refused.refusal, sentence: refused.sentence };
+    default:
+      return bodyProblem(refused.refusal, limits, command);
+  }
+}
+
+/** A folder or file for a body could not be made. */
+export function spoolProblem(error: unknown): Problem {
+  return error instanceof DiskFullError
+    ? { kind: "disk_full" }
+    : { kind: "spool_unusable", reason: String(error) };
 }
 
 /** The job left the queue and did not run. */

@@ -1,0 +1,258 @@
+/**
+ * One live answer: from the events of a job to the bytes of the answer.
+ *
+ * The command is never slowed. While a listener has not taken 64 KiB of events, only 16 KiB of output are kept for it besides;
+ * the rest is dropped and counted, and of progress only the latest report is kept. Everything else waits until it takes more.
+ *
+ * @module
+ */
+
+import {
+  encodeEvent,
+  encodeExit,
+  liveComment,
+  liveContentTypes,
+  type LiveEvent,
+  liveOpening,
+} from "../../wire/events.ts";
+import {
+  createProgressFilter,
+  type ProgressFilter,
+  type ProgressReport,
+} from "../../wire/progress_line.ts";
+import { type GivenUpCause, givenUpError } from "./delivery.ts";
+import type { LiveAnswer, LiveEnd, LiveRequest, LiveTimeouts } from "./live_answer.ts";
+import { openOutlet, type Outlet } from "./live_outlet.ts";
+import { createPendingEvents, type OutputStream } from "./live_pending.ts";
+import { type Problem, problemAnswer } from "./problem.ts";
+
+/** Begins a live answer. */
+export function openLiveStream(request: LiveRequest, timeouts: LiveTimeouts): LiveAnswer {
+  return new LiveStream(request, timeouts);
+}
+
+/** A class, because there are many at a time: object literals create new functions each time. */
+class LiveStream implements LiveAnswer {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly #request: LiveRequest;
+  readonly #timeouts: LiveTimeouts;
+  readonly #pending = createPendingEvents();
+  readonly #outlet: Outlet;
+  #seq = 0;
+  #filter: ProgressFilter | undefined;
+  #hasStarted = false;
+  #end: LiveEnd | undefined;
+  /** The text of the last event, while it is sent. */
+  #last: AsyncIterator<string> | undefined;
+  #isSending = false;
+  /** The runtime has everything, but the client may not have read it. */
+  #isSent = false;
+  #isOver = false;
+  #stopJoining: (() => void) | undefined;
+  #stopHeartbeat: (() => void) | undefined;
+
+  constructor(request: LiveRequest, timeouts: LiveTimeouts) {
+    this.#request = request;
+    this.#timeouts = timeouts;
+    this.headers = {
+      "content-type": liveContentTypes[request.format],
+      // Otherwise nginx collects the answer, however slowly the client takes it.
+      "x-accel-buffering": "no",
+    };
+    this.#outlet = openOutlet(timeouts.answer, {
+      onRoom: () => this.#proceed(),
+      onGone: () => this.#finish(() => request.onGone()),
+      onTimeout: () => this.giveUp("answer_timeout"),
+    });
+    const opening = liveOpening(request.format);
+    if (opening !== "") this.#send(opening);
+    else this.#restartHeartbeat();
+  }
+
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#outlet.body;
+  }
+
+  queued(place: number): void {
+    if (this.#isDone || this.#hasStarted) return;
+    this.#pending.queued(place);
+    this.#flush();
+  }
+
+  onStarted(worker: { readonly id: number; readonly pid: number }): void {
+    if (this.#isDone) return;
+    this.#hasStarted = true;
+    this.#pending.started(worker);
+    this.#flush();
+  }
+
+  onOutput(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#isDone) return;
+    if (stream === "stdout") this.#add("stdout", bytes);
+    else this.#stderr.write(bytes);
+    if (this.#pending.isFull) this.#flush();
+    // The first piece after a pause is sent at once.
+    if (!this.#stopJoining) this.#join();
+  }
+
+  end(end: LiveEnd): void {
+    if (this.#isDone) {
+      closeFiles(end);
+      return;
+    }
+    this.#stopJoining?.();
+    if (end.kind === "ran" && end.result.ending.kind === "not_started") {
+      // Instead of output it has the reason.
+      this.#stderr.write(end.result.error.bytes);
+    }
+    this.#filter?.end();
+    this.#end = end;
+    this.#stopHeartbeat?.();
+    void this.#proceed();
+  }
+
+  handedOver(): void {
+    if (this.#isSent) this.#finish();
+  }
+
+  giveUp(cause: GivenUpCause): void {
+    this.#finish(() => {
+      this.#outlet.fail(givenUpError);
+      this.#request.onGivenUp(cause);
+    });
+  }
+
+  /** Whether no event may be added: the answer is over, or its last event is known. */
+  get #isDone(): boolean {
+    return this.#isOver || this.#end !== undefined;
+  }
+
+  get #stderr(): ProgressFilter {
+    return this.#filter ??= createProgressFilter(
+      (bytes) => this.#add("stderr", bytes),
+      (report) => this.#report(report),
+    );
+  }
+
+  #add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void {
+    const pending = this.#pending;
+    let at = 0;
+    if (!pending.isBehind || this.#flush()) {
+      while (at < bytes.length && (!pending.isFull || this.#flush())) {
+        at += pending.add(stream, bytes.subarray(at));
+      }
+    }
+    if (at < bytes.length) pending.drop(stream, bytes.length - at);
+  }
+
+  #report(report: ProgressReport): void {
+    const pending = this.#pending;
+    if (pending.isBehind || pending.isFull) this.#flush();
+    pending.progress(report);
+  }
+
+  readonly #join = (): void => {
+    this.#stopJoining = undefined;
+    if (this.#pending.isEmpty || !this.#flush()) return;
+    this.#stopJoining = this.#timeouts.join.start(this.#join);
+  };
+
+  /** Sends what is pending if the listener has room; returns whether it has. */
+  #flush(): boolean {
+    if (!this.#outlet.hasRoom) return false;
+    let text = "";
+    for (const event of this.#pending.take(this.#end !== undefined)) {
+      text += encodeEvent(event, this.#seq++, this.#request.format);
+    }
+    if (text !== "") this.#send(text);
+    return true;
+  }
+
+  /** Called when the listener has taken something, and when the last event is known: sends what there is room for. */
+  #proceed(): Promise<void> | undefined {
+    const end = this.#end;
+    if (this.#isOver || (!end && this.#stopJoining && !this.#pending.isFull)) return undefined;
+    const hasRoom = this.#flush();
+    // Sending can come back to this function.
+    return hasRoom && end && !this.#isSending ? this.#sendLast(end) : undefined;
+  }
+
+  async #sendLast(end: LiveEnd): Promise<void> {
+    this.#isSending = true;
+    try {
+      this.#last ??= this.#encodeLast(end);
+      while (this.#outlet.hasRoom) {
+        const { done, value } = await this.#last.next();
+        if (this.#isOver) return;
+        if (done) {
+          closeFiles(end);
+          // Otherwise later, because a closed stream does not report what is taken of it.
+          if (this.#outlet.isEmpty) {
+            this.#isSent = true;
+            this.#outlet.close();
+          }
+          return;
+        }
+        this.#send(value);
+      }
+    } catch (error) {
+      this.#finish(() => {
+        this.#outlet.fail(error);
+        this.#request.onFailed(error);
+      });
+    } finally {
+      this.#isSending = false;
+    }
+  }
+
+  async *#encodeLast(end: LiveEnd): AsyncGenerator<string> {
+    const { format, requestId } = this.#request;
+    if (end.kind === "ran") yield* encodeExit(end.result, this.#seq, format);
+    else yield encodeEvent(errorEvent(end, requestId), this.#seq, format);
+  }
+
+  #send(text: string): void {
+    this.#outlet.send(text);
+    if (!this.#isDone) this.#restartHeartbeat();
+  }
+
+  #restartHeartbeat(): void {
+    this.#stopHeartbeat?.();
+    this.#stopHeartbeat = this.#timeouts.heartbeat.start(this.#onSilence);
+  }
+
+  readonly #onSilence = (): void => {
+    const { format } = this.#request;
+    if (!this.#outlet.hasRoom) this.#restartHeartbeat();
+    else this.#send(liveComment(format) ?? encodeEvent({ event: "ping" }, this.#seq++, format));
+  };
+
+  #finish(report?: () => void): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#outlet.release();
+    this.#stopJoining?.();
+    this.#stopHeartbeat?.();
+    if (this.#end) closeFiles(this.#end);
+    report?.();
+    this.#request.onOver();
+  }
+}
+
+function errorEvent(problem: Problem, requestId: string): LiveEvent {
+  const { status, detail, headers } = problemAnswer(problem, requestId, false);
+  const retryAfter = headers["retry-after"];
+  return {
+    event: "error",
+    status,
+    code: problem.kind,
+    detail,
+    retry_after_sec: retryAfter === undefined ? undefined : Number(retryAfter),
+  };
+}
+
+function closeFiles(end: LiveEnd): void {
+  if (end.kind !== "ran") return;
+  const { data, output, error } = end.result;
+  for (const { file } of [data, output, error]) file?.close();
+}

@@ -1,0 +1,197 @@
+/**
+ * What all requests for jobs have in common, whatever their bodies and answers: from the exchange to the answer that is sent.
+ *
+ * @module
+ */
+
+import type { During } from "../../isolate/busy.ts";
+import type { ClientAddress } from "../../isolate/messages.ts";
+import type { DiskShare } from "../../jobs/job.ts";
+import type { Log } from "../../telemetry/log.ts";
+import type { RequestTrace } from "../../telemetry/trace.ts";
+import { commandIn, type JobPath } from "../../wire/resources.ts";
+import type { Activity } from "../activity.ts";
+import type { Deliveries, Delivery, GivenUpCause } from "../answer/delivery.ts";
+import type { ErrorAnswers } from "../answer/error_answers.ts";
+import type { LiveAnswers } from "../answer/live.ts";
+import type { LiveAnswer } from "../answer/live_answer.ts";
+import { commonHeaders } from "../answer/page.ts";
+import type { Problem } from "../answer/problem.ts";
+import type { ResultAnswer } from "../answer/answer.ts";
+import type { PasswordCheck } from "../auth.ts";
+import type { BodyLimits } from "../body/reading.ts";
+import type { Buffers, Share } from "../body/buffers.ts";
+import type { Clients } from "../clients.ts";
+import type { CommandDoor, FrontDoor } from "../door.ts";
+import { clientOf, describe, shownPath } from "../exchange.ts";
+import type { Guard } from "../guard.ts";
+import type { Handler } from "../handler.ts";
+import { noCommandProblem } from "./job_problems.ts";
+
+/** What handling a request for a job needs besides the front door. */
+export interface JobSettings {
+  /** Refuses requests of other sites' pages, and requests that name a foreign host. */
+  readonly guard: Guard;
+  /** Checks who may run jobs. */
+  readonly mayRun: PasswordCheck;
+  /** Limits of one body, apart from its size, which the command limits. */
+  readonly limits: Omit<BodyLimits, "maxBytes">;
+  /** The largest body in memory for which the budget of all requests could ever have room. */
+  readonly largestBody: number;
+  /** Detects client disconnects. */
+  readonly clients: Clients;
+  /** Makes live answers. */
+  readonly live: LiveAnswers;
+  /** Marks the request that is being worked on. */
+  readonly during: During;
+}
+
+/** The parts of HTTP that handle a job's request. */
+export interface JobParts extends Omit<JobSettings, "largestBody"> {
+  /** Counts the requests for jobs in flight. */
+  readonly activity: Activity;
+  /** Sends answers. */
+  readonly deliveries: Deliveries;
+  /** The budget of memory of all requests together. */
+  readonly buffers: Buffers;
+  /** The budget of disk space of all requests together. */
+  readonly disk: { open(): DiskShare };
+}
+
+/** A request for a job, as it arrived. */
+export interface Arrival {
+  /** The request itself. */
+  readonly raw: Request;
+  /** The id that links its log lines and its answer. */
+  readonly requestId: string;
+  /** The path of its kind of requests, for the default command. */
+  readonly path: JobPath;
+  /** The command's name in its path; undefined if it names none. */
+  readonly commandName: string | undefined;
+  /** The command that it is for; undefined if there is none with that name, or no default. */
+  readonly command: CommandDoor | undefined;
+  /** Its part of a trace. */
+  readonly trace: RequestTrace | undefined;
+  /** The client's end of the connection. */
+  readonly address: () => ClientAddress | undefined;
+  /** The memory that it holds; the caller releases it. */
+  readonly share: Share;
+  /** The disk space that it holds; the caller releases it. */
+  readonly disk: DiskShare;
+  /** Called if its live answer is given up, with the cause. */
+  readonly onGivenUp: (cause: GivenUpCause) => void;
+}
+
+/** The answer of a job: its result, or the stream of its events. */
+export type JobAnswer =
+  | (ResultAnswer & {
+    /** Distinguishes it from a problem. */
+    readonly kind: "ran";
+  })
+  | {
+    /** Distinguishes it from the others. */
+    readonly kind: "live";
+    /** The stream of its events. */
+    readonly live: LiveAnswer;
+    /** Resolves when the job is over. */
+    readonly over: Promise<void>;
+  };
+
+/** Turns a request into a job, and its outcome into an answer. */
+export type PostJob = (
+  arrival: Arrival,
+  settings: JobSettings,
+  door: Pick<FrontDoor, "commandNames" | "ready">,
+) => Promise<JobAnswer | Problem>;
+
+/** Makes the handler of a path for the default command and of the paths below it for commands with names. */
+export function jobRequests(
+  door: FrontDoor,
+  { answerJob }: ErrorAnswers,
+  parts: JobParts,
+  log: Log,
+): (path: JobPath, post: PostJob) => Handler {
+  const { activity, deliveries, buffers, disk: space, ...rest } = parts;
+  const settings = { ...rest, largestBody: buffers.largestBody };
+
+  return (path, post) => async (c) => {
+    const { env: exchange, req: { raw } } = c;
+    const share = buffers.open();
+    const disk = space.open();
+    const endActivity = activity.begin();
+    let delivery: Pick<Delivery, "handedOver"> | undefined = undefined;
+    exchange.onHandedOver = () => {
+      delivery?.handedOver();
+      endActivity();
+      share.release();
+    };
+    const route = exchange.route ?? path;
+    const trace = door.beginTrace(raw.headers, { route, path: shownPath(exchange) });
+    exchange.trace = trace;
+    const commandName = route === path ? undefined : commandIn(exchange.path);
+    // Looked up once: commands may change while the request is handled.
+    const command = door.command(commandName);
+    exchange.names = command?.names;
+    const { requestId } = exchange;
+    const address = () => clientOf(exchange);
+    const onGivenUp = (cause: GivenUpCause) => {
+      log.write("gave up on an unread response", { ...describe(exchange), cause });
+      exchange.giveUp?.();
+    };
+    const about = { raw, requestId, path, commandName, command, trace };
+    const arrival = { ...about, address, share, disk, onGivenUp };
+    let answer: JobAnswer | Problem | undefined;
+    try {
+      answer = await post(arrival, settings, door);
+    } finally {
+      const release = () => command?.release();
+      if (answer?.kind === "live") answer.over.finally(release);
+      else release();
+    }
+    switch (answer.kind) {
+      case "ran": {
+        const { status, headers, body } = answer;
+        trace?.end({ status });
+        const sending = delivery = settings.during(
+          requestId,
+          () => deliveries.begin(body, { share, disk, onGivenUp }),
+        );
+        return new Response(sending.body, {
+          status,
+          headers: { ...headers, ...commonHeaders(exchange) },
+        });
+      }
+      case "live":
+        trace?.end({ status: 200 });
+        delivery = answer.live;
+        return new Response(answer.live.body, {
+          headers: { ...answer.live.headers, ...commonHeaders(exchange) },
+        });
+      default:
+        share.release();
+        disk.release();
+        if (answer.kind === "spool_unusable" && answer.reason !== undefined) {
+          const { reason } = answer;
+          log.write("a request's body could not be stored", { ...describe(exchange), reason });
+        }
+        return answerJob(c, answer);
+    }
+  };
+}
+
+/**
+ * Checks host, page, password, command and readiness, in this order, so that a request that fails one step costs nothing in the
+ * next. Returns the command, or why the request is refused before its body is read.
+ */
+export function commandFor(
+  { raw, path, commandName, command }: Arrival,
+  { guard, mayRun }: JobSettings,
+  door: Pick<FrontDoor, "commandNames" | "ready">,
+): CommandDoor | Problem {
+  const refusal = guard.hostRefusal(raw) ?? guard.pageRefusal(raw);
+  if (refusal) return refusal;
+  if (!mayRun(raw.headers)) return { kind: "unauthorized" };
+  if (!command) return noCommandProblem(path, commandName, door.commandNames());
+  if (!door.ready()) return { kind: "draining", retryAfterSec: command.retryAfterSec() };
+  return command;
+}

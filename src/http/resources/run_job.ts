@@ -1,0 +1,153 @@
+/**
+ * From a place in the queue to the answer, in the format that the client asked for.
+ *
+ * @module
+ */
+
+import type { JobHandle, JobOutcome, JobSpec, Keep } from "../../jobs/job.ts";
+import type { Place } from "../../jobs/line.ts";
+import type { LiveFormat } from "../../wire/events.ts";
+import type { Format } from "../answer/accept.ts";
+import type { OutputChoice } from "../answer/bytes.ts";
+import type { ListenerPlace } from "../answer/live.ts";
+import type { LiveEnd } from "../answer/live_answer.ts";
+import type { Problem } from "../answer/problem.ts";
+import { resultAnswer } from "../answer/result.ts";
+import type { CommandDoor } from "../door.ts";
+import { leftProblem, runProblem } from "./job_problems.ts";
+import type { Arrival, JobAnswer, JobSettings } from "./job_request.ts";
+
+/** The answer that a client wants. */
+export interface WantedAnswer {
+  /** Its format. */
+  readonly format: Format;
+  /** The output that an answer in bytes has. */
+  readonly output: OutputChoice;
+}
+
+/** A job with a place in the queue. */
+export interface PlacedJob {
+  /** The place, which is not filled yet. */
+  readonly place: Place;
+  /** The job. */
+  readonly spec: JobSpec;
+  /** Room for the listener, if the answer is live. */
+  readonly listener: ListenerPlace | undefined;
+  /** Called if the job leaves the queue, so that its payload is not needed. */
+  readonly onLeft?: () => void;
+}
+
+/** Where the outputs of a job are kept for an answer in a format. */
+export function keepFor(format: Format): Keep {
+  switch (format) {
+    case "json":
+      return "memory";
+    case "bytes":
+    case "form":
+      return "disk";
+    case "sse":
+    case "ndjson":
+      return "data";
+  }
+}
+
+/**
+ * Fills the place and makes the answer: when the job is over or, if the answer is live, at once. Not an async function: what its
+ * caller holds, such as a body, can be freed while the job waits and runs.
+ */
+export function runJob(
+  arrival: Arrival,
+  settings: JobSettings,
+  command: CommandDoor,
+  job: PlacedJob,
+  wanted: WantedAnswer,
+): Promise<JobAnswer | Problem> {
+  const { share, disk } = arrival;
+  const handle: JobHandle = {
+    onInputStored: () => void share.resize(0),
+    onCaptured: (bytes) => share.captured(bytes),
+    disk,
+  };
+  const { format } = wanted;
+  return format === "sse" || format === "ndjson"
+    ? Promise.resolve(runLive(arrival, command, job, { format, handle }))
+    : runToTheEnd(arrival, settings, command, job.place, fill(job, handle), { ...wanted, format });
+}
+
+function fill({ place, spec, onLeft }: PlacedJob, handle: JobHandle): Promise<JobOutcome> {
+  const outcome = place.fill(spec, handle);
+  if (!onLeft) return outcome;
+  return outcome.then((outcome) => {
+    if (outcome.kind === "left") onLeft();
+    return outcome;
+  });
+}
+
+async function runToTheEnd(
+  { share, address }: Arrival,
+  { clients }: JobSettings,
+  command: CommandDoor,
+  place: Place,
+  pending: Promise<JobOutcome>,
+  { format, output }: WantedAnswer & { readonly format: Exclude<Format, LiveFormat> },
+): Promise<JobAnswer | Problem> {
+  using _watched = clients.watch(address, () => place.leave());
+  const outcome = await pending;
+  if (outcome.kind !== "ran") return withoutResult(outcome, command);
+  share.answer();
+  const answer = await resultAnswer(outcome.result, {
+    format,
+    answer: output,
+    responseType: command.responseType,
+    failedStatus: command.failedStatus,
+    retryAfterSec: () => command.retryAfterSec(),
+    onReleased: (bytes) => share.taken(bytes),
+  });
+  return "body" in answer ? { kind: "ran", ...answer } : answer;
+}
+
+/** The stream of events is the only sign that the client has disconnected, and the job ends it. */
+function runLive(
+  { requestId, share, disk, onGivenUp }: Arrival,
+  command: CommandDoor,
+  job: PlacedJob,
+  { format, handle }: { readonly format: LiveFormat; readonly handle: JobHandle },
+): JobAnswer {
+  const { place, listener } = job;
+  if (!listener) throw new Error("a live answer needs a place for its listener");
+  const live = listener.open({
+    format,
+    requestId,
+    onGone: () => place.leave(),
+    onGivenUp(cause) {
+      place.leave();
+      onGivenUp(cause);
+    },
+    onFailed() {},
+    onOver() {
+      share.release();
+      disk.release();
+    },
+  });
+  const outcome = fill(job, {
+    ...handle,
+    onStarted: (worker) => live.onStarted(worker),
+    onOutput: (stream, bytes) => live.onOutput(stream, bytes),
+  });
+  live.queued(place.position());
+  const over = outcome.then((outcome) => live.end(endOf(outcome, command)));
+  return { kind: "live", live, over };
+}
+
+function endOf(outcome: JobOutcome, command: CommandDoor): LiveEnd {
+  return outcome.kind === "ran" ? outcome : withoutResult(outcome, command);
+}
+
+function withoutResult(
+  outcome: Exclude<JobOutcome, { readonly kind: "ran" }>,
+  command: CommandDoor,
+): Problem {
+  return outcome.kind === "failed"
+    ? runProblem(outcome.failure.kind, command)
+    : leftProblem(outcome);
+}
