@@ -36,7 +36,7 @@ export interface Outlet {
 }
 
 /** How many bytes may wait for a listener. */
-const bufferBytes = 64 * 1024;
+const bufferBytes = 1024 * 1024;
 
 const strategy: QueuingStrategy<Uint8Array<ArrayBuffer>> = {
   highWaterMark: bufferBytes,

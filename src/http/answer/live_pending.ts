@@ -16,17 +16,15 @@ export type OutputStream = "stdout" | "stderr";
 export interface PendingEvents {
   /** Whether there is nothing to send. */
   readonly isEmpty: boolean;
-  /** Whether there is enough to be sent at once. */
+  /** Whether there is enough to be sent at once. If it cannot be sent, further output must be dropped. */
   readonly isFull: boolean;
-  /** Whether something was dropped. Until that is sent, all other output must be dropped too. */
-  readonly isBehind: boolean;
   /** The job waits with this position; replaces an earlier one. */
   queued(place: number): void;
   /** The command has started. */
   started(worker: { readonly id: number; readonly pid: number }): void;
-  /** Copies the first bytes of a piece of output, until it is full. Returns their number. */
-  add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): number;
-  /** Counts bytes of output that are dropped. */
+  /** Copies a piece of output; not to be called when it is full. */
+  add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void;
+  /** Counts bytes of output that are dropped because it is full. */
   drop(stream: OutputStream, bytes: number): void;
   /** The command reported progress. Once it is full, only the latest report is kept, to be sent after everything else. */
   progress(report: ProgressReport): void;
@@ -34,7 +32,7 @@ export interface PendingEvents {
   take(isLast: boolean): LiveEvent[];
 }
 
-/** Pieces of output are joined up to this many bytes. */
+/** Pieces of output are joined until they have this many bytes. None is cut, so that a fast client can keep up with a pipe. */
 const joinedBytes = 16 * 1024;
 
 /** What an event counts besides its bytes of output, so that many small ones are not too many. */
@@ -62,16 +60,11 @@ class Pending implements PendingEvents {
   #stderr: PieceMaker | undefined;
 
   get isEmpty(): boolean {
-    return this.#parts.length === 0 && this.#place === undefined && !this.#worker &&
-      !this.isBehind;
+    return this.#parts.length === 0 && this.#place === undefined && !this.#worker;
   }
 
   get isFull(): boolean {
     return this.#size >= joinedBytes;
-  }
-
-  get isBehind(): boolean {
-    return this.#stdoutDropped + this.#stderrDropped > 0 || this.#latest !== undefined;
   }
 
   queued(place: number): void {
@@ -82,18 +75,15 @@ class Pending implements PendingEvents {
     this.#worker = worker;
   }
 
-  add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): number {
-    if (this.isFull) return 0;
+  add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void {
     let part = this.#parts.at(-1);
     if (part?.event !== stream) {
       part = { event: stream, bytes: createByteBuffer() };
       this.#parts.push(part);
       this.#size += eventBytes;
     }
-    const length = Math.min(bytes.length, Math.max(1, joinedBytes - this.#size));
-    part.bytes.append(bytes.subarray(0, length));
-    this.#size += length;
-    return length;
+    part.bytes.append(bytes);
+    this.#size += bytes.length;
   }
 
   drop(stream: OutputStream, bytes: number): void {
@@ -102,7 +92,7 @@ class Pending implements PendingEvents {
   }
 
   progress(report: ProgressReport): void {
-    if (this.isFull || this.isBehind) {
+    if (this.isFull) {
       this.#latest = report;
       return;
     }

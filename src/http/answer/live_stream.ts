@@ -1,8 +1,9 @@
 /**
  * One live answer: from the events of a job to the bytes of the answer.
  *
- * The command is never slowed. While a listener has not taken 64 KiB of events, only 16 KiB of output are kept for it besides;
- * the rest is dropped and counted, and of progress only the latest report is kept. Everything else waits until it takes more.
+ * The command is never slowed. While a listener has 64 KiB of events to take, output is kept for it only until that is 16 KiB
+ * more; the rest is dropped and counted, and of progress only the latest report is kept. Everything else waits until it takes
+ * more.
  *
  * @module
  */
@@ -100,7 +101,6 @@ class LiveStream implements LiveAnswer {
       closeFiles(end);
       return;
     }
-    this.#stopJoining?.();
     if (end.kind === "ran" && end.result.ending.kind === "not_started") {
       // Instead of output it has the reason.
       this.#stderr.write(end.result.error.bytes);
@@ -135,20 +135,13 @@ class LiveStream implements LiveAnswer {
   }
 
   #add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void {
-    const pending = this.#pending;
-    let at = 0;
-    if (!pending.isBehind || this.#flush()) {
-      while (at < bytes.length && (!pending.isFull || this.#flush())) {
-        at += pending.add(stream, bytes.subarray(at));
-      }
-    }
-    if (at < bytes.length) pending.drop(stream, bytes.length - at);
+    if (this.#pending.isFull && !this.#flush()) this.#pending.drop(stream, bytes.length);
+    else this.#pending.add(stream, bytes);
   }
 
   #report(report: ProgressReport): void {
-    const pending = this.#pending;
-    if (pending.isBehind || pending.isFull) this.#flush();
-    pending.progress(report);
+    if (this.#pending.isFull) this.#flush();
+    this.#pending.progress(report);
   }
 
   readonly #join = (): void => {

@@ -135,6 +135,15 @@ Deno.test("a live answer does not wait with 16 KiB of output", async () => {
   write("stdout", "x".repeat(10_000));
   const [event] = (await next ?? "").split("\n");
   assert.ok(JSON.parse(event ?? "").text.length > 16_000);
+  const other = openLive();
+  const fast = listen(other.answer);
+  other.write("stdout", "a");
+  await fast.take();
+  const second = fast.take();
+  await nextTurn();
+  // With 64 bytes for the event itself.
+  other.write("stdout", "x".repeat(16 * 1024 - 64));
+  assert.ok((await second ?? "").length > 16_000);
 });
 
 Deno.test("a live answer sends the beginning of a progress line, and of a character, when the output ends", async () => {
@@ -205,4 +214,34 @@ Deno.test("a live answer keeps everything but output for a listener that takes n
     "exit",
   ]);
   assert.equal(last[0]?.["place"], 4);
+});
+
+Deno.test("a live answer sends every progress report that there is room for", async () => {
+  const { answer, write } = openLive();
+  write("stderr", "::progress 1\n".repeat(500));
+  answer.end(ran());
+  const events = await listen(answer).rest();
+  assert.equal(events.filter(({ event }) => event === "progress").length, 500);
+});
+
+Deno.test("a live answer goes on as soon as a slow listener has taken something", async () => {
+  const { answer, write, waits } = openLive();
+  await nextTurn();
+  for (let count = 0; count < 10; count++) write("stdout", "x".repeat(10_000));
+  const listener = listen(answer);
+  assert.equal(waits.join.waiting, 1);
+  let taken = "";
+  while (!taken.includes('"truncated"')) taken += await listener.take();
+  assert.equal(waits.join.waiting, 1, "the pieces that follow are joined all the same");
+});
+
+Deno.test("a live answer sends what it has joined before exit, and exit once", async () => {
+  const { answer, calls, write } = openLive();
+  await nextTurn();
+  write("stdout", "a");
+  write("stdout", "b");
+  answer.end(ran());
+  const events = await listen(answer).rest();
+  assert.deepEqual(events.map(({ event }) => event), ["stdout", "stdout", "exit"]);
+  assert.deepEqual(calls, []);
 });
