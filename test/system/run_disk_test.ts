@@ -4,30 +4,23 @@
 
 import assert from "node:assert/strict";
 import { post, scrape, statusOf } from "../support/client.ts";
-import { temporaryFolder } from "../support/folder.ts";
 import { beginPost } from "../support/half_sent.ts";
 import { expectNothingLeft } from "../support/nothing_left.ts";
 import { eventually } from "../support/processes.ts";
-import { fixture, type Program, startProgram } from "../support/program.ts";
+import type { Program } from "../support/program.ts";
 import { postRun, runScript } from "../support/run_client.ts";
+import { onShell } from "../support/shell_program.ts";
 
 const limit = 1_000_000;
 
-/** Starts a program with little room, and checks at the end that all of it is free again. */
-async function onLittle(act: (program: Program) => Promise<void>): Promise<void> {
-  using folder = temporaryFolder();
-  await using program = await startProgram({
-    env: {
-      JOBRUNNER_CMD: fixture("run_payload.sh"),
-      JOBRUNNER_SPOOL_DIR: folder.path,
-      JOBRUNNER_MAX_SPOOL_BYTES: String(limit),
-    },
+/** Runs a program with little room, and checks at the end that all of it is free again. */
+function onLittle(act: (program: Program) => Promise<void>): Promise<void> {
+  return onShell({ JOBRUNNER_MAX_SPOOL_BYTES: String(limit) }, async (program, folder) => {
+    await act(program);
+    await expectNothingLeft(program, folder);
+    const script = `: ${"#".repeat(500_000)}\nhead -c 400000 /dev/zero`;
+    assert.equal((await runScript(program.url, script)).bytes.length, 400_000);
   });
-  await act(program);
-  await expectNothingLeft(program, folder.path);
-  const script = `: ${"#".repeat(500_000)}\nhead -c 400000 /dev/zero`;
-  assert.equal((await runScript(program.url, script)).bytes.length, 400_000);
-  await expectNothingLeft(program, folder.path);
 }
 
 /** Waits until requests hold so many bytes on the disk. */

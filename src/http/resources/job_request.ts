@@ -93,8 +93,8 @@ export type JobAnswer =
     readonly kind: "live";
     /** The stream of its events. */
     readonly live: LiveAnswer;
-    /** Resolves when the job is over. */
-    readonly over: Promise<void>;
+    /** Resolves when the job is over, with the problem because of which it has no result. */
+    readonly over: Promise<Problem | undefined>;
   };
 
 /** Turns a request into a job, and its outcome into an answer. */
@@ -107,7 +107,7 @@ export type PostJob = (
 /** Makes the handler of a path for the default command and of the paths below it for commands with names. */
 export function jobRequests(
   door: FrontDoor,
-  { answerJob }: ErrorAnswers,
+  { answerJob, reportJob }: ErrorAnswers,
   parts: JobParts,
   log: Log,
 ): (path: JobPath, post: PostJob) => Handler {
@@ -162,7 +162,9 @@ export function jobRequests(
         });
       }
       case "live":
-        trace?.end({ status: 200 });
+        answer.over.then((problem) =>
+          problem ? reportJob(c, problem) : trace?.end({ status: 200 })
+        );
         delivery = answer.live;
         return new Response(answer.live.body, {
           headers: { ...answer.live.headers, ...commonHeaders(exchange) },

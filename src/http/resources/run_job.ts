@@ -135,7 +135,11 @@ function runLive(
     onOutput: (stream, bytes) => live.onOutput(stream, bytes),
   });
   live.queued(place.position());
-  const over = outcome.then((outcome) => live.end(endOf(outcome, command)));
+  const over = outcome.then((outcome) => {
+    const end = endOf(outcome, command);
+    live.end(end);
+    return end.kind === "ran" ? undefined : end;
+  });
   return { kind: "live", live, over };
 }
 
