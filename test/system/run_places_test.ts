@@ -142,6 +142,20 @@ Deno.test("a job of POST /run whose client disconnects leaves the queue, or is k
   });
 });
 
+Deno.test("a job of POST /run is killed when its client disconnects, even if its body came late", async () => {
+  await onHeld({}, async ({ url, program, folder, spool }) => {
+    {
+      using upload = await beginPost(url, "/run?id=late", [`Content-Length: ${script.length}`]);
+      await upload.write(script.slice(0, 3));
+      await eventually("its body has a file", () => filesIn(spoolIn(spool)).length === 2);
+      await upload.write(script.slice(3));
+      await fileExists(`${folder}/started_late`);
+    }
+    await program.line("outcome=canceled");
+    await expectNothingLeft(program, spool);
+  });
+});
+
 Deno.test("JOBRUNNER_ON_DISCONNECT=finish lets a job of POST /run finish without its client", async () => {
   const env = { JOBRUNNER_ON_DISCONNECT: "finish" };
   await onHeld(env, async ({ url, program, folder, spool, release }) => {

@@ -63,7 +63,9 @@ async function admit(
   listener: ListenerPlace | undefined,
 ): Promise<PlacedJob | Problem> {
   const { raw, requestId, trace } = arrival;
-  const bounds = { ...settings.limits, maxBytes: command.maxRunBytes };
+  // A body for which there can never be room is too large; a retry would not help.
+  const maxBytes = Math.min(command.maxRunBytes, settings.largestRunBody);
+  const bounds = { ...settings.limits, maxBytes };
   const refusal = headRefusal(raw, bounds);
   if (refusal) return bodyProblem(refusal, bounds, command);
   const place = await command.reserve({ command: command.name, arriving: true }, raw.signal);

@@ -19,6 +19,7 @@ interface Differences {
   readonly query?: string;
   readonly body?: BodyInit;
   readonly room?: number;
+  readonly largestRunBody?: number;
   readonly outcome?: (spec: JobSpec, handle: JobHandle) => JobOutcome;
 }
 
@@ -97,6 +98,7 @@ function posted(differences: Differences = {}) {
       uploads: createActivity(),
     },
     largestBody: 1,
+    largestRunBody: differences.largestRunBody ?? Infinity,
     clients: { watch: () => ({ [Symbol.dispose]() {} }) },
     live: notLive,
     during: unmarked,
@@ -192,6 +194,10 @@ const refused: readonly (readonly [what: string, kind: string, differences: Diff
   ["a body that is too large", "too_large", {
     headers: { "content-length": "5" },
     command: { maxRunBytes: 4 },
+  }],
+  ["a body for which there can never be disk space", "too_large", {
+    headers: { "content-length": "5" },
+    largestRunBody: 4,
   }],
 ];
 for (const [what, kind, differences] of refused) {
