@@ -102,7 +102,7 @@ function posted(differences: Differences = {}) {
     during: unmarked,
   };
   const answer = postRun(arrival, settings, { ready: () => true, commandNames: () => [] });
-  return { answer, steps, abouts, specs, files, disk };
+  return { answer, steps, abouts, specs, files, disk, buffers };
 }
 
 /** The kind of an answer; of bytes their text. */
@@ -254,6 +254,21 @@ Deno.test("postRun() removes the payload of a job that leaves the queue", async 
     await kindOf(answer);
     assert.deepEqual(steps.slice(0, 5), ["reserve", "open", "complete", "fill", "discard"]);
   }
+});
+
+Deno.test("postRun() counts live output that the client has not taken as output of the command", async () => {
+  const { answer, buffers } = posted({
+    headers: { accept: "application/x-ndjson" },
+    outcome(spec, handle) {
+      for (let count = 0; count < 10; count++) handle.onOutput?.("stdout", new Uint8Array(65_536));
+      return ranOf(spec);
+    },
+  });
+  const made = await answer;
+  assert.ok(made.kind === "live");
+  assert.ok(buffers.held.captures > 500_000);
+  await made.live.body.cancel();
+  assert.deepEqual(buffers.held, { bodies: 0, captures: 0, answers: 0 });
 });
 
 Deno.test("postRun() gives the room of a listener back if the request is refused", async () => {
