@@ -14,8 +14,8 @@ const pauseMs = 10;
 
 /**
  * Fetches `/status` from this process, which does nothing else, until the work is over. Resolves with
- * its result and the milliseconds of each answer. Rejects as the work does, and with a `BenchFailure`
- * at an answer other than 200.
+ * its result and the milliseconds of each answer. Rejects when the work has ended: as it did, or with a
+ * `BenchFailure` when `/status` was not answered with 200.
  */
 export async function watchStatus<Result>(
   { address, logTail }: Target,
@@ -23,17 +23,22 @@ export async function watchStatus<Result>(
 ): Promise<{ readonly result: Result; readonly milliseconds: readonly number[] }> {
   let isOver = false;
   const over = work.finally(() => isOver = true);
-  // Whoever awaits `work` hears of its error even when the look fails first.
   over.catch(() => {});
-  const request = getRequest(address, "/status");
   const milliseconds: number[] = [];
-  using client = await connect(address);
-  while (!isOver) {
-    const sentAt = performance.now();
-    const { status } = await client.exchange(request);
-    milliseconds.push(performance.now() - sentAt);
-    if (status !== 200) throw new BenchFailure(`answer ${status} of /status; ${logTail()}`);
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  try {
+    const request = getRequest(address, "/status");
+    using client = await connect(address);
+    while (!isOver) {
+      const sentAt = performance.now();
+      const { status } = await client.exchange(request);
+      if (status !== 200) throw new Error(`answer ${status}`);
+      milliseconds.push(performance.now() - sentAt);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  } catch (error) {
+    // A failure of the work says more.
+    await over;
+    throw new BenchFailure(`/status failed: ${error}\nThe server's log ends:\n${logTail()}`);
   }
   return { result: await over, milliseconds };
 }
