@@ -37,6 +37,18 @@ export function freeMemory(bytes: Uint8Array<ArrayBuffer>): void {
   if (bytes.buffer.byteLength >= largeBytes) bytes.buffer.transfer(0);
 }
 
+/** Two pieces as one; the second itself if the first is empty. */
+export function joined(
+  first: Uint8Array<ArrayBuffer>,
+  second: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  if (first.length === 0) return second;
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
+}
+
 /** A class, because every job has several: an object literal with getters creates new functions each time. */
 class Buffer implements ByteBuffer {
   readonly #expected: number;

@@ -4,36 +4,38 @@
  * @module
  */
 
-import type { ReceivedResult, ResultHead } from "../wire/client.ts";
-import type { Incoming, OutputFile } from "./output_file.ts";
+import type { ReceivedHead, ReceivedResult } from "../wire/client.ts";
+import type { IncomingFile, OutputFile } from "./output_file.ts";
 import { type ByteWriter, writeAll } from "./output_target.ts";
 import { SendFailure } from "./send_failure.ts";
 
-/** Names of the parts of a result that are bytes: the response file, standard output and standard error. */
-const partNames = ["data", "output", "error"] as const;
+/** Name of a part of a result that is bytes: the response file, standard output or standard error. */
+export type ArrivingPartName = "data" | "output" | "error";
+
+const partNames: readonly ArrivingPartName[] = ["data", "output", "error"];
 
 /** The bytes of a result with one of these names. */
-export interface ResultPart {
+export interface ArrivingPart {
   /** Its name. */
-  readonly name: typeof partNames[number];
+  readonly name: ArrivingPartName;
   /** Must be read to its end before the next part comes. */
   readonly bytes: AsyncIterable<Uint8Array<ArrayBuffer>>;
 }
 
 /** A result whose bytes arrive in parts, each at most once. */
-export interface ArrivingResult extends ResultHead {
+export interface ArrivingResult extends ReceivedHead {
   /** The parts. */
-  readonly parts: AsyncIterable<ResultPart>;
+  readonly parts: AsyncIterable<ArrivingPart>;
 }
 
 /** Whether a text is the name of a part. */
-export function isPartName(text: string | undefined): text is ResultPart["name"] {
-  return (partNames as readonly (string | undefined)[]).includes(text);
+export function isPartName(text: string | undefined): text is ArrivingPartName {
+  return partNames.some((name) => name === text);
 }
 
 /** A result that has arrived as a whole. */
 export function arrived(
-  result: ResultHead & Partial<Pick<ReceivedResult, ResultPart["name"]>>,
+  result: ReceivedHead & Partial<Pick<ReceivedResult, ArrivingPartName>>,
 ): ArrivingResult {
   async function* parts() {
     for (const name of partNames) {
@@ -54,7 +56,7 @@ export async function deliver(
   output: OutputFile | undefined,
 ): Promise<void> {
   using opened = new DisposableStack();
-  let incoming: Incoming | undefined;
+  let incoming: IncomingFile | undefined;
   const streams = firstFailure();
   const file = firstFailure();
   for await (const { name, bytes } of parts) {
@@ -102,7 +104,7 @@ export function note(sentence: string): void {
   console.error(`jobrunner send: ${sentence}`);
 }
 
-async function drop(bytes: ResultPart["bytes"], streams: FirstFailure): Promise<void> {
+async function drop(bytes: ArrivingPart["bytes"], streams: FirstFailure): Promise<void> {
   let length = 0;
   for await (const piece of bytes) length += piece.length;
   await streams.or(() => noteDropped(length));
@@ -115,7 +117,7 @@ interface FirstFailure {
   or(step: () => Promise<void> | void): Promise<void>;
   /** Does a step with each piece until one fails, and reads the others. */
   orRead(
-    bytes: ResultPart["bytes"],
+    bytes: ArrivingPart["bytes"],
     step: (piece: Uint8Array<ArrayBuffer>) => Promise<void>,
   ): Promise<void>;
 }

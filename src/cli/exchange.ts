@@ -23,7 +23,7 @@ export interface Outgoing {
 }
 
 /** The outcome of a request. */
-export type SendOutcome = Answered | Unserved;
+export type SendOutcome = Answered | NoResult;
 
 /** The beginning of an answer with status 200. */
 export interface Answered {
@@ -34,7 +34,7 @@ export interface Answered {
 }
 
 /** The outcome of a request without a result. */
-export type Unserved = ServerAnswer | NoAnswer;
+export type NoResult = ServerAnswer | NoAnswer;
 
 /** An answer of the server with another status than 200, or an event that reports one. */
 export interface ServerAnswer {

@@ -9,7 +9,7 @@ import { checkInput, type Input, inputOf, readingOf } from "./input.ts";
 import type { SendFailure } from "./send_failure.ts";
 
 /** The body of a request, which can be read several times. */
-export interface Content {
+export interface JobContent {
   /** The value of Content-Type. */
   readonly contentType: string;
   /** Length in bytes. */
@@ -24,14 +24,14 @@ export interface Content {
 export const formType = "multipart/form-data";
 
 /** A field of a form: a text, or a file by its path, `-` for standard input. */
-export type FormField =
+export type SentField =
   | { readonly name: string; readonly value: string }
   | { readonly name: string; readonly file: string };
 
 /** Opens the files of a form and computes its length. Disposing removes what was kept of them. Rejects with a `SendFailure`. */
 export async function formContent(
-  fields: readonly FormField[],
-): Promise<Content & Disposable> {
+  fields: readonly SentField[],
+): Promise<JobContent & Disposable> {
   using opened = new DisposableStack();
   const boundary = `jobrunner-${crypto.randomUUID().replaceAll("-", "")}`;
   const utf8 = new TextEncoder();

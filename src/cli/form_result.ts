@@ -6,7 +6,7 @@
 
 import { createChannel } from "../async/channel.ts";
 import { parseResultHead } from "../wire/client.ts";
-import { type ArrivingResult, isPartName, type ResultPart } from "./deliver.ts";
+import { type ArrivingPart, type ArrivingResult, isPartName } from "./deliver.ts";
 import { brokeOff, notResult } from "./no_result.ts";
 
 /** Limit for the part `result`, in characters. */
@@ -32,9 +32,9 @@ export async function readFormResult(
 }
 
 async function* resultParts(
-  parts: AsyncIterable<FormPart>,
+  parts: AsyncIterable<RawPart>,
   url: string,
-): AsyncGenerator<ResultPart> {
+): AsyncGenerator<ArrivingPart> {
   const missing = new Set(["data", "output", "error"]);
   for await (const { name, bytes } of parts) {
     if (isPartName(name) && missing.delete(name)) yield { name, bytes };
@@ -43,7 +43,7 @@ async function* resultParts(
   if (missing.size > 0) throw notResult(url);
 }
 
-async function textOf({ bytes }: FormPart): Promise<string> {
+async function textOf({ bytes }: RawPart): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const piece of bytes) {
@@ -53,7 +53,7 @@ async function textOf({ bytes }: FormPart): Promise<string> {
 }
 
 /** A part of a form. */
-interface FormPart {
+interface RawPart {
   readonly name: string | undefined;
   /** Must be read to its end before the next part comes. */
   readonly bytes: AsyncIterable<Uint8Array<ArrayBuffer>>;
@@ -63,9 +63,9 @@ async function* formParts(
   contentType: string,
   body: ReadableStream<Uint8Array>,
   url: string,
-): AsyncGenerator<FormPart> {
+): AsyncGenerator<RawPart> {
   const { Busboy } = await import("@fastify/busboy");
-  const parts = createChannel<FormPart>();
+  const parts = createChannel<RawPart>();
   const reader = body.getReader();
   let failure: Error | undefined;
   /** The part that arrives, or has arrived last. */

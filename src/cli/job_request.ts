@@ -6,7 +6,7 @@
 
 import { createPayloadEncoder } from "../wire/client.ts";
 import { eventsType } from "./follow.ts";
-import { type Content, formContent, formType } from "./form_body.ts";
+import { formContent, formType, type JobContent } from "./form_body.ts";
 import { checkInput, type Input, inputOf, readingOf } from "./input.ts";
 import type { SendOptions } from "./send_options.ts";
 
@@ -19,7 +19,7 @@ export interface JobRequest {
   /** The value of Accept. */
   readonly accept: string;
   /** The body. */
-  readonly content: Content;
+  readonly content: JobContent;
 }
 
 /** The requests for one job. Disposing closes their files and removes what was kept of them. */
@@ -58,7 +58,7 @@ export function urlOf({ url, query }: JobRequest): string {
 }
 
 /** A file as it is. */
-function fileContent(input: Input): Content {
+function fileContent(input: Input): JobContent {
   return {
     contentType: "application/octet-stream",
     length: input.size,
@@ -70,7 +70,7 @@ function fileContent(input: Input): Content {
 /** The request to `/run`. */
 function runRequest(
   { runUrl, id, timeoutSec, follow }: SendOptions,
-  content: Content,
+  content: JobContent,
 ): JobRequest {
   const results = follow ? eventsType : formType;
   return {

@@ -5,7 +5,7 @@
  */
 
 import { withoutUrlSecrets } from "../config/shown.ts";
-import type { NoAnswer, ServerAnswer, Unserved } from "./exchange.ts";
+import type { NoAnswer, NoResult, ServerAnswer } from "./exchange.ts";
 import { type FailureKind, SendFailure } from "./send_failure.ts";
 
 /** What the sentences need to know about the request. */
@@ -34,7 +34,7 @@ const passing: ReadonlySet<string> = new Set([
 ]);
 
 /** Seconds after which to retry; undefined if a retry is pointless, or if the job may have run. */
-export function retryAfter(outcome: Unserved): number | undefined {
+export function retryAfter(outcome: NoResult): number | undefined {
   if (outcome.kind === "answer") {
     const { status, code, retryAfterSec } = outcome;
     const isPassing = code === undefined ? status === 503 || status === 429 : passing.has(code);
@@ -49,14 +49,14 @@ export function retryAfter(outcome: Unserved): number | undefined {
 const namesCommands: ReadonlySet<string> = new Set(["unknown_command", "no_default_command"]);
 
 /** Whether an answer to `POST /run` says that the server has no such path, as older ones. */
-export function hasNoRun(outcome: Unserved): boolean {
+export function hasNoRun(outcome: NoResult): boolean {
   if (outcome.kind !== "answer") return false;
   const { status, code } = outcome;
   return status === 405 || status === 404 && !namesCommands.has(code ?? "");
 }
 
 /** Describes the failure in one sentence, with its exit status. */
-export function failureOf(outcome: Unserved, sent: Sent): SendFailure {
+export function failureOf(outcome: NoResult, sent: Sent): SendFailure {
   if (outcome.kind === "answer") return refusal(outcome, sent);
   const sentence = `${sent.url}: ${sentenceOf(outcome, sent.length)}`;
   return new SendFailure("noServer", withoutUrlSecrets(sentence));

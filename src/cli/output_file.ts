@@ -12,13 +12,13 @@ import { SendFailure } from "./send_failure.ts";
 /** A file, or anything else that has the given name. */
 export interface OutputFile extends Disposable {
   /** Begins to receive a response file, in place of which nothing is seen before `commit`. Throws a `SendFailure`. */
-  receive(): Incoming;
+  receive(): IncomingFile;
   /** Writes the bytes to it. Rejects with a `SendFailure`. */
   write(data: Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
 /** A response file that is arriving. Disposing without `commit` drops it. */
-export interface Incoming extends Disposable {
+export interface IncomingFile extends Disposable {
   /** Adds a piece; its memory must not be used afterwards. Rejects with a `SendFailure`. */
   write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /** Puts everything in its place. Rejects with a `SendFailure`. */
@@ -52,7 +52,7 @@ export function openOutput(path: string): OutputFile {
   }
   // A file is checked again, since a job may take days.
   const targetNow = () => target.kind === "file" ? targetOf(path) : target;
-  const receive = (): Incoming => {
+  const receive = (): IncomingFile => {
     let held: HeldBytes | PartialFile;
     try {
       const beside = targetNow();

@@ -5,7 +5,7 @@
  */
 
 import { basename } from "node:path";
-import type { FormField } from "./form_body.ts";
+import type { SentField } from "./form_body.ts";
 import { SendFailure } from "./send_failure.ts";
 
 /** What `send` posts. */
@@ -13,7 +13,7 @@ export type SendInput =
   /** A file by its path; `-` for standard input. */
   | { readonly kind: "file"; readonly path: string }
   /** A form. */
-  | { readonly kind: "form"; readonly fields: readonly FormField[] };
+  | { readonly kind: "form"; readonly fields: readonly SentField[] };
 
 /** Reads the arguments that name files, and the values of `--form`. Throws a `SendFailure` of the kind `usage`. */
 export function sendInputOf(files: readonly string[], form: readonly string[]): SendInput {
@@ -29,8 +29,8 @@ export function sendInputOf(files: readonly string[], form: readonly string[]): 
 }
 
 /** Reads the values of `--form`. Sentences show names only, since a value may be a password. */
-function formFields(texts: readonly string[]): readonly FormField[] {
-  const fields = texts.map((text): FormField => {
+function formFields(texts: readonly string[]): readonly SentField[] {
+  const fields = texts.map((text): SentField => {
     const [, name, at, value] = /^([^=]+)=(@?)(.*)$/s.exec(text) ?? [];
     if (name === undefined || value === undefined || at === "@" && value === "") {
       throw new SendFailure(

@@ -19,8 +19,8 @@ const defaultUrl = "http://127.0.0.1:8080";
 export const sendUsage = `usage: jobrunner send [flags] FILE|-
        jobrunner send [flags] --form NAME=VALUE|NAME=@FILE ...
 
-Posts a file, standard input (-) or a form as a job, writes the command's stdout and stderr to its own,
-and exits with the command's status.
+Posts a file, standard input (-) or a form as a job, writes the command's stdout and stderr to its
+own, and exits with the command's status.
 
   --url URL             the server (default ${defaultUrl})
   --command NAME        the command that runs the job, where the server has several (default: the
@@ -43,9 +43,9 @@ and exits with the command's status.
   --output FILE         where to write the response file, even if it is empty; without this flag
                         it is dropped. Links are followed; anything but a regular file, such as
                         a FIFO or /dev/stdout, is written to, not replaced; - is standard output
-  --retry N             retry up to N times: after 429 or 503 once the time in Retry-After has
-                        passed, and one second after a connection could not be made; never if
-                        the job may have run
+  --retry N             retry up to N times: after a refusal that may pass, such as 429 or 503, once
+                        the time in Retry-After has passed, and one second after a connection
+                        could not be made; never if the job may have run
 
 exit status: the command's, or that of a failure of send itself, after sysexits(3):
 ${Object.values(exits).map(({ status, meaning }) => `  ${status}  ${meaning}`).join("\n")}`;

@@ -37,7 +37,7 @@ export const settings = [
     kind: { type: "text", placeholder: "NAME", wanted: "the name of a command" },
     default: "",
     meaning:
-      "Name of the command that `POST /payload` runs. Without a value it is the command `default`, if there is one: JOBRUNNER_CMD is always the command of that name.",
+      "Name of the command that `POST /payload` and `POST /run` run. Without a value it is the command `default`, if there is one: JOBRUNNER_CMD is always the command of that name.",
     withheld: true,
   },
   {

@@ -94,8 +94,8 @@ class StoredCapture {
     const { disk } = this.#settings;
     if (disk && !disk.take(moved + piece.length)) return this.#drop(piece);
     try {
-      this.#file ??= await this.#moveIntoFile();
-      await this.#file.write(piece);
+      if (this.#file) await this.#file.write(piece);
+      else this.#file = await this.#fileWith(piece);
     } catch {
       // The command must not be blocked by that.
       this.#drop(piece);
@@ -104,10 +104,12 @@ class StoredCapture {
     }
   }
 
-  async #moveIntoFile(): Promise<GrowingFile> {
+  /** A file with all bytes so far and the piece. Until it is there, they stay in memory. */
+  async #fileWith(piece: Uint8Array<ArrayBuffer>): Promise<GrowingFile> {
     const file = await this.#settings.createFile();
     try {
       await file.write(this.#buffer.bytes());
+      await file.write(piece);
     } catch (error) {
       file.close();
       throw error;

@@ -60,10 +60,14 @@ export async function openInbox(spool: Spool, suffix: string): Promise<Inbox> {
   const writers: OpenWriter[] = [];
   let state: "open" | "complete" | "discarded" = "open";
 
-  /** Makes sure that the folder of the job is the one that was made, and that nothing is removed in this turn. */
+  function checkOpen(): void {
+    if (state !== "open") throw new Error(`${folder}: the job's folder is no longer filled`);
+  }
+
+  /** Makes sure that the folder of the job is the one that was made, and that it is not being removed. */
   async function check(): Promise<void> {
     await spool.ensure();
-    if (state !== "open") throw new Error(`${folder}: the job's folder is no longer filled`);
+    checkOpen();
     if (!job.own.isSound()) throw replaced(folder);
   }
 
@@ -116,7 +120,7 @@ export async function openInbox(spool: Spool, suffix: string): Promise<Inbox> {
     openPart,
     async complete(list) {
       const input = await (list === undefined ? completeBody() : completeParts(list));
-      await check();
+      checkOpen();
       state = "complete";
       return input;
     },

@@ -35,6 +35,9 @@ const inMemory: readonly number[] = [0x0102_1994, 0x8584_58f6];
 /** The limit on a disk that does not report how much is free: a body of `POST /run` of the default maximum size. */
 const unknownDiskBytes = 10 * 2 ** 30;
 
+/** The smallest limit on a disk, which may have more room later: while it is full, each write says so. */
+const leastBytes = 64 * 2 ** 20;
+
 /** The limit in memory whose size is not known, as in a ramfs: the default of JOBRUNNER_MAX_BUFFERED_BYTES. */
 const unknownMemoryBytes = 2 ** 30;
 
@@ -61,7 +64,8 @@ export function measureSpoolRoom(
     };
   }
   if (!isKnown) return unknownDisk("the file system does not report its size");
-  return { bytes: Math.floor(bavail * blockBytes * 4 / 5), warning: undefined };
+  const bytes = Math.floor(bavail * blockBytes * 4 / 5);
+  return { bytes: Math.max(bytes, leastBytes), warning: undefined };
 }
 
 function unknownDisk(reason: string): SpoolRoom {

@@ -142,7 +142,8 @@ export const catalogue = {
     unit: "",
     labels: { output: captureNames },
     named: ["command", "pool"],
-    help: "Outputs cut at JOBRUNNER_MAX_OUTPUT_BYTES, or for lack of memory.",
+    help:
+      "Outputs cut at JOBRUNNER_MAX_OUTPUT_BYTES or JOBRUNNER_MAX_RESULT_BYTES, or for lack of memory or disk space.",
     example: "sum by (output) (increase(jobrunner_outputs_truncated_total[1h]))",
   },
   answersGivenUp: {

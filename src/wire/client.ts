@@ -7,7 +7,7 @@
 import { decodeBase64 } from "./base64.ts";
 
 /** What a result says besides the bytes. */
-export interface ResultHead {
+export interface ReceivedHead {
   /** The exit status that a shell would report. */
   readonly exitStatus: number;
   /** Those of the keys `output`, `error` and `data` whose values were truncated. */
@@ -15,7 +15,7 @@ export interface ResultHead {
 }
 
 /** The result of a job, as a client reads it from an answer. */
-export interface ReceivedResult extends ResultHead {
+export interface ReceivedResult extends ReceivedHead {
   /** Standard output. */
   readonly output: Uint8Array<ArrayBuffer>;
   /** Standard error. */
@@ -36,13 +36,13 @@ export function parseResult(body: string): ReceivedResult | undefined {
 }
 
 /** Reads the part of a result that comes without the bytes; undefined for any other text. */
-export function parseResultHead(text: string): ResultHead | undefined {
+export function parseResultHead(text: string): ReceivedHead | undefined {
   const answer = objectIn(text);
   return answer && resultHeadOf(answer);
 }
 
 /** Reads what a result in JSON says besides the bytes; undefined if it is none. */
-export function resultHeadOf(answer: Readonly<Record<string, unknown>>): ResultHead | undefined {
+export function resultHeadOf(answer: Readonly<Record<string, unknown>>): ReceivedHead | undefined {
   const exitStatus = answer["exit_status"];
   if (typeof exitStatus !== "number") return undefined;
   const truncated = ["output", "error", "data"].filter((key) =>

@@ -10,7 +10,7 @@
 import type { JobResult } from "../jobs/job.ts";
 import type { OutputPiece } from "./output_piece.ts";
 import type { ProgressReport } from "./progress_line.ts";
-import { toMicroseconds } from "./rounding.ts";
+import { resultKeys } from "./result.ts";
 
 /** The formats of live output: server-sent events, or one line of JSON for each event. */
 export type LiveFormat = "sse" | "ndjson";
@@ -135,24 +135,16 @@ export async function* encodeExit(
   seq: number,
   format: LiveFormat,
 ): AsyncGenerator<string> {
-  const { ending, data, names } = result;
+  const { data } = result;
   const length = data.file?.length ?? data.bytes.length;
   const isLeftOut = length > maxExitDataBytes;
   const head = eventHead("exit", {
     seq,
-    worker_id: result.workerId,
-    elapsed_sec: toMicroseconds(result.elapsedSec),
-    exit_status: ending.exitStatus,
-    id: result.id,
-    queued_sec: toMicroseconds(result.queuedSec),
-    ending: ending.kind,
-    command: names?.command,
-    pool: names?.pool,
-    signal: "signal" in ending ? ending.signal : undefined,
-    timed_out: ending.kind === "timed_out" || undefined,
-    data_bytes: isLeftOut ? length : undefined,
+    ...resultKeys(result),
+    output_truncated: undefined,
+    error_truncated: undefined,
     data_truncated: isLeftOut || data.truncated || undefined,
-    message: result.message,
+    data_bytes: isLeftOut ? length : undefined,
   }, format);
   if (isLeftOut) {
     yield head + eventEnd(format);

@@ -11,7 +11,7 @@ import { toMicroseconds } from "./rounding.ts";
 export const metadataHeaders = {
   /** Which output the body is: `data`, `output` or `error`. Absent from errors. */
   answer: "X-JR-Answer",
-  /** The id, as `encodeURIComponent` encodes it. */
+  /** The id, as `encodeURIComponent` encodes it; absent if that has more than `maxIdHeaderLength` characters. */
   id: "X-JR-Id",
   /** Number of the worker. */
   workerId: "X-JR-Worker-Id",
@@ -35,14 +35,18 @@ export const metadataHeaders = {
   pool: "X-JR-Pool",
 } as const;
 
+/** The longest encoded id in a header: proxies limit all headers of an answer together, often to 4 KiB. */
+export const maxIdHeaderLength = 1024;
+
 /** The fields that describe a result, apart from `X-JR-Answer`. */
 export function metadataOf(result: JobResult): Record<string, string> {
   const { ending, names, message } = result;
   const signal = "signal" in ending ? ending.signal : undefined;
   const truncated = (["data", "output", "error"] as const).filter((name) => result[name].truncated);
   const header = metadataHeaders;
+  const id = encodeURIComponent(result.id.toWellFormed());
   return {
-    [header.id]: encodeURIComponent(result.id.toWellFormed()),
+    ...(id.length > maxIdHeaderLength ? {} : { [header.id]: id }),
     [header.workerId]: String(result.workerId),
     [header.exitStatus]: String(ending.exitStatus),
     [header.ending]: ending.kind,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { joined } from "./progress_line.ts";
+import { joined } from "../async/bytes.ts";
 
 /** A piece of output. */
 export type OutputPiece =

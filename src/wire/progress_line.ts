@@ -7,6 +7,8 @@
  * @module
  */
 
+import { joined } from "../async/bytes.ts";
+
 /** How far a command is. */
 export interface ProgressReport {
   /** 0 to 100. */
@@ -70,18 +72,6 @@ export function createProgressFilter(
       held = new Uint8Array();
     },
   };
-}
-
-/** Two pieces as one; the second itself if the first is empty. */
-export function joined(
-  first: Uint8Array<ArrayBuffer>,
-  second: Uint8Array<ArrayBuffer>,
-): Uint8Array<ArrayBuffer> {
-  if (first.length === 0) return second;
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
 }
 
 /** Where the line after the one at a position begins; the length if that line has no end. */

@@ -8,8 +8,8 @@ import { decodeBase64 } from "./base64.ts";
 import {
   objectIn,
   problemOf,
+  type ReceivedHead,
   type ReceivedProblem,
-  type ResultHead,
   resultHeadOf,
 } from "./client.ts";
 
@@ -31,7 +31,7 @@ export type ReceivedEvent =
   /** The result; always last. */
   | {
     readonly kind: "exit";
-    readonly result: ResultHead;
+    readonly result: ReceivedHead;
     /** Content of the response file; undefined if it is too large for an event. */
     readonly data: Uint8Array<ArrayBuffer> | undefined;
     /** Length of the response file in bytes. */

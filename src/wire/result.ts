@@ -60,14 +60,21 @@ export interface OutputLengths {
 /** The same JSON object with the lengths of the outputs, `data_bytes` and so on, in place of the outputs. No newline. */
 export function encodeSummary(result: JobResult, lengths: OutputLengths): string {
   return JSON.stringify({
-    worker_id: result.workerId,
-    elapsed_sec: toMicroseconds(result.elapsedSec),
-    exit_status: result.ending.exitStatus,
-    ...ourKeys(result),
+    ...resultKeys(result),
     data_bytes: lengths.data,
     output_bytes: lengths.output,
     error_bytes: lengths.error,
   });
+}
+
+/** The keys of a result without its outputs. Those that are undefined do not apply. */
+export function resultKeys(result: JobResult): Readonly<Record<string, unknown>> {
+  return {
+    worker_id: result.workerId,
+    elapsed_sec: toMicroseconds(result.elapsedSec),
+    exit_status: result.ending.exitStatus,
+    ...ourKeys(result),
+  };
 }
 
 /** The keys behind those of the contract. Those that are undefined do not apply. */

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { type Listeners, reportBug, runAndReport } from "../../src/app/account.ts";
 import type { RunSettings } from "../../src/exec/run.ts";
 import type { RunEnd, RunListener, RunOrder } from "../../src/exec/runner.ts";
-import type { JobSpec, Names } from "../../src/jobs/job.ts";
+import type { JobHandle, JobSpec, Names } from "../../src/jobs/job.ts";
 import type { RunningJob } from "../../src/jobs/pool.ts";
 import { createStop } from "../../src/jobs/stop.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
+import { createDisk } from "../../src/spool/disk.ts";
 import { specOf } from "../support/jobs.ts";
+import { openFilesIn } from "../support/open_files.ts";
 import { temporarySpool } from "../support/spool.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
@@ -34,6 +36,7 @@ async function told(
   spec: JobSpec = specOf("a"),
   more: Partial<RunSettings> = {},
   names: Names | undefined = undefined,
+  handle: Partial<JobHandle> = {},
 ) {
   using temporary = temporarySpool();
   const metrics: unknown[] = [];
@@ -76,7 +79,7 @@ async function told(
   };
   const job: RunningJob = {
     spec,
-    handle: { onInputStored() {}, onCaptured: (bytes) => void (captured += bytes) },
+    handle: { onInputStored() {}, onCaptured: (bytes) => void (captured += bytes), ...handle },
     queuedSec: 0.5,
     stop: createStop(),
   };
@@ -95,13 +98,15 @@ async function told(
       requestSuffix: "",
       responseSuffix: "",
       maxOutputBytes: 100,
+      maxResultBytes: Infinity,
       onLeftover: notHere,
       ...more,
     },
     listeners,
     { names, program: "/bin/date" },
   ).catch((error: unknown) => ({ kind: "threw" as const, error }));
-  return { outcome, job, orders, captured, metrics, spans, lines, recent };
+  const openFiles = openFilesIn(temporary.spool.path);
+  return { openFiles, outcome, job, orders, captured, metrics, spans, lines, recent };
 }
 
 const nothing = { bytes: new Uint8Array(), truncated: false };
@@ -275,4 +280,78 @@ Deno.test("reportBug() logs the job's ids and the bug, and command and pool if t
     ["uncaught error in a worker", { ...ids, ...stack }],
     ["uncaught error in a worker", { ...ids, ...names, ...stack }],
   ]);
+});
+
+/** A command that writes 100 000 bytes to each of its outputs. */
+async function floods(order: RunOrder, onEvent: RunListener): Promise<RunEnd> {
+  onEvent({ kind: "started", pid: 42 });
+  for (const kind of ["stdout", "stderr"] as const) {
+    await onEvent({ kind, bytes: new Uint8Array(100_000) });
+  }
+  Deno.writeFileSync(order.files.responseFile, new Uint8Array(100_000));
+  return exited;
+}
+
+Deno.test("runAndReport() keeps the outputs of a job on disk if it asks for that, and reports their lengths", async () => {
+  const disk = createDisk(350_000);
+  const { outcome, openFiles, captured, metrics, lines } = await told(
+    floods,
+    specOf("a", { keep: "disk" }),
+    { maxResultBytes: 90_000 },
+    undefined,
+    { disk: disk.open() },
+  );
+  assert.ok(outcome.kind === "ran");
+  const { output, error, data } = outcome.result;
+  for (const { bytes, file, truncated } of [output, error, data]) {
+    assert.deepEqual([bytes.length, file?.length, truncated], [0, 90_000, true]);
+  }
+  assert.equal(disk.held, 270_000);
+  assert.equal(captured, 0, "nothing of it is in memory");
+  assert.equal((metrics[1] as { resultBytes: number }[])[2]?.resultBytes, 270_000);
+  const fields = lines[1]?.[1];
+  assert.deepEqual(
+    [fields?.["output_bytes"], fields?.["error_bytes"], fields?.["data_bytes"]],
+    [90_000, 90_000, 90_000],
+  );
+  assert.equal(openFiles.length, 3);
+  for (const { file } of [output, error, data]) file?.close();
+});
+
+Deno.test("runAndReport() keeps only the response of a job whose streams are passed on", async () => {
+  const passedOn: [string, number][] = [];
+  const started: unknown[] = [];
+  const { outcome, openFiles } = await told(
+    floods,
+    specOf("a", { keep: "data" }),
+    {},
+    undefined,
+    {
+      onStarted: (worker) => void started.push(worker),
+      onOutput: (stream, bytes) => void passedOn.push([stream, bytes.length]),
+    },
+  );
+  assert.deepEqual(started, [{ id: 2, pid: 42 }]);
+  assert.deepEqual(passedOn, [["stdout", 100_000], ["stderr", 100_000]]);
+  assert.ok(outcome.kind === "ran");
+  const { output, error, data } = outcome.result;
+  assert.deepEqual([output, error], [nothing, nothing]);
+  assert.equal(data.file?.length, 100_000);
+  assert.equal(openFiles.length, 1);
+  data.file?.close();
+});
+
+Deno.test("runAndReport() closes the files of a run with a bug and of one that could not be attempted", async () => {
+  const failure = { kind: "spawn_refused", reason: "no memory" } as const;
+  const ends: readonly (() => Promise<RunEnd>)[] = [
+    () => Promise.reject(new Error("oh")),
+    () => Promise.resolve({ ok: false, failure }),
+  ];
+  for (const end of ends) {
+    const { openFiles } = await told(
+      (order, onEvent) => floods(order, onEvent).then(end),
+      specOf("a", { keep: "disk" }),
+    );
+    assert.deepEqual(openFiles, []);
+  }
 });

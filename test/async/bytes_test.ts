@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createByteBuffer } from "../../src/async/bytes.ts";
+import { createByteBuffer, joined } from "../../src/async/bytes.ts";
 
 Deno.test("createByteBuffer() returns the appended bytes and takes at most twice their sum in memory", () => {
   fc.assert(fc.property(
@@ -27,4 +27,10 @@ Deno.test("createByteBuffer() holds a hundred thousand single bytes in one piece
   for (let index = 0; index < 100_000; index++) buffer.append(new Uint8Array([index]));
   assert.equal(buffer.length, 100_000);
   assert.ok(buffer.capacity < 300_000);
+});
+
+Deno.test("joined() copies two pieces into one, and does not copy the second without a first", () => {
+  const [first, second] = [new Uint8Array([1]), new Uint8Array([2, 3])];
+  assert.deepEqual(joined(first, second), new Uint8Array([1, 2, 3]));
+  assert.equal(joined(new Uint8Array(), second), second);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { answerOf, exchange, type Refusal, type SendOutcome } from "../../src/cli/exchange.ts";
+import { answerOf, exchange, type NoResult, type SendOutcome } from "../../src/cli/exchange.ts";
 import { failureOf, hasNoRun, retryAfter } from "../../src/cli/no_result.ts";
 import { type Problem, problemAnswer } from "../../src/http/answer/problem.ts";
 import { freePort } from "../support/port.ts";
@@ -180,7 +180,7 @@ Deno.test("retryAfter() allows a retry only after a status that says that no job
 });
 
 /** An answer with this status and the problem details that this code would have. */
-function answerWith(status: number, code?: string): Refusal {
+function answerWith(status: number, code?: string): NoResult {
   const problem = code === undefined ? undefined : { code, detail: "words" };
   return answerOf(status, problem, "7", "words");
 }

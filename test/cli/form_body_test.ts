@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { formContent, type FormField } from "../../src/cli/form_body.ts";
+import { formContent, type SentField } from "../../src/cli/form_body.ts";
 import type { SendFailure } from "../../src/cli/send_failure.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
 /** The form as it is sent, and its announced length. */
-async function sent(fields: readonly FormField[]) {
+async function sent(fields: readonly SentField[]) {
   using content = await formContent(fields);
   const pieces = await Array.fromAsync(content.pieces((failure) => assert.fail(failure)));
   const body = new Blob(pieces);

@@ -152,3 +152,53 @@ Deno.test("openOutput() checks again what lies at the path when the result is wr
   await output.write(bytes("new"));
   assert.deepEqual([read(path), modeOf(path)], ["new", 0o600]);
 });
+
+Deno.test("openOutput().receive() changes nothing before commit, and leaves nothing without it", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/result`;
+  const link = `${folder.path}/other`;
+  for (const prepare of [() => {}, () => Deno.linkSync(path, link)]) {
+    Deno.writeTextFileSync(path, "as it was");
+    prepare();
+    const before = namesIn(folder.path);
+    using output = openOutput(path);
+    {
+      using dropped = output.receive();
+      await dropped.write(new Uint8Array(3_000_000));
+      assert.equal(read(path), "as it was");
+    }
+    assert.equal(read(path), "as it was");
+    assert.deepEqual(namesIn(folder.path), before);
+    using incoming = output.receive();
+    await incoming.write(bytes("ne"));
+    await incoming.write(bytes("w"));
+    await incoming.commit();
+    assert.equal(read(path), "new");
+    assert.deepEqual(namesIn(folder.path), before);
+  }
+  assert.equal(read(link), "new", "both names are of one file");
+});
+
+Deno.test("openOutput().receive() puts the file where the path leads by then", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/result`;
+  const receive = async (meanwhile: () => void) => {
+    using output = openOutput(path);
+    using incoming = output.receive();
+    await incoming.write(bytes("new"));
+    meanwhile();
+    await incoming.commit();
+  };
+  await receive(() => Deno.writeTextFileSync(path, "theirs", { mode: 0o640 }));
+  assert.deepEqual([read(path), modeOf(path)], ["new", 0o640]);
+  await receive(() => Deno.linkSync(path, `${folder.path}/other`));
+  assert.equal(read(`${folder.path}/other`), "new");
+  Deno.removeSync(`${folder.path}/other`);
+  await receive(() => {
+    Deno.removeSync(path);
+    Deno.symlinkSync("elsewhere", path);
+  });
+  assert.ok(Deno.lstatSync(path).isSymlink);
+  assert.equal(read(`${folder.path}/elsewhere`), "new");
+  assert.deepEqual(namesIn(folder.path), ["elsewhere", "result"]);
+});

@@ -1,6 +1,6 @@
 /**
- * The examples of the guides about the configuration file, typed as the guides print them: each TOML file is served, each
- * shell block is run, and what it prints is compared with the block behind it.
+ * The examples of the guides, typed as the guides print them: each TOML file is served, or what a shell block serves; each
+ * other shell block is run, and what it prints is compared with the block behind it.
  */
 
 import assert from "node:assert/strict";
@@ -16,8 +16,9 @@ interface Block {
   readonly text: string;
 }
 
-/** A TOML file and the blocks behind it, up to the next file. */
+/** What is served, and the blocks that use it. */
 interface Example {
+  /** A TOML file; empty if the first block serves without one. */
   readonly file: string;
   readonly blocks: readonly Block[];
 }
@@ -35,6 +36,13 @@ function examplesOf(guide: string): Example[] {
     file: blocks[at]?.text ?? "",
     blocks: blocks.slice(at + 1, starts[index + 1]),
   }));
+}
+
+/** The examples of a guide without TOML files: each begins with a shell block that serves. */
+function servedIn(guide: string): Example[] {
+  const blocks = blocksOf(guide);
+  const starts = blocks.flatMap(({ text }, at) => text.includes("jobrunner serve") ? [at] : []);
+  return starts.map((at, index) => ({ file: "", blocks: blocks.slice(at, starts[index + 1]) }));
 }
 
 /** A block of a guide in another language, which must hold this text. */
@@ -111,6 +119,12 @@ for (const guide of ["several-commands.md", "reload.md"]) {
     Deno.test(`${guide}: example ${index + 1}, with ${name}, does what the guide prints`, () =>
       run(example));
   }
+}
+
+for (const [index, example] of servedIn("files.md").entries()) {
+  const [, name = ""] = example.blocks[0]?.text.match(/JOBRUNNER_CMD='?(\S+)/) ?? [];
+  Deno.test(`files.md: example ${index + 1}, with ${name}, does what the guide prints`, () =>
+    run(example));
 }
 
 Deno.test("several-commands.md: nginx lets each client run the commands that the guide allows it", async () => {

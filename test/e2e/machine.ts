@@ -3,7 +3,12 @@
  */
 
 import assert from "node:assert/strict";
+import { createStoredCaptures } from "../../src/exec/stored_capture.ts";
 import { parsePsLine } from "../../src/machine/process_table.ts";
+import { DiskFullError, openInbox } from "../../src/spool/inbox.ts";
+import { makeFolder } from "../../src/spool/own_folder.ts";
+import { openSpool } from "../../src/spool/spool.ts";
+import { createOutputFile } from "../../src/spool/stored.ts";
 import { get, post } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { childrenOf } from "../support/processes.ts";
@@ -45,6 +50,47 @@ Deno.test("a full disk is a 500 for that one request, leaves no partial file, an
       "the command's own failure is its result",
     );
     assert.equal(await program.stop(), 0);
+  } finally {
+    await run("umount", folder.path);
+  }
+});
+
+Deno.test("a full disk refuses a body in a file, and truncates an output in a file", async () => {
+  using folder = temporaryFolder();
+  await run("mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", folder.path);
+  try {
+    const path = `${folder.path}/spool`;
+    makeFolder(path);
+    const spool = openSpool(path, () => assert.fail("it is sound"));
+    for (const size of [200_000, 2_000_000]) {
+      const inbox = await openInbox(spool, "");
+      const body = await inbox.openBody(size);
+      await assert.rejects(
+        async () => {
+          await body.write(new Uint8Array(size));
+          await body.end();
+        },
+        DiskFullError,
+      );
+      await inbox.discard();
+      assert.deepEqual(filesIn(path), []);
+    }
+    const captures = createStoredCaptures({
+      limit: Infinity,
+      disk: undefined,
+      createFile: () => createOutputFile(spool),
+      onKept() {},
+    });
+    for (let piece = 0; piece < 5; piece++) {
+      await captures.onEvent({ kind: "stdout", bytes: new Uint8Array(65_536).fill(7) });
+    }
+    const { file, truncated } = captures.output();
+    assert.ok(truncated && file && file.length >= 65_536 && file.length <= 128 * 1024);
+    const end = new Uint8Array(10);
+    assert.equal(await file.read(file.length - 10, end), 10);
+    assert.deepEqual(end, new Uint8Array(10).fill(7));
+    file.close();
+    await (await openInbox(spool, "")).complete("x".repeat(100_000));
   } finally {
     await run("umount", folder.path);
   }

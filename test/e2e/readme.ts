@@ -70,7 +70,7 @@ Deno.test("README.md: its commands work in a fresh clone, with empty caches, the
       env: { ...env, ...network },
     });
     await program.line(sample);
-    const { script, next } = block("README.md", "/payload", program.url);
+    const { script, next } = block("README.md", "/run", program.url);
     assert.equal(await shell(script), next);
     await program.stop();
     await program.line("stopped");
@@ -92,7 +92,7 @@ Deno.test("Run from source: another command is served as its page says", async (
     cwd: projectRoot,
     env: { JOBRUNNER_HTTP_LISTEN_PORT: "0", JOBRUNNER_LOG_FORMAT: "text" },
   });
-  const { script } = block(page, "jq -r .output", program.url);
+  const { script } = block(page, "/run", program.url);
   assert.match(await shell(script), /^\w{3} \w{3} +\d+ [\d:]{8} .*\d{4}\n$/);
 });
 
@@ -117,6 +117,7 @@ Deno.test("HTTP: each endpoint's example works as written", async () => {
   assert.match(pages, /"queued_jobs": 0,\n {2}"total_jobs": 1,/);
   assert.match(pages, /^jobrunner_queued_jobs 0$/m);
   assert.match(pages, /^ok\nready\n{"version":/m);
+  assert.equal(await shell(block(http, "invoice+7", program.url).script, options), "<INVOICE/>");
 });
 
 Deno.test("Security: the certificate that its page makes is accepted by send and by curl", async () => {

@@ -9,6 +9,7 @@ import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, projectRoot } from "../support/program.ts";
 import { commandTable, showToken } from "../support/reload.ts";
+import { startRunServer } from "../support/run_server.ts";
 import { TextLineStream } from "../support/lines.ts";
 
 const binary = Deno.env.get("JOBRUNNER_TEST_BINARY");
@@ -173,4 +174,50 @@ Deno.test("with a configuration file SIGHUP at an open terminal reloads; closing
   await child.status;
   assert.match(shown.join("\n"), /configuration reloaded cause=SIGHUP/);
   await eventually("nothing is left", () => [...Deno.readDirSync(folder.path)].length === 0);
+});
+
+Deno.test("send --follow at a terminal shows place and progress, and makes room for the command's output", async () => {
+  let next: PromiseWithResolvers<void> | undefined;
+  const encoder = new TextEncoder();
+  const line = (event: unknown) => encoder.encode(`${JSON.stringify(event)}\n`);
+  async function* events() {
+    for (
+      const event of [
+        { event: "queued", place: 3 },
+        { event: "progress", percent: 40, text: "page 4\u001b[2J" },
+      ]
+    ) {
+      next = Promise.withResolvers();
+      yield line(event);
+      await next.promise;
+    }
+    yield line({ event: "stdout", text: "out\n" });
+    yield line({ event: "exit", exit_status: 7 });
+  }
+  await using server = startRunServer(() =>
+    new Response(ReadableStream.from(events()), {
+      headers: { "content-type": "application/x-ndjson" },
+    })
+  );
+  const program = binary ?? `${Deno.execPath()} run -A --cached-only ${projectRoot}main.ts`;
+  const command = `exec ${program} send --url ${server.url} --follow ${projectRoot}LICENSE`;
+  const child = new Deno.Command("script", {
+    args: ["--quiet", "--return", "--flush", "--command", command, "/dev/null"],
+    stdin: "null",
+    stdout: "piped",
+    signal: AbortSignal.timeout(60_000),
+  }).spawn();
+  let shown = "";
+  for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
+    shown += piece;
+    if (/place 3: \d+ s/.test(shown) && !shown.includes("running")) next?.resolve();
+    if (shown.includes("page 4")) next?.resolve();
+  }
+  assert.equal((await child.status).code, 7);
+  assert.match(shown, /\rwaiting in the queue, at place 3: \d+ s/);
+  const clear = "\x1b[K";
+  assert.ok(
+    shown.includes(`\rrunning [${"#".repeat(12).padEnd(30)}] 40 % page 4\\u001b[2J${clear}`),
+  );
+  assert.ok(shown.endsWith(`\r${clear}out\r\n`), shown);
 });

@@ -105,6 +105,7 @@ Deno.test("pipesEnd() resolves when a pipe that it stopped has passed on its las
     done: done.promise,
     ended: false,
     seen: 0,
+    held: false,
     stop: () =>
       void setTimeout(() => {
         events.push("last piece");
@@ -145,4 +146,46 @@ Deno.test("stdinEnd() has the processes killed that hold up the last write", asy
   await stdinEnd(copy, () => Promise.resolve(done.resolve()));
   await done.promise;
   assert.ok(copy.stopped);
+});
+
+Deno.test("pipesEnd() waits for a listener that is slower than the grace, and then for what is still in the pipe", async () => {
+  const done = Promise.withResolvers<void>();
+  let asked = 0;
+  // It is held when it is asked first; its next piece arrives one interval later, and its end after that.
+  const slow: Pipe = {
+    done: done.promise,
+    ended: false,
+    seen: 0,
+    get held() {
+      asked++;
+      if (asked === 2) setTimeout(() => Object.assign(slow, { seen: 1 }));
+      if (asked > 3) {
+        Object.assign(slow, { ended: true });
+        done.resolve();
+      }
+      return asked === 1;
+    },
+    stop: () => assert.fail("it is read to its end"),
+  };
+  await pipesEnd([slow], () => assert.fail("no process holds it"));
+  assert.equal(slow.seen, 1);
+});
+
+Deno.test("pipesEnd() waits as long as a listener takes", async () => {
+  const done = Promise.withResolvers<void>();
+  let asked = 0;
+  const slow: Pipe = {
+    done: done.promise,
+    ended: false,
+    seen: 0,
+    get held() {
+      if (asked++ > 10) {
+        Object.assign(slow, { ended: true });
+        done.resolve();
+      }
+      return true;
+    },
+    stop: () => assert.fail("it is read to its end"),
+  };
+  await pipesEnd([slow], () => assert.fail("no process holds it"));
 });

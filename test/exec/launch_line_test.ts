@@ -72,3 +72,32 @@ Deno.test("createLaunchLine() passes on any bytes in any pieces as they came", (
     assert.deepEqual(passedOn, pieces.flatMap((bytes) => [...bytes]));
   }));
 });
+
+Deno.test("createLaunchLine() returns the receiver's promises, and passes on one piece after the other", async () => {
+  const passedOn: string[] = [];
+  const receipts: PromiseWithResolvers<void>[] = [];
+  const launchLine = createLaunchLine(launcher, (bytes) => {
+    passedOn.push(new TextDecoder().decode(bytes));
+    const receipt = Promise.withResolvers<void>();
+    receipts.push(receipt);
+    return receipt.promise;
+  });
+  const encoder = new TextEncoder();
+  assert.equal(launchLine.write(encoder.encode("jobrunner-")), undefined);
+  const written = launchLine.write(encoder.encode("xyz"));
+  assert.deepEqual(passedOn, ["jobrunner-"]);
+  receipts[0]?.resolve();
+  while (receipts.length < 2) await Promise.resolve();
+  assert.deepEqual(passedOn, ["jobrunner-", "xyz"]);
+  receipts[1]?.resolve();
+  await written;
+  assert.equal(launchLine.end(0, 0), undefined, "nothing was held back");
+
+  const short = createLaunchLine(launcher, () => receipts[2]?.promise);
+  short.write(encoder.encode("jobrunner-"));
+  receipts[2] = Promise.withResolvers<void>();
+  const end = short.end(0, 0);
+  assert.ok(end instanceof Promise);
+  receipts[2].resolve();
+  assert.equal(await end, undefined);
+});

@@ -99,3 +99,59 @@ Deno.test("readPipe() treats a pipe that breaks as ended", async () => {
   assert.ok(pipe.ended);
   assert.equal(pipe.seen, 0);
 });
+
+Deno.test("readPipe() reads nothing more, and reuses no memory, until the listener's promise has resolved", async () => {
+  const handled = Promise.withResolvers<void>();
+  const came: Uint8Array[] = [];
+  const scratch = createScratch();
+  const first = Promise.withResolvers<void>();
+  const pipe = readPipe(
+    stream((controller) => {
+      controller.enqueue(new Uint8Array([1]));
+      controller.enqueue(new Uint8Array(100_000).fill(2));
+      end(controller);
+    }),
+    scratch,
+    (bytes) => {
+      came.push(bytes.slice());
+      if (came.length > 1) return;
+      first.resolve();
+      const before = bytes.slice();
+      return handled.promise.then(() => assert.deepEqual(bytes, before));
+    },
+  );
+  assert.equal(pipe.held, false);
+  await first.promise;
+  for (let turn = 0; turn < 5; turn++) await nextTurn();
+  const seen = came[0]?.length;
+  assert.ok(pipe.held);
+  assert.deepEqual([came.length, pipe.seen, pipe.ended], [1, seen, false]);
+  handled.resolve();
+  await pipe.done;
+  assert.equal(pipe.held, false);
+  assert.equal(pipe.seen, 100_001);
+});
+
+Deno.test("stop() of a pipe lets its listener finish with the last piece, and reads nothing more", async () => {
+  const handled = Promise.withResolvers<void>();
+  const began = Promise.withResolvers<void>();
+  let pieces = 0;
+  const pipe = readPipe(
+    stream((controller) => {
+      controller.enqueue(new Uint8Array(100_000));
+    }),
+    createScratch(),
+    () => {
+      pieces++;
+      began.resolve();
+      return handled.promise;
+    },
+  );
+  await began.promise;
+  pipe.stop();
+  await nextTurn();
+  assert.equal(pipe.ended, false);
+  handled.resolve();
+  await pipe.done;
+  assert.equal(pieces, 1);
+});

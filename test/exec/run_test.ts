@@ -32,6 +32,7 @@ function settingsOf(
     requestSuffix: "",
     responseSuffix: "",
     maxOutputBytes: Infinity,
+    maxResultBytes: Infinity,
     onLeftover: (error: unknown) => assert.fail(String(error)),
     ...settings,
   };

@@ -163,7 +163,11 @@ Deno.test("a command's name is one segment of the path, without a slash at its e
     const answer = await send(path, { method: "POST", body: job });
     assert.deepEqual([answer.status, answer.headers.get("location")], [status, location], path);
     if (status === 404) {
-      assert.equal(answer.text, "There is nothing at this path; jobs go to POST /payload\n", path);
+      assert.equal(
+        answer.text,
+        "There is nothing at this path; jobs go to POST /payload or POST /run\n",
+        path,
+      );
     }
   }
   assert.deepEqual(asked, []);

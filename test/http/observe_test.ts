@@ -10,6 +10,7 @@ Deno.test("observer() reports every answer with its route, or with none for an u
   assert.deepEqual(answered, [
     ["GET", "/", 200],
     ["GET", "/payload", 405],
+    ["GET", "/run", 405],
     ["GET", "/status", 200],
     ["GET", "/metrics", 200],
     ["GET", "/version", 200],

@@ -23,12 +23,12 @@ const notFound = [
   "x-content-type-options: nosniff",
   "x-request-id: r1",
   "none",
-  "There is nothing at this path; jobs go to POST /payload\n",
+  "There is nothing at this path; jobs go to POST /payload or POST /run\n",
 ].join("\n");
 
 Deno.test("without a configuration file, GET / answers as before there were several commands", async () => {
   const text =
-    "jobrunner: jobs go to POST /payload; GET /status, /metrics, /version, /livez and /readyz\n";
+    "jobrunner: jobs go to POST /payload or POST /run; GET /status, /metrics, /version, /livez and /readyz\n";
   assert.equal(
     await answerTo("/"),
     [
@@ -44,7 +44,7 @@ Deno.test("without a configuration file, GET / answers as before there were seve
 });
 
 Deno.test("without a configuration file, /payload/x and /commands are paths that do not exist", async () => {
-  for (const path of ["/payload/x", "/payload/default", "/payload/", "/commands"]) {
+  for (const path of ["/payload/x", "/payload/default", "/payload/", "/run/x", "/commands"]) {
     for (const method of ["GET", "POST", "PUT", "DELETE"]) {
       const body = method === "POST" ? { body: job } : {};
       assert.equal(await answerTo(path, { method, ...body }), notFound, `${method} ${path}`);

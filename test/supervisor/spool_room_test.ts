@@ -12,13 +12,15 @@ const memory = "/dev/shm";
 
 const roomOf = (fileSystem: FileSystem) => measureSpoolRoom("/spool", () => fileSystem);
 
-Deno.test("measureSpoolRoom() gives four fifths of what is free on a disk", () => {
-  assert.deepEqual(roomOf(disk), { bytes: 400 * 4096, warning: undefined });
+Deno.test("measureSpoolRoom() gives four fifths of what is free on a disk, at least 64 MiB", () => {
+  const large = { ...disk, bavail: 500_000 };
+  assert.deepEqual(roomOf(large), { bytes: 400_000 * 4096, warning: undefined });
   // The size of a block may differ from that of a transfer.
-  assert.equal(roomOf({ ...disk, bsize: 2 ** 20, frsize: 512 }).bytes, 400 * 512);
-  assert.equal(roomOf({ ...disk, frsize: 0 }).bytes, 400 * 4096);
-  assert.equal(roomOf({ ...disk, bsize: 1, bavail: 3 }).bytes, 2, "a whole number");
-  assert.deepEqual(roomOf({ ...disk, bavail: 0 }), { bytes: 0, warning: undefined });
+  assert.equal(roomOf({ ...large, bsize: 2 ** 20, frsize: 512 }).bytes, 400_000 * 512);
+  assert.equal(roomOf({ ...large, frsize: 0 }).bytes, 400_000 * 4096);
+  assert.equal(roomOf({ ...large, bsize: 1000, bavail: 100_001 }).bytes, 80_000_800);
+  assert.equal(roomOf({ ...large, bsize: 1, bavail: 100_000_003 }).bytes, 80_000_002, "whole");
+  assert.deepEqual(roomOf({ ...disk, bavail: 0 }), { bytes: 64 * 2 ** 20, warning: undefined });
   // Windows reports no type.
   assert.equal(roomOf({ ...disk, type: 0 }).warning, undefined);
 });

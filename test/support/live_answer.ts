@@ -22,6 +22,8 @@ export interface LiveStage {
   readonly waits: Record<"answer" | "join" | "heartbeat", ReturnType<typeof byHand>>;
   /** The callbacks of its request, in the order of their calls. */
   readonly calls: string[];
+  /** Bytes of memory that it holds, as its request knows. */
+  held(): number;
   /** Number of all timeouts that wait. */
   waiting(): number;
   /** The command writes. */
@@ -33,12 +35,13 @@ export function openLive(format: LiveFormat = "ndjson"): LiveStage {
   const waits = { answer: byHand(60_000), join: byHand(50), heartbeat: byHand(15_000) };
   const answers = createLiveAnswers(waits);
   const calls: string[] = [];
+  let held = 0;
   const answer = answers.admit()?.open({
     format,
     requestId: "r",
     onGone: () => void calls.push("gone"),
     onGivenUp: (cause) => void calls.push(`given up: ${cause}`),
-    onFailed: (error) => void calls.push(`failed: ${(error as Error).message}`),
+    onHeld: (bytes) => void (held += bytes),
     onOver: () => void calls.push("over"),
   });
   if (!answer) throw new Error("there is no room");
@@ -49,7 +52,7 @@ export function openLive(format: LiveFormat = "ndjson"): LiveStage {
     bytes.fill(0x21);
   };
   const waiting = () => waits.answer.waiting + waits.join.waiting + waits.heartbeat.waiting;
-  return { answers, answer, waits, calls, waiting, write };
+  return { answers, answer, waits, calls, held: () => held, waiting, write };
 }
 
 /** A listener that takes what is there when the test says so. */

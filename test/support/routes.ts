@@ -136,7 +136,7 @@ export function setUp(setup: Setup = {}) {
     commandNames: () => [...commands.keys()].sort(),
     commands: () => ({
       defaultName: setup.defaultCommand,
-      commands: [...commands.values()].map(({ name, maxRequestBytes }) => ({
+      commands: [...commands.values()].map(({ name, maxRequestBytes, maxRunBytes }) => ({
         name,
         description: undefined,
         pool: `pool of ${name}`,
@@ -145,7 +145,9 @@ export function setUp(setup: Setup = {}) {
         queueTimeoutSec: Infinity,
         jobTimeoutSec: 1.5,
         maxRequestBytes,
+        maxRunBytes,
         maxOutputBytes: 100,
+        maxResultBytes: 200,
         busy: 1,
         queuedJobs: 0,
       })),

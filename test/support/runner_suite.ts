@@ -5,10 +5,12 @@
  */
 
 import assert from "node:assert/strict";
-import type { RunEnd, RunEvent, Runner, RunOrder } from "../../src/exec/runner.ts";
+import type { RunEnd, RunEvent, RunListener, Runner, RunOrder } from "../../src/exec/runner.ts";
 import { createStop, type Stop } from "../../src/jobs/stop.ts";
 import { createWorkspace } from "../../src/spool/workspace.ts";
+import { temporaryFolder } from "./folder.ts";
 import { filesIn, temporarySpool } from "./spool.ts";
+import { nextTurn } from "./turn.ts";
 
 /** What a runner is made with for one test. */
 export interface RunnerSetup {
@@ -36,7 +38,7 @@ interface Heard {
 async function heard(
   runner: Runner,
   script: string,
-  more: Partial<RunOrder> & { readonly onEvent?: (event: RunEvent) => void } = {},
+  more: Partial<RunOrder> & { readonly onEvent?: RunListener } = {},
 ): Promise<Heard> {
   using temporary = temporarySpool();
   const { spool } = temporary;
@@ -65,7 +67,7 @@ async function heard(
     if (event.kind === "started") pid = event.pid;
     else if (event.kind === "ended") told = event.end;
     else text[event.kind] += new TextDecoder().decode(event.bytes);
-    onEvent?.(event);
+    return onEvent?.(event);
   });
   assert.equal(end, told, "the end that was reported is returned");
   await files.remove();
@@ -110,6 +112,45 @@ export function testRunner({ name, create }: RunnerBody): void {
     const run = await heard(create({}), "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2");
     assert.equal(run.output.length, 3_000_000);
     assert.equal(run.error.length, 3_000_000);
+  });
+
+  test("run() waits with a stream, and its memory, for a listener that returns a promise, but not with the other", async () => {
+    using folder = temporaryFolder();
+    const go = `${folder.path}/go`;
+    const handled = Promise.withResolvers<void>();
+    let first: Uint8Array | undefined;
+    const run = await heard(
+      create({}),
+      'printf a; until [ -e "$GO" ]; do sleep 0.01; done; printf b; printf c >&2',
+      {
+        variables: { GO: go },
+        onEvent(event) {
+          if (event.kind === "stdout" && !first) {
+            first = event.bytes;
+            Deno.writeTextFileSync(go, "");
+            return handled.promise;
+          }
+          if (event.kind === "stderr") {
+            assert.equal(first?.[0], "a".charCodeAt(0), "its memory is not reused");
+            handled.resolve();
+          }
+          return undefined;
+        },
+      },
+    );
+    assert.deepEqual(run.kinds, ["started", "stdout", "stderr", "stdout", "ended"]);
+    assert.equal(run.output, "ab");
+    assert.equal(run.error, "c");
+  });
+
+  test("run() loses no output of a command that has ended before its listener", async () => {
+    const run = await heard(create({}), "head -c 1000000 /dev/zero; head -c 300000 /dev/zero >&2", {
+      async onEvent({ kind }) {
+        for (let turn = 0; kind !== "ended" && turn < 3; turn++) await nextTurn();
+      },
+    });
+    assert.equal(run.output.length, 1_000_000);
+    assert.equal(run.error.length, 300_000);
   });
 
   test("run() times out at the shorter one of the server's and the request's limit", async () => {

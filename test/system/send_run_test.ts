@@ -258,14 +258,23 @@ Deno.test("send keeps a large standard input in a file that has no name", async 
   assert.match(noRoom.stderr, /^jobrunner send: -: cannot be read: No such file or directory/);
 });
 
-Deno.test("send posts to the real server, by whichever path that has", async () => {
+Deno.test("send posts files and forms to the real server, and gets back what its command writes", async () => {
+  using folder = temporaryFolder();
+  const output = `${folder.path}/result`;
   await using program = await startProgram({
     env: { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_PASSWORD: "hunter2" },
   });
-  const sent = await runProgram({
-    args: ["send", "--url", program.url, "-"],
-    env: { JOBRUNNER_PASSWORD: "hunter2" },
-    stdin: encode('echo "$JOBRUNNER_REQUEST_ID"; echo err >&2; exit 9'),
-  });
-  assert.deepEqual(sent, { code: 9, stdout: "stdin\n", stderr: "err\n" });
+  const script = `${folder.path}/script.sh`;
+  Deno.writeTextFileSync(
+    script,
+    'head -c 3000000 /dev/zero >"$JOBRUNNER_RESPONSE_DATA_FN"; echo "$JOBRUNNER_REQUEST_ID"; ' +
+      '[ ! -e "$JOBRUNNER_REQUEST_DIR" ] || cat "$JOBRUNNER_REQUEST_DIR/parts.json"; exit 9',
+  );
+  const file = await send(program.url, "--output", output, script);
+  assert.deepEqual(file, { code: 9, stdout: "script.sh\n", stderr: "" });
+  assert.equal(Deno.statSync(output).size, 3_000_000);
+  const form = await send(program.url, "--form", "mode=fast", "--form", `script=@${script}`);
+  assert.equal(form.code, 9, form.stderr);
+  const parts = JSON.parse(form.stdout.replace("script.sh\n", ""));
+  assert.deepEqual(parts.map(({ name }: { name: string }) => name), ["mode", "script"]);
 });

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parsePayloadRequest } from "../../src/wire/payload_request.ts";
 import { encodeResult } from "../../src/wire/result.ts";
-import { createPayloadEncoder, parseResult } from "../../src/wire/client.ts";
+import {
+  createPayloadEncoder,
+  parseProblem,
+  parseResult,
+  parseResultHead,
+} from "../../src/wire/client.ts";
 
 const bytes = fc.uint8Array({ maxLength: 100 }).map((array) => new Uint8Array(array));
 
@@ -56,5 +61,26 @@ Deno.test("parseResult() returns undefined for anything but a result", () => {
     const body of ["", "null", "[]", "{}", '{"exit_status":0,"output":"!","error":"","data":""}']
   ) {
     assert.equal(parseResult(body), undefined, body);
+  }
+});
+
+Deno.test("parseResultHead() reads a result without its bytes, and nothing else", () => {
+  assert.deepEqual(parseResultHead('{"exit_status":3,"error_truncated":true,"data_bytes":5}'), {
+    exitStatus: 3,
+    truncated: ["error"],
+  });
+  for (const text of ["", "null", "[]", "{}", '{"exit_status":"0"}']) {
+    assert.equal(parseResultHead(text), undefined, text);
+  }
+});
+
+Deno.test("parseProblem() reads the problems of a jobrunner, which have a code", () => {
+  assert.deepEqual(parseProblem('{"status":503,"code":"draining","detail":"words"}'), {
+    code: "draining",
+    detail: "words",
+  });
+  assert.deepEqual(parseProblem('{"code":"draining"}'), { code: "draining", detail: "draining" });
+  for (const text of ["", "words", "null", '{"status":503,"detail":"words"}', '{"code":5}']) {
+    assert.equal(parseProblem(text), undefined, text);
   }
 });

@@ -17,17 +17,22 @@ export type OutputChoice = OutputName | "auto";
 
 const outputs: readonly OutputName[] = ["data", "output", "error"];
 
+/** The output that a choice means. */
+export function chosenOutput({ data }: JobResult, choice: OutputChoice): OutputName {
+  if (choice !== "auto") return choice;
+  return isEmpty(data) ? "output" : "data";
+}
+
 /**
- * The answer with status 200 and the bytes of one output. The others are freed at once: `onReleased` is called with the bytes
+ * The answer with status 200 and the bytes of the output `chosen`. The others are freed at once: `onReleased` is called with the bytes
  * in memory that this frees. A browser does not show the answer, since it may be anything: it saves it.
  */
 export function bytesAnswer(
   result: JobResult,
-  choice: OutputChoice,
+  chosen: OutputName,
   responseType: string,
   onReleased: (bytes: number) => void,
 ): ResultAnswer {
-  const chosen = choice === "auto" ? isEmpty(result.data) ? "output" : "data" : choice;
   const others = outputs.filter((name) => name !== chosen);
   dropCaptures(others.map((name) => result[name]), onReleased);
   const body = storedBody([partOf(result[chosen])]);

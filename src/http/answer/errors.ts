@@ -22,7 +22,7 @@ export const errors = {
   invalid: {
     status: 400,
     when:
-      "the encoding, the JSON, the base64, `id` or `data` is wrong; the sentence says which, and where",
+      "the encoding, the JSON, the base64, `id`, `data`, a key of the query or a header is wrong; the sentence says which, and where",
     advice: "fix the request",
   },
   body_unreadable: {
@@ -74,8 +74,8 @@ export const errors = {
   no_default_command: {
     status: 404,
     when:
-      "`POST /payload`, but no command is the default; checked before the body is read (only with a configuration file)",
-    advice: "name a command: `POST /payload/{command}`",
+      "the path names no command, and none is the default; checked before the body is read (only with a configuration file)",
+    advice: "name a command: `POST /payload/{command}` or `POST /run/{command}`",
   },
   method_not_allowed: {
     status: 405,
@@ -102,7 +102,7 @@ export const errors = {
   too_large: {
     status: 413,
     when:
-      "the body is larger than `JOBRUNNER_MAX_REQUEST_BYTES`, or than nine tenths of `JOBRUNNER_MAX_BUFFERED_BYTES`",
+      "the body is larger than `JOBRUNNER_MAX_REQUEST_BYTES`, or than nine tenths of `JOBRUNNER_MAX_BUFFERED_BYTES`; on `/run`, than `JOBRUNNER_MAX_RUN_BYTES`",
     advice: "send less, or raise the setting",
   },
   too_many_parts: {
@@ -125,6 +125,18 @@ export const errors = {
     status: 500,
     when: "the job's files could not be written (disk full, folder not writable)",
     advice: "see the server's log",
+  },
+  result_truncated: {
+    status: 507,
+    when:
+      "`POST /run` for bytes: the output is larger than `JOBRUNNER_MAX_RESULT_BYTES`, or there was no disk space for it",
+    advice: "ask for `multipart/form-data` to get what was kept, or raise the limit",
+  },
+  result_unreadable: {
+    status: 500,
+    when:
+      "`POST /run` for bytes: the command ran, but its response file could not be read, as the sentence says",
+    advice: "ask for JSON or `multipart/form-data` to get the rest of the result",
   },
   command_not_started: {
     status: 500,

@@ -5,6 +5,7 @@
  */
 
 import { type Captured, capturedLength, type Ending, type JobResult } from "../../jobs/job.ts";
+import type { OutputName } from "./bytes.ts";
 import { metadataOf } from "../../wire/metadata.ts";
 
 /** A problem of a run that took place. It is not a rejection, and the line of its job in the log reports it. */
@@ -25,6 +26,11 @@ export type FailedRun =
     }
     | { readonly kind: "timed_out" }
     | { readonly kind: "command_not_started" }
+    | {
+      readonly kind: "result_truncated" | "result_unreadable";
+      /** What is wrong with the output that was asked for. */
+      readonly sentence: string;
+    }
     | { readonly kind: "draining"; readonly retryAfterSec: number }
   );
 
@@ -69,8 +75,12 @@ export async function failureOf(
 }
 
 /** The sentence of a run that did not succeed. */
-export function sentenceOf({ kind, ending }: FailedRun): string {
-  switch (kind) {
+export function sentenceOf(failed: FailedRun): string {
+  const { ending } = failed;
+  switch (failed.kind) {
+    case "result_truncated":
+    case "result_unreadable":
+      return failed.sentence;
     case "timed_out":
       return "The command ran longer than its time limit and was killed";
     case "command_not_started":
@@ -88,6 +98,28 @@ export function sentenceOf({ kind, ending }: FailedRun): string {
         : `The command exited with status ${ending.exitStatus}`;
   }
 }
+
+/** The problem of a result that does not have all of this output; undefined if it does. Closes nothing. */
+export function faultIn(result: JobResult, output: OutputName): FailedRun | undefined {
+  const { ending, message } = result;
+  const about = { ending, metadata: metadataOf(result) };
+  if (result[output].truncated) {
+    const sentence = `The ${
+      outputNames[output]
+    } of the command is larger than JOBRUNNER_MAX_RESULT_BYTES, or the server has no disk space for it`;
+    return { kind: "result_truncated", sentence, ...about };
+  }
+  // Of a command that ran, the only message is about its response file.
+  if (output === "error" || message === undefined) return undefined;
+  const sentence = `${message.charAt(0).toUpperCase()}${message.slice(1)}`;
+  return { kind: "result_unreadable", sentence, ...about };
+}
+
+const outputNames: Readonly<Record<OutputName, string>> = {
+  data: "response file",
+  output: "standard output",
+  error: "standard error",
+};
 
 /** What problem details say in addition. */
 export function membersOf(failed: FailedRun): Readonly<Record<string, unknown>> {

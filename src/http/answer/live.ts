@@ -54,7 +54,7 @@ export function createLiveAnswers({ answer, ...others }: LiveTimeouts): LiveAnsw
       format: request.format,
       requestId: request.requestId,
       onGone: () => request.onGone(),
-      onFailed: (error) => request.onFailed(error),
+      onHeld: (bytes) => request.onHeld(bytes),
       onGivenUp(cause) {
         givenUp++;
         request.onGivenUp(cause);

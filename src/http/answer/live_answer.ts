@@ -30,9 +30,9 @@ export interface LiveRequest {
   onGone(): void;
   /** Called if the answer is given up, with the cause. */
   onGivenUp(cause: GivenUpCause): void;
-  /** Called if the answer is broken off because the response file cannot be read. */
-  onFailed(error: unknown): void;
-  /** Called once, after each of the others: nothing more is sent. */
+  /** Called with the bytes of memory that output takes up until the listener has room for it; a negative number gives some back. */
+  onHeld(bytes: number): void;
+  /** Called once, after each of the others, when all memory was given back: nothing more is sent. */
   onOver(): void;
 }
 

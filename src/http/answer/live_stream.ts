@@ -1,8 +1,9 @@
 /**
  * One live answer: from the events of a job to the bytes of the answer.
  *
- * The command is never slowed. While a listener has not taken 64 KiB of events, only 16 KiB of output are kept for it besides;
- * the rest is dropped and counted, and of progress only the latest report is kept. Everything else waits until it takes more.
+ * The command is never slowed. While a listener has 64 KiB of events to take, output is kept for it only until that is 1 MiB
+ * more; the rest is dropped and counted, and of progress only the latest report is kept. Everything else waits until it takes
+ * more.
  *
  * @module
  */
@@ -23,7 +24,7 @@ import {
 import { type GivenUpCause, givenUpError } from "./delivery.ts";
 import type { LiveAnswer, LiveEnd, LiveRequest, LiveTimeouts } from "./live_answer.ts";
 import { openOutlet, type Outlet } from "./live_outlet.ts";
-import { createPendingEvents, type OutputStream } from "./live_pending.ts";
+import { createPendingEvents, type OutputStream, type PendingEvents } from "./live_pending.ts";
 import { type Problem, problemAnswer } from "./problem.ts";
 
 /** Begins a live answer. */
@@ -36,7 +37,7 @@ class LiveStream implements LiveAnswer {
   readonly headers: Readonly<Record<string, string>>;
   readonly #request: LiveRequest;
   readonly #timeouts: LiveTimeouts;
-  readonly #pending = createPendingEvents();
+  readonly #pending: PendingEvents;
   readonly #outlet: Outlet;
   #seq = 0;
   #filter: ProgressFilter | undefined;
@@ -54,6 +55,7 @@ class LiveStream implements LiveAnswer {
   constructor(request: LiveRequest, timeouts: LiveTimeouts) {
     this.#request = request;
     this.#timeouts = timeouts;
+    this.#pending = createPendingEvents((bytes) => request.onHeld(bytes));
     this.headers = {
       "content-type": liveContentTypes[request.format],
       // Otherwise nginx collects the answer, however slowly the client takes it.
@@ -90,7 +92,7 @@ class LiveStream implements LiveAnswer {
     if (this.#isDone) return;
     if (stream === "stdout") this.#add("stdout", bytes);
     else this.#stderr.write(bytes);
-    if (this.#pending.isFull) this.#flush();
+    if (this.#pending.isEnough) this.#flush();
     // The first piece after a pause is sent at once.
     if (!this.#stopJoining) this.#join();
   }
@@ -100,7 +102,6 @@ class LiveStream implements LiveAnswer {
       closeFiles(end);
       return;
     }
-    this.#stopJoining?.();
     if (end.kind === "ran" && end.result.ending.kind === "not_started") {
       // Instead of output it has the reason.
       this.#stderr.write(end.result.error.bytes);
@@ -135,20 +136,14 @@ class LiveStream implements LiveAnswer {
   }
 
   #add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void {
-    const pending = this.#pending;
-    let at = 0;
-    if (!pending.isBehind || this.#flush()) {
-      while (at < bytes.length && (!pending.isFull || this.#flush())) {
-        at += pending.add(stream, bytes.subarray(at));
-      }
-    }
-    if (at < bytes.length) pending.drop(stream, bytes.length - at);
+    if (this.#pending.isFull) this.#flush();
+    if (this.#pending.isFull) this.#pending.drop(stream, bytes.length);
+    else this.#pending.add(stream, bytes);
   }
 
   #report(report: ProgressReport): void {
-    const pending = this.#pending;
-    if (pending.isBehind || pending.isFull) this.#flush();
-    pending.progress(report);
+    if (this.#pending.isFull) this.#flush();
+    this.#pending.progress(report);
   }
 
   readonly #join = (): void => {
@@ -157,24 +152,26 @@ class LiveStream implements LiveAnswer {
     this.#stopJoining = this.#timeouts.join.start(this.#join);
   };
 
-  /** Sends what is pending if the listener has room; returns whether it has. */
+  /** Sends of what is pending as much as the listener has room for; returns whether that is all. */
   #flush(): boolean {
-    if (!this.#outlet.hasRoom) return false;
-    let text = "";
-    for (const event of this.#pending.take(this.#end !== undefined)) {
-      text += encodeEvent(event, this.#seq++, this.#request.format);
+    while (this.#outlet.hasRoom) {
+      let text = "";
+      for (const event of this.#pending.take(this.#end !== undefined)) {
+        text += encodeEvent(event, this.#seq++, this.#request.format);
+      }
+      if (text !== "") this.#send(text);
+      if (this.#pending.isEmpty) return true;
     }
-    if (text !== "") this.#send(text);
-    return true;
+    return false;
   }
 
   /** Called when the listener has taken something, and when the last event is known: sends what there is room for. */
   #proceed(): Promise<void> | undefined {
     const end = this.#end;
-    if (this.#isOver || (!end && this.#stopJoining && !this.#pending.isFull)) return undefined;
-    const hasRoom = this.#flush();
+    if (this.#isOver || (!end && this.#stopJoining && !this.#pending.isEnough)) return undefined;
+    const isAll = this.#flush();
     // Sending can come back to this function.
-    return hasRoom && end && !this.#isSending ? this.#sendLast(end) : undefined;
+    return isAll && end && !this.#isSending ? this.#sendLast(end) : undefined;
   }
 
   async #sendLast(end: LiveEnd): Promise<void> {
@@ -196,10 +193,8 @@ class LiveStream implements LiveAnswer {
         this.#send(value);
       }
     } catch (error) {
-      this.#finish(() => {
-        this.#outlet.fail(error);
-        this.#request.onFailed(error);
-      });
+      // The runtime reports the error of the stream, except Deno 2.7.11.
+      this.#finish(() => this.#outlet.fail(error));
     } finally {
       this.#isSending = false;
     }
@@ -233,6 +228,7 @@ class LiveStream implements LiveAnswer {
     this.#outlet.release();
     this.#stopJoining?.();
     this.#stopHeartbeat?.();
+    this.#pending.clear();
     if (this.#end) closeFiles(this.#end);
     report?.();
     this.#request.onOver();

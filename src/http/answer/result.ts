@@ -8,8 +8,8 @@ import type { JobResult } from "../../jobs/job.ts";
 import type { LiveFormat } from "../../wire/events.ts";
 import type { Format } from "./accept.ts";
 import { dropCaptures, type ResultAnswer } from "./answer.ts";
-import { bytesAnswer, type OutputChoice } from "./bytes.ts";
-import { type FailedRun, failureOf, type FailureSettings } from "./failed_run.ts";
+import { bytesAnswer, chosenOutput, type OutputChoice } from "./bytes.ts";
+import { type FailedRun, failureOf, type FailureSettings, faultIn } from "./failed_run.ts";
 import { formAnswer } from "./form.ts";
 import { jsonAnswer } from "./json.ts";
 
@@ -26,8 +26,8 @@ export interface AnswerSettings extends FailureSettings {
 }
 
 /**
- * The answer to a job that ran. For JSON its outputs must be in memory. In bytes, a run that did not succeed is a problem;
- * then all files of the result are closed. Does not reject.
+ * The answer to a job that ran. For JSON its outputs must be in memory. In bytes, a run that did not succeed is a problem,
+ * and so is an output that is not whole: a client might not notice that. Then all files of the result are closed. Does not reject.
  */
 export async function resultAnswer(
   result: JobResult,
@@ -40,8 +40,9 @@ export async function resultAnswer(
     case "form":
       return formAnswer(result, responseType);
     case "bytes": {
-      const failure = await failureOf(result, settings);
-      if (!failure) return bytesAnswer(result, answer, responseType, onReleased);
+      const chosen = chosenOutput(result, answer);
+      const failure = await failureOf(result, settings) ?? faultIn(result, chosen);
+      if (!failure) return bytesAnswer(result, chosen, responseType, onReleased);
       dropCaptures([result.data, result.output, result.error], onReleased);
       return failure;
     }

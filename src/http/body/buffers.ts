@@ -25,7 +25,7 @@ export interface Share {
   lend(giveUp: () => void): void;
   /** The body has arrived: it can no longer be given up. */
   keep(): void;
-  /** Adds bytes of the command's output. */
+  /** Adds bytes of the command's output; a negative number removes some. */
   captured(bytes: number): void;
   /** The captures become the answer. */
   answer(): void;

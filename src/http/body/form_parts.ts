@@ -56,16 +56,14 @@ type Open =
   }
   | { readonly kind: "field"; readonly name: string; readonly value: ByteBuffer };
 
-type Outcome = Promise<StoringRefusal | undefined>;
-
 /** The parts of one form. Each call waits for the one before; after a refusal there are no more. */
 export interface FormParts {
   /** Begins a part, which ends the one before it. */
-  begin(headers: PartHeaders): Outcome;
+  begin(headers: PartHeaders): Promise<StoringRefusal | undefined>;
   /** Adds data to the part, whose memory may be reused when the promise has resolved. */
-  add(bytes: Uint8Array<ArrayBuffer>): Outcome;
+  add(bytes: Uint8Array<ArrayBuffer>): Promise<StoringRefusal | undefined>;
   /** Ends the last part. */
-  end(): Outcome;
+  end(): Promise<StoringRefusal | undefined>;
   /** The text of `parts.json`, in the order of the form. */
   list(): string;
   /** Name of the first file, without a folder; empty without one. */

@@ -34,6 +34,12 @@ const maxHeaders = 100;
 /** The maximum length of a part's headers in bytes. */
 const maxHeaderBytes = 16 * 1024;
 
+/**
+ * The maximum length in bytes of the text before the first part, and of that after the last one. Neither has a meaning. Reading
+ * it without a pause for writing would keep other requests waiting.
+ */
+const maxTextBytes = 64 * 1024;
+
 /** Creates a parser of a form with a boundary of 1 to 70 characters; loads the package that it uses. */
 export async function createFormParser(boundary: string): Promise<FormParser> {
   const { Dicer } = await import("@fastify/busboy");
@@ -55,6 +61,7 @@ export async function createFormParser(boundary: string): Promise<FormParser> {
   let bytesInHeaders = 0;
   let hasEnded = false;
   let isCutOff = false;
+  let textBytes = 0;
   const end = Promise.withResolvers<void>();
 
   /** Leaves the parser where it is, because the rest of a piece could hold thousands of parts. */
@@ -94,8 +101,7 @@ export async function createFormParser(boundary: string): Promise<FormParser> {
 
   return {
     write(piece) {
-      // What follows the last boundary has no meaning.
-      if (hasEnded) return [];
+      if (hasEnded) return (textBytes += piece.length) > maxTextBytes ? tooMuchText : [];
       found = [];
       memory = piece.buffer;
       const partsBefore = parts;
@@ -104,6 +110,7 @@ export async function createFormParser(boundary: string): Promise<FormParser> {
       } catch (error) {
         return refusal ?? malformed(`it cannot be read (${(error as Error).message})`);
       }
+      if (parts === 0 && (textBytes += piece.length) > maxTextBytes) return tooMuchText;
       if (isInHeaders && parts === partsBefore) bytesInHeaders += piece.length;
       return bytesInHeaders > maxHeaderBytes ? tooManyHeaders : found;
     },
@@ -134,6 +141,9 @@ export function tooMany(what: string): StoringRefusal {
   return { refusal: "too_many_parts", sentence: `The form has ${what}` };
 }
 
+const tooMuchText = malformed(
+  `more than ${maxTextBytes} bytes are before its first boundary or after its last one`,
+);
 const noHeaders = malformed("a part has no headers that end in an empty line");
 const tooManyHeaders = tooMany(
   `a part with more than ${maxHeaders} headers or more than ${maxHeaderBytes} bytes of them`,

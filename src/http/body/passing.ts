@@ -48,7 +48,7 @@ export interface BodyReceiver {
 
 /** What counts and checks a body besides its limits. */
 export interface Storing {
-  /** The disk space that the request holds. */
+  /** The disk space that the request holds. Whoever has the request releases it, also after a refusal. */
   readonly disk: DiskShare;
   /** The digest that the body must have. */
   readonly digest?: ContentDigest | undefined;

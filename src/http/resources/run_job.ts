@@ -123,7 +123,7 @@ function runLive(
       place.leave();
       onGivenUp(cause);
     },
-    onFailed() {},
+    onHeld: (bytes) => share.captured(bytes),
     onOver() {
       share.release();
       disk.release();

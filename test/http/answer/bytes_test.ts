@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bytesAnswer } from "../../../src/http/answer/bytes.ts";
+import { bytesAnswer, chosenOutput } from "../../../src/http/answer/bytes.ts";
 import { inFile, inMemory, received, someBytes, storedFile } from "../../support/answers.ts";
 import { resultOf, specOf } from "../../support/jobs.ts";
 
@@ -8,18 +8,27 @@ const notCalled = () => assert.fail("nothing is released");
 const text = async (answer: ReturnType<typeof bytesAnswer>) =>
   new TextDecoder().decode(await received(answer.body));
 
-Deno.test("bytesAnswer() is the output that is asked for; auto is the response file, or stdout if that is empty", async () => {
+Deno.test("chosenOutput() is the one that is asked for; auto is the response file, or stdout if that is empty", () => {
+  const full = { ...plain, data: inMemory("data") };
+  assert.deepEqual(
+    (["auto", "data", "output", "error"] as const).map((choice) => chosenOutput(full, choice)),
+    ["data", "data", "output", "error"],
+  );
+  assert.equal(chosenOutput(plain, "auto"), "output");
+  // A file of which nothing could be kept was not empty.
+  assert.equal(chosenOutput({ ...plain, data: inMemory("", true) }, "auto"), "data");
+});
+
+Deno.test("bytesAnswer() is the chosen output with its type", async () => {
   const full = { ...plain, data: inMemory("data") };
   for (
-    const [choice, result, name, type] of [
-      ["auto", full, "data", "image/png"],
-      ["auto", plain, "output", "text/plain; charset=utf-8"],
-      ["data", full, "data", "image/png"],
-      ["output", full, "output", "text/plain; charset=utf-8"],
-      ["error", full, "error", "text/plain; charset=utf-8"],
+    const [name, type] of [
+      ["data", "image/png"],
+      ["output", "text/plain; charset=utf-8"],
+      ["error", "text/plain; charset=utf-8"],
     ] as const
   ) {
-    const answer = bytesAnswer(result, choice, "image/png", () => {});
+    const answer = bytesAnswer(full, name, "image/png", () => {});
     assert.equal(answer.status, 200);
     assert.equal(answer.headers["X-JR-Answer"], name);
     assert.equal(answer.headers["content-type"], type);
@@ -37,18 +46,12 @@ Deno.test("bytesAnswer() with data is empty if the response file is empty", asyn
   assert.equal(await text(answer), "");
 });
 
-Deno.test("bytesAnswer() with auto does not take stdout for a response file of which nothing could be kept", () => {
-  const answer = bytesAnswer({ ...plain, data: inMemory("", true) }, "auto", "image/png", () => {});
-  assert.equal(answer.headers["X-JR-Answer"], "data");
-  assert.equal(answer.headers["X-JR-Truncated"], "data");
-});
-
 Deno.test("bytesAnswer() frees the outputs that are not sent, and closes its file once it is sent", async () => {
   const [data, output] = [storedFile(someBytes(100_000)), storedFile(someBytes(70_000))];
   const released: number[] = [];
   const answer = bytesAnswer(
     { ...plain, data: inFile(data.file), output: inFile(output.file) },
-    "auto",
+    "data",
     "image/png",
     (bytes) => void released.push(bytes),
   );

@@ -4,8 +4,11 @@ import { type Problem, problemAnswer } from "../../../src/http/answer/problem.ts
 
 /** A problem of this kind with what its answer needs. */
 function problemOf(kind: Problem["kind"]): Problem {
-  const ofRuns = ["command_failed", "timed_out", "command_not_started"];
-  const run = { ending: { kind: "exited", exitStatus: 1 }, metadata: {} };
+  const ofRuns = [
+    ...["command_failed", "timed_out", "command_not_started"],
+    ...["result_truncated", "result_unreadable"],
+  ];
+  const run = { ending: { kind: "exited", exitStatus: 1 }, metadata: {}, sentence: "" };
   const more = ofRuns.includes(kind) ? run : { names: ["pdf"], types: [] };
   return { kind, ...more, ...(kind === "command_failed" ? { status: 422 } : {}) } as Problem;
 }
@@ -41,7 +44,9 @@ Deno.test("errors: each code has the status that clients rely on", () => {
   assert.deepEqual(codesOf(413), ["too_large", "too_many_parts"]);
   assert.deepEqual(codesOf(415), ["unsupported_encoding"]);
   assert.deepEqual(codesOf(422), ["command_failed"]);
-  assert.deepEqual(codesOf(500), ["spool_unusable", "command_not_started", "internal"]);
+  assert.deepEqual(codesOf(500), [
+    ...["spool_unusable", "result_unreadable", "command_not_started", "internal"],
+  ]);
   assert.deepEqual(codesOf(503), [
     "queue_full",
     "uploads_full",
@@ -53,5 +58,5 @@ Deno.test("errors: each code has the status that clients rely on", () => {
     "spawn_refused",
   ]);
   assert.deepEqual(codesOf(504), ["timed_out"]);
-  assert.deepEqual(codesOf(507), ["disk_full"]);
+  assert.deepEqual(codesOf(507), ["result_truncated", "disk_full"]);
 });

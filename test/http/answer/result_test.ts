@@ -65,6 +65,19 @@ Deno.test("resultAnswer() in bytes with a failed status of 200 answers as if the
   ]);
 });
 
+Deno.test("resultAnswer() in bytes is a problem if the chosen output is not whole, and only then", async () => {
+  const cut: Captured = { bytes: new Uint8Array([1]), truncated: true };
+  const cases: readonly (readonly [more: Partial<JobResult>, outcome: string])[] = [
+    [{ output: cut }, "result_truncated"],
+    [{ data: cut }, "result_truncated"],
+    [{ error: cut }, "out"],
+    [{ message: "the response file is not a regular file" }, "result_unreadable"],
+  ];
+  for (const [more, outcome] of cases) {
+    assert.equal(await outcomeOf({ ...exited(0), ...more }), outcome);
+  }
+});
+
 Deno.test("resultAnswer() in JSON and as a form is 200 for every ending", async () => {
   for (const ending of failures) {
     for (const format of ["json", "form"] as const) {

@@ -316,6 +316,16 @@ for (const [name, [most, more, sentence]] of Object.entries(limits)) {
   });
 }
 
+Deno.test("readFormToDisk() reads no more after much text before the parts, or after them", async () => {
+  const text = "x".repeat(10_000_000);
+  for (const form of [text, `${end}${text}`]) {
+    const { outcome, canceled } = await read(form);
+    assert.ok(!outcome.ok && outcome.refusal === "bad_multipart");
+    assert.match(outcome.sentence, /more than 65536 bytes are before its first boundary or after/);
+    assert.ok(canceled);
+  }
+});
+
 Deno.test("readFormToDisk() reads no more after headers that do not end", async () => {
   const { outcome, canceled } = await read(`--B\r\nX: ${"y".repeat(10_000_000)}`);
   assert.ok(!outcome.ok && outcome.refusal === "too_many_parts");

@@ -9,7 +9,7 @@ Deno.test("GET / names the endpoints in one line", async () => {
   for (const path of routesOf(false).slice(1)) assert.ok(text.includes(path), path);
   assert.equal(
     text,
-    "jobrunner: jobs go to POST /payload; GET /status, /metrics, /version, /livez and /readyz\n",
+    "jobrunner: jobs go to POST /payload or POST /run; GET /status, /metrics, /version, /livez and /readyz\n",
   );
 });
 
@@ -18,7 +18,7 @@ Deno.test("GET / names the paths of commands only if commands have names", async
   for (const path of routesOf(true).slice(1)) assert.ok(text.includes(path), path);
   assert.equal(
     text,
-    "jobrunner: jobs go to POST /payload or POST /payload/{command}; " +
+    "jobrunner: jobs go to POST /payload or POST /payload/{command} or POST /run or POST /run/{command}; " +
       "GET /commands, /status, /metrics, /version, /livez and /readyz\n",
   );
 });
