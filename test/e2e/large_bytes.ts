@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { temporaryFolder } from "../support/folder.ts";
 import { startProbe } from "../support/probe.ts";
 import { fixture, type Program, startProgram } from "../support/program.ts";
+import { startFlags } from "../support/start_flags.ts";
 
 const megabyte = 1e6;
 
@@ -29,7 +30,9 @@ function writeSparse(path: string, length: number): void {
 
 Deno.test("2 GB go up and down in 160 MB of memory, and others wait for 50 ms at most", async () => {
   using folder = temporaryFolder();
-  await using program = await startProgram({ env: { JOBRUNNER_CMD: fixture("copy_payload.sh") } });
+  await using program = await startProgram({
+    env: { ...startFlags(), JOBRUNNER_CMD: fixture("copy_payload.sh") },
+  });
   const file = `${folder.path}/payload`;
   writeSparse(file, 2000 * megabyte);
   using probe = await startProbe(program.url);
