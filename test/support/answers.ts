@@ -8,6 +8,7 @@ import type { AnswerBody } from "../../src/http/answer/answer.ts";
 import { createDeliveries } from "../../src/http/answer/delivery.ts";
 import type { Captured, StoredFile } from "../../src/jobs/job.ts";
 import { byHand } from "./deadlines.ts";
+import { joinedBytes } from "./pieces.ts";
 
 /** A stored file that holds these bytes in memory, and what was done with it. */
 export function storedFile(
@@ -52,10 +53,14 @@ export function inFile(file: StoredFile, truncated = false): Captured {
 }
 
 /** Everything that a client receives of a body. */
-export function received(body: AnswerBody): Promise<Uint8Array<ArrayBuffer>> {
+export async function received(body: AnswerBody): Promise<Uint8Array<ArrayBuffer>> {
   const delivery = createDeliveries(byHand(1)).begin(body, {
     share: { release() {} },
     onGivenUp() {},
   });
-  return new Response(delivery.body).bytes();
+  if (!(delivery.body instanceof ReadableStream)) return await new Response(delivery.body).bytes();
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  // The memory of a piece is freed when the next one is asked for.
+  for await (const piece of delivery.body) pieces.push(piece.slice());
+  return joinedBytes(pieces);
 }

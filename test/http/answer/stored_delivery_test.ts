@@ -7,6 +7,7 @@ import {
 } from "../../../src/http/answer/delivery.ts";
 import { someBytes, storedFile } from "../../support/answers.ts";
 import { byHand } from "../../support/deadlines.ts";
+import { joinedBytes } from "../../support/pieces.ts";
 
 /** A body of these parts that begins to be sent. */
 function setUp(...parts: BodyPart[]) {
@@ -57,13 +58,15 @@ Deno.test("createDeliveries() reads a file in pieces of 256 KiB, each when it is
   assert.deepEqual(state.reads, []);
   assert.equal((await taking.read()).value?.length, 10);
   assert.deepEqual(state.reads, []);
-  const pieces = [await taking.read()];
+  const first = await taking.read();
+  const pieces = [first.value?.slice() ?? new Uint8Array()];
   assert.deepEqual(state.reads, [262_144]);
   for (let piece = await taking.read(); !piece.done; piece = await taking.read()) {
-    pieces.push(piece);
+    pieces.push(piece.value.slice());
   }
+  assert.equal(first.value?.buffer.byteLength, 0, "the memory of a piece was freed");
   assert.deepEqual(state.reads, [262_144, 262_144, 600_000 - 2 * 262_144]);
-  const bytes = await new Blob(pieces.flatMap(({ value }) => value ?? [])).bytes();
+  const bytes = joinedBytes(pieces);
   assert.deepEqual(bytes.subarray(0, 600_000), someBytes(600_000));
   assert.deepEqual(bytes.subarray(600_000), someBytes(5));
   assert.deepEqual([state.closed, answer.released], [1, once]);
