@@ -5,8 +5,9 @@
 import assert from "node:assert/strict";
 import { statusOf } from "../support/client.ts";
 import { startCurl } from "../support/curl.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { temporaryFolder, writeZeros } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
+import { bytesReadBy } from "../support/proc.ts";
 import { fixture, type Program, startProgram } from "../support/program.ts";
 
 const mebibyte = 2 ** 20;
@@ -37,24 +38,11 @@ function openFiles({ pid }: Program, spool: string): string[] {
   return [...new Set(paths)];
 }
 
-/** Bytes that the server has read from files and sockets. */
-function readBytes({ pid }: Program): number {
-  return Number(/^rchar: (\d+)$/m.exec(Deno.readTextFileSync(`/proc/${pid}/io`))?.[1]);
-}
-
-/** A file of so many zeros, which need no room on the disk. */
-function zeros(folder: string, length: number): string {
-  const path = `${folder}/payload`;
-  Deno.writeFileSync(path, new Uint8Array());
-  Deno.truncateSync(path, length);
-  return path;
-}
-
 Deno.test("a client that is killed during its upload leaves neither its place nor its file", async () => {
   using folder = temporaryFolder();
   using spool = temporaryFolder();
   await using program = await startCopying(spool.path);
-  const file = zeros(folder.path, 512 * mebibyte);
+  const file = writeZeros(folder.path, 512 * mebibyte);
   await using client = startCurl(
     ["--limit-rate", "20M", "-X", "POST", "-T", file, `${program.url}/run`],
   );
@@ -76,14 +64,14 @@ Deno.test("a client that reads slowly is sent little ahead, and its file is clos
   using spool = temporaryFolder();
   await using program = await startCopying(spool.path);
   const length = 256 * mebibyte;
-  const file = zeros(folder.path, length);
-  const before = readBytes(program);
+  const file = writeZeros(folder.path, length);
+  const before = bytesReadBy(program);
   await using client = startCurl(["-X", "POST", "-T", file, `${program.url}/run`]);
   const reader = client.body.getReader();
   await reader.read();
   assert.equal(foldersIn(spool.path).length, 0);
   assert.equal(openFiles(program, spool.path).length, 1);
-  const sentAhead = readBytes(program) - before - length;
+  const sentAhead = bytesReadBy(program) - before - length;
   assert.ok(sentAhead > 0 && sentAhead < 32 * mebibyte, `${sentAhead}`);
   reader.releaseLock();
   await client.kill();
@@ -94,7 +82,7 @@ Deno.test("curl exits with 18 when an answer breaks off", async () => {
   using folder = temporaryFolder();
   using spool = temporaryFolder();
   await using program = await startCopying(spool.path, { JOBRUNNER_ANSWER_TIMEOUT_SEC: "0.2" });
-  const file = zeros(folder.path, 256 * mebibyte);
+  const file = writeZeros(folder.path, 256 * mebibyte);
   await using client = startCurl(["-X", "POST", "-T", file, `${program.url}/run`]);
   assert.match(await program.line("gave up on an unread response"), /cause=answer_timeout/);
   const { code, status, log } = await client.exit();

@@ -6,17 +6,11 @@
 import assert from "node:assert/strict";
 import { temporaryFolder } from "../support/folder.ts";
 import { startProbe } from "../support/probe.ts";
-import { fixture, type Program, startProgram } from "../support/program.ts";
+import { peakMemoryOf } from "../support/proc.ts";
+import { fixture, startProgram } from "../support/program.ts";
 import { startFlags } from "../support/start_flags.ts";
 
 const megabyte = 1e6;
-
-/** Largest resident memory so far, in bytes. */
-function peakMemory({ pid }: Program): number {
-  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`)) ??
-    [];
-  return Number(kilobytes) * 1024;
-}
 
 /** A file with holes between random bytes at its beginning, in its middle and at its end. */
 function writeSparse(path: string, length: number): void {
@@ -43,7 +37,7 @@ Deno.test("2 GB go up and down in 160 MB of memory, and others wait for 50 ms at
   const seconds = (performance.now() - begun) / 1000;
   const answered = await probe.stop();
   assert.ok(success, new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr));
-  const peak = peakMemory(program) / megabyte;
+  const peak = peakMemoryOf(program) / megabyte;
   console.log(`${seconds.toFixed(1)} s, peak ${peak.toFixed(0)} MB; /status in ms:`, answered);
   assert.ok(peak <= 160, `${peak} MB`);
   assert.ok(answered.p99 <= 50, `${answered.p99} ms`);
