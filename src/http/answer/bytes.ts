@@ -6,7 +6,7 @@
 
 import { type Captured, capturedLength, type JobResult } from "../../jobs/job.ts";
 import { metadataHeaders, metadataOf } from "../../wire/metadata.ts";
-import { dropCaptures, partOf, type ResultAnswer, storedBody } from "./answer.ts";
+import { dropCaptures, partOf, type ResultAnswer, storedBody, unbuffered } from "./answer.ts";
 import { plainText } from "./page.ts";
 
 /** An output of the command: the response file, stdout or stderr. */
@@ -43,6 +43,7 @@ export function bytesAnswer(
       "content-length": String(body.byteLength),
       "content-disposition": "attachment",
       "x-content-type-options": "nosniff",
+      ...unbuffered,
       [metadataHeaders.answer]: chosen,
       ...metadataOf(result),
     },
