@@ -19,7 +19,7 @@ interface Differences {
   readonly query?: string;
   readonly body?: BodyInit;
   readonly room?: number;
-  readonly outcome?: (spec: JobSpec, handle: JobHandle) => JobOutcome;
+  readonly outcome?: (spec: JobSpec, handle: JobHandle) => JobOutcome | Promise<JobOutcome>;
 }
 
 /** Posts to fakes; `steps` are what they were asked, in this order. */
@@ -268,6 +268,26 @@ Deno.test("postRun() counts live output that the client has not taken as output 
   assert.ok(made.kind === "live");
   assert.ok(buffers.held.captures > 500_000);
   await made.live.body.cancel();
+  assert.deepEqual(buffers.held, { bodies: 0, captures: 0, answers: 0 });
+});
+
+Deno.test("postRun() counts what a job holds until it is over, also if its listener has left", async () => {
+  const running = Promise.withResolvers<void>();
+  const { answer, buffers, disk } = posted({
+    headers: { accept: "application/x-ndjson", "content-length": "5" },
+    async outcome(spec, handle) {
+      await running.promise;
+      handle.onCaptured(3);
+      return ranOf(spec);
+    },
+  });
+  const made = await answer;
+  assert.ok(made.kind === "live");
+  await made.live.body.cancel();
+  assert.equal(disk.taken, 5);
+  running.resolve();
+  await made.over;
+  assert.equal(disk.taken, 0);
   assert.deepEqual(buffers.held, { bodies: 0, captures: 0, answers: 0 });
 });
 
