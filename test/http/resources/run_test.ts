@@ -11,6 +11,7 @@ import { DiskFullError } from "../../../src/spool/inbox.ts";
 import { diskShare, inboxInMemory } from "../../support/inbox.ts";
 import { ranOf } from "../../support/jobs.ts";
 import { noRun, notLive } from "../../support/routes.ts";
+import { nextTurn } from "../../support/turn.ts";
 
 /** Differences from a request that gets a result. */
 interface Differences {
@@ -31,6 +32,8 @@ function posted(differences: Differences = {}) {
   const buffers = createBuffers(Infinity);
   const disk = diskShare(differences.room);
   const gone = new AbortController();
+  const cut = new AbortController();
+  const uploads = createActivity();
   const command: CommandDoor = {
     name: "default",
     names: undefined,
@@ -93,8 +96,8 @@ function posted(differences: Differences = {}) {
     mayRun: () => true,
     limits: {
       periods: createDeadlines(Infinity),
-      cut: new AbortController().signal,
-      uploads: createActivity(),
+      cut: cut.signal,
+      uploads,
     },
     largestBody: 1,
     clients: { watch: () => ({ [Symbol.dispose]() {} }) },
@@ -102,7 +105,7 @@ function posted(differences: Differences = {}) {
     during: unmarked,
   };
   const answer = postRun(arrival, settings, { ready: () => true, commandNames: () => [] });
-  return { answer, steps, abouts, specs, files, disk, buffers };
+  return { answer, steps, abouts, specs, files, disk, buffers, cut, uploads };
 }
 
 /** The kind of an answer; of bytes their text. */
@@ -243,6 +246,25 @@ Deno.test("postRun() says why there is no folder for a body", async () => {
     assert.deepEqual(await answer, problem);
     assert.deepEqual(steps, ["reserve", "leave"]);
   }
+});
+
+Deno.test("postRun() does not wait for a body after a forced stop that came while its folder was made", async () => {
+  const opening = Promise.withResolvers<void>();
+  const { answer, steps, cut, uploads } = posted({
+    body: new ReadableStream(),
+    command: {
+      async openInbox() {
+        await opening.promise;
+        return inboxInMemory().inbox;
+      },
+    },
+  });
+  await nextTurn();
+  assert.equal(uploads.active, 1, "a body that is about to be read counts as an upload");
+  cut.abort();
+  opening.resolve();
+  assert.equal(await kindOf(answer), "draining");
+  assert.deepEqual([steps, uploads.active], [["reserve", "leave"], 0]);
 });
 
 Deno.test("postRun() removes the payload of a job that leaves the queue", async () => {
