@@ -62,7 +62,7 @@ export function doorTo(
 }
 
 function stateOf(
-  { name, description, pool, maxRequestBytes, run }: CommandConfig,
+  { name, description, pool, maxRequestBytes, maxRunBytes, run }: CommandConfig,
   live: LivePool | undefined,
 ): CommandState {
   const { numWorkers = 0, queueLimit = 0, queueTimeoutMs = Infinity } = live?.config ?? {};
@@ -75,7 +75,9 @@ function stateOf(
     queueTimeoutSec: queueTimeoutMs / 1000,
     jobTimeoutSec: run.jobTimeoutMs / 1000,
     maxRequestBytes,
+    maxRunBytes,
     maxOutputBytes: run.maxOutputBytes,
+    maxResultBytes: run.maxResultBytes,
     busy: live?.dispatch.pool.busy ?? 0,
     queuedJobs: live?.dispatch.line.waiting ?? 0,
   };

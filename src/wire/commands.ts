@@ -34,10 +34,14 @@ export interface CommandState {
   readonly queueTimeoutSec: number;
   /** How long it may run, in seconds. */
   readonly jobTimeoutSec: number;
-  /** Maximum size of a request body. */
+  /** Maximum size of a body of `POST /payload`. */
   readonly maxRequestBytes: number;
-  /** Maximum number of bytes kept of each of stdout, stderr and the response file. */
+  /** Maximum size of a body of `POST /run`. */
+  readonly maxRunBytes: number;
+  /** Maximum number of bytes kept of each of stdout, stderr and the response file, for an answer in JSON. */
   readonly maxOutputBytes: number;
+  /** The same for other answers of `POST /run`. */
+  readonly maxResultBytes: number;
   /** Workers of its pool that have a job. */
   readonly busy: number;
   /** Jobs that wait in its pool. */
@@ -66,7 +70,9 @@ export function encodeCommands({ defaultName, commands }: CommandList): string {
       queue_timeout_sec: limit(toMilliseconds(command.queueTimeoutSec)),
       job_timeout_sec: limit(toMilliseconds(command.jobTimeoutSec)),
       max_request_bytes: limit(command.maxRequestBytes),
+      max_run_bytes: limit(command.maxRunBytes),
       max_output_bytes: limit(command.maxOutputBytes),
+      max_result_bytes: limit(command.maxResultBytes),
       busy: command.busy,
       queued_jobs: command.queuedJobs,
     })),

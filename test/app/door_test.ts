@@ -54,6 +54,8 @@ const named = configOfFile(`
   job_timeout_sec = 1.5
   max_request_bytes = 10
   max_output_bytes = 20
+  max_run_bytes = 30
+  max_result_bytes = 40
   [commands.octave]
   cmd = "/bin/date"
   num_workers = 3
@@ -84,7 +86,9 @@ Deno.test("doorTo() lists the commands in the order of the file, with the state 
     queueTimeoutSec: Infinity,
     jobTimeoutSec: 1.5,
     maxRequestBytes: 10,
+    maxRunBytes: 30,
     maxOutputBytes: 20,
+    maxResultBytes: 40,
     busy: 1,
     queuedJobs: 1,
   });

@@ -22,7 +22,9 @@ const pdf: CommandState = {
   queueTimeoutSec: 0.25,
   jobTimeoutSec: 300,
   maxRequestBytes: 1000,
+  maxRunBytes: 1500,
   maxOutputBytes: 2000,
+  maxResultBytes: 2500,
   busy: 1,
   queuedJobs: 3,
 };
@@ -32,7 +34,8 @@ Deno.test("encodeCommands() gives the default, and each command with its path, l
     encodeCommands({ defaultName: "pdf", commands: [pdf] }),
     '{"default":"pdf","commands":[{"name":"pdf","description":"Office document to PDF","path":"/payload/pdf",' +
       '"pool":"office","num_workers":2,"queue_limit":20,"queue_timeout_sec":0.25,"job_timeout_sec":300,' +
-      '"max_request_bytes":1000,"max_output_bytes":2000,"busy":1,"queued_jobs":3}]}\n',
+      '"max_request_bytes":1000,"max_run_bytes":1500,"max_output_bytes":2000,"max_result_bytes":2500,' +
+      '"busy":1,"queued_jobs":3}]}\n',
   );
 });
 
@@ -45,13 +48,17 @@ Deno.test("encodeCommands() writes null for a limit or a default that does not e
       queueTimeoutSec: Infinity,
       jobTimeoutSec: Infinity,
       maxRequestBytes: Infinity,
+      maxRunBytes: Infinity,
       maxOutputBytes: Infinity,
+      maxResultBytes: Infinity,
     }],
   }));
   assert.equal(none, null);
   assert.ok(!("description" in command));
-  for (const key of ["queue_timeout_sec", "job_timeout_sec", "max_request_bytes"]) {
+  for (
+    const key of ["queue_timeout_sec", "job_timeout_sec", "max_request_bytes", "max_run_bytes"]
+  ) {
     assert.equal(command[key], null, key);
   }
-  assert.equal(command.max_output_bytes, null);
+  assert.deepEqual([command.max_output_bytes, command.max_result_bytes], [null, null]);
 });

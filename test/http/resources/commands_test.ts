@@ -12,7 +12,9 @@ Deno.test("GET /commands lists the commands as JSON, also while the server drain
     queue_limit: 30,
     queue_timeout_sec: null,
     job_timeout_sec: 1.5,
+    max_run_bytes: 200,
     max_output_bytes: 100,
+    max_result_bytes: 300,
     busy: 1,
     queued_jobs: 0,
   };
