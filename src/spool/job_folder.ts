@@ -19,6 +19,8 @@ export interface JobFolder {
   readonly files: string[];
   /** Whether it was checked in this turn of the event loop, so that nothing can have changed it since. */
   checked: boolean;
+  /** Whether it holds so many bytes that removing them would block the event loop. */
+  large: boolean;
   /** Restores its owner's access if the command has taken it away. False if it is gone, or replaced by something else. */
   openAgain(): boolean;
   /**
@@ -64,7 +66,7 @@ function folderOf(spool: Spool, path: string, random: string): JobFolder {
 
   async function removeNow(): Promise<void> {
     if (!folder.checked) await spool.ensure();
-    if (!removeAtOnce()) await removeInBackground(path);
+    if (folder.large || !removeAtOnce()) await removeInBackground(path);
   }
 
   /** Handles the common case: a folder with nothing but our files. False if anything else is there. */
@@ -85,6 +87,7 @@ function folderOf(spool: Spool, path: string, random: string): JobFolder {
     random,
     files,
     checked: false,
+    large: false,
     openAgain() {
       try {
         const found = look(path);

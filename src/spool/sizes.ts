@@ -16,5 +16,11 @@ export const smallFileBytes = 256 * 1024;
  */
 export const pieceBytes = 1024 * 1024;
 
+/**
+ * Beyond this size in bytes, the event loop would be blocked while a file's space is freed, by its removal or by the close of one
+ * without a name: 50 ms for a gibibyte.
+ */
+export const largeFileBytes = 16 * 1024 * 1024;
+
 /** Up to this size in bytes, an output that is kept on disk is in memory instead. */
 export const smallOutputBytes = 64 * 1024;

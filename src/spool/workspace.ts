@@ -7,12 +7,13 @@
  */
 
 import { basename, join } from "node:path";
-import { type JobInput, nothingCaptured } from "../jobs/job.ts";
+import { inputLength, type JobInput, nothingCaptured } from "../jobs/job.ts";
 import { type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
 import { look } from "./own_folder.ts";
 import { openResponse, readResponse, type ResponseFile, unreadable } from "./response.ts";
-import { pieceBytes, smallFileBytes } from "./sizes.ts";
+import { largeFileBytes, pieceBytes, smallFileBytes } from "./sizes.ts";
 import type { Spool } from "./spool.ts";
+import { newOutputPath } from "./stored.ts";
 
 /** The paths of a run's files. */
 export interface RunFiles {
@@ -97,6 +98,7 @@ async function createIn(
   // A folder of parts may be replaced by a link, so a file in it is not removed by its path.
   if (!isForm) folder.files.push(requestFile);
   folder.files.push(responseFile);
+  folder.large = inputLength(input) > largeFileBytes;
   try {
     createEmpty(responseFile);
     await putInto(requestFile, input);
@@ -105,9 +107,11 @@ async function createIn(
   }
   let isOpen = false;
   let isLeft = false;
+  let keptName: string | undefined;
 
   function onClosed(): void {
     isOpen = false;
+    if (keptName !== undefined) removeOutput(spool, keptName);
     if (isLeft) folder.remove().catch(() => {});
   }
 
@@ -146,12 +150,35 @@ async function createIn(
       const without = await lost();
       if (without) return without;
       const response = openResponse(responseFile, limit, onClosed);
-      isOpen = response.data.file !== undefined;
+      const { file } = response.data;
+      isOpen = file !== undefined;
+      if (file && file.length > largeFileBytes) {
+        folder.large = true;
+        keptName = movedOut(responseFile, spool);
+      }
       folder.checked = true;
       return response;
     },
     remove: () => isOpen ? removeWhileOpen() : folder.remove(),
   };
+}
+
+/**
+ * Gives the open file a name outside the job's folder, which it keeps until it is closed: otherwise the close would free its
+ * space. Returns the path; undefined if it cannot be moved.
+ */
+function movedOut(file: string, spool: Spool): string | undefined {
+  const path = newOutputPath(spool);
+  try {
+    Deno.renameSync(file, path);
+    return path;
+  } catch {
+    return undefined;
+  }
+}
+
+function removeOutput(spool: Spool, path: string): void {
+  Deno.remove(path).catch(() => spool.leftovers.add(path));
 }
 
 /** Removes the folder and rejects with the given error, which matters more than one of the removal. */

@@ -5,77 +5,11 @@
 import assert from "node:assert/strict";
 import { get, post, postRaw } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
-import { freePort } from "../support/port.ts";
 import { aliveIn, eventually, killAllIn } from "../support/processes.ts";
-import { fixture, type Program, projectRoot, startProgram } from "../support/program.ts";
+import { fixture, startProgram } from "../support/program.ts";
+import { startProxy } from "../support/proxies.ts";
 
 const job = (payload: string) => JSON.stringify({ id: "test", data: btoa(payload) });
-
-/** The snippet with the addresses of the test, and with a short timeout for request heads. */
-function snippet(name: string, port: number, upstream: string): string {
-  return Deno.readTextFileSync(`${projectRoot}contrib/proxy/${name}`)
-    .replace("8081", String(port))
-    .replace("127.0.0.1:8080", upstream)
-    .replace(/\b10s\b/, "1s");
-}
-
-const proxies = {
-  nginx(folder: string, config: string) {
-    const main =
-      `daemon off; user root; pid ${folder}/pid; error_log stderr; events {} http { access_log off; ${
-        ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) =>
-          `${name}_temp_path ${folder}/${name};`
-        ).join(" ")
-      }\n${config}\n}`;
-    Deno.writeTextFileSync(`${folder}/nginx.conf`, main);
-    return new Deno.Command("nginx", {
-      args: ["-p", folder, "-c", `${folder}/nginx.conf`],
-      stdout: "null",
-      stderr: "null",
-    });
-  },
-  caddy(folder: string, config: string) {
-    Deno.writeTextFileSync(`${folder}/Caddyfile`, config.replace("{\n", "{\n\tadmin off\n"));
-    const env = { HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
-    const args = ["run", "--config", `${folder}/Caddyfile`, "--adapter", "caddyfile"];
-    return new Deno.Command("caddy", { args, env, stdout: "null", stderr: "null" });
-  },
-  haproxy(folder: string, config: string) {
-    Deno.writeTextFileSync(`${folder}/haproxy.cfg`, config);
-    // A configuration with a warning does not start.
-    const args = ["-dW", "-db", "-f", `${folder}/haproxy.cfg`];
-    return new Deno.Command("haproxy", { args, stdout: "null", stderr: "null" });
-  },
-};
-
-/** Starts a proxy in front of a server and waits until it listens; its configuration is the snippet `file`. */
-async function startProxy(
-  name: keyof typeof proxies,
-  file: string,
-  folder: string,
-  program: Program,
-): Promise<AsyncDisposable & { readonly url: string; readonly port: number }> {
-  const port = freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const process = proxies[name](folder, snippet(file, port, new URL(program.url).host)).spawn();
-  let ended = false;
-  const end = process.status.then(() => ended = true);
-  async function stop() {
-    if (!ended) process.kill("SIGTERM");
-    await end;
-  }
-  try {
-    await eventually(
-      `${name} listens`,
-      () => ended || get(`${url}/readyz`).then(({ status }) => status === 200, () => false),
-    );
-    assert.ok(!ended, `${name} does not take ${file}`);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return { url, port, [Symbol.asyncDispose]: stop };
-}
 
 /** A job sent by curl with headers that ask for another protocol: what was sent, and the answer. */
 async function postWithUpgrade(

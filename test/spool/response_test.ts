@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { largeFileBytes } from "../../src/spool/sizes.ts";
 import { createWorkspace } from "../../src/spool/workspace.ts";
 import { isOpen, openFilesIn } from "../support/open_files.ts";
+import { eventually } from "../support/processes.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
 
 const input = { kind: "bytes" as const, bytes: new Uint8Array([1]) };
@@ -33,6 +35,35 @@ Deno.test("openResponse() takes a small response into memory, and leaves a large
     }
     assert.deepEqual(openFilesIn(spool.path), []);
   }
+});
+
+Deno.test("openResponse() leaves a name outside the job's folder to a very large response until its close", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  for (const removable of [true, false]) {
+    const workspace = await createWorkspace(spool, input, names);
+    Deno.truncateSync(workspace.responseFile, largeFileBytes + 1);
+    const { file } = (await workspace.openResponse(Infinity)).data;
+    assert.ok(file);
+    await workspace.remove();
+    const [name = "", ...others] = filesIn(spool.path);
+    assert.match(name, /^output-[0-9a-f]{16}$/);
+    assert.deepEqual(others, []);
+    assert.equal(await file.read(largeFileBytes, new Uint8Array(2)), 1);
+    const path = `${spool.path}/${name}`;
+    if (!removable) {
+      Deno.removeSync(path);
+      Deno.mkdirSync(`${path}/in/it`, { recursive: true });
+    }
+    file.close();
+    assert.deepEqual(openFilesIn(spool.path), []);
+    await eventually(
+      "the name is gone, or left to a later removal",
+      () => removable ? filesIn(spool.path).length === 0 : spool.leftovers.has(path),
+    );
+  }
+  await (await createWorkspace(spool, input, names)).remove();
+  await eventually("what was left is removed", () => filesIn(spool.path).length === 0);
 });
 
 Deno.test("openResponse() cuts a response at the limit and marks it as truncated", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { openSync } from "node:fs";
 import { makeJobFolder } from "../../src/spool/job_folder.ts";
+import { largeFileBytes } from "../../src/spool/sizes.ts";
 import { createOutputFile, storedFile } from "../../src/spool/stored.ts";
 import type { StoredFile } from "../../src/jobs/job.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -133,6 +134,35 @@ Deno.test("close() of an output file closes it, once", async () => {
   output.close();
   output.close();
   assert.deepEqual(openFilesIn(spool.path), []);
+});
+
+Deno.test("close() of a very large output file frees its space first, without blocking", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const output = await createOutputFile(spool);
+  const piece = new Uint8Array(2 ** 20);
+  while (output.length <= largeFileBytes) await output.write(piece);
+  const stored = output.stored();
+  const { truncate, close } = Deno.FsFile.prototype;
+  const calls: string[] = [];
+  const closed = Promise.withResolvers<void>();
+  Deno.FsFile.prototype.truncate = function (length) {
+    calls.push(`truncate ${length ?? 0}`);
+    return truncate.call(this, length);
+  };
+  Deno.FsFile.prototype.close = function () {
+    calls.push("close");
+    close.call(this);
+    closed.resolve();
+  };
+  try {
+    stored.close();
+    assert.deepEqual(calls, ["truncate 0"]);
+    await closed.promise;
+  } finally {
+    Object.assign(Deno.FsFile.prototype, { truncate, close });
+  }
+  assert.deepEqual([calls, openFilesIn(spool.path)], [["truncate 0", "close"], []]);
 });
 
 Deno.test("write() of an output file counts what was written before it failed", async () => {

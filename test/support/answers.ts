@@ -52,10 +52,17 @@ export function inFile(file: StoredFile, truncated = false): Captured {
 }
 
 /** Everything that a client receives of a body. */
-export function received(body: AnswerBody): Promise<Uint8Array<ArrayBuffer>> {
+export async function received(body: AnswerBody): Promise<Uint8Array<ArrayBuffer>> {
   const delivery = createDeliveries(byHand(1)).begin(body, {
     share: { release() {} },
     onGivenUp() {},
   });
-  return new Response(delivery.body).bytes();
+  if (!(delivery.body instanceof ReadableStream)) return await new Response(delivery.body).bytes();
+  // A piece is detached when the next one is asked for.
+  const copies = delivery.body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform: (piece, controller) => controller.enqueue(piece.slice()),
+    }),
+  );
+  return await new Response(copies).bytes();
 }

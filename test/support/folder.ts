@@ -37,3 +37,11 @@ function exists(path: string): boolean {
     return false;
   }
 }
+
+/** Writes a file of so many zeros, which need no room on the disk, into a folder; returns its path. */
+export function writeZeros(folder: string, length: number): string {
+  const path = `${folder}/zeros`;
+  Deno.writeFileSync(path, new Uint8Array());
+  Deno.truncateSync(path, length);
+  return path;
+}

@@ -24,6 +24,12 @@ export interface TextAnswer extends ResultAnswer {
   readonly body: Encoded;
 }
 
+/**
+ * A header of answers that can be large: otherwise nginx takes all that it can, up to 1 GiB on its own disk, however slowly the
+ * client reads.
+ */
+export const unbuffered = { "x-accel-buffering": "no" } as const;
+
 /** A body: text that is made while it is read, or bytes. */
 export type AnswerBody = Encoded | StoredBody;
 

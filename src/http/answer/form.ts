@@ -6,7 +6,7 @@
 
 import { capturedLength, type JobResult } from "../../jobs/job.ts";
 import { encodeSummary } from "../../wire/result.ts";
-import { partOf, type ResultAnswer, storedBody } from "./answer.ts";
+import { partOf, type ResultAnswer, storedBody, unbuffered } from "./answer.ts";
 import { json, plainText } from "./page.ts";
 
 const encoder = new TextEncoder();
@@ -43,6 +43,7 @@ export function formAnswer(result: JobResult, responseType: string): ResultAnswe
     headers: {
       "content-type": `multipart/form-data; boundary=${boundary}`,
       "content-length": String(body.byteLength),
+      ...unbuffered,
     },
     body,
   };

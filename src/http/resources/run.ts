@@ -110,6 +110,8 @@ async function store(
   head: RunHead,
 ): Promise<StoredPayload | Problem> {
   let inbox: Inbox | undefined;
+  // Also while the folder is made, so that nothing disturbs the connection before the first byte is read.
+  const endUpload = bounds.uploads.begin();
   try {
     inbox = await command.openInbox();
     const read = isForm(raw.headers.get("content-type")) ? readFormToDisk : readBodyToDisk;
@@ -128,5 +130,7 @@ async function store(
   } catch (error) {
     await inbox?.discard();
     return spoolProblem(error);
+  } finally {
+    endUpload();
   }
 }

@@ -26,6 +26,7 @@ Deno.test("formAnswer() can be read with formData(): the result in JSON, then al
     names: { command: "pdf", pool: "office" },
   }, "image/png");
   assert.equal(answer.status, 200);
+  assert.equal(answer.headers["x-accel-buffering"], "no");
   const form = await parsed(answer);
   assert.deepEqual([...form.keys()], ["result", "data", "output", "error"]);
   assert.deepEqual(JSON.parse(String(form.get("result"))), {
