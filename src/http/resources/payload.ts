@@ -25,7 +25,7 @@ export async function postPayload(
   const command = commandFor(arrival, settings, door);
   if ("kind" in command) return command;
   const format = liveFormatOf(arrival.raw.headers.get("accept")) ?? "json";
-  const wanted: WantedAnswer = { format, output: "auto" };
+  const wanted: WantedAnswer = { format, answer: "auto" };
   const listener = format === "json" ? undefined : settings.live.admit();
   if (!listener && format !== "json") return listenersFull(command);
   // Nothing here may reference the body or the payload while the job waits and runs; admit() has dropped both.

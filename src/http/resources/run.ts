@@ -41,7 +41,7 @@ export async function postRun(
   const read = readRunHead({ url, headers }, { requestId, passHeaders });
   if (!read.ok) return { kind: "invalid", sentence: read.sentence };
   const { head } = read;
-  const wanted: WantedAnswer = { format, output: head.answer };
+  const wanted: WantedAnswer = { format, answer: head.answer };
   const isLive = format === "sse" || format === "ndjson";
   const listener = isLive ? settings.live.admit() : undefined;
   if (isLive && !listener) return listenersFull(command);
