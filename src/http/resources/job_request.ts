@@ -147,6 +147,8 @@ export function jobRequests(
       const release = () => command?.release();
       if (answer?.kind === "live") answer.over.finally(release);
       else release();
+      // After a bug no answer holds the disk space.
+      if (!answer) disk.release();
     }
     switch (answer.kind) {
       case "ran": {

@@ -45,10 +45,13 @@ export async function postRun(
   const isLive = format === "sse" || format === "ndjson";
   const listener = isLive ? settings.live.admit() : undefined;
   if (isLive && !listener) return listenersFull(command);
-  const job = await admit(arrival, settings, command, head, wanted, listener);
-  if (!("kind" in job)) return runJob(arrival, settings, command, job, wanted);
-  listener?.release();
-  return job;
+  try {
+    const job = await admit(arrival, settings, command, head, wanted, listener);
+    return "kind" in job ? job : runJob(arrival, settings, command, job, wanted);
+  } finally {
+    // No effect on a live answer that has begun.
+    listener?.release();
+  }
 }
 
 /**
