@@ -26,7 +26,7 @@ export type LiveEvent =
   | {
     /** The job waits. */
     readonly event: "queued";
-    /** Its position in the queue; 1 is next. */
+    /** Its position in the queue; 1 is next, 0 if a worker takes it at once. */
     readonly place: number;
   }
   | {

@@ -74,9 +74,9 @@ export interface Arrival {
   readonly trace: RequestTrace | undefined;
   /** The client's end of the connection. */
   readonly address: () => ClientAddress | undefined;
-  /** The memory that it holds; the caller releases it. */
+  /** The memory that it holds; the caller releases it, and a live answer does when it is over. */
   readonly share: Share;
-  /** The disk space that it holds; the caller releases it. */
+  /** The disk space that it holds; released like the memory. */
   readonly disk: DiskShare;
   /** Called if its live answer is given up, with the cause. */
   readonly onGivenUp: (cause: GivenUpCause) => void;
