@@ -10,6 +10,7 @@ import { orDiskFull } from "./disk_full.ts";
 import { createFileWriter, type FileWriter, type OpenWriter } from "./file_writer.ts";
 import { makeJobFolder } from "./job_folder.ts";
 import { folderAt, makeFolder, type OwnFolder } from "./own_folder.ts";
+import { largeFileBytes } from "./sizes.ts";
 import { makeInSpool, type Spool } from "./spool.ts";
 
 export { DiskFullError } from "./disk_full.ts";
@@ -110,6 +111,7 @@ export async function openInbox(spool: Spool, suffix: string): Promise<Inbox> {
 
   async function removeAll(): Promise<void> {
     for (const writer of writers) writer.close();
+    job.folder.isLarge = writers.some(({ length }) => length > largeFileBytes);
     // What cannot be removed is removed with the folder of another job.
     await job.folder.remove().catch(() => {});
   }

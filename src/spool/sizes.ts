@@ -18,3 +18,9 @@ export const pieceBytes = 1024 * 1024;
 
 /** Up to this size in bytes, an output that is kept on disk is in memory instead. */
 export const smallOutputBytes = 64 * 1024;
+
+/**
+ * The system needs about a tenth of a millisecond for each mebibyte of a file whose space it frees. Files of more than this size
+ * in bytes are removed without blocking the event loop.
+ */
+export const largeFileBytes = 32 * 1024 * 1024;

@@ -8,6 +8,7 @@ import { closeSync, read } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { StoredFile } from "../jobs/job.ts";
+import { largeFileBytes } from "./sizes.ts";
 import { makeInSpool, type Spool } from "./spool.ts";
 
 /** An open file, of which only one part is read at a time. */
@@ -168,7 +169,13 @@ class Output implements GrowingFile {
   }
 
   #closeNow(): void {
+    // The close of a file without a name frees its space, and would block the event loop meanwhile.
+    if (this.#length > largeFileBytes) void this.#file.truncate().catch(() => {}).then(this.#end);
+    else this.#end();
+  }
+
+  readonly #end = (): void => {
     this.#file.close();
     this.#onClosed();
-  }
+  };
 }

@@ -10,8 +10,9 @@ import { basename, join } from "node:path";
 import { type JobInput, nothingCaptured } from "../jobs/job.ts";
 import { type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
 import { look } from "./own_folder.ts";
+import { removeInBackground } from "./removal.ts";
 import { openResponse, readResponse, type ResponseFile, unreadable } from "./response.ts";
-import { pieceBytes, smallFileBytes } from "./sizes.ts";
+import { largeFileBytes, pieceBytes, smallFileBytes } from "./sizes.ts";
 import type { Spool } from "./spool.ts";
 
 /** The paths of a run's files. */
@@ -97,6 +98,7 @@ async function createIn(
   // A folder of parts may be replaced by a link, so a file in it is not removed by its path.
   if (!isForm) folder.files.push(requestFile);
   folder.files.push(responseFile);
+  folder.isLarge = input.kind === "file" && input.length > largeFileBytes;
   try {
     createEmpty(responseFile);
     await putInto(requestFile, input);
@@ -104,10 +106,29 @@ async function createIn(
     return await giveUp(folder, error);
   }
   let isOpen = false;
+  let isOpenAndLarge = false;
   let isLeft = false;
+  let kept: string | undefined;
+
+  /**
+   * Keeps a name of a large response until its close, outside the job's folder: the close of a file without a name frees its
+   * space, and blocks the event loop meanwhile.
+   */
+  function keepName(): void {
+    const name = join(spool.path, `response-${folder.random}`);
+    try {
+      Deno.renameSync(responseFile, name);
+    } catch {
+      // The command may have removed the name, or the system does not rename an open file.
+      return;
+    }
+    kept = name;
+    folder.files.splice(folder.files.indexOf(responseFile), 1);
+  }
 
   function onClosed(): void {
     isOpen = false;
+    if (kept !== undefined) removeLater(spool, kept);
     if (isLeft) folder.remove().catch(() => {});
   }
 
@@ -122,6 +143,7 @@ async function createIn(
   }
 
   async function removeWhileOpen(): Promise<void> {
+    if (isOpenAndLarge) keepName();
     try {
       await folder.remove();
     } catch (error) {
@@ -146,7 +168,9 @@ async function createIn(
       const without = await lost();
       if (without) return without;
       const response = openResponse(responseFile, limit, onClosed);
-      isOpen = response.data.file !== undefined;
+      const { file, truncated } = response.data;
+      isOpen = file !== undefined;
+      isOpenAndLarge = isOpen && (truncated || (file?.length ?? 0) > largeFileBytes);
       folder.checked = true;
       return response;
     },
@@ -195,6 +219,11 @@ async function writeInPieces(
   for (let at = 0; at < bytes.length;) {
     at += await file.write(bytes.subarray(at, at + pieceBytes));
   }
+}
+
+/** Removes something in the spool, at the latest with the folder of another job. */
+function removeLater(spool: Spool, path: string): void {
+  removeInBackground(path).catch(() => spool.leftovers.add(path));
 }
 
 /** An id as part of a file name: every character but letters, digits, dots, dashes and underscores becomes an underscore. */

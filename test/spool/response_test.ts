@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openInbox } from "../../src/spool/inbox.ts";
 import { createWorkspace } from "../../src/spool/workspace.ts";
 import { isOpen, openFilesIn } from "../support/open_files.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
@@ -143,4 +144,41 @@ Deno.test("a response that is open is removed at its close if its folder could n
     if (kind === "remove" && paths.includes(workspace.folder)) break;
   }
   assert.deepEqual(filesIn(spool.path), []);
+});
+
+Deno.test("a large response that is open keeps a name, so that its close need not free its space", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const workspace = await createWorkspace(spool, input, names);
+  Deno.truncateSync(workspace.responseFile, 2 ** 25 + 1);
+  const { data } = await workspace.openResponse(Infinity);
+  await workspace.remove();
+  const [kept = ""] = filesIn(spool.path);
+  assert.match(kept, /^response-[0-9a-f]{16}$/);
+  assert.equal(await data.file?.read(2 ** 25, new Uint8Array(9)), 1);
+  const gone = Deno.watchFs(spool.path);
+  data.file?.close();
+  for await (const { kind, paths } of gone) {
+    if (kind === "remove" && paths.includes(`${spool.path}/${kept}`)) break;
+  }
+  assert.deepEqual(filesIn(spool.path), []);
+});
+
+Deno.test("a large payload and a large response are removed without a synchronous call", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const inbox = await openInbox(spool, "");
+  const writer = await inbox.openBody(0);
+  for (let mebibytes = 0; mebibytes < 33; mebibytes++) await writer.write(new Uint8Array(2 ** 20));
+  await writer.end();
+  const workspace = await createWorkspace(spool, await inbox.complete(), names);
+  const removed: string[] = [];
+  const { removeSync } = Deno;
+  Deno.removeSync = (path) => void removed.push(String(path));
+  try {
+    await workspace.remove();
+  } finally {
+    Deno.removeSync = removeSync;
+  }
+  assert.deepEqual([removed, filesIn(spool.path)], [[], []]);
 });

@@ -6,6 +6,7 @@ import type { StoredFile } from "../../src/jobs/job.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { isOpen, openFilesIn } from "../support/open_files.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
+import { nextTurn } from "../support/turn.ts";
 
 const bytes = new Uint8Array(1000).map((_, index) => index % 251);
 
@@ -189,4 +190,15 @@ Deno.test("an output file that cannot be removed at all is removed with the fold
     if (kind === "remove" && paths.some((path) => path.endsWith(`${name}`))) break;
   }
   assert.deepEqual(filesIn(spool.path), []);
+});
+
+Deno.test("createOutputFile() frees the space of a large file before its close, which follows by itself", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const output = await createOutputFile(spool);
+  const piece = new Uint8Array(2 ** 20);
+  for (let mebibytes = 0; mebibytes < 33; mebibytes++) await output.write(piece);
+  output.stored().close();
+  assert.ok(openFilesIn(spool.path).length > 0);
+  while (openFilesIn(spool.path).length > 0) await nextTurn();
 });
