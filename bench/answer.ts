@@ -75,7 +75,7 @@ export async function receiveAnswer(buffer: Uint8Array, read: More): Promise<Ans
 }
 
 /** The index behind the empty line that ends the head, or -1. */
-function endOfHead(bytes: Uint8Array, length: number): number {
+export function endOfHead(bytes: Uint8Array, length: number): number {
   for (let i = 3; i < length; i++) {
     if (bytes[i] === lf && bytes[i - 1] === cr && bytes[i - 2] === lf && bytes[i - 3] === cr) {
       return i + 1;
@@ -90,7 +90,20 @@ function endOfLine(bytes: Uint8Array, from: number, length: number): number {
   return -1;
 }
 
-function parseHead(bytes: Uint8Array, headEnd: number) {
+/** What the head of an answer says. */
+interface Head {
+  /** Status code. */
+  readonly status: number;
+  /** Its Content-Length; undefined without one. */
+  readonly bodyLength: number | undefined;
+  /** Whether the body comes in chunks. */
+  readonly chunked: boolean;
+  /** Whether the server closes the connection after the answer. */
+  readonly closes: boolean;
+}
+
+/** Reads the head that ends before `headEnd`. Throws an `Error` when it is not one of HTTP/1.1. */
+export function parseHead(bytes: Uint8Array, headEnd: number): Head {
   // “HTTP/1.1 200 OK”
   const status = digitsAt(bytes, 9);
   if (status === undefined) throw new Error("the answer is not HTTP/1.1");

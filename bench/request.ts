@@ -70,6 +70,20 @@ export function getRequest(address: Address, path: string): Uint8Array {
   return new TextEncoder().encode(`${requestLines("GET", address, path)}\r\n`);
 }
 
+/** The head of a request whose body has `length` bytes. */
+export function uploadHead(
+  { address, method, path, length }: {
+    readonly address: Address;
+    readonly method: "POST" | "PUT";
+    readonly path: string;
+    readonly length: number;
+  },
+): Uint8Array {
+  return new TextEncoder().encode(
+    `${requestLines(method, address, path)}content-length: ${length}\r\n\r\n`,
+  );
+}
+
 function requestLines(method: string, { hostname, port }: Address, path: string): string {
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return `${method} ${path} HTTP/1.1\r\nhost: ${host}:${port}\r\n`;

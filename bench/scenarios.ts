@@ -7,6 +7,7 @@
 import { BenchFailure } from "./failure.ts";
 import type { Scenario } from "./scenario.ts";
 import { beside } from "./scenarios/beside.ts";
+import { bytes } from "./scenarios/bytes.ts";
 import { largePayload } from "./scenarios/large_payload.ts";
 import { latency } from "./scenarios/latency.ts";
 import { memory } from "./scenarios/memory.ts";
@@ -17,7 +18,17 @@ import { starts } from "./scenarios/starts.ts";
 import { waiting } from "./scenarios/waiting.ts";
 import type { Settings } from "./settings.ts";
 
-const ours = [smallJobs, latency, metricsPage, largePayload, beside, waiting, starts, memory];
+const ours = [
+  smallJobs,
+  latency,
+  metricsPage,
+  largePayload,
+  bytes,
+  beside,
+  waiting,
+  starts,
+  memory,
+];
 
 /**
  * Those that `BENCH_ONLY` names; without it the other server if there is one, else all of ours.

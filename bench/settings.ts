@@ -20,6 +20,8 @@ const numbers = {
   payloadBytes: { variable: "BENCH_PAYLOAD_BYTES", normal: 50 * 2 ** 20, max: 70 * 2 ** 20 },
   /** Requests with the large payload. */
   payloads: { variable: "BENCH_PAYLOADS", normal: 7, short: 2, min: 1, max: 1000 },
+  /** Bytes of the file that goes up and down through `POST /run`. */
+  bytes: { variable: "BENCH_BYTES", normal: 2 ** 30, short: 64 * 2 ** 20, max: 10 * 2 ** 30 },
   /** Seconds of many clients with payloads of some MiB. */
   seconds: { variable: "BENCH_SECONDS", normal: 60, short: 4, min: 1, max: 3600 },
   /** Jobs after which memory is read. */

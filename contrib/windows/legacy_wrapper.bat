@@ -1,7 +1,8 @@
 @echo off
 rem A JOBRUNNER_CMD for a legacy program that reads a file and writes its result to a file of its own when it is done.
 rem
-rem NEVER expand here what a client sent: JOBRUNNER_REQUEST_ID or TRACESTATE between percent signs, not even in a rem
+rem NEVER expand here what a client sent: JOBRUNNER_REQUEST_ID, JOBRUNNER_FILENAME, JOBRUNNER_QUERY_STRING,
+rem JOBRUNNER_CONTENT_TYPE, JOBRUNNER_HTTP_... or TRACESTATE between percent signs, not even in a rem
 rem line. cmd.exe inserts the text before it parses the line, so the part of an id after an ampersand would run as a
 rem command. The names of the two files are safe: of the id they keep only letters, digits, dots, hyphens and
 rem underscores. A program that needs the id reads the variable from its own environment.

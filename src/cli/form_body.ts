@@ -12,6 +12,8 @@ import type { SendFailure } from "./send_failure.ts";
 export interface JobContent {
   /** The value of Content-Type. */
   readonly contentType: string;
+  /** The value of Content-Disposition, which names the file; undefined if it has no name. */
+  readonly contentDisposition?: string;
   /** Length in bytes. */
   readonly length: number;
   /** Rejects with a `SendFailure` if a file cannot be opened now. */

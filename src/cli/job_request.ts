@@ -4,6 +4,7 @@
  * @module
  */
 
+import { basename } from "node:path";
 import { createPayloadEncoder } from "../wire/client.ts";
 import { eventsType } from "./follow.ts";
 import { formContent, formType, type JobContent } from "./form_body.ts";
@@ -43,7 +44,7 @@ export async function requestsOf(options: SendOptions): Promise<JobRequests> {
   const input = await inputOf(options.input.path);
   const old = payloadRequest(options, input);
   return {
-    first: options.json ? old : runRequest(options, fileContent(input)),
+    first: options.json ? old : runRequest(options, fileContent(input, options.input.path)),
     fallback: options.json ? undefined : old,
     [Symbol.dispose]: () => input[Symbol.dispose](),
   };
@@ -57,14 +58,24 @@ export function urlOf({ url, query }: JobRequest): string {
   return whole.href;
 }
 
-/** A file as it is. */
-function fileContent(input: Input): JobContent {
+/** A file as it is, with its name unless it is standard input. */
+function fileContent(input: Input, path: string): JobContent {
   return {
     contentType: "application/octet-stream",
+    ...(path === "-" ? {} : { contentDisposition: attachmentOf(basename(path)) }),
     length: input.size,
     check: () => checkInput(input),
     pieces: (onFailure) => readingOf(input, onFailure),
   };
+}
+
+/** A Content-Disposition that names a file (RFC 6266, with the encoding of RFC 8187). */
+function attachmentOf(filename: string): string {
+  const encoded = encodeURIComponent(filename.toWellFormed()).replace(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16)}`,
+  );
+  return `attachment; filename*=UTF-8''${encoded}`;
 }
 
 /** The request to `/run`. */

@@ -128,7 +128,9 @@ function refusal(
   const text = without(secrets, body).trim().slice(0, maxShownLength);
   const ran = isGateway(status) && code === undefined ? " (the job may have run)" : "";
   const kind = namesCommands.has(code ?? "") ? "refused" : kindOf(status);
-  return new SendFailure(kind, `${status}: ${text}${ran}`);
+  // Something else than a jobrunner, or another path of one: only the URL shows what is wrong.
+  const where = kind === "noJobrunner" ? `${shown}: ` : "";
+  return new SendFailure(kind, `${where}${status}: ${text}${ran}`);
 }
 
 /** Removes the secrets from a server's text, which may repeat what it was sent. */

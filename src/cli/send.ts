@@ -91,6 +91,9 @@ async function attempt(
 ): Promise<Followed | NoAnswer> {
   const { url, accept, content } = request;
   const headers = new Headers({ accept, "content-type": content.contentType });
+  if (content.contentDisposition !== undefined) {
+    headers.set("content-disposition", content.contentDisposition);
+  }
   if (header !== undefined) headers.set(passwordHeader, header);
   await content.check();
   using progress = showProgress(content.length);

@@ -22,7 +22,8 @@ export const sendUsage = `usage: jobrunner send [flags] FILE|-
 Posts a file, standard input (-) or a form as a job, writes the command's stdout and stderr to its
 own, and exits with the command's status.
 
-  --url URL             the server (default ${defaultUrl})
+  --url URL             the server, with or without /run or /payload at the end (default
+                        ${defaultUrl})
   --command NAME        the command that runs the job, where the server has several (default: the
                         server's default command)
   --cacert FILE         PEM file with additional certificates to trust: of an authority, or of
@@ -34,7 +35,7 @@ own, and exits with the command's status.
                         stdin, or form)
   --timeout SECONDS     the time limit for the command
   --form NAME=VALUE     a field of a form that is posted in place of a file; with NAME=@FILE, a file
-                        of the form. May be given several times; - is standard input
+                        of the form, NAME=@- standard input. May be given several times
   --follow              write the command's stdout and stderr as they come, and show its progress
                         and its place in the queue at a terminal. A response file of more than
                         1 MiB needs a job without --follow

@@ -171,7 +171,7 @@ export const settings = [
     default: String(100 * 2 ** 20),
     zero: largestRequestBytes,
     meaning:
-      "Maximum size of a request body in bytes; larger ones get 413. Base64 makes a payload a third larger. 0: the most that the runtime can parse, 500 MiB.",
+      "Maximum size of a body of `POST /payload` in bytes; larger ones get 413. Base64 makes a payload a third larger. 0: the most that the runtime can parse, 500 MiB.",
     scope: "command",
   },
   {
@@ -213,7 +213,7 @@ export const settings = [
     default: String(100 * 2 ** 20),
     zero: Infinity,
     meaning:
-      "Bytes kept of each of stdout, stderr and the response file; the rest is dropped, and the answer says so. 0: no limit.",
+      "Bytes kept of each of stdout, stderr and the response file for an answer in JSON; the rest is dropped, and the answer says so. 0: no limit.",
     scope: "command",
   },
   {
@@ -230,7 +230,7 @@ export const settings = [
     kind: { type: "text", placeholder: "TYPE", wanted: "a media type, such as image/png" },
     default: "application/octet-stream",
     meaning:
-      "Content type of the response file in answers of `POST /run`, with its parameters: at most 200 characters, all of them visible ASCII.",
+      "Content type of the response file in answers of `POST /run`, with its parameters: at most 200 characters, all of them visible ASCII. That of stdout is always text/plain.",
     scope: "command",
   },
   {

@@ -18,7 +18,7 @@ export interface StoredCaptureSettings {
   readonly disk: DiskShare | undefined;
   /** Makes a file for a stream. */
   readonly createFile: () => Promise<GrowingFile>;
-  /** Called each time more bytes are kept in memory, with their number. */
+  /** Called each time the number of bytes in memory changes, with the difference. */
   readonly onKept: (bytes: number) => void;
 }
 
@@ -114,6 +114,7 @@ class StoredCapture {
       file.close();
       throw error;
     }
+    this.#settings.onKept(-this.#buffer.length);
     this.#buffer = createByteBuffer();
     return file;
   }

@@ -134,7 +134,7 @@ export function newJobUid(): string {
 export interface JobHandle {
   /** Called once, when the payload is no longer held in memory. */
   onInputStored(): void;
-  /** Called each time that this many more bytes of the command's output are held in memory. */
+  /** Called each time that this many more bytes of the command's output are held in memory; fewer if the number is negative. */
   onCaptured(bytes: number): void;
   /** Called when the command has started. */
   onStarted?(worker: { readonly id: number; readonly pid: number }): void;

@@ -10,6 +10,8 @@ import type { DiskShare } from "../jobs/job.ts";
 export interface Disk {
   /** Bytes held now. */
   readonly held: number;
+  /** Bytes that may be held. */
+  readonly limit: number;
   /** A share that holds nothing yet. */
   open(): DiskShare;
   /** Sets the limit to `bytes`; `Infinity` for none. What is held stays held, even if it is more. */
@@ -23,6 +25,9 @@ export function createDisk(limitBytes: number): Disk {
   return {
     get held() {
       return held;
+    },
+    get limit() {
+      return limit;
     },
     open() {
       let own = 0;

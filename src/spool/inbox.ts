@@ -103,7 +103,7 @@ export async function openInbox(spool: Spool, suffix: string): Promise<Inbox> {
 
   async function completeParts(list: string): Promise<JobInput> {
     const [first = await ended(openPart())] = writers;
-    const length = writers.reduce((sum, part) => sum + part.length, 0);
+    const length = lengthOf(writers);
     const text = new TextEncoder().encode(list);
     await ended(openInParts(listName, text.length), text);
     return { kind: "parts", folder, name: partsName, first: first.name, length };
@@ -111,7 +111,7 @@ export async function openInbox(spool: Spool, suffix: string): Promise<Inbox> {
 
   async function removeAll(): Promise<void> {
     for (const writer of writers) writer.close();
-    job.folder.isLarge = writers.some(({ length }) => length > largeFileBytes);
+    job.folder.large = lengthOf(writers) > largeFileBytes;
     // What cannot be removed is removed with the folder of another job.
     await job.folder.remove().catch(() => {});
   }
@@ -142,6 +142,10 @@ async function ended(
   if (content) await writer.write(content);
   await writer.end();
   return writer;
+}
+
+function lengthOf(writers: readonly OpenWriter[]): number {
+  return writers.reduce((sum, { length }) => sum + length, 0);
 }
 
 function rethrow(error: unknown): never {

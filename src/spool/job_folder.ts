@@ -17,10 +17,10 @@ export interface JobFolder {
   readonly random: string;
   /** Paths of the files that jobrunner made in it. */
   readonly files: string[];
-  /** Whether one of them is so large that its removal must not block the event loop. */
-  isLarge: boolean;
   /** Whether it was checked in this turn of the event loop, so that nothing can have changed it since. */
   checked: boolean;
+  /** Whether it holds so many bytes that removing them would block the event loop. */
+  large: boolean;
   /** Restores its owner's access if the command has taken it away. False if it is gone, or replaced by something else. */
   openAgain(): boolean;
   /**
@@ -66,7 +66,7 @@ function folderOf(spool: Spool, path: string, random: string): JobFolder {
 
   async function removeNow(): Promise<void> {
     if (!folder.checked) await spool.ensure();
-    if (folder.isLarge || !removeAtOnce()) await removeInBackground(path);
+    if (folder.large || !removeAtOnce()) await removeInBackground(path);
   }
 
   /** Handles the common case: a folder with nothing but our files. False if anything else is there. */
@@ -86,8 +86,8 @@ function folderOf(spool: Spool, path: string, random: string): JobFolder {
     path,
     random,
     files,
-    isLarge: false,
     checked: false,
+    large: false,
     openAgain() {
       try {
         const found = look(path);

@@ -16,11 +16,11 @@ export const smallFileBytes = 256 * 1024;
  */
 export const pieceBytes = 1024 * 1024;
 
+/**
+ * Beyond this size in bytes, the event loop would be blocked while a file's space is freed, by its removal or by the close of one
+ * without a name: 50 ms for a gibibyte.
+ */
+export const largeFileBytes = 16 * 1024 * 1024;
+
 /** Up to this size in bytes, an output that is kept on disk is in memory instead. */
 export const smallOutputBytes = 64 * 1024;
-
-/**
- * The system needs about a tenth of a millisecond for each mebibyte of a file whose space it frees. Files of more than this size
- * in bytes are removed without blocking the event loop.
- */
-export const largeFileBytes = 32 * 1024 * 1024;

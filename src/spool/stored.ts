@@ -95,6 +95,11 @@ export interface GrowingFile {
   close(): void;
 }
 
+/** A new path in the spool for a file that is an output. */
+export function newOutputPath(spool: Spool): string {
+  return join(spool.path, `output-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`);
+}
+
 /**
  * Makes a file in the spool, which is repaired if necessary, and removes its name at once. Where `unlink` cannot remove an open
  * file (Windows), the name is removed after the close. Rejects with errors of the file system.
@@ -103,8 +108,7 @@ export async function createOutputFile(
   spool: Spool,
   unlink: (path: string) => void = (path) => Deno.removeSync(path),
 ): Promise<GrowingFile> {
-  const name = `output-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
-  const path = join(spool.path, name);
+  const path = newOutputPath(spool);
   const options = { read: true, write: true, createNew: true, mode: 0o600 };
   const file = await makeInSpool(spool, () => Deno.openSync(path, options));
   let named = false;
@@ -169,13 +173,14 @@ class Output implements GrowingFile {
   }
 
   #closeNow(): void {
-    // The close of a file without a name frees its space, and would block the event loop meanwhile.
-    if (this.#length > largeFileBytes) void this.#file.truncate().catch(() => {}).then(this.#end);
-    else this.#end();
+    // The close would free its space, and block the event loop meanwhile.
+    if (this.#length > largeFileBytes) {
+      this.#file.truncate().catch(() => {}).then(() => this.#end());
+    } else this.#end();
   }
 
-  readonly #end = (): void => {
+  #end(): void {
     this.#file.close();
     this.#onClosed();
-  };
+  }
 }

@@ -7,13 +7,13 @@
  */
 
 import { basename, join } from "node:path";
-import { type JobInput, nothingCaptured } from "../jobs/job.ts";
+import { inputLength, type JobInput, nothingCaptured } from "../jobs/job.ts";
 import { type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
 import { look } from "./own_folder.ts";
-import { removeInBackground } from "./removal.ts";
 import { openResponse, readResponse, type ResponseFile, unreadable } from "./response.ts";
 import { largeFileBytes, pieceBytes, smallFileBytes } from "./sizes.ts";
 import type { Spool } from "./spool.ts";
+import { newOutputPath } from "./stored.ts";
 
 /** The paths of a run's files. */
 export interface RunFiles {
@@ -98,7 +98,7 @@ async function createIn(
   // A folder of parts may be replaced by a link, so a file in it is not removed by its path.
   if (!isForm) folder.files.push(requestFile);
   folder.files.push(responseFile);
-  folder.isLarge = input.kind === "file" && input.length > largeFileBytes;
+  folder.large = inputLength(input) > largeFileBytes;
   try {
     createEmpty(responseFile);
     await putInto(requestFile, input);
@@ -106,29 +106,12 @@ async function createIn(
     return await giveUp(folder, error);
   }
   let isOpen = false;
-  let isOpenAndLarge = false;
   let isLeft = false;
-  let kept: string | undefined;
-
-  /**
-   * Keeps a name of a large response until its close, outside the job's folder: the close of a file without a name frees its
-   * space, and blocks the event loop meanwhile.
-   */
-  function keepName(): void {
-    const name = join(spool.path, `response-${folder.random}`);
-    try {
-      Deno.renameSync(responseFile, name);
-    } catch {
-      // The command may have removed the name, or the system does not rename an open file.
-      return;
-    }
-    kept = name;
-    folder.files.splice(folder.files.indexOf(responseFile), 1);
-  }
+  let keptName: string | undefined;
 
   function onClosed(): void {
     isOpen = false;
-    if (kept !== undefined) removeLater(spool, kept);
+    if (keptName !== undefined) removeOutput(spool, keptName);
     if (isLeft) folder.remove().catch(() => {});
   }
 
@@ -143,7 +126,6 @@ async function createIn(
   }
 
   async function removeWhileOpen(): Promise<void> {
-    if (isOpenAndLarge) keepName();
     try {
       await folder.remove();
     } catch (error) {
@@ -168,14 +150,35 @@ async function createIn(
       const without = await lost();
       if (without) return without;
       const response = openResponse(responseFile, limit, onClosed);
-      const { file, truncated } = response.data;
+      const { file } = response.data;
       isOpen = file !== undefined;
-      isOpenAndLarge = isOpen && (truncated || (file?.length ?? 0) > largeFileBytes);
+      if (file && file.length > largeFileBytes) {
+        folder.large = true;
+        keptName = movedOut(responseFile, spool);
+      }
       folder.checked = true;
       return response;
     },
     remove: () => isOpen ? removeWhileOpen() : folder.remove(),
   };
+}
+
+/**
+ * Gives the open file a name outside the job's folder, which it keeps until it is closed: otherwise the close would free its
+ * space. Returns the path; undefined if it cannot be moved.
+ */
+function movedOut(file: string, spool: Spool): string | undefined {
+  const path = newOutputPath(spool);
+  try {
+    Deno.renameSync(file, path);
+    return path;
+  } catch {
+    return undefined;
+  }
+}
+
+function removeOutput(spool: Spool, path: string): void {
+  Deno.remove(path).catch(() => spool.leftovers.add(path));
 }
 
 /** Removes the folder and rejects with the given error, which matters more than one of the removal. */
@@ -219,11 +222,6 @@ async function writeInPieces(
   for (let at = 0; at < bytes.length;) {
     at += await file.write(bytes.subarray(at, at + pieceBytes));
   }
-}
-
-/** Removes something in the spool, at the latest with the folder of another job. */
-function removeLater(spool: Spool, path: string): void {
-  removeInBackground(path).catch(() => spool.leftovers.add(path));
 }
 
 /** An id as part of a file name: every character but letters, digits, dots, dashes and underscores becomes an underscore. */

@@ -49,7 +49,7 @@ export async function check(
       `user: ${userName()} (uid ${Deno.uid()}, gid ${Deno.gid()})`,
       `working directory: ${Deno.cwd()}`,
       "",
-      ...(start ? [`session: ${sessionOf(start)}`] : []),
+      ...(start ? [`session: ${sessionOf(start)}`, `spool: ${spoolOf(start)}`] : []),
       `sandbox: ${sandbox ? "on" : "off"}`,
       ...(start ? [`a compromised service could: ${reachOf(start)}`] : []),
       ...probes.map(({ attempt, allowed }) =>
@@ -112,6 +112,10 @@ function sessionOf({ config, starts }: ServiceStart): string {
   return config.launcher.ownSession
     ? `each command's own, by a launcher in ${folder}`
     : `the server's; commands are started by a launcher in ${folder}`;
+}
+
+function spoolOf({ config, spoolBytes }: ServiceStart): string {
+  return `in ${config.spool.parent}, at most ${spoolBytes} bytes for requests of POST /run`;
 }
 
 /** What an attacker in control of the service isolate could do. */

@@ -28,6 +28,7 @@ export function describeCommands({ commands, pools, defaultCommand }: Config): s
         ...commandLines(command),
         poolLine(poolOf(command.pool)),
         limitsLine(command),
+        runLimitsLine(command),
         ...(command.run.stdin === "payload" ? ["standard input: the payload"] : []),
         ...launchLines(command.launch),
       ].map((line) => `  ${line}`),
@@ -45,12 +46,16 @@ function limitsLine({ run, maxRequestBytes, killGraceMs, onDisconnect }: Command
   return [
     `limits: run ${run.jobTimeoutMs === Infinity ? "unlimited" : seconds(run.jobTimeoutMs)}`,
     `kill grace ${seconds(killGraceMs)}`,
-    `request ${counted(maxRequestBytes, "byte")}`,
-    `each output ${
-      run.maxOutputBytes === Infinity ? "unlimited" : counted(run.maxOutputBytes, "byte")
-    }`,
+    `request ${bytes(maxRequestBytes)}`,
+    `each output ${bytes(run.maxOutputBytes)}`,
     `on disconnect ${onDisconnect}`,
   ].join(", ");
+}
+
+function runLimitsLine({ run, maxRunBytes }: CommandConfig): string {
+  return `limits of POST /run: request ${bytes(maxRunBytes)}, each output ${
+    bytes(run.maxResultBytes)
+  }`;
 }
 
 /** What its process starts with, as far as it is not the server's. Values of variables may be secrets. */
@@ -70,6 +75,10 @@ function launchLines({ inheritEnv, env, workingDirectory, umask, nice, limits }:
     ...(workingDirectory === undefined ? [] : [`working directory: ${workingDirectory}`]),
     ...(process.length === 0 ? [] : [`process: ${process.join(", ")}`]),
   ];
+}
+
+function bytes(limit: number): string {
+  return limit === Infinity ? "unlimited" : counted(limit, "byte");
 }
 
 function counted(count: number, what: string): string {

@@ -1,8 +1,9 @@
 /**
  * Lines such as `::progress 40 page 4 of 10`, by which a command reports on stderr how far it is.
  *
- * The number is 0 to 100, with decimals and a percent sign if the command likes; the text may be absent. The line ends in `\n`
- * or `\r\n`, is UTF-8 and has at most 1 KiB with its end. Any other line is ordinary output.
+ * The number is 0 to 100, with decimals and a percent sign if the command likes; the text may be absent, and spaces at its end,
+ * which cmd.exe adds before `1>&2`, are dropped. The line ends in `\n` or `\r\n`, is UTF-8 and has at most 1 KiB with its end.
+ * Any other line is ordinary output.
  *
  * @module
  */
@@ -85,7 +86,7 @@ function reportIn(line: Uint8Array<ArrayBuffer>): ProgressReport | undefined {
   const found = /^::progress (\d{1,3}(?:\.\d+)?)%?(?: (.*?))?\r?\n$/s.exec(textOf(line) ?? "");
   if (!found) return undefined;
   const percent = Number(found[1]);
-  return percent <= 100 ? { percent, text: found[2] ?? "" } : undefined;
+  return percent <= 100 ? { percent, text: (found[2] ?? "").trimEnd() } : undefined;
 }
 
 /** Whether bytes without a line's end may be the first ones of a progress line. */

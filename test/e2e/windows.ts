@@ -30,6 +30,15 @@ const scripts = {
     "echo worker %JOBRUNNER_WORKER_ID%",
     "exit /b 0",
   ],
+  "both.bat": [
+    'copy /b /y "%JOBRUNNER_REQUEST_DATA_FN%" "%JOBRUNNER_RESPONSE_DATA_FN%" >nul',
+    'type "%JOBRUNNER_REQUEST_DATA_FN%"',
+  ],
+  "parts.bat": [
+    'type "%JOBRUNNER_REQUEST_DIR%\\parts.json"',
+    'type "%JOBRUNNER_REQUEST_DIR%\\002"',
+  ],
+  "progress.bat": ["echo ::progress 40 page 4 of 10 1>&2", "echo done", "exit /b 3"],
   "seven.cmd": ["echo to stderr 1>&2", "exit /b 7"],
   "a folder/with blanks.bat": ["echo %OTEL_SERVICE_NAME% %JOBRUNNER_PASSWORD%"],
   "arguments.bat": ["echo [%~1] [%~2]"],
@@ -129,6 +138,49 @@ Deno.test("Windows: .bat and .cmd files run with binary data, exit status and st
   const { json, error } = await post(program.url, "x");
   assert.equal(json["exit_status"], 7, "found by PATHEXT");
   assert.equal(error.trim(), "to stderr");
+  await stop(program, folder.path);
+});
+
+Deno.test("Windows: POST /run takes and returns small and large bytes, and no file is left", async () => {
+  using folder = windowsFolder();
+  const program = await start(folder.path, ".\\both.bat");
+  for (const count of [0, 10, 200_000]) {
+    const text = "line\r\n".repeat(count);
+    for (const output of ["data", "output"]) {
+      const answer = await fetch(`${program.url}/run?answer=${output}`, {
+        method: "POST",
+        body: text,
+      });
+      assert.equal(await answer.text(), text);
+      assert.equal(answer.status, 200);
+    }
+  }
+  await eventually(
+    "no file is left",
+    () => filesIn(spoolIn(`${folder.path}/spool`)).length === 0,
+  );
+  await stop(program, folder.path);
+});
+
+Deno.test("Windows: POST /run takes a form and sends live events", async () => {
+  using folder = windowsFolder();
+  const forms = await start(folder.path, ".\\parts.bat");
+  const body = new FormData();
+  body.append("lang", "de");
+  body.append("doc", new Blob(["one"]), "a.txt");
+  body.append("doc", new Blob(["two"]), "b.txt");
+  const said = await (await fetch(`${forms.url}/run`, { method: "POST", body })).text();
+  assert.match(said, /"name":"lang","value":"de".*"filename":"b.txt".*"file":"002"}\]two$/);
+  await stop(forms, folder.path);
+  const program = await start(folder.path, ".\\progress.bat");
+  const headers = { accept: "application/x-ndjson" };
+  const live = await fetch(`${program.url}/run`, { method: "POST", headers });
+  const events = (await live.text()).trim().split("\n").map((line) => JSON.parse(line));
+  const of = (name: string) => events.filter(({ event }) => event === name);
+  const reports = of("progress").map(({ percent, text }) => [percent, text]);
+  assert.deepEqual(reports, [[40, "page 4 of 10"]]);
+  assert.equal(of("stdout").map(({ text }) => text).join(""), "done\r\n");
+  assert.deepEqual([events.at(-1).event, events.at(-1).exit_status], ["exit", 3]);
   await stop(program, folder.path);
 });
 

@@ -117,3 +117,21 @@ Deno.test("remove() tries twice, and leaves the rest to a later removal", async 
   while (spool.leftovers.size === 0) await nextTurn();
   assert.deepEqual([...spool.leftovers], ["/dev/null/unremovable"]);
 });
+
+Deno.test("remove() of a folder that holds much removes no file of it at once", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const folder = makeJobFolder(spool);
+  const file = `${folder.path}/body`;
+  Deno.writeTextFileSync(file, "x");
+  Object.assign(folder, { checked: true, large: true });
+  folder.files.push(file);
+  const { removeSync } = Deno;
+  Deno.removeSync = (path) => assert.fail(`${path} is removed at once`);
+  try {
+    await folder.remove();
+  } finally {
+    Deno.removeSync = removeSync;
+  }
+  assert.deepEqual(filesIn(spool.path), []);
+});

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { openSync } from "node:fs";
 import { makeJobFolder } from "../../src/spool/job_folder.ts";
+import { largeFileBytes } from "../../src/spool/sizes.ts";
 import { createOutputFile, storedFile } from "../../src/spool/stored.ts";
 import type { StoredFile } from "../../src/jobs/job.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { isOpen, openFilesIn } from "../support/open_files.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
-import { nextTurn } from "../support/turn.ts";
 
 const bytes = new Uint8Array(1000).map((_, index) => index % 251);
 
@@ -136,6 +136,35 @@ Deno.test("close() of an output file closes it, once", async () => {
   assert.deepEqual(openFilesIn(spool.path), []);
 });
 
+Deno.test("close() of a very large output file frees its space first, without blocking", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const output = await createOutputFile(spool);
+  const piece = new Uint8Array(2 ** 20);
+  while (output.length <= largeFileBytes) await output.write(piece);
+  const stored = output.stored();
+  const { truncate, close } = Deno.FsFile.prototype;
+  const calls: string[] = [];
+  const closed = Promise.withResolvers<void>();
+  Deno.FsFile.prototype.truncate = function (length) {
+    calls.push(`truncate ${length ?? 0}`);
+    return truncate.call(this, length);
+  };
+  Deno.FsFile.prototype.close = function () {
+    calls.push("close");
+    close.call(this);
+    closed.resolve();
+  };
+  try {
+    stored.close();
+    assert.deepEqual(calls, ["truncate 0"]);
+    await closed.promise;
+  } finally {
+    Object.assign(Deno.FsFile.prototype, { truncate, close });
+  }
+  assert.deepEqual([calls, openFilesIn(spool.path)], [["truncate 0", "close"], []]);
+});
+
 Deno.test("write() of an output file counts what was written before it failed", async () => {
   using temporary = temporarySpool();
   const output = await createOutputFile(temporary.spool);
@@ -190,15 +219,4 @@ Deno.test("an output file that cannot be removed at all is removed with the fold
     if (kind === "remove" && paths.some((path) => path.endsWith(`${name}`))) break;
   }
   assert.deepEqual(filesIn(spool.path), []);
-});
-
-Deno.test("createOutputFile() frees the space of a large file before its close, which follows by itself", async () => {
-  using temporary = temporarySpool();
-  const { spool } = temporary;
-  const output = await createOutputFile(spool);
-  const piece = new Uint8Array(2 ** 20);
-  for (let mebibytes = 0; mebibytes < 33; mebibytes++) await output.write(piece);
-  output.stored().close();
-  assert.ok(openFilesIn(spool.path).length > 0);
-  while (openFilesIn(spool.path).length > 0) await nextTurn();
 });

@@ -21,6 +21,8 @@ Deno.test("describeCommands() shows for each command its pool, its limits and wh
     default_command = "b"
     max_request_bytes = 1000
     max_output_bytes = 2000
+    max_run_bytes = 0
+    max_result_bytes = 6
     [commands.a]
     cmd = "/bin/date -u"
     description = "the date"
@@ -30,6 +32,8 @@ Deno.test("describeCommands() shows for each command its pool, its limits and wh
     on_disconnect = "finish"
     max_request_bytes = 1
     max_output_bytes = 0
+    max_run_bytes = 5
+    max_result_bytes = 0
     inherit_env = ["PATH", "LANG"]
     env = { SECRET = "hunter2", B = "b" }
     working_directory = "/srv/{pool}/{worker_id}"
@@ -62,6 +66,7 @@ Deno.test("describeCommands() shows for each command its pool, its limits and wh
     "  argument 1: -u",
     "  pool: office, 1 worker, 7 jobs may wait, for at most 0.25 s",
     "  limits: run 1.5 s, kill grace 0 s, request 1 byte, each output unlimited, on disconnect finish",
+    "  limits of POST /run: request 5 bytes, each output unlimited",
     "  inherits: PATH, LANG",
     "  variables: SECRET, B",
     "  working directory: /srv/office/{worker_id}",
@@ -70,6 +75,7 @@ Deno.test("describeCommands() shows for each command its pool, its limits and wh
     "  command: /bin/date",
     "  pool: b, 2 workers, 1 job may wait",
     "  limits: run unlimited, kill grace 5 s, request 1000 bytes, each output 2000 bytes, on disconnect cancel",
+    "  limits of POST /run: request unlimited, each output 6 bytes",
     "  standard input: the payload",
     "  inherits: nothing",
     "  process: umask 000, nice 0",

@@ -8,7 +8,6 @@ import type { AnswerBody } from "../../src/http/answer/answer.ts";
 import { createDeliveries } from "../../src/http/answer/delivery.ts";
 import type { Captured, StoredFile } from "../../src/jobs/job.ts";
 import { byHand } from "./deadlines.ts";
-import { joinedBytes } from "./pieces.ts";
 
 /** A stored file that holds these bytes in memory, and what was done with it. */
 export function storedFile(
@@ -59,8 +58,11 @@ export async function received(body: AnswerBody): Promise<Uint8Array<ArrayBuffer
     onGivenUp() {},
   });
   if (!(delivery.body instanceof ReadableStream)) return await new Response(delivery.body).bytes();
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  // The memory of a piece is freed when the next one is asked for.
-  for await (const piece of delivery.body) pieces.push(piece.slice());
-  return joinedBytes(pieces);
+  // A piece is detached when the next one is asked for.
+  const copies = delivery.body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform: (piece, controller) => controller.enqueue(piece.slice()),
+    }),
+  );
+  return await new Response(copies).bytes();
 }

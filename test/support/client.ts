@@ -183,9 +183,27 @@ export async function fillLog(url: string): Promise<void> {
 export async function say(url: string, text: string): Promise<Deno.TcpConn> {
   const { hostname, port } = new URL(url);
   const connection = await Deno.connect({ hostname, port: Number(port) });
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+  await write(connection, text);
   return connection;
+}
+
+/** Sends all of a text, or of bytes. */
+export async function write(connection: Deno.Conn, content: string | Uint8Array): Promise<void> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+}
+
+/** Reads the head of an answer, or what comes before the connection ends; a 100 is skipped. */
+export async function headOfAnswer(connection: Deno.Conn): Promise<string> {
+  const buffer = new Uint8Array(65_536);
+  let text = "";
+  for (;;) {
+    text = text.replace(/^HTTP\/1\.1 100 .*?\r\n\r\n/s, "");
+    if (text.includes("\r\n\r\n")) return text;
+    const length = await connection.read(buffer);
+    if (length === null) return text;
+    text += new TextDecoder().decode(buffer.subarray(0, length));
+  }
 }
 
 /** The head of a request for a job whose body has so many bytes. */

@@ -1,14 +1,17 @@
 /**
- * The files that this process has open (Linux).
+ * The files that a process has open (Linux).
  *
  * @module
  */
 
-/** Paths of the open files whose path begins with `prefix`; of a removed file with ` (deleted)` at the end. */
-export function openFilesIn(prefix: string): string[] {
-  return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
+/**
+ * Paths of the files that a process, by default this one, has open and whose path begins with `prefix`; of a removed file with
+ * ` (deleted)` at the end.
+ */
+export function openFilesIn(prefix: string, process: number | "self" = "self"): string[] {
+  return [...Deno.readDirSync(`/proc/${process}/fd`)].flatMap(({ name }) => {
     try {
-      const path = Deno.readLinkSync(`/proc/self/fd/${name}`);
+      const path = Deno.readLinkSync(`/proc/${process}/fd/${name}`);
       return path.startsWith(prefix) ? [path] : [];
     } catch {
       return [];

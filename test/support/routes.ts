@@ -186,7 +186,7 @@ export function setUp(setup: Setup = {}) {
       ...limits,
     },
     buffers,
-    disk: { open: () => noDisk },
+    disk: { limit: Infinity, open: () => noDisk },
     live: notLive,
     deliveries: createDeliveries(setup.patience ?? createDeadlines(Infinity)),
     activity,

@@ -4,49 +4,15 @@
 
 import assert from "node:assert/strict";
 import { post, postRaw, statusOf } from "../support/client.ts";
+import { beginChunked } from "../support/half_sent.ts";
 import { fixture, startProgram } from "../support/program.ts";
 
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
 const encode = (text: string) => new TextEncoder().encode(text);
 
-/** A connection over which a chunked request has been begun. */
-async function beginChunked(url: string) {
-  const { hostname, port } = new URL(url);
-  const connection = await Deno.connect({ hostname, port: Number(port) });
-  const write = async (bytes: Uint8Array) => {
-    for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
-  };
-  await write(
-    encode("POST /payload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"),
-  );
-  return {
-    write,
-    chunks: (count: number, bytes: number) =>
-      write(encode(`${bytes.toString(16)}\r\n${" ".repeat(bytes)}\r\n`.repeat(count))),
-    /** The answer's head, or what came before the connection ended. */
-    async answer() {
-      const buffer = new Uint8Array(65_536);
-      let text = "";
-      while (!text.includes("\r\n\r\n")) {
-        const length = await connection.read(buffer);
-        if (length === null) break;
-        text += new TextDecoder().decode(buffer.subarray(0, length));
-      }
-      return text;
-    },
-    [Symbol.dispose]() {
-      try {
-        connection.close();
-      } catch {
-        // It is closed already.
-      }
-    },
-  };
-}
-
 Deno.test("POST /payload answers 411 to tiny chunks before their end, and serves others meanwhile", async () => {
   await using program = await startProgram({ env: shell });
-  using connection = await beginChunked(program.url);
+  using connection = await beginChunked(program.url, "/payload");
   await connection.chunks(3_000, 1);
   assert.match(await connection.answer(), /^HTTP\/1\.1 411 /);
   assert.equal((await post(program.url, "echo served")).output, "served\n");
@@ -55,7 +21,7 @@ Deno.test("POST /payload answers 411 to tiny chunks before their end, and serves
 
 Deno.test("POST /payload answers 411 to a chunked body beyond 8 MiB, and runs one within", async () => {
   await using program = await startProgram({ env: shell });
-  using connection = await beginChunked(program.url);
+  using connection = await beginChunked(program.url, "/payload");
   const sending = connection.chunks(200, 65_536).catch(() => "the server closed the connection");
   assert.match(await connection.answer(), /^HTTP\/1\.1 411 /);
   const body = encode(
@@ -72,7 +38,7 @@ Deno.test("POST /payload answers 408 to a chunked body that stalls, and logs no 
     env: { ...shell, JOBRUNNER_REQUEST_TIMEOUT_SEC: "0.2" },
   });
   {
-    using connection = await beginChunked(program.url);
+    using connection = await beginChunked(program.url, "/payload");
     await connection.chunks(2, 10);
     assert.match(await connection.answer(), /^HTTP\/1\.1 408 /);
   }
@@ -83,7 +49,7 @@ Deno.test("POST /payload answers 408 to a chunked body that stalls, and logs no 
 
 Deno.test("POST /payload answers 401 without reading a chunked body", async () => {
   await using program = await startProgram({ env: { ...shell, JOBRUNNER_PASSWORD: "p" } });
-  using connection = await beginChunked(program.url);
+  using connection = await beginChunked(program.url, "/payload");
   await connection.chunks(20_000, 1);
   assert.match(await connection.answer(), /^HTTP\/1\.1 401 /);
   const headers = { "x-jr-password": "p" };

@@ -44,6 +44,7 @@ Deno.test("serve --check shows each command and what the service may do, and lea
   const limits = (...lines: string[]) => [
     ...lines,
     "  limits: run unlimited, kill grace 5 s, request 104857600 bytes, each output 104857600 bytes, on disconnect cancel",
+    "  limits of POST /run: request 10737418240 bytes, each output 10737418240 bytes",
   ];
   assert.deepEqual(blockOf("pdf", stdout), [
     ...limits(
@@ -68,6 +69,7 @@ Deno.test("serve --check shows each command and what the service may do, and lea
       "JOBRUNNER_DEFAULT_COMMAND=pdf  # file",
       "default command: pdf",
       `session: each command's own, by a launcher in ${folder.path}`,
+      `spool: in ${folder.path}, at most 1000000 bytes for requests of POST /run`,
       "probe: running another program: refused",
       "probe: choosing the command's arguments: refused",
       "probe: writing a launcher: refused",

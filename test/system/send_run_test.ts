@@ -30,12 +30,12 @@ Deno.test("send posts a file as it is, with its id and time limit in the query, 
   using folder = temporaryFolder();
   const output = `${folder.path}/result`;
   const bytes = Uint8Array.from({ length: 3_000_001 }, (_, at) => (at * 7919) % 256);
-  Deno.writeFileSync(`${folder.path}/in voice`, bytes);
+  Deno.writeFileSync(`${folder.path}/in 'voïce'`, bytes);
   const result = { exit_status: 7, output_truncated: true };
   await using server = startRunServer(() =>
     formAnswer({ result, data: "file\n", output: "out\n", error: "err\n" })
   );
-  const args = ["--command", "pdf", "--timeout", "1.5", `${folder.path}/in voice`];
+  const args = ["--command", "pdf", "--timeout", "1.5", `${folder.path}/in 'voïce'`];
   assert.deepEqual(await send(`${server.url}?a=b`, "--output", output, ...args), {
     code: 7,
     stdout: "out\n",
@@ -43,12 +43,15 @@ Deno.test("send posts a file as it is, with its id and time limit in the query, 
   });
   assert.equal(Deno.readTextFileSync(output), "file\n");
   const [request] = server.requests;
-  assert.equal(request?.target, "/run/pdf?a=b&id=in+voice&timeout_sec=1.5");
+  assert.equal(request?.target, "/run/pdf?a=b&id=in+%27vo%C3%AFce%27&timeout_sec=1.5");
   assert.equal(request.body.toBase64(), bytes.toBase64());
-  const names = ["content-length", "content-type", "accept", "x-jr-password"];
+  const names = [
+    ...["content-length", "content-type", "content-disposition", "accept", "x-jr-password"],
+  ];
   assert.deepEqual(names.map((name) => request.headers.get(name)), [
     "3000001",
     "application/octet-stream",
+    "attachment; filename*=UTF-8''in%20%27vo%C3%AFce%27",
     "multipart/form-data, application/problem+json;q=0.9",
     "hunter2",
   ]);
@@ -58,6 +61,7 @@ Deno.test("send posts a file as it is, with its id and time limit in the query, 
     /^jobrunner send: the response file of 5 bytes was dropped.*\nerr\n/,
   );
   assert.equal(server.requests[1]?.target, "/run?id=stdin");
+  assert.equal(server.requests[1]?.headers.get("content-disposition"), null);
   assert.equal(new TextDecoder().decode(server.requests[1]?.body), "payload");
 });
 

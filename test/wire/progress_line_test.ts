@@ -32,7 +32,8 @@ for (
     ["::progress 40%\r\n", { percent: 40, text: "" }],
     ["::progress 99.9% almost\r\n", { percent: 99.9, text: "almost" }],
     ["::progress 0 \n", { percent: 0, text: "" }],
-    ["::progress 100  two spaces \n", { percent: 100, text: " two spaces " }],
+    ["::progress 100  two spaces \n", { percent: 100, text: " two spaces" }],
+    ["::progress 10 from cmd.exe \r\n", { percent: 10, text: "from cmd.exe" }],
     [`::progress 7 ${"x".repeat(1010)}\n`, { percent: 7, text: "x".repeat(1010) }],
   ] as const
 ) {

@@ -14,7 +14,7 @@ import type { Call } from "../handler.ts";
 import type { RequestTelemetry } from "../observe.ts";
 import { isFailedRun } from "./failed_run.ts";
 import { commonHeaders } from "./page.ts";
-import { type Problem, problemAnswer } from "./problem.ts";
+import { type Problem, type ProblemAnswer, problemAnswer } from "./problem.ts";
 import { rejectionOf } from "./rejection.ts";
 
 /** See the module's head. */
@@ -23,6 +23,8 @@ export interface ErrorAnswers {
   answer(c: Call, problem: Problem): Response;
   /** The same for a request for a job: also counted if the problem is a rejection, and recorded in the trace. */
   answerJob(c: Call, problem: Problem): Response;
+  /** Reports the problem of a job in the same way, for an answer that has begun with status 200 and ends with the problem. */
+  reportJob(c: Call, problem: Problem): void;
 }
 
 /** Maximum length of a host in a log line: the longest name (RFC 1035, section 2.3.4). */
@@ -33,19 +35,16 @@ export function createErrorAnswers(
   { log, metrics }: Pick<RequestTelemetry, "log" | "metrics">,
   during: During,
 ): ErrorAnswers {
-  function answer(c: Call, problem: Problem): Response {
+  function write(c: Call, problem: Problem, asJson: boolean): ProblemAnswer {
     const { requestId } = c.env;
-    const { status, headers, body, detail } = during(
-      requestId,
-      () => problemAnswer(problem, requestId, asksForJson(c)),
-    );
+    const made = during(requestId, () => problemAnswer(problem, requestId, asJson));
     // Of a run that took place the line of its job says how it ended.
     if (!isFailedRun(problem)) {
       log.write("request refused", {
         ...describe(c.env),
-        "http.response.status_code": status,
+        "http.response.status_code": made.status,
         reason: problem.kind,
-        detail,
+        detail: made.detail,
         command: c.env.names?.command,
         "server.address": problem.kind === "unknown_host"
           ? problem.host?.slice(0, maxHostLength)
@@ -53,22 +52,41 @@ export function createErrorAnswers(
         queued_sec: "queuedSec" in problem ? toMicroseconds(problem.queuedSec ?? 0) : undefined,
       });
     }
+    return made;
+  }
+
+  function answer(c: Call, problem: Problem): Response {
+    const { status, headers, body } = write(c, problem, asksForJson(c));
     return new Response(body, { status, headers: { ...headers, ...commonHeaders(c.env) } });
   }
 
-  function answerJob(c: Call, problem: Problem): Response {
+  function count(c: Call, problem: Problem): void {
     const reason = rejectionOf(problem);
     if (reason) metrics.rejected(reason, c.env.names);
-    const response = answer(c, problem);
+  }
+
+  function endTrace(c: Call, problem: Problem, status: number): void {
     c.env.trace?.end({
-      status: response.status,
+      status,
       problem: problem.kind,
       leftAfterSec: "queuedSec" in problem ? problem.queuedSec : undefined,
     });
-    return response;
   }
 
-  return { answer, answerJob };
+  return {
+    answer,
+    answerJob(c, problem) {
+      count(c, problem);
+      const response = answer(c, problem);
+      endTrace(c, problem, response.status);
+      return response;
+    },
+    reportJob(c, problem) {
+      count(c, problem);
+      write(c, problem, false);
+      endTrace(c, problem, 200);
+    },
+  };
 }
 
 /** Whether the client's Accept header prefers JSON; a bare wildcard does not ask for it. */

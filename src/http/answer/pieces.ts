@@ -4,7 +4,6 @@
  * @module
  */
 
-import { freeMemory } from "../../async/bytes.ts";
 import type { StoredFile } from "../../jobs/job.ts";
 import type { Encoded } from "../../wire/result.ts";
 import type { StoredBody } from "./answer.ts";
@@ -39,7 +38,8 @@ export function wholeOf(body: Encoded | StoredBody): string | Piece {
 
 /**
  * The pieces of a body, one with each call, until it is complete. Throws or rejects if the body ends before that, or if a file
- * cannot be read. To be called after the piece before was taken: its memory may be freed.
+ * cannot be read. To be called after the piece before has come, and when it is no longer needed: a piece of a file is detached
+ * then, which frees its memory.
  */
 export function piecesOf(body: Encoded | StoredBody): () => Piece | Promise<Piece> {
   return "parts" in body ? storedPieces(body) : textPieces(body);
@@ -63,17 +63,16 @@ function textPieces({ pieces }: Encoded): () => Piece {
 function storedPieces({ parts }: StoredBody): () => Piece | Promise<Piece> {
   let index = 0;
   let at = 0;
-  let previous: Piece | undefined;
+  let last: ArrayBuffer | undefined;
 
+  /** Without the detaching the garbage collector leaves 64 MiB of pieces, and new memory costs a third of the CPU. */
   async function fromFile(file: StoredFile): Promise<Piece> {
-    // What the runtime has of it stays its own. Otherwise some 60 MB of pieces would wait for the garbage collector.
-    if (previous) freeMemory(previous);
-    previous = undefined;
+    last?.transfer(0);
     const piece = new Uint8Array(Math.min(file.length - at, readBytes));
+    last = piece.buffer;
     const length = await file.read(at, piece);
     if (length === 0) throw endsEarly();
     at += length;
-    previous = piece;
     return piece.subarray(0, length);
   }
 

@@ -183,7 +183,9 @@ function detailsOf(problem: Problem): Details {
       return { detail: "Internal error; see the server's log" };
     case "not_acceptable":
       return {
-        detail: `The Accept header allows nothing that there is: ${problem.types.join(", ")}`,
+        detail: `The Accept header allows none of the formats of an answer: ${
+          problem.types.join(", ")
+        }`,
         headers: closing,
       };
     case "bad_multipart":

@@ -91,6 +91,8 @@ export async function readPieces<
   const announced = announcedLength(request);
   if (!share.expect(Math.min(announced, mostHeld))) return refuse("buffers_full");
   if (!request.body) return { ok: true, pieces: undefined };
+  // An aborted signal does not report that once more.
+  if (limits.cut.aborted) return refuse("draining");
 
   const isChunked = request.headers.has("transfer-encoding");
   const pieces = begin(request.body, announced, isChunked);

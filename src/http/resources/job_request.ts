@@ -7,6 +7,7 @@
 import type { During } from "../../isolate/busy.ts";
 import type { ClientAddress } from "../../isolate/messages.ts";
 import type { DiskShare } from "../../jobs/job.ts";
+import type { Disk } from "../../spool/disk.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { RequestTrace } from "../../telemetry/trace.ts";
 import { commandIn, type JobPath } from "../../wire/resources.ts";
@@ -38,6 +39,8 @@ export interface JobSettings {
   readonly limits: Omit<BodyLimits, "maxBytes">;
   /** The largest body in memory for which the budget of all requests could ever have room. */
   readonly largestBody: number;
+  /** The same of a body on the disk. */
+  readonly largestRunBody: number;
   /** Detects client disconnects. */
   readonly clients: Clients;
   /** Makes live answers. */
@@ -47,7 +50,7 @@ export interface JobSettings {
 }
 
 /** The parts of HTTP that handle a job's request. */
-export interface JobParts extends Omit<JobSettings, "largestBody"> {
+export interface JobParts extends Omit<JobSettings, "largestBody" | "largestRunBody"> {
   /** Counts the requests for jobs in flight. */
   readonly activity: Activity;
   /** Sends answers. */
@@ -55,7 +58,7 @@ export interface JobParts extends Omit<JobSettings, "largestBody"> {
   /** The budget of memory of all requests together. */
   readonly buffers: Buffers;
   /** The budget of disk space of all requests together. */
-  readonly disk: { open(): DiskShare };
+  readonly disk: Pick<Disk, "limit" | "open">;
 }
 
 /** A request for a job, as it arrived. */
@@ -93,8 +96,8 @@ export type JobAnswer =
     readonly kind: "live";
     /** The stream of its events. */
     readonly live: LiveAnswer;
-    /** Resolves when the job is over. */
-    readonly over: Promise<void>;
+    /** Resolves when the job is over, with the problem because of which it has no result. */
+    readonly over: Promise<Problem | undefined>;
   };
 
 /** Turns a request into a job, and its outcome into an answer. */
@@ -107,12 +110,12 @@ export type PostJob = (
 /** Makes the handler of a path for the default command and of the paths below it for commands with names. */
 export function jobRequests(
   door: FrontDoor,
-  { answerJob }: ErrorAnswers,
+  { answerJob, reportJob }: ErrorAnswers,
   parts: JobParts,
   log: Log,
 ): (path: JobPath, post: PostJob) => Handler {
   const { activity, deliveries, buffers, disk: space, ...rest } = parts;
-  const settings = { ...rest, largestBody: buffers.largestBody };
+  const settings = { ...rest, largestBody: buffers.largestBody, largestRunBody: space.limit };
 
   return (path, post) => async (c) => {
     const { env: exchange, req: { raw } } = c;
@@ -162,7 +165,9 @@ export function jobRequests(
         });
       }
       case "live":
-        trace?.end({ status: 200 });
+        answer.over.then((problem) =>
+          problem ? reportJob(c, problem) : trace?.end({ status: 200 })
+        );
         delivery = answer.live;
         return new Response(answer.live.body, {
           headers: { ...answer.live.headers, ...commonHeaders(exchange) },

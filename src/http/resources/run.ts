@@ -63,7 +63,9 @@ async function admit(
   listener: ListenerPlace | undefined,
 ): Promise<PlacedJob | Problem> {
   const { raw, requestId, trace } = arrival;
-  const bounds = { ...settings.limits, maxBytes: command.maxRunBytes };
+  // A body for which there can never be room is too large; a retry would not help.
+  const maxBytes = Math.min(command.maxRunBytes, settings.largestRunBody);
+  const bounds = { ...settings.limits, maxBytes };
   const refusal = headRefusal(raw, bounds);
   if (refusal) return bodyProblem(refusal, bounds, command);
   const place = await command.reserve({ command: command.name, arriving: true }, raw.signal);
@@ -108,6 +110,8 @@ async function store(
   head: RunHead,
 ): Promise<StoredPayload | Problem> {
   let inbox: Inbox | undefined;
+  // Also while the folder is made, so that nothing disturbs the connection before the first byte is read.
+  const endUpload = bounds.uploads.begin();
   try {
     inbox = await command.openInbox();
     const read = isForm(raw.headers.get("content-type")) ? readFormToDisk : readBodyToDisk;
@@ -126,5 +130,7 @@ async function store(
   } catch (error) {
     await inbox?.discard();
     return spoolProblem(error);
+  } finally {
+    endUpload();
   }
 }

@@ -106,7 +106,10 @@ async function runToTheEnd(
   return "body" in answer ? { kind: "ran", ...answer } : answer;
 }
 
-/** The stream of events is the only sign that the client has disconnected, and the job ends it. */
+/**
+ * The stream of events is the only sign that the client has disconnected, and the job ends it. Memory and disk space are held until
+ * both are over: a job goes on for a while, or to its end, after its client has left.
+ */
 function runLive(
   { requestId, share, disk, onGivenUp }: Arrival,
   command: CommandDoor,
@@ -115,6 +118,13 @@ function runLive(
 ): JobAnswer {
   const { place, listener } = job;
   if (!listener) throw new Error("a live answer needs a place for its listener");
+  /** How many of the two are not over. */
+  let open = 2;
+  const onOver = () => {
+    if (--open > 0) return;
+    share.release();
+    disk.release();
+  };
   const live = listener.open({
     format,
     requestId,
@@ -124,10 +134,7 @@ function runLive(
       onGivenUp(cause);
     },
     onHeld: (bytes) => share.captured(bytes),
-    onOver() {
-      share.release();
-      disk.release();
-    },
+    onOver,
   });
   const outcome = fill(job, {
     ...handle,
@@ -135,7 +142,11 @@ function runLive(
     onOutput: (stream, bytes) => live.onOutput(stream, bytes),
   });
   live.queued(place.position());
-  const over = outcome.then((outcome) => live.end(endOf(outcome, command)));
+  const over = outcome.then((outcome) => {
+    const end = endOf(outcome, command);
+    live.end(end);
+    return end.kind === "ran" ? undefined : end;
+  }).finally(onOver);
   return { kind: "live", live, over };
 }
 

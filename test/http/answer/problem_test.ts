@@ -125,7 +125,10 @@ Deno.test("problemAnswer() lists what there is to a client that accepts nothing 
     false,
   );
   assert.equal(status, 406);
-  assert.equal(body, "The Accept header allows nothing that there is: image/png, text/plain\n");
+  assert.equal(
+    body,
+    "The Accept header allows none of the formats of an answer: image/png, text/plain\n",
+  );
 });
 
 Deno.test("problemAnswer() says when to retry where a retry helps", () => {

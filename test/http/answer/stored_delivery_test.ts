@@ -7,7 +7,6 @@ import {
 } from "../../../src/http/answer/delivery.ts";
 import { someBytes, storedFile } from "../../support/answers.ts";
 import { byHand } from "../../support/deadlines.ts";
-import { joinedBytes } from "../../support/pieces.ts";
 
 /** A body of these parts that begins to be sent. */
 function setUp(...parts: BodyPart[]) {
@@ -41,6 +40,8 @@ function slowFile() {
   return { ...stored, reading, begun };
 }
 
+const nothing = new Uint8Array();
+
 const once = { share: 1, disk: 1 };
 
 Deno.test("createDeliveries() makes up to 64 KiB of bytes in memory one piece, and holds nothing of it", () => {
@@ -58,20 +59,28 @@ Deno.test("createDeliveries() reads a file in pieces of 256 KiB, each when it is
   assert.deepEqual(state.reads, []);
   assert.equal((await taking.read()).value?.length, 10);
   assert.deepEqual(state.reads, []);
-  const first = await taking.read();
-  const pieces = [first.value?.slice() ?? new Uint8Array()];
+  const pieces = [(await taking.read()).value?.slice() ?? nothing];
   assert.deepEqual(state.reads, [262_144]);
   for (let piece = await taking.read(); !piece.done; piece = await taking.read()) {
     pieces.push(piece.value.slice());
   }
-  assert.equal(first.value?.buffer.byteLength, 0, "the memory of a piece was freed");
   assert.deepEqual(state.reads, [262_144, 262_144, 600_000 - 2 * 262_144]);
-  const bytes = joinedBytes(pieces);
+  const bytes = await new Blob(pieces).bytes();
   assert.deepEqual(bytes.subarray(0, 600_000), someBytes(600_000));
   assert.deepEqual(bytes.subarray(600_000), someBytes(5));
   assert.deepEqual([state.closed, answer.released], [1, once]);
   answer.handedOver();
   assert.deepEqual([state.closed, answer.released, answer.patience.waiting], [1, once, 0]);
+});
+
+Deno.test("createDeliveries() frees a piece of a file when the next one is asked for", async () => {
+  const answer = setUp(storedFile(someBytes(600_000)).file, someBytes(5));
+  const taking = reader(answer);
+  const { value: first } = await taking.read();
+  assert.equal(first?.length, 262_144);
+  const { value: second } = await taking.read();
+  assert.deepEqual([first.length, first.buffer.detached, second?.length], [0, true, 262_144]);
+  await taking.cancel();
 });
 
 Deno.test("createDeliveries() streams a short file, and an empty one takes no read", async () => {

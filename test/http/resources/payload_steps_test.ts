@@ -82,6 +82,7 @@ function posted(differences: Differences = {}) {
       uploads: createActivity(),
     },
     largestBody: Infinity,
+    largestRunBody: Infinity,
     clients: {
       watch(address, onGone) {
         watched.push({ address, onGone });

@@ -11,6 +11,7 @@ import { DiskFullError } from "../../../src/spool/inbox.ts";
 import { diskShare, inboxInMemory } from "../../support/inbox.ts";
 import { ranOf } from "../../support/jobs.ts";
 import { noRun, notLive } from "../../support/routes.ts";
+import { nextTurn } from "../../support/turn.ts";
 
 /** Differences from a request that gets a result. */
 interface Differences {
@@ -19,7 +20,8 @@ interface Differences {
   readonly query?: string;
   readonly body?: BodyInit;
   readonly room?: number;
-  readonly outcome?: (spec: JobSpec, handle: JobHandle) => JobOutcome;
+  readonly largestRunBody?: number;
+  readonly outcome?: (spec: JobSpec, handle: JobHandle) => JobOutcome | Promise<JobOutcome>;
 }
 
 /** Posts to fakes; `steps` are what they were asked, in this order. */
@@ -31,6 +33,8 @@ function posted(differences: Differences = {}) {
   const buffers = createBuffers(Infinity);
   const disk = diskShare(differences.room);
   const gone = new AbortController();
+  const cut = new AbortController();
+  const uploads = createActivity();
   const command: CommandDoor = {
     name: "default",
     names: undefined,
@@ -93,16 +97,17 @@ function posted(differences: Differences = {}) {
     mayRun: () => true,
     limits: {
       periods: createDeadlines(Infinity),
-      cut: new AbortController().signal,
-      uploads: createActivity(),
+      cut: cut.signal,
+      uploads,
     },
     largestBody: 1,
+    largestRunBody: differences.largestRunBody ?? Infinity,
     clients: { watch: () => ({ [Symbol.dispose]() {} }) },
     live: notLive,
     during: unmarked,
   };
   const answer = postRun(arrival, settings, { ready: () => true, commandNames: () => [] });
-  return { answer, steps, abouts, specs, files, disk, buffers };
+  return { answer, steps, abouts, specs, files, disk, buffers, cut, uploads };
 }
 
 /** The kind of an answer; of bytes their text. */
@@ -193,6 +198,10 @@ const refused: readonly (readonly [what: string, kind: string, differences: Diff
     headers: { "content-length": "5" },
     command: { maxRunBytes: 4 },
   }],
+  ["a body for which there can never be disk space", "too_large", {
+    headers: { "content-length": "5" },
+    largestRunBody: 4,
+  }],
 ];
 for (const [what, kind, differences] of refused) {
   Deno.test(`postRun() refuses ${what} before it reserves a place`, async () => {
@@ -245,6 +254,25 @@ Deno.test("postRun() says why there is no folder for a body", async () => {
   }
 });
 
+Deno.test("postRun() does not wait for a body after a forced stop that came while its folder was made", async () => {
+  const opening = Promise.withResolvers<void>();
+  const { answer, steps, cut, uploads } = posted({
+    body: new ReadableStream(),
+    command: {
+      async openInbox() {
+        await opening.promise;
+        return inboxInMemory().inbox;
+      },
+    },
+  });
+  await nextTurn();
+  assert.equal(uploads.active, 1, "a body that is about to be read counts as an upload");
+  cut.abort();
+  opening.resolve();
+  assert.equal(await kindOf(answer), "draining");
+  assert.deepEqual([steps, uploads.active], [["reserve", "leave"], 0]);
+});
+
 Deno.test("postRun() removes the payload of a job that leaves the queue", async () => {
   for (const accept of ["*/*", "application/x-ndjson"]) {
     const { answer, steps } = posted({
@@ -268,6 +296,26 @@ Deno.test("postRun() counts live output that the client has not taken as output 
   assert.ok(made.kind === "live");
   assert.ok(buffers.held.captures > 500_000);
   await made.live.body.cancel();
+  assert.deepEqual(buffers.held, { bodies: 0, captures: 0, answers: 0 });
+});
+
+Deno.test("postRun() counts what a job holds until it is over, also if its listener has left", async () => {
+  const running = Promise.withResolvers<void>();
+  const { answer, buffers, disk } = posted({
+    headers: { accept: "application/x-ndjson", "content-length": "5" },
+    async outcome(spec, handle) {
+      await running.promise;
+      handle.onCaptured(3);
+      return ranOf(spec);
+    },
+  });
+  const made = await answer;
+  assert.ok(made.kind === "live");
+  await made.live.body.cancel();
+  assert.equal(disk.taken, 5);
+  running.resolve();
+  await made.over;
+  assert.equal(disk.taken, 0);
   assert.deepEqual(buffers.held, { bodies: 0, captures: 0, answers: 0 });
 });
 
