@@ -30,7 +30,7 @@ function openFiles({ pid }: Program, spool: string): string[] {
   const paths = [...Deno.readDirSync(`/proc/${pid}/fd`)].flatMap(({ name }) => {
     try {
       const path = Deno.readLinkSync(`/proc/${pid}/fd/${name}`);
-      return path.startsWith(spool) && /\/(job|response)-/.test(path) ? [path] : [];
+      return path.startsWith(spool) && path.includes("/spool/") ? [path] : [];
     } catch {
       return [];
     }
