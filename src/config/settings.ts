@@ -230,7 +230,7 @@ export const settings = [
     kind: { type: "text", placeholder: "TYPE", wanted: "a media type, such as image/png" },
     default: "application/octet-stream",
     meaning:
-      "Content type of the response file in answers of `POST /run`, with its parameters: at most 200 characters, all of them visible ASCII. That of stdout is always text/plain.",
+      "Content type of the response file in answers of `POST /run`, with its parameters: at most 200 characters, all of them visible ASCII. Stdout has it too where it is the answer because there is no response file; without a type of its own, it is text/plain.",
     scope: "command",
   },
   {

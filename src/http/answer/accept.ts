@@ -16,6 +16,9 @@ import type { LiveFormat } from "../../wire/events.ts";
  */
 export type Format = "bytes" | "json" | "form" | LiveFormat;
 
+/** The type of bytes of which nothing else is known, and so the response type of a command that has none of its own. */
+export const octetStream = "application/octet-stream";
+
 /** The formats that have a media type of their own. */
 const ownTypes: readonly (readonly [Exclude<Format, "bytes">, string])[] = [
   ["json", "application/json"],
@@ -90,7 +93,7 @@ export function typesOf(responseType: string): string[] {
 
 function bytesTypes(responseType: string): Set<string> {
   const own = (responseType.split(";", 1)[0] ?? "").trim().toLowerCase();
-  const types = new Set(["application/octet-stream", own, "text/plain"]);
+  const types = new Set([octetStream, own, "text/plain"]);
   for (const [, type] of ownTypes) types.delete(type);
   return types;
 }

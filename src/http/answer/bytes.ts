@@ -7,6 +7,7 @@
 import { type Captured, capturedLength, type JobResult } from "../../jobs/job.ts";
 import { metadataHeaders, metadataOf } from "../../wire/metadata.ts";
 import { dropCaptures, partOf, type ResultAnswer, storedBody, unbuffered } from "./answer.ts";
+import { octetStream } from "./accept.ts";
 import { plainText } from "./page.ts";
 
 /** An output of the command: the response file, stdout or stderr. */
@@ -24,13 +25,26 @@ export function chosenOutput({ data }: JobResult, choice: OutputChoice): OutputN
 }
 
 /**
+ * The content type of the output that a choice has led to. Stdout has the command's response type if it stands in for the response
+ * file and the command has one of its own; otherwise it is text, as stderr always is.
+ */
+export function contentTypeOf(
+  chosen: OutputName,
+  choice: OutputChoice,
+  responseType: string,
+): string {
+  const standsIn = choice === "auto" && chosen === "output" && responseType !== octetStream;
+  return chosen === "data" || standsIn ? responseType : plainText;
+}
+
+/**
  * The answer with status 200 and the bytes of the output `chosen`. The others are freed at once: `onReleased` is called with the bytes
  * in memory that this frees. A browser does not show the answer, since it may be anything: it saves it.
  */
 export function bytesAnswer(
   result: JobResult,
   chosen: OutputName,
-  responseType: string,
+  contentType: string,
   onReleased: (bytes: number) => void,
 ): ResultAnswer {
   const others = outputs.filter((name) => name !== chosen);
@@ -39,7 +53,7 @@ export function bytesAnswer(
   return {
     status: 200,
     headers: {
-      "content-type": chosen === "data" ? responseType : plainText,
+      "content-type": contentType,
       "content-length": String(body.byteLength),
       "content-disposition": "attachment",
       "x-content-type-options": "nosniff",

@@ -8,7 +8,7 @@ import type { JobResult } from "../../jobs/job.ts";
 import type { LiveFormat } from "../../wire/events.ts";
 import type { Format } from "./accept.ts";
 import { dropCaptures, type ResultAnswer } from "./answer.ts";
-import { bytesAnswer, chosenOutput, type OutputChoice } from "./bytes.ts";
+import { bytesAnswer, chosenOutput, contentTypeOf, type OutputChoice } from "./bytes.ts";
 import { type FailedRun, failureOf, type FailureSettings, faultIn } from "./failed_run.ts";
 import { formAnswer } from "./form.ts";
 import { jsonAnswer } from "./json.ts";
@@ -42,7 +42,10 @@ export async function resultAnswer(
     case "bytes": {
       const chosen = chosenOutput(result, answer);
       const failure = await failureOf(result, settings) ?? faultIn(result, chosen);
-      if (!failure) return bytesAnswer(result, chosen, responseType, onReleased);
+      if (!failure) {
+        const contentType = contentTypeOf(chosen, answer, responseType);
+        return bytesAnswer(result, chosen, contentType, onReleased);
+      }
       dropCaptures([result.data, result.output, result.error], onReleased);
       return failure;
     }

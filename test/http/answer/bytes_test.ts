@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bytesAnswer, chosenOutput } from "../../../src/http/answer/bytes.ts";
+import { bytesAnswer, chosenOutput, contentTypeOf } from "../../../src/http/answer/bytes.ts";
 import { inFile, inMemory, received, someBytes, storedFile } from "../../support/answers.ts";
 import { resultOf, specOf } from "../../support/jobs.ts";
 
@@ -19,6 +19,18 @@ Deno.test("chosenOutput() is the one that is asked for; auto is the response fil
   assert.equal(chosenOutput({ ...plain, data: inMemory("", true) }, "auto"), "data");
 });
 
+Deno.test("contentTypeOf() is the response type for stdout only if it stands in for a response file of a known type", () => {
+  const text = "text/plain; charset=utf-8";
+  assert.equal(contentTypeOf("output", "auto", "image/png"), "image/png");
+  assert.equal(contentTypeOf("output", "auto", "application/octet-stream"), text);
+  assert.equal(contentTypeOf("output", "output", "image/png"), text);
+  assert.equal(contentTypeOf("error", "error", "image/png"), text);
+  assert.equal(
+    contentTypeOf("data", "auto", "application/octet-stream"),
+    "application/octet-stream",
+  );
+});
+
 Deno.test("bytesAnswer() is the chosen output with its type", async () => {
   const full = { ...plain, data: inMemory("data") };
   for (
@@ -28,7 +40,7 @@ Deno.test("bytesAnswer() is the chosen output with its type", async () => {
       ["error", "text/plain; charset=utf-8"],
     ] as const
   ) {
-    const answer = bytesAnswer(full, name, "image/png", () => {});
+    const answer = bytesAnswer(full, name, contentTypeOf(name, name, "image/png"), () => {});
     assert.equal(answer.status, 200);
     assert.equal(answer.headers["X-JR-Answer"], name);
     assert.equal(answer.headers["content-type"], type);
