@@ -22,7 +22,7 @@ function startCopying(spool: string, env: Readonly<Record<string, string>> = {})
 function foldersIn(spool: string): string[] {
   return [...Deno.readDirSync(spool)].flatMap(({ name }) =>
     name.startsWith("jobrunner-") ? [...Deno.readDirSync(`${spool}/${name}/spool`)] : []
-  ).map(({ name }) => name);
+  ).map(({ name }) => name).filter((name) => name.startsWith("job-"));
 }
 
 /** Files of the spool that the server holds open; it may read one under two descriptors. */
@@ -30,7 +30,7 @@ function openFiles({ pid }: Program, spool: string): string[] {
   const paths = [...Deno.readDirSync(`/proc/${pid}/fd`)].flatMap(({ name }) => {
     try {
       const path = Deno.readLinkSync(`/proc/${pid}/fd/${name}`);
-      return path.startsWith(spool) && path.includes("/job-") ? [path] : [];
+      return path.startsWith(spool) && path.includes("/spool/") ? [path] : [];
     } catch {
       return [];
     }

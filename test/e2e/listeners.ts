@@ -40,10 +40,14 @@ async function listen({ url }: Program): Promise<Listener> {
   };
 }
 
-/** Resolves when each has its place in the queue. */
+/** Fifty at a time, so that the memory of their arrival is used again. Resolves when each has its place in the queue. */
 async function listenAll(program: Program, count = listeners): Promise<Listener[]> {
-  const all = await Promise.all(Array.from({ length: count }, () => listen(program)));
-  await Promise.all(all.map((listener) => listener.until("event: queued\ndata: {")));
+  const all: Listener[] = [];
+  while (all.length < count) {
+    const some = await Promise.all(Array.from({ length: 50 }, () => listen(program)));
+    await Promise.all(some.map((listener) => listener.until("event: queued\ndata: {")));
+    all.push(...some);
+  }
   return all;
 }
 

@@ -57,6 +57,7 @@ class StreamOutlet implements Outlet {
   readonly #events: OutletEvents;
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   #isClosed = false;
+  #isGone = false;
   /** Bytes that the listener had not taken at the latest look. */
   #untaken = 0;
   #stopWaiting: (() => void) | undefined;
@@ -70,7 +71,10 @@ class StreamOutlet implements Outlet {
         this.#look();
         return events.onRoom();
       },
-      cancel: () => events.onGone(),
+      cancel: () => {
+        this.#isGone = true;
+        events.onGone();
+      },
     }, strategy);
   }
 
@@ -106,6 +110,8 @@ class StreamOutlet implements Outlet {
 
   /** Looks what the listener has not taken. The timeout begins anew whenever it takes some. */
   #look(): void {
+    // The runtime can report in the middle of an `enqueue` that the client has disconnected.
+    if (this.#isGone) return;
     const untaken = bufferBytes - (this.#controller.desiredSize ?? bufferBytes);
     if (untaken < this.#untaken) this.release();
     this.#untaken = untaken;

@@ -123,3 +123,22 @@ Deno.test("a live answer goes on as soon as a slow listener has taken something"
   while (!taken.includes("last")) taken += await listener.take();
   assert.equal(waits.join.waiting, 1, "the pieces that follow are joined all the same");
 });
+
+Deno.test("a live answer whose client disconnects in the middle of an event leaves no timeout behind", async () => {
+  const { answer, calls, waiting } = openLive();
+  const listener = listen(answer);
+  const { prototype } = ReadableStreamDefaultController;
+  const { enqueue } = prototype;
+  // As Deno 2.7.11 does when the connection is closed.
+  prototype.enqueue = function (chunk) {
+    enqueue.call(this, chunk);
+    void listener.leave();
+  };
+  try {
+    answer.queued(1);
+  } finally {
+    prototype.enqueue = enqueue;
+  }
+  assert.deepEqual([calls, waiting()], [["gone", "over"], 0]);
+  assert.equal(await listener.take(), undefined);
+});
