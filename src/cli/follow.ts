@@ -38,7 +38,7 @@ export async function follow(
       case undefined:
         throw notResult(url);
       case "queued":
-        progress.queued(event.place);
+        if (event.place > 0) progress.queued(event.place);
         break;
       case "started":
         progress.started();

@@ -24,8 +24,8 @@ export interface PartialFile extends Pick<HeldBytes, "write" | "pieces">, Dispos
 }
 
 /**
- * Makes a partial file, which a signal that ends the program removes, as disposing does. Undefined if the folder is not writable, or the owner or mode of the old file
- * cannot be set.
+ * Makes a partial file, which a signal that ends the program removes, as disposing does. Undefined if the folder is not writable,
+ * or the owner or mode of the old file cannot be set.
  */
 export function partialOf({ path, before }: FileTarget): PartialFile | undefined {
   if (isSeveral(before)) return undefined;

@@ -78,7 +78,8 @@ const pipeCapacity = 2 ** 20;
 
 /**
  * Waits for the end of both pipes, but not for a descendant that holds one open: after the grace, only bytes already in the
- * pipes are read; a listener that is slow is waited for. Holders are found by the pipe that they hold, so our ends are closed only after that search.
+ * pipes are read; a listener that is slow is waited for. Holders are found by the pipe that they hold, so our ends are closed
+ * only after that search.
  */
 export async function pipesEnd(
   pipes: readonly Pipe[],

@@ -114,7 +114,7 @@ class StoredCapture {
       file.close();
       throw error;
     }
-    this.#settings.onKept(-this.#buffer.length);
+    if (this.#buffer.length > 0) this.#settings.onKept(-this.#buffer.length);
     this.#buffer = createByteBuffer();
     return file;
   }

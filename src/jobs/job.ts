@@ -2,7 +2,7 @@
  * The nouns of jobrunner and the life of a job. This file does no I/O.
  *
  * - **request**: an id and a payload, posted by a client.
- * - **payload**: the decoded bytes of a request's `data`.
+ * - **payload**: the bytes of a job's request: the decoded `data`, a raw body, or the first file of a form.
  * - **job**: an admitted request, from the queue to its answer.
  * - **line**: the bounded queue in which jobs wait for a worker.
  * - **place**: one job's place in the queue, reserved, filled or given back; also its position: 1 is next.
@@ -13,8 +13,8 @@
  * - **cause**: why jobrunner ends a run early: timeout, disconnected client, shutdown.
  * - **tree**: the command's process and every process that descends from it.
  * - **mark**: the path of the job's folder in a process's environment; it identifies the processes of a tree.
- * - **capture**: bytes of the command's stdout, stderr or response file, up to a limit.
- * - **spool**: the server's own folder, which holds the files of running jobs.
+ * - **capture**: bytes of the command's stdout, stderr or response file, up to a limit, in memory or in an open file.
+ * - **spool**: the server's own folder, which holds the folders of jobs, and large outputs.
  * - **result**: the ending and the captures, as the client gets them.
  * - **refusal**: why a request does not become a job.
  * - **failure**: why a run could not be attempted, because of the server.
@@ -134,7 +134,7 @@ export function newJobUid(): string {
 export interface JobHandle {
   /** Called once, when the payload is no longer held in memory. */
   onInputStored(): void;
-  /** Called each time that this many more bytes of the command's output are held in memory; fewer if the number is negative. */
+  /** Called each time that this many more bytes of the command's output are held in memory; fewer, if negative. */
   onCaptured(bytes: number): void;
   /** Called when the command has started. */
   onStarted?(worker: { readonly id: number; readonly pid: number }): void;

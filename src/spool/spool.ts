@@ -1,6 +1,6 @@
 /**
- * The spool: a folder that holds one folder for each running job. Main makes and repairs it; the service checks it before
- * each use.
+ * The spool: a folder that holds one folder for each job that runs or whose body is on the disk, and large outputs. Main makes and
+ * repairs it; the service checks it before each use.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface Spool {
   readonly path: string;
   /** Whether it is still the folder that main made, with its mode. */
   isSound(): boolean;
-  /** Folders of jobs that could not be removed, for example because the spool was inaccessible at that moment. */
+  /** Folders and files that could not be removed, for example because the spool was inaccessible at that moment. */
   readonly leftovers: Set<string>;
   /** Has main repair the spool unless it is sound. Rejects with the reason if that fails. */
   ensure(): Promise<void>;

@@ -26,7 +26,7 @@ export type LiveEvent =
   | {
     /** The job waits. */
     readonly event: "queued";
-    /** Its position in the queue; 1 is next. */
+    /** Its position in the queue; 1 is next, 0 if a worker takes it at once. */
     readonly place: number;
   }
   | {
@@ -120,7 +120,7 @@ function jsonLine(value: unknown): string {
 }
 
 /** The longest response file, in bytes, that the event `exit` carries. */
-export const maxExitDataBytes = 2 ** 20;
+const maxExitDataBytes = 2 ** 20;
 
 /** Number of bytes that are read and encoded at a time: a multiple of three, so that only the last piece has padding. */
 const sliceBytes = 3 * 2 ** 14;

@@ -36,7 +36,7 @@ export const metadataHeaders = {
 } as const;
 
 /** The longest encoded id in a header: proxies limit all headers of an answer together, often to 4 KiB. */
-export const maxIdHeaderLength = 1024;
+const maxIdHeaderLength = 1024;
 
 /** The fields that describe a result, apart from `X-JR-Answer`. */
 export function metadataOf(result: JobResult): Record<string, string> {

@@ -15,7 +15,7 @@ import {
 
 /** An event of a job, as a client reads it. */
 export type ReceivedEvent =
-  /** The job waits, at this place, from 1. */
+  /** The job waits, at this place, from 1; 0 if a worker takes it at once. */
   | { readonly kind: "queued"; readonly place: number }
   /** The command runs. */
   | { readonly kind: "started" }

@@ -20,6 +20,9 @@ import {
 /** The maximum length of a query in bytes. */
 export const maxQueryBytes = 8192;
 
+/** The maximum length in bytes of a header that the command gets: Linux starts no program with a variable of 128 KiB or more. */
+export const maxPassedBytes: number = 64 * 1024;
+
 /** Which part of a result an answer in bytes can hold; `auto` is the response file if it is not empty, else stdout. */
 export const answerParts = ["auto", "data", "output", "error"] as const;
 
@@ -164,6 +167,9 @@ function answerOf(query: Query): AnswerPart {
 function textOf(headers: Headers, name: string): string {
   const text = headerText(headers.get(name) ?? "");
   if (text.includes("\0")) throw new Fault(`Header '${name}' contains a NUL character`);
+  if (isLongerInUtf8(text, maxPassedBytes)) {
+    throw new Fault(`Header '${name}' is longer than ${maxPassedBytes} bytes`);
+  }
   return text;
 }
 

@@ -206,6 +206,20 @@ export async function headOfAnswer(connection: Deno.Conn): Promise<string> {
   }
 }
 
+/** Reads a whole answer with a Content-Length, or what comes before the connection ends; a 100 is skipped. */
+export async function wholeAnswer(connection: Deno.Conn): Promise<string> {
+  let text = await headOfAnswer(connection);
+  const buffer = new Uint8Array(65_536);
+  const [, length = "0"] = /^content-length: *(\d+)/im.exec(text) ?? [];
+  const end = text.indexOf("\r\n\r\n") + 4 + Number(length);
+  while (text.length < end) {
+    const read = await connection.read(buffer);
+    if (read === null) break;
+    text += new TextDecoder().decode(buffer.subarray(0, read));
+  }
+  return text;
+}
+
 /** The head of a request for a job whose body has so many bytes. */
 export const headOf = (bytes: number): string =>
   `POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${bytes}\r\n\r\n`;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { headOfAnswer, say, write } from "./client.ts";
+import { say, wholeAnswer, write } from "./client.ts";
 
 /** A request whose head is sent. */
 export interface HalfSent extends Disposable {
@@ -12,7 +12,7 @@ export interface HalfSent extends Disposable {
   write(bytes: string | Uint8Array): Promise<void>;
   /** Sends so many chunks of so many bytes. */
   chunks(count: number, bytes: number): Promise<void>;
-  /** Resolves with the head of the answer and what came with it, or what came before the connection ended; a 100 is skipped. */
+  /** Resolves with the answer, or what came of it before the connection ended; a 100 is skipped. */
   answer(): Promise<string>;
 }
 
@@ -28,7 +28,7 @@ export async function beginPost(
     write: (bytes) => write(connection, bytes),
     chunks: (count, bytes) =>
       write(connection, `${bytes.toString(16)}\r\n${" ".repeat(bytes)}\r\n`.repeat(count)),
-    answer: () => headOfAnswer(connection),
+    answer: () => wholeAnswer(connection),
     [Symbol.dispose]() {
       try {
         connection.close();

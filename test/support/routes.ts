@@ -37,6 +37,7 @@ export interface Setup {
   readonly hostNames?: readonly string[];
   readonly limits?: Partial<BodyLimits>;
   readonly maxBufferedBytes?: number;
+  readonly disk?: DiskShare;
   readonly ready?: boolean;
   readonly accessLog?: boolean;
   /** The commands of a configuration file, by name; without them the only command has no name. */
@@ -186,7 +187,7 @@ export function setUp(setup: Setup = {}) {
       ...limits,
     },
     buffers,
-    disk: { limit: Infinity, open: () => noDisk },
+    disk: { limit: Infinity, open: () => setup.disk ?? noDisk },
     live: notLive,
     deliveries: createDeliveries(setup.patience ?? createDeadlines(Infinity)),
     activity,

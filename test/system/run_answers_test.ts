@@ -106,12 +106,21 @@ Deno.test("POST /run answers 406 to a client that accepts no format, before the 
   assert.match(await request.answer(), /^HTTP\/1\.1 406 .*application\/octet-stream/s);
 });
 
-Deno.test("JOBRUNNER_RESPONSE_TYPE is the type of the response file, and a client may accept it", async () => {
+Deno.test("JOBRUNNER_RESPONSE_TYPE is the type of the response file and of stdout in its place, and clients may accept it", async () => {
   await using program = await startProgram({
     env: { ...shell, JOBRUNNER_RESPONSE_TYPE: "image/svg+xml; charset=utf-8" },
   });
   const { status, headers } = await runScript(program.url, writesAll, accepting("image/svg+xml"));
   assert.deepEqual([status, headers.get("content-type")], [200, "image/svg+xml; charset=utf-8"]);
+  for (
+    const [target, type] of [
+      ["", "image/svg+xml; charset=utf-8"],
+      ["?answer=output", "text/plain; charset=utf-8"],
+    ] as const
+  ) {
+    const { headers, text } = await runScript(program.url, "printf out", { target });
+    assert.deepEqual([text, headers.get("content-type")], ["out", type]);
+  }
 });
 
 /** Status, code, ending and exit status of an error, and its problem details. */

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { post, statusOf } from "../support/client.ts";
+import { get, post, statusOf } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { beginPost, type HalfSent } from "../support/half_sent.ts";
 import { expectNothingLeft } from "../support/nothing_left.ts";
@@ -179,6 +179,7 @@ Deno.test("a drain lets uploads of POST /run become jobs, and a forced stop brea
       const stopped = program.stop();
       await program.line("stopping");
       if (!isForced) {
+        await eventually("it drains", async () => (await get(`${url}/readyz`)).status === 503);
         assert.match(await withoutBody(url), /^HTTP\/1\.1 503 .*The server is stopping/s);
         await upload.write(script.slice(3));
       }

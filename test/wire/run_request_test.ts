@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { answerParts, maxQueryBytes, readRunHead } from "../../src/wire/run_request.ts";
+import {
+  answerParts,
+  maxPassedBytes,
+  maxQueryBytes,
+  readRunHead,
+} from "../../src/wire/run_request.ts";
 
 /** Reads a head as the runtime passes it: each byte of a header's value is one character. */
 function read(
@@ -115,6 +120,20 @@ Deno.test("readRunHead() passes the query on as it was sent, whatever is in it",
     sentence(`?${"x".repeat(maxQueryBytes + 1)}`),
     "The query is longer than 8192 bytes",
   );
+});
+
+Deno.test("readRunHead() refuses headers for the command that are too long for a variable", () => {
+  const passHeaders = ["x-tenant"];
+  const read = (headers: Record<string, string>) =>
+    readRunHead(new Request("http://x/run", { headers }), { requestId: "r", passHeaders });
+  for (const name of ["x-tenant", "Content-Type"]) {
+    assert.equal(read({ [name]: "x".repeat(maxPassedBytes) }).ok, true);
+    const refused = { ok: false, sentence: `Header '${name}' is longer than 65536 bytes` };
+    assert.deepEqual(read({ [name]: "x".repeat(maxPassedBytes + 1) }), refused);
+    // In UTF-8 it is longer.
+    assert.deepEqual(read({ [name]: "\xff".repeat(maxPassedBytes / 2 + 1) }), refused);
+  }
+  assert.equal(read({ "x-other": "x".repeat(maxPassedBytes + 1) }).ok, true);
 });
 
 Deno.test("readRunHead() reads what a form encodes", () => {

@@ -6,20 +6,18 @@
 
 import { type Captured, capturedLength, type JobResult } from "../../jobs/job.ts";
 import { metadataHeaders, metadataOf } from "../../wire/metadata.ts";
+import type { AnswerPart } from "../../wire/run_request.ts";
 import { dropCaptures, partOf, type ResultAnswer, storedBody, unbuffered } from "./answer.ts";
 import { octetStream } from "./accept.ts";
 import { plainText } from "./page.ts";
 
 /** An output of the command: the response file, stdout or stderr. */
-export type OutputName = "data" | "output" | "error";
-
-/** The output that a client asks for; `auto` is the response file or, if that is empty, stdout. */
-export type OutputChoice = OutputName | "auto";
+export type OutputName = Exclude<AnswerPart, "auto">;
 
 const outputs: readonly OutputName[] = ["data", "output", "error"];
 
 /** The output that a choice means. */
-export function chosenOutput({ data }: JobResult, choice: OutputChoice): OutputName {
+export function chosenOutput({ data }: JobResult, choice: AnswerPart): OutputName {
   if (choice !== "auto") return choice;
   return isEmpty(data) ? "output" : "data";
 }
@@ -30,7 +28,7 @@ export function chosenOutput({ data }: JobResult, choice: OutputChoice): OutputN
  */
 export function contentTypeOf(
   chosen: OutputName,
-  choice: OutputChoice,
+  choice: AnswerPart,
   responseType: string,
 ): string {
   const standsIn = choice === "auto" && chosen === "output" && responseType !== octetStream;

@@ -6,9 +6,10 @@
 
 import type { JobResult } from "../../jobs/job.ts";
 import type { LiveFormat } from "../../wire/events.ts";
+import type { AnswerPart } from "../../wire/run_request.ts";
 import type { Format } from "./accept.ts";
 import { dropCaptures, type ResultAnswer } from "./answer.ts";
-import { bytesAnswer, chosenOutput, contentTypeOf, type OutputChoice } from "./bytes.ts";
+import { bytesAnswer, chosenOutput, contentTypeOf } from "./bytes.ts";
 import { type FailedRun, failureOf, type FailureSettings, faultIn } from "./failed_run.ts";
 import { formAnswer } from "./form.ts";
 import { jsonAnswer } from "./json.ts";
@@ -18,7 +19,7 @@ export interface AnswerSettings extends FailureSettings {
   /** The format of the answer. */
   readonly format: Exclude<Format, LiveFormat>;
   /** The output that an answer in bytes has. */
-  readonly answer: OutputChoice;
+  readonly answer: AnswerPart;
   /** Content type of the response file. */
   readonly responseType: string;
   /** Called with the number of bytes in memory that the answer no longer needs, while it is made and sent. */

@@ -26,7 +26,7 @@ export interface FormParser {
 }
 
 /** The maximum number of parts of a form. */
-export const maxParts = 1000;
+const maxParts = 1000;
 
 /** The maximum number of headers of a part. */
 const maxHeaders = 100;

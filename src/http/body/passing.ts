@@ -55,7 +55,7 @@ export interface Storing {
 }
 
 /** The most memory that a body counts for while it is stored, in bytes. */
-export const mostHeldBytes: number = 2 ** 20;
+const mostHeldBytes = 2 ** 20;
 
 /**
  * Reads the whole body and passes it on. Disk space for an announced length is taken before the first byte, for other bodies as

@@ -77,9 +77,9 @@ export interface Arrival {
   readonly trace: RequestTrace | undefined;
   /** The client's end of the connection. */
   readonly address: () => ClientAddress | undefined;
-  /** The memory that it holds; the caller releases it. */
+  /** The memory that it holds; the caller releases it, and a live answer does when it is over. */
   readonly share: Share;
-  /** The disk space that it holds; the caller releases it. */
+  /** The disk space that it holds; released like the memory. */
   readonly disk: DiskShare;
   /** Called if its live answer is given up, with the cause. */
   readonly onGivenUp: (cause: GivenUpCause) => void;
@@ -150,6 +150,8 @@ export function jobRequests(
       const release = () => command?.release();
       if (answer?.kind === "live") answer.over.finally(release);
       else release();
+      // After a bug no answer holds the disk space.
+      if (!answer) disk.release();
     }
     switch (answer.kind) {
       case "ran": {

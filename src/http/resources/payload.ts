@@ -25,14 +25,17 @@ export async function postPayload(
   const command = commandFor(arrival, settings, door);
   if ("kind" in command) return command;
   const format = liveFormatOf(arrival.raw.headers.get("accept")) ?? "json";
-  const wanted: WantedAnswer = { format, output: "auto" };
+  const wanted: WantedAnswer = { format, answer: "auto" };
   const listener = format === "json" ? undefined : settings.live.admit();
   if (!listener && format !== "json") return listenersFull(command);
-  // Nothing here may reference the body or the payload while the job waits and runs; admit() has dropped both.
-  const job = await admit(arrival, settings, command, wanted, listener);
-  if (!("kind" in job)) return runJob(arrival, settings, command, job, wanted);
-  listener?.release();
-  return job;
+  try {
+    // Nothing here may reference the body or the payload while the job waits and runs; admit() has dropped both.
+    const job = await admit(arrival, settings, command, wanted, listener);
+    return "kind" in job ? job : runJob(arrival, settings, command, job, wanted);
+  } finally {
+    // No effect on a live answer that has begun.
+    listener?.release();
+  }
 }
 
 async function admit(

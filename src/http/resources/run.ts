@@ -47,14 +47,17 @@ export async function postRun(
   const read = readRunHead({ url, headers }, { requestId, passHeaders });
   if (!read.ok) return { kind: "invalid", sentence: read.sentence };
   const { head } = read;
-  const wanted: WantedAnswer = { format, output: head.answer };
+  const wanted: WantedAnswer = { format, answer: head.answer };
   const isLive = format === "sse" || format === "ndjson";
   const listener = isLive ? settings.live.admit() : undefined;
   if (isLive && !listener) return listenersFull(command);
-  const job = await admit(arrival, settings, command, head, wanted, listener);
-  if (!("kind" in job)) return runJob(arrival, settings, command, job, wanted);
-  listener?.release();
-  return job;
+  try {
+    const job = await admit(arrival, settings, command, head, wanted, listener);
+    return "kind" in job ? job : runJob(arrival, settings, command, job, wanted);
+  } finally {
+    // No effect on a live answer that has begun.
+    listener?.release();
+  }
 }
 
 /**

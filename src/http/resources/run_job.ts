@@ -7,8 +7,8 @@
 import type { JobHandle, JobOutcome, JobSpec, Keep } from "../../jobs/job.ts";
 import type { Place } from "../../jobs/line.ts";
 import type { LiveFormat } from "../../wire/events.ts";
+import type { AnswerPart } from "../../wire/run_request.ts";
 import type { Format } from "../answer/accept.ts";
-import type { OutputChoice } from "../answer/bytes.ts";
 import type { ListenerPlace } from "../answer/live.ts";
 import type { LiveEnd } from "../answer/live_answer.ts";
 import type { Problem } from "../answer/problem.ts";
@@ -22,7 +22,7 @@ export interface WantedAnswer {
   /** Its format. */
   readonly format: Format;
   /** The output that an answer in bytes has. */
-  readonly output: OutputChoice;
+  readonly answer: AnswerPart;
 }
 
 /** A job with a place in the queue. */
@@ -89,7 +89,7 @@ async function runToTheEnd(
   command: CommandDoor,
   place: Place,
   pending: Promise<JobOutcome>,
-  { format, output }: WantedAnswer & { readonly format: Exclude<Format, LiveFormat> },
+  { format, answer: part }: WantedAnswer & { readonly format: Exclude<Format, LiveFormat> },
 ): Promise<JobAnswer | Problem> {
   using _watched = clients.watch(address, () => place.leave());
   const outcome = await pending;
@@ -97,7 +97,7 @@ async function runToTheEnd(
   share.answer();
   const answer = await resultAnswer(outcome.result, {
     format,
-    answer: output,
+    answer: part,
     responseType: command.responseType,
     failedStatus: command.failedStatus,
     retryAfterSec: () => command.retryAfterSec(),
