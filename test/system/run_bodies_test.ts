@@ -49,8 +49,14 @@ Deno.test("POST /run answers 411 to a chunked body in tiny chunks or beyond 8 Mi
   await using program = await startProgram({ env });
   {
     using tiny = await beginChunked(program.url, "/run");
-    await tiny.chunks(3_000, 1);
+    await tiny.chunks(400, 1);
     assert.match(await tiny.answer(), /^HTTP\/1\.1 411 /);
+  }
+  {
+    using few = await beginChunked(program.url, "/run");
+    await few.chunks(200, 1);
+    await few.write(new TextEncoder().encode("0\r\n\r\n"));
+    assert.match(await few.answer(), /^HTTP\/1\.1 200 /);
   }
   {
     using long = await beginChunked(program.url, "/run");

@@ -19,6 +19,8 @@ export interface BodyLimits {
   readonly cut: AbortSignal;
   /** Counts the bodies that are being read. */
   readonly uploads: Pick<Activity, "begin">;
+  /** How many small pieces a body without a Content-Length may have, besides one for each 4 KiB; 1024 by default. */
+  readonly smallPieces?: number;
 }
 
 /** Why a body was refused. */
@@ -39,8 +41,8 @@ export type BodyRefusal =
 export const maxChunkedBytes: number = 8 * 2 ** 20;
 
 /** Maximum number of pieces in which `bytes` bytes of such a body may arrive: a few small ones, or large ones. */
-function mostPieces(bytes: number): number {
-  return 1024 + bytes / 4096;
+function mostPieces(bytes: number, { smallPieces = 1024 }: BodyLimits): number {
+  return smallPieces + bytes / 4096;
 }
 
 /** The slowest pace at which a body may arrive, in bytes per second. */
@@ -124,7 +126,10 @@ export async function readPieces<
         pieces.giveUp();
         return refuse("too_large");
       }
-      if (isChunked && (pieces.length > maxChunkedBytes || ++count > mostPieces(pieces.length))) {
+      if (
+        isChunked &&
+        (pieces.length > maxChunkedBytes || ++count > mostPieces(pieces.length, limits))
+      ) {
         pieces.giveUp();
         return refuse("length_required");
       }

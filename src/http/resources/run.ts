@@ -26,6 +26,12 @@ import {
 import { type Arrival, commandFor, type JobAnswer, type JobSettings } from "./job_request.ts";
 import { keepFor, type PlacedJob, runJob, type WantedAnswer } from "./run_job.ts";
 
+/**
+ * How many small pieces a chunked body may have: between the reads of a body that goes to the disk the runtime gathers more of it,
+ * and each small piece then costs up to a millisecond.
+ */
+const smallPieces = 256;
+
 /** Reads the head, reserves a place, reads the body to the disk and queues the job. */
 export async function postRun(
   arrival: Arrival,
@@ -68,7 +74,7 @@ async function admit(
   const { raw, requestId, trace } = arrival;
   // A body for which there can never be room is too large; a retry would not help.
   const maxBytes = Math.min(command.maxRunBytes, settings.largestRunBody);
-  const bounds = { ...settings.limits, maxBytes };
+  const bounds = { ...settings.limits, maxBytes, smallPieces };
   const refusal = headRefusal(raw, bounds);
   if (refusal) return bodyProblem(refusal, bounds, command);
   const place = await command.reserve({ command: command.name, arriving: true }, raw.signal);
