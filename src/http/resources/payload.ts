@@ -8,13 +8,12 @@ import { freeMemory } from "../../async/bytes.ts";
 import { newJobUid } from "../../jobs/job.ts";
 import { parsePayloadRequest, type PayloadRequest } from "../../wire/payload_request.ts";
 import { liveFormatOf } from "../answer/accept.ts";
-import type { ListenerPlace } from "../answer/live.ts";
 import type { Problem } from "../answer/problem.ts";
 import { readBody } from "../body/memory.ts";
 import type { CommandDoor, FrontDoor } from "../door.ts";
-import { bodyProblem, listenersFull, placeProblem } from "./job_problems.ts";
+import { bodyProblem, placeProblem } from "./job_problems.ts";
 import { type Arrival, commandFor, type JobAnswer, type JobSettings } from "./job_request.ts";
-import { keepFor, type PlacedJob, runJob, type WantedAnswer } from "./run_job.ts";
+import { answerOf, keepFor, type PlacedJob, type WantedAnswer } from "./run_job.ts";
 
 /** Reads body and JSON, then queues the job, so that a request that fails one step costs nothing in the next. */
 export async function postPayload(
@@ -26,16 +25,14 @@ export async function postPayload(
   if ("kind" in command) return command;
   const format = liveFormatOf(arrival.raw.headers.get("accept")) ?? "json";
   const wanted: WantedAnswer = { format, answer: "auto" };
-  const listener = format === "json" ? undefined : settings.live.admit();
-  if (!listener && format !== "json") return listenersFull(command);
-  try {
-    // Nothing here may reference the body or the payload while the job waits and runs; admit() has dropped both.
-    const job = await admit(arrival, settings, command, wanted, listener);
-    return "kind" in job ? job : runJob(arrival, settings, command, job, wanted);
-  } finally {
-    // No effect on a live answer that has begun.
-    listener?.release();
-  }
+  // Nothing here may reference the body or the payload while the job waits and runs; admit() has dropped both.
+  return answerOf(
+    arrival,
+    settings,
+    command,
+    wanted,
+    () => admit(arrival, settings, command, wanted),
+  );
 }
 
 async function admit(
@@ -43,7 +40,6 @@ async function admit(
   settings: JobSettings,
   command: CommandDoor,
   { format }: WantedAnswer,
-  listener: ListenerPlace | undefined,
 ): Promise<PlacedJob | Problem> {
   const { raw, requestId, trace } = arrival;
   const read = await readRequest(arrival, settings, command);
@@ -63,7 +59,7 @@ async function admit(
     keep: keepFor(format),
     ...trace?.context,
   };
-  return { place, spec, listener };
+  return { place, spec };
 }
 
 /**

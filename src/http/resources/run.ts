@@ -9,22 +9,15 @@ import { type JobInput, type JobSpec, newJobUid, type RequestFacts } from "../..
 import type { Inbox } from "../../spool/inbox.ts";
 import { readRunHead, type RunHead } from "../../wire/run_request.ts";
 import { formatOf, typesOf } from "../answer/accept.ts";
-import type { ListenerPlace } from "../answer/live.ts";
 import type { Problem } from "../answer/problem.ts";
 import { readBodyToDisk } from "../body/file.ts";
 import { isForm, readFormToDisk, type StoredForm } from "../body/form.ts";
 import type { NotStored } from "../body/passing.ts";
 import { type BodyLimits, headRefusal } from "../body/reading.ts";
 import type { CommandDoor, FrontDoor } from "../door.ts";
-import {
-  bodyProblem,
-  listenersFull,
-  placeProblem,
-  spoolProblem,
-  storingProblem,
-} from "./job_problems.ts";
+import { bodyProblem, placeProblem, spoolProblem, storingProblem } from "./job_problems.ts";
 import { type Arrival, commandFor, type JobAnswer, type JobSettings } from "./job_request.ts";
-import { keepFor, type PlacedJob, runJob, type WantedAnswer } from "./run_job.ts";
+import { answerOf, keepFor, type PlacedJob, type WantedAnswer } from "./run_job.ts";
 
 /**
  * How many small pieces a chunked body may have: between the reads of a body that goes to the disk the runtime gathers more of it,
@@ -48,16 +41,13 @@ export async function postRun(
   if (!read.ok) return { kind: "invalid", sentence: read.sentence };
   const { head } = read;
   const wanted: WantedAnswer = { format, answer: head.answer };
-  const isLive = format === "sse" || format === "ndjson";
-  const listener = isLive ? settings.live.admit() : undefined;
-  if (isLive && !listener) return listenersFull(command);
-  try {
-    const job = await admit(arrival, settings, command, head, wanted, listener);
-    return "kind" in job ? job : runJob(arrival, settings, command, job, wanted);
-  } finally {
-    // No effect on a live answer that has begun.
-    listener?.release();
-  }
+  return answerOf(
+    arrival,
+    settings,
+    command,
+    wanted,
+    () => admit(arrival, settings, command, head, wanted),
+  );
 }
 
 /**
@@ -69,7 +59,6 @@ async function admit(
   command: CommandDoor,
   head: RunHead,
   { format }: WantedAnswer,
-  listener: ListenerPlace | undefined,
 ): Promise<PlacedJob | Problem> {
   const { raw, requestId, trace } = arrival;
   // A body for which there can never be room is too large; a retry would not help.
@@ -98,7 +87,7 @@ async function admit(
     request: facts,
     ...trace?.context,
   };
-  return { place, spec, listener, onLeft: () => void inbox.discard() };
+  return { place, spec, onLeft: () => void inbox.discard() };
 }
 
 /** A body, or a form, that is stored. */

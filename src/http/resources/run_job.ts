@@ -14,7 +14,7 @@ import type { LiveEnd } from "../answer/live_answer.ts";
 import type { Problem } from "../answer/problem.ts";
 import { resultAnswer } from "../answer/result.ts";
 import type { CommandDoor } from "../door.ts";
-import { leftProblem, runProblem } from "./job_problems.ts";
+import { leftProblem, listenersFull, runProblem } from "./job_problems.ts";
 import type { Arrival, JobAnswer, JobSettings } from "./job_request.ts";
 
 /** The answer that a client wants. */
@@ -31,8 +31,6 @@ export interface PlacedJob {
   readonly place: Place;
   /** The job. */
   readonly spec: JobSpec;
-  /** Room for the listener, if the answer is live. */
-  readonly listener: ListenerPlace | undefined;
   /** Called if the job leaves the queue, so that its payload is not needed. */
   readonly onLeft?: () => void;
 }
@@ -52,15 +50,37 @@ export function keepFor(format: Format): Keep {
 }
 
 /**
- * Fills the place and makes the answer: when the job is over or, if the answer is live, at once. Not an async function: what its
- * caller holds, such as a body, can be freed while the job waits and runs.
+ * Has the request admitted, fills the place and makes the answer: when the job is over or, if the answer is live, at once. A live
+ * answer needs room for its listener, which is taken before `admit` reads a body.
  */
-export function runJob(
+export async function answerOf(
+  arrival: Arrival,
+  settings: JobSettings,
+  command: CommandDoor,
+  wanted: WantedAnswer,
+  admit: () => Promise<PlacedJob | Problem>,
+): Promise<JobAnswer | Problem> {
+  const { format } = wanted;
+  const isLive = format === "sse" || format === "ndjson";
+  const listener = isLive ? settings.live.admit() : undefined;
+  if (isLive && !listener) return listenersFull(command);
+  try {
+    const job = await admit();
+    // Not awaited: what is held here can be freed while the job waits and runs.
+    return "kind" in job ? job : runJob(arrival, settings, command, job, wanted, listener);
+  } finally {
+    // No effect on a live answer that has begun.
+    listener?.release();
+  }
+}
+
+function runJob(
   arrival: Arrival,
   settings: JobSettings,
   command: CommandDoor,
   job: PlacedJob,
   wanted: WantedAnswer,
+  listener: ListenerPlace | undefined,
 ): Promise<JobAnswer | Problem> {
   const { share, disk } = arrival;
   const handle: JobHandle = {
@@ -70,7 +90,7 @@ export function runJob(
   };
   const { format } = wanted;
   return format === "sse" || format === "ndjson"
-    ? Promise.resolve(runLive(arrival, command, job, { format, handle }))
+    ? Promise.resolve(runLive(arrival, command, job, { format, handle, listener }))
     : runToTheEnd(arrival, settings, command, job.place, fill(job, handle), { ...wanted, format });
 }
 
@@ -114,9 +134,13 @@ function runLive(
   { requestId, share, disk, onGivenUp }: Arrival,
   command: CommandDoor,
   job: PlacedJob,
-  { format, handle }: { readonly format: LiveFormat; readonly handle: JobHandle },
+  { format, handle, listener }: {
+    readonly format: LiveFormat;
+    readonly handle: JobHandle;
+    readonly listener: ListenerPlace | undefined;
+  },
 ): JobAnswer {
-  const { place, listener } = job;
+  const { place } = job;
   if (!listener) throw new Error("a live answer needs a place for its listener");
   /** How many of the two are not over. */
   let open = 2;
