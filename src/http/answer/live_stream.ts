@@ -148,7 +148,7 @@ class LiveStream implements LiveAnswer {
 
   readonly #join = (): void => {
     this.#stopJoining = undefined;
-    if (this.#pending.isEmpty || !this.#flush()) return;
+    if (this.#pending.isEmpty || !this.#flush() || this.#isOver) return;
     this.#stopJoining = this.#timeouts.join.start(this.#join);
   };
 

@@ -125,20 +125,23 @@ Deno.test("a live answer goes on as soon as a slow listener has taken something"
 });
 
 Deno.test("a live answer whose client disconnects in the middle of an event leaves no timeout behind", async () => {
-  const { answer, calls, waiting } = openLive();
-  const listener = listen(answer);
   const { prototype } = ReadableStreamDefaultController;
   const { enqueue } = prototype;
-  // As Deno 2.7.11 does when the connection is closed.
-  prototype.enqueue = function (chunk) {
-    enqueue.call(this, chunk);
-    void listener.leave();
-  };
-  try {
-    answer.queued(1);
-  } finally {
-    prototype.enqueue = enqueue;
+  for (const event of ["queued", "stdout"]) {
+    const { answer, calls, waiting, write } = openLive();
+    const listener = listen(answer);
+    // As Deno 2.7.11 does when the connection is closed.
+    prototype.enqueue = function (chunk) {
+      enqueue.call(this, chunk);
+      void listener.leave();
+    };
+    try {
+      if (event === "queued") answer.queued(1);
+      else write("stdout", "a");
+    } finally {
+      prototype.enqueue = enqueue;
+    }
+    assert.deepEqual([calls, waiting()], [["gone", "over"], 0], event);
+    assert.equal(await listener.take(), undefined);
   }
-  assert.deepEqual([calls, waiting()], [["gone", "over"], 0]);
-  assert.equal(await listener.take(), undefined);
 });
