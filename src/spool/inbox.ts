@@ -10,6 +10,7 @@ import { orDiskFull } from "./disk_full.ts";
 import { createFileWriter, type FileWriter, type OpenWriter } from "./file_writer.ts";
 import { makeJobFolder } from "./job_folder.ts";
 import { folderAt, makeFolder, type OwnFolder } from "./own_folder.ts";
+import { largeFileBytes } from "./sizes.ts";
 import { makeInSpool, type Spool } from "./spool.ts";
 
 export { DiskFullError } from "./disk_full.ts";
@@ -75,7 +76,6 @@ export async function openInbox(spool: Spool, suffix: string): Promise<Inbox> {
     await check();
     const path = join(folder, bodyName);
     const writer = createFileWriter(path, expected);
-    job.folder.files.push(path);
     writers.push(writer);
     return writer;
   }
@@ -110,6 +110,11 @@ export async function openInbox(spool: Spool, suffix: string): Promise<Inbox> {
 
   async function removeAll(): Promise<void> {
     for (const writer of writers) writer.close();
+    // What is not listed is removed in the background.
+    const [body] = writers;
+    if (!ownParts && body && body.length < largeFileBytes) {
+      job.folder.files.push(join(folder, body.name));
+    }
     // What cannot be removed is removed with the folder of another job.
     await job.folder.remove().catch(() => {});
   }

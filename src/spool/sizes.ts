@@ -18,3 +18,9 @@ export const pieceBytes = 1024 * 1024;
 
 /** Up to this size in bytes, an output that is kept on disk is in memory instead. */
 export const smallOutputBytes = 64 * 1024;
+
+/**
+ * From this size on, in bytes, a file is removed in the background: the system frees the blocks of a file with its last name or
+ * descriptor, in that call, which takes a tenth of a second per gibibyte or longer.
+ */
+export const largeFileBytes: number = 16 * 1024 * 1024;

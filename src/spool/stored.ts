@@ -8,6 +8,7 @@ import { closeSync, read } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { StoredFile } from "../jobs/job.ts";
+import { largeFileBytes } from "./sizes.ts";
 import { makeInSpool, type Spool } from "./spool.ts";
 
 /** An open file, of which only one part is read at a time. */
@@ -94,6 +95,11 @@ export interface GrowingFile {
   close(): void;
 }
 
+/** A path for an output in the spool that no other one has. */
+export function outputPathIn(spool: Spool): string {
+  return join(spool.path, `output-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`);
+}
+
 /**
  * Makes a file in the spool, which is repaired if necessary, and removes its name at once. Where `unlink` cannot remove an open
  * file (Windows), the name is removed after the close. Rejects with errors of the file system.
@@ -102,8 +108,7 @@ export async function createOutputFile(
   spool: Spool,
   unlink: (path: string) => void = (path) => Deno.removeSync(path),
 ): Promise<GrowingFile> {
-  const name = `output-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
-  const path = join(spool.path, name);
+  const path = outputPathIn(spool);
   const options = { read: true, write: true, createNew: true, mode: 0o600 };
   const file = await makeInSpool(spool, () => Deno.openSync(path, options));
   let named = false;
@@ -168,6 +173,12 @@ class Output implements GrowingFile {
   }
 
   #closeNow(): void {
+    if (this.#length < largeFileBytes) this.#finish();
+    // The close would free the blocks of a file without a name, and block the event loop.
+    else this.#file.truncate().catch(() => {}).finally(() => this.#finish());
+  }
+
+  #finish(): void {
     this.#file.close();
     this.#onClosed();
   }

@@ -11,8 +11,10 @@ import { type JobInput, nothingCaptured } from "../jobs/job.ts";
 import { type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
 import { look } from "./own_folder.ts";
 import { openResponse, readResponse, type ResponseFile, unreadable } from "./response.ts";
-import { pieceBytes, smallFileBytes } from "./sizes.ts";
+import { removeInBackground } from "./removal.ts";
+import { largeFileBytes, pieceBytes, smallFileBytes } from "./sizes.ts";
 import type { Spool } from "./spool.ts";
+import { outputPathIn } from "./stored.ts";
 
 /** The paths of a run's files. */
 export interface RunFiles {
@@ -94,8 +96,9 @@ async function createIn(
     ? join(requestFolder, input.first)
     : `${prefix}_req_${folder.random}${requestSuffix}`;
   const responseFile = `${prefix}_res_${folder.random}${responseSuffix}`;
-  // A folder of parts may be replaced by a link, so a file in it is not removed by its path.
-  if (!isForm) folder.files.push(requestFile);
+  // What is not listed is removed in the background: a large file, and parts, whose folder may be replaced by a link.
+  const isLarge = input.kind === "file" && input.length >= largeFileBytes;
+  if (!isForm && !isLarge) folder.files.push(requestFile);
   folder.files.push(responseFile);
   try {
     createEmpty(responseFile);
@@ -105,10 +108,31 @@ async function createIn(
   }
   let isOpen = false;
   let isLeft = false;
+  /** The name that keeps the blocks of a large response file until it is closed. */
+  let kept: string | undefined;
 
   function onClosed(): void {
     isOpen = false;
     if (isLeft) folder.remove().catch(() => {});
+    if (kept !== undefined) {
+      const path = kept;
+      removeInBackground(path).catch(() => spool.leftovers.add(path));
+    }
+  }
+
+  /** Removes the response file in the background if it is large: with its folder or, if it is open, after its close. */
+  function spare({ data: { bytes, file, truncated } }: ResponseFile): void {
+    try {
+      const length = truncated ? look(responseFile)?.size ?? 0 : (file ?? bytes).length;
+      if (length < largeFileBytes) return;
+      folder.files.splice(0, Infinity, ...folder.files.filter((path) => path !== responseFile));
+      if (!file) return;
+      const path = outputPathIn(spool);
+      Deno.renameSync(responseFile, path);
+      kept = path;
+    } catch {
+      // It is removed with its folder, and its close frees its blocks.
+    }
   }
 
   /** Why there is no response, without a look at the file; undefined if it can be read. */
@@ -139,6 +163,7 @@ async function createIn(
       const without = await lost();
       if (without) return without;
       const response = await readResponse(responseFile, limit);
+      spare(response);
       folder.checked = response.data.bytes.length <= smallFileBytes;
       return response;
     },
@@ -147,6 +172,7 @@ async function createIn(
       if (without) return without;
       const response = openResponse(responseFile, limit, onClosed);
       isOpen = response.data.file !== undefined;
+      spare(response);
       folder.checked = true;
       return response;
     },

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { openSync } from "node:fs";
 import { makeJobFolder } from "../../src/spool/job_folder.ts";
 import { createOutputFile, storedFile } from "../../src/spool/stored.ts";
+import { largeFileBytes } from "../../src/spool/sizes.ts";
 import type { StoredFile } from "../../src/jobs/job.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { isOpen, openFilesIn } from "../support/open_files.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
+import { nextTurn } from "../support/turn.ts";
 
 const bytes = new Uint8Array(1000).map((_, index) => index % 251);
 
@@ -190,3 +192,27 @@ Deno.test("an output file that cannot be removed at all is removed with the fold
   }
   assert.deepEqual(filesIn(spool.path), []);
 });
+
+Deno.test("close() of a large output file frees its blocks before the file is closed", async () => {
+  using temporary = temporarySpool();
+  const { path } = temporary.spool;
+  const output = await createOutputFile(temporary.spool);
+  await output.write(new Uint8Array(largeFileBytes));
+  const [descriptor] = [...Deno.readDirSync("/proc/self/fd")].map(({ name }) =>
+    `/proc/self/fd/${name}`
+  ).filter((name) => linkAt(name)?.startsWith(path));
+  using other = Deno.openSync(descriptor ?? "");
+  const stored = output.stored();
+  stored.close();
+  stored.close();
+  while (openFilesIn(path).length > 1) await nextTurn();
+  assert.equal(other.statSync().size, 0);
+});
+
+function linkAt(path: string): string | undefined {
+  try {
+    return Deno.readLinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
