@@ -267,7 +267,7 @@ export const settings = [
     kind: bytes,
     default: "0",
     meaning:
-      "Bytes that the bodies and outputs of `POST /run` may hold on disk together. A body for which there is no room gets 503. 0: four fifths of what is free on the disk at start; a quarter of the whole if the spool is in memory (tmpfs); 10 GiB if the machine does not report this.",
+      "Bytes that the bodies and outputs of `POST /run` may hold on disk together. A body for which there is no room gets 503; a tenth is reserved for outputs. 0: four fifths of what is free on the disk at start; a quarter of the whole if the spool is in memory (tmpfs); 10 GiB if the machine does not report this.",
   },
   {
     name: "JOBRUNNER_SPOOL_DIR",

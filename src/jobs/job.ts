@@ -146,7 +146,9 @@ export interface JobHandle {
 
 /** The disk space that one request holds in the spool. */
 export interface DiskShare {
-  /** Takes this many more bytes; returns false and takes nothing if that would exceed the limit of all requests. */
+  /** Takes this many more bytes of a body; returns false and takes nothing if there is no room for them. */
+  takeBody(bytes: number): boolean;
+  /** The same for an output of a command. There is more room for outputs, so that bodies cannot take all of it. */
   take(bytes: number): boolean;
   /** Gives back everything. Idempotent; afterwards `take` returns false. */
   release(): void;

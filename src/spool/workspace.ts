@@ -7,7 +7,7 @@
  */
 
 import { basename, join } from "node:path";
-import { inputLength, type JobInput, nothingCaptured } from "../jobs/job.ts";
+import { capturedLength, inputLength, type JobInput, nothingCaptured } from "../jobs/job.ts";
 import { type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
 import { look } from "./own_folder.ts";
 import { openResponse, readResponse, type ResponseFile, unreadable } from "./response.ts";
@@ -125,6 +125,12 @@ async function createIn(
     return folder.openAgain() ? undefined : { data: nothingCaptured, message: goneOrReplaced };
   }
 
+  /** Notes whether the response file is large; most of it may not have been read. */
+  function measure({ data }: ResponseFile): void {
+    folder.large ||=
+      (data.truncated ? sizeOf(responseFile) : capturedLength(data)) > largeFileBytes;
+  }
+
   async function removeWhileOpen(): Promise<void> {
     try {
       await folder.remove();
@@ -143,6 +149,7 @@ async function createIn(
       const without = await lost();
       if (without) return without;
       const response = await readResponse(responseFile, limit);
+      measure(response);
       folder.checked = response.data.bytes.length <= smallFileBytes;
       return response;
     },
@@ -150,12 +157,10 @@ async function createIn(
       const without = await lost();
       if (without) return without;
       const response = openResponse(responseFile, limit, onClosed);
+      measure(response);
       const { file } = response.data;
       isOpen = file !== undefined;
-      if (file && file.length > largeFileBytes) {
-        folder.large = true;
-        keptName = movedOut(responseFile, spool);
-      }
+      if (file && folder.large) keptName = movedOut(responseFile, spool);
       folder.checked = true;
       return response;
     },
@@ -174,6 +179,15 @@ function movedOut(file: string, spool: Spool): string | undefined {
     return path;
   } catch {
     return undefined;
+  }
+}
+
+/** Size of a file in bytes; 0 if it cannot be found out. */
+function sizeOf(path: string): number {
+  try {
+    return look(path)?.size ?? 0;
+  } catch {
+    return 0;
   }
 }
 

@@ -14,6 +14,20 @@ Deno.test("take() of a share takes what there is room for in the limit of all sh
   assert.ok(other.take(0));
 });
 
+Deno.test("takeBody() of a share leaves a tenth of the limit to outputs", () => {
+  const disk = createDisk(100);
+  assert.equal(disk.largestBody, 90);
+  const [body, output] = [disk.open(), disk.open()];
+  assert.equal(body.takeBody(91), false);
+  assert.ok(body.takeBody(90));
+  assert.equal(body.takeBody(1), false);
+  assert.ok(output.take(10));
+  assert.equal(output.take(1), false);
+  body.release();
+  assert.ok(body.takeBody(0) === false && output.takeBody(80));
+  assert.equal(createDisk(Infinity).largestBody, Infinity);
+});
+
 Deno.test("release() of a share gives back what that share holds, once, and it takes nothing afterwards", () => {
   const disk = createDisk(10);
   const [one, other] = [disk.open(), disk.open()];

@@ -66,6 +66,30 @@ Deno.test("openResponse() leaves a name outside the job's folder to a very large
   await eventually("what was left is removed", () => filesIn(spool.path).length === 0);
 });
 
+Deno.test("remove() frees the space of a very large response in the background, however little of it was read", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const { removeSync } = Deno;
+  const atOnce: unknown[] = [];
+  Deno.removeSync = (path, options) => {
+    atOnce.push(path);
+    removeSync(path, options);
+  };
+  try {
+    for (const read of ["readResponse", "openResponse"] as const) {
+      const workspace = await createWorkspace(spool, input, names);
+      Deno.truncateSync(workspace.responseFile, largeFileBytes + 1);
+      const { data } = await workspace[read](10);
+      assert.deepEqual([data.bytes.length, data.truncated], [10, true]);
+      await workspace.remove();
+      assert.ok(!atOnce.includes(workspace.responseFile), read);
+    }
+  } finally {
+    Deno.removeSync = removeSync;
+  }
+  assert.deepEqual(filesIn(spool.path), []);
+});
+
 Deno.test("openResponse() cuts a response at the limit and marks it as truncated", async () => {
   using temporary = temporarySpool();
   const workspace = await createWorkspace(temporary.spool, input, names);

@@ -58,15 +58,17 @@ export function inboxInMemory(work: FileWork = {}) {
 /** Disk space of one request. `taken` counts what was granted. */
 export function diskShare(limit = Infinity): DiskShare & { readonly taken: number } {
   let taken = 0;
+  const take = (bytes: number) => {
+    if (taken + bytes > limit) return false;
+    taken += bytes;
+    return true;
+  };
   return {
     get taken() {
       return taken;
     },
-    take(bytes) {
-      if (taken + bytes > limit) return false;
-      taken += bytes;
-      return true;
-    },
+    takeBody: take,
+    take,
     release: () => void (taken = 0),
   };
 }

@@ -187,7 +187,7 @@ export function setUp(setup: Setup = {}) {
       ...limits,
     },
     buffers,
-    disk: { limit: Infinity, open: () => setup.disk ?? noDisk },
+    disk: { largestBody: Infinity, open: () => setup.disk ?? noDisk },
     live: notLive,
     deliveries: createDeliveries(setup.patience ?? createDeadlines(Infinity)),
     activity,

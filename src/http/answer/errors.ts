@@ -102,7 +102,7 @@ export const errors = {
   too_large: {
     status: 413,
     when:
-      "the body is larger than `JOBRUNNER_MAX_REQUEST_BYTES`, or than nine tenths of `JOBRUNNER_MAX_BUFFERED_BYTES`; on `/run`, than `JOBRUNNER_MAX_RUN_BYTES` or `JOBRUNNER_MAX_SPOOL_BYTES`",
+      "the body is larger than `JOBRUNNER_MAX_REQUEST_BYTES`, or than nine tenths of `JOBRUNNER_MAX_BUFFERED_BYTES`; on `/run`, than `JOBRUNNER_MAX_RUN_BYTES` or nine tenths of `JOBRUNNER_MAX_SPOOL_BYTES`",
     advice: "send less, or raise the setting",
   },
   too_many_parts: {
@@ -162,7 +162,7 @@ export const errors = {
   spool_full: {
     status: 503,
     when:
-      "with this body, bodies and outputs of requests would take more than `JOBRUNNER_MAX_SPOOL_BYTES` of disk space",
+      "with this body, bodies and outputs of requests would take more than nine tenths of `JOBRUNNER_MAX_SPOOL_BYTES`",
     advice: retry,
   },
   too_many_listeners: {

@@ -123,12 +123,12 @@ function passedPieces(
   const most = Math.min(mostHeldBytes, announced || Infinity);
   return {
     async next() {
-      if (!begun && announced > 0 && !disk.take(announced)) return { refusal: "spool_full" };
+      if (!begun && announced > 0 && !disk.takeBody(announced)) return { refusal: "spool_full" };
       begun = true;
       const piece = await read(roomAfter(length));
       if (!piece) return false;
       length += piece.length;
-      if (announced === 0 && !disk.take(piece.length)) return { refusal: "spool_full" };
+      if (announced === 0 && !disk.takeBody(piece.length)) return { refusal: "spool_full" };
       return await take(piece) ?? true;
     },
     get length() {

@@ -58,7 +58,7 @@ export interface JobParts extends Omit<JobSettings, "largestBody" | "largestRunB
   /** The budget of memory of all requests together. */
   readonly buffers: Buffers;
   /** The budget of disk space of all requests together. */
-  readonly disk: Pick<Disk, "limit" | "open">;
+  readonly disk: Pick<Disk, "largestBody" | "open">;
 }
 
 /** A request for a job, as it arrived. */
@@ -115,7 +115,7 @@ export function jobRequests(
   log: Log,
 ): (path: JobPath, post: PostJob) => Handler {
   const { activity, deliveries, buffers, disk: space, ...rest } = parts;
-  const settings = { ...rest, largestBody: buffers.largestBody, largestRunBody: space.limit };
+  const settings = { ...rest, largestBody: buffers.largestBody, largestRunBody: space.largestBody };
 
   return (path, post) => async (c) => {
     const { env: exchange, req: { raw } } = c;
