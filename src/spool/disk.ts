@@ -23,37 +23,58 @@ const partOfBodies = 0.9;
 
 /** Makes a limit of `limitBytes`; `Infinity` for none. */
 export function createDisk(limitBytes: number): Disk {
-  let limit = limitBytes;
-  let held = 0;
-  const mostWithBodies = () => Math.floor(partOfBodies * limit);
-  return {
-    get held() {
-      return held;
-    },
-    get largestBody() {
-      return mostWithBodies();
-    },
-    open() {
-      let own = 0;
-      let released = false;
-      const takeUpTo = (most: number, bytes: number) => {
-        if (released || held + bytes > most) return false;
-        own += bytes;
-        held += bytes;
-        return true;
-      };
-      return {
-        takeBody: (bytes) => takeUpTo(mostWithBodies(), bytes),
-        take: (bytes) => takeUpTo(limit, bytes),
-        release() {
-          released = true;
-          held -= own;
-          own = 0;
-        },
-      };
-    },
-    setLimit(bytes) {
-      limit = bytes;
-    },
-  };
+  return new Space(limitBytes);
+}
+
+class Space implements Disk {
+  held = 0;
+  limit: number;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  get largestBody(): number {
+    return Math.floor(partOfBodies * this.limit);
+  }
+
+  open(): DiskShare {
+    return new RequestSpace(this);
+  }
+
+  setLimit(bytes: number): void {
+    this.limit = bytes;
+  }
+}
+
+/** A class, because one is created for every job. */
+class RequestSpace implements DiskShare {
+  readonly #space: Space;
+  #own = 0;
+  #released = false;
+
+  constructor(space: Space) {
+    this.#space = space;
+  }
+
+  takeBody(bytes: number): boolean {
+    return this.#takeUpTo(this.#space.largestBody, bytes);
+  }
+
+  take(bytes: number): boolean {
+    return this.#takeUpTo(this.#space.limit, bytes);
+  }
+
+  #takeUpTo(most: number, bytes: number): boolean {
+    if (this.#released || this.#space.held + bytes > most) return false;
+    this.#own += bytes;
+    this.#space.held += bytes;
+    return true;
+  }
+
+  release(): void {
+    this.#released = true;
+    this.#space.held -= this.#own;
+    this.#own = 0;
+  }
 }
