@@ -51,7 +51,14 @@ function nowhere(): Inbox {
 
 Deno.test("readFormToDisk() holds little of a form, whatever it is", async () => {
   const total = 60_000_000;
-  for (const [name, [beginning, rest]] of Object.entries(forms)) {
+  const growths: [name: string, bytes: number][] = [];
+  // The first form warms up: its pieces stay until the garbage collector has come once.
+  for (
+    const [name, [beginning, rest]] of [
+      ...Object.entries(forms).slice(0, 1),
+      ...Object.entries(forms),
+    ]
+  ) {
     const piece = encoder.encode(rest.repeat(Math.ceil(pieceLength / rest.length)));
     let sent = 0;
     let most = 0;
@@ -88,7 +95,10 @@ Deno.test("readFormToDisk() holds little of a form, whatever it is", async () =>
       disk: diskShare(),
     });
     assert.ok(!outcome.ok, name);
-    assert.ok(most - before < 40_000_000, `${name}: ${most - before} bytes of memory`);
+    growths.push([name, most - before]);
+  }
+  for (const [name, bytes] of growths.slice(1)) {
+    assert.ok(bytes < 15_000_000, `${name}: ${bytes} bytes of memory`);
   }
 });
 

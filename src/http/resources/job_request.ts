@@ -105,7 +105,7 @@ export type PostJob = (
   arrival: Arrival,
   settings: JobSettings,
   door: Pick<FrontDoor, "commandNames" | "ready">,
-) => Promise<JobAnswer | Problem>;
+) => Problem | Promise<JobAnswer | Problem>;
 
 /** Makes the handler of a path for the default command and of the paths below it for commands with names. */
 export function jobRequests(

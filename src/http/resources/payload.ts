@@ -16,11 +16,11 @@ import { type Arrival, commandFor, type JobAnswer, type JobSettings } from "./jo
 import { answerOf, keepFor, type PlacedJob, type WantedAnswer } from "./run_job.ts";
 
 /** Reads body and JSON, then queues the job, so that a request that fails one step costs nothing in the next. */
-export async function postPayload(
+export function postPayload(
   arrival: Arrival,
   settings: JobSettings,
   door: Pick<FrontDoor, "commandNames" | "ready">,
-): Promise<JobAnswer | Problem> {
+): Problem | Promise<JobAnswer | Problem> {
   const command = commandFor(arrival, settings, door);
   if ("kind" in command) return command;
   const format = liveFormatOf(arrival.raw.headers.get("accept")) ?? "json";

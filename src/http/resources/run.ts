@@ -26,11 +26,11 @@ import { answerOf, keepFor, type PlacedJob, type WantedAnswer } from "./run_job.
 const smallPieces = 256;
 
 /** Reads the head, reserves a place, reads the body to the disk and queues the job. */
-export async function postRun(
+export function postRun(
   arrival: Arrival,
   settings: JobSettings,
   door: Pick<FrontDoor, "commandNames" | "ready">,
-): Promise<JobAnswer | Problem> {
+): Problem | Promise<JobAnswer | Problem> {
   const command = commandFor(arrival, settings, door);
   if ("kind" in command) return command;
   const { raw: { headers, url }, requestId } = arrival;
