@@ -21,6 +21,7 @@ import {
   type ProgressFilter,
   type ProgressReport,
 } from "../../wire/progress_line.ts";
+import { unbuffered } from "./answer.ts";
 import { type GivenUpCause, givenUpError } from "./delivery.ts";
 import type { LiveAnswer, LiveEnd, LiveRequest, LiveTimeouts } from "./live_answer.ts";
 import { openOutlet, type Outlet } from "./live_outlet.ts";
@@ -56,11 +57,7 @@ class LiveStream implements LiveAnswer {
     this.#request = request;
     this.#timeouts = timeouts;
     this.#pending = createPendingEvents((bytes) => request.onHeld(bytes));
-    this.headers = {
-      "content-type": liveContentTypes[request.format],
-      // Otherwise nginx collects the answer, however slowly the client takes it.
-      "x-accel-buffering": "no",
-    };
+    this.headers = { "content-type": liveContentTypes[request.format], ...unbuffered };
     this.#outlet = openOutlet(timeouts.answer, {
       onRoom: () => this.#proceed(),
       onGone: () => this.#finish(() => request.onGone()),

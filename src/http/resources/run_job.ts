@@ -49,49 +49,49 @@ export function keepFor(format: Format): Keep {
   }
 }
 
-/**
- * Has the request admitted, fills the place and makes the answer: when the job is over or, if the answer is live, at once. A live
- * answer needs room for its listener, which is taken before `admit` reads a body.
- */
+/** Has the request admitted, and makes the answer: when the job is over or, if the answer is live, at once. */
 export async function answerOf(
   arrival: Arrival,
   settings: JobSettings,
   command: CommandDoor,
-  wanted: WantedAnswer,
+  { format, answer }: WantedAnswer,
   admit: () => Promise<PlacedJob | Problem>,
 ): Promise<JobAnswer | Problem> {
-  const { format } = wanted;
-  const isLive = format === "sse" || format === "ndjson";
-  const listener = isLive ? settings.live.admit() : undefined;
-  if (isLive && !listener) return listenersFull(command);
+  if (format === "sse" || format === "ndjson") {
+    return await answerLive(arrival, settings, command, format, admit);
+  }
+  const job = await admit();
+  if ("kind" in job) return job;
+  const outcome = fill(job, handleOf(arrival));
+  // Not awaited: what is held here can be freed while the job waits and runs.
+  return runToTheEnd(arrival, settings, command, job.place, outcome, { format, answer });
+}
+
+/** Takes room for the listener before `admit` reads a body. */
+async function answerLive(
+  arrival: Arrival,
+  { live }: JobSettings,
+  command: CommandDoor,
+  format: LiveFormat,
+  admit: () => Promise<PlacedJob | Problem>,
+): Promise<JobAnswer | Problem> {
+  const listener = live.admit();
+  if (!listener) return listenersFull(command);
   try {
     const job = await admit();
-    // Not awaited: what is held here can be freed while the job waits and runs.
-    return "kind" in job ? job : runJob(arrival, settings, command, job, wanted, listener);
+    return "kind" in job ? job : runLive(arrival, command, job, { format, listener });
   } finally {
     // No effect on a live answer that has begun.
-    listener?.release();
+    listener.release();
   }
 }
 
-function runJob(
-  arrival: Arrival,
-  settings: JobSettings,
-  command: CommandDoor,
-  job: PlacedJob,
-  wanted: WantedAnswer,
-  listener: ListenerPlace | undefined,
-): Promise<JobAnswer | Problem> {
-  const { share, disk } = arrival;
-  const handle: JobHandle = {
+function handleOf({ share, disk }: Arrival): JobHandle {
+  return {
     onInputStored: () => void share.resize(0),
     onCaptured: (bytes) => share.captured(bytes),
     disk,
   };
-  const { format } = wanted;
-  return format === "sse" || format === "ndjson"
-    ? Promise.resolve(runLive(arrival, command, job, { format, handle, listener }))
-    : runToTheEnd(arrival, settings, command, job.place, fill(job, handle), { ...wanted, format });
 }
 
 function fill({ place, spec, onLeft }: PlacedJob, handle: JobHandle): Promise<JobOutcome> {
@@ -131,17 +131,13 @@ async function runToTheEnd(
  * both are over: a job goes on for a while, or to its end, after its client has left.
  */
 function runLive(
-  { requestId, share, disk, onGivenUp }: Arrival,
+  arrival: Arrival,
   command: CommandDoor,
   job: PlacedJob,
-  { format, handle, listener }: {
-    readonly format: LiveFormat;
-    readonly handle: JobHandle;
-    readonly listener: ListenerPlace | undefined;
-  },
+  { format, listener }: { readonly format: LiveFormat; readonly listener: ListenerPlace },
 ): JobAnswer {
+  const { requestId, share, disk, onGivenUp } = arrival;
   const { place } = job;
-  if (!listener) throw new Error("a live answer needs a place for its listener");
   /** How many of the two are not over. */
   let open = 2;
   const onOver = () => {
@@ -161,7 +157,7 @@ function runLive(
     onOver,
   });
   const outcome = fill(job, {
-    ...handle,
+    ...handleOf(arrival),
     onStarted: (worker) => live.onStarted(worker),
     onOutput: (stream, bytes) => live.onOutput(stream, bytes),
   });
