@@ -38,6 +38,17 @@ function exists(path: string): boolean {
   }
 }
 
+/** Whether a file in the folder is not empty. A file that is removed meanwhile, such as one that only tried the folder, is none. */
+export function somethingIn(folder: string): boolean {
+  return [...Deno.readDirSync(folder)].some(({ name }) => {
+    try {
+      return Deno.lstatSync(`${folder}/${name}`).size > 0;
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** Writes a file of so many zeros, which need no room on the disk, into a folder; returns its path. */
 export function writeZeros(folder: string, length: number): string {
   const path = `${folder}/zeros`;

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { temporaryFolder } from "../support/folder.ts";
+import { somethingIn, temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
 import { type Exit, fixture, runProgram, startProgram } from "../support/program.ts";
 import { readRequest, startRawServer, writeAnswer } from "../support/raw_server.ts";
@@ -230,10 +230,7 @@ Deno.test("send leaves no part of a result when a signal ends it while the resul
     stdin: encode("payload"),
     signal: ending.signal,
   });
-  await eventually(
-    "a part has come",
-    () => namesIn(folder.path).some((name) => Deno.statSync(`${folder.path}/${name}`).size > 0),
-  );
+  await eventually("a part has come", () => somethingIn(folder.path));
   ending.abort();
   assert.equal((await sending).code, 143);
   left.resolve();
