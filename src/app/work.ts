@@ -71,13 +71,16 @@ export function startWork(first: Served, { spool, ask, listeners }: WorkParts): 
     const { name, command, passHeaders, launch, run, killGraceMs: graceMs } = given;
     const names = config.named ? { command: name, pool: given.pool } : undefined;
     const runner = createColdStart({
+      spool: folder,
+      requestSuffix: run.requestSuffix,
+      responseSuffix: run.responseSuffix,
       command,
       names,
       passHeaders,
       commandEnv: start.env,
       launcher: start.launcher,
       workingDirectory: launch.workingDirectory,
-      stdin: run.stdin,
+      stdin: run.stdin === "payload" ? "piped" : "null",
       repair,
       scratch,
       jobTimeoutMs: run.jobTimeoutMs,

@@ -10,14 +10,22 @@ import { commandEnd, endingOf, pipesEnd, stdinEnd, type TreeEnder } from "./endi
 import { createLaunchLine } from "./launch_line.ts";
 import { detailOf, launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
 import { readPipe, type Scratch } from "./pipe.ts";
-import type { RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
+import type { RunAbout, RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
 import { LauncherError, startCommand, type StartSettings } from "./start.ts";
 import { copyToStdin } from "./stdin.ts";
 import type { Names, RunFailure } from "../jobs/job.ts";
 import { openRegularFile, type RegularFile } from "../spool/regular_file.ts";
+import type { Spool } from "../spool/spool.ts";
+import { createWorkspace, type RunFiles } from "../spool/workspace.ts";
 
 /** Settings that all cold starts of a command share. */
 export interface ColdStartSettings extends StartSettings {
+  /** The folder that the files of jobs are in. */
+  readonly spool: Spool;
+  /** Appended to the name of the file that holds the payload; may be empty. */
+  readonly requestSuffix: string;
+  /** Appended to the name of the response file; may be empty. */
+  readonly responseSuffix: string;
   /** The environment that commands inherit, without secrets; with a launcher, only what the launcher does not hold. */
   readonly commandEnv: Readonly<Record<string, string>>;
   /** Its names, which it gets as variables; undefined for none. */
@@ -37,13 +45,21 @@ const longestMs = longestTimerSec * 1000;
 
 /** Makes a runner that starts the command for each job. */
 export function createColdStart(settings: ColdStartSettings): Runner {
-  const { command, commandEnv, names, passHeaders } = settings;
+  const { command, commandEnv, names, passHeaders, spool, requestSuffix, responseSuffix } =
+    settings;
   const common = commonEnvironment(commandEnv, { command: command.text, names, passHeaders });
   return {
-    async run(order, onEvent) {
-      const end = await runCold(settings, common, order, onEvent);
-      onEvent({ kind: "ended", end });
-      return end;
+    async prepare(input, about) {
+      const suffixes = { requestSuffix, responseSuffix };
+      const files = await createWorkspace(spool, input, { ...about, ...suffixes });
+      return {
+        files,
+        async run(order, onEvent) {
+          const end = await runCold(settings, common, { ...order, files, ...about }, onEvent);
+          onEvent({ kind: "ended", end });
+          return end;
+        },
+      };
     },
   };
 }
@@ -51,7 +67,7 @@ export function createColdStart(settings: ColdStartSettings): Runner {
 async function runCold(
   settings: ColdStartSettings,
   common: Readonly<Record<string, string>>,
-  { spec, workerId, files, variables, stop }: RunOrder,
+  { spec, workerId, files, variables, stop }: RunOrder & RunAbout & { readonly files: RunFiles },
   onEvent: RunListener,
 ): Promise<RunEnd> {
   const { command, launcher, scratch, jobTimeoutMs, trees } = settings;
@@ -70,7 +86,7 @@ async function runCold(
   });
   let payload: RegularFile | undefined;
   try {
-    if (settings.stdin === "payload") payload = openRegularFile(files.requestFile);
+    if (settings.stdin === "piped") payload = openRegularFile(files.requestFile);
   } catch (error) {
     return unreadable(error);
   }
