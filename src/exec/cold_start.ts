@@ -4,16 +4,17 @@
  * @module
  */
 
-import { longestTimerSec } from "../async/longest_timer.ts";
 import { commonEnvironment, environmentOf } from "./child_env.ts";
 import { commandEnd, endingOf, pipesEnd, stdinEnd, type TreeEnder } from "./ending.ts";
+import { couldNotStart, failedStart } from "./failed_start.ts";
 import { createLaunchLine } from "./launch_line.ts";
-import { detailOf, launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
+import { detailOf, launchFailure } from "./not_started.ts";
 import { readPipe, type Scratch } from "./pipe.ts";
 import type { RunAbout, RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
-import { LauncherError, startCommand, type StartSettings } from "./start.ts";
+import { startCommand, type StartSettings } from "./start.ts";
 import { copyToStdin } from "./stdin.ts";
-import type { Names, RunFailure } from "../jobs/job.ts";
+import { startTimeout, timeoutMsOf } from "./time_limit.ts";
+import type { Names } from "../jobs/job.ts";
 import { openRegularFile, type RegularFile } from "../spool/regular_file.ts";
 import type { Spool } from "../spool/spool.ts";
 import { createWorkspace, type RunFiles } from "../spool/workspace.ts";
@@ -39,9 +40,6 @@ export interface ColdStartSettings extends StartSettings {
   /** Kills process trees. */
   readonly trees: TreeEnder;
 }
-
-/** The longest time limit for a command, in milliseconds. */
-const longestMs = longestTimerSec * 1000;
 
 /** Makes a runner that starts the command for each job. */
 export function createColdStart(settings: ColdStartSettings): Runner {
@@ -95,10 +93,7 @@ async function runCold(
     child = await startCommand(settings, env, workerId);
   } catch (error) {
     payload?.close();
-    const failure: NotStarted | RunFailure = error instanceof LauncherError
-      ? { kind: "spawn_refused", reason: error.message }
-      : spawnFailure(error, command.program);
-    return couldNotStart(failure, elapsedSec());
+    return failedStart(error, command.program, elapsedSec());
   }
   const stdin = payload && copyToStdin(payload, child.stdin);
   onEvent({ kind: "started", pid: child.pid });
@@ -106,12 +101,10 @@ async function runCold(
   const launchLine = launcher && createLaunchLine(launcher, onStderr);
   const output = readPipe(child.stdout, scratch, (bytes) => onEvent({ kind: "stdout", bytes }));
   const error = readPipe(child.stderr, scratch, launchLine?.write ?? onStderr);
-  const timer = timeoutMs === Infinity
-    ? undefined
-    : setTimeout(() => stop.request("timed_out"), timeoutMs);
+  const endTimeout = startTimeout(timeoutMs, stop);
   const tree = { pid: child.pid, mark: files.folder };
   const status = await commandEnd(child, stop, () => trees.endTree(tree));
-  clearTimeout(timer);
+  endTimeout();
   const elapsed = elapsedSec();
   // In the background, because the result does not depend on it.
   if (stdin) void stdinEnd(stdin, () => trees.endHolders(tree)).catch(() => {});
@@ -120,19 +113,6 @@ async function runCold(
   if (errno !== undefined) return couldNotStart(launchFailure(errno, command.program), elapsed);
   if (stdin?.failure) return unreadable(stdin.failure);
   return { ok: true, ending: endingOf(status, stop.cause), elapsedSec: elapsed, pid: child.pid };
-}
-
-/** The shorter of the two limits in whole milliseconds, at least 1; `Infinity` if there is none. */
-function timeoutMsOf(jobTimeoutMs: number, askedSec: number | undefined): number {
-  const askedMs = askedSec === undefined ? Infinity : Math.min(askedSec * 1000, longestMs);
-  const ms = Math.min(jobTimeoutMs, askedMs);
-  return ms === Infinity ? ms : Math.max(1, Math.round(ms));
-}
-
-function couldNotStart(failure: NotStarted | RunFailure, elapsedSec: number): RunEnd {
-  return failure.kind === "not_started"
-    ? { ok: true, ending: failure, elapsedSec }
-    : { ok: false, failure };
 }
 
 /** The end of a run whose command did not get the whole payload as its standard input. */
