@@ -8,6 +8,7 @@ import { userInfo } from "node:os";
 import { dirname } from "node:path";
 import type { Config } from "../config/config.ts";
 import type { Command } from "../config/command.ts";
+import { stdinIsPiped } from "../config/stdin.ts";
 import type { Probe, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { openLog } from "../telemetry/log.ts";
@@ -123,9 +124,7 @@ function reachOf({ config, starts, programs }: ServiceStart): string {
   if (!config.sandbox) return "do whatever this user may";
   const launcher = starts[0]?.launcher;
   const what = config.named ? "any of the commands" : "the command";
-  const stdin = config.commands.some(({ run }) => run.stdin === "payload")
-    ? " a standard input,"
-    : "";
+  const stdin = config.commands.some(({ run }) => stdinIsPiped(run)) ? " a standard input," : "";
   return [
     launcher?.holdsAll
       ? `run ${what} as it is configured, with${stdin} JOBRUNNER_*, TRACEPARENT and TRACESTATE of its choice`
