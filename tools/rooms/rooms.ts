@@ -65,7 +65,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
   app: {
     src: ["version.ts"],
     async: ["*"],
-    config: ["authority.ts", "type:*"],
+    config: ["authority.ts", "stdin.ts", "type:*"],
     exec: ["*"],
     http: ["*"],
     isolate: ["ask.ts", "start_error.ts", "type:*"],
@@ -89,6 +89,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
       "max_commands.ts",
       "parse.ts",
       "settings.ts",
+      "stdin.ts",
       "type:*",
     ],
     exec: ["child_env.ts", "type:*"],
