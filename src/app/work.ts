@@ -8,6 +8,7 @@
 import { createColdStart } from "../exec/cold_start.ts";
 import { createScratch } from "../exec/pipe.ts";
 import type { CommandConfig, Config } from "../config/config.ts";
+import { stdinIsPiped } from "../config/stdin.ts";
 import type { MainAbilities } from "../isolate/abilities.ts";
 import { type Ask, shared } from "../isolate/ask.ts";
 import type { CommandStart, ServiceSettings, ServiceStart } from "../isolate/messages.ts";
@@ -80,7 +81,7 @@ export function startWork(first: Served, { spool, ask, listeners }: WorkParts): 
       commandEnv: start.env,
       launcher: start.launcher,
       workingDirectory: launch.workingDirectory,
-      stdin: run.stdin === "payload" ? "piped" : "null",
+      stdin: stdinIsPiped(run) ? "piped" : "null",
       repair,
       scratch,
       jobTimeoutMs: run.jobTimeoutMs,

@@ -64,6 +64,15 @@ async function told(
         };
       },
       rejected: notHere,
+      warmOf(of) {
+        assert.equal(of, names);
+        return {
+          started: notHere,
+          ended: notHere,
+          dropped: notHere,
+          jobEnded: (isWarm) => void metrics.push(isWarm ? "warm" : "cold"),
+        };
+      },
       requestArrived: notHere,
       outcomes: notHere,
       rejections: notHere,
@@ -169,6 +178,24 @@ Deno.test("runAndReport() begins a span for a traced request, passes its variabl
     { outcome: "failed", exitStatus: 3, pid: 42 },
   ]);
   for (const [, fields] of lines) assert.equal(fields?.["trace_id"], traceId);
+});
+
+Deno.test("runAndReport() reports of a warm command whether its process was there before the job", async () => {
+  const names = { command: "thumbs", pool: "office" };
+  for (const warm of [true, false]) {
+    const end: RunEnd = { ...exited, warm, processJobs: 7 };
+    const { outcome, metrics, lines } = await told(
+      (order, onEvent) => says(order, onEvent).then(() => end),
+      specOf("a"),
+      {},
+      names,
+    );
+    assert.ok(outcome.kind === "ran");
+    assert.deepEqual([outcome.result.warm, outcome.result.processJobs], [warm, 7]);
+    assert.equal(metrics.at(-1), warm ? "warm" : "cold");
+    const fields = lines[1]?.[1];
+    assert.deepEqual([fields?.["warm"], fields?.["process.jobs"]], [warm, 7]);
+  }
 });
 
 Deno.test("runAndReport() names the truncated outputs and the signal that killed the command", async () => {
