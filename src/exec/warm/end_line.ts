@@ -97,7 +97,7 @@ export class JobStream {
     while (at < bytes.length) {
       const end = this.#take(bytes[at] as number);
       if (end === "no") {
-        passOn(this.#candidate.slice(0, this.#held));
+        if (this.#held > 0) passOn(this.#candidate.slice(0, this.#held));
         this.#drop();
         at = nextBegin(bytes, at);
         continue;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { endVariable } from "../../config/job_variables.ts";
 import type { JobInput, Names } from "../../jobs/job.ts";
 import type { KeptWorkspace } from "../../spool/kept_workspace.ts";
 import type { Workspace } from "../../spool/workspace.ts";
@@ -14,7 +15,7 @@ import { couldNotStart, failedStart } from "../failed_start.ts";
 import { launchFailure, type NotStarted } from "../not_started.ts";
 import type { PreparedRun, RunAbout, RunEnd, RunListener, Runner, RunOrder } from "../runner.ts";
 import { startTimeout, timeoutMsOf } from "../time_limit.ts";
-import { encodeBlock, endVariable, maxBlockBytes } from "./block.ts";
+import { encodeBlock, maxBlockBytes } from "./block.ts";
 import type { Variables, WarmCommand } from "./command.ts";
 import { newWord } from "./end_line.ts";
 import type { WarmProcess } from "./process.ts";

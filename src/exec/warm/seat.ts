@@ -69,11 +69,6 @@ export class Seat {
       { pid: process.pid, sinceMs: performance.now() - process.startedMs, jobs: process.jobs };
   }
 
-  /** Name of the command that its process belongs to; undefined without a process. */
-  get commandName(): string | undefined {
-    return this.#process && this.#command?.settings.name;
-  }
-
   /**
    * To be called before the worker runs a job of this command; undefined: a cold one. Resolves with the idle process for it, if
    * there is one; any other has ended by then.

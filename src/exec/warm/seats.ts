@@ -31,11 +31,6 @@ export class Seats {
     return this.#seats.get(workerId)?.state;
   }
 
-  /** Number of processes of a command. */
-  count(command: string): number {
-    return [...this.#seats.values()].filter((seat) => seat.commandName === command).length;
-  }
-
   /**
    * Gives the workers other commands. Idle processes that are not needed end at once; those that were started with something else
    * are replaced one after the other, busy ones after their job.
