@@ -3,9 +3,11 @@
 #     perl [-MModule ...] fork.pl script.pl [ARGUMENT ...]
 #
 # Jobs share what the modules did while they were loaded, such as a connection that they opened. The script has no DATA, and
-# "unless caller" is not true in it. A job that a signal ended has exited, with 128 and the number of the signal.
+# "unless caller" is not true in it. A process that a job leaves in the background stays, and what it writes may become output of
+# the next job. A job that a signal ended has exited, with 128 and the number of the signal.
 use strict;
 use warnings;
+use IO::Handle;
 use POSIX ();
 
 die "JOBRUNNER_WARM is not 1: the command must be configured with warm = true\n"
@@ -29,8 +31,11 @@ while (defined(my $line = <STDIN>)) {
     exit 0;
   }
   waitpid $child, 0;
-  my $end = sprintf "\x1e%s %d\n", $ENV{JOBRUNNER_END}, $? & 127 ? 128 + ($? & 127) : $? >> 8;
-  syswrite $_, $end for *STDOUT, *STDERR;
+  my $status = $? & 127 ? 128 + ($? & 127) : $? >> 8;
+  for my $output (*STDOUT, *STDERR) {
+    $output->blocking(1);    # A process of the job may have changed that.
+    syswrite $output, "\x1e$ENV{JOBRUNNER_END} $status\n" or POSIX::_exit($status);
+  }
 }
 # Without flushing: each fork has written what the modules printed.
 POSIX::_exit(0);

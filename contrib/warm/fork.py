@@ -4,7 +4,8 @@
 
 The list of modules may be "". Jobs share what the modules did while they were loaded: a connection that they opened, or the
 state of numpy.random, which is the same at the beginning of each job. A module that has started threads may not work in a
-fork. A job that a signal ended has exited, with 128 and the number of the signal.
+fork. A process that a job leaves in the background stays, and what it writes may become output of the next job. A job that a
+signal ended has exited, with 128 and the number of the signal.
 """
 
 import os

@@ -2,8 +2,9 @@
 #
 #     ruby [-rlibrary ...] fork.rb script.rb [ARGUMENT ...]
 #
-# Jobs share what the libraries did while they were loaded, such as a connection that they opened. The script has no DATA. A job
-# that a signal ended has exited, with 128 and the number of the signal.
+# Jobs share what the libraries did while they were loaded, such as a connection that they opened. The script has no DATA. A
+# process that a job leaves in the background stays, and what it writes may become output of the next job. A job that a signal
+# ended has exited, with 128 and the number of the signal.
 abort "JOBRUNNER_WARM is not 1: the command must be configured with warm = true" if ENV["JOBRUNNER_WARM"] != "1"
 $0 = File.expand_path(ARGV.shift)
 

@@ -18,9 +18,9 @@ while IFS= read -r line; do
     continue
   fi
   # Without a stderr of its own bash says nothing about a job that a signal ended.
-  { (unset line end; . "$0" "$@") </dev/null 2>&3 3>&-; } 3>&2 2>/dev/null
-  printf -v end '\036%s %d\n' "$JOBRUNNER_END" "$?"
-  printf %s "$end"
-  printf %s "$end" >&2
+  { (unset line status; . "$0" "$@") </dev/null 2>&3 3>&-; } 3>&2 2>/dev/null
+  status=$?
+  printf '\036%s %d\n' "$JOBRUNNER_END" "$status" || exit "$status"
+  printf '\036%s %d\n' "$JOBRUNNER_END" "$status" >&2 || exit "$status"
 done
 exit 0

@@ -57,7 +57,7 @@ final class JobrunnerWarm
             exit($status);
         }
         foreach ([STDOUT, STDERR] as $output) {
-            fwrite($output, "\x1e" . getenv('JOBRUNNER_END') . " $status\n");
+            fwrite($output, "\x1e" . getenv('JOBRUNNER_END') . " $status\n") || exit($status);
         }
     }
 }

@@ -3,7 +3,8 @@
     python3 keep.py MODULE,MODULE script.py [ARGUMENT ...]
 
 The list of modules may be "". Each job has new globals. Jobs share everything else: modules and what is stored in them, the
-working directory, the environment, threads. What atexit registers is called at the end of the process.
+working directory, the environment. The script must wait for its threads. What atexit registers is called at the end of the
+process. A process that a job leaves in the background stays, and what it writes may become output of the next job.
 """
 
 import os

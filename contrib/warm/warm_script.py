@@ -43,7 +43,7 @@ def empty_stdin():
 def run(code):
     """Runs the script with new globals; returns its exit status."""
     main = sys.modules["__main__"] = types.ModuleType("__main__")
-    main.__file__ = sys.argv[0]
+    main.__file__ = os.path.abspath(sys.argv[0])
     try:
         exec(code, main.__dict__)
         return 0
@@ -98,6 +98,8 @@ def end_job(word, status, leaving=""):
         os._exit(status)
     for fd in (1, 2):
         try:
+            if os.name == "posix":
+                os.set_blocking(fd, True)  # A process of the job may have changed that.
             os.write(fd, f"\x1e{word} {status}{leaving}\n".encode())
         except OSError:
             os._exit(status)

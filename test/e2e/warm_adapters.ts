@@ -1,11 +1,18 @@
 /** The adapters of `contrib/warm` for Python, Node.js, Deno, bash, Perl, Ruby and PHP, each beside the same job without it. */
 
+import assert from "node:assert/strict";
+import { post } from "../support/client.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { startNamed, tomlString } from "../support/named.ts";
 import {
   adapterFile,
   type Difference,
   jobFile,
+  jobFilesIn,
+  runAdapter,
   signalAsStatus,
   testWarmAdapters,
+  type WarmAdapter,
 } from "../support/warm_adapter_suite.ts";
 
 const modules = "json,subprocess,decimal";
@@ -22,7 +29,7 @@ function exceptionLike(text: string): Difference {
 const atEndOfProcess = "exit handlers run at the end of the process, which serves other jobs";
 const kept = { serves: "many jobs", leftOut: { at_exit: atEndOfProcess } } as const;
 
-testWarmAdapters([
+const adapters: readonly WarmAdapter[] = [
   {
     name: "gate.py",
     needs: "python3",
@@ -131,4 +138,45 @@ testWarmAdapters([
     endedBy: ["exit3", "kill", "close"],
     differences: { throw: exceptionLike("PHP Fatal error:  Uncaught ValueError: thrown in ") },
   },
-]);
+];
+
+testWarmAdapters(adapters);
+
+for (const adapter of adapters) {
+  const { name, serves } = adapter;
+  if (serves === "many jobs") {
+    Deno.test(`${name} says that the command must be warm if it is not`, async () => {
+      const { code, stdout, stderr } = await runAdapter(adapter, { warm: "" });
+      assert.notEqual(code, 0);
+      assert.equal(stdout, "");
+      assert.match(
+        stderr,
+        /^JOBRUNNER_WARM is not 1: the command must be configured with warm = true/,
+      );
+    });
+  } else {
+    Deno.test(`${name} runs the script at once if the command is not warm`, async () => {
+      using folder = temporaryFolder();
+      const variables = jobFilesIn(folder.path, "hello");
+      const exit = await runAdapter(adapter, { warm: "", variables });
+      assert.deepEqual(exit, { code: 0, stdout: "out\n", stderr: "err\n" });
+      assert.equal(Deno.readTextFileSync(variables["JOBRUNNER_RESPONSE_DATA_FN"] ?? ""), "hello");
+    });
+  }
+}
+
+for (const name of ["gate.py", "fork.py", "keep.py"]) {
+  Deno.test(`${name} ends a script as Python does: open files are written, a text is an error`, async () => {
+    const words = ["python3", adapterFile(name), "", jobFile("leave_open.py")];
+    await using program = await startNamed(`
+    [commands.it]
+    warm = true
+    num_workers = 1
+    cmd = ${tomlString(words.map((word) => `'${word}'`).join(" "))}
+    `);
+    for (let count = 0; count < 2; count++) {
+      const { output, error, data, json } = await post(program.url, "text", { command: "it" });
+      assert.deepEqual([output, error, data, json["exit_status"]], ["done", "failed\n", "text", 1]);
+    }
+  });
+}

@@ -22,9 +22,10 @@
 
 import assert from "node:assert/strict";
 import { type Answer, get, postRaw } from "./client.ts";
+import { temporaryFolder } from "./folder.ts";
 import { startNamed, tomlString } from "./named.ts";
 import { eventually } from "./processes.ts";
-import { fixture, type Program, projectRoot } from "./program.ts";
+import { type Exit, fixture, type Program, projectRoot } from "./program.ts";
 
 /** Names of the jobs of the table. */
 export type JobName = typeof jobs[number]["name"];
@@ -175,7 +176,78 @@ export function testWarmAdapters(adapters: readonly WarmAdapter[]): void {
         await test.step(job.name, () => compare(program, adapter, job));
       }
     });
+    Deno.test(`${adapter.name} exits with 0 at the end of standard input`, async () => {
+      const exit = await runAdapter(adapter, { warm: "1" });
+      assert.deepEqual(exit, { code: 0, stdout: "", stderr: "" });
+    });
+    Deno.test(`${adapter.name} receives variables in pieces, with any line end, and new ones`, () =>
+      receivesBlock(adapter));
   }
+}
+
+/** How to run an adapter without a server. */
+export interface AdapterRun {
+  /** Value of `JOBRUNNER_WARM`. */
+  readonly warm: string;
+  readonly variables?: Readonly<Record<string, string>>;
+  /** What is written to standard input before its end, a few bytes at a time. */
+  readonly block?: string;
+}
+
+/** Runs an adapter to its end. */
+export async function runAdapter(
+  { warm: [program = "", ...args], warmEnv = {} }: Pick<WarmAdapter, "warm" | "warmEnv">,
+  { warm, variables = {}, block = "" }: AdapterRun,
+): Promise<Exit> {
+  const child = new Deno.Command(program, {
+    args,
+    env: { ...variables, ...warmEnv, JOBRUNNER_WARM: warm },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const ended = child.output();
+  const bytes = new TextEncoder().encode(block);
+  const stdin = child.stdin.getWriter();
+  for (let at = 0; at < bytes.length; at += 5) await stdin.write(bytes.slice(at, at + 5));
+  await stdin.close();
+  const { code, stdout, stderr } = await ended;
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+/** Writes a payload to a file in a folder; returns the variables that name this file and that of the response. */
+export function jobFilesIn(folder: string, payload: string): Record<string, string> {
+  const [request, response] = [`${folder}/request`, `${folder}/response`];
+  Deno.writeTextFileSync(request, payload);
+  Deno.writeTextFileSync(response, "");
+  return { JOBRUNNER_REQUEST_DATA_FN: request, JOBRUNNER_RESPONSE_DATA_FN: response };
+}
+
+/** Asserts that an adapter understands a block with the line ends of Windows, names that are new, and no value. */
+async function receivesBlock(adapter: WarmAdapter): Promise<void> {
+  using folder = temporaryFolder();
+  const payload = "variables JOBRUNNER_REQUEST_ID JOBRUNNER_TIMEOUT_SEC JOBRUNNER_DEADLINE";
+  const files = jobFilesIn(folder.path, payload);
+  const empty = { JOBRUNNER_REQUEST_ID: "", JOBRUNNER_TIMEOUT_SEC: "", JOBRUNNER_DEADLINE: "" };
+  const word = "0123456789abcdef".repeat(2);
+  const lines = [
+    "JOBRUNNER_REQUEST_ID=€=ü€\u2028 €€",
+    "JOBRUNNER_TIMEOUT_SEC=2.5",
+    "JOBRUNNER_DEADLINE=",
+    "JOBRUNNER_NEW_NAME=1",
+    ...Object.entries(files).map(([name, value]) => `${name}=${value}`),
+    `JOBRUNNER_END=${word}`,
+  ];
+  const { code, stdout, stderr } = await runAdapter(adapter, {
+    warm: "1",
+    variables: { ...files, ...empty },
+    block: `${lines.join("\r\n")}\r\n\r\n`,
+  });
+  const end = new RegExp(`\x1e${word} 0( leaving)?\r?\n$`);
+  assert.equal(stdout.replace(end, ""), `${lines.slice(0, 3).join("\n")}\n`);
+  assert.equal(stderr.replace(end, ""), "");
+  assert.equal(code, 0);
 }
 
 function isInstalled(program: string): boolean {
