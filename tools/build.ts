@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { BuildFailure } from "./build_failure.ts";
 import { provideBundler } from "./bundler.ts";
 import { runCommand, type Said } from "./command.ts";
-import { bytesOutOfRoom } from "./portable_executable.ts";
+import { makeRoom } from "./portable_executable.ts";
 import { provideRuntime } from "./runtime.ts";
 import { runtimeDenoVersion, runtimePackageVersion, type Target, targets } from "./targets.ts";
 
@@ -83,7 +83,9 @@ async function compile(target: Target | undefined, output: string): Promise<void
   const said = await compileWith(deno, target, output, { DENORT_BIN: path });
   if (!said.ok) throw new BuildFailure(`cannot compile ${output}: ${said.stderr.trim()}`);
   if (target.name !== "win") return;
-  const missing = bytesOutOfRoom(Deno.readFileSync(`${root}${output}`));
+  const program = Deno.readFileSync(`${root}${output}`);
+  const missing = makeRoom(program);
+  Deno.writeFileSync(`${root}${output}`, program);
   if (missing > 0) {
     Deno.removeSync(`${root}${output}`);
     throw new BuildFailure(`${output}: must be ${missing} bytes smaller to fit this runtime`);
