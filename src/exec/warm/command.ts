@@ -49,6 +49,7 @@ export class WarmCommand {
   readonly #inherited: Variables;
   readonly #common: Variables;
 
+  /** Makes one; nothing is started. */
   constructor(settings: WarmSettings) {
     const { name, command, commandEnv, names, passHeaders, launcher } = settings;
     const { workingDirectory, requestSuffix, responseSuffix } = settings;
