@@ -111,6 +111,7 @@ export async function runAndReport(
     resultBytes: capturedLength(output) + capturedLength(error) + capturedLength(data),
     truncated: truncatedOf(result),
   });
+  if (ran.warm !== undefined) allMetrics.warmOf(names).jobEnded(ran.warm);
   recent.elapsedSec.add(elapsedSec);
   span?.end({ outcome: label, exitStatus: ending.exitStatus, pid });
   log.write("job ended", {
@@ -126,6 +127,7 @@ export async function runAndReport(
     error_bytes: capturedLength(error),
     data_bytes: capturedLength(data),
     truncated: truncatedOf(result).join(",") || undefined,
+    ...(ran.warm === undefined ? {} : { warm: ran.warm, "process.jobs": ran.processJobs }),
     note: result.message,
   });
   return { kind: "ran", result };
@@ -165,7 +167,7 @@ export function reportBug(
 }
 
 /** The fields of a log line that name a command and its pool. */
-function fieldsOf(names: Names | undefined): Fields {
+export function fieldsOf(names: Names | undefined): Fields {
   return names ? { command: names.command, pool: names.pool } : {};
 }
 

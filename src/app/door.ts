@@ -40,10 +40,11 @@ export function doorTo(
       return statusOf(
         {
           started: work.started,
-          pools: work.pools.map(({ config: { name, queueLimit }, dispatch }) => ({
+          pools: work.pools.map(({ config: { name, queueLimit }, dispatch, seats }) => ({
             name: named ? name : undefined,
             dispatch,
             queueLimit,
+            warm: (id) => seats.stateOf(id),
           })),
           ...(named
             ? {

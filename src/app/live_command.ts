@@ -7,6 +7,7 @@
 
 import type { CommandConfig } from "../config/config.ts";
 import type { RunSettings } from "../exec/run.ts";
+import type { WarmCommand } from "../exec/warm/command.ts";
 import type { CommandDoor } from "../http/door.ts";
 import type { CommandStart } from "../isolate/messages.ts";
 import type { Names } from "../jobs/job.ts";
@@ -28,6 +29,8 @@ export interface LiveCommandParts {
   readonly names: Names | undefined;
   /** Settings of its runs. */
   readonly settings: RunSettings;
+  /** What starts its processes before their jobs; undefined if it is cold. */
+  readonly warm: WarmCommand | undefined;
 }
 
 /** A version and how many requests use it. A class, because each request uses it as its door. */

@@ -7,9 +7,10 @@
 import type { FrontDoor } from "../http/door.ts";
 import type { Dispatch } from "../jobs/dispatch.ts";
 import type { Names } from "../jobs/job.ts";
+import type { WarmState } from "../jobs/warm.ts";
 import { windowSec } from "../telemetry/recent.ts";
 import { version } from "../version.ts";
-import type { PoolStatus } from "../wire/status.ts";
+import type { PoolStatus, WorkerStatus } from "../wire/status.ts";
 import type { Listeners } from "./account.ts";
 
 /** A pool that serves now. */
@@ -20,6 +21,8 @@ export interface ServingPool {
   readonly dispatch: Dispatch;
   /** How many jobs may wait. */
   readonly queueLimit: number;
+  /** The warm process of a worker, if it has one. Absent if none of its commands is warm. */
+  warm?(workerId: number): WarmState | undefined;
 }
 
 /** A command of a configuration file that is served now. */
@@ -66,21 +69,27 @@ export function statusOf(
   };
 }
 
-function poolStatus({ name, dispatch: { line, pool }, queueLimit }: ServingPool): PoolStatus {
+function poolStatus(serving: ServingPool): PoolStatus {
+  const { name, dispatch: { line, pool }, queueLimit } = serving;
   return {
     name,
     waiting: line.waiting,
     queueLimit,
     oldestWaitSec: line.oldestWaitSec(),
     workers: pool.workers().map(({ id, job, sinceMs }) => {
-      const sinceSec = sinceMs / 1000;
-      if (!job) return { id, sinceSec };
+      const about = { id, sinceSec: sinceMs / 1000, ...warmOf(serving.warm?.(id)) };
+      if (!job) return about;
       const { spec, pid } = job;
       return {
-        id,
-        sinceSec,
+        ...about,
         job: { id: spec.id, requestId: spec.requestId, command: spec.command, pid },
       };
     }),
   };
+}
+
+function warmOf(state: WarmState | undefined): Pick<WorkerStatus, "warm"> {
+  if (!state) return {};
+  const { pid, sinceMs, jobs } = state;
+  return { warm: { pid, sinceSec: sinceMs / 1000, jobs } };
 }

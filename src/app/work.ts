@@ -5,9 +5,13 @@
  * @module
  */
 
-import { createColdStart } from "../exec/cold_start.ts";
+import { type ColdStartSettings, createColdStart } from "../exec/cold_start.ts";
 import { createScratch } from "../exec/pipe.ts";
+import { WarmCommand } from "../exec/warm/command.ts";
+import { besideWarm, createWarmRunner } from "../exec/warm/runner.ts";
+import type { PoolCommands } from "../exec/warm/seat.ts";
 import type { CommandConfig, Config } from "../config/config.ts";
+import { stdinIsPiped } from "../config/stdin.ts";
 import type { MainAbilities } from "../isolate/abilities.ts";
 import { type Ask, shared } from "../isolate/ask.ts";
 import type { CommandStart, ServiceSettings, ServiceStart } from "../isolate/messages.ts";
@@ -18,6 +22,7 @@ import { messageOf } from "../telemetry/log.ts";
 import { type Listeners, reportBug, runAndReport } from "./account.ts";
 import { LiveCommand } from "./live_command.ts";
 import { type LivePool, startLivePool } from "./live_pool.ts";
+import { warmListener } from "./warm_report.ts";
 
 /** What running commands needs besides their configuration. */
 export interface WorkParts extends Pick<ServiceStart, "spool"> {
@@ -48,6 +53,9 @@ export interface Work {
   close(): Promise<void>;
 }
 
+/** Warm processes have at least this long to exit after the end of their standard input, in milliseconds. */
+const shortestGraceMs = 5000;
+
 /** Starts the pools of the configuration. */
 export function startWork(first: Served, { spool, ask, listeners }: WorkParts): Work {
   const { log } = listeners;
@@ -64,20 +72,27 @@ export function startWork(first: Served, { spool, ask, listeners }: WorkParts): 
   const versions = new Map<number, LiveCommand>();
   const pools = new Map<string, LivePool>();
   let lastVersion = 0;
+  /** Pools without jobs whose processes are ending. */
+  const closing = new Set<LivePool>();
   /** Jobs that pools had started which are gone. */
   let startedBefore = 0;
 
   function makeCommand(given: CommandConfig, start: CommandStart, pool: LivePool): LiveCommand {
     const { name, command, passHeaders, launch, run, killGraceMs: graceMs } = given;
     const names = config.named ? { command: name, pool: given.pool } : undefined;
-    const runner = createColdStart({
+    const onLeftover = (error: unknown) =>
+      log.write("a job's files could not be removed", { "exception.message": messageOf(error) });
+    const starting: ColdStartSettings = {
+      spool: folder,
+      requestSuffix: run.requestSuffix,
+      responseSuffix: run.responseSuffix,
       command,
       names,
       passHeaders,
       commandEnv: start.env,
       launcher: start.launcher,
       workingDirectory: launch.workingDirectory,
-      stdin: run.stdin,
+      stdin: stdinIsPiped(run) ? "piped" : "null",
       repair,
       scratch,
       jobTimeoutMs: run.jobTimeoutMs,
@@ -85,16 +100,27 @@ export function startWork(first: Served, { spool, ask, listeners }: WorkParts): 
         endTree: ({ pid, mark }) => ask("end_tree", { pid, mark, holdersOnly: false, graceMs }),
         endHolders: ({ pid, mark }) => ask("end_tree", { pid, mark, holdersOnly: true, graceMs }),
       },
-    });
-    const settings = {
-      ...run,
-      runner,
-      spool: folder,
-      onLeftover: (error: unknown) =>
-        log.write("a job's files could not be removed", { "exception.message": messageOf(error) }),
     };
+    const warm = run.warm
+      ? new WarmCommand({
+        ...starting,
+        name,
+        maxJobs: run.warmMaxJobs,
+        maxAgeMs: run.warmMaxAgeMs,
+        graceMs: Math.max(graceMs, shortestGraceMs),
+        listener: warmListener(listeners, names),
+        onLeftover,
+      })
+      : undefined;
+    const runner = warm
+      ? createWarmRunner(warm, pool.seats)
+      : besideWarm(createColdStart(starting), pool.seats);
+    const settings = { ...run, runner, spool: folder, onLeftover };
     const version = ++lastVersion;
-    return new LiveCommand({ version, config: given, start, pool, names, settings }, dropIfUnused);
+    return new LiveCommand(
+      { version, config: given, start, pool, names, settings, warm },
+      dropIfUnused,
+    );
   }
 
   function startPool(given: Config["pools"][number]): LivePool {
@@ -132,8 +158,20 @@ export function startWork(first: Served, { spool, ask, listeners }: WorkParts): 
       versions.set(command.version, command);
       listeners.metrics.announce({ names: command.names, numWorkers: pool.config.numWorkers });
     });
+    for (const pool of pools.values()) pool.seats.replace(commandsOf(pool));
     for (const command of before.values()) dropIfUnused(command);
     dropUnusedPools();
+  }
+
+  /** What the workers of a pool run in this configuration. */
+  function commandsOf(pool: LivePool): PoolCommands {
+    const all = [...current.values()].filter(({ parts }) => parts.pool === pool);
+    const warm = all.map(({ parts }) => parts.warm).filter((command) => command !== undefined);
+    return {
+      commands: new Map(warm.map((command) => [command.settings.name, command])),
+      only: all.length === 1 ? warm[0] : undefined,
+      size: pool.config.numWorkers,
+    };
   }
 
   /** Forgets a version that neither the configuration nor a request needs, with its launcher and its pool. */
@@ -155,7 +193,9 @@ export function startWork(first: Served, { spool, ask, listeners }: WorkParts): 
       if (needed.has(pool)) continue;
       pools.delete(name);
       startedBefore += pool.dispatch.pool.started;
-      void pool.dispatch.close();
+      const closed = pool.close();
+      closing.add(pool);
+      void closed.then(() => closing.delete(pool));
     }
   }
 
@@ -178,13 +218,14 @@ export function startWork(first: Served, { spool, ask, listeners }: WorkParts): 
     replace,
     cut() {
       const cuts = [...pools.values()].map(({ dispatch }) => dispatch.line.cut());
+      for (const { seats } of [...pools.values(), ...closing]) seats.cut();
       return {
         running: cuts.reduce((sum, { running }) => sum + running, 0),
         waiting: cuts.reduce((sum, { waiting }) => sum + waiting, 0),
       };
     },
     async close() {
-      await Promise.all([...pools.values()].map(({ dispatch }) => dispatch.close()));
+      await Promise.all([...pools.values(), ...closing].map((pool) => pool.close()));
     },
   };
 }

@@ -109,6 +109,12 @@ export interface RunConfig {
   readonly maxResultBytes: number;
   /** Its standard input: empty, or the payload. */
   readonly stdin: ChoiceOf<"JOBRUNNER_STDIN">;
+  /** Whether its process is started before the job, and may serve several. */
+  readonly warm: boolean;
+  /** Maximum number of jobs of such a process; `Infinity` for no limit. */
+  readonly warmMaxJobs: number;
+  /** Maximum age of such a process while it has no job, in milliseconds; `Infinity` for no limit. */
+  readonly warmMaxAgeMs: number;
   /** Appended to the name of the file that holds a payload; may be empty. */
   readonly requestSuffix: string;
   /** Appended to the name of the response file; may be empty. */

@@ -27,6 +27,12 @@ export const jobVariables = [
 /** Name of such a variable. */
 export type JobVariable = typeof jobVariables[number];
 
+/** The variable that is `1` in the environment of a warm process; it is also a setting. */
+export const warmVariable = "JOBRUNNER_WARM";
+
+/** The variable with which a warm process gets the word that ends its job; no environment of a cold start has it. */
+export const endVariable = "JOBRUNNER_END";
+
 /** Name of the variable that holds a request header, by the header's name in any case. */
 export function headerVariable(header: string): string {
   return `JOBRUNNER_HTTP_${header.toUpperCase().replace(/[^A-Z0-9]/g, "_")}`;

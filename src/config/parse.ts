@@ -22,6 +22,7 @@ import type { Setting } from "./setting.ts";
 import { type SettingName, settings } from "./settings.ts";
 import { oneLine } from "./shown.ts";
 import { type CommandLine, readValues, type Values } from "./sources.ts";
+import { getsJobsByStdin } from "./stdin.ts";
 import { readSuffix } from "./suffix.ts";
 import { readTop } from "./file/tables.ts";
 import { isTable } from "./file/toml.ts";
@@ -89,6 +90,16 @@ export function parseConfig(
   const failedStatus = values.number("JOBRUNNER_FAILED_STATUS");
   const passHeaders = readPassHeaders(values);
   const stdin = values.choice("JOBRUNNER_STDIN");
+  const warm = values.choice("JOBRUNNER_WARM") === "on";
+  const warmMaxJobs = values.number("JOBRUNNER_WARM_MAX_JOBS");
+  const warmMaxAgeMs = values.milliseconds("JOBRUNNER_WARM_MAX_AGE_SEC");
+  if (command && warm && stdin === "payload") {
+    values.addError(
+      "JOBRUNNER_WARM",
+      undefined,
+      `off while JOBRUNNER_STDIN=payload: ${getsJobsByStdin}`,
+    );
+  }
   const spool = readSpool(values, around, sandbox);
   const launcher = { ownSession, parents: launcherParents(spool, around) };
   const requestSuffix = readSuffix("JOBRUNNER_REQUEST_SUFFIX", values);
@@ -108,7 +119,17 @@ export function parseConfig(
       failedStatus,
       onDisconnect,
       killGraceMs: stopping.killGraceMs,
-      run: { jobTimeoutMs, maxOutputBytes, maxResultBytes, stdin, requestSuffix, responseSuffix },
+      run: {
+        jobTimeoutMs,
+        maxOutputBytes,
+        maxResultBytes,
+        stdin,
+        warm,
+        warmMaxJobs,
+        warmMaxAgeMs,
+        requestSuffix,
+        responseSuffix,
+      },
     },
     pool: { numWorkers, queueTimeoutMs, queueLimitOf: values.queueLimitOf },
   };

@@ -263,6 +263,33 @@ export const settings = [
     scope: "command",
   },
   {
+    name: "JOBRUNNER_WARM",
+    kind: onOff,
+    default: "off",
+    meaning:
+      "`on` starts the command before its job: each worker keeps one process ready, which waits for the job on its standard input. The command must be written for that. A command of which no process is ready is started for its job.",
+    scope: "command",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_WARM_MAX_JOBS",
+    kind: { type: "whole", min: 0, max: 1_000_000_000, placeholder: "N" },
+    default: "1000",
+    zero: Infinity,
+    meaning:
+      "With JOBRUNNER_WARM=on: jobs that one process of the command serves before it is replaced, after its job. 0: no limit.",
+    scope: "command",
+  },
+  {
+    name: "JOBRUNNER_WARM_MAX_AGE_SEC",
+    kind: seconds,
+    default: "3600",
+    zero: Infinity,
+    meaning:
+      "With JOBRUNNER_WARM=on: age in seconds at which a process of the command is replaced, never during a job. 0: no limit.",
+    scope: "command",
+  },
+  {
     name: "JOBRUNNER_MAX_SPOOL_BYTES",
     kind: bytes,
     default: "0",

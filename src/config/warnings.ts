@@ -7,7 +7,7 @@
 import type { Config, Surroundings } from "./config.ts";
 import type { Command } from "./command.ts";
 import { isLoopback } from "./listening.ts";
-import { isHeaderVariable, jobVariables } from "./job_variables.ts";
+import { endVariable, isHeaderVariable, jobVariables } from "./job_variables.ts";
 import { settings } from "./settings.ts";
 import { shellSyntaxIn } from "./shell_syntax.ts";
 
@@ -49,7 +49,11 @@ export function warningsOf(
     );
   }
   // A jobrunner started by a job inherits the job's variables, so they are not reported.
-  const known = new Set<string>([...settings.map((setting) => setting.name), ...jobVariables]);
+  const known = new Set<string>([
+    ...settings.map((setting) => setting.name),
+    ...jobVariables,
+    endVariable,
+  ]);
   const startedByJob = env["JOBRUNNER_JOB_DIR"] !== undefined;
   for (const name of Object.keys(env)) {
     if (startedByJob && isHeaderVariable(name)) continue;

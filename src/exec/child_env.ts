@@ -5,7 +5,12 @@
  */
 
 import type { LaunchConfig } from "../config/config.ts";
-import { headerVariable, isHeaderVariable, type JobVariable } from "../config/job_variables.ts";
+import {
+  endVariable,
+  headerVariable,
+  isHeaderVariable,
+  type JobVariable,
+} from "../config/job_variables.ts";
 import { withheldSettings } from "../config/settings.ts";
 import { withoutUrlSecrets } from "../config/shown.ts";
 import type { Names, RequestFacts } from "../jobs/job.ts";
@@ -14,7 +19,8 @@ import { markVariable } from "../spool/spool.ts";
 /** Secrets that are not our settings: they belong to the server, its supervisor or its telemetry. */
 const foreignSecrets = /^(OTEL_.*_HEADERS|NOTIFY_SOCKET|WATCHDOG_.*|CREDENTIALS_DIRECTORY)$/i;
 
-const ownSecrets: ReadonlySet<string> = new Set(withheldSettings);
+/** Variables that are not inherited; the last one belongs to the job that started the server. */
+const ownSecrets: ReadonlySet<string> = new Set([...withheldSettings, endVariable]);
 
 /** The server's own trace context is not passed on to jobs. */
 const ownTrace = /^(TRACEPARENT|TRACESTATE)$/i;

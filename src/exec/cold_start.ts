@@ -4,20 +4,29 @@
  * @module
  */
 
-import { longestTimerSec } from "../async/longest_timer.ts";
 import { commonEnvironment, environmentOf } from "./child_env.ts";
 import { commandEnd, endingOf, pipesEnd, stdinEnd, type TreeEnder } from "./ending.ts";
+import { couldNotStart, failedStart } from "./failed_start.ts";
 import { createLaunchLine } from "./launch_line.ts";
-import { detailOf, launchFailure, type NotStarted, spawnFailure } from "./not_started.ts";
+import { detailOf, launchFailure } from "./not_started.ts";
 import { readPipe, type Scratch } from "./pipe.ts";
-import type { RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
-import { LauncherError, startCommand, type StartSettings } from "./start.ts";
+import type { RunAbout, RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
+import { startCommand, type StartSettings } from "./start.ts";
 import { copyToStdin } from "./stdin.ts";
-import type { Names, RunFailure } from "../jobs/job.ts";
+import { startTimeout, timeoutMsOf } from "./time_limit.ts";
+import type { Names } from "../jobs/job.ts";
 import { openRegularFile, type RegularFile } from "../spool/regular_file.ts";
+import type { Spool } from "../spool/spool.ts";
+import { createWorkspace, type RunFiles } from "../spool/workspace.ts";
 
 /** Settings that all cold starts of a command share. */
 export interface ColdStartSettings extends StartSettings {
+  /** The folder that the files of jobs are in. */
+  readonly spool: Spool;
+  /** Appended to the name of the file that holds the payload; may be empty. */
+  readonly requestSuffix: string;
+  /** Appended to the name of the response file; may be empty. */
+  readonly responseSuffix: string;
   /** The environment that commands inherit, without secrets; with a launcher, only what the launcher does not hold. */
   readonly commandEnv: Readonly<Record<string, string>>;
   /** Its names, which it gets as variables; undefined for none. */
@@ -32,18 +41,23 @@ export interface ColdStartSettings extends StartSettings {
   readonly trees: TreeEnder;
 }
 
-/** The longest time limit for a command, in milliseconds. */
-const longestMs = longestTimerSec * 1000;
-
 /** Makes a runner that starts the command for each job. */
 export function createColdStart(settings: ColdStartSettings): Runner {
-  const { command, commandEnv, names, passHeaders } = settings;
+  const { command, commandEnv, names, passHeaders, spool, requestSuffix, responseSuffix } =
+    settings;
   const common = commonEnvironment(commandEnv, { command: command.text, names, passHeaders });
   return {
-    async run(order, onEvent) {
-      const end = await runCold(settings, common, order, onEvent);
-      onEvent({ kind: "ended", end });
-      return end;
+    async prepare(input, about) {
+      const suffixes = { requestSuffix, responseSuffix };
+      const files = await createWorkspace(spool, input, { ...about, ...suffixes });
+      return {
+        files,
+        async run(order, onEvent) {
+          const end = await runCold(settings, common, { ...order, files, ...about }, onEvent);
+          onEvent({ kind: "ended", end });
+          return end;
+        },
+      };
     },
   };
 }
@@ -51,7 +65,7 @@ export function createColdStart(settings: ColdStartSettings): Runner {
 async function runCold(
   settings: ColdStartSettings,
   common: Readonly<Record<string, string>>,
-  { spec, workerId, files, variables, stop }: RunOrder,
+  { spec, workerId, files, variables, stop }: RunOrder & RunAbout & { readonly files: RunFiles },
   onEvent: RunListener,
 ): Promise<RunEnd> {
   const { command, launcher, scratch, jobTimeoutMs, trees } = settings;
@@ -70,7 +84,7 @@ async function runCold(
   });
   let payload: RegularFile | undefined;
   try {
-    if (settings.stdin === "payload") payload = openRegularFile(files.requestFile);
+    if (settings.stdin === "piped") payload = openRegularFile(files.requestFile);
   } catch (error) {
     return unreadable(error);
   }
@@ -79,10 +93,7 @@ async function runCold(
     child = await startCommand(settings, env, workerId);
   } catch (error) {
     payload?.close();
-    const failure: NotStarted | RunFailure = error instanceof LauncherError
-      ? { kind: "spawn_refused", reason: error.message }
-      : spawnFailure(error, command.program);
-    return couldNotStart(failure, elapsedSec());
+    return failedStart(error, command.program, elapsedSec());
   }
   const stdin = payload && copyToStdin(payload, child.stdin);
   onEvent({ kind: "started", pid: child.pid });
@@ -90,12 +101,10 @@ async function runCold(
   const launchLine = launcher && createLaunchLine(launcher, onStderr);
   const output = readPipe(child.stdout, scratch, (bytes) => onEvent({ kind: "stdout", bytes }));
   const error = readPipe(child.stderr, scratch, launchLine?.write ?? onStderr);
-  const timer = timeoutMs === Infinity
-    ? undefined
-    : setTimeout(() => stop.request("timed_out"), timeoutMs);
+  const endTimeout = startTimeout(timeoutMs, stop);
   const tree = { pid: child.pid, mark: files.folder };
   const status = await commandEnd(child, stop, () => trees.endTree(tree));
-  clearTimeout(timer);
+  endTimeout();
   const elapsed = elapsedSec();
   // In the background, because the result does not depend on it.
   if (stdin) void stdinEnd(stdin, () => trees.endHolders(tree)).catch(() => {});
@@ -104,19 +113,6 @@ async function runCold(
   if (errno !== undefined) return couldNotStart(launchFailure(errno, command.program), elapsed);
   if (stdin?.failure) return unreadable(stdin.failure);
   return { ok: true, ending: endingOf(status, stop.cause), elapsedSec: elapsed, pid: child.pid };
-}
-
-/** The shorter of the two limits in whole milliseconds, at least 1; `Infinity` if there is none. */
-function timeoutMsOf(jobTimeoutMs: number, askedSec: number | undefined): number {
-  const askedMs = askedSec === undefined ? Infinity : Math.min(askedSec * 1000, longestMs);
-  const ms = Math.min(jobTimeoutMs, askedMs);
-  return ms === Infinity ? ms : Math.max(1, Math.round(ms));
-}
-
-function couldNotStart(failure: NotStarted | RunFailure, elapsedSec: number): RunEnd {
-  return failure.kind === "not_started"
-    ? { ok: true, ending: failure, elapsedSec }
-    : { ok: false, failure };
 }
 
 /** The end of a run whose command did not get the whole payload as its standard input. */

@@ -26,8 +26,8 @@ export interface Scratch {
   give(memory: Uint8Array<ArrayBuffer>): void;
 }
 
-/** Default capacity of a pipe on Linux (pipe(7)), so that one read empties it. */
-const scratchBytes = 64 * 1024;
+/** Size of the memory that is lent in bytes: the default capacity of a pipe on Linux (pipe(7)), so that one read empties it. */
+export const scratchBytes = 64 * 1024;
 
 /** Keeps as many buffers as were ever in use at the same time. */
 export function createScratch(): Scratch {

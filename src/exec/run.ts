@@ -15,8 +15,8 @@ import {
 } from "../jobs/job.ts";
 import type { Stop } from "../jobs/stop.ts";
 import type { Spool } from "../spool/spool.ts";
-import { createWorkspace, type Workspace } from "../spool/workspace.ts";
-import type { RunEnd, RunListener, Runner } from "./runner.ts";
+import type { Workspace } from "../spool/workspace.ts";
+import type { PreparedRun, RunEnd, RunListener, Runner } from "./runner.ts";
 
 /** Settings that all runs of a server share. */
 export interface RunSettings {
@@ -24,10 +24,6 @@ export interface RunSettings {
   readonly runner: Runner;
   /** The folder that the files of jobs are in. */
   readonly spool: Spool;
-  /** Appended to the name of the file that holds the payload; may be empty. */
-  readonly requestSuffix: string;
-  /** Appended to the name of the response file; may be empty. */
-  readonly responseSuffix: string;
   /** Maximum number of bytes kept of each output of a job that keeps them in memory. */
   readonly maxOutputBytes: number;
   /** The same for other jobs. */
@@ -55,8 +51,6 @@ export type RunOutcome =
   | Extract<RunEnd, { readonly ok: true }> & {
     /** Content of the response file. */
     readonly data: Captured;
-    /** A sentence for the client; absent without one. */
-    readonly message?: string;
   }
   | Extract<RunEnd, { readonly ok: false }>;
 
@@ -70,14 +64,9 @@ export async function run(
   onEvent: RunListener,
 ): Promise<RunOutcome> {
   const { spec, handle } = job;
-  let workspace: Workspace;
+  let prepared: PreparedRun;
   try {
-    workspace = await createWorkspace(settings.spool, spec.input, {
-      workerId: job.workerId,
-      id: spec.id,
-      requestSuffix: settings.requestSuffix,
-      responseSuffix: settings.responseSuffix,
-    });
+    prepared = await settings.runner.prepare(spec.input, { workerId: job.workerId, id: spec.id });
   } catch (error) {
     return failed({
       kind: "spool_unusable",
@@ -89,11 +78,11 @@ export async function run(
     handle?.onInputStored();
   }
   try {
-    const end = await settings.runner.run({ ...job, files: workspace }, onEvent);
-    return end.ok ? await withResponse(end, workspace, job, settings) : end;
+    const end = await prepared.run(job, onEvent);
+    return end.ok ? await withResponse(end, prepared.files, job, settings) : end;
   } finally {
     try {
-      await workspace.remove();
+      await prepared.files.remove();
     } catch (error) {
       settings.onLeftover(error);
     }
@@ -119,7 +108,12 @@ async function withResponse(
     return { ...end, data: { ...nothingCaptured, truncated: true } };
   }
   handle?.onCaptured(bytes.length);
-  return { ...end, ...response };
+  const messages = [end.message, response.message].filter((message) => message !== undefined);
+  return {
+    ...end,
+    ...response,
+    ...(messages.length > 0 ? { message: messages.join("; ") } : {}),
+  };
 }
 
 function failed(failure: RunFailure): RunOutcome {

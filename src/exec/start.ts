@@ -5,7 +5,6 @@
  */
 
 import type { Command } from "../config/command.ts";
-import type { RunConfig } from "../config/config.ts";
 import { detailOf, isMachineTrouble, lacksFolder } from "./not_started.ts";
 
 /** A program that runs one command. */
@@ -30,7 +29,7 @@ export interface StartSettings {
   /** Absolute path of its working directory, as in `LaunchConfig`; undefined for that of the server. */
   readonly workingDirectory: string | undefined;
   /** Its standard input: empty, or a pipe. A launcher that holds everything must have been made for the same. */
-  readonly stdin: RunConfig["stdin"];
+  readonly stdin: "null" | "piped";
   /** Has main check the launcher and repair it. Rejects with the reason if that fails. */
   readonly repair: () => Promise<void>;
 }
@@ -58,7 +57,7 @@ export async function startCommand(
         : { cwd: workingDirectory.replaceAll("{worker_id}", String(workerId)) }),
       clearEnv: true,
       env,
-      stdin: stdin === "payload" ? "piped" : "null",
+      stdin,
       stdout: "piped",
       stderr: "piped",
     }).spawn();

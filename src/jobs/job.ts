@@ -231,7 +231,7 @@ export interface JobResult {
   readonly queuedSec: number;
   /** Why the run ended. */
   readonly ending: Ending;
-  /** Seconds from the start of the command to its end. */
+  /** Seconds from the start of the command to its end; if its process was there before, from the moment it got the job. */
   readonly elapsedSec: number;
   /** Standard output. */
   readonly output: Captured;
@@ -241,6 +241,10 @@ export interface JobResult {
   readonly data: Captured;
   /** Process id of the command; absent if it did not start. */
   readonly pid?: number;
+  /** Whether its process was there before the job; absent if its command is not warm. */
+  readonly warm?: boolean;
+  /** The jobs of a process that serves several, this one included; absent if it serves one. */
+  readonly processJobs?: number;
   /** A message of the worker itself, in plain text; absent without one. */
   readonly message?: string;
   /** Its command and the pool that ran it; absent without a configuration file. */

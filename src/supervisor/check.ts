@@ -8,10 +8,12 @@ import { userInfo } from "node:os";
 import { dirname } from "node:path";
 import type { Config } from "../config/config.ts";
 import type { Command } from "../config/command.ts";
+import { stdinIsPiped } from "../config/stdin.ts";
 import type { Probe, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
-import { openLog } from "../telemetry/log.ts";
+import { type Log, openLog } from "../telemetry/log.ts";
 import { commandLines, describeCommands } from "./check_commands.ts";
+import { tryWarmCommands } from "./check_warm.ts";
 import { type Folders, openFolders } from "./folders.ts";
 import { isolateDefaults, probeService } from "./start_service.ts";
 import type { IsolateOptions } from "./serving.ts";
@@ -25,7 +27,7 @@ export interface CheckReport {
   readonly healthy: boolean;
 }
 
-/** Checks everything without serving. `env` is the environment of the server. */
+/** Checks everything without serving. Of all commands only warm ones are started, without a job. `env` is the environment of the server. */
 export async function check(
   { config, effective, warnings }: {
     readonly config: Config;
@@ -36,7 +38,9 @@ export async function check(
   isolate: IsolateOptions = isolateDefaults,
 ): Promise<CheckReport> {
   const { commands, sandbox } = config;
-  const { probes, failure, start, warnings: found } = await tryOut(config, env, isolate);
+  const log = openLog(config.log);
+  const { probes, failure, start, warnings: found } = await tryOut(config, env, log, isolate);
+  const warm = await tryWarmCommands(config, env, log);
   const deviations = sandbox ? probes.filter((probe) => probe.allowed !== probe.expected) : [];
   return {
     healthy: commands.every(({ command }) => command.found) && failure === undefined &&
@@ -55,6 +59,7 @@ export async function check(
       ...probes.map(({ attempt, allowed }) =>
         `probe: ${attempt}: ${allowed ? "allowed" : "refused"}`
       ),
+      ...warm.map((sentence) => `warm: ${sentence}`),
       ...[...warnings, ...found].map((warning) => `warning: ${warning}`),
       ...(failure === undefined ? [] : [`error: ${failure}`]),
       ...deviations.map(({ attempt, expected }) =>
@@ -79,12 +84,12 @@ interface Trial {
 async function tryOut(
   config: Config,
   env: Readonly<Record<string, string>>,
+  log: Log,
   isolate: IsolateOptions,
 ): Promise<Trial> {
   using _ends = catchChildSignals();
   let folders: Folders | undefined;
   try {
-    const log = openLog(config.log);
     folders = openFolders(config, env, log, standIn);
     const { start, warnings } = folders;
     return {
@@ -123,9 +128,7 @@ function reachOf({ config, starts, programs }: ServiceStart): string {
   if (!config.sandbox) return "do whatever this user may";
   const launcher = starts[0]?.launcher;
   const what = config.named ? "any of the commands" : "the command";
-  const stdin = config.commands.some(({ run }) => run.stdin === "payload")
-    ? " a standard input,"
-    : "";
+  const stdin = config.commands.some(({ run }) => stdinIsPiped(run)) ? " a standard input," : "";
   return [
     launcher?.holdsAll
       ? `run ${what} as it is configured, with${stdin} JOBRUNNER_*, TRACEPARENT and TRACESTATE of its choice`

@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { CommandConfig, Config, LaunchConfig, PoolConfig } from "../config/config.ts";
+import type {
+  CommandConfig,
+  Config,
+  LaunchConfig,
+  PoolConfig,
+  RunConfig,
+} from "../config/config.ts";
 
 /** The program of a command and its arguments, one line each. */
 export function commandLines(given: CommandConfig | undefined): string[] {
@@ -30,6 +36,7 @@ export function describeCommands({ commands, pools, defaultCommand }: Config): s
         limitsLine(command),
         runLimitsLine(command),
         ...(command.run.stdin === "payload" ? ["standard input: the payload"] : []),
+        ...(command.run.warm ? [warmLine(command.run)] : []),
         ...launchLines(command.launch),
       ].map((line) => `  ${line}`),
     ]),
@@ -56,6 +63,15 @@ function runLimitsLine({ run, maxRunBytes }: CommandConfig): string {
   return `limits of POST /run: request ${bytes(maxRunBytes)}, each output ${
     bytes(run.maxResultBytes)
   }`;
+}
+
+function warmLine({ warmMaxJobs, warmMaxAgeMs }: RunConfig): string {
+  const most = [
+    ...(warmMaxJobs === Infinity ? [] : [counted(warmMaxJobs, "job")]),
+    ...(warmMaxAgeMs === Infinity ? [] : [seconds(warmMaxAgeMs)]),
+  ];
+  const until = most.length === 0 ? "" : `, replaced after ${most.join(" or ")}`;
+  return `warm: a process of each worker waits for the job${until}`;
 }
 
 /** What its process starts with, as far as it is not the server's. Values of variables may be secrets. */

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { Command } from "../config/command.ts";
 import type { CommandConfig, Config } from "../config/config.ts";
 import { refusedByTheSandbox } from "../config/environment.ts";
+import { stdinIsPiped } from "../config/stdin.ts";
 import { inheritedBy } from "../exec/child_env.ts";
 import type { ServiceSettings, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
@@ -118,7 +119,7 @@ export function openFolders(
       config.commands.map(({ command, launch, run }) =>
         launchOf(replace(command), launch, env, {
           ownSession: config.launcher.ownSession,
-          ownStdin: run.stdin === "null",
+          ownStdin: !stdinIsPiped(run),
         })
       ),
     );

@@ -6,6 +6,7 @@
  */
 
 import { type Names, outcomeLabels } from "../jobs/job.ts";
+import { warmEndReasons, warmStartReasons } from "../jobs/warm.ts";
 import { methods, routes } from "../wire/resources.ts";
 
 /** The closed set of reasons why a request for a job never ran, each with its meaning in Markdown. */
@@ -42,6 +43,9 @@ export const captureNames = ["stdout", "stderr", "data"] as const;
 
 /** Name of an output that can be truncated. */
 export type CaptureName = typeof captureNames[number];
+
+/** How jobs of warm commands begin: in a process that was there before the job, or in one that was started for it. */
+export const jobStarts = ["warm", "cold"] as const;
 
 /** What bytes are held for: bodies being read or waiting, output of running commands, answers not sent yet. */
 export const bufferShares = ["bodies", "captures", "answers"] as const;
@@ -145,6 +149,53 @@ export const catalogue = {
     help:
       "Outputs cut at JOBRUNNER_MAX_OUTPUT_BYTES or JOBRUNNER_MAX_RESULT_BYTES, or for lack of memory or disk space.",
     example: "sum by (output) (increase(jobrunner_outputs_truncated_total[1h]))",
+  },
+  warmJobs: {
+    name: "jobrunner_warm_jobs_total",
+    type: "counter",
+    unit: "",
+    labels: { start: jobStarts },
+    named: ["command", "pool"],
+    help:
+      "Jobs of warm commands that ran: warm if the process was there before the job, otherwise cold.",
+    example:
+      'sum(rate(jobrunner_warm_jobs_total{start="warm"}[5m])) / sum(rate(jobrunner_warm_jobs_total[5m]))',
+  },
+  warmProcesses: {
+    name: "jobrunner_warm_processes",
+    type: "gauge",
+    unit: "",
+    labels: {},
+    named: ["command", "pool"],
+    help: "Processes of warm commands that wait for a job or have one.",
+    example: "sum(jobrunner_warm_processes)",
+  },
+  warmStarts: {
+    name: "jobrunner_warm_starts_total",
+    type: "counter",
+    unit: "",
+    labels: { why: warmStartReasons },
+    named: ["command", "pool"],
+    help: "Processes of warm commands that were started, by reason.",
+    example: "sum by (why) (rate(jobrunner_warm_starts_total[5m]))",
+  },
+  warmEnds: {
+    name: "jobrunner_warm_ends_total",
+    type: "counter",
+    unit: "",
+    labels: { why: warmEndReasons },
+    named: ["command", "pool"],
+    help: "Processes of warm commands that ended, by reason.",
+    example: "sum by (why) (rate(jobrunner_warm_ends_total[5m]))",
+  },
+  warmStrayBytes: {
+    name: "jobrunner_warm_stray_bytes_total",
+    type: "counter",
+    unit: "bytes",
+    labels: {},
+    named: ["command", "pool"],
+    help: "Bytes that processes of warm commands wrote between two jobs, and that were dropped.",
+    example: "increase(jobrunner_warm_stray_bytes_total[1h])",
   },
   answersGivenUp: {
     name: "jobrunner_answers_given_up_total",

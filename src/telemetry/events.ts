@@ -22,6 +22,9 @@ const request = "`request_id`, `http.request.method`, `url.path`, `client.addres
 /** The fields that events about a job have in addition if commands have names. */
 const named = "with a configuration file also `command`, `pool`";
 
+/** The limit of lines about warm processes. */
+const oncePerMinute = "at most one line a minute for each command";
+
 /** The whole table, by message. The part in `<…>` varies. */
 export const events = {
   "job started": {
@@ -31,12 +34,25 @@ export const events = {
   "job ended": {
     level: "info",
     fields:
-      `\`request_id\`, \`id\`, \`worker_id\`, \`outcome\`, \`exit_status\`, \`signal\`, \`process.pid\`, \`queued_sec\`, \`elapsed_sec\`, \`payload_bytes\`, \`output_bytes\`, \`error_bytes\`, \`data_bytes\`, \`truncated\` (which outputs were cut), \`note\` (the \`message\` of the answer); ${named}`,
+      `\`request_id\`, \`id\`, \`worker_id\`, \`outcome\`, \`exit_status\`, \`signal\`, \`process.pid\`, \`queued_sec\`, \`elapsed_sec\`, \`payload_bytes\`, \`output_bytes\`, \`error_bytes\`, \`data_bytes\`, \`truncated\` (which outputs were cut), \`note\` (the \`message\` of the answer); of a warm command also \`warm\` (whether the process was there before the job) and \`process.jobs\` (the jobs that it has got, if it serves several); ${named}`,
   },
   "job could not be run": {
     level: "error",
     fields:
       `\`request_id\`, \`id\`, \`worker_id\`, \`reason\`: what failed in the spool or the machine; ${named}`,
+  },
+  "a warm process exited between two jobs": {
+    level: "warning",
+    fields:
+      `\`worker_id\`, \`process.pid\`, \`exit_status\`, \`signal\`; ${oncePerMinute}; ${named}`,
+  },
+  "a warm process wrote between two jobs and was replaced": {
+    level: "warning",
+    fields: `\`worker_id\`, \`process.pid\`; ${oncePerMinute}; ${named}`,
+  },
+  "a warm process could not be started before its job": {
+    level: "warning",
+    fields: `\`worker_id\`, \`reason\`; ${oncePerMinute}; ${named}`,
   },
   "request refused": {
     level: "info",

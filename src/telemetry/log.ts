@@ -16,8 +16,8 @@ import { type EventMessage, type Level, levelOf } from "./events.ts";
 import { createLineWriter, type Sink } from "./line_writer.ts";
 
 /**
- * Values that belong to an event. A name with a dot comes from OpenTelemetry's semantic conventions; one without is our own,
- * in snake_case. `trace_id` and `span_id` link the event to a trace.
+ * Values that belong to an event. A name with a dot comes from OpenTelemetry's semantic conventions, apart from
+ * `process.jobs`; one without is our own, in snake_case. `trace_id` and `span_id` link the event to a trace.
  */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 

@@ -10,9 +10,10 @@ import type { Exposition } from "./exposition.ts";
 import type { Labels } from "./histogram.ts";
 import { createHttpLabels, methodLabel } from "./http_labels.ts";
 import { createJobMetrics, type JobMetrics } from "./job_metrics.ts";
+import { createWarmMetrics, type WarmMetrics } from "./warm_metrics.ts";
 
 /** Where the parts of the program report what happens. */
-export interface Metrics extends JobMetrics {
+export interface Metrics extends JobMetrics, WarmMetrics {
   /** A request arrived. Call the returned function when its answer was sent. */
   requestArrived(method: string): (route: Route | undefined, status: number) => void;
 }
@@ -39,6 +40,7 @@ export function createMetrics(
   const answers = createHttpLabels(scheme, named);
 
   const jobs = createJobMetrics(exposition);
+  const warm = createWarmMetrics(exposition);
   const httpDuration = exposition.histogram(catalogue.httpDuration);
   const durations = new Map<Labels, (seconds: number) => void>();
   const durationOf = (labels: Labels) => {
@@ -55,6 +57,7 @@ export function createMetrics(
 
   return {
     ...jobs,
+    ...warm,
     requestArrived(method) {
       const arrivedAt = performance.now();
       const name = methodLabel(method);

@@ -33,6 +33,8 @@ export const metadataHeaders = {
   command: "X-JR-Command",
   /** Name of the pool; only with a configuration file. */
   pool: "X-JR-Pool",
+  /** `true` if the process was there before the job; otherwise absent. */
+  warm: "X-JR-Warm",
 } as const;
 
 /** The longest encoded id in a header: proxies limit all headers of an answer together, often to 4 KiB. */
@@ -56,6 +58,7 @@ export function metadataOf(result: JobResult): Record<string, string> {
     ...(truncated.length === 0 ? {} : { [header.truncated]: truncated.join(", ") }),
     ...(message === undefined ? {} : { [header.message]: readable(message) }),
     ...(names ? { [header.command]: names.command, [header.pool]: names.pool } : {}),
+    ...(result.warm ? { [header.warm]: "true" } : {}),
   };
 }
 

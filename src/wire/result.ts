@@ -86,6 +86,7 @@ function ourKeys(result: JobResult): Readonly<Record<string, unknown>> {
     ending: ending.kind,
     command: result.names?.command,
     pool: result.names?.pool,
+    warm: result.warm || undefined,
     signal: "signal" in ending ? ending.signal : undefined,
     timed_out: ending.kind === "timed_out" || undefined,
     output_truncated: output.truncated || undefined,

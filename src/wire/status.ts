@@ -23,6 +23,14 @@ export interface WorkerStatus {
   readonly id: number;
   /** Seconds since it took its job, or since it became idle. */
   readonly sinceSec: number;
+  /** Its warm process, waiting or with the job; absent without one. */
+  readonly warm?: {
+    readonly pid: number;
+    /** Seconds since the process started. */
+    readonly sinceSec: number;
+    /** The jobs that it has got. */
+    readonly jobs: number;
+  };
   /** The running job; absent while the worker is idle. */
   readonly job?: {
     readonly id: string;
@@ -117,11 +125,12 @@ export function encodeStatus(status: ServiceStatus, namesJobs: boolean): string 
     buffered_bytes: bodies + captures + answers,
     buffered: { bodies, captures, answers },
     worker_states: pools.flatMap(({ name, workers }) =>
-      workers.map(({ id, sinceSec, job }) => ({
+      workers.map(({ id, sinceSec, warm, job }) => ({
         worker_id: id,
         ...(name === undefined ? {} : { pool: name, command: job?.command }),
         state: job ? "running" : "idle",
         since_sec: toMilliseconds(sinceSec),
+        warm: warm && encodeWarm(warm, namesJobs),
         ...(namesJobs ? { id: job?.id, request_id: job?.requestId, pid: job?.pid } : {}),
       }))
     ),
@@ -134,6 +143,13 @@ export function encodeStatus(status: ServiceStatus, namesJobs: boolean): string 
     },
     ...(commands ? { commands: commands.map(encodeCommand), pools: pools.map(encodePool) } : {}),
   }) + "\n";
+}
+
+function encodeWarm(
+  { pid, sinceSec, jobs }: Exclude<WorkerStatus["warm"], undefined>,
+  namesProcess: boolean,
+) {
+  return { ...(namesProcess ? { pid } : {}), since_sec: toMilliseconds(sinceSec), jobs };
 }
 
 function encodeCommand({ names, description, outcomes, rejections }: CommandStatus) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Listeners, reportBug, runAndReport } from "../../src/app/account.ts";
 import type { RunSettings } from "../../src/exec/run.ts";
-import type { RunEnd, RunListener, RunOrder } from "../../src/exec/runner.ts";
+import type { RunEnd, RunListener } from "../../src/exec/runner.ts";
 import type { JobHandle, JobSpec, Names } from "../../src/jobs/job.ts";
 import type { RunningJob } from "../../src/jobs/pool.ts";
 import { createStop } from "../../src/jobs/stop.ts";
@@ -9,6 +9,7 @@ import type { Fields } from "../../src/telemetry/log.ts";
 import { createDisk } from "../../src/spool/disk.ts";
 import { specOf } from "../support/jobs.ts";
 import { openFilesIn } from "../support/open_files.ts";
+import { type StubOrder, type StubRun, stubRunner } from "../support/stub_runner.ts";
 import { temporarySpool } from "../support/spool.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
@@ -22,7 +23,7 @@ const exited: RunEnd = {
 };
 
 /** A command that writes `out` and `error!`, and `data` into its response file. */
-function says(order: RunOrder, onEvent: RunListener): Promise<RunEnd> {
+function says(order: StubOrder, onEvent: RunListener): Promise<RunEnd> {
   onEvent({ kind: "started", pid: 42 });
   onEvent({ kind: "stdout", bytes: bytesOf("out") });
   onEvent({ kind: "stderr", bytes: bytesOf("error!") });
@@ -32,7 +33,7 @@ function says(order: RunOrder, onEvent: RunListener): Promise<RunEnd> {
 
 /** Runs one job and collects all that is reported of it, by where it is reported. */
 async function told(
-  run: RunSettings["runner"]["run"],
+  run: StubRun,
   spec: JobSpec = specOf("a"),
   more: Partial<RunSettings> = {},
   names: Names | undefined = undefined,
@@ -63,6 +64,15 @@ async function told(
         };
       },
       rejected: notHere,
+      warmOf(of) {
+        assert.equal(of, names);
+        return {
+          started: notHere,
+          ended: notHere,
+          dropped: notHere,
+          jobEnded: (isWarm) => void metrics.push(isWarm ? "warm" : "cold"),
+        };
+      },
       requestArrived: notHere,
       outcomes: notHere,
       rejections: notHere,
@@ -83,20 +93,16 @@ async function told(
     queuedSec: 0.5,
     stop: createStop(),
   };
-  const orders: RunOrder[] = [];
+  const orders: StubOrder[] = [];
   const outcome = await runAndReport(
     job,
     2,
     {
       spool: temporary.spool,
-      runner: {
-        run(order, onEvent) {
-          orders.push(order);
-          return run(order, onEvent);
-        },
-      },
-      requestSuffix: "",
-      responseSuffix: "",
+      runner: stubRunner(temporary.spool, (order, onEvent) => {
+        orders.push(order);
+        return run(order, onEvent);
+      }),
       maxOutputBytes: 100,
       maxResultBytes: Infinity,
       onLeftover: notHere,
@@ -172,6 +178,24 @@ Deno.test("runAndReport() begins a span for a traced request, passes its variabl
     { outcome: "failed", exitStatus: 3, pid: 42 },
   ]);
   for (const [, fields] of lines) assert.equal(fields?.["trace_id"], traceId);
+});
+
+Deno.test("runAndReport() reports of a warm command whether its process was there before the job", async () => {
+  const names = { command: "thumbs", pool: "office" };
+  for (const warm of [true, false]) {
+    const end: RunEnd = { ...exited, warm, processJobs: 7 };
+    const { outcome, metrics, lines } = await told(
+      (order, onEvent) => says(order, onEvent).then(() => end),
+      specOf("a"),
+      {},
+      names,
+    );
+    assert.ok(outcome.kind === "ran");
+    assert.deepEqual([outcome.result.warm, outcome.result.processJobs], [warm, 7]);
+    assert.equal(metrics.at(-1), warm ? "warm" : "cold");
+    const fields = lines[1]?.[1];
+    assert.deepEqual([fields?.["warm"], fields?.["process.jobs"]], [warm, 7]);
+  }
 });
 
 Deno.test("runAndReport() names the truncated outputs and the signal that killed the command", async () => {
@@ -283,7 +307,7 @@ Deno.test("reportBug() logs the job's ids and the bug, and command and pool if t
 });
 
 /** A command that writes 100 000 bytes to each of its outputs. */
-async function floods(order: RunOrder, onEvent: RunListener): Promise<RunEnd> {
+async function floods(order: StubOrder, onEvent: RunListener): Promise<RunEnd> {
   onEvent({ kind: "started", pid: 42 });
   for (const kind of ["stdout", "stderr"] as const) {
     await onEvent({ kind, bytes: new Uint8Array(100_000) });

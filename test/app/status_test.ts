@@ -133,3 +133,24 @@ Deno.test("statusOf() reports every pool, and every command with its own outcome
   assert.deepEqual([outcomes["failed"], outcomes["success"]], [1, 1], "sums of all commands");
   assert.equal(rejections["unauthorized"], 1, "also those without a command");
 });
+
+Deno.test("statusOf() reports the warm process of each worker that has one", () => {
+  const dispatch = dispatchOf(0, 9, [
+    { id: 1, job: running("default"), sinceMs: 1500 },
+    { id: 2, job: undefined, sinceMs: 500 },
+    { id: 3, job: undefined, sinceMs: 500 },
+  ]);
+  const warm = (workerId: number) =>
+    workerId < 3 ? { pid: 40 + workerId, sinceMs: 2500, jobs: workerId } : undefined;
+  const { pools } = statusOf(
+    { started: 9, pools: [{ name: undefined, dispatch, queueLimit: 5, warm }] },
+    listenersOf(),
+    77,
+  );
+  assert.deepEqual(pools[0]?.workers.map(({ warm }) => warm), [
+    { pid: 41, sinceSec: 2.5, jobs: 1 },
+    { pid: 42, sinceSec: 2.5, jobs: 2 },
+    undefined,
+  ]);
+  assert.deepEqual(pools[0]?.workers[2], { id: 3, sinceSec: 0.5 });
+});

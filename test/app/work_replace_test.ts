@@ -65,6 +65,7 @@ function setUp(first: Served) {
           void announced.push(`${names?.command} in ${names?.pool}: ${numWorkers}`),
         of: () => nothing,
         rejected() {},
+        warmOf: () => assert.fail("no command is warm"),
         requestArrived: () => () => {},
         outcomes: () => assert.fail(),
         rejections: () => assert.fail(),

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import type { CommandConfig } from "../../src/config/config.ts";
 import { parseConfig } from "../../src/config/parse.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
-import { configOf, configure, errorsOf, machine, onlyPoolOf } from "../support/machine.ts";
+import {
+  configOf,
+  configure,
+  errorsOf,
+  machine,
+  onlyCommandOf,
+  onlyPoolOf,
+} from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
@@ -27,6 +34,9 @@ Deno.test("parseConfig() has the defaults of the contract", () => {
       maxOutputBytes: 104857600,
       maxResultBytes: 10737418240,
       stdin: "null",
+      warm: false,
+      warmMaxJobs: 1000,
+      warmMaxAgeMs: 3_600_000,
       requestSuffix: "",
       responseSuffix: "",
     },
@@ -223,4 +233,33 @@ Deno.test("JOBRUNNER_STDIN is null or payload", () => {
   assert.deepEqual(errorsOf({ ...cmd, JOBRUNNER_STDIN: "/dev/null" }), [
     "JOBRUNNER_STDIN=/dev/null: must be null or payload",
   ]);
+});
+
+Deno.test("JOBRUNNER_WARM is on or off, and its limits take 0 as none", () => {
+  const runOf = (env: Readonly<Record<string, string>>) => {
+    const { warm, warmMaxJobs, warmMaxAgeMs } = onlyCommandOf({ ...cmd, ...env }).run;
+    return [warm, warmMaxJobs, warmMaxAgeMs];
+  };
+  assert.deepEqual(runOf({ JOBRUNNER_WARM: "on" }), [true, 1000, 3_600_000]);
+  assert.deepEqual(
+    runOf({ JOBRUNNER_WARM_MAX_JOBS: "0", JOBRUNNER_WARM_MAX_AGE_SEC: "0" }),
+    [false, Infinity, Infinity],
+  );
+  assert.deepEqual(errorsOf({ ...cmd, JOBRUNNER_WARM: "1" }), [
+    "JOBRUNNER_WARM=1: must be on or off",
+  ]);
+  assert.deepEqual(errorsOf({ ...cmd, JOBRUNNER_WARM_MAX_AGE_SEC: "2147484" }), [
+    "JOBRUNNER_WARM_MAX_AGE_SEC=2147484: must be a number of seconds from 0 to 2147483",
+  ]);
+});
+
+Deno.test("JOBRUNNER_WARM=on is rejected together with JOBRUNNER_STDIN=payload", () => {
+  const sentence = "must be off while JOBRUNNER_STDIN=payload: a warm process gets its jobs there";
+  const payload = { ...cmd, JOBRUNNER_STDIN: "payload" };
+  assert.deepEqual(errorsOf({ ...payload, JOBRUNNER_WARM: "on" }), [
+    `JOBRUNNER_WARM=on: ${sentence}`,
+  ]);
+  assert.deepEqual(errorsOf(payload, ["--warm=on"]), [`--warm=on: ${sentence}`]);
+  const inFile = configure(payload, { toml: "warm = true\n" });
+  assert.deepEqual(!inFile.ok && inFile.errors, [`jobrunner.toml:1: warm = true: ${sentence}`]);
 });

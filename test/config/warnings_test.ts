@@ -42,7 +42,7 @@ Deno.test("warnings: none about the variables that a jobrunner started by a job 
     request: undefined,
     timeoutMs: 1000,
   });
-  const result = configure({ ...inherited, JOBRUNNER_HTTP_X_TENANT: "a" });
+  const result = configure({ ...inherited, JOBRUNNER_HTTP_X_TENANT: "a", JOBRUNNER_END: "" });
   assert.ok(result.ok);
   assert.deepEqual(result.warnings, []);
   const outside = configure({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADRESS: "::1" });

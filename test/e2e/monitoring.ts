@@ -84,13 +84,13 @@ function queriesOfTheDashboard(): string[] {
   );
 }
 
-/** With the query of a metric that only a server with a configuration file has, or without it. */
+/** With the queries of metrics that only a server with a configuration file or a warm command has, or without them. */
 async function checkEveryQuery(
   { query }: Prometheus,
-  { withFile }: { withFile: boolean },
+  { withFileAndWarm }: { withFileAndWarm: boolean },
 ): Promise<void> {
   const queries = [...queriesOfThePage(), ...queriesOfTheDashboard()]
-    .filter((expression) => withFile || !expression.includes("jobrunner_config_"));
+    .filter((expression) => withFileAndWarm || !/jobrunner_(config|warm)_/.test(expression));
   assert.ok(queries.length > 50, String(queries.length));
   for (const expression of queries) {
     const samples = await query(expression);
@@ -157,7 +157,7 @@ Deno.test("Prometheus scrapes the right counts, and every query of page and dash
   assert.equal(await valueOf(prometheus, "queued_jobs"), 0);
   assert.equal(await valueOf(prometheus, "job_duration_count"), 8);
 
-  await checkEveryQuery(prometheus, { withFile: false });
+  await checkEveryQuery(prometheus, { withFileAndWarm: false });
 });
 
 Deno.test("Prometheus counts by command and pool, and every query of page and dashboard has a result with names too", async () => {
@@ -168,6 +168,7 @@ Deno.test("Prometheus counts by command and pool, and every query of page and da
     pools: () => [thumbs, pdf].map(({ pool }) => ({ ...somePool, name: pool })),
     process: () => ({ ...someProcess, configReloaded: true }),
   }, [thumbs, pdf]);
+  const warm = metrics.warmOf(thumbs);
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     async () =>
@@ -185,6 +186,8 @@ Deno.test("Prometheus counts by command and pool, and every query of page and da
     jobs.jobStarted({ queuedSec: 0.1, payloadBytes: 10 });
     jobs.jobEnded(1, outcome, { elapsedSec: 0.5, resultBytes: 20, truncated: [] });
   }
+  warm.started("boot");
+  warm.jobEnded(true);
   metrics.rejected("queue_full", pdf);
   metrics.rejected("unauthorized");
   // The old names, from the recording rules: the jobs that ended, and one busy worker in each pool.
@@ -202,7 +205,7 @@ Deno.test("Prometheus counts by command and pool, and every query of page and da
     ) => [labels["command"], value]).sort(),
     [["pdf", 2], ["thumbs", 1]],
   );
-  await checkEveryQuery(prometheus, { withFile: true });
+  await checkEveryQuery(prometheus, { withFileAndWarm: true });
 });
 
 async function promtool(...args: string[]): Promise<string> {
@@ -242,9 +245,11 @@ Deno.test("promtool check metrics accepts /metrics without a remark, with names 
   });
   await post(program.url, "exit 0");
   assert.equal(await remarksOn((await get(`${program.url}/metrics`)).text), "");
-  const { exposition } = expose({ pools: () => [{ ...somePool, name: "office" }] }, [
-    { command: "thumbs", pool: "office" },
+  const thumbs = { command: "thumbs", pool: "office" };
+  const { exposition, metrics } = expose({ pools: () => [{ ...somePool, name: "office" }] }, [
+    thumbs,
     { command: "preview", pool: "office" },
   ]);
+  metrics.warmOf(thumbs);
   assert.equal(await remarksOn(await exposition.text()), "");
 });

@@ -36,6 +36,8 @@ Deno.test("withoutSecrets() removes every secret of the server and nothing else"
       TRACEPARENT: "the server's own",
       TRACESTATE: "the server's own",
       JOBRUNNER_HTTP_X_TENANT: "of the request whose job started the server",
+      JOBRUNNER_WARM: "on",
+      JOBRUNNER_END: "of the warm process whose job started the server",
     }),
     kept,
   );

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ColdStartSettings, createColdStart } from "../../src/exec/cold_start.ts";
 import { createStop } from "../../src/jobs/stop.ts";
-import { createWorkspace, type RunFiles } from "../../src/spool/workspace.ts";
+import type { RunFiles } from "../../src/spool/workspace.ts";
 import { coldStartOf } from "../support/cold_start.ts";
 import { commandHere } from "../support/commands.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -18,20 +18,18 @@ async function fed(
 ) {
   using temporary = temporarySpool();
   const input = { kind: "bytes" as const, bytes: new TextEncoder().encode(payload) };
-  const names = { workerId: 1, id: "i", requestSuffix: "", responseSuffix: "" };
-  const files = await createWorkspace(temporary.spool, input, names);
-  before(files);
   const text = { stdout: "", stderr: "" };
-  const runner = createColdStart(coldStartOf(["/bin/sh", "-c", script], {
-    stdin: "payload",
+  const runner = createColdStart(coldStartOf(temporary.spool, ["/bin/sh", "-c", script], {
+    stdin: "piped",
     trees: {
       endTree: ({ pid }) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
       endHolders: () => Promise.resolve(),
     },
     ...other,
   }));
-  const order = { spec: { id: "i" }, workerId: 1, files, variables: {}, stop: createStop() };
-  const end = await runner.run(order, (event) => {
+  const { files, run } = await runner.prepare(input, { workerId: 1, id: "i" });
+  before(files);
+  const end = await run({ spec: { id: "i" }, variables: {}, stop: createStop() }, (event) => {
     if ("bytes" in event) text[event.kind] += new TextDecoder().decode(event.bytes);
   });
   await files.remove();

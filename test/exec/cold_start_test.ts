@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ColdStartSettings, createColdStart } from "../../src/exec/cold_start.ts";
 import type { RunEvent, RunOrder } from "../../src/exec/runner.ts";
 import { createStop } from "../../src/jobs/stop.ts";
-import { createWorkspace } from "../../src/spool/workspace.ts";
+import type { Spool } from "../../src/spool/spool.ts";
 import { coldStartOf } from "../support/cold_start.ts";
 import { commandHere } from "../support/commands.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
@@ -11,18 +11,19 @@ import { testRunner } from "../support/runner_suite.ts";
 import { temporarySpool } from "../support/spool.ts";
 
 /** Settings of a cold start of shell scripts that have no children. */
-const settings: ColdStartSettings = coldStartOf([fixture("run_payload.sh")], {
-  trees: {
-    endTree: ({ pid }) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
-    endHolders: () => Promise.resolve(),
-  },
-});
+const settingsIn = (spool: Spool): ColdStartSettings =>
+  coldStartOf(spool, [fixture("run_payload.sh")], {
+    trees: {
+      endTree: ({ pid }) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
+      endHolders: () => Promise.resolve(),
+    },
+  });
 
 testRunner({
   name: "createColdStart()",
-  create: ({ words, jobTimeoutMs = Infinity }) =>
+  create: (spool, { words, jobTimeoutMs = Infinity }) =>
     createColdStart({
-      ...settings,
+      ...settingsIn(spool),
       ...(words ? { command: commandHere(words) } : {}),
       jobTimeoutMs,
     }),
@@ -36,16 +37,11 @@ async function runOf(
 ) {
   using temporary = temporarySpool();
   const input = { kind: "bytes" as const, bytes: new TextEncoder().encode(script) };
-  const files = await createWorkspace(temporary.spool, input, {
-    workerId: 1,
-    id: "i",
-    requestSuffix: "",
-    responseSuffix: "",
-  });
   const text = { stdout: "", stderr: "" };
-  const runner = createColdStart({ ...settings, ...other });
-  const end = await runner.run(
-    { spec: { id: "i" }, workerId: 1, files, variables: {}, stop: createStop(), ...order },
+  const runner = createColdStart({ ...settingsIn(temporary.spool), ...other });
+  const { files, run } = await runner.prepare(input, { workerId: 1, id: "i" });
+  const end = await run(
+    { spec: { id: "i" }, variables: {}, stop: createStop(), ...order },
     (event: RunEvent) => {
       if ("bytes" in event) text[event.kind] += new TextDecoder().decode(event.bytes);
     },

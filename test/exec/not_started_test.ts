@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { launchFailure, spawnFailure } from "../../src/exec/not_started.ts";
 import { startCommand } from "../../src/exec/start.ts";
-import { coldStartOf } from "../support/cold_start.ts";
+import { startOf } from "../support/cold_start.ts";
 import { commandHere } from "../support/commands.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
@@ -93,7 +93,7 @@ Deno.test("spawnFailure() is 126 for a missing working directory, which it names
   Deno.writeTextFileSync(file, "");
   const failureOf = (program: string, workingDirectory: string) => {
     const command = { ...commandHere(["/bin/sh"]), program };
-    return startCommand({ ...coldStartOf(["/bin/sh"]), command, workingDirectory }, {}, 1)
+    return startCommand({ ...startOf(["/bin/sh"]), command, workingDirectory }, {}, 1)
       .then(() => assert.fail("it was started"), (error) => spawnFailure(error, program));
   };
   for (const place of [`${folder.path}/missing`, file, `${file}/below`]) {

@@ -6,6 +6,7 @@ import { createDisk } from "../../src/spool/disk.ts";
 import type { Spool } from "../../src/spool/spool.ts";
 import { specOf } from "../support/jobs.ts";
 import { openFilesIn } from "../support/open_files.ts";
+import { stubRunner } from "../support/stub_runner.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
 
 /** Runs a job that keeps its outputs elsewhere than in memory; its response has `size` bytes. */
@@ -28,15 +29,11 @@ async function runKept(
     },
     {
       spool,
-      runner: {
-        run({ files }) {
-          Deno.writeFileSync(files.responseFile, new Uint8Array(size).fill(7));
-          const ending = { kind: "exited" as const, exitStatus: 0 };
-          return Promise.resolve({ ok: true, ending, elapsedSec: 1, pid: 1 });
-        },
-      },
-      requestSuffix: "",
-      responseSuffix: "",
+      runner: stubRunner(spool, ({ files }) => {
+        Deno.writeFileSync(files.responseFile, new Uint8Array(size).fill(7));
+        const ending = { kind: "exited" as const, exitStatus: 0 };
+        return Promise.resolve({ ok: true, ending, elapsedSec: 1, pid: 1 });
+      }),
       maxOutputBytes: 10,
       maxResultBytes: Infinity,
       onLeftover: (error) => assert.fail(String(error)),

@@ -2,35 +2,43 @@ import assert from "node:assert/strict";
 import { createColdStart } from "../../src/exec/cold_start.ts";
 import { createCaptures } from "../../src/exec/capture.ts";
 import { run, type RunSettings } from "../../src/exec/run.ts";
-import type { RunEnd, Runner } from "../../src/exec/runner.ts";
+import type { RunEnd } from "../../src/exec/runner.ts";
 import type { JobSpec } from "../../src/jobs/job.ts";
 import { createStop } from "../../src/jobs/stop.ts";
 import { makeJobFolder } from "../../src/spool/job_folder.ts";
 import type { Spool } from "../../src/spool/spool.ts";
+import type { FileNames, RunFiles } from "../../src/spool/workspace.ts";
 import { coldStartOf } from "../support/cold_start.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { specOf } from "../support/jobs.ts";
 import { fixture } from "../support/program.ts";
+import { stubRunner } from "../support/stub_runner.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
 import { nextTurn } from "../support/turn.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 /** Differences from a job without limits. */
-interface Differences extends Partial<RunSettings> {
+interface Differences
+  extends Partial<RunSettings>, Partial<Pick<FileNames, "requestSuffix" | "responseSuffix">> {
   readonly jobTimeoutMs?: number;
   readonly timeoutSec?: number;
 }
 
 function settingsOf(
+  spool: Spool,
   words: readonly string[],
-  { jobTimeoutMs = Infinity, ...settings }: Differences,
+  { jobTimeoutMs = Infinity, requestSuffix = "", responseSuffix = "", ...settings }: Differences,
 ) {
   const commandEnv = { PATH: Deno.env.get("PATH") ?? "", GREETING: "hello" };
   return {
-    runner: createColdStart(coldStartOf(words, { commandEnv, jobTimeoutMs })),
-    requestSuffix: "",
-    responseSuffix: "",
+    spool,
+    runner: createColdStart(coldStartOf(spool, words, {
+      commandEnv,
+      jobTimeoutMs,
+      requestSuffix,
+      responseSuffix,
+    })),
     maxOutputBytes: Infinity,
     maxResultBytes: Infinity,
     onLeftover: (error: unknown) => assert.fail(String(error)),
@@ -56,7 +64,7 @@ async function outcomeOf(words: string[], payload: string, differences: Differen
   const captures = createCaptures(settings.maxOutputBytes ?? Infinity, handle.onCaptured);
   const outcome = await run(
     { spec, handle, stop: createStop(), workerId: 2, variables: {} },
-    { spool, ...settingsOf(words, settings) },
+    settingsOf(spool, words, settings),
     captures.onEvent,
   );
   assert.deepEqual(filesIn(spool.path), [], "files are gone");
@@ -200,12 +208,15 @@ Deno.test("run() gives each of the two files its own suffix", async () => {
 /** Runs a job without a process: `act` is all that the command does. */
 async function runWithout(
   spool: Spool,
-  act: Runner["run"],
+  act: (files: RunFiles) => Promise<RunEnd>,
   onLeftover: RunSettings["onLeftover"] = (error) => assert.fail(String(error)),
 ) {
   return await run(
     { spec: specOf("i"), handle: undefined, stop: createStop(), workerId: 1, variables: {} },
-    { spool, ...settingsOf(shell, { runner: { run: act }, onLeftover }) },
+    settingsOf(spool, shell, {
+      runner: stubRunner(spool, ({ files }) => act(files)),
+      onLeftover,
+    }),
     () => {},
   );
 }
@@ -232,7 +243,7 @@ Deno.test("run() reads the response before it removes the files, and resolves wh
       await spool.ensure();
     },
   };
-  const outcome = await runWithout(slow, ({ files }) => {
+  const outcome = await runWithout(slow, (files) => {
     Deno.writeTextFileSync(files.responseFile, "response");
     return Promise.resolve(exited);
   });
@@ -265,23 +276,19 @@ Deno.test("run() reports files that cannot be removed, without changing the outc
 Deno.test("run() frees the memory of a large payload when it is in its file or cannot be written", async () => {
   using temporary = temporarySpool();
   for (const path of [temporary.spool.path, "/dev/null/spool"]) {
+    const spool = { ...temporary.spool, path };
     const bytes = new Uint8Array(1_000_000);
     const spec = specOf("i", { input: { kind: "bytes", bytes } });
     let stored = 0;
     const handle = { onInputStored: () => void stored++, onCaptured() {} };
     await run(
       { spec, handle, stop: createStop(), workerId: 1, variables: {} },
-      {
-        spool: { ...temporary.spool, path },
-        ...settingsOf(shell, {
-          runner: {
-            run() {
-              assert.deepEqual([stored, bytes.length], [1, 0], "before the command runs");
-              return Promise.resolve(exited);
-            },
-          },
+      settingsOf(spool, shell, {
+        runner: stubRunner(spool, () => {
+          assert.deepEqual([stored, bytes.length], [1, 0], "before the command runs");
+          return Promise.resolve(exited);
         }),
-      },
+      }),
       () => {},
     );
     assert.equal(stored, 1);
@@ -296,7 +303,7 @@ Deno.test("run() reports a spool that cannot be used as a failure of the server,
   const spec = specOf("i");
   const outcome = await run(
     { spec, handle: undefined, stop: createStop(), workerId: 1, variables: {} },
-    { spool, ...settingsOf(shell, { onLeftover: () => {} }) },
+    settingsOf(spool, shell, { onLeftover: () => {} }),
     () => assert.fail("nothing has run"),
   );
   assert.ok(!outcome.ok);
@@ -319,7 +326,7 @@ Deno.test("run() accepts a payload that lies in the job's folder before its work
       workerId: 7,
       variables: {},
     },
-    { spool, ...settingsOf(shell, {}) },
+    settingsOf(spool, shell, {}),
     captures.onEvent,
   );
   assert.ok(outcome.ok);

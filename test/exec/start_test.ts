@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { type Launcher, LauncherError, startCommand } from "../../src/exec/start.ts";
-import { coldStartOf } from "../support/cold_start.ts";
+import { startOf } from "../support/cold_start.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
 /** What a command writes that is started like this, by worker 7. */
-async function said(settings: ReturnType<typeof coldStartOf>, env: Record<string, string> = {}) {
+async function said(settings: ReturnType<typeof startOf>, env: Record<string, string> = {}) {
   const child = await startCommand(settings, env, 7);
   const { stdout } = await child.output();
   return new TextDecoder().decode(stdout);
@@ -22,10 +22,10 @@ Deno.test("startCommand() starts a command in its working directory, with the wo
   Deno.mkdirSync(`${folder.path}/7/w7`, { recursive: true });
   const workingDirectory = `${folder.path}/{worker_id}/w{worker_id}`;
   assert.equal(
-    await said(coldStartOf(["/bin/sh", "-c", "pwd"], { workingDirectory })),
+    await said(startOf(["/bin/sh", "-c", "pwd"], { workingDirectory })),
     `${folder.path}/7/w7\n`,
   );
-  assert.equal(await said(coldStartOf(["/bin/sh", "-c", "pwd"])), `${Deno.cwd()}\n`);
+  assert.equal(await said(startOf(["/bin/sh", "-c", "pwd"])), `${Deno.cwd()}\n`);
 });
 
 Deno.test("startCommand() leaves the working directory to a launcher that holds it, and gives it to another", async () => {
@@ -33,7 +33,7 @@ Deno.test("startCommand() leaves the working directory to a launcher that holds 
   Deno.mkdirSync(`${folder.path}/7`);
   const workingDirectory = `${folder.path}/{worker_id}`;
   const from = (holdsAll: boolean) =>
-    said(coldStartOf(["/bin/date"], {
+    said(startOf(["/bin/date"], {
       workingDirectory,
       launcher: launcherIn(folder.path, holdsAll),
     }));
@@ -45,7 +45,7 @@ Deno.test("startCommand() rejects for a missing working directory and repairs no
   using folder = temporaryFolder();
   const workingDirectory = `${folder.path}/{worker_id}`;
   for (const launcher of [undefined, launcherIn(folder.path, false)]) {
-    const settings = coldStartOf(["/bin/date"], { workingDirectory, launcher });
+    const settings = startOf(["/bin/date"], { workingDirectory, launcher });
     await assert.rejects(startCommand(settings, {}, 7), (error) => {
       assert.ok(error instanceof Deno.errors.NotFound);
       assert.ok(error.message.includes(`${folder.path}/7`), error.message);
@@ -60,14 +60,14 @@ Deno.test("startCommand() has a missing launcher repaired, and rejects with a La
   Deno.removeSync(launcher.path);
   const repair = () => Promise.resolve(void launcherIn(folder.path, true));
   assert.equal(
-    await said(coldStartOf(["/bin/date"], { launcher, repair })),
+    await said(startOf(["/bin/date"], { launcher, repair })),
     `${Deno.cwd()}\n`,
   );
   Deno.removeSync(launcher.path);
   let repaired = 0;
   const inVain = () => Promise.resolve(void repaired++);
   await assert.rejects(
-    startCommand(coldStartOf(["/bin/date"], { launcher, repair: inVain }), {}, 1),
+    startCommand(startOf(["/bin/date"], { launcher, repair: inVain }), {}, 1),
     LauncherError,
   );
   assert.ok(repaired > 0);

@@ -82,6 +82,16 @@ Deno.test("describeCommands() shows for each command its pool, its limits and wh
   ]);
 });
 
+Deno.test("describeCommands() shows when warm processes are replaced", () => {
+  const linesOf = (toml: string) =>
+    describeCommands(configOfFile(`[commands.a]\ncmd = "/bin/date"\n${toml}`))
+      .filter((line) => line.includes("warm"));
+  const line = "  warm: a process of each worker waits for the job";
+  assert.deepEqual(linesOf("warm_max_jobs = 1"), []);
+  assert.deepEqual(linesOf("warm = true"), [`${line}, replaced after 1000 jobs or 3600 s`]);
+  assert.deepEqual(linesOf("warm = true\nwarm_max_jobs = 0\nwarm_max_age_sec = 0"), [line]);
+});
+
 Deno.test("describeCommands() says that there is no default command", () => {
   const config = configOfFile('[commands.a]\ncmd = "/bin/date"\n');
   assert.equal(describeCommands(config)[0], "default command: none");

@@ -6,23 +6,43 @@
 
 import assert from "node:assert/strict";
 import type { ColdStartSettings } from "../../src/exec/cold_start.ts";
+import type { StartSettings } from "../../src/exec/start.ts";
 import { createScratch } from "../../src/exec/pipe.ts";
+import type { Spool } from "../../src/spool/spool.ts";
 import { commandHere } from "./commands.ts";
 
-/** A cold start of a program and its arguments, with no limit and no launcher; a command that will be killed needs `trees`. */
-export function coldStartOf(
+/** How a program with its arguments is started, without a launcher. */
+export function startOf(
   words: readonly string[],
-  more: Partial<ColdStartSettings> = {},
-): ColdStartSettings {
+  more: Partial<StartSettings> = {},
+): StartSettings {
   return {
     command: commandHere(words),
-    commandEnv: { PATH: Deno.env.get("PATH") ?? "" },
-    names: undefined,
-    passHeaders: [],
     launcher: undefined,
     workingDirectory: undefined,
     stdin: "null",
     repair: () => assert.fail("nothing is to be repaired"),
+    ...more,
+  };
+}
+
+/**
+ * A cold start of a program and its arguments, with no limit and no launcher, whose jobs have their files in the spool; a command
+ * that will be killed needs `trees`.
+ */
+export function coldStartOf(
+  spool: Spool,
+  words: readonly string[],
+  more: Partial<ColdStartSettings> = {},
+): ColdStartSettings {
+  return {
+    ...startOf(words),
+    spool,
+    requestSuffix: "",
+    responseSuffix: "",
+    commandEnv: { PATH: Deno.env.get("PATH") ?? "" },
+    names: undefined,
+    passHeaders: [],
     scratch: createScratch(),
     jobTimeoutMs: Infinity,
     trees: {

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { RunEnd, RunEvent, RunListener, Runner, RunOrder } from "../../src/exec/runner.ts";
 import { createStop, type Stop } from "../../src/jobs/stop.ts";
-import { createWorkspace } from "../../src/spool/workspace.ts";
+import type { Spool } from "../../src/spool/spool.ts";
 import { temporaryFolder } from "./folder.ts";
 import { filesIn, temporarySpool } from "./spool.ts";
 import { nextTurn } from "./turn.ts";
@@ -23,7 +23,7 @@ export interface RunnerSetup {
 /** One implementation of the contract. */
 export interface RunnerBody {
   readonly name: string;
-  create(setup: RunnerSetup): Runner;
+  create(spool: Spool, setup: RunnerSetup): Runner;
 }
 
 /** All that was reported of one run. */
@@ -36,28 +36,22 @@ interface Heard {
 }
 
 async function heard(
-  runner: Runner,
+  create: (spool: Spool) => Runner,
   script: string,
   more: Partial<RunOrder> & { readonly onEvent?: RunListener } = {},
 ): Promise<Heard> {
   using temporary = temporarySpool();
   const { spool } = temporary;
   const bytes = new TextEncoder().encode(script);
-  const files = await createWorkspace(spool, { kind: "bytes", bytes }, {
-    workerId: 2,
-    id: "some id",
-    requestSuffix: "",
-    responseSuffix: "",
-  });
+  const about = { workerId: 2, id: "some id" };
+  const { files, run } = await create(spool).prepare({ kind: "bytes", bytes }, about);
   const kinds: RunEvent["kind"][] = [];
   const text = { stdout: "", stderr: "" };
   let pid: number | undefined;
   let told: RunEnd | undefined;
   const { onEvent, ...order } = more;
-  const end = await runner.run({
+  const end = await run({
     spec: { id: "some id" },
-    workerId: 2,
-    files,
     variables: {},
     stop: createStop(),
     ...order,
@@ -81,7 +75,8 @@ function endingWhenHeard(stop: Stop, cause: "canceled" | "shutdown") {
 }
 
 /** Declares the tests of one implementation. Payloads are shell scripts. */
-export function testRunner({ name, create }: RunnerBody): void {
+export function testRunner({ name, create: createIn }: RunnerBody): void {
+  const create = (setup: RunnerSetup) => (spool: Spool) => createIn(spool, setup);
   const test = (promise: string, act: () => Promise<void>) => Deno.test(`${name}: ${promise}`, act);
 
   test("run() reports started, the output of both streams, and ended", async () => {

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { temporaryFolder } from "../support/folder.ts";
-import { configFileIn, runNamed, shellCmd } from "../support/named.ts";
+import { configFileIn, runNamed, shellCmd, tomlString } from "../support/named.ts";
 import { fixture, runProgram } from "../support/program.ts";
 
 const check = { args: ["serve", "--check"] };
@@ -158,4 +158,28 @@ Deno.test("a file that is missing or not TOML exits with 2 and says why, with th
   const broken = await runNamed("[commands.pdf]\ncmd = /bin/date\n", check);
   assert.equal(broken.code, 2);
   assert.match(broken.stderr, /^\S+\/jobrunner\.toml:2:/);
+});
+
+Deno.test("serve --check starts each warm command and says whether it waits for a job; others it does not start", async () => {
+  using folder = temporaryFolder();
+  const started = `${folder.path}/started`;
+  const script = (name: string, then: string) =>
+    `cmd = ${tomlString(`sh -c 'echo ${name} >>${started}; ${then}'`)}`;
+  const { code, stdout, stderr } = await runNamed(
+    [
+      `[commands.waits]\nwarm = true\n${script("waits", "exec cat")}`,
+      `[commands.exits]\nwarm = true\n${script("exits", "exit 4")}`,
+      `[commands.cold]\n${script("cold", "exec cat")}\n`,
+    ].join("\n"),
+    check,
+  );
+  assert.deepEqual([code, stderr], [0, ""], stdout);
+  assert.deepEqual(stdout.match(/^warm: .*$/gm), [
+    "warm: the command waits waits for a job",
+    "warm: the command exits ended with status 4: every job starts it anew",
+  ]);
+  assert.deepEqual(
+    Deno.readTextFileSync(started).trim().split("\n").sort(),
+    ["exits", "waits"],
+  );
 });

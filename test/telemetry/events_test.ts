@@ -40,6 +40,9 @@ Deno.test("levelOf() is the level that alerts rely on, also where a part of the 
   assert.deepEqual(levelsOf("warning"), [
     "SIGUSR1 may open a debugger of the runtime",
     "a changed setting needs a restart",
+    "a warm process could not be started before its job",
+    "a warm process exited between two jobs",
+    "a warm process wrote between two jobs and was replaced",
     "cannot remove leftovers of a dead server",
     "cannot scan for leftovers of dead servers",
     "configuration warning",

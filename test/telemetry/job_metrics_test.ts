@@ -163,7 +163,8 @@ Deno.test("every metric has the labels that the catalogue lists, in that order",
       { commands: [thumbs], named: true },
     ]
   ) {
-    const { sample } = expose(named ? { pools } : {}, commands);
+    const { metrics, sample } = expose(named ? { pools } : {}, commands);
+    for (const names of commands) metrics.warmOf(names);
     for (const row of Object.values<MetricRow>(catalogue)) {
       const labels = [...(named ? row.named ?? [] : []), ...Object.keys(row.labels)];
       const name = row.type === "histogram" ? `${row.name}_count` : row.name;

@@ -5,7 +5,8 @@ import { expose, somePool, someProcess } from "../support/exposition.ts";
 
 Deno.test("/metrics has every metric of the catalogue from the start, and no other", async () => {
   const process = () => ({ ...someProcess, configReloaded: true });
-  const { exposition, prepared } = expose({ process });
+  const { exposition, metrics, prepared } = expose({ process });
+  metrics.warmOf(undefined);
   const text = await exposition.text();
   assert.equal(prepared(), 1);
   for (const { name, type, help } of Object.values(catalogue)) {

@@ -50,6 +50,14 @@ Deno.test("metadataOf() describes a result; what does not apply is absent", () =
   );
 });
 
+Deno.test("metadataOf() says of a process that was there before the job, and only of that, that it is warm", () => {
+  assert.deepEqual(metadataOf({ ...result, warm: true }), {
+    ...metadataOf(result),
+    "X-JR-Warm": "true",
+  });
+  assert.deepEqual(metadataOf({ ...result, warm: false }), metadataOf(result));
+});
+
 Deno.test("metadataOf() makes headers of any id and message, which decodeURIComponent() restores", () => {
   for (const text of ["ä\r\nX: y", "100 %", "/a b?", "\u{1f600}\x7f\0", "%41"]) {
     const fields = new Headers(metadataOf({ ...result, id: text, message: text }));

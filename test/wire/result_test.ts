@@ -68,3 +68,14 @@ Deno.test("encodeSummary() is the same object with lengths in place of the outpu
       '"data_truncated":true,"data_bytes":2,"output_bytes":5000000000,"error_bytes":1}',
   );
 });
+
+Deno.test("encodeResult() says of a process that was there before the job, and only of that, that it is warm", () => {
+  const text = (more: Partial<JobResult>) =>
+    [...encodeResult({ ...result, ...more }).pieces].join("");
+  const names = { command: "thumbs", pool: "office" };
+  assert.match(
+    text({ warm: true, processJobs: 2, names, message: "m" }),
+    /"ending":"exited","command":"thumbs","pool":"office","warm":true,"message":"m"}\n$/,
+  );
+  assert.equal(text({ warm: false, processJobs: 1 }), text({}));
+});

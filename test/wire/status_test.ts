@@ -101,3 +101,24 @@ Deno.test("encodeStatus() lists commands and pools at the end, in their order", 
       '{"name":"pdf","workers":2,"busy":1,"queued_jobs":1,"queue_limit":20,"oldest_wait_sec":0}]}\n',
   ));
 });
+
+Deno.test("encodeStatus() shows the warm process of a worker, its process id only on request", () => {
+  const [pool] = status.pools;
+  assert.ok(pool);
+  const warm = { pid: 7, sinceSec: 1.23456, jobs: 3 };
+  const workers = [{ id: 1, sinceSec: 0.5, warm, job }, { id: 2, sinceSec: 2, warm }];
+  const warmed: ServiceStatus = { ...status, pools: [{ ...pool, workers }] };
+  const statesOf = (namesJobs: boolean) =>
+    JSON.stringify(JSON.parse(encodeStatus(warmed, namesJobs)).worker_states);
+  const shown = '"since_sec":1.235,"jobs":3}';
+  assert.equal(
+    statesOf(true),
+    `[{"worker_id":1,"state":"running","since_sec":0.5,"warm":{"pid":7,${shown},"id":"i","request_id":"r","pid":17},` +
+      `{"worker_id":2,"state":"idle","since_sec":2,"warm":{"pid":7,${shown}}]`,
+  );
+  assert.equal(
+    statesOf(false),
+    `[{"worker_id":1,"state":"running","since_sec":0.5,"warm":{${shown}},` +
+      `{"worker_id":2,"state":"idle","since_sec":2,"warm":{${shown}}]`,
+  );
+});

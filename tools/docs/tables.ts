@@ -11,6 +11,7 @@ import { flagOf, type Setting } from "../../src/config/setting.ts";
 import { settings } from "../../src/config/settings.ts";
 import { type ErrorRow, errors } from "../../src/http/answer/errors.ts";
 import { outcomes } from "../../src/jobs/job.ts";
+import { warmEnds, warmStarts } from "../../src/jobs/warm.ts";
 import { catalogue, type MetricRow, rejections } from "../../src/telemetry/catalogue.ts";
 import { type EventRow, events } from "../../src/telemetry/events.ts";
 import { severityText } from "../../src/telemetry/log.ts";
@@ -90,6 +91,18 @@ export const tables: readonly Table[] = [
       row.help,
       code(row.example),
     ]),
+  },
+  {
+    page: "docs/reference/metrics.md",
+    name: "warm starts",
+    headings: ["why", "meaning"],
+    rows: meanings(warmStarts),
+  },
+  {
+    page: "docs/reference/metrics.md",
+    name: "warm ends",
+    headings: ["why", "meaning"],
+    rows: meanings(warmEnds),
   },
   {
     page: "docs/reference/logs.md",

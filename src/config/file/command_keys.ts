@@ -89,7 +89,8 @@ const ownKeys: readonly OwnKey[] = [
     name: "limit_cpu_sec",
     kind: whole(1, 2 ** 31 - 1),
     default: "that of the server",
-    meaning: "Seconds of CPU time of each process of the command (RLIMIT_CPU).",
+    meaning:
+      "Seconds of CPU time of each process of the command (RLIMIT_CPU). Not for a warm command.",
   },
   {
     name: "limit_file_bytes",

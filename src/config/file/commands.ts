@@ -14,6 +14,7 @@ import { faultInHeaders, headersIn } from "../pass_headers.ts";
 import { type PoolDefaults, poolsOf } from "./pools.ts";
 import type { Section } from "./section.ts";
 import { oneLine } from "../shown.ts";
+import { getsJobsByStdin } from "../stdin.ts";
 import { brokenRules } from "../suffix.ts";
 import { type NamedSection, readTables } from "./tables.ts";
 import type { TomlTable } from "./toml.ts";
@@ -82,6 +83,7 @@ function readCommandOf(
   defaults: CommandDefaults,
 ): CommandConfig | undefined {
   const { number, milliseconds } = section;
+  const ownWarm = section.text("warm");
   const rest = {
     description: readDescription(section),
     maxRequestBytes: number("max_request_bytes") ?? defaults.maxRequestBytes,
@@ -100,11 +102,15 @@ function readCommandOf(
       // The row allows nothing else.
       stdin: section.text("stdin") as CommandConfig["run"]["stdin"] | undefined ??
         defaults.run.stdin,
+      warm: ownWarm === undefined ? defaults.run.warm : ownWarm === "on",
+      warmMaxJobs: number("warm_max_jobs") ?? defaults.run.warmMaxJobs,
+      warmMaxAgeMs: milliseconds("warm_max_age_sec") ?? defaults.run.warmMaxAgeMs,
       requestSuffix: readOwnSuffix(section, "request_suffix") ?? defaults.run.requestSuffix,
       responseSuffix: readOwnSuffix(section, "response_suffix") ?? defaults.run.responseSuffix,
     },
     launch: readLaunch(reading, pool),
   };
+  refuseForWarm(reading, rest);
   const text = section.text("cmd");
   if (!section.given.has("cmd")) {
     reading.faults.add([...section.path, "cmd"], "must be set to a program and its arguments");
@@ -115,6 +121,23 @@ function readCommandOf(
     : parseCommand(text, reading.around);
   if (!result.ok) return section.refuse("cmd", result.reason);
   return pool && { name: section.name, pool: pool.name, command: result.command, ...rest };
+}
+
+/** Adds the faults of a warm command: what its processes cannot have. */
+function refuseForWarm(
+  { section, faults }: Reading,
+  { run, launch }: Pick<CommandConfig, "run" | "launch">,
+): void {
+  if (!run.warm) return;
+  if (run.stdin === "payload") {
+    faults.add([...section.path, "warm"], `must be off while stdin is payload: ${getsJobsByStdin}`);
+  }
+  if (launch.limits.cpuSec !== undefined) {
+    faults.add(
+      [...section.path, "limit_cpu_sec"],
+      "must be left out while warm is on: it would count the CPU time of all jobs of a process",
+    );
+  }
 }
 
 function readDescription(section: Section): string | undefined {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { errorsOfFile } from "../../support/machine.ts";
+import { configure, errorsOfFile } from "../../support/machine.ts";
 
 const env = { PATH: "/bin" };
 const command = "[commands.a]\ncmd = 'date'\n";
@@ -53,6 +53,12 @@ const faultsOfCommand: readonly (readonly [string, string])[] = [
     "pass_headers = […]: must be names of request headers, separated by commas, such as x-tenant,accept-language",
   ],
   ["stdin = 'file'", 'stdin = "file": must be null or payload'],
+  ["warm = 1", "warm = 1: must be on or off"],
+  ["warm_max_jobs = -1", "warm_max_jobs = -1: must be a whole number from 0 to 1000000000"],
+  [
+    "warm_max_age_sec = 'x'",
+    'warm_max_age_sec = "x": must be a number of seconds from 0 to 2147483',
+  ],
   [
     "max_spool_bytes = 1",
     "max_spool_bytes: must stand at the top of the file, since it is a setting of the whole server",
@@ -202,4 +208,26 @@ Deno.test("a command that is missing, empty or cannot be found is a fault in the
       ),
     ] as const
   ) assert.deepEqual(errorsOfFile(toml, { env }), [`jobrunner.toml:${line}: ${sentence}`], toml);
+});
+
+Deno.test("a warm command is refused if its standard input is the payload or its CPU time is limited", () => {
+  const stdin =
+    "commands.a.warm: must be off while stdin is payload: a warm process gets its jobs there";
+  const cpu =
+    "commands.a.limit_cpu_sec: must be left out while warm is on: it would count the CPU time of all jobs of a process";
+  for (
+    const [toml, ...faults] of [
+      [`${command}warm = true\nstdin = 'payload'`, `3: ${stdin}`],
+      [`warm = true\n${command}stdin = 'payload'`, `2: ${stdin}`],
+      [`stdin = 'payload'\n${command}warm = 'on'`, `4: ${stdin}`],
+      [`${command}limit_cpu_sec = 1\nwarm = true`, `3: ${cpu}`],
+      [`warm = true\n${command}limit_cpu_sec = 1\nstdin = 'payload'`, `2: ${stdin}`, `4: ${cpu}`],
+      [`warm = true\nstdin = 'payload'\n${command}warm = false\nlimit_cpu_sec = 1`],
+      [`warm = true\nstdin = 'payload'\n${command}stdin = 'null'`],
+    ] as const
+  ) {
+    const result = configure(env, { toml });
+    const errors = result.ok ? [] : result.errors;
+    assert.deepEqual(errors, faults.map((fault) => `jobrunner.toml:${fault}`), toml);
+  }
 });

@@ -9,6 +9,8 @@ Deno.test("a file gives commands and pools in its order, with own values and the
     job_timeout_sec = 300
     num_workers = 2
     request_suffix = ".bin"
+    warm = true
+    warm_max_jobs = 0
     default_command = "pdf"
 
     [commands.pdf]
@@ -28,6 +30,9 @@ Deno.test("a file gives commands and pools in its order, with own values and the
     failed_status = 200
     pass_headers = ["X-Tenant", "accept-language"]
     stdin = "payload"
+    warm = false
+    warm_max_jobs = 7
+    warm_max_age_sec = 0
     request_suffix = ""
     response_suffix = ".pdf"
 
@@ -84,6 +89,9 @@ Deno.test("a file gives commands and pools in its order, with own values and the
       maxOutputBytes: Infinity,
       maxResultBytes: Infinity,
       stdin: "payload",
+      warm: false,
+      warmMaxJobs: 7,
+      warmMaxAgeMs: Infinity,
       requestSuffix: "",
       responseSuffix: ".pdf",
     },
@@ -94,6 +102,9 @@ Deno.test("a file gives commands and pools in its order, with own values and the
     maxOutputBytes: 100 * 2 ** 20,
     maxResultBytes: 10 * 2 ** 30,
     stdin: "null",
+    warm: true,
+    warmMaxJobs: Infinity,
+    warmMaxAgeMs: 3_600_000,
     requestSuffix: ".bin",
     responseSuffix: "",
   });

@@ -1,0 +1,211 @@
+/**
+ * The runner of a warm command, and what lets a cold one share its workers. Whatever goes wrong with a process that was there
+ * before the job, the job gets a process of its own.
+ *
+ * @module
+ */
+
+import { endVariable } from "../../config/job_variables.ts";
+import type { JobInput, Names } from "../../jobs/job.ts";
+import type { KeptWorkspace } from "../../spool/kept_workspace.ts";
+import type { Workspace } from "../../spool/workspace.ts";
+import { environmentOf } from "../child_env.ts";
+import { endingOf } from "../ending.ts";
+import { couldNotStart, failedStart } from "../failed_start.ts";
+import { launchFailure, type NotStarted } from "../not_started.ts";
+import type { PreparedRun, RunAbout, RunEnd, RunListener, Runner, RunOrder } from "../runner.ts";
+import { startTimeout, timeoutMsOf } from "../time_limit.ts";
+import { encodeBlock, maxBlockBytes } from "./block.ts";
+import type { Variables, WarmCommand } from "./command.ts";
+import { newWord } from "./end_line.ts";
+import type { WarmProcess } from "./process.ts";
+import type { Seat } from "./seat.ts";
+import type { Seats } from "./seats.ts";
+
+/** Makes a runner whose processes are started before their jobs. */
+export function createWarmRunner(command: WarmCommand, seats: Seats): Runner {
+  return {
+    async prepare(input, about) {
+      const seat = seats.of(about.workerId);
+      const idle = await seat.claim(command);
+      try {
+        const place = await put(command, seat, idle, input, about.workerId);
+        return new WarmRun(command, seat, place, about);
+      } catch (error) {
+        await seat.giveBack(undefined, false);
+        throw error;
+      }
+    },
+  };
+}
+
+/** Makes a runner that is the given one for workers that may have a process of another command. That one ends first. */
+export function besideWarm(runner: Runner, seats: Seats): Runner {
+  return {
+    async prepare(input, about) {
+      const seat = seats.of(about.workerId);
+      await seat.claim(undefined);
+      const leave = () => seat.giveBack(undefined, false);
+      try {
+        const { files, run } = await runner.prepare(input, about);
+        const remove = async () => {
+          try {
+            await files.remove();
+          } finally {
+            await leave();
+          }
+        };
+        return { files: { ...files, remove }, run };
+      } catch (error) {
+        await leave();
+        throw error;
+      }
+    },
+  };
+}
+
+/** The files that hold the payload of a job, and their process if there is one already. */
+interface Place {
+  readonly files: KeptWorkspace;
+  readonly idle: WarmProcess | undefined;
+}
+
+/** Puts a payload into the files of the idle process, or into new ones if there is none or its files were damaged. */
+async function put(
+  command: WarmCommand,
+  seat: Seat,
+  idle: WarmProcess | undefined,
+  input: JobInput,
+  workerId: number,
+): Promise<Place> {
+  const { onLeftover } = command.settings;
+  if (idle) {
+    const { files } = idle;
+    try {
+      await files.put(input);
+      return { files, idle };
+    } catch (error) {
+      await seat.retire();
+      await files.remove().catch(onLeftover);
+      // A body on the disk may be in one of the files that are gone.
+      if (input.kind !== "bytes") throw error;
+    }
+  }
+  const files = await command.createFiles(workerId);
+  try {
+    await files.put(input);
+    return { files, idle: undefined };
+  } catch (error) {
+    await files.remove().catch(onLeftover);
+    throw error;
+  }
+}
+
+/** The run of one job. */
+class WarmRun implements PreparedRun {
+  readonly files: Workspace;
+  readonly #command: WarmCommand;
+  readonly #seat: Seat;
+  readonly #place: Place;
+  readonly #about: RunAbout;
+  #wasWarm = false;
+
+  constructor(command: WarmCommand, seat: Seat, place: Place, about: RunAbout) {
+    const { files } = place;
+    this.#command = command;
+    this.#seat = seat;
+    this.#place = place;
+    this.#about = about;
+    this.files = {
+      folder: files.folder,
+      requestFile: files.requestFile,
+      requestFolder: files.requestFolder,
+      responseFile: files.responseFile,
+      readResponse: (limit) => files.readResponse(limit),
+      openResponse: (limit) => files.openResponse(limit),
+      remove: () => seat.giveBack(files, this.#wasWarm),
+    };
+  }
+
+  async run(order: RunOrder, onEvent: RunListener): Promise<RunEnd> {
+    const end = await this.#run(order, onEvent);
+    onEvent({ kind: "ended", end });
+    return end;
+  }
+
+  async #run({ spec, variables, stop }: RunOrder, onEvent: RunListener): Promise<RunEnd> {
+    const { command: { program }, names, jobTimeoutMs } = this.#command.settings;
+    const startedMs = performance.now();
+    const elapsedSec = (now = performance.now()) => (now - startedMs) / 1000;
+    const timeoutMs = timeoutMsOf(jobTimeoutMs, spec.timeoutSec);
+    const word = newWord();
+    const values = {
+      ...environmentOf(namesIn(names), variables, {
+        workerId: this.#about.workerId,
+        id: spec.id,
+        jobFolder: this.files.folder,
+        requestFile: this.files.requestFile,
+        requestFolder: this.files.requestFolder,
+        responseFile: this.files.responseFile,
+        request: spec.request,
+        timeoutMs,
+      }),
+      [endVariable]: word,
+    };
+    const block = encodeBlock(this.#command.blockNames, values);
+    if (!block) return couldNotStart(tooLong(program), elapsedSec());
+
+    const give = async (process: WarmProcess, warm: boolean): Promise<RunEnd | undefined> => {
+      const endTimeout = startTimeout(timeoutMs, stop);
+      const end = await process.run({
+        ...{ block, word, warm, stop },
+        onTaken: () => void onEvent({ kind: "started", pid: process.pid }),
+        onOutput: (kind, bytes) => onEvent({ kind, bytes }),
+      });
+      endTimeout();
+      if (end.kind === "unread") return undefined;
+      const { status, errno, message } = end;
+      if (errno !== undefined) {
+        return couldNotStart(launchFailure(errno, program), elapsedSec(end.endedMs));
+      }
+      this.#wasWarm = warm;
+      return {
+        ok: true,
+        ending: endingOf(status, stop.cause),
+        elapsedSec: elapsedSec(end.endedMs),
+        pid: process.pid,
+        warm,
+        processJobs: process.jobs,
+        ...(message === undefined ? {} : { message }),
+      };
+    };
+
+    const { idle, files } = this.#place;
+    if (idle) {
+      const end = idle.fate ? undefined : await give(idle, true);
+      if (end) return end;
+      await this.#seat.retire();
+    }
+    try {
+      const process = await this.#seat.start(this.#command, files, values);
+      // It cannot have closed its standard input before it was there.
+      return await give(process, false) as RunEnd;
+    } catch (error) {
+      return failedStart(error, program, elapsedSec());
+    }
+  }
+}
+
+function namesIn(names: Names | undefined): Variables {
+  return names ? { JOBRUNNER_COMMAND: names.command, JOBRUNNER_POOL: names.pool } : {};
+}
+
+/** Why a job whose variables do not fit into a block is not run. */
+function tooLong(program: string): NotStarted {
+  return {
+    kind: "not_started",
+    exitStatus: 126,
+    reason:
+      `cannot run ${program}: the variables of the job have more than ${maxBlockBytes} bytes, which a warm command cannot get`,
+  };
+}
