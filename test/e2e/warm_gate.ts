@@ -10,6 +10,7 @@ import { startNamed, tomlString } from "../support/named.ts";
 import { eventually } from "../support/processes.ts";
 import type { Program } from "../support/program.ts";
 import { run, textOf } from "../support/recipes.ts";
+import { postRun } from "../support/run_client.ts";
 import { adapterFile, outcomeOf, waitingProcess } from "../support/warm_adapter_suite.ts";
 
 const built = temporaryFolder();
@@ -78,14 +79,14 @@ const cases: readonly Case[] = [
     payload: csv,
     output: `${csv.replace("a,b", "A,B")}17\n`,
   },
-  { name: "a pipeline", script: 'wc -l | cat - "$1" | tail -n 1', payload: csv, output: "ü,5\n" },
+  { name: "a pipeline", script: 'cat "$1" | sort | tail -n 1', payload: csv, output: "ü,5\n" },
   { name: "a process in the background", script: 'cat "$1" & wait', payload: csv, output: csv },
   { name: "mv", script: 'mv "$1" "$1.csv"; cat "$1.csv"', payload: csv, output: csv },
   { name: "a link", script: 'ln -s "$1" "$1.csv"; cat "$1.csv"', payload: csv, output: csv },
   {
     name: "a process after the first that reads the payload",
     script: `cat "$1" >&2; printenv JOBRUNNER_REQUEST_ID JOBRUNNER_TIMEOUT_SEC; wc -c`,
-    payload: "",
+    payload: csv,
     output: `${id}\n50\n0\n`,
   },
   {
@@ -175,8 +176,9 @@ const cases: readonly Case[] = [
   },
   {
     name: "Octave",
-    script: `exec env OCTAVE_HISTFILE=/dev/null octave-cli --eval 'load (argv (){end});
-      printf ("%d %s\\n", sum (a), getenv ("JOBRUNNER_REQUEST_ID"))' "$1"`,
+    script:
+      `exec env OCTAVE_HISTFILE=/dev/null octave-cli --eval 'load (getenv ("JOBRUNNER_REQUEST_DATA_FN"));
+      printf ("%d %s\\n", sum (a), getenv ("JOBRUNNER_REQUEST_ID"))'`,
     payload: "# name: a\n# type: matrix\n# rows: 1\n# columns: 3\n 1 2 3\n",
     output: `6 ${id}\n`,
   },
@@ -188,7 +190,7 @@ const cases: readonly Case[] = [
   },
   {
     name: "Mono",
-    script: `exec mono '${built.path}/read.exe' "$1"`,
+    script: `LC_ALL=C.UTF-8 exec mono '${built.path}/read.exe' "$1"`,
     payload: csv,
     output: csv + id,
   },
@@ -240,16 +242,15 @@ Deno.test("gate.so gives an empty payload to the program", async () => {
   using folder = temporaryFolder();
   await using program = await startBoth(folder.path, 'cat "$1"; wc -c <"$1"');
   await waitingProcess(program);
-  const answer = await post(program, "warm", new Uint8Array());
-  assert.equal(answer.output, "0\n");
-  assert.equal(answer.json["warm"], true);
+  const answer = await postRun(program.url, "", { target: "/warm?answer=output" });
+  assert.equal(answer.text, "0\n");
 });
 
 Deno.test("gate.so takes a job that came while the program still started", async () => {
   using folder = temporaryFolder();
   const started = `${folder.path}/started`;
   const script =
-    `mkfifo ${started}; read -r _ <${started}; cat "$1"; printenv JOBRUNNER_REQUEST_ID`;
+    `mkfifo ${started} 2>/dev/null && read -r _ <${started}; cat "$1"; printenv JOBRUNNER_REQUEST_ID`;
   await using program = await startBoth(folder.path, script);
   const pid = await waitingProcess(program);
   const environment = Deno.readTextFileSync(`/proc/${pid}/environ`);
