@@ -6,6 +6,8 @@ The arguments are the filter that reads, the filter that writes, and how long a 
 hung (300). Documents share one LibreOffice with a new profile; what a crash or a hang leaves ends with the process.
 """
 
+import fcntl
+import glob
 import os
 import shutil
 import signal
@@ -20,13 +22,27 @@ from com.sun.star.beans import PropertyValue
 
 read_filter, write_filter = sys.argv[1:3]
 seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 300
-folder = tempfile.mkdtemp(dir=os.environ["JOBRUNNER_JOB_DIR"])
 # A document must not have pictures fetched from elsewhere.
 SETTINGS = """<oor:items xmlns:oor="http://openoffice.org/2001/registry">
   <item oor:path="/org.openoffice.Office.Common/Security/Scripting">
     <prop oor:name="BlockUntrustedRefererLinks" oor:op="fuse"><value>true</value></prop>
   </item>
 </oor:items>"""
+
+
+def make_folder():
+    """Makes a folder for the profile and temporary files, and removes those of adapters that were killed."""
+    for old in glob.glob(f"{tempfile.gettempdir()}/jobrunner-office-*/lock"):
+        try:
+            with open(old, "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(os.path.dirname(old))
+        except OSError:
+            pass  # another user's, or in use
+    made = tempfile.mkdtemp(prefix="jobrunner-office-")
+    lock = open(f"{made}/lock", "wb")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return made, lock
 
 
 def start_office():
@@ -111,6 +127,8 @@ def serve(office, desktop):
 
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+# Not in the job's folder, which is emptied after each job.
+folder, lock = make_folder()
 office, desktop = start_office()
 try:
     serve(office, desktop)

@@ -28,6 +28,9 @@ await Promise.all([
 /** Octave, without a message about a history that it cannot write. */
 const octave = ["env", "OCTAVE_HISTFILE=/dev/null", "octave-cli"];
 
+/** Java, which reads its environment in the encoding of the locale. */
+const java = ["env", "LC_ALL=C.UTF-8", "java", "-cp", built.path];
+
 const withoutCallers: Difference = {
   reason: "an uncaught error has no lines “called from”",
   without: (outcome) => ({
@@ -80,8 +83,8 @@ testWarmAdapters([
   {
     name: "Warm.java",
     needs: "java",
-    cold: ["java", "-cp", built.path, "Job"],
-    warm: ["java", "-cp", built.path, "Warm", "Job"],
+    cold: [...java, "Job"],
+    warm: [...java, "Warm", "Job"],
     serves: "many jobs",
     endedBy: ["exit3", "kill", "close"],
     leftOut: endOfProcess,
