@@ -19,6 +19,10 @@ static class Warm {
   static readonly TextWriter error = Console.Error;
 
   static int Main(string[] words) {
+    if (Environment.GetEnvironmentVariable("JOBRUNNER_WARM") != "1") {
+      Console.Error.WriteLine("JOBRUNNER_WARM is not 1: the command must be configured with warm = true");
+      return 1;
+    }
     string path = Path.GetFullPath(words[0]);
     AppDomain.CurrentDomain.SetData("APP_CONFIG_FILE", path + ".config");
     MethodInfo main = Assembly.LoadFrom(path).EntryPoint;

@@ -25,6 +25,10 @@ public class Warm {
   private static final PrintStream err = System.err;
 
   public static void main(String[] words) throws Exception {
+    if (!"1".equals(System.getenv("JOBRUNNER_WARM"))) {
+      System.err.println("JOBRUNNER_WARM is not 1: the command must be configured with warm = true");
+      System.exit(1);
+    }
     Method main = Class.forName(words[0]).getMethod("main", String[].class);
     main.setAccessible(true);
     while (receiveJob()) {

@@ -8,6 +8,9 @@
 # open connections, the working directory, the environment. A script that calls quit or closeAllConnections ends the process.
 # .Last and finalizers run at the end of the process. Warnings are printed one by one, as with options(warn = 1).
 
+if (Sys.getenv("JOBRUNNER_WARM") != "1") {
+  stop("JOBRUNNER_WARM is not 1: the command must be configured with warm = true")
+}
 words <- commandArgs(TRUE)
 for (name in strsplit(words[1], ",")[[1]]) library(name, character.only = TRUE)
 code <- parse(words[2], encoding = "UTF-8")

@@ -32,6 +32,9 @@ function words = argv ()
   words = builtin ("argv")(2:end);
 end
 
+if ! strcmp (getenv ("JOBRUNNER_WARM"), "1")
+  error ("JOBRUNNER_WARM is not 1: the command must be configured with warm = true\n");
+end
 code = fileread (builtin ("argv"){1});
 argv (); % locks it
 jobs = stdin;

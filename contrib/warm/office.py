@@ -2,8 +2,9 @@
 
     /usr/bin/python3 office.py 'MS Word 2007 XML' writer_pdf_Export [SECONDS]
 
-The arguments are the filter that reads, the filter that writes, and how long a job may take before LibreOffice counts as
-hung (300). Documents share one LibreOffice with a new profile; what a crash or a hang leaves ends with the process.
+The arguments are the filter that reads, the filter that writes, and after how many seconds a conversion counts as hung (300).
+Jobs share one LibreOffice and its profile, which are new for each process. If LibreOffice crashes or hangs, the job fails and
+the process ends. A LibreOffice that was killed leaves two sockets in /tmp, named OSL_PIPE_*.
 """
 
 import fcntl
@@ -20,6 +21,8 @@ import time
 import uno
 from com.sun.star.beans import PropertyValue
 
+if os.environ.get("JOBRUNNER_WARM") != "1":
+    sys.exit("JOBRUNNER_WARM is not 1: the command must be configured with warm = true")
 read_filter, write_filter = sys.argv[1:3]
 seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 300
 # A document must not have pictures fetched from elsewhere.

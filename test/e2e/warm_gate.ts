@@ -238,6 +238,14 @@ for (const { name, script, payload, output } of cases) {
   });
 }
 
+Deno.test("gate.so gives each job its own payload, whether a process waited for it or not", async () => {
+  using folder = temporaryFolder();
+  await using program = await startBoth(folder.path, 'cat "$1"');
+  const payloads = Array.from({ length: 10 }, (_, number) => `payload ${number}`);
+  const answers = await Promise.all(payloads.map((text) => post(program, "warm", utf8(text))));
+  assert.deepEqual(answers.map(({ output }) => output), payloads);
+});
+
 Deno.test("gate.so gives an empty payload to the program", async () => {
   using folder = temporaryFolder();
   await using program = await startBoth(folder.path, 'cat "$1"; wc -c <"$1"');

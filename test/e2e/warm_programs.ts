@@ -14,6 +14,7 @@ import {
   jobFile,
   testWarmAdapters,
   waitingProcess,
+  type WarmAdapter,
 } from "../support/warm_adapter_suite.ts";
 
 const built = temporaryFolder();
@@ -49,7 +50,7 @@ const withoutStack: Difference = {
 
 const endOfProcess = { at_exit: "it runs at the end of the process, not of the job" };
 
-testWarmAdapters([
+const adapters: readonly WarmAdapter[] = [
   {
     name: "gate.m",
     needs: "octave-cli",
@@ -99,7 +100,15 @@ testWarmAdapters([
     differences: { throw: withoutStack },
     leftOut: endOfProcess,
   },
-]);
+];
+
+testWarmAdapters(adapters);
+
+/** Runs an adapter without a job to its end. */
+function runWithoutJob(words: readonly string[], env: Record<string, string>) {
+  const [program = "", ...args] = words;
+  return new Deno.Command(program, { args, env, stdin: "null" }).output();
+}
 
 const readFilter = "HTML (StarWriter)";
 
@@ -111,14 +120,32 @@ soffice -env:UserInstallation=file://$PWD/profile --headless --infilter="${readF
 mv out/*.pdf "$JOBRUNNER_RESPONSE_DATA_FN"
 `;
 
+const office = ["/usr/bin/python3", adapterFile("office.py"), readFilter, "writer_pdf_Export"];
+const all = [...adapters, { name: "office.py", warm: office }];
+
+for (const { name, warm } of all) {
+  Deno.test(`${name} exits with 0 when no job will come`, async () => {
+    const { code, stdout } = await runWithoutJob(warm, { JOBRUNNER_WARM: "1" });
+    assert.equal(code, 0);
+    assert.equal(textOf(stdout), "");
+  });
+}
+
+for (const { name, warm } of all) {
+  if (name === "gate.m") continue; // it runs the script at once
+  Deno.test(`${name} fails where the command is not warm`, async () => {
+    const { code, stderr } = await runWithoutJob(warm, { JOBRUNNER_WARM: "" });
+    assert.equal(code, 1);
+    assert.match(textOf(stderr), /JOBRUNNER_WARM is not 1: the command must be configured/);
+  });
+}
+
 const offices = `
 num_workers = 1
 [commands.cold]
 cmd = ${tomlString(`sh -c '${coldOffice}'`)}
 [commands.warm]
-cmd = ${
-  tomlString(`/usr/bin/python3 ${adapterFile("office.py")} '${readFilter}' writer_pdf_Export`)
-}
+cmd = ${tomlString(office.map((word) => `'${word}'`).join(" "))}
 warm = true
 `;
 

@@ -146,7 +146,7 @@ const jobs = [
   {
     name: "variables of a job without them",
     payload: `variables ${variables}`,
-    id: "",
+    id: "=",
     expected: { exit_status: 0, error: "" },
   },
   { name: "stdin", expected: { exit_status: 0, output: "0\n" } },
