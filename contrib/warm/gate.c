@@ -150,19 +150,23 @@ static void touch(const char *path) {
   if (passed || !path || strcmp(path, request_file)) return;
   int error = errno;
   int shared = open(shared_file, O_RDWR | O_CLOEXEC);
-  if (shared < 0) {
-    if (errno != ENOENT) fail(shared_file);
-    passed = 1; /* the job has ended */
-  } else {
-    while (flock(shared, LOCK_EX) < 0) {
-      if (errno != EINTR) fail(shared_file);
-    }
-    char *job = read_shared_file(shared);
-    if (!passed) begin_job(job ? job : receive_job(shared), setenv);
-    flock(shared, LOCK_UN); /* a child may have a copy of the descriptor */
-    close(shared);
+  if (shared < 0) fail("there is no pipe of a job");
+  while (flock(shared, LOCK_EX) < 0) {
+    if (errno != EINTR) fail(shared_file);
   }
+  char *job = read_shared_file(shared);
+  if (!passed) begin_job(job ? job : receive_job(shared), setenv);
+  flock(shared, LOCK_UN); /* a child may have a copy of the descriptor */
+  close(shared);
   errno = error;
+}
+
+/* Sets a variable before main. What the process that started this one has set stays. */
+static int set_early(const char *name, const char *value, int overwrite) {
+  const char *now = getenv(name);
+  if (now && *now && strcmp(now, request_file)) return 0;
+  /* Not bash's own, which would come first, and which has no variables yet. */
+  return ((set_variable *)dlsym(RTLD_NEXT, "setenv"))(name, value, overwrite);
 }
 
 __attribute__((constructor)) static void start(void) {
@@ -173,13 +177,12 @@ __attribute__((constructor)) static void start(void) {
   int size = snprintf(shared_file, sizeof shared_file, "%s/.gate", folder);
   if (size >= (int)sizeof shared_file) return;
   strcpy(request_file, request);
+  passed = 0;
 
   int shared = open(shared_file, O_RDONLY | O_CLOEXEC);
   if (shared >= 0) {
-    passed = 0;
     char *job = read_shared_file(shared);
-    /* Before main bash's own setenv, which would come first, has no variables to change. */
-    if (job) begin_job(job, (set_variable *)dlsym(RTLD_NEXT, "setenv"));
+    if (job) begin_job(job, set_early);
     close(shared);
     return;
   }
@@ -190,7 +193,6 @@ __attribute__((constructor)) static void start(void) {
   unsigned long long device = input.st_dev, inode = input.st_ino;
   if (dprintf(shared, "%d %llu %llu\n", (int)getpid(), device, inode) < 0) fail(shared_file);
   close(shared);
-  passed = 0;
 }
 
 /* The functions of the C library that the program calls in place of those, with each path that it names. */

@@ -85,9 +85,10 @@ const cases: readonly Case[] = [
   { name: "a link", script: 'ln -s "$1" "$1.csv"; cat "$1.csv"', payload: csv, output: csv },
   {
     name: "a process after the first that reads the payload",
-    script: `cat "$1" >&2; printenv JOBRUNNER_REQUEST_ID JOBRUNNER_TIMEOUT_SEC; wc -c`,
+    script: `cat "$1" >&2; printenv JOBRUNNER_REQUEST_ID JOBRUNNER_TIMEOUT_SEC; wc -c
+      TRACEPARENT=mine printenv TRACEPARENT`,
     payload: csv,
-    output: `${id}\n50\n0\n`,
+    output: `${id}\n50\n0\nmine\n`,
   },
   {
     name: "bash",
@@ -196,11 +197,11 @@ const cases: readonly Case[] = [
   },
 ];
 
-/** Starts the server with a script as a cold and as a warm command. */
-function startBoth(folder: string, script: string): Promise<Program> {
+/** Starts the server with a script as a cold and as a warm command; that can have another standard input. */
+function startBoth(folder: string, script: string, input = ""): Promise<Program> {
   const body = `set -- "$JOBRUNNER_REQUEST_DATA_FN"\n${script}\n`;
   Deno.writeTextFileSync(`${folder}/job.sh`, body);
-  const wrapper = `#!/bin/sh\nLD_PRELOAD=${gate} exec sh ${folder}/job.sh\n`;
+  const wrapper = `#!/bin/sh\nLD_PRELOAD=${gate} exec sh ${folder}/job.sh ${input}\n`;
   Deno.writeTextFileSync(`${folder}/wrapper.sh`, wrapper, { mode: 0o755 });
   return startNamed(`
     num_workers = 1
@@ -244,6 +245,14 @@ Deno.test("gate.so gives each job its own payload, whether a process waited for 
   const payloads = Array.from({ length: 10 }, (_, number) => `payload ${number}`);
   const answers = await Promise.all(payloads.map((text) => post(program, "warm", utf8(text))));
   assert.deepEqual(answers.map(({ output }) => output), payloads);
+});
+
+Deno.test("gate.so fails a job whose pipe is not its standard input", async () => {
+  using folder = temporaryFolder();
+  await using program = await startBoth(folder.path, 'cat "$1"', "</dev/null");
+  const { output, error, json } = await post(program, "warm", utf8("lost"));
+  assert.deepEqual([output, json["exit_status"]], ["", 1]);
+  assert.match(error, /^gate\.so: there is no pipe of a job/);
 });
 
 Deno.test("gate.so gives an empty payload to the program", async () => {
