@@ -1,7 +1,7 @@
 /** The Windows binary and warm workers, which Deno for Windows runs. */
 
 import assert from "node:assert/strict";
-import { base64, get, post, postRaw, statusOf } from "../support/client.ts";
+import { base64, post, postRaw, statusOf } from "../support/client.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, projectRoot } from "../support/program.ts";
 import { filesIn, spoolIn } from "../support/spool.ts";
@@ -12,9 +12,9 @@ import {
   stop,
   windowsDeno,
   windowsFolder,
-  type WindowsProgram,
   writeFile,
 } from "../support/windows.ts";
+import { waitingProcess } from "../support/warm_adapter_suite.ts";
 
 const keep = ".\\deno.exe run -A --no-config keep.mjs windows_job.mjs";
 const one = { JOBRUNNER_WARM: "on", JOBRUNNER_NUM_WORKERS: "1" };
@@ -28,20 +28,6 @@ async function denoFolder(): Promise<Disposable & { readonly path: string }> {
     Deno.copyFileSync(fixture(`warm/${name}`), `${folder.path}/${name}`);
   }
   return folder;
-}
-
-/** Waits until a process waits for the next job; returns its id. */
-async function waitingProcess({ url }: WindowsProgram): Promise<number> {
-  let pid: number | undefined;
-  await eventually("a process waits for a job", async () => {
-    const { worker_states } = JSON.parse((await get(`${url}/status`)).text) as {
-      readonly worker_states: readonly { state: string; warm?: { pid: number } }[];
-    };
-    pid = worker_states.find(({ state, warm }) => state === "idle" && warm)?.warm?.pid;
-    return pid !== undefined;
-  });
-  assert.ok(pid !== undefined);
-  return pid;
 }
 
 Deno.test("Windows: one warm process runs jobs with binary data, any id, exit status and stderr", async () => {
