@@ -47,6 +47,12 @@ export function jobFolderAt(spool: Spool, path: string): JobFolder {
   return folderOf(spool, path, random);
 }
 
+/** Removes the folder and rejects with the given error, which matters more than one of the removal. */
+export async function giveUp(folder: Pick<JobFolder, "remove">, error: unknown): Promise<never> {
+  await folder.remove().catch(() => {});
+  throw error;
+}
+
 function folderOf(spool: Spool, path: string, random: string): JobFolder {
   const files: string[] = [];
 

@@ -35,13 +35,27 @@ export async function readResponse(path: string, limit: number): Promise<Respons
   const found = openRegular(path);
   if (!("descriptor" in found)) return found;
   try {
-    const bytes = new Uint8Array(Math.min(found.size, limit));
-    const length = await fill(found.descriptor, bytes);
-    return { data: { bytes: bytes.subarray(0, length), truncated: found.size > limit } };
-  } catch (error) {
-    return failed(error);
+    return await readWith(found.size, limit, (bytes) => fill(found.descriptor, bytes));
   } finally {
     closeSync(found.descriptor);
+  }
+}
+
+/**
+ * Reads at most `limit` bytes of a response file of this size with `fill`, which fills memory from the beginning of the file and
+ * returns how much of it there was.
+ */
+export async function readWith(
+  size: number,
+  limit: number,
+  fill: (bytes: Uint8Array<ArrayBuffer>) => number | Promise<number>,
+): Promise<ResponseFile> {
+  try {
+    const bytes = new Uint8Array(Math.min(size, limit));
+    const length = await fill(bytes);
+    return { data: { bytes: bytes.subarray(0, length), truncated: size > limit } };
+  } catch (error) {
+    return failed(error);
   }
 }
 

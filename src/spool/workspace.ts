@@ -7,13 +7,12 @@
  */
 
 import { basename, join } from "node:path";
-import { capturedLength, inputLength, type JobInput, nothingCaptured } from "../jobs/job.ts";
-import { type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
+import { inputLength, type JobInput } from "../jobs/job.ts";
+import { giveUp, type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
+import { createJobResponse, type JobResponse } from "./job_response.ts";
 import { look } from "./own_folder.ts";
-import { openResponse, readResponse, type ResponseFile, unreadable } from "./response.ts";
 import { largeFileBytes, pieceBytes, smallFileBytes } from "./sizes.ts";
 import type { Spool } from "./spool.ts";
-import { newOutputPath } from "./stored.ts";
 
 /** The paths of a run's files. */
 export interface RunFiles {
@@ -28,20 +27,7 @@ export interface RunFiles {
 }
 
 /** The files of one run, with operations on them. */
-export interface Workspace extends RunFiles {
-  /** Reads at most `limit` bytes of the response file. */
-  readResponse(limit: number): Promise<ResponseFile>;
-  /**
-   * The same, but if there are many bytes they stay in the file, which is open then. It can be read after `remove`, and is
-   * removed at its close if it cannot be removed before (Windows).
-   */
-  openResponse(limit: number): Promise<ResponseFile>;
-  /**
-   * Removes the job's folder with everything in it; to be called as soon as the response is read. Rejects with errors of the
-   * file system.
-   */
-  remove(): Promise<void>;
-}
+export interface Workspace extends RunFiles, JobResponse {}
 
 /** How many characters of an id a file name may contain, so that the name stays within 255 bytes. */
 const maxIdInName = 100;
@@ -86,15 +72,12 @@ async function createIn(
   folder: JobFolder,
   spool: Spool,
   input: JobInput,
-  { workerId, id, requestSuffix, responseSuffix }: FileNames,
+  names: FileNames,
 ): Promise<Workspace> {
-  const prefix = join(folder.path, `jobdata_w_${workerId}_id_${safeFormOf(id)}`);
+  const { wholeFile, responseFile } = filesIn(folder, names);
   const isForm = input.kind === "parts";
   const requestFolder = isForm ? join(folder.path, input.name) : "";
-  const requestFile = isForm
-    ? join(requestFolder, input.first)
-    : `${prefix}_req_${folder.random}${requestSuffix}`;
-  const responseFile = `${prefix}_res_${folder.random}${responseSuffix}`;
+  const requestFile = isForm ? join(requestFolder, input.first) : wholeFile;
   // A folder of parts may be replaced by a link, so a file in it is not removed by its path.
   if (!isForm) folder.files.push(requestFile);
   folder.files.push(responseFile);
@@ -105,100 +88,25 @@ async function createIn(
   } catch (error) {
     return await giveUp(folder, error);
   }
-  let isOpen = false;
-  let isLeft = false;
-  let keptName: string | undefined;
-
-  function onClosed(): void {
-    isOpen = false;
-    if (keptName !== undefined) removeOutput(spool, keptName);
-    if (isLeft) folder.remove().catch(() => {});
-  }
-
-  /** Why there is no response, without a look at the file; undefined if it can be read. */
-  async function lost(): Promise<ResponseFile | undefined> {
-    try {
-      await spool.ensure();
-    } catch {
-      return { data: nothingCaptured, message: unreadable("the server's folder is damaged") };
-    }
-    return folder.openAgain() ? undefined : { data: nothingCaptured, message: goneOrReplaced };
-  }
-
-  /** Notes whether the response file is large; most of it may not have been read. */
-  function measure({ data }: ResponseFile): void {
-    folder.large ||=
-      (data.truncated ? sizeOf(responseFile) : capturedLength(data)) > largeFileBytes;
-  }
-
-  async function removeWhileOpen(): Promise<void> {
-    try {
-      await folder.remove();
-    } catch (error) {
-      isLeft = isOpen;
-      if (!isOpen || Deno.build.os !== "windows") throw error;
-    }
-  }
-
   return {
     folder: folder.path,
     requestFile,
     requestFolder,
     responseFile,
-    async readResponse(limit) {
-      const without = await lost();
-      if (without) return without;
-      const response = await readResponse(responseFile, limit);
-      measure(response);
-      folder.checked = response.data.bytes.length <= smallFileBytes;
-      return response;
-    },
-    async openResponse(limit) {
-      const without = await lost();
-      if (without) return without;
-      const response = openResponse(responseFile, limit, onClosed);
-      measure(response);
-      const { file } = response.data;
-      isOpen = file !== undefined;
-      if (file && folder.large) keptName = movedOut(responseFile, spool);
-      folder.checked = true;
-      return response;
-    },
-    remove: () => isOpen ? removeWhileOpen() : folder.remove(),
+    ...createJobResponse(spool, folder, responseFile),
   };
 }
 
-/**
- * Gives the open file a name outside the job's folder, which it keeps until it is closed: otherwise the close would free its
- * space. Returns the path; undefined if it cannot be moved.
- */
-function movedOut(file: string, spool: Spool): string | undefined {
-  const path = newOutputPath(spool);
-  try {
-    Deno.renameSync(file, path);
-    return path;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Size of a file in bytes; 0 if it cannot be found out. */
-function sizeOf(path: string): number {
-  try {
-    return look(path)?.size ?? 0;
-  } catch {
-    return 0;
-  }
-}
-
-function removeOutput(spool: Spool, path: string): void {
-  Deno.remove(path).catch(() => spool.leftovers.add(path));
-}
-
-/** Removes the folder and rejects with the given error, which matters more than one of the removal. */
-async function giveUp(folder: JobFolder, error: unknown): Promise<never> {
-  await folder.remove().catch(() => {});
-  throw error;
+/** Paths of the file of a whole payload, and of the response file, in a job's folder. */
+export function filesIn(
+  folder: JobFolder,
+  { workerId, id, requestSuffix, responseSuffix }: FileNames,
+): { readonly wholeFile: string; readonly responseFile: string } {
+  const prefix = join(folder.path, `jobdata_w_${workerId}_id_${safeFormOf(id)}`);
+  return {
+    wholeFile: `${prefix}_req_${folder.random}${requestSuffix}`,
+    responseFile: `${prefix}_res_${folder.random}${responseSuffix}`,
+  };
 }
 
 async function putInto(requestFile: string, input: JobInput): Promise<void> {
@@ -208,15 +116,22 @@ async function putInto(requestFile: string, input: JobInput): Promise<void> {
     return Deno.renameSync(join(input.folder, input.name), requestFile);
   }
   const options = { createNew: true, mode: 0o600 };
-  if (input.bytes.length > smallFileBytes) await writeInPieces(requestFile, input.bytes, options);
-  else Deno.writeFileSync(requestFile, input.bytes, options);
+  if (input.bytes.length <= smallFileBytes) {
+    return Deno.writeFileSync(requestFile, input.bytes, options);
+  }
+  using file = await Deno.open(requestFile, { ...options, write: true });
+  await writeInPieces(file, input.bytes);
 }
 
-function checkName(name: string): void {
-  if (basename(name) !== name) throw new Error(`${name}: must be a file's name`);
+/** Throws an `Error` unless it is the name of something inside a folder. */
+export function checkName(name: string): void {
+  if (basename(name) !== name || /^\.{0,2}$/.test(name)) {
+    throw new Error(`${name}: must be a file's name`);
+  }
 }
 
-function checkParts(
+/** Throws an `Error` unless the parts of a form are there, with a regular file as the first, at this path. */
+export function checkParts(
   requestFile: string,
   { folder, name, first }: Extract<JobInput, { kind: "parts" }>,
 ): void {
@@ -227,12 +142,8 @@ function checkParts(
   }
 }
 
-async function writeInPieces(
-  path: string,
-  bytes: Uint8Array,
-  options: Omit<Deno.OpenOptions, "write">,
-): Promise<void> {
-  using file = await Deno.open(path, { ...options, write: true });
+/** Writes bytes into an open file without blocking the event loop. Rejects with errors of the file system. */
+export async function writeInPieces(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) {
     at += await file.write(bytes.subarray(at, at + pieceBytes));
   }
@@ -246,6 +157,3 @@ function safeFormOf(id: string): string {
 function createEmpty(path: string): void {
   Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
 }
-
-const goneOrReplaced =
-  "the job's folder was removed or replaced, so the response file was not read";
