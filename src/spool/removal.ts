@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { largeFileBytes } from "./sizes.ts";
 
 /**
  * Removes a file, a link (not its target) or a folder with everything in it. No effect if nothing is there. Throws errors of
@@ -47,6 +48,21 @@ export async function removeInBackground(path: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
+}
+
+/**
+ * The same for a path of which a small file is expected: that is removed at once, which costs less. Anything else does not block
+ * the event loop.
+ */
+export async function removeSmallOrAny(path: string): Promise<void> {
+  try {
+    const { isDirectory, size } = Deno.lstatSync(path);
+    if (!isDirectory && size <= largeFileBytes) return Deno.removeSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  await removeInBackground(path);
 }
 
 /** Makes a folder accessible and returns whether it may hold other folders. Throws errors of the file system. */
