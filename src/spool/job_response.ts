@@ -112,7 +112,7 @@ function movedOut(file: string, spool: Spool): string | undefined {
 }
 
 /** Size of a file in bytes; 0 if it cannot be found out. */
-function sizeOf(path: string): number {
+export function sizeOf(path: string): number {
   try {
     return look(path)?.size ?? 0;
   } catch {
