@@ -231,7 +231,12 @@ function assertSame(actual: unknown, expected: unknown, what: string): void {
 function postJob(program: Program, command: string, job: Job): Promise<Answer> {
   const { name, payload = name, id = "some id", timeoutSec, headers = {} } = job;
   const body = { id, data: btoa(payload), timeout_sec: timeoutSec };
-  return postRaw(program.url, JSON.stringify(body), { command, headers: { ...headers } });
+  return postRaw(program.url, JSON.stringify(body), {
+    command,
+    headers: { ...headers },
+    // Not a clock to wait for: without it a job that never ends would hang the whole run.
+    signal: AbortSignal.timeout(60_000),
+  });
 }
 
 export function outcomeOf({ status, json, text }: Answer): Outcome {
