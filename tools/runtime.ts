@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { BuildFailure } from "./build_failure.ts";
 import { runCommand } from "./command.ts";
-import { type Runtime, runtimePackageVersion } from "./targets.ts";
+import type { Runtime } from "./targets.ts";
 
 /** Fetches the runtime's file of a package into a folder, and returns its path. Throws a `BuildFailure` when that is not possible. */
 export type FetchFile = (runtime: Runtime, folder: string) => Promise<string>;
@@ -27,7 +27,7 @@ export async function provideRuntime(
   const sha256 = sha256Of(fetched);
   if (sha256 !== runtime.sha256) {
     throw new BuildFailure(
-      `${runtime.package}@${runtimePackageVersion}: must hold a runtime with the SHA-256 ${runtime.sha256}, but it has ${sha256}`,
+      `${runtime.package}@${runtime.version}: must hold a runtime with the SHA-256 ${runtime.sha256}, but it has ${sha256}`,
     );
   }
   Deno.chmodSync(fetched, 0o755);
@@ -36,7 +36,7 @@ export async function provideRuntime(
 }
 
 async function fetchFromNpm(runtime: Runtime, folder: string): Promise<string> {
-  const name = `${runtime.package}@${runtimePackageVersion}`;
+  const name = `${runtime.package}@${runtime.version}`;
   const packed = await runCommand("npm", ["pack", name, "--silent", "--pack-destination", folder]);
   const [archive] = [...Deno.readDirSync(folder)].map((entry) => entry.name);
   if (!packed.ok || !archive) throw new BuildFailure(`${name}: must be available from npm`);

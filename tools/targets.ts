@@ -23,6 +23,8 @@ export interface Target {
 export interface Runtime {
   /** Name of the package. */
   readonly package: string;
+  /** Its version. */
+  readonly version: string;
   /** The program in it. */
   readonly path: string;
   /** How many of its first bytes are the runtime; all of them where that is absent. */
@@ -32,7 +34,7 @@ export interface Runtime {
 }
 
 /** Version of the packages below. */
-export const runtimePackageVersion = "0.22.2";
+const runtimePackageVersion = "0.22.2";
 
 /** Version of Deno of their runtimes: only that Deno can compile with them. */
 export const runtimeDenoVersion = "2.7.11";
@@ -45,6 +47,7 @@ export const targets: readonly Target[] = [
     file: "jobrunner-linux-x64",
     runtime: {
       package: "@stdy/cli-linux-x64",
+      version: runtimePackageVersion,
       path: "bin/steady",
       bytes: 97_076_048,
       sha256: "f12d5d3886d5ea138304fb8d67d7396cfbedf53656676132152cb89f3fa4d8e6",
@@ -56,6 +59,7 @@ export const targets: readonly Target[] = [
     file: "jobrunner-linux-arm64",
     runtime: {
       package: "@stdy/cli-linux-arm64",
+      version: runtimePackageVersion,
       path: "bin/steady",
       bytes: 90_596_104,
       sha256: "9c888d915647ff971a497acd39ee45ea63da5f19d12d4363124942c257c055ef",
@@ -67,6 +71,7 @@ export const targets: readonly Target[] = [
     file: "jobrunner-windows-x64.exe",
     runtime: {
       package: "@stdy/cli-win32-x64",
+      version: runtimePackageVersion,
       path: "bin/steady.exe",
       sha256: "f61a8733b07d8fe6746543e8c602a0f583cd9baa591a94d63ea59c2349a7ef85",
     },
@@ -77,6 +82,7 @@ export const targets: readonly Target[] = [
     file: "jobrunner-macos-x64",
     runtime: {
       package: "@stdy/cli-darwin-x64",
+      version: runtimePackageVersion,
       path: "bin/steady",
       sha256: "79b2f73925accd5c20999330b93a02b56d3d750c425d815c66fea39b866212f3",
     },
@@ -87,6 +93,7 @@ export const targets: readonly Target[] = [
     file: "jobrunner-macos-arm64",
     runtime: {
       package: "@stdy/cli-darwin-arm64",
+      version: runtimePackageVersion,
       path: "bin/steady",
       sha256: "bbea9a6e5e39516958cebc3bafd97abce1a4b192d8a8d4e18725d3eee8ef444c",
     },

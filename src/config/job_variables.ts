@@ -24,6 +24,9 @@ export const jobVariables = [
   "JOBRUNNER_DEADLINE",
 ] as const;
 
+/** Those that are only set with a configuration file. */
+export const namesVariables: readonly JobVariable[] = ["JOBRUNNER_COMMAND", "JOBRUNNER_POOL"];
+
 /** Name of such a variable. */
 export type JobVariable = typeof jobVariables[number];
 

@@ -88,6 +88,26 @@ export function commonEnvironment(
   return { ...inherited, JOBRUNNER_CMD: command, ...headers, ...own };
 }
 
+/** What the variables of one job say. */
+export interface JobFacts {
+  /** `JOBRUNNER_WORKER_ID`. */
+  readonly workerId: number;
+  /** `JOBRUNNER_REQUEST_ID`: the client's id. */
+  readonly id: string;
+  /** `JOBRUNNER_JOB_DIR`; it is unique and therefore marks the job's processes. */
+  readonly jobFolder: string;
+  /** `JOBRUNNER_REQUEST_DATA_FN`. */
+  readonly requestFile: string;
+  /** `JOBRUNNER_REQUEST_DIR`; empty if the payload is no form. */
+  readonly requestFolder: string;
+  /** `JOBRUNNER_RESPONSE_DATA_FN`. */
+  readonly responseFile: string;
+  /** The variables of the request; undefined if it has none. */
+  readonly request: RequestFacts | undefined;
+  /** `JOBRUNNER_TIMEOUT_SEC`, and from it `JOBRUNNER_DEADLINE` (Unix seconds); `Infinity` for none. */
+  readonly timeoutMs: number;
+}
+
 /**
  * The environment of one run: what all runs have in common, the run's own variables, and those of the contract. Every job needs
  * one, so the variables are added to one object instead of being gathered in others first.
@@ -95,24 +115,7 @@ export function commonEnvironment(
 export function environmentOf(
   common: Readonly<Record<string, string>>,
   variables: Readonly<Record<string, string>>,
-  job: {
-    /** `JOBRUNNER_WORKER_ID`. */
-    readonly workerId: number;
-    /** `JOBRUNNER_REQUEST_ID`: the client's id. */
-    readonly id: string;
-    /** `JOBRUNNER_JOB_DIR`; it is unique and therefore marks the job's processes. */
-    readonly jobFolder: string;
-    /** `JOBRUNNER_REQUEST_DATA_FN`. */
-    readonly requestFile: string;
-    /** `JOBRUNNER_REQUEST_DIR`; empty if the payload is no form. */
-    readonly requestFolder: string;
-    /** `JOBRUNNER_RESPONSE_DATA_FN`. */
-    readonly responseFile: string;
-    /** The variables of the request; undefined if it has none. */
-    readonly request: RequestFacts | undefined;
-    /** `JOBRUNNER_TIMEOUT_SEC`, and from it `JOBRUNNER_DEADLINE` (Unix seconds); `Infinity` for none. */
-    readonly timeoutMs: number;
-  },
+  job: JobFacts,
 ): Record<string, string> {
   const env: Record<string, string> & Partial<Record<JobVariable, string>> = {
     ...common,

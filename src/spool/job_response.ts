@@ -12,6 +12,9 @@ import { largeFileBytes, smallFileBytes } from "./sizes.ts";
 import type { Spool } from "./spool.ts";
 import { newOutputPath } from "./stored.ts";
 
+/** Whether the name of an open file cannot be used again before its close. */
+const staysNamed = Deno.build.os === "windows";
+
 /** What is done with the response of a run, and with its folder. */
 export interface JobResponse {
   /** Reads at most `limit` bytes of the response file. */
@@ -64,7 +67,7 @@ export function createJobResponse(
       await folder.remove();
     } catch (error) {
       isLeft = openFiles > 0;
-      if (!isLeft || Deno.build.os !== "windows") throw error;
+      if (!isLeft || !staysNamed) throw error;
     }
   }
 
@@ -85,7 +88,7 @@ export function createJobResponse(
       measure(response);
       if (response.data.file) {
         openFiles++;
-        if (folder.large) keptName = movedOut(responseFile, spool);
+        if (folder.large || staysNamed) keptName = movedOut(responseFile, spool);
       }
       folder.checked = true;
       return response;
@@ -95,8 +98,8 @@ export function createJobResponse(
 }
 
 /**
- * Gives the open file a name outside the job's folder, which it keeps until it is closed: otherwise the close would free its
- * space. Returns the path; undefined if it cannot be moved.
+ * Gives the open file a name outside the job's folder, which it keeps until it is closed. Without a name, the close would free
+ * the space of the file. Returns the path; undefined if it cannot be moved.
  */
 function movedOut(file: string, spool: Spool): string | undefined {
   const path = newOutputPath(spool);
@@ -109,7 +112,7 @@ function movedOut(file: string, spool: Spool): string | undefined {
 }
 
 /** Size of a file in bytes; 0 if it cannot be found out. */
-function sizeOf(path: string): number {
+export function sizeOf(path: string): number {
   try {
     return look(path)?.size ?? 0;
   } catch {

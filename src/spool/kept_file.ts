@@ -6,8 +6,7 @@
  */
 
 import { dirname, join } from "node:path";
-import { look } from "./own_folder.ts";
-import { removeInBackground, removeSmallOrAny } from "./removal.ts";
+import { removeSmallOrAny } from "./removal.ts";
 import { largeFileBytes, pieceBytes, smallFileBytes } from "./sizes.ts";
 import { writeInPieces } from "./workspace.ts";
 
@@ -21,13 +20,16 @@ export interface KeptFile {
   renew(): Promise<void>;
   /** Writes at most `smallFileBytes` into it; only while it is ready. Throws errors of the file system. */
   write(bytes: Uint8Array): void;
-  /** Puts a new file with these bytes in its place, without blocking the event loop. Rejects with errors of the file system. */
+  /**
+   * Puts a new file with these bytes in its place, without blocking the event loop; only while it is ready. Rejects with errors
+   * of the file system.
+   */
   replace(bytes: Uint8Array): Promise<void>;
   /**
-   * Puts the file at `place`, on the same file system, in its place. It is never written. Rejects with errors of the file
-   * system.
+   * Puts the file at `place`, on the same file system, in its place; only while it is ready. That file is never written. Throws
+   * errors of the file system.
    */
-  replaceBy(place: string): Promise<void>;
+  replaceBy(place: string): void;
   /** Its size in bytes; undefined if it is not open, or something else is at its path. */
   openSize(): number | undefined;
   /**
@@ -87,8 +89,7 @@ export function createKeptFile(path: string, staysOpen: boolean): KeptFile {
     act(file);
   }
 
-  async function replaceBy(place: string): Promise<void> {
-    if (look(path)?.isDirectory) await removeInBackground(path);
+  function replaceBy(place: string): void {
     Deno.renameSync(place, path);
     release();
   }
@@ -122,7 +123,7 @@ export function createKeptFile(path: string, staysOpen: boolean): KeptFile {
       const file = await Deno.open(place, newFile);
       try {
         await writeInPieces(file, bytes);
-        await replaceBy(place);
+        replaceBy(place);
       } catch (error) {
         file.close();
         throw error;

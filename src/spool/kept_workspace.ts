@@ -5,9 +5,9 @@
  */
 
 import { join } from "node:path";
-import { type JobInput, nothingCaptured } from "../jobs/job.ts";
+import type { JobInput } from "../jobs/job.ts";
 import { giveUp, type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
-import { createJobResponse } from "./job_response.ts";
+import { createJobResponse, sizeOf } from "./job_response.ts";
 import { createKeptFile } from "./kept_file.ts";
 import { openRegularFile } from "./regular_file.ts";
 import { removeInBackground, removeSmallOrAny } from "./removal.ts";
@@ -92,7 +92,7 @@ export async function createKeptWorkspace(
     folder.large = false;
   }
 
-  /** Repeats what `renew` did to the files if something that the process has started has changed them since. */
+  /** Makes the files ready again if something that the process has started has changed them since they were renewed. */
   async function renewFiles(): Promise<void> {
     if (request.isReady() && response.isReady()) return;
     await check();
@@ -109,7 +109,7 @@ export async function createKeptWorkspace(
       checkName(input.name);
       source.files.push(path);
       const bytes = await smallContent(path);
-      return bytes ? request.write(bytes) : await request.replaceBy(path);
+      return bytes ? request.write(bytes) : request.replaceBy(path);
     }
     checkParts(join(path, input.first), input);
     const place = join(folder.path, input.name);
@@ -138,11 +138,10 @@ export async function createKeptWorkspace(
     await request.replace(bytes);
   }
 
-  /** Reads the response out of the open file, if up to `most` bytes are wanted of it; undefined if that is impossible. */
+  /** Reads the response out of the open file; undefined if it is not open, or has more than `most` bytes. */
   function readKept(limit: number, most: number): Promise<ResponseFile> | undefined {
     const size = response.openSize();
-    if (size === undefined || Math.min(size, limit) > most) return undefined;
-    if (size === 0) return Promise.resolve({ data: nothingCaptured });
+    if (size === undefined || size > most) return undefined;
     folder.large ||= size > largeFileBytes;
     return readWith(size, limit, response.fill);
   }
@@ -174,7 +173,7 @@ export async function createKeptWorkspace(
     renew,
     async remove() {
       for (const file of [request, response]) {
-        folder.large ||= (file.openSize() ?? 0) > largeFileBytes;
+        folder.large ||= sizeOf(file.path) > largeFileBytes;
         file.release();
       }
       folder.checked = false;

@@ -34,7 +34,7 @@ export interface WarmCounts {
 }
 
 /** The counts of one command in one pool that have no label of their own. */
-interface Own {
+interface WarmTotals {
   readonly labels: Labels;
   processes: number;
   strayBytes: number;
@@ -44,20 +44,20 @@ interface Own {
 export function createWarmMetrics(exposition: Exposition): WarmMetrics {
   const jobs = createCounter(exposition, catalogue.warmJobs, "start", jobStarts);
   const known = new Map<string, WarmCounts>();
-  const owns: Own[] = [];
+  const totals: WarmTotals[] = [];
   exposition.observe(catalogue.warmProcesses, (report) => {
-    for (const { processes, labels } of owns) report(processes, labels);
+    for (const { processes, labels } of totals) report(processes, labels);
   });
   const starts = createCounter(exposition, catalogue.warmStarts, "why", warmStartReasons);
   const ends = createCounter(exposition, catalogue.warmEnds, "why", warmEndReasons);
   exposition.observe(catalogue.warmStrayBytes, (report) => {
-    for (const { strayBytes, labels } of owns) report(strayBytes, labels);
+    for (const { strayBytes, labels } of totals) report(strayBytes, labels);
   });
 
   function create(names: Names | undefined): WarmCounts {
     const labels: Labels = names ? { command: names.command, pool: names.pool } : {};
-    const own: Own = { labels, processes: 0, strayBytes: 0 };
-    owns.push(own);
+    const own: WarmTotals = { labels, processes: 0, strayBytes: 0 };
+    totals.push(own);
     const jobsOf = jobs.add(labels);
     const startsOf = starts.add(labels);
     const endsOf = ends.add(labels);

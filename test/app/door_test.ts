@@ -3,6 +3,7 @@ import { doorTo } from "../../src/app/door.ts";
 import type { LivePool } from "../../src/app/live_pool.ts";
 import type { Work } from "../../src/app/work.ts";
 import type { Config } from "../../src/config/config.ts";
+import { Seats } from "../../src/exec/warm/seats.ts";
 import { createExposition } from "../../src/telemetry/exposition.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { createRecent } from "../../src/telemetry/recent.ts";
@@ -17,7 +18,13 @@ function doorOf(config: Config) {
     const { numWorkers: size, queueLimit: places } = pool;
     const dispatch = dispatchByHand({ size, places });
     dispatches.set(pool.name, dispatch);
-    return { config: pool, dispatch, resize: () => assert.fail("no pool is resized") };
+    return {
+      config: pool,
+      dispatch,
+      seats: new Seats(),
+      resize: () => assert.fail("no pool is resized"),
+      close: () => assert.fail("no pool is closed"),
+    };
   });
   const used: (string | undefined)[] = [];
   const work: Work = {

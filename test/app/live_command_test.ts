@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { LiveCommand, type LiveCommandParts } from "../../src/app/live_command.ts";
+import { Seats } from "../../src/exec/warm/seats.ts";
 import { onlyCommandOf } from "../support/machine.ts";
 import { dispatchByHand } from "../support/dispatch.ts";
 
@@ -19,11 +20,14 @@ function liveCommand(dispatch = dispatchByHand({ size: 1, places: 1 })) {
     pool: {
       config: { name: "office", numWorkers: 1, queueLimit: 1, queueTimeoutMs: Infinity },
       dispatch,
+      seats: new Seats(),
       resize: () => assert.fail("no pool is resized"),
+      close: () => assert.fail("no pool is closed"),
     },
     names: { command: "pdf", pool: "office" },
     // It runs nothing.
     settings: undefined as unknown as LiveCommandParts["settings"],
+    warm: undefined,
   };
   return { command: new LiveCommand(parts, (command) => unused.push(command)), dispatch, unused };
 }

@@ -10,6 +10,7 @@ import { temporaryFolder } from "../support/folder.ts";
 import { type LauncherExit, runLauncher, writeProgram } from "../support/launcher.ts";
 import { boundByModes } from "../support/powers.ts";
 import { fixture, projectRoot, startCommand } from "../support/program.ts";
+import { waitingProcess } from "../support/warm_adapter_suite.ts";
 
 Deno.test("the ARM64 binary serves a job", async () => {
   using folder = temporaryFolder();
@@ -28,6 +29,42 @@ Deno.test("the ARM64 binary serves a job", async () => {
   assert.match((await get(`${program.url}/metrics`)).text, /outcome="failed"} 1$/m);
   assert.equal(await program.stop(), 0);
   assert.deepEqual([...Deno.readDirSync(folder.path)], []);
+});
+
+/** A warm worker that prints the id and responds with the payload in capital letters. */
+const upperAdapter = `#!/bin/sh
+while read -r line; do
+  if [ -n "$line" ]; then export "$line" && continue; fi
+  printf '%s\\n' "$JOBRUNNER_REQUEST_ID"
+  tr a-z A-Z <"$JOBRUNNER_REQUEST_DATA_FN" >"$JOBRUNNER_RESPONSE_DATA_FN"
+  printf '\\036%s 3\\n' "$JOBRUNNER_END"
+  printf '\\036%s 3\\n' "$JOBRUNNER_END" >&2
+done
+`;
+
+Deno.test("the ARM64 binary serves jobs with a warm process", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/upper.sh`;
+  Deno.writeTextFileSync(path, upperAdapter, { mode: 0o755 });
+  await using program = await startCommand("qemu-aarch64-static", {
+    args: ["-L", "/usr/aarch64-linux-gnu", `${projectRoot}bin/jobrunner-linux-arm64`, "serve"],
+    env: {
+      JOBRUNNER_CMD: path,
+      JOBRUNNER_WARM: "on",
+      JOBRUNNER_NUM_WORKERS: "1",
+      JOBRUNNER_HTTP_LISTEN_PORT: "0",
+      JOBRUNNER_LOG_FORMAT: "text",
+      JOBRUNNER_SPOOL_DIR: folder.path,
+    },
+  });
+  await waitingProcess(program);
+  for (const [payload, upper] of [["one", "ONE"], ["two", "TWO"]] as const) {
+    const { output, data, json } = await post(program.url, payload, { id: "ü" });
+    assert.deepEqual([output, data], ["ü\n", upper]);
+    assert.deepEqual([json["exit_status"], json["warm"]], [3, true]);
+  }
+  assert.equal(await program.stop(), 0);
+  assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["upper.sh"]);
 });
 
 /** Runs a launcher for ARM64. */

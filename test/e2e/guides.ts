@@ -1,6 +1,6 @@
 /**
- * The examples of the guides, typed as the guides print them: each TOML file is served, or what a shell block serves; each
- * other shell block is run, and what it prints is compared with the block behind it.
+ * The examples of the guides, and of the protocol of warm workers, typed as the pages print them: each TOML file is served, or
+ * what a shell block serves; each other shell block is run, and what it prints is compared with the block behind it.
  */
 
 import assert from "node:assert/strict";
@@ -23,8 +23,9 @@ interface Example {
   readonly blocks: readonly Block[];
 }
 
+/** The blocks of a page, which is named by its path from the guides. */
 function blocksOf(guide: string): Block[] {
-  const page = Deno.readTextFileSync(`${projectRoot}docs/guides/${guide}`);
+  const page = Deno.readTextFileSync(new URL(guide, `file://${projectRoot}docs/guides/`));
   return [...page.matchAll(/^```(\w*)\n([\s\S]*?)^```/gm)]
     .map(([, language = "", text = ""]) => ({ language, text }));
 }
@@ -61,6 +62,7 @@ interface Stage {
 }
 
 function stageIn(path: string, file: string): Stage {
+  Deno.symlinkSync(`${projectRoot}contrib`, `${path}/contrib`);
   Deno.writeTextFileSync(`${path}/jobrunner.toml`, file);
   return { path, env: place(path) };
 }
@@ -113,7 +115,7 @@ async function run({ file, blocks }: Example): Promise<void> {
   assert.ok(blocks.some(({ language }) => language === "sh"), `nothing is done with:\n${file}`);
 }
 
-for (const guide of ["several-commands.md", "reload.md"]) {
+for (const guide of ["several-commands.md", "reload.md", "warm.md"]) {
   for (const [index, example] of examplesOf(guide).entries()) {
     const [name = ""] = example.file.match(/^\[commands\..*?\]/m) ?? [];
     Deno.test(`${guide}: example ${index + 1}, with ${name}, does what the guide prints`, () =>
@@ -121,10 +123,12 @@ for (const guide of ["several-commands.md", "reload.md"]) {
   }
 }
 
-for (const [index, example] of servedIn("files.md").entries()) {
-  const [, name = ""] = example.blocks[0]?.text.match(/JOBRUNNER_CMD='?(\S+)/) ?? [];
-  Deno.test(`files.md: example ${index + 1}, with ${name}, does what the guide prints`, () =>
-    run(example));
+for (const guide of ["files.md", "../reference/warm-protocol.md"]) {
+  for (const [index, example] of servedIn(guide).entries()) {
+    const [, name = ""] = example.blocks[0]?.text.match(/JOBRUNNER_CMD='?([^\s']+)/) ?? [];
+    Deno.test(`${guide}: example ${index + 1}, with ${name}, does what the page prints`, () =>
+      run(example));
+  }
 }
 
 Deno.test("several-commands.md: nginx lets each client run the commands that the guide allows it", async () => {

@@ -1,28 +1,21 @@
-/**
- * The Windows binary, run by Wine (`WINE`, words that come before the folder and the program; or `wine` on PATH).
- */
+/** The Windows binary and batch files. */
 
 import assert from "node:assert/strict";
 import { get, post, postRaw, statusOf } from "../support/client.ts";
-import { temporaryFolder } from "../support/folder.ts";
 import { eventually } from "../support/processes.ts";
-import { type Program, projectRoot, untilListening } from "../support/program.ts";
+import { projectRoot } from "../support/program.ts";
 import { filesIn, spoolIn } from "../support/spool.ts";
-
-const binary = `${projectRoot}bin/jobrunner-windows-x64.exe`;
-const wine = Deno.env.get("WINE")?.split(" ").filter(Boolean);
-
-/** A folder that both sides see. Windows has its temp folder below it too, so that no leftover goes unseen. */
-function windowsFolder(): Disposable & { readonly path: string } {
-  const folder = temporaryFolder();
-  Deno.copyFileSync(binary, `${folder.path}/jobrunner.exe`);
-  for (const [name, lines] of Object.entries(scripts)) {
-    Deno.mkdirSync(`${folder.path}/${name.split("/").slice(0, -1).join("/")}`, { recursive: true });
-    Deno.writeTextFileSync(`${folder.path}/${name}`, ["@echo off", ...lines, ""].join("\r\n"));
-  }
-  Deno.mkdirSync(`${folder.path}/spool`);
-  return folder;
-}
+import {
+  commandOf,
+  endWindows,
+  fileAlone,
+  processesWith,
+  start,
+  stop,
+  windowsFolder,
+  writeFile,
+  writeLines,
+} from "../support/windows.ts";
 
 const scripts = {
   "copy.bat": [
@@ -51,73 +44,18 @@ const scripts = {
   "forever.bat": [":again", "ping -n 2 127.0.0.1 >nul", "goto again"],
 };
 
-function commandOf(
-  folder: string,
-  args: readonly string[],
-  env: Record<string, string>,
-  name = wine ? "jobrunner.exe" : `${folder}/jobrunner.exe`,
-) {
-  const [program = "wine", ...rest] = wine ? [...wine, folder] : ["wine"];
-  return new Deno.Command(program, {
-    args: [...rest, name, ...args],
-    cwd: folder,
-    env,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
-}
-
-/** Names a configuration file, in place of a command. */
-const fileAlone = { JOBRUNNER_CONFIG_FILE: "jobrunner.toml" };
-
-/** Writes that file. */
-function writeFile(folder: string, ...lines: readonly string[]): void {
-  Deno.writeTextFileSync(`${folder}/jobrunner.toml`, lines.join("\r\n"));
-}
-
-/** A server under Windows. */
-interface WindowsProgram extends Program {
-  /** Resolves when nothing of it is left. */
-  readonly cleared: Promise<void>;
-}
-
-async function start(
-  folder: string,
-  command: string | undefined,
-  env: Record<string, string> = {},
-): Promise<WindowsProgram> {
-  const program = await untilListening(
-    commandOf(folder, ["serve"], {
-      ...(command === undefined ? {} : { JOBRUNNER_CMD: command }),
-      JOBRUNNER_HTTP_LISTEN_PORT: "0",
-      JOBRUNNER_LOG_FORMAT: "text",
-      JOBRUNNER_NUM_WORKERS: "2",
-      JOBRUNNER_SPOOL_DIR: "spool",
-      ...env,
-    }).spawn(),
-  );
-  // Orphans survive on Windows and keep the log open, so that it would not end.
-  return { ...program, cleared: program.exit.then(endWindows) };
-}
-
-/** Kills every process of the Windows that was started. */
-async function endWindows(): Promise<void> {
-  const [program = "wineserver", ...args] = wine ? [wine[0] ?? "", "stop"] : ["wineserver", "-k"];
-  await new Deno.Command(program, { args, stdin: "null", stdout: "null", stderr: "null" }).output();
-}
-
-/** Sends SIGINT, which Wine makes Ctrl-C; asserts a clean stop that leaves nothing. */
-async function stop(program: WindowsProgram, folder: string): Promise<void> {
-  const code = await program.stop("SIGINT");
-  await program.cleared;
-  assert.equal(code, 0, program.log.join("\n"));
-  assert.match(program.log.join("\n"), / stopped/);
-  assert.deepEqual([...Deno.readDirSync(`${folder}/spool`)], [], "the spool is gone");
+/** A folder of Windows with the batch files. */
+function batchFolder(): Disposable & { readonly path: string } {
+  const folder = windowsFolder();
+  for (const [name, lines] of Object.entries(scripts)) {
+    Deno.mkdirSync(`${folder.path}/${name.split("/").slice(0, -1).join("/")}`, { recursive: true });
+    writeLines(`${folder.path}/${name}`, ["@echo off", ...lines]);
+  }
+  return folder;
 }
 
 Deno.test("Windows: .bat and .cmd files run with binary data, exit status and stderr, and no file is left", async () => {
-  using folder = windowsFolder();
+  using folder = batchFolder();
   const bytes = Uint8Array.from({ length: 1000 }, (_, at) => at % 256);
   {
     const program = await start(folder.path, ".\\copy.bat");
@@ -142,7 +80,7 @@ Deno.test("Windows: .bat and .cmd files run with binary data, exit status and st
 });
 
 Deno.test("Windows: POST /run takes and returns small and large bytes, and no file is left", async () => {
-  using folder = windowsFolder();
+  using folder = batchFolder();
   const program = await start(folder.path, ".\\both.bat");
   for (const count of [0, 10, 200_000]) {
     const text = "line\r\n".repeat(count);
@@ -163,7 +101,7 @@ Deno.test("Windows: POST /run takes and returns small and large bytes, and no fi
 });
 
 Deno.test("Windows: POST /run takes a form and sends live events", async () => {
-  using folder = windowsFolder();
+  using folder = batchFolder();
   const forms = await start(folder.path, ".\\parts.bat");
   const body = new FormData();
   body.append("lang", "de");
@@ -185,7 +123,7 @@ Deno.test("Windows: POST /run takes a form and sends live events", async () => {
 });
 
 Deno.test("Windows: a command gets the payload as its standard input, and need not read it", async () => {
-  using folder = windowsFolder();
+  using folder = batchFolder();
   const stdin = { JOBRUNNER_STDIN: "payload" };
   const reading = await start(folder.path, ".\\input.bat", stdin);
   assert.equal((await post(reading.url, "one line\r\n")).output, "[one line]\r\n");
@@ -199,7 +137,7 @@ Deno.test("Windows: a command gets the payload as its standard input, and need n
 });
 
 Deno.test("Windows: a command may have blanks in its path, gets its arguments, and sees no secrets", async () => {
-  using folder = windowsFolder();
+  using folder = batchFolder();
   const blanks = await start(folder.path, '"a folder\\with blanks.bat"', {
     JOBRUNNER_PASSWORD: "hunter2",
     OTEL_SERVICE_NAME: "inherited",
@@ -218,7 +156,7 @@ Deno.test("Windows: a command may have blanks in its path, gets its arguments, a
 });
 
 Deno.test("Windows: a timeout kills the process tree, and the worker keeps running", async () => {
-  using folder = windowsFolder();
+  using folder = batchFolder();
   const program = await start(folder.path, ".\\forever.bat", { JOBRUNNER_NUM_WORKERS: "1" });
   const forever = JSON.stringify({ id: "i", data: btoa("x"), timeout_sec: 1 });
   for (let round = 0; round < 2; round++) {
@@ -236,25 +174,9 @@ Deno.test("Windows: a timeout kills the process tree, and the worker keeps runni
   await stop(program, folder.path);
 });
 
-/** Windows processes are processes of this machine too; their command lines name what they run. */
-function processesWith(word: string): number {
-  const commandLines = [...Deno.readDirSync("/proc")].filter(({ name }) => /^\d+$/.test(name))
-    .map(({ name }) => {
-      try {
-        return Deno.readTextFileSync(`/proc/${name}/cmdline`);
-      } catch {
-        return "";
-      }
-    });
-  return commandLines.filter((line) => line.includes(word)).length;
-}
-
 Deno.test("Windows: Ctrl-C lets a running job finish", async () => {
-  using folder = windowsFolder();
-  Deno.writeTextFileSync(
-    `${folder.path}/slow.bat`,
-    ["@echo off", "ping -n 3 127.0.0.1 >nul", "echo whole", ""].join("\r\n"),
-  );
+  using folder = batchFolder();
+  writeLines(`${folder.path}/slow.bat`, ["@echo off", "ping -n 3 127.0.0.1 >nul", "echo whole"]);
   const program = await start(folder.path, ".\\slow.bat");
   const running = post(program.url, "x");
   await eventually(
@@ -267,7 +189,7 @@ Deno.test("Windows: Ctrl-C lets a running job finish", async () => {
 });
 
 Deno.test("Windows: send, wait-file and --version work", async () => {
-  using folder = windowsFolder();
+  using folder = batchFolder();
   const run = async (...args: string[]) => {
     const { code, stdout } = await commandOf(folder.path, args, {}).output();
     return { code, stdout: new TextDecoder().decode(stdout) };
@@ -301,7 +223,7 @@ Deno.test("Windows: send, wait-file and --version work", async () => {
 });
 
 Deno.test("Windows: start.bat starts beyond loopback with a password or JOBRUNNER_ALLOW_OPEN=on only", async () => {
-  using folder = windowsFolder();
+  using folder = batchFolder();
   for (const name of ["start.bat", "legacy_wrapper.bat"]) {
     Deno.copyFileSync(`${projectRoot}contrib/windows/${name}`, `${folder.path}/${name}`);
   }
@@ -329,7 +251,7 @@ Deno.test("Windows: start.bat starts beyond loopback with a password or JOBRUNNE
 });
 
 Deno.test("Windows: named commands have pools, folders and environments of their own", async () => {
-  using folder = windowsFolder();
+  using folder = batchFolder();
   for (const worker of [1, 2]) {
     Deno.mkdirSync(`${folder.path}/tool/${worker}`, { recursive: true });
     Deno.writeTextFileSync(`${folder.path}/tool/${worker}/here`, `installation ${worker}`);
@@ -361,7 +283,7 @@ Deno.test("Windows: named commands have pools, folders and environments of their
 });
 
 Deno.test("Windows: umask, nice and limits in the file are errors", async () => {
-  using folder = windowsFolder();
+  using folder = batchFolder();
   const keys = ["umask = 0o027", "nice = 5", "limit_memory_bytes = 100000000", "limit_cpu_sec = 5"];
   writeFile(folder.path, "[commands.a]", "cmd = '.\\names.bat'", ...keys);
   const { code, stderr } = await commandOf(folder.path, ["serve", "--check"], fileAlone).output();
@@ -375,7 +297,7 @@ Deno.test("Windows: umask, nice and limits in the file are errors", async () => 
 });
 
 Deno.test("Windows: a changed file is loaded, but a new program needs a restart", async () => {
-  using folder = windowsFolder();
+  using folder = batchFolder();
   const write = (workers: number, command: string) =>
     writeFile(
       folder.path,

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { removeInBackground, removeWhatever } from "../../src/spool/removal.ts";
+import { removeInBackground, removeSmallOrAny, removeWhatever } from "../../src/spool/removal.ts";
+import { largeFileBytes } from "../../src/spool/sizes.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
 function names(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map((entry) => entry.name).sort();
 }
 
-const ways = { removeWhatever, removeInBackground };
+const ways = { removeWhatever, removeInBackground, removeSmallOrAny };
 
 for (const [name, remove] of Object.entries(ways)) {
   Deno.test(`${name}() removes whatever is at a path, or nothing, and follows no link`, () =>
@@ -53,7 +54,7 @@ async function removesDeep(remove: string): Promise<void> {
   const path = `${folder.path}/deep`;
   Deno.mkdirSync(`${path}/x${"/d".repeat(500)}`, { recursive: true });
   Deno.mkdirSync(`${path}/x/closed`, { mode: 0 });
-  const code = `import { removeInBackground, removeWhatever } from ${
+  const code = `import { ${remove} } from ${
     JSON.stringify(import.meta.resolve("../../src/spool/removal.ts"))
   }; await ${remove}(${JSON.stringify(path)});`;
   const { stderr } = await new Deno.Command("sh", {
@@ -62,6 +63,31 @@ async function removesDeep(remove: string): Promise<void> {
   assert.equal(new TextDecoder().decode(stderr), "");
   assert.deepEqual(names(folder.path), []);
 }
+
+Deno.test("removeSmallOrAny() removes a file at once unless it is large", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/file`;
+  const { removeSync } = Deno;
+  let atOnce = 0;
+  Deno.removeSync = (path) => {
+    atOnce++;
+    removeSync(path);
+  };
+  try {
+    for (
+      const [size, expected] of [[0, 1], [largeFileBytes, 1], [largeFileBytes + 1, 0]] as const
+    ) {
+      atOnce = 0;
+      Deno.writeTextFileSync(path, "");
+      Deno.truncateSync(path, size);
+      await removeSmallOrAny(path);
+      assert.equal(atOnce, expected);
+      assert.deepEqual(names(folder.path), []);
+    }
+  } finally {
+    Deno.removeSync = removeSync;
+  }
+});
 
 Deno.test("removeInBackground() lets other work run while it removes many files", async () => {
   using folder = temporaryFolder();

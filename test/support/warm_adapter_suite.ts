@@ -311,7 +311,7 @@ function postJob(program: Program, command: string, job: Job): Promise<Answer> {
   });
 }
 
-function outcomeOf({ status, json, text }: Answer): Outcome {
+export function outcomeOf({ status, json, text }: Answer): Outcome {
   assert.equal(status, 200, text);
   const bytes = (key: string) => atob(String(json[key]));
   return {
@@ -324,7 +324,7 @@ function outcomeOf({ status, json, text }: Answer): Outcome {
 }
 
 /** Waits until a process waits for the next job; returns its id. */
-async function waitingProcess(program: Program): Promise<number> {
+export async function waitingProcess(program: Program): Promise<number> {
   let pid: number | undefined;
   await eventually("a process waits for a job", async () => {
     const { worker_states } = JSON.parse((await get(`${program.url}/status`)).text) as {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { bytesOutOfRoom } from "../../tools/portable_executable.ts";
+import { makeRoom } from "../../tools/portable_executable.ts";
 import { provideRuntime } from "../../tools/runtime.ts";
 import { type Runtime, targets } from "../../tools/targets.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -11,6 +11,7 @@ function runtimeOf(bytes: Uint8Array, length?: number): Runtime {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return {
     package: "@some/package",
+    version: "1.2.3",
     path: "bin/program",
     sha256,
     ...(length === undefined ? {} : { bytes: length }),
@@ -48,7 +49,7 @@ Deno.test("provideRuntime() rejects a wrong hash and leaves no file", async () =
   await assert.rejects(provideRuntime(runtime, folder.path, npm().fetchFile), {
     name: "BuildFailure",
     message: new RegExp(
-      `^@some/package@.*: must hold a runtime with the SHA-256 ${runtime.sha256}`,
+      `^@some/package@1.2.3: must hold a runtime with the SHA-256 ${runtime.sha256}`,
     ),
   });
   assert.deepEqual([...Deno.readDirSync(folder.path)], []);
@@ -72,22 +73,32 @@ Deno.test("targets: each has a name, triple and file of its own, and a pinned SH
   for (const { runtime } of targets) assert.match(runtime.sha256, /^[0-9a-f]{64}$/);
 });
 
-/** The headers of a Windows program with one section that `deno compile` fills. */
-function programWith(room: number, bytes: number): Uint8Array {
+/** The headers of a Windows program whose first section is the one that `deno compile` fills. */
+function programWith(room: number, bytes: number, secondAt: number): DataView {
   const program = new Uint8Array(1024);
   const view = new DataView(program.buffer);
   view.setUint32(0x3c, 0x80, true);
-  view.setUint16(0x80 + 6, 1, true);
+  view.setUint16(0x80 + 6, 2, true);
   view.setUint16(0x80 + 20, 240, true);
-  const section = 0x80 + 24 + 240;
   program.set(new TextEncoder().encode(".pedata"), section);
   view.setUint32(section + 8, room, true);
+  view.setUint32(section + 12, 0x20000, true);
   view.setUint32(section + 16, bytes, true);
-  return program;
+  view.setUint32(section + 40 + 12, secondAt, true);
+  return view;
 }
 
-Deno.test("bytesOutOfRoom() returns by how much a Windows program's section exceeds its room", () => {
-  assert.equal(bytesOutOfRoom(programWith(8192, 8192)), 0);
-  assert.equal(bytesOutOfRoom(programWith(8000, 8192)), 0);
-  assert.equal(bytesOutOfRoom(programWith(8192, 8200)), 8);
+const section = 0x80 + 24 + 240;
+
+Deno.test("makeRoom() makes room for the compiled section of a Windows program", () => {
+  const made = (room: number, bytes: number, secondAt: number) => {
+    const view = programWith(room, bytes, secondAt);
+    const missing = makeRoom(new Uint8Array(view.buffer));
+    const image = view.getUint32(0x80 + 24 + 56, true);
+    return [missing, view.getUint32(section + 8, true), image];
+  };
+  assert.deepEqual(made(8192, 8192, 0x1000), [0, 8192, 0], "it fits");
+  assert.deepEqual(made(8000, 8192, 0x1000), [0, 8000, 0], "memory has whole pages");
+  assert.deepEqual(made(8192, 8200, 0x1000), [0, 8200, 0x20000 + 12288], "it is the last section");
+  assert.deepEqual(made(8192, 8200, 0x30000), [8, 8192, 0], "another one follows");
 });

@@ -144,7 +144,7 @@ export const runtime: readonly Row<string>[] = [
       "isolate/probes.ts",
     ],
   },
-  { what: ["Deno.SeekMode"], who: ["spool/stored.ts", "cli/held_bytes.ts"] },
+  { what: ["Deno.SeekMode"], who: ["spool/kept_file.ts", "spool/stored.ts", "cli/held_bytes.ts"] },
   { what: ["Deno.serve"], who: ["http/server.ts"] },
   { what: ["Deno.createHttpClient"], who: ["cli/job_client.ts"] },
   { what: ["Deno.makeTempFile"], who: ["cli/held_bytes.ts"] },

@@ -5,11 +5,13 @@
  * @module
  */
 
-import { endVariable, headerVariable, jobVariables } from "../../config/job_variables.ts";
+import {
+  endVariable,
+  headerVariable,
+  jobVariables,
+  namesVariables,
+} from "../../config/job_variables.ts";
 import type { Names } from "../../jobs/job.ts";
-
-/** The variable that is set to `1` in the environment of every warm process. */
-export const warmVariable = "JOBRUNNER_WARM";
 
 /** Maximum length of a block in bytes: the capacity of a pipe on Linux (pipe(7)), so that it never waits for its reader. */
 export const maxBlockBytes = 64 * 1024;
@@ -19,9 +21,8 @@ export const maxBlockBytes = 64 * 1024;
  * request headers.
  */
 export function blockNames(names: Names | undefined, passHeaders: readonly string[]): string[] {
-  const ofCommand: readonly string[] = ["JOBRUNNER_COMMAND", "JOBRUNNER_POOL"];
   return [
-    ...jobVariables.filter((name) => names !== undefined || !ofCommand.includes(name)),
+    ...jobVariables.filter((name) => names !== undefined || !namesVariables.includes(name)),
     ...passHeaders.map(headerVariable),
     "TRACEPARENT",
     "TRACESTATE",

@@ -4,12 +4,15 @@
  * @module
  */
 
+import { warmVariable } from "../../config/job_variables.ts";
 import type { WarmListener } from "../../jobs/warm.ts";
 import { createKeptWorkspace, type KeptWorkspace } from "../../spool/kept_workspace.ts";
-import { commonEnvironment, environmentOf } from "../child_env.ts";
+import type { RunFiles } from "../../spool/workspace.ts";
+import { commonEnvironment, environmentOf, type JobFacts } from "../child_env.ts";
 import type { ColdStartSettings } from "../cold_start.ts";
+import type { RunAbout } from "../runner.ts";
 import { startCommand } from "../start.ts";
-import { blockNames, warmVariable } from "./block.ts";
+import { blockNames } from "./block.ts";
 import { WarmProcess, type WarmProcessParts } from "./process.ts";
 
 /** Settings of a warm command. Its standard input is a pipe. */
@@ -42,8 +45,11 @@ export class WarmCommand {
   readonly key: string;
   /** The names of the variables in its blocks. */
   readonly blockNames: readonly string[];
+  /** The variables that all processes inherit, and those that all jobs have. */
+  readonly #inherited: Variables;
   readonly #common: Variables;
 
+  /** Makes one; nothing is started. */
   constructor(settings: WarmSettings) {
     const { name, command, commandEnv, names, passHeaders, launcher } = settings;
     const { workingDirectory, requestSuffix, responseSuffix } = settings;
@@ -53,9 +59,10 @@ export class WarmCommand {
       ...[launcher, workingDirectory, requestSuffix, responseSuffix],
     ]);
     this.blockNames = blockNames(names, passHeaders);
+    this.#inherited = commandEnv;
     this.#common = {
       ...Object.fromEntries(this.blockNames.map((name) => [name, ""])),
-      ...commonEnvironment(commandEnv, { command: command.text, names, passHeaders }),
+      ...commonEnvironment({}, { command: command.text, names, passHeaders }),
       [warmVariable]: "1",
     };
   }
@@ -67,10 +74,20 @@ export class WarmCommand {
     return createKeptWorkspace(spool, names);
   }
 
-  /**
-   * Starts a process: for a job, whose variables it gets in its environment too, or for none yet. Rejects with errors of
-   * `startCommand`.
-   */
+  /** The variables of a job; `variables` are those of the run only. */
+  variablesOf(
+    { folder, requestFile, requestFolder, responseFile }: RunFiles,
+    { workerId, id }: RunAbout,
+    variables: Variables,
+    { request, timeoutMs }: Pick<JobFacts, "request" | "timeoutMs">,
+  ): Variables {
+    return environmentOf(this.#common, variables, {
+      ...{ workerId, id, jobFolder: folder, requestFile, requestFolder, responseFile },
+      ...{ request, timeoutMs },
+    });
+  }
+
+  /** Starts a process with the variables of a job, or of none yet. Rejects with errors of `startCommand`. */
   async start(
     files: KeptWorkspace,
     workerId: number,
@@ -78,22 +95,9 @@ export class WarmCommand {
     events: ProcessEvents,
   ): Promise<WarmProcess> {
     const { launcher, scratch, trees, graceMs } = this.settings;
-    const env = { ...this.#common, ...variables ?? waiting(files, workerId) };
-    const child = await startCommand(this.settings, env, workerId);
+    const noJob = { request: undefined, timeoutMs: Infinity };
+    const own = variables ?? this.variablesOf(files, { workerId, id: "" }, {}, noJob);
+    const child = await startCommand(this.settings, { ...this.#inherited, ...own }, workerId);
     return new WarmProcess({ child, files, launcher, scratch, trees, graceMs, ...events });
   }
-}
-
-/** The variables of a process that has no job yet. */
-function waiting(files: KeptWorkspace, workerId: number): Variables {
-  return environmentOf({}, {}, {
-    workerId,
-    id: "",
-    jobFolder: files.folder,
-    requestFile: files.requestFile,
-    requestFolder: "",
-    responseFile: files.responseFile,
-    request: undefined,
-    timeoutMs: Infinity,
-  });
 }

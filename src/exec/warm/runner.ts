@@ -6,17 +6,16 @@
  */
 
 import { endVariable } from "../../config/job_variables.ts";
-import type { JobInput, Names } from "../../jobs/job.ts";
+import type { JobInput } from "../../jobs/job.ts";
 import type { KeptWorkspace } from "../../spool/kept_workspace.ts";
 import type { Workspace } from "../../spool/workspace.ts";
-import { environmentOf } from "../child_env.ts";
 import { endingOf } from "../ending.ts";
 import { couldNotStart, failedStart } from "../failed_start.ts";
 import { launchFailure, type NotStarted } from "../not_started.ts";
 import type { PreparedRun, RunAbout, RunEnd, RunListener, Runner, RunOrder } from "../runner.ts";
 import { startTimeout, timeoutMsOf } from "../time_limit.ts";
 import { encodeBlock, maxBlockBytes } from "./block.ts";
-import type { Variables, WarmCommand } from "./command.ts";
+import type { WarmCommand } from "./command.ts";
 import { newWord } from "./end_line.ts";
 import type { WarmProcess } from "./process.ts";
 import type { Seat } from "./seat.ts";
@@ -134,24 +133,15 @@ class WarmRun implements PreparedRun {
   }
 
   async #run({ spec, variables, stop }: RunOrder, onEvent: RunListener): Promise<RunEnd> {
-    const { command: { program }, names, jobTimeoutMs } = this.#command.settings;
+    const { command: { program }, jobTimeoutMs } = this.#command.settings;
     const startedMs = performance.now();
     const elapsedSec = (now = performance.now()) => (now - startedMs) / 1000;
     const timeoutMs = timeoutMsOf(jobTimeoutMs, spec.timeoutSec);
     const word = newWord();
-    const values = {
-      ...environmentOf(namesIn(names), variables, {
-        workerId: this.#about.workerId,
-        id: spec.id,
-        jobFolder: this.files.folder,
-        requestFile: this.files.requestFile,
-        requestFolder: this.files.requestFolder,
-        responseFile: this.files.responseFile,
-        request: spec.request,
-        timeoutMs,
-      }),
+    const values = this.#command.variablesOf(this.files, this.#about, {
+      ...variables,
       [endVariable]: word,
-    };
+    }, { request: spec.request, timeoutMs });
     const block = encodeBlock(this.#command.blockNames, values);
     if (!block) return couldNotStart(tooLong(program), elapsedSec());
 
@@ -194,10 +184,6 @@ class WarmRun implements PreparedRun {
       return failedStart(error, program, elapsedSec());
     }
   }
-}
-
-function namesIn(names: Names | undefined): Variables {
-  return names ? { JOBRUNNER_COMMAND: names.command, JOBRUNNER_POOL: names.pool } : {};
 }
 
 /** Why a job whose variables do not fit into a block is not run. */
