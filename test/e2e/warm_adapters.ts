@@ -4,12 +4,11 @@ import assert from "node:assert/strict";
 import { post } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startNamed, tomlString } from "../support/named.ts";
+import { jobFilesIn, runAdapter } from "../support/warm_adapter_run.ts";
 import {
   adapterFile,
   type Difference,
   jobFile,
-  jobFilesIn,
-  runAdapter,
   signalAsStatus,
   testWarmAdapters,
   type WarmAdapter,

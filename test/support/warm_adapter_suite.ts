@@ -25,7 +25,8 @@ import { type Answer, get, postRaw } from "./client.ts";
 import { temporaryFolder } from "./folder.ts";
 import { startNamed, tomlString } from "./named.ts";
 import { eventually } from "./processes.ts";
-import { type Exit, fixture, type Program, projectRoot } from "./program.ts";
+import { fixture, type Program, projectRoot } from "./program.ts";
+import { jobFilesIn, runAdapter } from "./warm_adapter_run.ts";
 
 /** Names of the jobs of the table. */
 export type JobName = typeof jobs[number]["name"];
@@ -183,45 +184,6 @@ export function testWarmAdapters(adapters: readonly WarmAdapter[]): void {
     Deno.test(`${adapter.name} receives variables in pieces, with any line end, and new ones`, () =>
       receivesBlock(adapter));
   }
-}
-
-/** How to run an adapter without a server. */
-export interface AdapterRun {
-  /** Value of `JOBRUNNER_WARM`. */
-  readonly warm: string;
-  readonly variables?: Readonly<Record<string, string>>;
-  /** What is written to standard input before its end, a few bytes at a time. */
-  readonly block?: string;
-}
-
-/** Runs an adapter to its end. */
-export async function runAdapter(
-  { warm: [program = "", ...args], warmEnv = {} }: Pick<WarmAdapter, "warm" | "warmEnv">,
-  { warm, variables = {}, block = "" }: AdapterRun,
-): Promise<Exit> {
-  const child = new Deno.Command(program, {
-    args,
-    env: { ...variables, ...warmEnv, JOBRUNNER_WARM: warm },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const ended = child.output();
-  const bytes = new TextEncoder().encode(block);
-  const stdin = child.stdin.getWriter();
-  for (let at = 0; at < bytes.length; at += 5) await stdin.write(bytes.slice(at, at + 5));
-  await stdin.close();
-  const { code, stdout, stderr } = await ended;
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
-}
-
-/** Writes a payload to a file in a folder; returns the variables that name this file and that of the response. */
-export function jobFilesIn(folder: string, payload: string): Record<string, string> {
-  const [request, response] = [`${folder}/request`, `${folder}/response`];
-  Deno.writeTextFileSync(request, payload);
-  Deno.writeTextFileSync(response, "");
-  return { JOBRUNNER_REQUEST_DATA_FN: request, JOBRUNNER_RESPONSE_DATA_FN: response };
 }
 
 /** Asserts that an adapter understands a block with the line ends of Windows, names that are new, and no value. */
