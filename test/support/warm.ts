@@ -11,10 +11,11 @@ import type { Spool } from "../../src/spool/spool.ts";
 import { coldStartOf } from "./cold_start.ts";
 import { childrenOf } from "./processes.ts";
 
-/** Kills a process and its descendants. Those that have ended meanwhile are no matter. */
+/** Kills a process and its descendants: it is stopped first, so that it makes no others. */
 export function killTree(pid: number): void {
-  for (const child of childrenOf(pid)) killTree(child);
   try {
+    Deno.kill(pid, "SIGSTOP");
+    for (const child of childrenOf(pid)) killTree(child);
     Deno.kill(pid, "SIGKILL");
   } catch {
     // It has ended.
