@@ -318,6 +318,7 @@ class Deadline {
   }
 
   clear(): void {
+    this.#at = -Infinity;
     clearTimeout(this.#timer);
   }
 }

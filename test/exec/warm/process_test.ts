@@ -333,7 +333,13 @@ Deno.test("WarmProcess.hurry() shortens the grace, and never extends it", async 
     process.hurry(60_000);
     await ended;
     assert.deepEqual(killed, ["tree"]);
-    process.hurry(0);
+  });
+});
+
+Deno.test("WarmProcess.hurry() sets no timer for a process that has exited", async () => {
+  await withProcess({}, async ({ process }) => {
+    await process.end("recycled");
+    process.hurry(30_000);
   });
 });
 
