@@ -8,9 +8,6 @@
 import { endVariable, headerVariable, jobVariables } from "../../config/job_variables.ts";
 import type { Names } from "../../jobs/job.ts";
 
-/** The variable that is set to `1` in the environment of every warm process. */
-export const warmVariable = "JOBRUNNER_WARM";
-
 /** Maximum length of a block in bytes: the capacity of a pipe on Linux (pipe(7)), so that it never waits for its reader. */
 export const maxBlockBytes = 64 * 1024;
 

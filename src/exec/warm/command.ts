@@ -4,12 +4,13 @@
  * @module
  */
 
+import { warmVariable } from "../../config/job_variables.ts";
 import type { WarmListener } from "../../jobs/warm.ts";
 import { createKeptWorkspace, type KeptWorkspace } from "../../spool/kept_workspace.ts";
 import { commonEnvironment, environmentOf } from "../child_env.ts";
 import type { ColdStartSettings } from "../cold_start.ts";
 import { startCommand } from "../start.ts";
-import { blockNames, warmVariable } from "./block.ts";
+import { blockNames } from "./block.ts";
 import { WarmProcess, type WarmProcessParts } from "./process.ts";
 
 /** Settings of a warm command. Its standard input is a pipe. */
