@@ -27,10 +27,15 @@ export interface SeatPool {
   readonly commands: PoolCommands;
   /** Whether no process is started ahead any more. */
   readonly isClosing: boolean;
+  /** Whether processes without a job are killed instead of told to exit. */
+  readonly isCut: boolean;
 }
 
 /** How long a process that is to exit may take if a job waits for that, in milliseconds. */
 const hurriedMs = 1000;
+
+/** How many processes of a worker may be leaving at the same time before a job, or a start ahead, waits for the oldest. */
+const mostLeaving = 8;
 
 /** Maximum number of ends in a row that are not followed by a start ahead, because processes had exited while they were idle. */
 const mostSkipped = 63;
@@ -76,6 +81,8 @@ export class Seat {
   async claim(command: WarmCommand | undefined): Promise<WarmProcess | undefined> {
     this.#isBusy = true;
     clearTimeout(this.#timer);
+    // A start ahead waits for them too, but in no hurry.
+    if (this.#ending.size > 0) await this.#gone(hurriedMs);
     await this.#starting;
     const isOther = this.#process?.fate !== undefined || this.#command?.key !== command?.key;
     if (this.#process && isOther) void this.#discard();
@@ -222,14 +229,15 @@ export class Seat {
     try {
       files = await command.createFiles(this.#workerId);
       await this.#launch(command, files, undefined, why);
-      if (!this.#isBusy) this.#rest();
     } catch (error) {
       this.#countIdleDeath();
       const { listener, onLeftover } = command.settings;
       listener.notStarted({ workerId: this.#workerId, reason: detailOf(error) });
       await files?.remove().catch(onLeftover);
     }
-    if (this.#pool.isClosing) this.endIdle();
+    // The pool may have got other commands meanwhile.
+    if (this.#pool.isClosing || this.#current?.key !== command.key) this.#replaceIdle();
+    else if (!this.#isBusy) this.#rest();
   }
 
   async #launch(
@@ -268,7 +276,7 @@ export class Seat {
     const why = process.fate ?? "recycled";
     listener.ended(why);
     if (why === "idle_death") this.#countIdleDeath();
-    if (why === "protocol") process.hurry(0);
+    if (why === "protocol" || this.#pool.isCut) process.hurry(0);
     const gone = ended.then(async () => {
       if (withFiles) await process.files.remove().catch(onLeftover);
       if (why === "idle_death") {
@@ -287,9 +295,12 @@ export class Seat {
     this.#toSkip = Math.min(2 ** this.#idleDeaths - 1, mostSkipped);
   }
 
-  /** Resolves when those processes are gone that are to exit, apart from those that said that they leave. */
+  /** Resolves when those processes are gone that are to exit, apart from the latest of those that said that they leave. */
   async #gone(hurriedMs?: number): Promise<void> {
-    const ending = [...this.#ending].filter(([{ fate }]) => fate !== "leaving");
+    const mayStay = this.#ending.size - mostLeaving;
+    const ending = [...this.#ending].filter(([{ fate }], index) =>
+      fate !== "leaving" || index < mayStay
+    );
     for (const [process] of ending) if (hurriedMs !== undefined) process.hurry(hurriedMs);
     await Promise.all(ending.map(([, gone]) => gone));
   }
