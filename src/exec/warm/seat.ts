@@ -57,6 +57,8 @@ export class Seat {
   readonly #ending = new Map<WarmProcess, Promise<void>>();
   /** For the start ahead if there is no process, else for the end of the process's age. */
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the process is so old that it gets no further job. */
+  #isOld = false;
   /** How many processes in a row have exited while they were idle, and how many starts ahead are left out because of that. */
   #idleDeaths = 0;
   #toSkip = 0;
@@ -80,7 +82,7 @@ export class Seat {
    */
   async claim(command: WarmCommand | undefined): Promise<WarmProcess | undefined> {
     this.#isBusy = true;
-    clearTimeout(this.#timer);
+    if (!this.#process) clearTimeout(this.#timer);
     // A start ahead waits for them too, but in no hurry.
     if (this.#ending.size > 0) await this.#gone(hurriedMs);
     await this.#starting;
@@ -124,8 +126,7 @@ export class Seat {
       }
     } finally {
       this.#isBusy = false;
-      if (this.#process) this.#rest();
-      else this.#startLater();
+      if (!this.#process) this.#startLater();
     }
   }
 
@@ -145,10 +146,11 @@ export class Seat {
   update(): void {
     if (!this.#process) return;
     const command = this.#current;
-    if (command?.key === this.#command?.key) this.#command = command;
-    if (this.#isBusy) return;
-    if (!command) void this.#discard();
-    else this.#rest();
+    if (command && command.key === this.#command?.key) {
+      this.#command = command;
+      this.#limitAge(command, performance.now() - this.#process.startedMs);
+    }
+    if (!command && !this.#isBusy) void this.#discard();
   }
 
   /** Replaces an idle process that was started with something else. Resolves when that is done. */
@@ -161,8 +163,8 @@ export class Seat {
 
   /** Ends the process if it is idle. */
   endIdle(): void {
-    clearTimeout(this.#timer);
-    if (this.#process && !this.#isBusy) void this.#discard();
+    if (!this.#process) clearTimeout(this.#timer);
+    else if (!this.#isBusy) void this.#discard();
   }
 
   /** Ends the process; resolves when it and those before it are gone. Only while the worker has no job and gets none. */
@@ -188,21 +190,24 @@ export class Seat {
   }
 
   /** Whether a process has done its part. */
-  #isSpent({ jobs, startedMs }: WarmProcess): boolean {
+  #isSpent({ jobs }: WarmProcess): boolean {
     const command = this.#current;
     if (!command || command.key !== this.#command?.key) return true;
-    const { maxJobs, maxAgeMs } = command.settings;
-    return jobs >= maxJobs || performance.now() - startedMs >= maxAgeMs;
+    return this.#isOld || jobs >= command.settings.maxJobs;
   }
 
-  /** Lets the idle process wait for a job, or for the end of its age. */
-  #rest(): void {
-    const process = this.#process;
+  /**
+   * Replaces the process at the end of its age, or after the job that it has then. One timer for its whole life: the runtime
+   * keeps some memory for each duration that timers had, so none depends on when a job ends.
+   */
+  #limitAge({ settings: { maxAgeMs } }: WarmCommand, ageMs: number): void {
     clearTimeout(this.#timer);
-    const maxAgeMs = this.#command?.settings.maxAgeMs ?? Infinity;
-    if (!process || maxAgeMs === Infinity) return;
-    const leftMs = Math.max(0, process.startedMs + maxAgeMs - performance.now());
-    this.#timer = setTimeout(() => this.#replaceIdle(), leftMs);
+    this.#isOld = false;
+    if (maxAgeMs === Infinity) return;
+    this.#timer = setTimeout(() => {
+      this.#isOld = true;
+      this.#replaceIdle();
+    }, Math.max(0, maxAgeMs - ageMs));
   }
 
   #replaceIdle(): void {
@@ -237,7 +242,6 @@ export class Seat {
     }
     // The pool may have got other commands meanwhile.
     if (this.#pool.isClosing || this.#current?.key !== command.key) this.#replaceIdle();
-    else if (!this.#isBusy) this.#rest();
   }
 
   async #launch(
@@ -261,6 +265,7 @@ export class Seat {
     });
     this.#process = process;
     this.#command = command;
+    this.#limitAge(command, 0);
     listener.started(why);
     return process;
   }
