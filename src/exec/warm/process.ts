@@ -171,7 +171,7 @@ export class WarmProcess {
       return { kind: "unread" };
     }
     take();
-    const status = await commandEnd({ status: over.promise }, stop, () => this.#endTree());
+    const status = await commandEnd({ status: over.promise }, stop, () => this.endTree());
     const endedMs = performance.now();
     const hasExited = this.#status !== undefined || stop.cause !== undefined;
     let errno: number | undefined;
@@ -223,6 +223,11 @@ export class WarmProcess {
     this.#deadline.shorten(ms);
   }
 
+  /** Kills it with all that it has started, whatever became of itself. Resolves when that is done. */
+  endTree(): Promise<void> {
+    return this.#parts.trees.endTree({ pid: this.pid, mark: this.files.folder });
+  }
+
   async #end(): Promise<void> {
     this.#onStatus = () => {};
     const pipes = this.#read();
@@ -232,7 +237,7 @@ export class WarmProcess {
     const deadline = this.#deadline ??= new Deadline(this.#parts.graceMs);
     if (!isOver) await Promise.race([this.#exited.promise, deadline.passed]);
     deadline.clear();
-    if (!isOver && !this.#status) await this.#endTree();
+    if (!isOver && !this.#status) await this.endTree();
     await this.#pipesEnd(pipes);
   }
 
@@ -282,10 +287,6 @@ export class WarmProcess {
       await atMost(otherLineMs, over);
     }
     return !isOver;
-  }
-
-  #endTree(): Promise<void> {
-    return this.#parts.trees.endTree({ pid: this.pid, mark: this.files.folder });
   }
 
   async #pipesEnd({ stdout, stderr }: Readonly<Record<StreamName, Pipe>>): Promise<void> {

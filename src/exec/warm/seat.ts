@@ -102,9 +102,13 @@ export class Seat {
     return await this.#launch(command, files, variables, "job");
   }
 
-  /** Ends the process of the worker's job, which could not be given to it. Its files are left. Resolves when it is gone. */
+  /**
+   * Ends the process of the worker's job, which could not be given to it. Its files are left for another one, which will have
+   * the same mark. So it resolves when the whole tree is gone, and nobody looks for that mark any more.
+   */
   async retire(): Promise<void> {
     if (!this.#process) return;
+    await this.#process.endTree();
     const gone = this.#discard(false);
     this.hurry(0);
     await gone;

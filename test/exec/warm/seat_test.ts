@@ -139,6 +139,30 @@ Deno.test("Seat gives a job a new process if the idle one has exited, and report
   });
 });
 
+Deno.test("Seat.retire() kills what the process has left, since the next one will have its mark", async () => {
+  await onWarmStage(async (stage) => {
+    const killed: string[] = [];
+    const [go, pid] = [`${stage.folder}/go`, `${stage.folder}/pid`];
+    const command = stage.command({
+      trees: {
+        endTree({ mark }) {
+          killed.push(mark);
+          return Promise.resolve(Deno.kill(Number(Deno.readTextFileSync(pid)), "SIGKILL"));
+        },
+        endHolders: () => assert.fail("nothing holds a pipe any more"),
+      },
+    });
+    stage.serve([command]);
+    await stage.run(command, `sleep 600 & echo $! >${pid}; end 0; wait_for ${go}; exit`);
+    const idle = await stage.seats.of(1).claim(command);
+    Deno.writeTextFileSync(go, "");
+    await eventually("it has exited", () => idle?.fate !== undefined);
+    await stage.seats.of(1).retire();
+    assert.deepEqual(killed, [idle?.files.folder]);
+    await stage.seats.of(1).giveBack(idle?.files, false);
+  });
+});
+
 Deno.test("Seat leaves out starts ahead for 2^k - 1 jobs after k idle deaths in a row, at most for 63", async () => {
   await onWarmStage(async (stage) => {
     const command = stage.command({}, ["sh", "-c", "exit 5"]);
