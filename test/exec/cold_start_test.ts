@@ -21,12 +21,14 @@ const settingsIn = (spool: Spool): ColdStartSettings =>
 
 testRunner({
   name: "createColdStart()",
-  create: (spool, { words, jobTimeoutMs = Infinity }) =>
-    createColdStart({
+  create: (spool, { words, jobTimeoutMs = Infinity }) => ({
+    runner: createColdStart({
       ...settingsIn(spool),
       ...(words ? { command: commandHere(words) } : {}),
       jobTimeoutMs,
     }),
+    close: () => Promise.resolve(),
+  }),
 });
 
 /** Runs a script with other settings; returns its end, its output and the job's folder. */

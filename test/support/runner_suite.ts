@@ -20,37 +20,45 @@ export interface RunnerSetup {
   readonly jobTimeoutMs?: number;
 }
 
+/** A runner as it is tested. */
+export interface TestedRunner {
+  readonly runner: Runner;
+  /** Called after the last job. Then nothing of the runner may be left in the spool. */
+  close(): Promise<void>;
+}
+
 /** One implementation of the contract. */
 export interface RunnerBody {
   readonly name: string;
-  create(spool: Spool, setup: RunnerSetup): Runner;
+  create(spool: Spool, setup: RunnerSetup): TestedRunner;
 }
 
-/** All that was reported of one run. */
+/** All that was reported of one run, and its response. */
 interface Heard {
   readonly end: RunEnd;
   readonly kinds: readonly RunEvent["kind"][];
   readonly output: string;
   readonly error: string;
+  readonly response: string;
   readonly pid: number | undefined;
 }
 
-async function heard(
-  create: (spool: Spool) => Runner,
-  script: string,
-  more: Partial<RunOrder> & { readonly onEvent?: RunListener } = {},
-): Promise<Heard> {
-  using temporary = temporarySpool();
-  const { spool } = temporary;
+/** A script and how it is run. */
+type More = Partial<RunOrder> & { readonly onEvent?: RunListener };
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+async function heardOf(runner: Runner, script: string, more: More): Promise<Heard> {
   const bytes = new TextEncoder().encode(script);
   const about = { workerId: 2, id: "some id" };
-  const { files, run } = await create(spool).prepare({ kind: "bytes", bytes }, about);
+  const prepared = await runner.prepare({ kind: "bytes", bytes }, about);
+  const { files } = prepared;
   const kinds: RunEvent["kind"][] = [];
-  const text = { stdout: "", stderr: "" };
+  const output = { stdout: "", stderr: "" };
   let pid: number | undefined;
   let told: RunEnd | undefined;
   const { onEvent, ...order } = more;
-  const end = await run({
+  const end = await prepared.run({
     spec: { id: "some id" },
     variables: {},
     stop: createStop(),
@@ -60,13 +68,39 @@ async function heard(
     if (kinds.at(-1) !== event.kind) kinds.push(event.kind);
     if (event.kind === "started") pid = event.pid;
     else if (event.kind === "ended") told = event.end;
-    else text[event.kind] += new TextDecoder().decode(event.bytes);
+    else output[event.kind] += text(event.bytes);
     return onEvent?.(event);
   });
   assert.equal(end, told, "the end that was reported is returned");
+  const response = text((await files.readResponse(Infinity)).data.bytes);
   await files.remove();
+  return { end, kinds, output: output.stdout, error: output.stderr, response, pid };
+}
+
+/** Runs scripts one after the other with one runner, which is left nothing of. */
+async function inTurn(
+  create: (spool: Spool) => TestedRunner,
+  act: (heard: (script: string, more?: More) => Promise<Heard>) => Promise<void>,
+): Promise<void> {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const { runner, close } = create(spool);
+  try {
+    await act((script, more = {}) => heardOf(runner, script, more));
+  } finally {
+    await close();
+  }
   assert.deepEqual(filesIn(spool.path), []);
-  return { end, kinds, output: text.stdout, error: text.stderr, pid };
+}
+
+async function heard(
+  create: (spool: Spool) => TestedRunner,
+  script: string,
+  more: More = {},
+): Promise<Heard> {
+  const all: Heard[] = [];
+  await inTurn(create, async (heard) => void all.push(await heard(script, more)));
+  return all[0] as Heard;
 }
 
 /** Requests the end of a run at the first output of its command. */
@@ -116,9 +150,8 @@ export function testRunner({ name, create: createIn }: RunnerBody): void {
     let first: Uint8Array | undefined;
     const run = await heard(
       create({}),
-      'printf a; until [ -e "$GO" ]; do sleep 0.01; done; printf b; printf c >&2',
+      `printf a; until [ -e ${go} ]; do sleep 0.01; done; printf b; printf c >&2`,
       {
-        variables: { GO: go },
         onEvent(event) {
           if (event.kind === "stdout" && !first) {
             first = event.bytes;
@@ -189,11 +222,71 @@ export function testRunner({ name, create: createIn }: RunnerBody): void {
   test("run() gives the command the run's variables, worker number, id and files", async () => {
     const run = await heard(
       create({}),
-      'echo "$GIVEN $JOBRUNNER_WORKER_ID <$JOBRUNNER_REQUEST_ID>"; dirname "$JOBRUNNER_RESPONSE_DATA_FN"; echo "$JOBRUNNER_JOB_DIR"',
-      { variables: { GIVEN: "given" } },
+      'echo "$TRACEPARENT $JOBRUNNER_WORKER_ID <$JOBRUNNER_REQUEST_ID>"; dirname "$JOBRUNNER_RESPONSE_DATA_FN"; echo "$JOBRUNNER_JOB_DIR"',
+      { variables: { TRACEPARENT: "given" } },
     );
     const [first, folder, mark] = run.output.split("\n");
     assert.equal(first, "given 2 <some id>");
     assert.equal(folder, mark);
+  });
+
+  test("run() shows a job nothing of the job before it", async () => {
+    const request = {
+      queryString: "a=1",
+      contentType: "text/plain",
+      contentLength: 7,
+      filename: "name",
+      headers: {},
+    };
+    await inTurn(create({ jobTimeoutMs: 600_000 }), async (heard) => {
+      const first = await heard(
+        'cd "$JOBRUNNER_JOB_DIR"; mkdir more; : >more/file; : >.hidden; chmod 755 .; echo one >"$JOBRUNNER_RESPONSE_DATA_FN"; export LEFT=left; echo x >>"$JOBRUNNER_REQUEST_DATA_FN"',
+        { spec: { id: "first", request, timeoutSec: 9 }, variables: { TRACEPARENT: "trace" } },
+      );
+      assert.equal(first.response, "one\n");
+      const second = await heard(
+        'ls -A "$JOBRUNNER_JOB_DIR" | wc -l; stat -c %a "$JOBRUNNER_JOB_DIR"; wc -c <"$JOBRUNNER_RESPONSE_DATA_FN"; echo "$JOBRUNNER_REQUEST_ID|$JOBRUNNER_QUERY_STRING|$JOBRUNNER_CONTENT_TYPE|$JOBRUNNER_CONTENT_LENGTH|$JOBRUNNER_FILENAME|$JOBRUNNER_TIMEOUT_SEC|$TRACEPARENT|$LEFT"',
+        { spec: { id: "second" } },
+      );
+      assert.equal(second.output, "2\n700\n0\nsecond|||||600||\n");
+      assert.deepEqual([second.error, second.response], ["", ""]);
+    });
+  });
+
+  test("run() is right after jobs that damaged their files", async () => {
+    await inTurn(create({}), async (heard) => {
+      for (
+        const damage of [
+          'rm "$JOBRUNNER_REQUEST_DATA_FN" "$JOBRUNNER_RESPONSE_DATA_FN"',
+          'f=$JOBRUNNER_RESPONSE_DATA_FN; ln -sf /etc/passwd "$f"; rm "$JOBRUNNER_REQUEST_DATA_FN"; mkdir "$JOBRUNNER_REQUEST_DATA_FN"',
+          'f=$JOBRUNNER_RESPONSE_DATA_FN; echo new >"$f.new"; mv "$f.new" "$f"; chmod 0 "$JOBRUNNER_REQUEST_DATA_FN"',
+          'rm -r "$JOBRUNNER_JOB_DIR"',
+        ]
+      ) {
+        assert.equal((await heard(`${damage}; echo damaged`)).output, "damaged\n");
+        const after = await heard('echo right | tee "$JOBRUNNER_RESPONSE_DATA_FN"');
+        assert.deepEqual([after.output, after.response, after.error], ["right\n", "right\n", ""]);
+      }
+    });
+  });
+
+  test("run() is right after jobs that failed, were killed or timed out", async () => {
+    await inTurn(create({}), async (heard) => {
+      const cases = [
+        ["exit 3", 3],
+        ["kill -KILL $$; sleep 600", 137],
+        ["exec sleep 600", 124],
+      ] as const;
+      for (const [script, exitStatus] of cases) {
+        const timeoutSec = exitStatus === 124 ? 0.05 : 600;
+        const failed = await heard(script, { spec: { id: "i", timeoutSec } });
+        assert.ok(failed.end.ok);
+        assert.equal(failed.end.ending.exitStatus, exitStatus);
+        const after = await heard("echo right; exit 7");
+        assert.ok(after.end.ok);
+        assert.deepEqual(after.end.ending, { kind: "exited", exitStatus: 7 });
+        assert.equal(after.output, "right\n");
+      }
+    });
   });
 }

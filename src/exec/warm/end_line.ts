@@ -124,9 +124,10 @@ export class JobStream {
 
   /** Passes on what is held back, because the job has ended without an end line. */
   flush(): void | Promise<void> {
+    if (this.#length === 0) return;
     const own = this.#candidate.slice(0, this.#length);
     this.#drop();
-    if (own.length > 0) return this.#job.passOn(own);
+    return this.#job.passOn(own);
   }
 
   /** Adds a byte to the candidate, unless that cannot be the beginning of an end line any more. Returns the end if it is whole. */

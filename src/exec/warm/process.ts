@@ -172,7 +172,7 @@ export class WarmProcess {
       return { kind: "unread" };
     }
     take();
-    const status = await commandEnd({ status: over.promise }, stop, () => this.#endTree());
+    const status = await commandEnd({ status: over.promise }, stop, () => this.endTree());
     const endedMs = performance.now();
     const hasExited = this.#status !== undefined || stop.cause !== undefined;
     let errno: number | undefined;
@@ -224,6 +224,11 @@ export class WarmProcess {
     this.#deadline.shorten(ms);
   }
 
+  /** Kills it with all that it has started, whatever became of itself. Resolves when that is done. */
+  endTree(): Promise<void> {
+    return this.#parts.trees.endTree({ pid: this.pid, mark: this.files.folder });
+  }
+
   async #end(): Promise<void> {
     this.#onStatus = () => {};
     const pipes = this.#read();
@@ -233,7 +238,7 @@ export class WarmProcess {
     const deadline = this.#deadline ??= new Deadline(this.#parts.graceMs);
     if (!isOver) await Promise.race([this.#exited.promise, deadline.passed]);
     deadline.clear();
-    if (!isOver && !this.#status) await this.#endTree();
+    if (!isOver && !this.#status) await this.endTree();
     await this.#pipesEnd(pipes);
   }
 
@@ -285,10 +290,6 @@ export class WarmProcess {
     return !isOver;
   }
 
-  #endTree(): Promise<void> {
-    return this.#parts.trees.endTree({ pid: this.pid, mark: this.files.folder });
-  }
-
   async #pipesEnd({ stdout, stderr }: Readonly<Record<StreamName, Pipe>>): Promise<void> {
     const tree = { pid: this.pid, mark: this.files.folder };
     await pipesEnd([stdout, stderr], () => this.#parts.trees.endHolders(tree));
@@ -319,6 +320,7 @@ class Deadline {
   }
 
   clear(): void {
+    this.#at = -Infinity;
     clearTimeout(this.#timer);
   }
 }

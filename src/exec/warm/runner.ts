@@ -80,14 +80,17 @@ async function put(
   const { onLeftover } = command.settings;
   if (idle) {
     const { files } = idle;
+    // Whether the payload is lost with these files: nothing remains of a body on the disk that was put into some.
+    let isSpent = false;
     try {
+      if (input.kind !== "bytes") await files.renew();
+      isSpent = input.kind !== "bytes";
       await files.put(input);
       return { files, idle };
     } catch (error) {
       await seat.retire();
       await files.remove().catch(onLeftover);
-      // A body on the disk may be in one of the files that are gone.
-      if (input.kind !== "bytes") throw error;
+      if (isSpent) throw error;
     }
   }
   const files = await command.createFiles(workerId);
@@ -134,7 +137,7 @@ class WarmRun implements PreparedRun {
 
   async #run({ spec, variables, stop }: RunOrder, onEvent: RunListener): Promise<RunEnd> {
     const { command: { program }, jobTimeoutMs } = this.#command.settings;
-    const startedMs = performance.now();
+    let startedMs = performance.now();
     const elapsedSec = (now = performance.now()) => (now - startedMs) / 1000;
     const timeoutMs = timeoutMsOf(jobTimeoutMs, spec.timeoutSec);
     const word = newWord();
@@ -176,13 +179,15 @@ class WarmRun implements PreparedRun {
       if (end) return end;
       await this.#seat.retire();
     }
+    startedMs = performance.now();
+    let process: WarmProcess;
     try {
-      const process = await this.#seat.start(this.#command, files, values);
-      // It cannot have closed its standard input before it was there.
-      return await give(process, false) as RunEnd;
+      process = await this.#seat.start(this.#command, files, values);
     } catch (error) {
       return failedStart(error, program, elapsedSec());
     }
+    // It cannot have closed its standard input before it was there.
+    return await give(process, false) as RunEnd;
   }
 }
 

@@ -27,10 +27,15 @@ export interface SeatPool {
   readonly commands: PoolCommands;
   /** Whether no process is started ahead any more. */
   readonly isClosing: boolean;
+  /** Whether processes without a job are killed instead of told to exit. */
+  readonly isCut: boolean;
 }
 
 /** How long a process that is to exit may take if a job waits for that, in milliseconds. */
 const hurriedMs = 1000;
+
+/** How many processes of a worker may be leaving at the same time before a job, or a start ahead, waits for the oldest. */
+const mostLeaving = 8;
 
 /** Maximum number of ends in a row that are not followed by a start ahead, because processes had exited while they were idle. */
 const mostSkipped = 63;
@@ -52,6 +57,8 @@ export class Seat {
   readonly #ending = new Map<WarmProcess, Promise<void>>();
   /** For the start ahead if there is no process, else for the end of the process's age. */
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the process is so old that it gets no further job. */
+  #isOld = false;
   /** How many processes in a row have exited while they were idle, and how many starts ahead are left out because of that. */
   #idleDeaths = 0;
   #toSkip = 0;
@@ -75,7 +82,9 @@ export class Seat {
    */
   async claim(command: WarmCommand | undefined): Promise<WarmProcess | undefined> {
     this.#isBusy = true;
-    clearTimeout(this.#timer);
+    if (!this.#process) clearTimeout(this.#timer);
+    // A start ahead waits for them too, but in no hurry.
+    if (this.#ending.size > 0) await this.#gone(hurriedMs);
     await this.#starting;
     const isOther = this.#process?.fate !== undefined || this.#command?.key !== command?.key;
     if (this.#process && isOther) void this.#discard();
@@ -93,9 +102,13 @@ export class Seat {
     return await this.#launch(command, files, variables, "job");
   }
 
-  /** Ends the process of the worker's job, which could not be given to it. Its files are left. Resolves when it is gone. */
+  /**
+   * Ends the process of the worker's job, which could not be given to it. Its files are left for another one, which will have
+   * the same mark. So it resolves when the whole tree is gone, and nobody looks for that mark any more.
+   */
   async retire(): Promise<void> {
     if (!this.#process) return;
+    await this.#process.endTree();
     const gone = this.#discard(false);
     this.hurry(0);
     await gone;
@@ -117,8 +130,7 @@ export class Seat {
       }
     } finally {
       this.#isBusy = false;
-      if (this.#process) this.#rest();
-      else this.#startLater();
+      if (!this.#process) this.#startLater();
     }
   }
 
@@ -138,10 +150,11 @@ export class Seat {
   update(): void {
     if (!this.#process) return;
     const command = this.#current;
-    if (command?.key === this.#command?.key) this.#command = command;
-    if (this.#isBusy) return;
-    if (!command) void this.#discard();
-    else this.#rest();
+    if (command && command.key === this.#command?.key) {
+      this.#command = command;
+      this.#limitAge(command, performance.now() - this.#process.startedMs);
+    }
+    if (!command && !this.#isBusy) void this.#discard();
   }
 
   /** Replaces an idle process that was started with something else. Resolves when that is done. */
@@ -154,8 +167,8 @@ export class Seat {
 
   /** Ends the process if it is idle. */
   endIdle(): void {
-    clearTimeout(this.#timer);
-    if (this.#process && !this.#isBusy) void this.#discard();
+    if (!this.#process) clearTimeout(this.#timer);
+    else if (!this.#isBusy) void this.#discard();
   }
 
   /** Ends the process; resolves when it and those before it are gone. Only while the worker has no job and gets none. */
@@ -181,21 +194,24 @@ export class Seat {
   }
 
   /** Whether a process has done its part. */
-  #isSpent({ jobs, startedMs }: WarmProcess): boolean {
+  #isSpent({ jobs }: WarmProcess): boolean {
     const command = this.#current;
     if (!command || command.key !== this.#command?.key) return true;
-    const { maxJobs, maxAgeMs } = command.settings;
-    return jobs >= maxJobs || performance.now() - startedMs >= maxAgeMs;
+    return this.#isOld || jobs >= command.settings.maxJobs;
   }
 
-  /** Lets the idle process wait for a job, or for the end of its age. */
-  #rest(): void {
-    const process = this.#process;
+  /**
+   * Replaces the process at the end of its age, or after the job that it has then. One timer for its whole life: the runtime
+   * keeps some memory for each duration that timers had, so none depends on when a job ends.
+   */
+  #limitAge({ settings: { maxAgeMs } }: WarmCommand, ageMs: number): void {
     clearTimeout(this.#timer);
-    const maxAgeMs = this.#command?.settings.maxAgeMs ?? Infinity;
-    if (!process || maxAgeMs === Infinity) return;
-    const leftMs = Math.max(0, process.startedMs + maxAgeMs - performance.now());
-    this.#timer = setTimeout(() => this.#replaceIdle(), leftMs);
+    this.#isOld = false;
+    if (maxAgeMs === Infinity) return;
+    this.#timer = setTimeout(() => {
+      this.#isOld = true;
+      this.#replaceIdle();
+    }, Math.max(0, maxAgeMs - ageMs));
   }
 
   #replaceIdle(): void {
@@ -222,14 +238,14 @@ export class Seat {
     try {
       files = await command.createFiles(this.#workerId);
       await this.#launch(command, files, undefined, why);
-      if (!this.#isBusy) this.#rest();
     } catch (error) {
       this.#countIdleDeath();
       const { listener, onLeftover } = command.settings;
       listener.notStarted({ workerId: this.#workerId, reason: detailOf(error) });
       await files?.remove().catch(onLeftover);
     }
-    if (this.#pool.isClosing) this.endIdle();
+    // The pool may have got other commands meanwhile.
+    if (this.#pool.isClosing || this.#current?.key !== command.key) this.#replaceIdle();
   }
 
   async #launch(
@@ -253,6 +269,7 @@ export class Seat {
     });
     this.#process = process;
     this.#command = command;
+    this.#limitAge(command, 0);
     listener.started(why);
     return process;
   }
@@ -268,7 +285,7 @@ export class Seat {
     const why = process.fate ?? "recycled";
     listener.ended(why);
     if (why === "idle_death") this.#countIdleDeath();
-    if (why === "protocol") process.hurry(0);
+    if (why === "protocol" || this.#pool.isCut) process.hurry(0);
     const gone = ended.then(async () => {
       if (withFiles) await process.files.remove().catch(onLeftover);
       if (why === "idle_death") {
@@ -287,9 +304,12 @@ export class Seat {
     this.#toSkip = Math.min(2 ** this.#idleDeaths - 1, mostSkipped);
   }
 
-  /** Resolves when those processes are gone that are to exit, apart from those that said that they leave. */
+  /** Resolves when those processes are gone that are to exit, apart from the latest of those that said that they leave. */
   async #gone(hurriedMs?: number): Promise<void> {
-    const ending = [...this.#ending].filter(([{ fate }]) => fate !== "leaving");
+    const mayStay = this.#ending.size - mostLeaving;
+    const ending = [...this.#ending].filter(([{ fate }], index) =>
+      fate !== "leaving" || index < mayStay
+    );
     for (const [process] of ending) if (hurriedMs !== undefined) process.hurry(hurriedMs);
     await Promise.all(ending.map(([, gone]) => gone));
   }

@@ -13,6 +13,7 @@ export class Seats {
   readonly #pool = {
     commands: { commands: new Map(), only: undefined, size: 0 } as PoolCommands,
     isClosing: false,
+    isCut: false,
   };
   /** Number of changes of the commands. */
   #changes = 0;
@@ -65,8 +66,9 @@ export class Seats {
     await Promise.all([...this.#seats.values()].map((seat) => seat.close()));
   }
 
-  /** Kills those processes that have no job. */
+  /** Kills those processes that have no job, now and later. */
   cut(): void {
+    this.#pool.isCut = true;
     this.beginClose();
     for (const seat of this.#seats.values()) seat.hurry(0);
   }
