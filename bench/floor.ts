@@ -8,10 +8,9 @@
  */
 
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { outputOf } from "./command.ts";
+import { compile } from "./compile.ts";
 import { smallEnvironment } from "./environment.ts";
-import { BenchFailure } from "./failure.ts";
 
 /** The result of one measurement of the floor. */
 export interface FloorSample {
@@ -39,17 +38,9 @@ export async function compileFloor(
   },
   signal: AbortSignal,
 ): Promise<{ readonly measure: Floor } | { readonly missing: string }> {
-  const source = fileURLToPath(new URL("floor.c", import.meta.url));
   const binary = join(folder, "floor");
-  try {
-    await outputOf("cc", ["-O2", "-pthread", "-o", binary, source], signal);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return { missing: "there is no C compiler (cc)" };
-    // A compiler can be installed and not work, such as the placeholder of a system without its
-    // developer tools.
-    if (error instanceof BenchFailure && !signal.aborted) return { missing: error.message };
-    throw error;
-  }
+  const missing = await compile({ source: "floor.c", binary }, signal);
+  if (missing !== undefined) return { missing };
   // What it spawns inherits what a job of the server would.
   const env = smallEnvironment();
   return {

@@ -6,6 +6,7 @@
 
 import { BenchFailure } from "./failure.ts";
 import type { Scenario } from "./scenario.ts";
+import { adapters } from "./scenarios/adapters.ts";
 import { beside } from "./scenarios/beside.ts";
 import { bytes } from "./scenarios/bytes.ts";
 import { largePayload } from "./scenarios/large_payload.ts";
@@ -16,6 +17,7 @@ import { otherServer, otherTarget } from "./scenarios/other_server.ts";
 import { smallJobs } from "./scenarios/small_jobs.ts";
 import { starts } from "./scenarios/starts.ts";
 import { waiting } from "./scenarios/waiting.ts";
+import { warm } from "./scenarios/warm.ts";
 import type { Settings } from "./settings.ts";
 
 const ours = [
@@ -28,6 +30,8 @@ const ours = [
   waiting,
   starts,
   memory,
+  warm,
+  adapters,
 ];
 
 /**

@@ -22,7 +22,7 @@ export interface Server extends Target, AsyncDisposable {
 
 /** How the server is started, beyond its defaults. */
 export interface ServerOptions {
-  /** Absolute path of the command of each job. */
+  /** The command of each job, with its arguments, as `JOBRUNNER_CMD` takes it. */
   readonly command: string;
   /** Jobs at the same time. */
   readonly workers: number;
@@ -32,6 +32,10 @@ export interface ServerOptions {
   readonly maxOutputBytes?: number;
   /** An existing folder for its log and its spool. */
   readonly folder: string;
+  /** Whether its processes are started before their jobs. */
+  readonly warm?: boolean;
+  /** Whether each process has a session of its own; the default without it. */
+  readonly ownSession?: boolean;
   /** Whether a configuration file names three commands, each the same program with its own workers. */
   readonly named?: boolean;
   /** The checkout whose source serves; this one without it. */
@@ -110,11 +114,11 @@ function spawnServer(options: ServerOptions, log: string) {
 
 /** The whole environment of a server under test. */
 export function serverEnvironment(
-  { command, workers, queueLimit, maxOutputBytes, folder, named = false }: ServerOptions,
+  { command, workers, queueLimit, maxOutputBytes, folder, ...options }: ServerOptions,
 ): Record<string, string> {
   return {
     ...smallEnvironment(),
-    ...(named
+    ...(options.named
       ? { JOBRUNNER_CONFIG_FILE: configFile(folder, command) }
       : { JOBRUNNER_CMD: command }),
     JOBRUNNER_NUM_WORKERS: String(workers),
@@ -126,6 +130,10 @@ export function serverEnvironment(
     // Inside our folder, so that even a killed server leaves nothing, and the spools of other servers
     // are not searched.
     JOBRUNNER_SPOOL_DIR: folder,
+    ...(options.warm ? { JOBRUNNER_WARM: "on" } : {}),
+    ...(options.ownSession === undefined ? {} : {
+      JOBRUNNER_OWN_SESSION: options.ownSession ? "on" : "off",
+    }),
     ...(maxOutputBytes === undefined ? {} : {
       JOBRUNNER_MAX_OUTPUT_BYTES: String(maxOutputBytes),
     }),

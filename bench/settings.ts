@@ -26,6 +26,12 @@ const numbers = {
   seconds: { variable: "BENCH_SECONDS", normal: 60, short: 4, min: 1, max: 3600 },
   /** Jobs after which memory is read. */
   memoryJobs: { variable: "BENCH_MEMORY_JOBS", normal: 100_000, short: 1000, min: 1, max: 1e8 },
+  /** Jobs of a warm command between two readings of memory. */
+  warmJobs: { variable: "BENCH_WARM_JOBS", normal: 50_000, short: 1000, min: 1, max: 1e8 },
+  /** Jobs with pauses of each adapter and of its program without one, all rounds together. */
+  adapterJobs: { variable: "BENCH_ADAPTER_JOBS", normal: 30, short: 4, min: 1, max: 10_000 },
+  /** Seconds of all clients without pauses, for each of the same, in each round. */
+  adapterSeconds: { variable: "BENCH_ADAPTER_SECONDS", normal: 2, short: 1, min: 1, max: 3600 },
   /** Bytes that a command writes to stdout and stderr. */
   floodBytes: { variable: "BENCH_FLOOD_BYTES", normal: 10e9, short: 200e6, min: 2e6, max: 1e13 },
   /** Starts of the program. */

@@ -1,5 +1,6 @@
 /**
- * Small jobs: clients that each post one job, wait for its answer and post the next.
+ * Small jobs: clients that each post one job, wait for its answer and post the next, at once or after
+ * a pause.
  *
  * @module
  */
@@ -24,6 +25,10 @@ export interface JobsPlan {
   readonly jobs: number;
   /** Clients at the same time. */
   readonly clients: number;
+  /** Milliseconds from an answer to the next job of its client; none without it. */
+  readonly pauseMs?: number;
+  /** Seconds after which no job begins; without it all jobs do. */
+  readonly seconds?: number;
   /** Longest answer that is read; without it enough for a small job. */
   readonly maxAnswerBytes?: number;
 }
@@ -48,23 +53,24 @@ export interface JobsResult {
 
 /** Runs the load. */
 export async function postJobs(plan: JobsPlan): Promise<JobsResult> {
-  const { address, jobs, right } = plan;
+  const { address, jobs, right, pauseMs = 0, seconds: mostSeconds = Infinity } = plan;
   const latencies = new Float64Array(jobs);
   const failures: string[] = [];
   let begun = 0;
   let answered = 0;
 
-  /** Ends when all jobs have begun, or when its connection breaks. */
+  /** Ends when all jobs have begun, when the time is over, or when its connection breaks. */
   async function client(): Promise<void> {
     const request = postRequest(plan);
     using client = await connect(address, plan);
-    while (begun < jobs) {
+    while (begun < jobs && performance.now() < start + mostSeconds * 1000) {
       request.setNumber(begun++);
-      const start = performance.now();
+      const sentAt = performance.now();
       const answer = await client.exchange(request.bytes);
-      latencies[answered++] = performance.now() - start;
+      latencies[answered++] = performance.now() - sentAt;
       const failure = right === "2xx" ? failureOfAny(answer) : failureOf(answer);
       if (failure !== undefined) failures.push(failure);
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 
@@ -77,7 +83,7 @@ export async function postJobs(plan: JobsPlan): Promise<JobsResult> {
     ),
   );
   const seconds = (performance.now() - start) / 1000;
-  const clientCpuMsPerJob = (ownCpuMs() - cpuBefore) / jobs;
+  const clientCpuMsPerJob = (ownCpuMs() - cpuBefore) / answered;
   const ascending = latencies.subarray(0, answered).sort();
   const [firstFailure] = failures;
   return {
