@@ -169,6 +169,8 @@ export class WarmProcess {
     const isGiven = await this.#give(job.block, warm ? stop : undefined);
     if (!isGiven && !isTaken && !lines.stdout && !lines.stderr) {
       this.#fate = "idle_death";
+      // What it may still write belongs to no job.
+      this.#streams = undefined;
       return { kind: "unread" };
     }
     take();

@@ -229,14 +229,19 @@ Deno.test("WarmProcess.run() drops a late end line of the job before, which ends
 
 Deno.test("WarmProcess.run() reports that a process has not read the job if it closed its input before", async () => {
   await withProcess({}, async ({ process, run, folder, told }) => {
-    await run(`end 0; exec <&-; : >${folder}/closed; exec sleep 600`);
+    await run(
+      `end 0; exec <&-; : >${folder}/closed; wait_for ${folder}/go; echo late; exec sleep 600`,
+    );
     await fileExists(`${folder}/closed`);
-    const job = await run("echo never");
+    const later: string[] = [];
+    const job = await run("echo never", { onOutput: (kind) => void later.push(kind) });
     assert.deepEqual([job.end, job.taken, job.stdout], [{ kind: "unread" }, 0, ""]);
     assert.equal(process.fate, "idle_death");
+    Deno.writeTextFileSync(`${folder}/go`, "");
+    await eventually("what it writes then is dropped", () => told.length > 0);
+    assert.deepEqual([told, later], [["stray 5 false"], []]);
     process.hurry(0);
     await process.end("recycled");
-    assert.deepEqual(told, []);
   });
 });
 
