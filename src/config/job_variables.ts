@@ -24,6 +24,9 @@ export const jobVariables = [
   "JOBRUNNER_DEADLINE",
 ] as const;
 
+/** Those that only a command with a name has. */
+export const nameVariables: readonly JobVariable[] = ["JOBRUNNER_COMMAND", "JOBRUNNER_POOL"];
+
 /** Name of such a variable. */
 export type JobVariable = typeof jobVariables[number];
 

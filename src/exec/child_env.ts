@@ -78,7 +78,7 @@ export function commonEnvironment(
   },
 ): Record<string, string> {
   const own: Partial<Record<JobVariable, string>> = {
-    ...(names ? { JOBRUNNER_COMMAND: names.command, JOBRUNNER_POOL: names.pool } : {}),
+    ...namesIn(names),
     JOBRUNNER_QUERY_STRING: "",
     JOBRUNNER_CONTENT_TYPE: "",
     JOBRUNNER_CONTENT_LENGTH: "",
@@ -86,6 +86,11 @@ export function commonEnvironment(
   };
   const headers = Object.fromEntries(passHeaders.map((header) => [headerVariable(header), ""]));
   return { ...inherited, JOBRUNNER_CMD: command, ...headers, ...own };
+}
+
+/** The variables with the names of a command; none if it has none. */
+export function namesIn(names: Names | undefined): Record<string, string> {
+  return names ? { JOBRUNNER_COMMAND: names.command, JOBRUNNER_POOL: names.pool } : {};
 }
 
 /**

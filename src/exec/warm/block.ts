@@ -5,7 +5,12 @@
  * @module
  */
 
-import { endVariable, headerVariable, jobVariables } from "../../config/job_variables.ts";
+import {
+  endVariable,
+  headerVariable,
+  jobVariables,
+  nameVariables,
+} from "../../config/job_variables.ts";
 import type { Names } from "../../jobs/job.ts";
 
 /** Maximum length of a block in bytes: the capacity of a pipe on Linux (pipe(7)), so that it never waits for its reader. */
@@ -16,9 +21,8 @@ export const maxBlockBytes = 64 * 1024;
  * request headers.
  */
 export function blockNames(names: Names | undefined, passHeaders: readonly string[]): string[] {
-  const ofCommand: readonly string[] = ["JOBRUNNER_COMMAND", "JOBRUNNER_POOL"];
   return [
-    ...jobVariables.filter((name) => names !== undefined || !ofCommand.includes(name)),
+    ...jobVariables.filter((name) => names !== undefined || !nameVariables.includes(name)),
     ...passHeaders.map(headerVariable),
     "TRACEPARENT",
     "TRACESTATE",

@@ -45,6 +45,7 @@ export class WarmCommand {
   readonly blockNames: readonly string[];
   readonly #common: Variables;
 
+  /** Makes one; nothing is started. */
   constructor(settings: WarmSettings) {
     const { name, command, commandEnv, names, passHeaders, launcher } = settings;
     const { workingDirectory, requestSuffix, responseSuffix } = settings;

@@ -6,17 +6,17 @@
  */
 
 import { endVariable } from "../../config/job_variables.ts";
-import type { JobInput, Names } from "../../jobs/job.ts";
+import type { JobInput } from "../../jobs/job.ts";
 import type { KeptWorkspace } from "../../spool/kept_workspace.ts";
 import type { Workspace } from "../../spool/workspace.ts";
-import { environmentOf } from "../child_env.ts";
+import { environmentOf, namesIn } from "../child_env.ts";
 import { endingOf } from "../ending.ts";
 import { couldNotStart, failedStart } from "../failed_start.ts";
 import { launchFailure, type NotStarted } from "../not_started.ts";
 import type { PreparedRun, RunAbout, RunEnd, RunListener, Runner, RunOrder } from "../runner.ts";
 import { startTimeout, timeoutMsOf } from "../time_limit.ts";
 import { encodeBlock, maxBlockBytes } from "./block.ts";
-import type { Variables, WarmCommand } from "./command.ts";
+import type { WarmCommand } from "./command.ts";
 import { newWord } from "./end_line.ts";
 import type { WarmProcess } from "./process.ts";
 import type { Seat } from "./seat.ts";
@@ -199,10 +199,6 @@ class WarmRun implements PreparedRun {
     // It cannot have closed its standard input before it was there.
     return await give(process, false) as RunEnd;
   }
-}
-
-function namesIn(names: Names | undefined): Variables {
-  return names ? { JOBRUNNER_COMMAND: names.command, JOBRUNNER_POOL: names.pool } : {};
 }
 
 /** Why a job whose variables do not fit into a block is not run. */
