@@ -64,7 +64,8 @@ export type ProcessEnd = { readonly kind: "unread" } | {
   readonly message: string | undefined;
 };
 
-type StreamName = "stdout" | "stderr";
+/** Name of a stream of output. */
+export type StreamName = "stdout" | "stderr";
 
 /** How long an end line may be missing on one stream after it came on the other, in milliseconds. */
 const otherLineMs = 250;
