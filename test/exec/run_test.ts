@@ -229,6 +229,30 @@ const exited: RunEnd = {
 };
 const refused: RunEnd = { ok: false, failure: { kind: "spawn_refused", reason: "none left" } };
 
+Deno.test("run() joins the sentence of a run and that about its response", async () => {
+  using temporary = temporarySpool();
+  const messageOf = async (end: RunEnd, act: (path: string) => void) => {
+    const outcome = await runWithout(temporary.spool, ({ responseFile }) => {
+      act(responseFile);
+      return Promise.resolve(end);
+    });
+    assert.ok(outcome.ok);
+    return outcome.message;
+  };
+  const replaced = { ...exited, message: "it was replaced" };
+  const byFolder = (path: string) => {
+    Deno.removeSync(path);
+    Deno.mkdirSync(path);
+  };
+  assert.equal(await messageOf(replaced, () => {}), "it was replaced");
+  assert.match(await messageOf(exited, byFolder) ?? "", /^the response file .* not a regular file/);
+  assert.match(
+    await messageOf(replaced, byFolder) ?? "",
+    /^it was replaced; the response file .* not a regular file/,
+  );
+  assert.equal(await messageOf(exited, () => {}), undefined);
+});
+
 Deno.test("run() reads the response before it removes the files, and resolves when they are removed", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;

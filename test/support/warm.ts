@@ -16,7 +16,7 @@ import { createStop } from "../../src/jobs/stop.ts";
 import type { Spool } from "../../src/spool/spool.ts";
 import { coldStartOf } from "./cold_start.ts";
 import { temporaryFolder } from "./folder.ts";
-import { childrenOf } from "./processes.ts";
+import { childrenOf, eventually, isAlive } from "./processes.ts";
 import { fixture } from "./program.ts";
 import { filesIn, temporarySpool } from "./spool.ts";
 
@@ -33,7 +33,10 @@ export function killTree(pid: number): void {
 
 /** Kills process trees without looking at marks. */
 export const trees: TreeEnder = {
-  endTree: ({ pid }) => Promise.resolve(killTree(pid)),
+  async endTree({ pid }) {
+    killTree(pid);
+    await eventually("it is killed", () => !isAlive(pid));
+  },
   endHolders: () => Promise.resolve(),
 };
 

@@ -70,6 +70,8 @@ export type StreamName = "stdout" | "stderr";
 /** How long an end line may be missing on one stream after it came on the other, in milliseconds. */
 const otherLineMs = 250;
 
+const nothing = new Uint8Array();
+
 /** A warm process. It is idle, has a job, or has a `fate`. */
 export class WarmProcess {
   /** Its process id. */
@@ -247,7 +249,9 @@ export class WarmProcess {
   /** Writes a block. With a `stop`, waits until it is written or there is a cause; false if it could not be written. */
   async #give(block: Uint8Array<ArrayBuffer>, stop: Stop | undefined): Promise<boolean> {
     let isWritten = true;
-    const written = this.#stdin.write(block).catch(() => void (isWritten = false));
+    void this.#stdin.write(block).catch(() => {});
+    // Deno 2.7 reports that a pipe has no reader only to the write after it.
+    const written = this.#stdin.write(nothing).catch(() => void (isWritten = false));
     if (!stop) return true;
     const caused = Promise.withResolvers<void>();
     stop.onRequest(caused.resolve);

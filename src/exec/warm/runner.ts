@@ -64,7 +64,7 @@ export function besideWarm(runner: Runner, seats: Seats): Runner {
 }
 
 /** The files that hold the payload of a job, and their process if there is one already. */
-interface PayloadPlace {
+interface JobPlace {
   readonly files: KeptWorkspace;
   readonly idle: WarmProcess | undefined;
 }
@@ -76,7 +76,7 @@ async function put(
   idle: WarmProcess | undefined,
   input: JobInput,
   workerId: number,
-): Promise<PayloadPlace> {
+): Promise<JobPlace> {
   const { onLeftover } = command.settings;
   if (idle) {
     const { files } = idle;
@@ -108,11 +108,11 @@ class WarmRun implements PreparedRun {
   readonly files: Workspace;
   readonly #command: WarmCommand;
   readonly #seat: Seat;
-  readonly #place: PayloadPlace;
+  readonly #place: JobPlace;
   readonly #about: RunAbout;
   #wasWarm = false;
 
-  constructor(command: WarmCommand, seat: Seat, place: PayloadPlace, about: RunAbout) {
+  constructor(command: WarmCommand, seat: Seat, place: JobPlace, about: RunAbout) {
     const { files } = place;
     this.#command = command;
     this.#seat = seat;

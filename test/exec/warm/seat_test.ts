@@ -280,6 +280,30 @@ Deno.test("Seat waits for the oldest of many processes that say that they leave 
   });
 });
 
+Deno.test("Seat.claim() waits for a process that is being started, and resolves with it", async () => {
+  await onWarmStage(async (stage) => {
+    const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const spool = {
+      ...stage.spool,
+      async ensure() {
+        begun.resolve();
+        await go.promise;
+        await stage.spool.ensure();
+      },
+    };
+    const command = stage.command({ spool });
+    stage.serve([command]);
+    const starting = stage.seats.of(1).startAhead("boot", command);
+    await begun.promise;
+    const running = stage.run(command, "end 0");
+    go.resolve();
+    const { end } = await running;
+    await starting;
+    assert.deepEqual([end.warm, end.processJobs], [true, 1]);
+    assert.deepEqual(stage.lines, ["started boot"]);
+  });
+});
+
 Deno.test("Seat.claim() ends the process of another command before a job runs", async () => {
   await onWarmStage(async (stage) => {
     const [one, two] = [stage.command({ name: "one" }), stage.command({ name: "two" })];
