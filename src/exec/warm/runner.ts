@@ -141,7 +141,8 @@ class WarmRun implements PreparedRun {
     const elapsedSec = (now = performance.now()) => (now - startedMs) / 1000;
     const timeoutMs = timeoutMsOf(jobTimeoutMs, spec.timeoutSec);
     const word = newWord();
-    const values = this.#command.variablesOf(this.files, this.#about, {
+    const about = { workerId: this.#about.workerId, id: spec.id };
+    const values = this.#command.variablesOf(this.files, about, {
       ...variables,
       [endVariable]: word,
     }, { request: spec.request, timeoutMs });

@@ -34,6 +34,15 @@ export interface SeatPool {
 /** How long a process that is to exit may take if a job waits for that, in milliseconds. */
 const hurriedMs = 1000;
 
+/**
+ * A new process that has not exited for this long, in milliseconds, waits for a job; any program that reads no job may do
+ * something else for so long.
+ */
+const waitsAfterMs = 2000;
+
+/** How long a process that exited while it was idle may have lived, in milliseconds, to count as one that reads no job. */
+const longestUnawareMs = 10_000;
+
 /** How many processes of a worker may be leaving at the same time before a job, or a start ahead, waits for the oldest. */
 const mostLeaving = 8;
 
@@ -62,6 +71,8 @@ export class Seat {
   /** How many processes in a row have exited while they were idle, and how many starts ahead are left out because of that. */
   #idleDeaths = 0;
   #toSkip = 0;
+  /** How long a process must have waited to get its first job, in milliseconds: 0 as long as none has exited without one. */
+  #mustWaitMs = 0;
 
   /** Makes an empty one. */
   constructor(workerId: number, pool: SeatPool) {
@@ -88,6 +99,12 @@ export class Seat {
     await this.#starting;
     const isOther = this.#process?.fate !== undefined || this.#command?.key !== command?.key;
     if (this.#process && isOther) void this.#discard();
+    if (this.#mayBeUnaware) {
+      // It may have begun to work without a job, and its exit would count as the end of this one.
+      this.#countIdleDeath();
+      void this.#discard();
+      this.hurry(0);
+    }
     if (this.#ending.size > 0) await this.#gone(hurriedMs);
     this.#command = command;
     return this.#process;
@@ -120,7 +137,7 @@ export class Seat {
    */
   async giveBack(files: KeptWorkspace | undefined, wasWarm: boolean): Promise<void> {
     const process = this.#process;
-    if (wasWarm) this.#idleDeaths = this.#toSkip = 0;
+    if (wasWarm) this.#idleDeaths = this.#toSkip = this.#mustWaitMs = 0;
     try {
       if (!process) await files?.remove();
       else if (process.fate || this.#isSpent(process) || !await isRenewed(process)) {
@@ -284,7 +301,7 @@ export class Seat {
     const ended = process.end("recycled");
     const why = process.fate ?? "recycled";
     listener.ended(why);
-    if (why === "idle_death") this.#countIdleDeath();
+    if (why === "idle_death") this.#countIdleDeath(process);
     if (why === "protocol" || this.#pool.isCut) process.hurry(0);
     const gone = ended.then(async () => {
       if (withFiles) await process.files.remove().catch(onLeftover);
@@ -299,9 +316,18 @@ export class Seat {
     return gone;
   }
 
-  #countIdleDeath(): void {
+  #countIdleDeath(process?: WarmProcess): void {
     this.#idleDeaths++;
     this.#toSkip = Math.min(2 ** this.#idleDeaths - 1, mostSkipped);
+    if (!process || process.jobs > 0) return;
+    const livedMs = performance.now() - process.startedMs;
+    if (livedMs < longestUnawareMs) this.#mustWaitMs = Math.max(waitsAfterMs, 2 * livedMs);
+  }
+
+  /** Whether the process may be one of a program that reads no job, because those before it were. */
+  get #mayBeUnaware(): boolean {
+    const process = this.#process;
+    return process?.jobs === 0 && performance.now() - process.startedMs < this.#mustWaitMs;
   }
 
   /** Resolves when those processes are gone that are to exit, apart from the latest of those that said that they leave. */

@@ -169,11 +169,14 @@ Deno.test("Seat leaves out starts ahead for 2^k - 1 jobs after k idle deaths in 
     stage.serve([command]);
     const seat = stage.seats.of(1);
     const startedAhead: number[] = [];
+    let starts = 0;
     for (let job = 1; job <= 256; job++) {
       await nextTurn();
+      const startsBefore = starts;
       const idle = await seat.claim(command);
+      starts = count(stage, "started ahead");
+      if (starts > startsBefore) startedAhead.push(job);
       if (idle) {
-        startedAhead.push(job);
         await eventually("it has exited", () => idle.fate !== undefined);
         await seat.retire();
         await idle.files.remove();
@@ -332,5 +335,28 @@ Deno.test("Seat.claim() gives a process that ignores the end of its input a seco
     await nextTurn();
     const next = await stage.run(one, "end 0");
     assert.notEqual(next.end.pid, last.end.pid);
+  });
+});
+
+Deno.test("Seat gives no job to a new process of a program that reads none, once it is known", async () => {
+  await onWarmStage(async (stage) => {
+    const go = `${stage.folder}/go`;
+    // Without a payload it is slow.
+    const script =
+      `cat "$JOBRUNNER_REQUEST_DATA_FN"; [ -s "$JOBRUNNER_REQUEST_DATA_FN" ] || until [ -e ${go} ]; do sleep 0.01; done`;
+    const command = stage.command({}, ["/bin/sh", "-c", script]);
+    stage.serve([command]);
+    await stage.seats.of(1).startAhead("boot", command);
+    Deno.writeTextFileSync(go, "");
+    await eventually("it has exited", () => count(stage, "ended idle_death") === 1);
+    Deno.removeSync(go);
+    for (const payload of ["one", "two"]) {
+      const { stdout, end } = await stage.run(command, payload);
+      assert.deepEqual([stdout, end.warm], [payload, false]);
+    }
+    await idlePid(stage);
+    const third = await stage.run(command, "three");
+    assert.deepEqual([third.stdout, third.end.warm], ["three", false]);
+    assert.equal(count(stage, "started ahead"), 1);
   });
 });
