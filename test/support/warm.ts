@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { type Answer, base64, postRaw, scrape, statusOf } from "./client.ts";
 import { temporaryFolder } from "./folder.ts";
 import { eventually, isAlive, markedIn } from "./processes.ts";
-import { fixture, type Program, type ProgramOptions, startProgram } from "./program.ts";
+import { fixture, type Program, startProgram } from "./program.ts";
 import { filesIn, spoolIn } from "./spool.ts";
 
 /** The command. Its scripts use the names of the fixture. */
@@ -112,20 +112,19 @@ export async function idlePids(url: string, count: number): Promise<number[]> {
 }
 
 /**
- * Starts a program with one worker, acts, and stops it: it must exit with 0 and leave neither a process nor a file. The command
- * and the other settings may be replaced by `env`.
+ * Starts a program with one worker, acts, and stops it: it must exit with this status and leave neither a process nor a file. The
+ * command and the other settings may be replaced by `env`.
  */
 export async function onWarm(
   env: Readonly<Record<string, string>>,
   act: (warm: Warm) => Promise<void>,
-  options: ProgramOptions = {},
+  exitCode = 0,
 ): Promise<void> {
   using temporary = temporaryFolder();
   const folder = temporary.path;
   const spool = `${folder}/spool`;
   Deno.mkdirSync(spool);
   await using program = await startProgram({
-    ...options,
     env: {
       JOBRUNNER_CMD: runPython,
       JOBRUNNER_WARM: "on",
@@ -144,8 +143,22 @@ export async function onWarm(
     run: (script, options) => postJob(url, script, options),
     idle: async () => (await idlePids(url, 1))[0] as number,
   });
-  assert.equal(await program.stop(), 0, program.log.join("\n"));
+  assert.equal(await program.stop(), exitCode, program.log.join("\n"));
   expectGone(spool);
+}
+
+/**
+ * A script that ends its job and then does not notice the end of the process's standard input; with `true` SIGTERM neither. The
+ * file is there as soon as that is so.
+ */
+export function deaf(file: string, ignoresSigterm: boolean): string {
+  return `
+import signal
+${ignoresSigterm ? "signal.signal(signal.SIGTERM, signal.SIG_IGN)" : ""}
+end()
+open("${file}.new", "w").write(str(os.getpid()))
+os.rename("${file}.new", "${file}")
+time.sleep(600)`;
 }
 
 /** Checks that no process and no file of stopped servers is left. */

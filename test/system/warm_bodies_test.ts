@@ -32,7 +32,9 @@ Deno.test("a warm process finds each body of POST /run at the same path, small, 
     }
     const paths = new Set<string>();
     for (const length of [0, 100_000]) {
-      const answer = await postRun(url, bytesOf(length, 0), { headers: { accept: "application/json" } });
+      const answer = await postRun(url, bytesOf(length, 0), {
+        headers: { accept: "application/json" },
+      });
       const error = atob(JSON.parse(answer.text)["error"]);
       const [from, path = "", seen] = error.split(" ");
       assert.deepEqual([from, seen], [String(pid), String(length)]);
