@@ -70,7 +70,7 @@ export interface WarmCounts {
 /** Fetches what the metrics say, and checks that each process that was started is there or has ended. */
 export async function warmCounts(url: string): Promise<WarmCounts> {
   const samples = [...await scrape(url)];
-  const sum = (name: string, label = "") => {
+  const sum = (name: string, label: string) => {
     const sums: Record<string, number> = {};
     for (const [key, value] of samples) {
       if (!key.startsWith(`jobrunner_warm_${name}`)) continue;
@@ -80,11 +80,11 @@ export async function warmCounts(url: string): Promise<WarmCounts> {
     return sums;
   };
   const counts = {
-    processes: sum("processes")[""] ?? 0,
+    processes: total(sum("processes", "command")),
     starts: sum("starts_total", "why"),
     ends: sum("ends_total", "why"),
     jobs: sum("jobs_total", "start"),
-    strayBytes: sum("stray_bytes_total")[""] ?? 0,
+    strayBytes: total(sum("stray_bytes_total", "command")),
   };
   assert.equal(total(counts.starts), total(counts.ends) + counts.processes);
   return counts;
