@@ -5,8 +5,18 @@
 import assert from "node:assert/strict";
 import { statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { eventually, isAlive } from "../support/processes.ts";
-import { hasEnded, onWarm, plain, runPython, total, warmCounts } from "../support/warm.ts";
+import { openFilesIn } from "../support/open_files.ts";
+import { childrenOf, eventually, isAlive } from "../support/processes.ts";
+import { filesIn, spoolIn } from "../support/spool.ts";
+import {
+  hasEnded,
+  idlePids,
+  onWarm,
+  plain,
+  runPython,
+  total,
+  warmCounts,
+} from "../support/warm.ts";
 
 /** How many processes have exited while they were idle. */
 async function idleDeaths(url: string): Promise<number> {
@@ -110,6 +120,34 @@ Deno.test("a process serves at most so many jobs, and the next one is there befo
     }
     const { starts, ends } = await warmCounts(url);
     assert.deepEqual([starts, ends], [{ boot: 1, ahead: 2 }, { recycled: 2 }]);
+  });
+});
+
+Deno.test("500 jobs of eight clients leave no process with more than its share, and nothing else", async () => {
+  const env = { JOBRUNNER_WARM_MAX_JOBS: "7", JOBRUNNER_NUM_WORKERS: "3" };
+  await onWarm(env, async ({ url, run, program, spool }) => {
+    const jobsOf = new Map<string, number>();
+    let left = 500;
+    const clients = Array.from({ length: 8 }, async () => {
+      while (left-- > 0) {
+        const { output, error, json } = await run("print(os.getpid())");
+        assert.deepEqual([error, json["exit_status"]], ["", 0]);
+        jobsOf.set(output, (jobsOf.get(output) ?? 0) + 1);
+      }
+    });
+    await Promise.all(clients);
+    const pids = await idlePids(url, 3);
+    const counts = [...jobsOf.values()];
+    assert.ok(counts.every((count) => count <= 7), counts.join());
+    assert.ok(counts.filter((count) => count < 7).length <= 3, counts.join());
+    const { starts, ends, jobs, strayBytes } = await warmCounts(url);
+    assert.deepEqual([total(jobs), strayBytes], [500, 0]);
+    assert.deepEqual(Object.keys(ends), ["recycled"]);
+    assert.equal(total(starts), total(ends) + 3);
+    await eventually("the others are gone", () => childrenOf(program.pid).length === 3);
+    assert.deepEqual(childrenOf(program.pid).sort(), pids.sort());
+    assert.equal(filesIn(spoolIn(spool)).length, 3 * 3, "a folder with two files for each");
+    assert.equal(openFilesIn(spoolIn(spool), program.pid).length, 3 * 2);
   });
 });
 
