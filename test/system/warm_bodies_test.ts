@@ -9,7 +9,7 @@ import { statusOf } from "../support/client.ts";
 import { eventually } from "../support/processes.ts";
 import { lastOf, openLive, outputIn } from "../support/live_client.ts";
 import { postRun, runScript } from "../support/run_client.ts";
-import { hasEnded, onWarm, plain, strangeFiles } from "../support/warm.ts";
+import { hasEnded, onWarm, plain, strangeFiles } from "../support/warm_program.ts";
 
 function bytesOf(length: number, first: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, index) => (first + index * 31 + (index >> 8)) & 255);

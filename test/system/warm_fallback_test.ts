@@ -16,7 +16,7 @@ import {
   runPython,
   total,
   warmCounts,
-} from "../support/warm.ts";
+} from "../support/warm_program.ts";
 
 /** How many processes have exited while they were idle. */
 async function idleDeaths(url: string): Promise<number> {

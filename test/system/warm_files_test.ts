@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { eventually, isAlive, pidIn } from "../support/processes.ts";
-import { onWarm, plain, strangeFiles, type Warm } from "../support/warm.ts";
+import { onWarm, plain, strangeFiles, type Warm } from "../support/warm_program.ts";
 
 const request = "job['JOBRUNNER_REQUEST_DATA_FN']";
 const response = "job['JOBRUNNER_RESPONSE_DATA_FN']";

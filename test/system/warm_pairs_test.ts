@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import type { Answer } from "../support/client.ts";
 import { eventually } from "../support/processes.ts";
 import { postRun } from "../support/run_client.ts";
-import { onWarm, postJob, total, warmCounts } from "../support/warm.ts";
+import { onWarm, postJob, total, warmCounts } from "../support/warm_program.ts";
 
 const count = 10_000;
 

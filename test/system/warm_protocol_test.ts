@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { eventually, isAlive } from "../support/processes.ts";
-import { onWarm, plain, postJob, type Warm, warmCounts } from "../support/warm.ts";
+import { onWarm, plain, postJob, type Warm, warmCounts } from "../support/warm_program.ts";
 
 /** Waits until the process is replaced and the bytes are counted, and runs a plain job in the next one. */
 async function expectReplaced({ run, idle, url }: Warm, formerPid: number, strayBytes: number) {

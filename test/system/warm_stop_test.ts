@@ -7,7 +7,7 @@ import { statusOf } from "../support/client.ts";
 import { fileExists } from "../support/folder.ts";
 import { eventually, isAlive, markedIn, pidIn } from "../support/processes.ts";
 import { type Program, secondSignal, startProgram } from "../support/program.ts";
-import { deaf, expectGone, hasEnded, idlePids, onWarm, plain, warmPids } from "../support/warm.ts";
+import { deaf, expectGone, hasEnded, idlePids, onWarm, plain, warmPids } from "../support/warm_program.ts";
 
 /** A script that waits for a file and shows its process. */
 function held(folder: string): string {

@@ -18,7 +18,7 @@ import {
   runPython,
   type Warm,
   warmCounts,
-} from "../support/warm.ts";
+} from "../support/warm_program.ts";
 
 /** Runs a plain job, which must be the first of its process, and which the process was there for. */
 async function expectReplaced({ run, idle }: Warm, formerPid: number): Promise<void> {
