@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { type Answer, base64, postRaw, scrape, statusOf } from "./client.ts";
 import { temporaryFolder } from "./folder.ts";
 import { eventually, isAlive, markedIn } from "./processes.ts";
-import { fixture, type Program, startProgram } from "./program.ts";
+import { fixture, type Program, type ProgramOptions, startProgram } from "./program.ts";
 import { filesIn, spoolIn } from "./spool.ts";
 
 /** The command. Its scripts use the names of the fixture. */
@@ -118,13 +118,14 @@ export async function idlePids(url: string, count: number): Promise<number[]> {
 export async function onWarm(
   env: Readonly<Record<string, string>>,
   act: (warm: Warm) => Promise<void>,
-  exitCode = 0,
+  { exitCode = 0, ...options }: ProgramOptions & { readonly exitCode?: number } = {},
 ): Promise<void> {
   using temporary = temporaryFolder();
   const folder = temporary.path;
   const spool = `${folder}/spool`;
   Deno.mkdirSync(spool);
   await using program = await startProgram({
+    ...options,
     env: {
       JOBRUNNER_CMD: runPython,
       JOBRUNNER_WARM: "on",

@@ -147,3 +147,44 @@ Deno.test("a large stdout of a warm process is sent from the disk, and the proce
     await eventuallyNothingStrange(spool);
   });
 });
+
+Deno.test("outputs of a warm process beyond the limit are cut, the end of the job is found, and the process goes on", async () => {
+  await onWarm({ JOBRUNNER_MAX_OUTPUT_BYTES: "1000" }, async ({ idle, run }) => {
+    const pid = await idle();
+    const { output, error, data, json } = await run(`
+write(1, b"x" * 5_000_000)
+write(2, b"y" * 5_000_000)
+respond(b"z" * 5_000_000)
+sys.exit(3)`);
+    assert.deepEqual([output, error, data], ["x", "y", "z"].map((byte) => byte.repeat(1000)));
+    const cut = ["output_truncated", "error_truncated", "data_truncated"].map((key) => json[key]);
+    assert.deepEqual([cut, json["exit_status"]], [[true, true, true], 3]);
+    assert.equal((await run(plain)).output, `1 ${pid} test\n`);
+  });
+});
+
+Deno.test("bodies of any kind reach the process of the job if the idle one does not take it", async () => {
+  const SCRIPT = `
+if payload == b"close":
+    blocks.close()
+    end()
+    time.sleep(600)
+print(len(payload), job["JOBRUNNER_REQUEST_DIR"] != "", "JOBRUNNER_REQUEST_ID" in os.environ)`;
+  await onWarm({ SCRIPT }, async ({ url, idle, spool }) => {
+    const form = new FormData();
+    for (const name of ["a", "b"]) form.append(name, new Blob([bytesOf(300_000, 0)]), name);
+    const bodies = [[bytesOf(10, 0), 10], [bytesOf(3_000_000, 0), 3_000_000], [
+      form,
+      300_000,
+    ]] as const;
+    for (const [body, length] of bodies) {
+      await idle();
+      assert.equal((await postRun(url, "close")).status, 200);
+      await idle();
+      const answer = await postRun(url, body);
+      assert.equal(answer.headers.get("x-jr-warm"), null);
+      assert.equal(answer.text, `${length} ${body === form ? "True" : "False"} True\n`);
+    }
+    await eventuallyNothingStrange(spool);
+  });
+});

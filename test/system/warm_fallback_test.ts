@@ -112,6 +112,27 @@ wait_for("${folder}/never")`);
   });
 });
 
+const stuck = {
+  "has read only a part of its block": {
+    env: { JOBRUNNER_CMD: "sh -c 'read -r line && exec sleep 600'" },
+    prepare: () => {},
+  },
+  "is stopped by a signal": { env: {}, prepare: (pid: number) => Deno.kill(pid, "SIGSTOP") },
+} as const;
+
+for (const [what, { env, prepare }] of Object.entries(stuck)) {
+  Deno.test(`a job of a process that ${what} ends by its timeout, and the process is killed and replaced`, async () => {
+    await onWarm(env, async ({ run, idle }) => {
+      const pid = await idle();
+      prepare(pid);
+      const { json } = await run("x", { timeoutSec: 0.2 });
+      assert.deepEqual([json["ending"], json["warm"]], ["timed_out", true]);
+      await hasEnded(pid);
+      assert.notEqual(await idle(), pid);
+    });
+  });
+}
+
 Deno.test("a process serves at most so many jobs, and the next one is there before the next job", async () => {
   await onWarm({ JOBRUNNER_WARM_MAX_JOBS: "2" }, async ({ url, run, idle }) => {
     for (const count of [1, 2, 1, 2, 1]) {

@@ -184,3 +184,18 @@ os._exit(9)`);
     assert.deepEqual((await warmCounts(url)).ends, { leaving: 1 });
   });
 });
+
+Deno.test("an idle process that writes without an end is killed, and the next job gets another one", async () => {
+  await onWarm({}, async ({ run, idle, folder, url }) => {
+    const pid = await idle();
+    await run(`
+def flood():
+    while True: os.write(1, b"x" * 65536)
+when("${folder}/flood", flood)`);
+    await idle();
+    Deno.writeTextFileSync(`${folder}/flood`, "");
+    await eventually("it is gone", () => !isAlive(pid));
+    assert.match((await run(plain)).output, /^1 \d+ test\n$/);
+    assert.deepEqual((await warmCounts(url)).ends, { protocol: 1 });
+  });
+});

@@ -9,7 +9,14 @@ import { freePort } from "../support/port.ts";
 import { childrenOf, eventually, isAlive } from "../support/processes.ts";
 import { fixture } from "../support/program.ts";
 import { isReloaded, type Reloads, withFile } from "../support/reload.ts";
-import { hasEnded, idlePids, plain, runPython, warmCounts, warmPids } from "../support/warm_program.ts";
+import {
+  hasEnded,
+  idlePids,
+  plain,
+  runPython,
+  warmCounts,
+  warmPids,
+} from "../support/warm_program.ts";
 
 /** The table of a command, warm unless said otherwise, whose jobs find the token in their environment. */
 function python(name: string, token: string, ...more: readonly string[]): string {

@@ -7,7 +7,16 @@ import { statusOf } from "../support/client.ts";
 import { fileExists } from "../support/folder.ts";
 import { eventually, isAlive, markedIn, pidIn } from "../support/processes.ts";
 import { type Program, secondSignal, startProgram } from "../support/program.ts";
-import { deaf, expectGone, hasEnded, idlePids, onWarm, plain, warmPids } from "../support/warm_program.ts";
+import { faulty } from "../support/stage.ts";
+import {
+  deaf,
+  expectGone,
+  hasEnded,
+  idlePids,
+  onWarm,
+  plain,
+  warmPids,
+} from "../support/warm_program.ts";
 
 /** A script that waits for a file and shows its process. */
 function held(folder: string): string {
@@ -91,7 +100,7 @@ Deno.test("a second signal kills processes that do not exit, and ends jobs of wa
     assert.deepEqual([json["ending"], json["signal"]], ["shutdown", "SIGTERM"]);
     assert.equal(await stop.exit, 1);
     assert.ok(!isAlive(pidIn(folder, "deaf")));
-  }, 1);
+  }, { exitCode: 1 });
 });
 
 Deno.test("a stop without any job waits only for processes that do not exit, and a second signal ends that", async () => {
@@ -126,7 +135,7 @@ Deno.test("processes of a killed server end by themselves, and those that do not
     assert.match(await next.line("removed leftovers of a dead server"), /processes_ended=1/);
     assert.ok(!isAlive(ignorant));
     assert.equal(await next.stop(), 0);
-  }, 137);
+  }, { exitCode: 137 });
 });
 
 Deno.test("a server that is killed while its warm processes have jobs leaves nothing that the next server does not end", async () => {
@@ -143,5 +152,30 @@ Deno.test("a server that is killed while its warm processes have jobs leaves not
     await next.line("removed leftovers of a dead server");
     assert.equal(await next.stop(), 0);
     expectGone(spool);
-  }, 137);
+  }, { exitCode: 137 });
 });
+
+for (const workers of [1, 20]) {
+  Deno.test(`a stop while ${workers} processes are being started leaves none of them`, async () => {
+    await onWarm({ JOBRUNNER_NUM_WORKERS: String(workers) }, async ({ program }) => {
+      assert.equal(await program.stop(), 0);
+    });
+  });
+}
+
+for (const bug of ["vanishes", "hangs"]) {
+  Deno.test(`main kills all warm processes of a service that ${bug}, whether they are idle or not`, async () => {
+    const env = { JOBRUNNER_NUM_WORKERS: "2" };
+    await onWarm(env, async ({ url, run, folder, program, spool }) => {
+      await idlePids(url, 2);
+      await run(deaf(`${folder}/deaf`, true));
+      await fileExists(`${folder}/deaf`);
+      const lost = run(`
+open(job["JOBRUNNER_JOB_DIR"] + "/${bug}", "w").close()
+time.sleep(600)`).catch(() => "lost");
+      assert.equal(await program.exit, 1);
+      assert.equal(await lost, "lost");
+      expectGone(spool);
+    }, { ...faulty, exitCode: 1 });
+  });
+}

@@ -1,5 +1,5 @@
 /**
- * Warm commands: jobs of one process, and how each of them may end. The sandbox is on.
+ * Warm commands: jobs of one process, and how each of them may end.
  */
 
 import assert from "node:assert/strict";
@@ -108,6 +108,19 @@ Deno.test("the exit of a warm process is the end of its job, and the next proces
     }
     const { starts, ends, jobs } = await warmCounts(url);
     assert.deepEqual([starts, ends, jobs], [{ boot: 1, ahead: 3 }, { job: 3 }, { warm: 6 }]);
+  });
+});
+
+Deno.test("with the sandbox off, a warm process serves, ends by its exit and is replaced as with it", async () => {
+  await onWarm({ JOBRUNNER_SANDBOX: "off" }, async (warm) => {
+    const pid = await warm.idle();
+    assert.equal((await warm.run(plain)).output, `1 ${pid} test\n`);
+    assert.equal((await warm.run("os._exit(3)")).json["exit_status"], 3);
+    await expectReplaced(warm, pid);
+    const next = await warm.idle();
+    const { json } = await warm.run("time.sleep(600)", { timeoutSec: 0.2 });
+    assert.equal(json["ending"], "timed_out");
+    await expectReplaced(warm, next);
   });
 });
 
