@@ -107,6 +107,7 @@ export interface Status {
     readonly id?: string;
     readonly request_id?: string;
     readonly pid?: number;
+    readonly warm?: { readonly pid?: number; readonly since_sec: number; readonly jobs: number };
   }[];
   /** Only with a configuration file. */
   readonly pools?: readonly { readonly name: string; readonly workers: number }[];

@@ -53,3 +53,15 @@ export function childrenOf(parent: number): number[] {
   return [...Deno.readDirSync("/proc")].map((entry) => Number(entry.name))
     .filter((pid) => isAlive(pid) && look(pid)?.parent === parent);
 }
+
+/** Ids of living processes with the mark of a job or of a warm process whose folder is somewhere below this one (Linux). */
+export function markedIn(folder: string): number[] {
+  return [...Deno.readDirSync("/proc")].map((entry) => Number(entry.name)).filter((pid) => {
+    try {
+      const environment = Deno.readTextFileSync(`/proc/${pid}/environ`);
+      return environment.includes(`JOBRUNNER_JOB_DIR=${folder}/`) && isAlive(pid);
+    } catch {
+      return false;
+    }
+  });
+}

@@ -6,6 +6,7 @@
 
 import { fileURLToPath } from "node:url";
 import { TextLineStream } from "./lines.ts";
+import { eventually } from "./processes.ts";
 
 /** The project's folder. */
 export const projectRoot: string = fileURLToPath(new URL("../../", import.meta.url));
@@ -107,6 +108,15 @@ export interface Program extends AsyncDisposable {
 export function startProgram(options: ProgramOptions): Promise<Program> {
   const env = { JOBRUNNER_HTTP_LISTEN_PORT: "0", JOBRUNNER_LOG_FORMAT: "text", ...options.env };
   return untilListening(commandOf({ ...options, env }).spawn());
+}
+
+/** Sends a second signal after the first. Signals in quick succession count as one, so it is sent until it has an effect. */
+export async function secondSignal(program: Program): Promise<void> {
+  await eventually("the second signal is heard", () => {
+    if (program.log.some((line) => line.includes("forced stop"))) return true;
+    Deno.kill(program.pid, "SIGINT");
+    return false;
+  });
 }
 
 /** Starts any command that ends in a server of ours, such as make, and waits until that listens. */

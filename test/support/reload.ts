@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { type Answer, post } from "./client.ts";
 import { temporaryFolder } from "./folder.ts";
-import { childrenOf, eventually } from "./processes.ts";
+import { childrenOf, eventually, markedIn } from "./processes.ts";
 import { fixture, type Program, type ProgramOptions, startProgram } from "./program.ts";
 
 /** What a test of reloads acts on. */
@@ -34,11 +34,17 @@ export interface Reloads {
 const reloaded = "configuration reloaded";
 const notReloaded = "configuration not reloaded";
 
-/** Starts the program with this file, acts, and stops it, which must end with this exit status. */
+/**
+ * Starts the program with this file, acts, and stops it, which must end with this exit status. With `staysWarm`, it may have warm
+ * processes until then.
+ */
 export async function withFile(
   toml: string,
   act: (reloads: Reloads) => Promise<void>,
-  { env = {}, exitCode = 0, ...options }: ProgramOptions & { readonly exitCode?: number } = {},
+  { env = {}, exitCode = 0, staysWarm = false, ...options }: ProgramOptions & {
+    readonly exitCode?: number;
+    readonly staysWarm?: boolean;
+  } = {},
 ): Promise<void> {
   using temporary = temporaryFolder();
   const folder = temporary.path;
@@ -84,8 +90,9 @@ export async function withFile(
     run: (command, script, id = "test") =>
       post(url, script, { id, ...(command === undefined ? {} : { command }) }),
   });
-  assert.deepEqual(childrenOf(pid), [], "processes are gone");
+  if (!staysWarm) assert.deepEqual(childrenOf(pid), [], "processes are gone");
   assert.equal(await program.stop(), exitCode, log.join("\n"));
+  assert.deepEqual(markedIn(spool), [], "processes are gone");
   assert.deepEqual([...Deno.readDirSync(spool)], [], "files are gone");
 }
 

@@ -6,17 +6,8 @@ import assert from "node:assert/strict";
 import { type Answer, get, headOf, post, say, statusOf } from "../support/client.ts";
 import { fileExists } from "../support/folder.ts";
 import { aliveIn, eventually, isAlive } from "../support/processes.ts";
-import { fixture, type Program, startProgram, untilListening } from "../support/program.ts";
+import { fixture, secondSignal, startProgram, untilListening } from "../support/program.ts";
 import { faulty, on } from "../support/stage.ts";
-
-/** Signals in quick succession count as one, so it is sent until it has an effect. */
-async function secondSignal(program: Program): Promise<void> {
-  await eventually("the second signal is heard", () => {
-    if (program.log.some((line) => line.includes("forced stop"))) return true;
-    Deno.kill(program.pid, "SIGINT");
-    return false;
-  });
-}
 
 async function queued(url: string, count: number): Promise<void> {
   await eventually(

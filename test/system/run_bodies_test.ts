@@ -37,6 +37,20 @@ Deno.test("POST /run passes a body to the command byte for byte, with and withou
   await expectNothingLeft(program);
 });
 
+Deno.test("POST /run and /payload read a body that arrives whole with its head, after a long one on its connection", async () => {
+  await using program = await startProgram({ env: echo });
+  const { url } = program;
+  for (let time = 0; time < 3; time++) {
+    await postRun(url, bytesOf(3_000_000));
+    const bytes = bytesOf(65_537);
+    const answer = await postRun(url, bytes);
+    assert.deepEqual([answer.status, answer.bytes.length], [200, bytes.length]);
+    await postRun(url, bytesOf(3_000_000));
+    const { status, output } = await post(url, "x".repeat(50_000));
+    assert.deepEqual([status, output.length], [200, 50_000]);
+  }
+});
+
 Deno.test("POST /run runs a request without any body and without a length", async () => {
   await using program = await startProgram({ env: echo });
   using request = await beginPost(program.url, "/run", []);

@@ -10,6 +10,7 @@ import {
   type BodyLimits,
   type BodyRefusal,
   type BodyStream,
+  directReader,
   leastReadBytes,
   longBodyBytes,
   type Pieces,
@@ -42,9 +43,8 @@ export async function readBody(
 }
 
 function begin(body: BodyStream, announced: number, isChunked: boolean): PiecesInMemory {
-  return announced < longBodyBytes
-    ? inPieces(body, announced, isChunked)
-    : inPlace(body, announced);
+  const reader = announced < longBodyBytes ? undefined : directReader(body);
+  return reader ? inPlace(reader, announced) : inPieces(body, announced, isChunked);
 }
 
 /** A body that is kept in memory. */
@@ -54,8 +54,8 @@ interface PiecesInMemory extends Pieces {
 }
 
 /**
- * Reads bodies that are short or of unknown length. A chunked body must not be canceled: the runtime would read the rest of
- * it, in quadratic time. Without a reader it is not read.
+ * Reads bodies that are short, of unknown length, or in memory already. A chunked body must not be canceled: the runtime would
+ * read the rest of it, in quadratic time. Without a reader it is not read.
  */
 function inPieces(body: BodyStream, announced: number, isChunked: boolean): PiecesInMemory {
   const reader = body.getReader();
@@ -94,8 +94,7 @@ function grown(full: ArrayBuffer, most: number): ArrayBuffer {
 }
 
 /** Reads a body of a known length into memory that grows with what arrives. */
-function inPlace(body: BodyStream, announced: number): PiecesInMemory {
-  const reader = body.getReader({ mode: "byob" });
+function inPlace(reader: ReadableStreamBYOBReader, announced: number): PiecesInMemory {
   // One spare byte: the end is only reported to a read that has room.
   const most = announced + 1;
   let memory = new ArrayBuffer(leastReadBytes);

@@ -13,6 +13,7 @@ import {
   type BodyLimits,
   type BodyRefusal,
   type BodyStream,
+  directReader,
   leastReadBytes,
   longBodyBytes,
   type Pieces,
@@ -149,7 +150,8 @@ interface BodySource {
 }
 
 function source(body: BodyStream, announced: number, isChunked: boolean): BodySource {
-  return announced < longBodyBytes ? pieceSource(body, isChunked) : longSource(body);
+  const reader = announced < longBodyBytes ? undefined : directReader(body);
+  return reader ? longSource(reader) : pieceSource(body, isChunked);
 }
 
 /** A chunked body must not be canceled: the runtime would read the rest of it, in quadratic time. */
@@ -165,8 +167,7 @@ function pieceSource(body: BodyStream, isChunked: boolean): BodySource {
 }
 
 /** Reads into the same memory again and again, several times faster than the runtime provides new memory for each piece. */
-function longSource(body: BodyStream): BodySource {
-  const reader = body.getReader({ mode: "byob" });
+function longSource(reader: ReadableStreamBYOBReader): BodySource {
   let memory = new ArrayBuffer(leastReadBytes);
   return {
     async read(room) {

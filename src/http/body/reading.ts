@@ -214,3 +214,16 @@ export const leastReadBytes: number = 16 * 1024;
 export function roomAfter(length: number): number {
   return Math.min(Math.max(length, leastReadBytes), mostReadBytes);
 }
+
+/**
+ * A reader that reads a body into memory of the caller's. Undefined if the stream cannot do that because it is not one of bytes:
+ * that of a body which arrived whole with its head, and is in memory (Deno 2.9.6, see docs/upstream.md).
+ */
+export function directReader(body: BodyStream): ReadableStreamBYOBReader | undefined {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}

@@ -75,6 +75,19 @@ Deno.test("readBodyToDisk() writes a body of any length to a file whole", async 
   }
 });
 
+Deno.test("readBodyToDisk() writes a long body whose stream is not one of bytes", async () => {
+  const piece = crypto.getRandomValues(new Uint8Array(65_536));
+  for (const count of [1, 40]) {
+    const { readPieces, files, buffers } = setUp();
+    const length = count * piece.length;
+    const pieces = Array.from({ length: count }, () => piece);
+    const { outcome } = await readPieces(pieces, { "content-length": String(length) });
+    assert.deepEqual(outcome, { ok: true, length });
+    assert.deepEqual(files.get("body"), new Uint8Array(await new Blob(pieces).arrayBuffer()));
+    assert.equal(buffers.held.bodies, 0);
+  }
+});
+
 Deno.test("readBodyToDisk() makes an empty file for an empty body, and for a request without one", async () => {
   const { readPieces, files } = setUp();
   assert.deepEqual((await readPieces([])).outcome, { ok: true, length: 0 });

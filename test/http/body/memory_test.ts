@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { createActivity } from "../../../src/http/activity.ts";
 import { createBuffers } from "../../../src/http/body/buffers.ts";
+import { readBody } from "../../../src/http/body/memory.ts";
 import { byHand } from "../../support/deadlines.ts";
 import { nextTurn } from "../../support/turn.ts";
 import { upload } from "../../support/upload.ts";
@@ -24,6 +26,24 @@ Deno.test("readBody() reads a long body whole, and holds only what has arrived a
     if (byte !== ((Math.floor(index / 100_000) + 1) * 100) % 256) assert.fail(`at ${index}`);
   });
   assert.equal(buffers.held.bodies, 3_000_000);
+});
+
+Deno.test("readBody() reads a long body whose stream is not one of bytes", async () => {
+  const buffers = createBuffers(Infinity);
+  const bytes = crypto.getRandomValues(new Uint8Array(65_536));
+  const limits = {
+    maxBytes: Infinity,
+    periods: byHand(1000),
+    cut: new AbortController().signal,
+    uploads: createActivity(),
+  };
+  const request = new Request("http://x", {
+    method: "POST",
+    body: ReadableStream.from([bytes]),
+    headers: { "content-length": "65536" },
+  });
+  assert.deepEqual(await readBody(request, limits, buffers.open()), { ok: true, bytes });
+  assert.equal(buffers.held.bodies, 65_536);
 });
 
 Deno.test("readBody() takes memory as the body arrives: 100 announced gibibytes take almost none", async () => {
