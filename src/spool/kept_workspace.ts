@@ -27,6 +27,11 @@ export interface KeptWorkspace extends Workspace {
    */
   put(input: JobInput): Promise<void>;
   /**
+   * Makes sure that a payload can be put in place: repeats what `renew` did to the two files if something has changed them since.
+   * Rejects if that is impossible; then only `remove` is left.
+   */
+  restore(): Promise<void>;
+  /**
    * Makes it ready for another job: both files are empty, and nothing else is in the folder. Rejects if that is impossible, for
    * example because the folder was removed; then only `remove` is left.
    */
@@ -92,8 +97,7 @@ export async function createKeptWorkspace(
     folder.large = false;
   }
 
-  /** Makes the files ready again if something that the process has started has changed them since they were renewed. */
-  async function renewFiles(): Promise<void> {
+  async function restore(): Promise<void> {
     if (request.isReady() && response.isReady()) return;
     await check();
     await request.renew();
@@ -103,7 +107,7 @@ export async function createKeptWorkspace(
   /** Takes a payload out of the folder that it arrived in. */
   async function takeOut(source: JobFolder, input: ArrivedInput): Promise<void> {
     await check();
-    await renewFiles();
+    await restore();
     const path = join(input.folder, input.name);
     if (input.kind === "file") {
       checkName(input.name);
@@ -157,7 +161,7 @@ export async function createKeptWorkspace(
     responseFile,
     async put(input) {
       if (input.kind !== "bytes") return await putArrived(input);
-      await renewFiles();
+      await restore();
       await putBytes(input.bytes);
     },
     async readResponse(limit) {
@@ -170,6 +174,7 @@ export async function createKeptWorkspace(
       if (found.data.file) response.release();
       return found;
     },
+    restore,
     renew,
     async remove() {
       for (const file of [request, response]) {

@@ -786,3 +786,24 @@ Deno.test("put() rejects when the disk is full, and remove() leaves nothing", as
     }
   }
 });
+
+Deno.test("restore() makes the two files ready again, and leaves what a process has made while it started", async () => {
+  for (const staysOpen of bothWays) {
+    using temporary = temporarySpool();
+    const workspace = await createKeptWorkspace(temporary.spool, names, staysOpen);
+    const own = `${workspace.folder}/own`;
+    Deno.writeTextFileSync(own, "of the process");
+    Deno.removeSync(workspace.requestFile);
+    Deno.writeTextFileSync(workspace.responseFile, "late");
+    await workspace.restore();
+    await workspace.put(bodyIn(temporary.spool, bytesOf(5)));
+    assert.deepEqual(Deno.readFileSync(workspace.requestFile), bytesOf(5));
+    assert.equal(Deno.lstatSync(workspace.responseFile).size, 0);
+    assert.equal(Deno.readTextFileSync(own), "of the process");
+    await workspace.renew();
+    assertReady(workspace, "renewed");
+    Deno.removeSync(workspace.folder, { recursive: true });
+    await assert.rejects(workspace.restore());
+    await workspace.remove();
+  }
+});

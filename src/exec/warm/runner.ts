@@ -83,7 +83,7 @@ async function put(
     // Whether the payload is lost with these files: nothing remains of a body on the disk that was put into some.
     let isSpent = false;
     try {
-      if (input.kind !== "bytes") await files.renew();
+      if (input.kind !== "bytes") await files.restore();
       isSpent = input.kind !== "bytes";
       await files.put(input);
       return { files, idle };
