@@ -108,10 +108,7 @@ sys.exit(3)`,
         assert.deepEqual((await live.until("started"))["pid"], pid);
         await live.untilOutput("stdout", "begun");
         Deno.writeTextFileSync(`${folder}/one`, "");
-        await eventually("more of it is there", async () => {
-          await live.until("stdout");
-          return outputIn(live.events, "stdout").startsWith("begun");
-        });
+        await live.untilOutput("stdout", "begun\x1e\x1e more \xff");
         Deno.writeTextFileSync(`${folder}/two`, "");
         const events = await live.rest();
         const { event, exit_status, data, warm } = lastOf(events);
