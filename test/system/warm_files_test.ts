@@ -3,8 +3,10 @@
  */
 
 import assert from "node:assert/strict";
+import { fileExists } from "../support/folder.ts";
 import { eventually, isAlive, pidIn } from "../support/processes.ts";
-import { onWarm, plain, strangeFiles, type Warm } from "../support/warm_program.ts";
+import { postRun } from "../support/run_client.ts";
+import { onWarm, plain, strangeFiles, type Warm, warmCounts } from "../support/warm_program.ts";
 
 const request = "job['JOBRUNNER_REQUEST_DATA_FN']";
 const response = "job['JOBRUNNER_RESPONSE_DATA_FN']";
@@ -113,6 +115,49 @@ print("removed")`);
     assert.deepEqual(strangeFiles(warm.spool), []);
   });
 });
+
+const damagedWhileIdle = {
+  "a folder that was removed": { damage: "shutil.rmtree(folder)", warm: undefined },
+  "a request file that was removed": { damage: "os.remove(file)", warm: true },
+} as const;
+
+for (const [what, { damage, warm }] of Object.entries(damagedWhileIdle)) {
+  Deno.test(`a job finds its payload although the idle process has ${what}, whatever way it came`, async () => {
+    const SCRIPT = `
+import shutil
+def damage(path, folder, file):
+    ${damage}
+    open(path + ".done", "w").close()
+if payload[:1] == b"/":
+    path = payload.decode()
+    given = path, job["JOBRUNNER_JOB_DIR"], job["JOBRUNNER_REQUEST_DATA_FN"]
+    when(path, lambda: damage(*given))
+print(len(payload))`;
+    await onWarm({ SCRIPT }, async ({ url, folder, idle, run }) => {
+      const small = new Uint8Array(10);
+      const large = new Uint8Array(3_000_000);
+      const form = new FormData();
+      for (const name of ["a", "b"]) form.append(name, new Blob([large]), name);
+      const ways = [
+        [10, async () => (await postRun(url, small)).text],
+        [3_000_000, async () => (await postRun(url, large)).text],
+        [3_000_000, async () => (await postRun(url, form)).text],
+        [10, async () => (await run("1234567890")).output],
+      ] as const;
+      for (const [index, [length, post]] of ways.entries()) {
+        const gate = `${folder}/${index}`;
+        await idle();
+        await run(gate);
+        await idle();
+        Deno.writeTextFileSync(gate, "");
+        await fileExists(`${gate}.done`);
+        assert.equal(await post(), `${length}\n`);
+      }
+      const { jobs } = await warmCounts(url);
+      assert.equal(jobs["cold"] ?? 0, warm ? 0 : ways.length);
+    });
+  });
+}
 
 Deno.test("a child that a job leaves behind with the pipes of its process lives as long as the process, and no longer", async () => {
   await onWarm({}, async ({ run, idle, folder }) => {
