@@ -188,6 +188,7 @@ export async function startApp(
   async function drain(): Promise<number> {
     draining = true;
     const givenUpBefore = givenUp();
+    work.endIdle();
     // Uploads that began before the drain may still become jobs, so the queues close after the last of them.
     await Promise.race([activity.idle(), waitedEnough.promise]);
     // Short answers that the runtime has not reported as sent count too.

@@ -47,6 +47,8 @@ export interface Work {
   readonly started: number;
   /** Gives new requests other commands and pools. */
   replace(settings: Served): void;
+  /** Ends the processes that have no job; further jobs get processes of their own. */
+  endIdle(): void;
   /** Forced stop: ends all jobs. */
   cut(): Cut;
   /** Stops admitting jobs; resolves when every admitted job has its outcome. Idempotent. */
@@ -216,6 +218,9 @@ export function startWork(first: Served, { spool, ask, listeners }: WorkParts): 
       );
     },
     replace,
+    endIdle() {
+      for (const { seats } of pools.values()) seats.beginClose();
+    },
     cut() {
       const cuts = [...pools.values()].map(({ dispatch }) => dispatch.line.cut());
       for (const { seats } of [...pools.values(), ...closing]) seats.cut();

@@ -199,6 +199,8 @@ export interface Captured {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** True when bytes beyond the limit were dropped. */
   readonly truncated: boolean;
+  /** True if it is empty because a file could not be read; absent otherwise. */
+  readonly unreadable?: true;
   /** Holds the bytes if there are many of them. Whoever has the result closes it. */
   readonly file?: StoredFile;
 }
@@ -220,6 +222,9 @@ export function capturedLength({ bytes, file }: Captured): number {
 
 /** The capture of an empty stream or file. */
 export const nothingCaptured: Captured = { bytes: new Uint8Array(), truncated: false };
+
+/** The capture of a file that could not be read. */
+export const nothingRead: Captured = { ...nothingCaptured, unreadable: true };
 
 /** The result of a job that ran. */
 export interface JobResult {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { capturedLength, nothingCaptured } from "../jobs/job.ts";
+import { capturedLength, nothingRead } from "../jobs/job.ts";
 import type { JobFolder } from "./job_folder.ts";
 import { look } from "./own_folder.ts";
 import { openResponse, readResponse, type ResponseFile, unreadable } from "./response.ts";
@@ -51,9 +51,9 @@ export function createJobResponse(
     try {
       await spool.ensure();
     } catch {
-      return { data: nothingCaptured, message: unreadable("the server's folder is damaged") };
+      return { data: nothingRead, message: unreadable("the server's folder is damaged") };
     }
-    return folder.openAgain() ? undefined : { data: nothingCaptured, message: goneOrReplaced };
+    return folder.openAgain() ? undefined : { data: nothingRead, message: goneOrReplaced };
   }
 
   /** Notes whether the response file is large; most of it may not have been read. */

@@ -6,7 +6,7 @@
 
 import { closeSync, read, readSync } from "node:fs";
 import { promisify } from "node:util";
-import { type Captured, nothingCaptured } from "../jobs/job.ts";
+import { type Captured, nothingCaptured, nothingRead } from "../jobs/job.ts";
 import { type OpenDescriptor, openSeen } from "./regular_file.ts";
 import { pieceBytes, smallFileBytes, smallOutputBytes } from "./sizes.ts";
 import { storedFile } from "./stored.ts";
@@ -84,13 +84,13 @@ export function openResponse(path: string, limit: number, onClosed: () => void):
 }
 
 const notRegular: ResponseFile = {
-  data: nothingCaptured,
+  data: nothingRead,
   message: "the response file is not a regular file and was not read",
 };
 
 function failed(error: unknown): ResponseFile {
   if ((error as { code?: unknown }).code === "ENOENT") return { data: nothingCaptured };
-  return { data: nothingCaptured, message: unreadable(reasonOf(error)) };
+  return { data: nothingRead, message: unreadable(reasonOf(error)) };
 }
 
 function reasonOf(error: unknown): string {

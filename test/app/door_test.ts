@@ -33,6 +33,7 @@ function doorOf(config: Config) {
     started: 5,
     use: (name) => void used.push(name) as undefined,
     replace: () => assert.fail("nothing is replaced"),
+    endIdle: () => assert.fail("nothing is ended"),
     cut: () => assert.fail("nothing is cut"),
     close: () => assert.fail("nothing is closed"),
   };

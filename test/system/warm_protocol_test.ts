@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { eventually, isAlive } from "../support/processes.ts";
+import { postRun } from "../support/run_client.ts";
 import { onWarm, plain, postJob, type Warm, warmCounts } from "../support/warm_program.ts";
 
 /** Waits until the process is replaced and the bytes are counted, and runs a plain job in the next one. */
@@ -197,5 +198,15 @@ when("${folder}/flood", flood)`);
     await eventually("it is gone", () => !isAlive(pid));
     assert.match((await run(plain)).output, /^1 \d+ test\n$/);
     assert.deepEqual((await warmCounts(url)).ends, { protocol: 1 });
+  });
+});
+
+Deno.test("a job of /run without one end line is answered in bytes with what is there, and a header with the sentence", async () => {
+  await onWarm({}, async ({ url, idle }) => {
+    await idle();
+    const script = 'print("out", flush=True)\nend(0, streams=[1])\nraise Ended';
+    const answer = await postRun(url, script, { target: "?answer=output" });
+    assert.deepEqual([answer.status, answer.text], [200, "out\n"]);
+    assert.match(answer.headers.get("x-jr-message") ?? "", /not on stderr; it was replaced$/);
   });
 });

@@ -46,6 +46,7 @@ Deno.test("a drain finishes the jobs of warm processes, then ends all processes,
     const all = await warmPids(url);
     assert.equal(all.filter((pid) => ![ignorant, busy].includes(pid)).length, 1);
     const stop = await stopping(program);
+    await eventually("the idle ones have ended", () => all.filter(isAlive).length === 1);
     Deno.writeTextFileSync(`${folder}/release`, "");
     assert.equal((await running).output, `${busy}\n`);
     assert.equal(await stop.exit, 0);

@@ -101,7 +101,7 @@ export function sentenceOf(failed: FailedRun): string {
 
 /** The problem of a result that does not have all of this output; undefined if it does. Closes nothing. */
 export function faultIn(result: JobResult, output: OutputName): FailedRun | undefined {
-  const { ending, message } = result;
+  const { ending, data, message } = result;
   const about = { ending, metadata: metadataOf(result) };
   if (result[output].truncated) {
     const sentence = `The ${
@@ -109,8 +109,7 @@ export function faultIn(result: JobResult, output: OutputName): FailedRun | unde
     } of the command is larger than JOBRUNNER_MAX_RESULT_BYTES, or the server has no disk space for it`;
     return { kind: "result_truncated", sentence, ...about };
   }
-  // Of a command that ran, the only message is about its response file.
-  if (output === "error" || message === undefined) return undefined;
+  if (output === "error" || !data.unreadable || message === undefined) return undefined;
   const sentence = `${message.charAt(0).toUpperCase()}${message.slice(1)}`;
   return { kind: "result_unreadable", sentence, ...about };
 }

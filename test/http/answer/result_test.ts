@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type AnswerSettings, resultAnswer } from "../../../src/http/answer/result.ts";
-import type { Captured, Ending, JobResult } from "../../../src/jobs/job.ts";
+import { type Captured, type Ending, type JobResult, nothingRead } from "../../../src/jobs/job.ts";
 import { inFile, inMemory, received, someBytes, storedFile } from "../../support/answers.ts";
 import { resultOf, specOf } from "../../support/jobs.ts";
 
@@ -71,7 +71,11 @@ Deno.test("resultAnswer() in bytes is a problem if the chosen output is not whol
     [{ output: cut }, "result_truncated"],
     [{ data: cut }, "result_truncated"],
     [{ error: cut }, "out"],
-    [{ message: "the response file is not a regular file" }, "result_unreadable"],
+    [
+      { data: nothingRead, message: "the response file is not a regular file" },
+      "result_unreadable",
+    ],
+    [{ message: "the process was replaced" }, "out"],
   ];
   for (const [more, outcome] of cases) {
     assert.equal(await outcomeOf({ ...exited(0), ...more }), outcome);
