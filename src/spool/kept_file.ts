@@ -133,7 +133,7 @@ export function createKeptFile(path: string, staysOpen: boolean): KeptFile {
     replaceBy,
     openSize: () => open && seenOwn()?.size,
     fill(bytes) {
-      if (!open) return 0;
+      if (!open || bytes.length === 0) return 0;
       open.seekSync(0, Deno.SeekMode.Start);
       return bytes.length <= smallFileBytes ? fillNow(open, bytes) : fillInPieces(open, bytes);
     },

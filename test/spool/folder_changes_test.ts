@@ -1,31 +1,61 @@
 import assert from "node:assert/strict";
 import { FolderChanges } from "../../src/spool/folder_changes.ts";
-import { nextChangeTime, temporaryFolder } from "../support/folder.ts";
+import { nextModificationTime, temporaryFolder } from "../support/folder.ts";
 
 const coarsestMs = 2000;
+const finerMs = 100;
 
-Deno.test("areNone() is true after a false one at least two seconds after the time was seen first", () => {
-  const times: { nowMs: number; ctime: number | null; none: boolean }[] = [
-    { nowMs: 0, ctime: 50, none: false },
-    { nowMs: coarsestMs - 1, ctime: 50, none: false },
-    { nowMs: coarsestMs, ctime: 50, none: false },
-    { nowMs: coarsestMs, ctime: 50, none: true },
-    { nowMs: 1e6, ctime: 50, none: true },
-    { nowMs: 1e6, ctime: 51, none: false },
-    { nowMs: 1e6 + 1, ctime: 50, none: false },
-    { nowMs: 1e6 + coarsestMs, ctime: 50, none: false },
-    { nowMs: 1e6 + coarsestMs + 1, ctime: 50, none: false },
-    { nowMs: 1e6 + coarsestMs + 1, ctime: 50, none: true },
-    { nowMs: 2e6, ctime: null, none: false },
-    { nowMs: 3e6, ctime: null, none: false },
-    { nowMs: 4e6, ctime: null, none: false },
-  ];
+/** What is asked when, about a folder with these times, and the answer. */
+interface Look {
+  readonly at: number;
+  readonly mtime: number | null;
+  readonly ctime: number | null;
+  readonly none: boolean;
+}
+
+function assertLooks(looks: readonly Look[]): void {
   let now = 0;
   const changes = new FolderChanges(() => now);
-  for (const { nowMs, ctime, none } of times) {
-    now = nowMs;
-    const folder = { ctime: ctime === null ? null : new Date(ctime) } as Deno.FileInfo;
-    assert.equal(changes.areNone(folder), none, `at ${nowMs}`);
+  for (const [index, { at, mtime, ctime, none }] of looks.entries()) {
+    now = at;
+    const [modified, changed] = [mtime, ctime].map((time) => time === null ? null : new Date(time));
+    const folder = { mtime: modified, ctime: changed } as Deno.FileInfo;
+    assert.equal(changes.areNone(folder), none, `look ${index}`);
+  }
+}
+
+Deno.test("areNone() is true after a false one so late that a change since the first has another time", () => {
+  for (const [mtime, waitMs] of [[5000, coarsestMs], [5001, finerMs]] as const) {
+    const unchanged = { mtime, ctime: 5000 };
+    assertLooks([
+      { at: 0, ...unchanged, none: false },
+      { at: waitMs - 1, ...unchanged, none: false },
+      { at: waitMs, ...unchanged, none: false },
+      { at: waitMs, ...unchanged, none: true },
+      { at: 9e9, ...unchanged, none: true },
+    ]);
+  }
+});
+
+Deno.test("areNone() is false, and begins again, after a change of either time, also back to an older one", () => {
+  const before = { mtime: 5001, ctime: 5000 };
+  for (const after of [{ ...before, mtime: 5002 }, { ...before, ctime: 6000 }, before]) {
+    assertLooks([
+      { at: 0, ...before, none: false },
+      { at: 100, ...before, none: false },
+      { at: 100, ...before, none: true },
+      { at: 200, mtime: 7001, ctime: 7000, none: false },
+      { at: 300, ...after, none: false },
+      { at: 399, ...after, none: false },
+      { at: 400, ...after, none: false },
+      { at: 400, ...after, none: true },
+    ]);
+  }
+});
+
+Deno.test("areNone() is false as long as a time is not known", () => {
+  for (const missing of [{ mtime: null, ctime: 5000 }, { mtime: 5001, ctime: null }]) {
+    assertLooks([0, 5000, 10000].map((at) => ({ at, ...missing, none: false })));
   }
 });
 
@@ -56,7 +86,7 @@ Deno.test("areNone() is false after each change of a name in the folder", async 
     areNone();
     assert.equal(areNone(), true);
   }
-  await nextChangeTime(`${temporary.path}/${deeds.length - 1}`);
+  await nextModificationTime(`${temporary.path}/${deeds.length - 1}`);
   Deno.writeTextFileSync(other, "");
   for (const { deed, folder, areNone } of cases) {
     deed(folder);

@@ -5,7 +5,7 @@ import { makeJobFolder } from "../../src/spool/job_folder.ts";
 import { largeFileBytes, smallFileBytes, smallOutputBytes } from "../../src/spool/sizes.ts";
 import type { Spool } from "../../src/spool/spool.ts";
 import { fullDisk } from "../support/full_disk.ts";
-import { nextChangeTime } from "../support/folder.ts";
+import { nextModificationTime } from "../support/folder.ts";
 import { openFilesIn } from "../support/open_files.ts";
 import { eventually } from "../support/processes.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
@@ -385,7 +385,7 @@ Deno.test("renew() makes good whatever a job has done in a folder that it does n
     for (const workspace of workspaces) await workspace.renew();
     assert.equal(listings.count, 0);
   }
-  await nextChangeTime(workspaces.at(-1)?.folder ?? "");
+  await nextModificationTime(workspaces.at(-1)?.folder ?? "");
   for (const [deed, act] of Object.entries(deeds)) {
     const workspace = workspaces.pop() as KeptWorkspace;
     await workspace.put(inputOf(bytesOf(10)));

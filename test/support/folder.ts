@@ -32,12 +32,12 @@ export async function fileExists(path: string): Promise<void> {
   }
 }
 
-/** Waits until a change of the folder gets a later time than its latest one: Deno returns whole seconds. */
-export async function nextChangeTime(path: string): Promise<void> {
-  const { ctime } = Deno.lstatSync(path);
+/** Waits until a change of the folder gets a later time than its latest one: the clocks of file systems are coarse. */
+export async function nextModificationTime(path: string): Promise<void> {
+  const { mtime } = Deno.lstatSync(path);
   await eventually("the clock of the file system goes on", () => {
     using probe = temporaryFolder(dirname(path));
-    return Number(Deno.lstatSync(probe.path).ctime) > Number(ctime);
+    return Number(Deno.lstatSync(probe.path).mtime) > Number(mtime);
   });
 }
 
