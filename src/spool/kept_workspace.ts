@@ -93,9 +93,11 @@ export async function createKeptWorkspace(
   async function renew(): Promise<void> {
     const seen = await check();
     // On Windows a folder need not have the time of its latest change at once.
-    if (!staysOpen || !changes.areNone(seen)) await removeOthers();
+    const isKnown = staysOpen && changes.areNone(seen);
+    if (!isKnown) await removeOthers();
     await request.renew();
-    await response.renew();
+    // Most jobs leave it empty. Whatever else they can have done to it then, `put` makes good.
+    if (!isKnown || !response.isEmpty()) await response.renew();
     requestFile = wholeFile;
     requestFolder = "";
     folder.large = false;

@@ -367,10 +367,8 @@ Deno.test("renew() does not list a folder in which no name has changed", async (
   }
 });
 
-Deno.test("renew() makes good whatever a job has done in a folder that it does not list any more", async () => {
-  using temporary = temporarySpool();
-  const { spool, parent } = temporary;
-  Deno.writeTextFileSync(`${parent}/secret`, "secret");
+/** Makes workspaces, one for each deed, whose folders are not listed any more as long as no name in them changes. */
+async function knownWorkspaces(spool: Spool): Promise<KeptWorkspace[]> {
   let now = 0;
   const workspaces: KeptWorkspace[] = [];
   for (const _deed of Object.keys(deeds)) {
@@ -380,12 +378,18 @@ Deno.test("renew() makes good whatever a job has done in a folder that it does n
     await workspace.renew();
     workspaces.push(workspace);
   }
-  {
-    using listings = watchListings();
-    for (const workspace of workspaces) await workspace.renew();
-    assert.equal(listings.count, 0);
-  }
+  using listings = watchListings();
+  for (const workspace of workspaces) await workspace.renew();
+  assert.equal(listings.count, 0);
   await nextModificationTime(workspaces.at(-1)?.folder ?? "");
+  return workspaces;
+}
+
+Deno.test("renew() makes good whatever a job has done in a folder that it does not list any more", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  Deno.writeTextFileSync(`${parent}/secret`, "secret");
+  const workspaces = await knownWorkspaces(spool);
   for (const [deed, act] of Object.entries(deeds)) {
     const workspace = workspaces.pop() as KeptWorkspace;
     await workspace.put(inputOf(bytesOf(10)));
@@ -393,6 +397,24 @@ Deno.test("renew() makes good whatever a job has done in a folder that it does n
     await act(workspace, parent);
     await workspace.renew();
     assertReady(workspace, deed);
+    await workspace.remove();
+  }
+  assert.deepEqual(filesIn(spool.path), []);
+  assert.equal(Deno.readTextFileSync(`${parent}/secret`), "secret");
+  await eventually("every file is closed", () => openFilesIn(parent).length === 0);
+});
+
+Deno.test("renew() and put() make good whatever a job without a response has done in such a folder", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  Deno.writeTextFileSync(`${parent}/secret`, "secret");
+  const workspaces = await knownWorkspaces(spool);
+  for (const [deed, act] of Object.entries(deeds)) {
+    const workspace = workspaces.pop() as KeptWorkspace;
+    await workspace.put(inputOf(bytesOf(10)));
+    await act(workspace, parent);
+    await workspace.renew();
+    await runTwoJobs(workspace, deed);
     await workspace.remove();
   }
   assert.deepEqual(filesIn(spool.path), []);
