@@ -16,6 +16,8 @@ export interface KeptFile {
   readonly path: string;
   /** Whether the next job can have it: it is at its path, empty, has no other name, and its mode and owner are unchanged. */
   isReady(): boolean;
+  /** Whether it is open and has no bytes, whatever is at its path; much cheaper than `isReady`. */
+  isEmpty(): boolean;
   /** Makes it ready, if necessary by removing what is at the path and making a new file. Rejects with errors of the file system. */
   renew(): Promise<void>;
   /** Writes at most `smallFileBytes` into it; only while it is ready. Throws errors of the file system. */
@@ -102,6 +104,7 @@ export function createKeptFile(path: string, staysOpen: boolean): KeptFile {
   return {
     path,
     isReady: () => seenSound()?.size === 0,
+    isEmpty: () => open?.seekSync(0, Deno.SeekMode.End) === 0,
     async renew() {
       const seen = seenSound();
       if (seen && seen.size <= largeFileBytes) {
@@ -133,7 +136,7 @@ export function createKeptFile(path: string, staysOpen: boolean): KeptFile {
     replaceBy,
     openSize: () => open && seenOwn()?.size,
     fill(bytes) {
-      if (!open) return 0;
+      if (!open || bytes.length === 0) return 0;
       open.seekSync(0, Deno.SeekMode.Start);
       return bytes.length <= smallFileBytes ? fillNow(open, bytes) : fillInPieces(open, bytes);
     },

@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import type { JobInput } from "../jobs/job.ts";
+import { FolderChanges } from "./folder_changes.ts";
 import { giveUp, type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
 import { createJobResponse, sizeOf } from "./job_response.ts";
 import { createKeptFile } from "./kept_file.ts";
@@ -52,12 +53,13 @@ const fewFiles = 10;
 
 /**
  * Makes both files, empty, with mode 0600, in a new folder of the spool, which is repaired if necessary. Rejects with errors of
- * the file system; then nothing is left behind. `staysOpen` is explained at `createKeptFile`.
+ * the file system; then nothing is left behind. `staysOpen` is explained at `createKeptFile`, `now` at `FolderChanges`.
  */
 export async function createKeptWorkspace(
   spool: Spool,
   names: FileNames,
   staysOpen: boolean = Deno.build.os !== "windows",
+  now: () => number = () => performance.now(),
 ): Promise<KeptWorkspace> {
   const { folder, own } = await makeInSpool(spool, () => {
     const made = makeJobFolder(spool);
@@ -68,11 +70,12 @@ export async function createKeptWorkspace(
   const response = createKeptFile(responseFile, staysOpen);
   folder.files.push(wholeFile, responseFile);
   const ended = createJobResponse(spool, folder, responseFile);
+  const changes = new FolderChanges(now);
   let requestFile = wholeFile;
   let requestFolder = "";
 
-  /** Makes sure that the folder is still the one that was made, and restores its mode. */
-  async function check(): Promise<void> {
+  /** Makes sure that the folder is still the one that was made, and restores its mode. Returns what it was before that. */
+  async function check(): Promise<Deno.FileInfo> {
     await spool.ensure();
     const seen = Deno.lstatSync(folder.path);
     if (!seen.isDirectory || seen.ino !== own.ino || seen.dev !== own.dev || seen.uid !== own.uid) {
@@ -82,16 +85,24 @@ export async function createKeptWorkspace(
       throw new Error(`${folder.path}: too many files were in it to use it again`);
     }
     if (seen.mode !== own.mode) Deno.chmodSync(folder.path, (own.mode ?? 0o700) & 0o777);
+    return seen;
   }
 
-  async function renew(): Promise<void> {
-    await check();
+  async function removeOthers(): Promise<void> {
     const others = Array.from(Deno.readDirSync(folder.path), ({ name }) => join(folder.path, name))
       .filter((path) => path !== wholeFile && path !== responseFile);
     const remove = others.length > fewFiles ? removeInBackground : removeSmallOrAny;
     for (const path of others) await remove(path);
+  }
+
+  async function renew(): Promise<void> {
+    const seen = await check();
+    // On Windows a folder need not have the time of its latest change at once.
+    const isKnown = staysOpen && changes.areNone(seen);
+    if (!isKnown) await removeOthers();
     await request.renew();
-    await response.renew();
+    // Most jobs leave it empty. Whatever else they can have done to it then, `put` makes good.
+    if (!isKnown || !response.isEmpty()) await response.renew();
     requestFile = wholeFile;
     requestFolder = "";
     folder.large = false;

@@ -58,6 +58,23 @@ Deno.test("write() and fill() begin at the beginning each time", async () => {
   file.release();
 });
 
+Deno.test("isEmpty() is true while the file is open and has no bytes", async () => {
+  using folder = temporaryFolder();
+  for (const staysOpen of bothWays) {
+    const file = createKeptFile(`${folder.path}/${staysOpen}`, staysOpen);
+    assert.equal(file.isEmpty(), false);
+    await file.renew();
+    assert.equal(file.isEmpty(), staysOpen);
+    file.write(new Uint8Array(3));
+    assert.equal(file.isEmpty(), false);
+    await file.renew();
+    Deno.removeSync(file.path);
+    assert.equal(file.isEmpty(), staysOpen);
+    file.release();
+    assert.equal(file.isEmpty(), false);
+  }
+});
+
 Deno.test("write() throws if something else is in the file's place, and does not change it", async () => {
   using folder = temporaryFolder();
   const file = createKeptFile(`${folder.path}/file`, false);

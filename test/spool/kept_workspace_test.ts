@@ -5,6 +5,7 @@ import { makeJobFolder } from "../../src/spool/job_folder.ts";
 import { largeFileBytes, smallFileBytes, smallOutputBytes } from "../../src/spool/sizes.ts";
 import type { Spool } from "../../src/spool/spool.ts";
 import { fullDisk } from "../support/full_disk.ts";
+import { nextModificationTime } from "../support/folder.ts";
 import { openFilesIn } from "../support/open_files.ts";
 import { eventually } from "../support/processes.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
@@ -324,6 +325,100 @@ Deno.test("renew() makes good whatever a job has done, and writes nothing into f
   assert.deepEqual(filesIn(parent), ["secret", "spool"]);
   assert.equal(Deno.readTextFileSync(`${parent}/secret`), "secret");
   assert.equal(modeOf(`${parent}/secret`), 0o644);
+  await eventually("every file is closed", () => openFilesIn(parent).length === 0);
+});
+
+/** Counts how often folders are listed. */
+function watchListings(): Disposable & { readonly count: number } {
+  const { readDirSync } = Deno;
+  let count = 0;
+  Deno.readDirSync = (path) => {
+    count++;
+    return readDirSync(path);
+  };
+  return {
+    get count() {
+      return count;
+    },
+    [Symbol.dispose]: () => void Object.assign(Deno, { readDirSync }),
+  };
+}
+
+Deno.test("renew() does not list a folder in which no name has changed", async () => {
+  using temporary = temporarySpool();
+  let now = 0;
+  for (const staysOpen of bothWays) {
+    const workspace = await createKeptWorkspace(temporary.spool, names, staysOpen, () => now);
+    {
+      using listings = watchListings();
+      await workspace.renew();
+      now += 2000;
+      await workspace.renew();
+      assert.equal(listings.count, 2);
+      for (let job = 0; job < 3; job++) {
+        await workspace.put(inputOf(bytesOf(10)));
+        Deno.writeFileSync(workspace.responseFile, bytesOf(10));
+        await workspace.renew();
+      }
+      assert.equal(listings.count, staysOpen ? 2 : 5);
+    }
+    await runTwoJobs(workspace, "unchanged");
+    await workspace.remove();
+  }
+});
+
+/** Makes workspaces, one for each deed, whose folders are not listed any more as long as no name in them changes. */
+async function knownWorkspaces(spool: Spool): Promise<KeptWorkspace[]> {
+  let now = 0;
+  const workspaces: KeptWorkspace[] = [];
+  for (const _deed of Object.keys(deeds)) {
+    const workspace = await createKeptWorkspace(spool, names, true, () => now);
+    await workspace.renew();
+    now += 2000;
+    await workspace.renew();
+    workspaces.push(workspace);
+  }
+  using listings = watchListings();
+  for (const workspace of workspaces) await workspace.renew();
+  assert.equal(listings.count, 0);
+  await nextModificationTime(workspaces.at(-1)?.folder ?? "");
+  return workspaces;
+}
+
+Deno.test("renew() makes good whatever a job has done in a folder that it does not list any more", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  Deno.writeTextFileSync(`${parent}/secret`, "secret");
+  const workspaces = await knownWorkspaces(spool);
+  for (const [deed, act] of Object.entries(deeds)) {
+    const workspace = workspaces.pop() as KeptWorkspace;
+    await workspace.put(inputOf(bytesOf(10)));
+    Deno.writeFileSync(workspace.responseFile, bytesOf(10));
+    await act(workspace, parent);
+    await workspace.renew();
+    assertReady(workspace, deed);
+    await workspace.remove();
+  }
+  assert.deepEqual(filesIn(spool.path), []);
+  assert.equal(Deno.readTextFileSync(`${parent}/secret`), "secret");
+  await eventually("every file is closed", () => openFilesIn(parent).length === 0);
+});
+
+Deno.test("renew() and put() make good whatever a job without a response has done in such a folder", async () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  Deno.writeTextFileSync(`${parent}/secret`, "secret");
+  const workspaces = await knownWorkspaces(spool);
+  for (const [deed, act] of Object.entries(deeds)) {
+    const workspace = workspaces.pop() as KeptWorkspace;
+    await workspace.put(inputOf(bytesOf(10)));
+    await act(workspace, parent);
+    await workspace.renew();
+    await runTwoJobs(workspace, deed);
+    await workspace.remove();
+  }
+  assert.deepEqual(filesIn(spool.path), []);
+  assert.equal(Deno.readTextFileSync(`${parent}/secret`), "secret");
   await eventually("every file is closed", () => openFilesIn(parent).length === 0);
 });
 

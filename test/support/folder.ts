@@ -4,6 +4,9 @@
  * @module
  */
 
+import { dirname } from "node:path";
+import { eventually } from "./processes.ts";
+
 /** Makes an empty folder in `parent`, or else in the temp folder; disposing of it removes it with all that is in it. */
 export function temporaryFolder(parent?: string): Disposable & { readonly path: string } {
   const options = { prefix: "jobrunner-test-", ...(parent === undefined ? {} : { dir: parent }) };
@@ -27,6 +30,15 @@ export async function fileExists(path: string): Promise<void> {
       // Leaving the loop closed it.
     }
   }
+}
+
+/** Waits until a change of the folder gets a later time than its latest one: the clocks of file systems are coarse. */
+export async function nextModificationTime(path: string): Promise<void> {
+  const { mtime } = Deno.lstatSync(path);
+  await eventually("the clock of the file system goes on", () => {
+    using probe = temporaryFolder(dirname(path));
+    return Number(Deno.lstatSync(probe.path).mtime) > Number(mtime);
+  });
 }
 
 function exists(path: string): boolean {

@@ -45,7 +45,6 @@ const tailAt = 1 + wordLength + 1;
 /** Length of the longest end line. */
 const longest = tailAt + "255 leaving\r\n".length;
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Makes the word of a job: 128 random bits. */
@@ -59,8 +58,6 @@ type Step = () => void | Promise<void>;
 /** One stream of a job. A class, because every job has two. */
 export class JobStream {
   readonly #job: StreamJob;
-  readonly #word: Uint8Array;
-  readonly #wordBefore: Uint8Array | undefined;
   /** The candidate: bytes that may be the beginning of an end line. */
   readonly #candidate = new Uint8Array(longest);
   #length = 0;
@@ -74,8 +71,6 @@ export class JobStream {
   /** Makes one for the bytes that come from now on. */
   constructor(job: StreamJob) {
     this.#job = job;
-    this.#word = encoder.encode(job.word);
-    this.#wordBefore = job.wordBefore === undefined ? undefined : encoder.encode(job.wordBefore);
   }
 
   /** Whether the end line has been found. */
@@ -136,10 +131,10 @@ export class JobStream {
     if (at > 0 && byte === begin) return "no";
     if (at === 0) {
       this.#isOurs = true;
-      this.#isLate = this.#wordBefore !== undefined;
+      this.#isLate = this.#job.wordBefore !== undefined;
     } else if (at <= wordLength) {
-      this.#isOurs &&= byte === this.#word[at - 1];
-      this.#isLate &&= byte === this.#wordBefore?.[at - 1];
+      this.#isOurs &&= byte === this.#job.word.charCodeAt(at - 1);
+      this.#isLate &&= byte === this.#job.wordBefore?.charCodeAt(at - 1);
       if (!this.#isOurs && !this.#isLate) return "no";
     } else if (at === tailAt - 1 ? byte !== space : at === longest) {
       return "no";

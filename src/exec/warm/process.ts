@@ -5,7 +5,7 @@
  * @module
  */
 
-import { atMost } from "../../async/at_most.ts";
+import { createDeadlines } from "../../async/deadlines.ts";
 import type { Stop } from "../../jobs/stop.ts";
 import type { WarmEnd } from "../../jobs/warm.ts";
 import type { KeptWorkspace } from "../../spool/kept_workspace.ts";
@@ -95,6 +95,9 @@ export class WarmProcess {
   #wasFull = false;
   #fate: WarmEnd | undefined;
   #gone: Promise<void> | undefined;
+  /** One timer for all of its jobs, nearly all of which end before it does. */
+  readonly #silences = createDeadlines(otherLineMs);
+  #endSilence = () => {};
   #deadline: Deadline | undefined;
 
   /** Takes over a process that was just started. Its output is not read before its first job, to which it belongs. */
@@ -150,8 +153,7 @@ export class WarmProcess {
           lines[name] = line;
           const { stdout = line } = lines;
           if (lines[other]) return over.resolve(statusOf(stdout));
-          void this.#isSilent(other, over.promise).then((isSilent) => {
-            if (!isSilent) return;
+          this.#awaitSilence(other, () => {
             missing = other;
             over.resolve(statusOf(line));
           });
@@ -177,6 +179,7 @@ export class WarmProcess {
     }
     take();
     const status = await commandEnd({ status: over.promise }, stop, () => this.endTree());
+    this.#endSilence();
     const endedMs = performance.now();
     const hasExited = this.#status !== undefined || stop.cause !== undefined;
     let errno: number | undefined;
@@ -235,6 +238,7 @@ export class WarmProcess {
 
   async #end(): Promise<void> {
     this.#onStatus = () => {};
+    this.#silences[Symbol.dispose]();
     const pipes = this.#read();
     this.#stdin.close().catch(() => {});
     // A process that was killed with its job is not killed again, although its status may be missing.
@@ -284,16 +288,17 @@ export class WarmProcess {
     this.#parts.onIdleExit(status);
   };
 
-  /** Whether nothing comes on a stream for a while, and the job has no end before. A listener that is slow is waited for. */
-  async #isSilent(name: StreamName, over: Promise<unknown>): Promise<boolean> {
+  /**
+   * Calls `onSilent` when nothing has come on a stream for a while, unless `#endSilence` is called before. A listener that is slow
+   * is waited for.
+   */
+  #awaitSilence(name: StreamName, onSilent: () => void): void {
     const pipe = this.#read()[name];
-    let isOver = false;
-    void over.then(() => isOver = true);
-    for (let before = -1; !isOver && (pipe.held || pipe.seen !== before);) {
-      before = pipe.seen;
-      await atMost(otherLineMs, over);
-    }
-    return !isOver;
+    const before = pipe.seen;
+    this.#endSilence = this.#silences.start(() => {
+      if (pipe.held || pipe.seen !== before) this.#awaitSilence(name, onSilent);
+      else onSilent();
+    });
   }
 
   async #pipesEnd({ stdout, stderr }: Readonly<Record<StreamName, Pipe>>): Promise<void> {
