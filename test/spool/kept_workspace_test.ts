@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { nothingRead } from "../../src/jobs/job.ts";
 import { createKeptWorkspace, type KeptWorkspace } from "../../src/spool/kept_workspace.ts";
 import { makeJobFolder } from "../../src/spool/job_folder.ts";
 import { largeFileBytes, smallFileBytes, smallOutputBytes } from "../../src/spool/sizes.ts";
@@ -182,7 +183,7 @@ Deno.test("readResponse() reports a response too large for memory; the next job 
     const workspace = await createKeptWorkspace(temporary.spool, names, staysOpen);
     Deno.truncateSync(workspace.responseFile, 2 ** 40);
     assert.deepEqual(await workspace.readResponse(Infinity), {
-      data: { bytes: new Uint8Array(), truncated: false },
+      data: nothingRead,
       message: "the response file could not be read: there is not enough memory for it",
     });
     await workspace.renew();
