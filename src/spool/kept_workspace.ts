@@ -49,7 +49,7 @@ const largestFolder = 256 * 1024;
 
 /**
  * What the runtime returns in the place of bytes of a name that are not UTF-8. Such a file cannot be removed by its name, only
- * with its folder.
+ * with its folder. Deno 2.7 does not return these names at all, so with it the file stays until then.
  */
 const notUtf8 = "\ufffd";
 

@@ -102,16 +102,6 @@ os.symlink("/etc", folder + "/link")`);
   });
 });
 
-Deno.test("a file whose name is not UTF-8 is not there for the next job", async () => {
-  await onWarm({}, async ({ run, idle, spool }) => {
-    await idle();
-    await run(`open(os.fsencode(job["JOBRUNNER_JOB_DIR"]) + b"/\\xff", "w").write("left")`);
-    const { output } = await run(`print(len(os.listdir(job["JOBRUNNER_JOB_DIR"])))`);
-    assert.equal(output, "2\n");
-    assert.deepEqual(strangeFiles(spool), []);
-  });
-});
-
 Deno.test("a job that puts a file in the place of its folder leaves no file open in the server", async () => {
   await onWarm({}, async ({ run, idle, spool, program }) => {
     await idle();
