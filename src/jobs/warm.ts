@@ -16,7 +16,7 @@ export const warmEnds = {
   job: "It exited at the end of a job.",
   leaving: "It ended a job with `leaving`.",
   recycled:
-    "jobrunner ended it between two jobs: for its age, its number of jobs, a new configuration, another command or the stop.",
+    "jobrunner ended it between two jobs: for its age, its number of jobs, damaged files, a new configuration, another command or the stop.",
   idle_death: "It exited while it had no job.",
   caused: "jobrunner killed it with its job: timeout, disconnected client or forced stop.",
   protocol:

@@ -151,10 +151,21 @@ function isSameFile(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
 
 /** Closes a file. If it has no name any more, that frees its space, which would block the event loop if there is much of it. */
 function closeFreed(file: Deno.FsFile): void {
-  const { nlink, size } = file.statSync();
-  if (nlink === 0 && size > largeFileBytes) {
-    file.truncate().catch(() => {}).then(() => file.close());
-  } else file.close();
+  if (isLargeWithoutName(file)) file.truncate().catch(() => {}).then(() => file.close());
+  else file.close();
+}
+
+/**
+ * Whether that is so. False if it cannot be found out: under path permissions Deno checks the path of an open file too, which
+ * fails if a job has replaced the folder, for example by a file (seen on 2.9.6).
+ */
+function isLargeWithoutName(file: Deno.FsFile): boolean {
+  try {
+    const { nlink, size } = file.statSync();
+    return nlink === 0 && size > largeFileBytes;
+  } catch {
+    return false;
+  }
 }
 
 function fillNow(file: Deno.FsFile, bytes: Uint8Array): number {

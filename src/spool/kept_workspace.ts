@@ -34,7 +34,7 @@ export interface KeptWorkspace extends Workspace {
   restore(): Promise<void>;
   /**
    * Makes it ready for another job: both files are empty, and nothing else is in the folder. Rejects if that is impossible, for
-   * example because the folder was removed; then only `remove` is left.
+   * example because the folder was removed, or a name in it is not UTF-8; then only `remove` is left.
    */
   renew(): Promise<void>;
 }
@@ -47,6 +47,12 @@ type ArrivedInput = Exclude<JobInput, { kind: "bytes" }>;
  * never make a folder smaller, so it would be slow to list for every later job.
  */
 const largestFolder = 256 * 1024;
+
+/**
+ * What the runtime returns in the place of bytes of a name that are not UTF-8. Such a file cannot be removed by its name, only
+ * with its folder. Deno 2.7 does not return these names at all, so with it the file stays until then.
+ */
+const notUtf8 = "\ufffd";
 
 /** Beyond this number, even small files must be removed without blocking the event loop. */
 const fewFiles = 10;
@@ -89,7 +95,11 @@ export async function createKeptWorkspace(
   }
 
   async function removeOthers(): Promise<void> {
-    const others = Array.from(Deno.readDirSync(folder.path), ({ name }) => join(folder.path, name))
+    const found = Array.from(Deno.readDirSync(folder.path), ({ name }) => name);
+    if (found.some((name) => name.includes(notUtf8))) {
+      throw new Error(`${folder.path}: a file with a name that is not UTF-8 is in it`);
+    }
+    const others = found.map((name) => join(folder.path, name))
       .filter((path) => path !== wholeFile && path !== responseFile);
     const remove = others.length > fewFiles ? removeInBackground : removeSmallOrAny;
     for (const path of others) await remove(path);

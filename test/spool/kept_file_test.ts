@@ -162,3 +162,19 @@ Deno.test("release() frees the space of a very large file in the background, if 
   }
   assert.equal(Deno.statSync(`${folder.path}/file`).size, largeFileBytes + 1);
 });
+
+Deno.test("release() closes a file that cannot be looked at any more", async () => {
+  using folder = temporaryFolder();
+  const file = createKeptFile(`${folder.path}/file`, true);
+  await file.renew();
+  const { statSync } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.statSync = () => {
+    throw new Deno.errors.NotADirectory("a job has replaced its folder");
+  };
+  try {
+    file.release();
+  } finally {
+    Object.assign(Deno.FsFile.prototype, { statSync });
+  }
+  assert.deepEqual(openFilesIn(folder.path), []);
+});

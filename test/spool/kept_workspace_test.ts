@@ -580,6 +580,22 @@ Deno.test("renew() rejects when the folder was so full that it would stay slow t
   assert.deepEqual(filesIn(temporary.spool.path), []);
 });
 
+Deno.test("renew() rejects when a name is not UTF-8, whose file it cannot remove; remove() does", async () => {
+  using temporary = temporarySpool();
+  for (const make of ["touch", "mkdir"]) {
+    const workspace = await createKeptWorkspace(temporary.spool, names);
+    const script = `${make} "$0/$(printf 'left\\377')"`;
+    const { success } = await new Deno.Command("sh", { args: ["-c", script, workspace.folder] })
+      .output();
+    assert.ok(success);
+    const isListed = Array.from(Deno.readDirSync(workspace.folder)).length > 2;
+    if (isListed) await assert.rejects(workspace.renew(), /a name that is not UTF-8 is in it/);
+    else assert.match(Deno.version.deno, /^2\.7\./);
+    await workspace.remove();
+    assert.deepEqual(filesIn(temporary.spool.path), []);
+  }
+});
+
 Deno.test("renew() removes many files in the background", async () => {
   using temporary = temporarySpool();
   const workspace = await createKeptWorkspace(temporary.spool, names);

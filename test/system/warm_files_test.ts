@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { fileExists } from "../support/folder.ts";
+import { openFilesIn } from "../support/open_files.ts";
 import { eventually, isAlive, pidIn } from "../support/processes.ts";
 import { postRun } from "../support/run_client.ts";
 import { onWarm, plain, strangeFiles, type Warm, warmCounts } from "../support/warm_program.ts";
@@ -99,6 +100,22 @@ open(folder + "/.hidden", "w").write("left")
 os.symlink("/etc", folder + "/link")`);
     const { output } = await run(`print(os.getpid(), len(os.listdir(job["JOBRUNNER_JOB_DIR"])))`);
     assert.equal(output, `${pid} 2\n`);
+    assert.deepEqual(strangeFiles(spool), []);
+  });
+});
+
+Deno.test("a job that puts a file in the place of its folder leaves no file open in the server", async () => {
+  await onWarm({}, async ({ run, idle, spool, program }) => {
+    await idle();
+    await run(`
+import shutil
+folder = job["JOBRUNNER_JOB_DIR"]
+shutil.rmtree(folder)
+open(folder, "w").close()`);
+    assert.equal((await run("print(1)")).output, "1\n");
+    const removed = () =>
+      openFilesIn(spool, program.pid).filter((path) => path.endsWith(" (deleted)"));
+    assert.deepEqual(removed(), []);
     assert.deepEqual(strangeFiles(spool), []);
   });
 });

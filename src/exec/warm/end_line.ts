@@ -88,13 +88,13 @@ export class JobStream {
     };
     /** Where the bytes begin that are in no step yet. */
     let from = 0;
-    let at = this.#length > 0 ? 0 : nextBegin(bytes, 0);
+    let at = this.#length > 0 ? 0 : this.#next(bytes, 0);
     while (at < bytes.length) {
       const end = this.#take(bytes[at] as number);
       if (end === "no") {
         if (this.#held > 0) passOn(this.#candidate.slice(0, this.#held));
         this.#drop();
-        at = nextBegin(bytes, at);
+        at = this.#next(bytes, at);
         continue;
       }
       at++;
@@ -110,7 +110,7 @@ export class JobStream {
         return inOrder(steps);
       }
       steps.push(() => job.onStray(length));
-      at = nextBegin(bytes, at);
+      at = this.#next(bytes, at);
     }
     passOn(bytes.subarray(from, bytes.length - (this.#length - this.#held)));
     this.#held = this.#length;
@@ -145,16 +145,32 @@ export class JobStream {
     return endIn(decoder.decode(this.#candidate.subarray(tailAt, this.#length))) ?? "no";
   }
 
+  /**
+   * Where the next candidate begins; the length of the bytes if nowhere. A job may write any number of false ones, so those are
+   * skipped quickly.
+   */
+  #next(bytes: Uint8Array, from: number): number {
+    const [word, before] = [this.#word, this.#wordBefore];
+    const first = bytes.indexOf(begin, from);
+    if (first < 0) return bytes.length;
+    for (let at = first; at < bytes.length; at++) {
+      if (bytes[at] !== begin) continue;
+      if (goesOn(bytes, at + 1, word) || before && goesOn(bytes, at + 1, before)) return at;
+    }
+    return bytes.length;
+  }
+
   #drop(): void {
     this.#length = 0;
     this.#held = 0;
   }
 }
 
-/** Where the next candidate may begin; the length of the bytes if nowhere. */
-function nextBegin(bytes: Uint8Array, from: number): number {
-  const at = bytes.indexOf(begin, from);
-  return at < 0 ? bytes.length : at;
+/** Whether bytes go on with a word behind this place, as far as they go. */
+function goesOn(bytes: Uint8Array, from: number, word: Uint8Array): boolean {
+  const length = Math.min(word.length, bytes.length - from);
+  for (let at = 0; at < length; at++) if (bytes[from + at] !== word[at]) return false;
+  return true;
 }
 
 /** What an end line says behind its word; undefined if it is none. */

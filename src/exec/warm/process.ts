@@ -70,6 +70,9 @@ export type StreamName = "stdout" | "stderr";
 /** How long an end line may be missing on one stream after it came on the other, in milliseconds. */
 const otherLineMs = 250;
 
+/** How long the result of a write may come after the exit of its reader, in milliseconds. */
+const lateWriteMs = 250;
+
 const nothing = new Uint8Array();
 
 /** A warm process. It is idle, has a job, or has a `fate`. */
@@ -170,7 +173,7 @@ export class WarmProcess {
     this.#onStatus = over.resolve;
     if (this.#status) over.resolve(this.#status);
     const pipes = this.#read();
-    const isGiven = await this.#give(job.block, warm ? stop : undefined);
+    const isGiven = await this.#give(job.block, warm ? stop : undefined, over.promise);
     if (!isGiven && !isTaken && !lines.stdout && !lines.stderr) {
       this.#fate = "idle_death";
       // What it may still write belongs to no job.
@@ -250,17 +253,28 @@ export class WarmProcess {
     await this.#pipesEnd(pipes);
   }
 
-  /** Writes a block. With a `stop`, waits until it is written or there is a cause; false if it could not be written. */
-  async #give(block: Uint8Array<ArrayBuffer>, stop: Stop | undefined): Promise<boolean> {
-    let isWritten = true;
+  /**
+   * Writes a block. With a `stop`, waits until it is written, there is a cause, or the job is over. False if it could not be
+   * written, also because the pipe is full: it stays so after the process's exit if another process holds it.
+   */
+  async #give(
+    block: Uint8Array<ArrayBuffer>,
+    stop: Stop | undefined,
+    over: Promise<unknown>,
+  ): Promise<boolean> {
+    let isWritten: boolean | undefined;
     void this.#stdin.write(block).catch(() => {});
     // Deno 2.7 reports that a pipe has no reader only to the write after it.
-    const written = this.#stdin.write(nothing).catch(() => void (isWritten = false));
+    const written = this.#stdin.write(nothing)
+      .then(() => void (isWritten = true), () => void (isWritten = false));
     if (!stop) return true;
     const caused = Promise.withResolvers<void>();
     stop.onRequest(caused.resolve);
-    await Promise.race([written, caused.promise]);
-    return isWritten;
+    await Promise.race([written, caused.promise, over]);
+    if (stop.cause) return true;
+    // After an exit, the result of the write may be on its way.
+    if (isWritten === undefined) await atMost(lateWriteMs, written);
+    return isWritten === true;
   }
 
   #read(): Readonly<Record<StreamName, Pipe>> {

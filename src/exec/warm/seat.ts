@@ -125,8 +125,10 @@ export class Seat {
    */
   async retire(): Promise<void> {
     if (!this.#process) return;
-    await this.#process.endTree();
+    const treeGone = this.#process.endTree();
+    // Before it is killed, so that its exit is not taken for one of its own accord.
     const gone = this.#discard(false);
+    await treeGone;
     this.hurry(0);
     await gone;
   }

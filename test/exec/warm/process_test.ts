@@ -292,6 +292,23 @@ Deno.test("WarmProcess.run() ends for a cause while the process does not read it
   });
 });
 
+Deno.test("WarmProcess has not read a job if it exits while another process holds its full input", async () => {
+  await withProcess({}, async ({ process, run, folder }) => {
+    const go = `${folder}/go`;
+    const hold = "exec 3<&0; sleep 600 <&3 3<&- >/dev/null 2>&1 & exec 3<&-; echo $!";
+    const holder = await run(`${hold}; end 0; wait_for ${go}; exit 3`);
+    try {
+      const running = run("", { block: new Uint8Array(1_000_000) });
+      await eventually("it has the job", () => process.jobs === 2);
+      Deno.writeTextFileSync(go, "");
+      const { end, taken } = await running;
+      assert.deepEqual([end.kind, taken, process.fate], ["unread", 0, "idle_death"]);
+    } finally {
+      killTree(Number(holder.stdout));
+    }
+  });
+});
+
 Deno.test("WarmProcess.run() recognizes by the launcher's line that the command was not started", async () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/launcher`;

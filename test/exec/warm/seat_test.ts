@@ -239,6 +239,9 @@ Deno.test("Seat gives a job a new process if the files of the idle one were dama
       assert.deepEqual([next.stdout, next.end.warm], ["ran\n", false], kind);
       assert.equal(isAlive(end.pid ?? 0), false);
     }
+    assert.deepEqual(stage.lines.filter((line) => line.startsWith("ended")), [
+      ...["ended recycled", "ended recycled"],
+    ]);
   });
 });
 
