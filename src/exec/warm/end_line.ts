@@ -150,12 +150,13 @@ export class JobStream {
    * skipped quickly.
    */
   #next(bytes: Uint8Array, from: number): number {
-    const [word, before] = [this.#word, this.#wordBefore];
+    const { word, wordBefore } = this.#job;
     const first = bytes.indexOf(begin, from);
     if (first < 0) return bytes.length;
     for (let at = first; at < bytes.length; at++) {
       if (bytes[at] !== begin) continue;
-      if (goesOn(bytes, at + 1, word) || before && goesOn(bytes, at + 1, before)) return at;
+      if (goesOn(bytes, at + 1, word)) return at;
+      if (wordBefore !== undefined && goesOn(bytes, at + 1, wordBefore)) return at;
     }
     return bytes.length;
   }
@@ -167,9 +168,11 @@ export class JobStream {
 }
 
 /** Whether bytes go on with a word behind this place, as far as they go. */
-function goesOn(bytes: Uint8Array, from: number, word: Uint8Array): boolean {
+function goesOn(bytes: Uint8Array, from: number, word: string): boolean {
   const length = Math.min(word.length, bytes.length - from);
-  for (let at = 0; at < length; at++) if (bytes[from + at] !== word[at]) return false;
+  for (let at = 0; at < length; at++) {
+    if (bytes[from + at] !== word.charCodeAt(at)) return false;
+  }
   return true;
 }
 

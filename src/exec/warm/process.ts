@@ -5,6 +5,7 @@
  * @module
  */
 
+import { atMost } from "../../async/at_most.ts";
 import { createDeadlines } from "../../async/deadlines.ts";
 import type { Stop } from "../../jobs/stop.ts";
 import type { WarmEnd } from "../../jobs/warm.ts";
