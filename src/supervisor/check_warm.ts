@@ -6,10 +6,10 @@
 
 import { atMost } from "../async/at_most.ts";
 import type { CommandConfig, Config } from "../config/config.ts";
-import { endVariable, jobVariables, warmVariable } from "../config/job_variables.ts";
 import { oneLine } from "../config/shown.ts";
-import { commonEnvironment, environmentOf } from "../exec/child_env.ts";
+import { environmentOf } from "../exec/child_env.ts";
 import { startCommand } from "../exec/start.ts";
+import { warmEnvironment } from "../exec/warm/block.ts";
 import type { CommandStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { endTree } from "../machine/process_tree.ts";
@@ -83,12 +83,9 @@ async function tryCommand(
     workerId,
     id: "warm",
   });
-  const ofJob = [...jobVariables, endVariable, "TRACEPARENT", "TRACESTATE"];
-  const common = commonEnvironment(
-    { ...env, ...Object.fromEntries(ofJob.map((variable) => [variable, ""])) },
-    { command: command.text, names: named ? { command: name, pool } : undefined, passHeaders },
-  );
-  const environment = environmentOf(common, { [warmVariable]: "1" }, {
+  const names = named ? { command: name, pool } : undefined;
+  const common = warmEnvironment({ command: command.text, names, passHeaders });
+  const environment = environmentOf({ ...env, ...common }, {}, {
     ...files,
     workerId,
     id: "",

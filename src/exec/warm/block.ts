@@ -10,8 +10,10 @@ import {
   headerVariable,
   jobVariables,
   namesVariables,
+  warmVariable,
 } from "../../config/job_variables.ts";
 import type { Names } from "../../jobs/job.ts";
+import { commonEnvironment } from "../child_env.ts";
 
 /** Maximum length of a block in bytes: the capacity of a pipe on Linux (pipe(7)), so that it never waits for its reader. */
 export const maxBlockBytes = 64 * 1024;
@@ -28,6 +30,18 @@ export function blockNames(names: Names | undefined, passHeaders: readonly strin
     "TRACESTATE",
     endVariable,
   ];
+}
+
+/** The variables that all processes of a warm command have, without inherited ones. Those of a job are there, and empty. */
+export function warmEnvironment(
+  command: Parameters<typeof commonEnvironment>[1],
+): Record<string, string> {
+  const { names, passHeaders } = command;
+  return {
+    ...Object.fromEntries(blockNames(names, passHeaders).map((name) => [name, ""])),
+    ...commonEnvironment({}, command),
+    [warmVariable]: "1",
+  };
 }
 
 /**

@@ -4,15 +4,14 @@
  * @module
  */
 
-import { warmVariable } from "../../config/job_variables.ts";
 import type { WarmListener } from "../../jobs/warm.ts";
 import { createKeptWorkspace, type KeptWorkspace } from "../../spool/kept_workspace.ts";
 import type { RunFiles } from "../../spool/workspace.ts";
-import { commonEnvironment, environmentOf, type JobFacts } from "../child_env.ts";
+import { environmentOf, type JobFacts } from "../child_env.ts";
 import type { ColdStartSettings } from "../cold_start.ts";
 import type { RunAbout } from "../runner.ts";
 import { startCommand } from "../start.ts";
-import { blockNames } from "./block.ts";
+import { blockNames, warmEnvironment } from "./block.ts";
 import { WarmProcess, type WarmProcessParts } from "./process.ts";
 
 /** Settings of a warm command. Its standard input is a pipe. */
@@ -60,11 +59,7 @@ export class WarmCommand {
     ]);
     this.blockNames = blockNames(names, passHeaders);
     this.#inherited = commandEnv;
-    this.#common = {
-      ...Object.fromEntries(this.blockNames.map((name) => [name, ""])),
-      ...commonEnvironment({}, { command: command.text, names, passHeaders }),
-      [warmVariable]: "1",
-    };
+    this.#common = warmEnvironment({ command: command.text, names, passHeaders });
   }
 
   /** Makes the files of a process. Rejects with errors of the file system. */
