@@ -12,7 +12,7 @@ import type { Workspace } from "../../spool/workspace.ts";
 import { endingOf } from "../ending.ts";
 import { couldNotStart, failedStart } from "../failed_start.ts";
 import { launchFailure, type NotStarted } from "../not_started.ts";
-import type { PreparedRun, RunAbout, RunEnd, RunListener, Runner, RunOrder } from "../runner.ts";
+import type { PreparedRun, RunEnd, RunListener, Runner, RunOrder } from "../runner.ts";
 import { startTimeout, timeoutMsOf } from "../time_limit.ts";
 import { encodeBlock, maxBlockBytes } from "./block.ts";
 import type { WarmCommand } from "./command.ts";
@@ -29,7 +29,7 @@ export function createWarmRunner(command: WarmCommand, seats: Seats): Runner {
       const idle = await seat.claim(command);
       try {
         const place = await put(command, seat, idle, input, about.workerId);
-        return new WarmRun(command, seat, place, about);
+        return new WarmRun(command, seat, place, about.workerId);
       } catch (error) {
         await seat.giveBack(undefined, false);
         throw error;
@@ -109,15 +109,15 @@ class WarmRun implements PreparedRun {
   readonly #command: WarmCommand;
   readonly #seat: Seat;
   readonly #place: JobPlace;
-  readonly #about: RunAbout;
+  readonly #workerId: number;
   #wasWarm = false;
 
-  constructor(command: WarmCommand, seat: Seat, place: JobPlace, about: RunAbout) {
+  constructor(command: WarmCommand, seat: Seat, place: JobPlace, workerId: number) {
     const { files } = place;
     this.#command = command;
     this.#seat = seat;
     this.#place = place;
-    this.#about = about;
+    this.#workerId = workerId;
     this.files = {
       folder: files.folder,
       requestFile: files.requestFile,
@@ -141,7 +141,7 @@ class WarmRun implements PreparedRun {
     const elapsedSec = (now = performance.now()) => (now - startedMs) / 1000;
     const timeoutMs = timeoutMsOf(jobTimeoutMs, spec.timeoutSec);
     const word = newWord();
-    const about = { workerId: this.#about.workerId, id: spec.id };
+    const about = { workerId: this.#workerId, id: spec.id };
     const values = this.#command.variablesOf(this.files, about, {
       ...variables,
       [endVariable]: word,
