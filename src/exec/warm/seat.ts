@@ -307,7 +307,8 @@ export class Seat {
     if (why === "protocol" || this.#pool.isCut) process.hurry(0);
     const gone = ended.then(async () => {
       if (withFiles) await process.files.remove().catch(onLeftover);
-      if (why === "idle_death") {
+      // During a stop that is no surprise: Ctrl+C reaches processes without a session of their own too.
+      if (why === "idle_death" && !this.#pool.isClosing) {
         const { code = 137, signal = null } = process.status ?? {};
         const about = { pid: process.pid, workerId: this.#workerId };
         listener.diedIdle({ ...about, exitStatus: code, signal: signal ?? undefined });

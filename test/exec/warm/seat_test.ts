@@ -5,7 +5,7 @@ import { fileExists } from "../../support/folder.ts";
 import { eventually, isAlive } from "../../support/processes.ts";
 import { fixture } from "../../support/program.ts";
 import { nextTurn } from "../../support/turn.ts";
-import { onWarmStage, type WarmStage } from "../../support/warm.ts";
+import { onWarmStage, recorder, type WarmStage } from "../../support/warm.ts";
 
 const gate = [fixture("wait_for_payload.sh")];
 
@@ -160,6 +160,26 @@ Deno.test("Seat.retire() kills what the process has left, since the next one wil
     await stage.seats.of(1).retire();
     assert.deepEqual(killed, [idle?.files.folder]);
     await stage.seats.of(1).giveBack(idle?.files, false);
+  });
+});
+
+Deno.test("Seat does not report a process that exits by itself if a stop begins then", async () => {
+  await onWarmStage(async ({ seats, command, serve }) => {
+    const listener = recorder();
+    const stopping = command({
+      listener: {
+        ...listener,
+        ended(why) {
+          listener.ended(why);
+          seats.beginClose();
+        },
+      },
+    }, ["sh", "-c", "exit 5"]);
+    serve([stopping]);
+    await seats.of(1).startAhead("boot", stopping);
+    await eventually("it has exited", () => listener.lines.length === 2);
+    await seats.close();
+    assert.deepEqual(listener.lines, ["started boot", "ended idle_death"]);
   });
 });
 
