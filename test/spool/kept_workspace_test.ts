@@ -7,7 +7,7 @@ import { largeFileBytes, smallFileBytes, smallOutputBytes } from "../../src/spoo
 import type { Spool } from "../../src/spool/spool.ts";
 import { fullDisk } from "../support/full_disk.ts";
 import { nextModificationTime } from "../support/folder.ts";
-import { openFilesIn } from "../support/open_files.ts";
+import { keepOpenFiles, openFilesIn } from "../support/open_files.ts";
 import { eventually } from "../support/processes.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
 
@@ -743,27 +743,12 @@ Deno.test("renew() rejects while an open response cannot be removed, as on Windo
   Deno.writeFileSync(workspace.responseFile, bytesOf(100_000));
   const { file } = (await workspace.openResponse(Infinity)).data;
   using removals = watchRemovals();
-  const { remove, removeSync } = Deno;
-  const check = (path: string | URL) => {
-    if (openFilesIn(String(path)).length > 0) throw new Error("it is open");
-  };
-  Deno.remove = async (path, options) => {
-    check(path);
-    await remove(path, options);
-  };
-  Deno.removeSync = (path, options) => {
-    check(path);
-    removeSync(path, options);
-  };
-  try {
-    await assert.rejects(workspace.renew(), /it is open/);
-    await assert.rejects(workspace.remove(), /it is open/);
-    file?.close();
-    await eventually("the close removes the folder", () => isEmpty(spool.path));
-    await removals.ended();
-  } finally {
-    Object.assign(Deno, { remove, removeSync });
-  }
+  using _kept = keepOpenFiles();
+  await assert.rejects(workspace.renew(), /it is open/);
+  await assert.rejects(workspace.remove(), /it is open/);
+  file?.close();
+  await eventually("the close removes the folder", () => isEmpty(spool.path));
+  await removals.ended();
 });
 
 Deno.test("put() takes a body from the folder that it arrived in, and removes that folder", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { largeFileBytes } from "../../src/spool/sizes.ts";
 import { createWorkspace } from "../../src/spool/workspace.ts";
-import { isOpen, openFilesIn } from "../support/open_files.ts";
+import { isOpen, keepOpenFiles, openFilesIn } from "../support/open_files.ts";
 import { eventually } from "../support/processes.ts";
 import { filesIn, temporarySpool } from "../support/spool.ts";
 
@@ -165,23 +165,6 @@ Deno.test("openResponse() reports a response that was lost with the job's folder
   assert.deepEqual([data.bytes.length, data.file], [0, undefined]);
   assert.match(message ?? "", /^the job's folder was removed or replaced/);
 });
-
-/** Lets nothing be removed that holds an open file, as on Windows, until it is disposed of. */
-function keepOpenFiles(): Disposable {
-  const { remove, removeSync } = Deno;
-  const check = (path: string | URL) => {
-    if (openFilesIn(String(path)).length > 0) throw new Error("it is open");
-  };
-  Deno.remove = async (path, options) => {
-    check(path);
-    await remove(path, options);
-  };
-  Deno.removeSync = (path, options) => {
-    check(path);
-    removeSync(path, options);
-  };
-  return { [Symbol.dispose]: () => void Object.assign(Deno, { remove, removeSync }) };
-}
 
 Deno.test("a response that is open is removed at its close if its folder could not be removed before", async () => {
   using temporary = temporarySpool();

@@ -23,3 +23,20 @@ export function openFilesIn(prefix: string, process: number | "self" = "self"): 
 export function isOpen(path: string): boolean {
   return openFilesIn(path).includes(path);
 }
+
+/** Lets nothing be removed that holds an open file, as on Windows, until it is disposed of. */
+export function keepOpenFiles(): Disposable {
+  const { remove, removeSync } = Deno;
+  const check = (path: string | URL) => {
+    if (openFilesIn(String(path)).length > 0) throw new Error("it is open");
+  };
+  Deno.remove = async (path, options) => {
+    check(path);
+    await remove(path, options);
+  };
+  Deno.removeSync = (path, options) => {
+    check(path);
+    removeSync(path, options);
+  };
+  return { [Symbol.dispose]: () => void Object.assign(Deno, { remove, removeSync }) };
+}
