@@ -21,12 +21,12 @@
  */
 
 import assert from "node:assert/strict";
-import { type Answer, get, postRaw } from "./client.ts";
+import { type Answer, postRaw } from "./client.ts";
 import { temporaryFolder } from "./folder.ts";
 import { startNamed, tomlString } from "./named.ts";
-import { eventually } from "./processes.ts";
 import { fixture, type Program, projectRoot } from "./program.ts";
 import { jobFilesIn, runAdapter } from "./warm_adapter_run.ts";
+import { idlePids } from "./warm_program.ts";
 
 /** Names of the jobs of the table. */
 export type JobName = typeof jobs[number]["name"];
@@ -287,14 +287,6 @@ export function outcomeOf({ status, json, text }: Answer): Outcome {
 
 /** Waits until a process waits for the next job; returns its id. */
 export async function waitingProcess(program: Program): Promise<number> {
-  let pid: number | undefined;
-  await eventually("a process waits for a job", async () => {
-    const { worker_states } = JSON.parse((await get(`${program.url}/status`)).text) as {
-      readonly worker_states: readonly { state: string; warm?: { pid: number } }[];
-    };
-    pid = worker_states.find(({ state, warm }) => state === "idle" && warm)?.warm?.pid;
-    return pid !== undefined;
-  });
-  assert.ok(pid !== undefined);
-  return pid;
+  const [pid] = await idlePids(program.url, 1);
+  return pid as number;
 }
