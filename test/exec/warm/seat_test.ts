@@ -177,7 +177,7 @@ Deno.test("Seat does not report a process that exits by itself if a stop begins 
     }, ["sh", "-c", "exit 5"]);
     serve([stopping]);
     await seats.of(1).startAhead("boot", stopping);
-    await eventually("it has exited", () => listener.lines.length === 2);
+    await eventually("it has exited", () => listener.lines.length > 1);
     await seats.close();
     assert.deepEqual(listener.lines, ["started boot", "ended idle_death"]);
   });
