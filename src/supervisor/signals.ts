@@ -25,7 +25,7 @@ type Effect = "stop" | "drain" | "reload" | "logged" | "nothing";
 
 /**
  * Without a listener each of these signals would end the program at once, with its jobs unanswered and its files left
- * behind, or suspend it. What SIGHUP does depends on `HangUp`. A signal that is caught is reset to its default in commands
+ * behind, or suspend it. What SIGHUP does depends on `Inherited`. A signal that is caught is reset to its default in commands
  * (execve(2)).
  *
  * The program does not listen for the other signals of signal(7). SIGKILL and SIGSTOP cannot be caught. The runtime reserves
@@ -53,7 +53,8 @@ const unixEffects: Readonly<Partial<Record<Deno.Signal, Effect>>> = {
   SIGSTKFLT: "logged",
   // A write beyond the file size limit (RLIMIT_FSIZE) fails with EFBIG, as any other write can fail.
   SIGXFSZ: "nothing",
-  // If it was ignored at the start, the system would discard the exit status of commands (wait(2), ECHILD).
+  // If it was ignored at the start, the system would discard the exit status of commands (wait(2), ECHILD). Otherwise there is no
+  // listener: each end of a command would wake both isolates, which is a fifteenth of the CPU of a small job.
   SIGCHLD: "nothing",
   // They suspend background processes that use their terminal. A command in the server's session can cause the server to get them.
   SIGTTIN: "nothing",
@@ -70,30 +71,31 @@ const onlyOnLinux: ReadonlySet<string> = new Set(["SIGPWR", "SIGSTKFLT"]);
 const windowsEffects: typeof unixEffects = { SIGINT: "stop", SIGBREAK: "stop" };
 
 function effectsHere(
-  { ignored, atTerminal }: HangUp,
+  { ignored, atTerminal }: Inherited,
   reloads: boolean,
 ): readonly (readonly [Deno.Signal, Effect])[] {
   const { os } = Deno.build;
-  const withoutFile: Effect = ignored ? "nothing" : atTerminal ? "stop" : "logged";
+  const withoutFile: Effect = ignored.has("SIGHUP") ? "nothing" : atTerminal ? "stop" : "logged";
   const effects: typeof unixEffects = os === "windows"
     ? windowsEffects
     : { ...unixEffects, SIGHUP: reloads ? "reload" : withoutFile };
   return (Object.entries(effects) as [Deno.Signal, Effect][])
-    .filter(([name]) => os === "linux" || !onlyOnLinux.has(name));
+    .filter(([name]) => os === "linux" || !onlyOnLinux.has(name))
+    .filter(([name]) => name !== "SIGCHLD" || ignored.has(name));
 }
 
-/** What decides the effect of a hang-up (SIGHUP). */
-export interface HangUp {
-  /** It was ignored when the program started, as under nohup(1). */
-  readonly ignored: boolean;
-  /** A standard stream is a terminal, so a hang-up means that the terminal was closed. */
+/** What the program got from whoever started it, as far as it matters for signals. */
+export interface Inherited {
+  /** Which of the two were ignored, as SIGHUP is under nohup(1). */
+  readonly ignored: ReadonlySet<Deno.Signal>;
+  /** A standard stream is a terminal, so a hang-up (SIGHUP) means that the terminal was closed. */
   readonly atTerminal: boolean;
 }
 
-/** Must be called before any signal listener is added: from then on the runtime handles SIGHUP, even if it was ignored. */
-export function hangUpHere(): HangUp {
+/** Must be called before any signal listener is added: from then on the runtime handles these signals, even if they were ignored. */
+export function inheritedHere(): Inherited {
   return {
-    ignored: ignoresHangUp(),
+    ignored: ignoredHere(),
     atTerminal: [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal()),
   };
 }
@@ -108,13 +110,21 @@ function isTerminalGone(): boolean {
   }
 }
 
-/** Reads `SigIgn`, whose lowest bit is signal 1, SIGHUP (proc_pid_status(5)). False on other systems than Linux. */
-function ignoresHangUp(): boolean {
-  if (Deno.build.os !== "linux") return false;
-  const [, ignored] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status")) ??
+/**
+ * Reads `SigIgn`, whose lowest bit is signal 1 (proc_pid_status(5)). Where that does not exist, SIGCHLD may have been ignored, and
+ * SIGHUP counts as not ignored.
+ */
+function ignoredHere(): Set<Deno.Signal> {
+  if (Deno.build.os !== "linux") return new Set(["SIGCHLD"]);
+  const [, mask] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status")) ??
     [];
-  return (BigInt(`0x${ignored ?? 0}`) & 1n) === 1n;
+  const ignored = BigInt(`0x${mask ?? 0}`);
+  const isIgnored = (number: number) => (ignored >> BigInt(number - 1) & 1n) === 1n;
+  return new Set((["SIGHUP", "SIGCHLD"] as const).filter((name) => isIgnored(numbers[name])));
 }
+
+/** Their numbers on Linux (signal(7)), on all machines that the runtime exists for. */
+const numbers = { SIGHUP: 1, SIGCHLD: 17 } as const;
 
 /** Catches SIGCHLD until disposed of, for a caller that runs commands and listens for no other signal (see SIGCHLD above). */
 export function catchChildSignals(): Disposable {
@@ -137,7 +147,7 @@ const logEveryMs = 60_000;
  * called for each request to read the configuration again; without it, SIGHUP is not such a request.
  */
 export function listenForSignals(
-  hangUp: HangUp,
+  inherited: Inherited,
   report: (name: Deno.Signal) => void,
   reload?: () => void,
 ): Signals {
@@ -158,7 +168,7 @@ export function listenForSignals(
     stop,
     drain: (name) => last === -Infinity && stop(name),
     reload(name) {
-      if (hangUp.atTerminal && !hangUp.ignored && isTerminalGone()) stop(name);
+      if (inherited.atTerminal && !inherited.ignored.has("SIGHUP") && isTerminalGone()) stop(name);
       else reload?.();
     },
     logged(name) {
@@ -169,7 +179,7 @@ export function listenForSignals(
     },
     nothing() {},
   };
-  for (const [name, effect] of effectsHere(hangUp, reload !== undefined)) {
+  for (const [name, effect] of effectsHere(inherited, reload !== undefined)) {
     Deno.addSignalListener(name, () => act[effect](name));
   }
   return {

@@ -21,7 +21,7 @@ import { lookAtOwn } from "../machine/process_tree.ts";
 import type { Digests, ReadConfig } from "./config_reader.ts";
 import { createConfigWatch } from "./config_watch.ts";
 import { createReloading, type Reloading } from "./reload.ts";
-import { hangUpHere, listenForSignals } from "./signals.ts";
+import { inheritedHere, listenForSignals } from "./signals.ts";
 import { serveUntilStopped, stoppingOf } from "./stopping.ts";
 import type { Loss } from "./isolate.ts";
 
@@ -50,7 +50,7 @@ export async function supervise(
   let reload = (cause: string): void => void (early = cause);
   // Before anything is written: even the log may be a file that has reached the file size limit.
   const signals = listenForSignals(
-    hangUpHere(),
+    inheritedHere(),
     (signal) => log.write("signal ignored", { signal }),
     again && (() => reload("SIGHUP")),
   );

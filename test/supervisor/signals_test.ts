@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type HangUp, listenForSignals } from "../../src/supervisor/signals.ts";
+import { type Inherited, listenForSignals } from "../../src/supervisor/signals.ts";
 
 /** Signals that the test sends, on a machine whose terminal is open or closed. */
 function machineWith({ os = "linux", terminalOpen = false } = {}) {
@@ -29,7 +29,7 @@ type Effect = "stop" | "reload" | "logged" | "nothing";
 /** What a signal leads to. */
 async function effectOf(
   name: Deno.Signal,
-  hangUp: HangUp,
+  inherited: Inherited,
   { reloads, ...machine }: {
     readonly reloads: boolean;
     readonly terminalOpen?: boolean;
@@ -39,7 +39,7 @@ async function effectOf(
   using signals = machineWith(machine);
   let effect: Effect = "nothing";
   const listening = listenForSignals(
-    hangUp,
+    inherited,
     () => effect = "logged",
     reloads ? () => effect = "reload" : undefined,
   );
@@ -49,13 +49,13 @@ async function effectOf(
   return effect;
 }
 
-const daemon = { ignored: false, atTerminal: false };
-const nohup = { ignored: true, atTerminal: false };
-const nohupAtTerminal = { ignored: true, atTerminal: true };
-const terminal = { ignored: false, atTerminal: true };
+const daemon: Inherited = { ignored: new Set(), atTerminal: false };
+const nohup: Inherited = { ignored: new Set(["SIGHUP"]), atTerminal: false };
+const nohupAtTerminal: Inherited = { ignored: new Set(["SIGHUP"]), atTerminal: true };
+const terminal: Inherited = { ignored: new Set(), atTerminal: true };
 
-const hangUps: readonly (readonly [HangUp, string, boolean, without: Effect, withFile: Effect])[] =
-  [
+const hangUps:
+  readonly (readonly [Inherited, string, boolean, without: Effect, withFile: Effect])[] = [
     [daemon, "as a daemon", false, "logged", "reload"],
     [nohup, "that was ignored at the start", false, "nothing", "reload"],
     [
@@ -94,8 +94,17 @@ Deno.test("all other signals have the same effect with a configuration file as w
     }
   }
   using signals = machineWith();
-  listenForSignals(daemon, () => {}, () => {});
+  listenForSignals({ ...daemon, ignored: new Set(["SIGCHLD"]) }, () => {}, () => {});
   assert.deepEqual(signals.names(), [...Object.values(effects).flat(), "SIGHUP"].sort());
+});
+
+Deno.test("SIGCHLD has no listener unless it was ignored at the start", () => {
+  for (const inherited of [daemon, nohup, nohupAtTerminal, terminal]) {
+    using signals = machineWith();
+    listenForSignals(inherited, () => {});
+    assert.ok(!signals.names().includes("SIGCHLD"));
+    assert.ok(signals.names().includes("SIGTERM"));
+  }
 });
 
 Deno.test("without a configuration file no signal looks at the terminal", async () => {

@@ -253,6 +253,19 @@ Deno.test("SIGCHLD that was ignored at the start does not hide how commands end"
   assert.match(checked.stdout, /^session: each command's own, by a launcher in /m);
 });
 
+Deno.test("SIGCHLD is not caught unless it was ignored at the start: the end of a command wakes only who waits for it", async () => {
+  const catches = ({ pid }: Program) => {
+    const [, caught] = /^SigCgt:\s*(\S+)$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`)) ??
+      [];
+    return (BigInt(`0x${caught}`) >> 16n & 1n) === 1n;
+  };
+  await using usual = await start({});
+  await post(usual.url, "exit 3");
+  assert.equal(catches(usual), false);
+  await using ignoring = await start({ through: withoutChildren });
+  assert.equal(catches(ignoring), true);
+});
+
 /** Runs the program as process 1 of a namespace. Signals have no defaults there: the runtime, ending itself by one, crashed. */
 async function onlyProcess1(act: (program: Program, pid: number) => Promise<void>): Promise<void> {
   await using program = await start({ through: asProcess1 });
