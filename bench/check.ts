@@ -23,21 +23,35 @@ import {
 import { BenchFailure } from "./failure.ts";
 import { thisMachine } from "./machine.ts";
 import { percent, table } from "./report.ts";
-import { measureSmallJobs } from "./scenarios/small_jobs.ts";
+import { measureRound, smallJob, warmUp } from "./round.ts";
+import { startServer } from "./server.ts";
 import { openSession } from "./session.ts";
-import { readSettings, type Settings } from "./settings.ts";
+import { perRound, readSettings, type Settings } from "./settings.ts";
 
 /** More than a bench has, because the verdict depends on the median. */
 const fewestRounds = 5;
 
-/** Measures small jobs. Throws a `BenchFailure` without a compiler, since there is no floor then. */
+/**
+ * Measures small jobs on one server, as it is by default. Throws a `BenchFailure` without a compiler,
+ * since there is no floor then.
+ */
 async function measureRatios(settings: Settings): Promise<Ratios[]> {
+  const { workers, clients, rounds } = settings;
   using session = await openSession(settings);
   if (session.floorMissing !== undefined) {
     throw new BenchFailure(`without the floor nothing can be compared: ${session.floorMissing}`);
   }
-  const { rounds } = await measureSmallJobs(session.benchOf("check"));
-  return rounds.map(ratiosOf);
+  const { program: command, folder, floor, signal, say } = session.benchOf("check");
+  await using server = await startServer({ command, workers, queueLimit: clients, folder }, signal);
+  const instruments = await warmUp(server, { clients, floor }, signal);
+  const ratios: Ratios[] = [];
+  for (const jobs of perRound(settings.jobs, rounds)) {
+    say(`round ${ratios.length + 1} of ${rounds}: ${jobs} jobs`);
+    const plan = { ...smallJob, jobs, clients, threads: workers };
+    ratios.push(ratiosOf(await measureRound(instruments, plan, signal)));
+  }
+  await server.stop();
+  return ratios;
 }
 
 /** Prints how the ratios have changed and returns one sentence for each loss. */

@@ -10,7 +10,9 @@ import { type Figure, figure, type Goal } from "./figure.ts";
 import type { Floor, FloorSample } from "./floor.ts";
 import { runLoad, type Target } from "./load_process.ts";
 import type { JobsPlan, JobsResult } from "./loads/jobs.ts";
-import type { ProcessMeter } from "./proc.ts";
+import { meterOf, type ProcessMeter } from "./proc.ts";
+import type { Server } from "./server_process.ts";
+import { warmUpJobs } from "./settings.ts";
 
 /** The figures of one round; undefined is what this machine cannot measure. */
 export interface Round {
@@ -65,6 +67,17 @@ export const smallJob = {
 
 /** Spawns of one measurement: most of a second, so that one short interruption does not show. */
 const floorSpawns = 1500;
+
+/** Runs the jobs that are not measured, and resolves with the instruments for those that are. */
+export async function warmUp(
+  target: Server,
+  { clients, floor }: { readonly clients: number; readonly floor?: Floor | undefined },
+  signal: AbortSignal,
+): Promise<Instruments & { readonly meter: ProcessMeter }> {
+  const meter = await meterOf(target.pid, signal);
+  await runJobs(target, { ...smallJob, jobs: warmUpJobs, clients }, signal);
+  return { target, meter, floor };
+}
 
 /** Measures one round. Throws a `BenchFailure` when any job failed. */
 export async function measureRound(

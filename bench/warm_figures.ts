@@ -5,13 +5,7 @@
  */
 
 import { type Figure, figure } from "./figure.ts";
-import type { Round } from "./round.ts";
-
-/** What was measured of one command in one turn. */
-export type Turn = Pick<
-  Round,
-  "jobs" | "seconds" | "cpuMsPerJob" | "latencyP50Ms" | "latencyP99Ms"
->;
+import { divided, sumOf, type Turn, type TurnsSum } from "./turns.ts";
 
 /** The turns of both commands in one round. */
 export interface WarmRound {
@@ -24,8 +18,9 @@ export interface WarmRound {
 /** The figures of some rounds. Ratios are those of each round, so that a machine's drift cancels out. */
 export function warmFigures(rounds: readonly WarmRound[]): Figure[] {
   const sides = rounds.map(({ cold, keep }) => ({ cold: sumOf(cold), keep: sumOf(keep) }));
-  const of = (side: keyof WarmRound, key: keyof Sum) => sides.map((sums) => sums[side][key]);
-  const ratio = (key: keyof Sum) => sides.map(({ cold, keep }) => divided(keep[key], cold[key]));
+  const of = (side: keyof WarmRound, key: keyof TurnsSum) => sides.map((sums) => sums[side][key]);
+  const ratio = (key: keyof TurnsSum) =>
+    sides.map(({ cold, keep }) => divided(keep[key], cold[key]));
   return [
     ...figure(
       { name: "coldJobsPerSec", label: "cold, jobs per second", digits: 0 },
@@ -60,25 +55,4 @@ export function warmFigures(rounds: readonly WarmRound[]): Figure[] {
       rounds.flatMap(({ keep }) => keep.map(({ latencyP99Ms }) => latencyP99Ms)),
     ),
   ];
-}
-
-/** One command in one round; undefined is what this machine cannot measure. */
-interface Sum {
-  readonly jobsPerSec: number;
-  readonly cpuMsPerJob: number | undefined;
-}
-
-function sumOf(turns: readonly Turn[]): Sum {
-  let [jobs, seconds, cpuMs] = [0, 0, 0];
-  for (const turn of turns) {
-    jobs += turn.jobs;
-    seconds += turn.seconds;
-    cpuMs += (turn.cpuMsPerJob ?? NaN) * turn.jobs;
-  }
-  return { jobsPerSec: jobs / seconds, cpuMsPerJob: isNaN(cpuMs) ? undefined : cpuMs / jobs };
-}
-
-/** Undefined where nothing was measured, or too little for a ratio. */
-function divided(part: number | undefined, whole: number | undefined): number | undefined {
-  return part === undefined || !whole ? undefined : part / whole;
 }

@@ -11,11 +11,12 @@ import { figure, megabyte } from "../figure.ts";
 import { runLoad } from "../load_process.ts";
 import type { PagePlan, PageResult } from "../loads/page.ts";
 import { meterOf } from "../proc.ts";
-import { measureRound, type Round, runJobs, smallJob } from "../round.ts";
+import { measureRound, runJobs, smallJob, warmUp } from "../round.ts";
 import type { Bench, Scenario } from "../scenario.ts";
 import { quoted } from "../script.ts";
 import { type Server, startServer } from "../server.ts";
-import { perRound, warmUpJobs } from "../settings.ts";
+import { perRound } from "../settings.ts";
+import { perTurn, takeTurns } from "../turns.ts";
 import { warmFigures, type WarmRound } from "../warm_figures.ts";
 import { requireWarm } from "../warm_share.ts";
 
@@ -89,21 +90,18 @@ async function besideCold(bench: Bench, command: string): Promise<[WarmRound[], 
   const { clients, rounds, workers: threads } = settings;
   await using cold = await start(bench, { command: quoted(program), warm: false });
   await using keep = await start(bench, { command, warm: true });
-  const servers = { cold: await measured(cold, bench), keep: await measured(keep, bench) };
+  const servers = {
+    cold: await warmUp(cold, { clients }, signal),
+    keep: await warmUp(keep, { clients }, signal),
+  };
   const busy: WarmRound[] = [];
-  // At least one job in each turn.
-  const perTurn = perRound(Math.max(settings.jobs, rounds * turns), rounds * turns);
-  while (busy.length < rounds) {
-    const round: Record<keyof WarmRound, Round[]> = { cold: [], keep: [] };
-    const ofRound = perTurn.splice(0, turns);
+  for (const jobsOfTurns of perTurn(settings.jobs, { rounds, turns })) {
     say(`round ${busy.length + 1} of ${rounds}: ${clients} clients`);
-    for (const [turn, jobs] of ofRound.entries()) {
-      const plan = { ...smallJob, jobs, clients, threads };
-      for (const side of turn % 2 === 0 ? ["cold", "keep"] as const : ["keep", "cold"] as const) {
-        round[side].push(await measureRound(servers[side], plan, signal));
-      }
-    }
-    busy.push(round);
+    busy.push(
+      await takeTurns(servers, jobsOfTurns, (server, jobs) => {
+        return measureRound(server, { ...smallJob, jobs, clients, threads }, signal);
+      }),
+    );
   }
   const calm: Calm[] = [];
   for (const jobs of perRound(settings.latencyJobs, rounds)) {
@@ -122,13 +120,6 @@ function start(
 ): Promise<Server> {
   const { workers, clients: queueLimit } = settings;
   return startServer({ ...command, workers, queueLimit, ownSession: false, folder }, signal);
-}
-
-/** A server that has had its first jobs, and what measures it. */
-async function measured(target: Server, { settings, signal }: Bench) {
-  const meter = await meterOf(target.pid, signal);
-  await runJobs(target, { ...smallJob, jobs: warmUpJobs, clients: settings.clients }, signal);
-  return { target, meter, floor: undefined };
 }
 
 async function oneClient({ signal }: Bench, server: Server, jobs: number): Promise<Calm> {

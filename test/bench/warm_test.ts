@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { BenchFailure } from "../../bench/failure.ts";
 import { postJobs } from "../../bench/loads/jobs.ts";
 import { serverEnvironment } from "../../bench/server.ts";
-import { type Turn, warmFigures, type WarmRound } from "../../bench/warm_figures.ts";
+import type { Turn } from "../../bench/turns.ts";
+import { warmFigures, type WarmRound } from "../../bench/warm_figures.ts";
 import { requireWarm, warmShareOf } from "../../bench/warm_share.ts";
 
 const turn = (changes: Partial<Turn> = {}): Turn => ({
