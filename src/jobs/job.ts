@@ -244,16 +244,16 @@ export interface JobResult {
   readonly error: Captured;
   /** Content of the response file; also empty if there was no file, or if it was not read, for a reason given in `message`. */
   readonly data: Captured;
-  /** Process id of the command; absent if it did not start. */
-  readonly pid?: number;
-  /** Whether its process was there before the job; absent if its command is not warm. */
-  readonly warm?: boolean;
-  /** The jobs of a process that serves several, this one included; absent if it serves one. */
-  readonly processJobs?: number;
-  /** A message of the worker itself, in plain text; absent without one. */
-  readonly message?: string;
-  /** Its command and the pool that ran it; absent without a configuration file. */
-  readonly names?: Names;
+  /** Process id of the command; undefined if it did not start. */
+  readonly pid?: number | undefined;
+  /** Whether its process was there before the job; undefined if its command is not warm. */
+  readonly warm?: boolean | undefined;
+  /** The jobs of a process that serves several, this one included; undefined if it serves one. */
+  readonly processJobs?: number | undefined;
+  /** A message of the worker itself, in plain text; undefined without one. */
+  readonly message?: string | undefined;
+  /** Its command and the pool that ran it; undefined without a configuration file. */
+  readonly names?: Names | undefined;
 }
 
 /** A run that could not be attempted because of the server, not the command. */
