@@ -74,6 +74,7 @@ async function told(
         };
       },
       requestArrived: notHere,
+      requestAnswered: notHere,
       outcomes: notHere,
       rejections: notHere,
     },
