@@ -91,12 +91,11 @@ class InMemory implements MemoryLine {
     return job;
   }
 
-  async take(stays?: () => boolean): Promise<Lease | undefined> {
-    for (;;) {
-      const job = await this.#channel.receive(stays);
+  take(stays?: () => boolean): Promise<Lease | undefined> {
+    return this.#channel.receive(stays).then((job) =>
       // It may have left after the channel handed it over and before this worker runs it.
-      if (!job || job.begin()) return job;
-    }
+      !job || job.begin() ? job : this.take(stays)
+    );
   }
 
   recall(): void {
