@@ -45,8 +45,9 @@ interface Event {
 }
 
 /**
- * After a line has been rendered, the next ones wait this long and are then rendered together. Rendering a single line
- * between two jobs costs several times as much, because its code has left the processor's cache.
+ * After lines have been rendered, the next ones wait this long and are then rendered and written together. Rendering a single
+ * line between two jobs costs several times as much, because its code has left the processor's cache, and a call of the
+ * system costs more than the line.
  */
 const restMs = 20;
 
@@ -74,7 +75,17 @@ export function openLog(settings: LogSettings, sink: Sink = Deno.stderr): OpenLo
   let resting: ReturnType<typeof setTimeout> | undefined;
 
   function emit(): void {
-    for (const event of waiting.splice(0)) writer.write(render(event));
+    writer.write(waiting.splice(0).map(render));
+  }
+
+  /** Renders what has come meanwhile, until nothing has. */
+  function rest(): void {
+    resting = setTimeout(() => {
+      resting = undefined;
+      if (waiting.length === 0) return;
+      emit();
+      rest();
+    }, restMs);
   }
 
   return {
@@ -85,10 +96,7 @@ export function openLog(settings: LogSettings, sink: Sink = Deno.stderr): OpenLo
       // A warning or an error does not wait: the process may be about to exit.
       if (resting !== undefined && isBelow(level, "warning")) return;
       emit();
-      resting ??= setTimeout(() => {
-        resting = undefined;
-        emit();
-      }, restMs);
+      if (resting === undefined) rest();
     },
     configure(changed) {
       emit();

@@ -168,6 +168,31 @@ Deno.test("log: the first line is written at once, later ones in a batch, each w
   await log.flush();
 });
 
+Deno.test("log: lines after a batch wait for the next one", async () => {
+  const writes: string[][] = [];
+  const batches = [1, 2, 3].map(() => Promise.withResolvers<void>());
+  const log = openLog({ format: "json", level: "info" }, {
+    write(bytes) {
+      const lines = new TextDecoder().decode(bytes).trimEnd().split("\n");
+      batches[writes.push(lines.map((line) => JSON.parse(line).body)) - 1]?.resolve();
+      return Promise.resolve(bytes.length);
+    },
+  });
+  log.write("listening on http://127.0.0.1:8080");
+  log.write("request answered");
+  log.write("job ended");
+  await batches[1]?.promise;
+  log.write("job ended");
+  log.write("stopped");
+  await batches[2]?.promise;
+  assert.deepEqual(writes, [
+    ["listening on http://127.0.0.1:8080"],
+    ["request answered", "job ended"],
+    ["job ended", "stopped"],
+  ]);
+  await log.flush();
+});
+
 Deno.test("log: a warning is written at once, with all lines before it", async () => {
   const { log, lines } = linesOf("json", "info");
   log.write("request answered");
