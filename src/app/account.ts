@@ -5,26 +5,31 @@
  */
 
 import { type Captures, createCaptures } from "../exec/capture.ts";
-import { run, type RunOutcome, type RunSettings } from "../exec/run.ts";
+import { run, type RunningSpec, type RunOutcome, type RunSettings } from "../exec/run.ts";
+import type { RunListener } from "../exec/runner.ts";
 import { createStoredCaptures, noCaptures } from "../exec/stored_capture.ts";
 import {
   type Captured,
   capturedLength,
   inputLength,
+  type JobHandle,
   type JobOutcome,
   type JobResult,
   type JobSpec,
   type Names,
   outcomeLabel,
+  type RunFailure,
 } from "../jobs/job.ts";
 import type { RunningJob } from "../jobs/pool.ts";
+import type { Stop } from "../jobs/stop.ts";
 import { createOutputFile } from "../spool/stored.ts";
 import type { CaptureName } from "../telemetry/catalogue.ts";
-import { idsOf } from "../telemetry/ids.ts";
+import { idsOf, type LinkingIds } from "../telemetry/ids.ts";
+import type { CommandMetrics } from "../telemetry/job_metrics.ts";
 import { type Fields, type Log, stackOf } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Recent } from "../telemetry/recent.ts";
-import type { RunBegin, RunTrace, Tracing } from "../telemetry/trace.ts";
+import type { RunTrace, Tracing } from "../telemetry/trace.ts";
 import { toMicroseconds } from "../wire/rounding.ts";
 
 /** Where a run is reported. */
@@ -52,85 +57,179 @@ export async function runAndReport(
   job: RunningJob,
   workerId: number,
   settings: RunSettings,
-  { log, metrics: allMetrics, tracing, recent }: Listeners,
-  { names, program }: RunIdentity,
+  listeners: Listeners,
+  identity: RunIdentity,
 ): Promise<JobOutcome> {
-  const { spec, handle, queuedSec, stop } = job;
-  const payloadBytes = inputLength(spec.input);
-  const metrics = allMetrics.of(names);
-  const about = { ...idsOf(spec), id: spec.id, worker_id: workerId, ...fieldsOf(names) };
-  metrics.jobStarted({ queuedSec, payloadBytes });
-  recent.queuedSec.add(queuedSec);
-  const span = beginRun(tracing, spec, { workerId, names, program, queuedSec });
-  const captures = capturesOf(job, settings);
+  const reported = new ReportedRun(job, workerId, settings, listeners, identity);
   let outcome: RunOutcome;
   try {
-    outcome = await run(
-      { spec, handle, stop, workerId, variables: span?.variables ?? {} },
-      settings,
-      (event) => {
-        if (event.kind === "stdout" || event.kind === "stderr") {
-          handle?.onOutput?.(event.kind, event.bytes);
-          return captures.onEvent(event);
-        }
-        if (event.kind !== "started") return;
-        const { pid } = event;
-        job.pid = pid;
-        handle?.onStarted?.({ id: workerId, pid });
-        log.write("job started", { ...about, "process.pid": pid, payload_bytes: payloadBytes });
-      },
-    );
+    outcome = await run(reported, settings, reported.onEvent);
   } catch (bug) {
-    captures.close();
-    metrics.jobEnded(workerId, "not_started");
-    span?.end({ outcome: "not_started", reason: "a bug" });
+    reported.couldNotRun("a bug");
     throw bug;
   }
-  if (!outcome.ok) {
-    const { reason } = outcome.failure;
-    captures.close();
-    metrics.jobEnded(workerId, "not_started");
-    span?.end({ outcome: "not_started", reason });
-    log.write("job could not be run", { ...about, reason });
-    return { kind: "failed", failure: outcome.failure };
+  if (outcome.ok) return { kind: "ran", result: reported.ran(outcome) };
+  reported.failed(outcome.failure);
+  return { kind: "failed", failure: outcome.failure };
+}
+
+const noVariables = {};
+
+/** A run, reported from its beginning to its end. A class, because there is one for every job. */
+class ReportedRun implements RunningSpec {
+  readonly spec: JobSpec;
+  readonly handle: JobHandle | undefined;
+  readonly stop: Stop;
+  readonly workerId: number;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly #job: RunningJob;
+  readonly #listeners: Listeners;
+  readonly #names: Names | undefined;
+  readonly #metrics: CommandMetrics;
+  readonly #span: RunTrace | undefined;
+  readonly #captures: Captures;
+  readonly #payloadBytes: number;
+  readonly #ids: LinkingIds;
+
+  /** Reports the beginning. */
+  constructor(
+    job: RunningJob,
+    workerId: number,
+    settings: RunSettings,
+    listeners: Listeners,
+    identity: RunIdentity,
+  ) {
+    const { spec, queuedSec } = job;
+    const { names } = identity;
+    this.spec = spec;
+    this.handle = job.handle;
+    this.stop = job.stop;
+    this.workerId = workerId;
+    this.#job = job;
+    this.#listeners = listeners;
+    this.#names = names;
+    this.#metrics = listeners.metrics.of(names);
+    this.#payloadBytes = inputLength(spec.input);
+    this.#ids = idsOf(spec);
+    this.#metrics.jobStarted({ queuedSec, payloadBytes: this.#payloadBytes });
+    listeners.recent.queuedSec.add(queuedSec);
+    this.#span = beginRun(listeners.tracing, job, workerId, identity);
+    this.variables = this.#span?.variables ?? noVariables;
+    this.#captures = capturesOf(job, settings);
   }
-  const { ok: _, ...ran } = outcome;
-  const result: JobResult = {
-    ...ran,
-    ...(names ? { names } : {}),
-    id: spec.id,
-    workerId,
-    queuedSec,
-    output: captures.output(),
-    error: ran.ending.kind === "not_started" ? stderrFor(ran.ending.reason) : captures.error(),
+
+  readonly onEvent: RunListener = (event) => {
+    if (event.kind === "stdout" || event.kind === "stderr") {
+      this.handle?.onOutput?.(event.kind, event.bytes);
+      return this.#captures.onEvent(event);
+    }
+    if (event.kind === "started") this.#started(event.pid);
   };
-  const { output, error, data, ending, elapsedSec, pid } = result;
-  const label = outcomeLabel(ending);
-  metrics.jobEnded(workerId, label, {
-    elapsedSec,
-    resultBytes: capturedLength(output) + capturedLength(error) + capturedLength(data),
-    truncated: truncatedOf(result),
-  });
-  if (ran.warm !== undefined) allMetrics.warmOf(names).jobEnded(ran.warm);
-  recent.elapsedSec.add(elapsedSec);
-  span?.end({ outcome: label, exitStatus: ending.exitStatus, pid });
-  log.write("job ended", {
-    ...about,
-    outcome: label,
-    exit_status: ending.exitStatus,
-    signal: "signal" in ending ? ending.signal : undefined,
-    "process.pid": pid,
-    queued_sec: toMicroseconds(queuedSec),
-    elapsed_sec: toMicroseconds(elapsedSec),
-    payload_bytes: payloadBytes,
-    output_bytes: capturedLength(output),
-    error_bytes: capturedLength(error),
-    data_bytes: capturedLength(data),
-    truncated: truncatedOf(result).join(",") || undefined,
-    ...(ran.warm === undefined ? {} : { warm: ran.warm, "process.jobs": ran.processJobs }),
-    note: result.message,
-  });
-  return { kind: "ran", result };
+
+  #started(pid: number): void {
+    this.#job.pid = pid;
+    this.handle?.onStarted?.({ id: this.workerId, pid });
+    const payload_bytes = this.#payloadBytes;
+    this.#listeners.log.write("job started", {
+      ...this.#about(),
+      "process.pid": pid,
+      payload_bytes,
+    });
+  }
+
+  /** Reports the end of a run that took place, and returns its result. */
+  ran(
+    { ending, elapsedSec, data, pid, warm, processJobs, message }: Extract<
+      RunOutcome,
+      { ok: true }
+    >,
+  ): JobResult {
+    const { spec, workerId } = this;
+    const { queuedSec } = this.#job;
+    const { log, metrics, recent } = this.#listeners;
+    const names = this.#names;
+    const output = this.#captures.output();
+    const error = ending.kind === "not_started" ? stderrFor(ending.reason) : this.#captures.error();
+    const outcome = outcomeLabel(ending);
+    const outputBytes = capturedLength(output);
+    const errorBytes = capturedLength(error);
+    const dataBytes = capturedLength(data);
+    const truncated = truncatedOf(output, error, data);
+    this.#metrics.jobEnded(workerId, outcome, {
+      elapsedSec,
+      resultBytes: outputBytes + errorBytes + dataBytes,
+      truncated,
+    });
+    if (warm !== undefined) metrics.warmOf(names).jobEnded(warm);
+    recent.elapsedSec.add(elapsedSec);
+    this.#span?.end({ outcome, exitStatus: ending.exitStatus, pid });
+    // Every job writes this line. With all names in one literal it takes a third of the memory that it takes with a spread.
+    log.write("job ended", {
+      request_id: this.#ids.request_id,
+      trace_id: this.#ids.trace_id,
+      span_id: this.#ids.span_id,
+      id: spec.id,
+      worker_id: workerId,
+      command: names?.command,
+      pool: names?.pool,
+      outcome,
+      exit_status: ending.exitStatus,
+      signal: "signal" in ending ? ending.signal : undefined,
+      "process.pid": pid,
+      queued_sec: toMicroseconds(queuedSec),
+      elapsed_sec: toMicroseconds(elapsedSec),
+      payload_bytes: this.#payloadBytes,
+      output_bytes: outputBytes,
+      error_bytes: errorBytes,
+      data_bytes: dataBytes,
+      truncated: truncated.join(",") || undefined,
+      warm,
+      "process.jobs": processJobs,
+      note: message,
+    });
+    return {
+      id: spec.id,
+      workerId,
+      queuedSec,
+      ending,
+      elapsedSec,
+      output,
+      error,
+      data,
+      pid,
+      warm,
+      processJobs,
+      message,
+      names,
+    };
+  }
+
+  /** Reports that it could not take place, and logs why. */
+  failed({ reason }: RunFailure): void {
+    this.couldNotRun(reason);
+    this.#listeners.log.write("job could not be run", { ...this.#about(), reason });
+  }
+
+  /** The same without a line of the log. */
+  couldNotRun(reason: string): void {
+    this.#captures.close();
+    this.#metrics.jobEnded(this.workerId, "not_started");
+    this.#span?.end({ outcome: "not_started", reason });
+  }
+
+  /** The first fields of every line. */
+  #about(): Fields {
+    const { request_id, trace_id, span_id } = this.#ids;
+    return {
+      request_id,
+      trace_id,
+      span_id,
+      id: this.spec.id,
+      worker_id: this.workerId,
+      command: this.#names?.command,
+      pool: this.#names?.pool,
+    };
+  }
 }
 
 /** The captures of a run, where its job wants them kept. */
@@ -174,12 +273,13 @@ export function fieldsOf(names: Names | undefined): Fields {
 /** Begins the run's span; undefined if its request belongs to no trace. */
 function beginRun(
   tracing: Tracing,
-  { traceparent, tracestate }: JobSpec,
-  run: RunBegin,
+  { spec: { traceparent, tracestate }, queuedSec }: RunningJob,
+  workerId: number,
+  { names, program }: RunIdentity,
 ): RunTrace | undefined {
   if (traceparent === undefined) return undefined;
   const context = { traceparent, ...(tracestate === undefined ? {} : { tracestate }) };
-  return tracing.beginRun(context, run);
+  return tracing.beginRun(context, { workerId, names, program, queuedSec });
 }
 
 /** What stands in for stderr if a command could not start: the reason, as if the command had written it. */
@@ -187,7 +287,10 @@ function stderrFor(reason: string): Captured {
   return { bytes: new TextEncoder().encode(`jobrunner: ${reason}\n`), truncated: false };
 }
 
-function truncatedOf({ output, error, data }: JobResult): CaptureName[] {
+const noneTruncated: readonly CaptureName[] = [];
+
+function truncatedOf(output: Captured, error: Captured, data: Captured): readonly CaptureName[] {
+  if (!output.truncated && !error.truncated && !data.truncated) return noneTruncated;
   const captures = [["stdout", output], ["stderr", error], ["data", data]] as const;
   return captures.filter(([, captured]) => captured.truncated).map(([name]) => name);
 }

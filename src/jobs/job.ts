@@ -125,9 +125,21 @@ export function inputLength(input: JobInput): number {
   return input.kind === "bytes" ? input.bytes.length : input.length;
 }
 
+/** Digits of a job's unique name, and how many names are drawn at a time. */
+const uidLength = 32;
+const uidsDrawn = 64;
+
+/** Random digits for the next names. Drawn for many of them, because every draw is a call of the runtime. */
+let uidDigits = "";
+
 /** Makes a unique name for a new job. */
 export function newJobUid(): string {
-  return crypto.getRandomValues(new Uint8Array(16)).toHex();
+  if (uidDigits === "") {
+    uidDigits = crypto.getRandomValues(new Uint8Array(uidsDrawn * uidLength / 2)).toHex();
+  }
+  const uid = uidDigits.slice(0, uidLength);
+  uidDigits = uidDigits.slice(uidLength);
+  return uid;
 }
 
 /** Callbacks of this process for a job whose client is connected to it. */
@@ -244,16 +256,16 @@ export interface JobResult {
   readonly error: Captured;
   /** Content of the response file; also empty if there was no file, or if it was not read, for a reason given in `message`. */
   readonly data: Captured;
-  /** Process id of the command; absent if it did not start. */
-  readonly pid?: number;
-  /** Whether its process was there before the job; absent if its command is not warm. */
-  readonly warm?: boolean;
-  /** The jobs of a process that serves several, this one included; absent if it serves one. */
-  readonly processJobs?: number;
-  /** A message of the worker itself, in plain text; absent without one. */
-  readonly message?: string;
-  /** Its command and the pool that ran it; absent without a configuration file. */
-  readonly names?: Names;
+  /** Process id of the command; undefined if it did not start. */
+  readonly pid?: number | undefined;
+  /** Whether its process was there before the job; undefined if its command is not warm. */
+  readonly warm?: boolean | undefined;
+  /** The jobs of a process that serves several, this one included; undefined if it serves one. */
+  readonly processJobs?: number | undefined;
+  /** A message of the worker itself, in plain text; undefined without one. */
+  readonly message?: string | undefined;
+  /** Its command and the pool that ran it; undefined without a configuration file. */
+  readonly names?: Names | undefined;
 }
 
 /** A run that could not be attempted because of the server, not the command. */

@@ -73,6 +73,8 @@ export interface Lease {
   readonly queuedSec: number;
   /** Receives the cause to end the run. */
   readonly stop: Stop;
+  /** Process id of its command, set by the run as soon as there is one. */
+  pid?: number | undefined;
   /** Reports the outcome; to be called once. The place is free before the client gets the outcome. */
   settle(outcome: JobOutcome): void;
   /**

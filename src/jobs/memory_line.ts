@@ -91,12 +91,11 @@ class InMemory implements MemoryLine {
     return job;
   }
 
-  async take(stays?: () => boolean): Promise<Lease | undefined> {
-    for (;;) {
-      const job = await this.#channel.receive(stays);
+  take(stays?: () => boolean): Promise<Lease | undefined> {
+    return this.#channel.receive(stays).then((job) =>
       // It may have left after the channel handed it over and before this worker runs it.
-      if (!job || job.begin()) return job;
-    }
+      !job || job.begin() ? job : this.take(stays)
+    );
   }
 
   recall(): void {
@@ -132,7 +131,7 @@ class InMemory implements MemoryLine {
   /** Called by a job that waits from now on. Returns a function that takes it out of the queue. */
   enter(job: Job, where: "behind" | "before"): () => void {
     const leave = this.#channel.send(job, where);
-    if (!leave) return () => {};
+    if (!leave) return nothing;
     const stopTimer = this.#queueTimeouts.start(() => job.end("queue_timeout"));
     return () => {
       stopTimer();
@@ -176,10 +175,12 @@ class InMemory implements MemoryLine {
   }
 }
 
+const nothing = () => {};
+
 type JobState = "reserved" | "waiting" | "running" | "over";
 
 /** A place from its reservation on, and the job in it until its outcome. A class, because there is one for every job. */
-class Job implements Place, Lease {
+class Job implements Place, Lease, EventListenerObject {
   readonly reserved = true;
   readonly stop = createStop();
   /** Whether its body was still to arrive when the place was reserved. */
@@ -187,6 +188,7 @@ class Job implements Place, Lease {
   spec!: JobSpec;
   handle: JobHandle | undefined;
   queuedSec = 0;
+  pid: number | undefined;
   readonly #line: InMemory;
   readonly #now: () => number;
   readonly #signal: AbortSignal | undefined;
@@ -195,7 +197,7 @@ class Job implements Place, Lease {
   #clientGone = false;
   #filledAt = 0;
   #begunAt = 0;
-  #leaveLine = () => {};
+  #leaveLine = nothing;
 
   constructor(
     line: InMemory,
@@ -215,8 +217,13 @@ class Job implements Place, Lease {
 
   /** Starts to watch for the client's disconnect. Called once the job is registered. */
   listen(): void {
-    this.#signal?.addEventListener("abort", this.#onAbort);
+    this.#signal?.addEventListener("abort", this);
     if (this.#signal?.aborted) this.leave();
+  }
+
+  /** Called by the signal when the client disconnects. */
+  handleEvent(): void {
+    this.leave();
   }
 
   fill(spec: JobSpec, handle?: JobHandle): Promise<JobOutcome> {
@@ -249,8 +256,8 @@ class Job implements Place, Lease {
     if (this.#state !== "waiting") return false;
     this.#state = "running";
     this.#leaveLine();
-    this.queuedSec = this.waitedSec();
     this.#begunAt = this.#now();
+    this.queuedSec = (this.#begunAt - this.#filledAt) / 1000;
     return true;
   }
 
@@ -276,8 +283,6 @@ class Job implements Place, Lease {
     this.#left(cause);
   }
 
-  readonly #onAbort = (): void => this.leave();
-
   #wait(where: "behind" | "before"): void {
     this.#state = "waiting";
     this.#leaveLine = this.#line.enter(this, where);
@@ -291,7 +296,7 @@ class Job implements Place, Lease {
 
   #over(outcome: JobOutcome, ranMs?: number): void {
     this.#state = "over";
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#signal?.removeEventListener("abort", this);
     this.#line.finished(this, ranMs);
     this.#outcome.resolve(outcome);
   }

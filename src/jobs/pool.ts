@@ -8,10 +8,7 @@ import type { JobOutcome } from "./job.ts";
 import type { Lease, Line } from "./line.ts";
 
 /** A job that a worker has taken, as others may see it. */
-export interface RunningJob extends Pick<Lease, "spec" | "handle" | "queuedSec" | "stop"> {
-  /** Process id of its command, set by the run as soon as there is one. */
-  pid?: number;
-}
+export type RunningJob = Pick<Lease, "spec" | "handle" | "queuedSec" | "stop" | "pid">;
 
 /** A worker as others may see it. */
 export interface WorkerState {
@@ -98,13 +95,17 @@ export function startPool(
     };
     let lease = await line.take(stays);
     while (lease) {
-      const { spec, handle, queuedSec, stop } = lease;
-      const job: RunningJob = { spec, handle, queuedSec, stop };
-      worker.job = job;
+      worker.job = lease;
       worker.since = now();
       busy++;
       started++;
-      const outcome = await outcomeOf(job, worker.id);
+      let outcome: JobOutcome;
+      try {
+        outcome = await run(lease, worker.id);
+      } catch (bug) {
+        onBug(bug, lease);
+        outcome = { kind: "failed", failure: { kind: "internal", reason: String(bug) } };
+      }
       worker.job = undefined;
       worker.since = now();
       busy--;
@@ -114,15 +115,6 @@ export function startPool(
       lease = await next;
     }
     worker.ended = true;
-  }
-
-  async function outcomeOf(job: RunningJob, workerId: number): Promise<JobOutcome> {
-    try {
-      return await run(job, workerId);
-    } catch (bug) {
-      onBug(bug, job);
-      return { kind: "failed", failure: { kind: "internal", reason: String(bug) } };
-    }
   }
 
   startMissing();

@@ -50,8 +50,8 @@ export function createHistogram(row: MetricRow): ReadableHistogram {
       all.push(series);
       return (value) => {
         if (series.count === 0) used.push(series);
-        const fits = buckets.findIndex((bound) => value <= bound);
-        const bucket = fits < 0 ? buckets.length : fits;
+        let bucket = 0;
+        while (bucket < buckets.length && value > (buckets[bucket] ?? Infinity)) bucket++;
         counts[bucket] = (counts[bucket] ?? 0) + 1;
         series.sum += value;
         series.count++;

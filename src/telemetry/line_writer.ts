@@ -14,8 +14,8 @@ export interface Sink {
 
 /** Writes lines in the background. */
 export interface LineWriter {
-  /** Accepts a whole line and returns at once. */
-  write(line: string): void;
+  /** Accepts whole lines and returns at once. Lines of one call are written together. */
+  write(lines: readonly string[]): void;
   /** Resolves when everything accepted so far is written or lost, or after `ms`. */
   flush(ms: number): Promise<void>;
 }
@@ -46,10 +46,12 @@ export function createLineWriter(sink: Sink, lost: (count: number) => string): L
   }
 
   return {
-    write(line) {
-      if (waiting.length + line.length > mostWaiting) lostLines++;
-      else waiting += line;
-      pumping ??= pump();
+    write(lines) {
+      for (const line of lines) {
+        if (waiting.length + line.length > mostWaiting) lostLines++;
+        else waiting += line;
+      }
+      if (lines.length > 0) pumping ??= pump();
     },
     flush: (ms) => atMost(ms, pumping),
   };

@@ -4,13 +4,6 @@
  * @module
  */
 
-import {
-  configureSync,
-  getLogger,
-  getTextFormatter,
-  type LogLevel,
-  type LogRecord,
-} from "@logtape/logtape";
 import { unicodeEscape, unsafeCharacters } from "../config/shown.ts";
 import { type EventMessage, type Level, levelOf } from "./events.ts";
 import { createLineWriter, type Sink } from "./line_writer.ts";
@@ -45,20 +38,18 @@ export interface OpenLog extends Log {
 
 /** An event whose line has not been rendered yet. */
 interface Event {
-  readonly level: LogLevel;
+  readonly level: Level;
   readonly message: string;
-  readonly fields: Fields | undefined;
+  readonly fields: Fields;
   readonly timestamp: number;
 }
 
 /**
- * After a line has been rendered, the next ones wait this long and are then rendered together. Rendering a single line
- * between two jobs costs several times as much, because its code has left the processor's cache.
+ * After lines have been rendered, the next ones wait this long and are then rendered and written together. Rendering a single
+ * line between two jobs costs several times as much, because its code has left the processor's cache, and a call of the
+ * system costs more than the line.
  */
 const restMs = 20;
-
-/** Levels whose lines are not batched: the process may be about to exit. */
-const unbatchedLevels: ReadonlySet<LogLevel> = new Set(["warning", "error"]);
 
 /** How long the last lines may take to be written before the program exits. */
 const flushMs = 1000;
@@ -68,62 +59,48 @@ const flushMs = 1000;
  * blocks: if the sink is read slowly or not at all, lines are lost, but the service is not affected.
  */
 export function openLog(settings: LogSettings, sink: Sink = Deno.stderr): OpenLog {
-  let render = text;
+  let { format, level: lowest } = settings;
+  const render = (event: Event) => oneLine(format === "json" ? json(event) : text(event));
   const lostLines: EventMessage = "log lines were lost";
-  // Rendered here, because the writer itself inserts this line where it had to drop others.
+  // The writer itself inserts this line where it had to drop others.
   const lost = (count: number) =>
-    oneLine(render({
-      category: ["jobrunner"],
+    render({
       level: levelOf(lostLines),
-      message: [lostLines],
-      rawMessage: "",
+      message: lostLines,
+      fields: { count },
       timestamp: Date.now(),
-      properties: { count },
-    }));
-  const writer = createLineWriter(sink, lost);
-  function configure({ format, level }: LogSettings): void {
-    render = format === "json" ? json : text;
-    configureSync({
-      reset: true,
-      sinks: { out: (record) => writer.write(oneLine(render(record))) },
-      loggers: [
-        { category: "jobrunner", sinks: ["out"], lowestLevel: level },
-        { category: ["logtape", "meta"], sinks: ["out"], lowestLevel: "error" },
-      ],
     });
-  }
-  configure(settings);
-  const logger = getLogger("jobrunner");
+  const writer = createLineWriter(sink, lost);
   const waiting: Event[] = [];
   let resting: ReturnType<typeof setTimeout> | undefined;
 
   function emit(): void {
-    for (const { level, message, fields, timestamp } of waiting.splice(0)) {
-      logger.emit({
-        level,
-        message: [message],
-        rawMessage: message,
-        timestamp,
-        properties: fields ?? {},
-      });
-    }
+    writer.write(waiting.splice(0).map(render));
+  }
+
+  /** Renders what has come meanwhile, until nothing has. */
+  function rest(): void {
+    resting = setTimeout(() => {
+      resting = undefined;
+      if (waiting.length === 0) return;
+      emit();
+      rest();
+    }, restMs);
   }
 
   return {
-    write(message, fields) {
+    write(message, fields = {}) {
       const level = levelOf(message);
-      if (!logger.isEnabledFor(level)) return;
+      if (isBelow(level, lowest)) return;
       waiting.push({ level, message, fields, timestamp: Date.now() });
-      if (resting !== undefined && !unbatchedLevels.has(level)) return;
+      // A warning or an error does not wait: the process may be about to exit.
+      if (resting !== undefined && isBelow(level, "warning")) return;
       emit();
-      resting ??= setTimeout(() => {
-        resting = undefined;
-        emit();
-      }, restMs);
+      if (resting === undefined) rest();
     },
     configure(changed) {
       emit();
-      configure(changed);
+      ({ format, level: lowest } = changed);
     },
     async flush() {
       clearTimeout(resting);
@@ -145,13 +122,11 @@ export function stackOf(error: unknown): string {
 }
 
 /** Severity texts and numbers of OpenTelemetry's logs data model. */
-const severities: Readonly<Record<LogLevel, readonly [string, number]>> = {
-  trace: ["TRACE", 1],
+const severities: Readonly<Record<Level, readonly [string, number]>> = {
   debug: ["DEBUG", 5],
   info: ["INFO", 9],
   warning: ["WARN", 13],
   error: ["ERROR", 17],
-  fatal: ["FATAL", 21],
 };
 
 /** A level as lines name it. */
@@ -159,22 +134,27 @@ export function severityText(level: Level): string {
   return severities[level][0];
 }
 
+function isBelow(level: Level, other: Level): boolean {
+  return severities[level][1] < severities[other][1];
+}
+
 /**
- * Renders a record with the field names of OpenTelemetry's logs data model; `trace_id` and `span_id` are top-level fields
+ * Renders an event with the field names of OpenTelemetry's logs data model; `trace_id` and `span_id` are top-level fields
  * (“Trace Context in non-OTLP Log Formats”).
  */
-function json({ timestamp, level, message, properties }: LogRecord): string {
+function json({ timestamp, level, message, fields }: Event): string {
   const [severity_text, severity_number] = severities[level];
-  const { trace_id, span_id } = properties;
+  const { trace_id, span_id } = fields;
   const attributes: Record<string, unknown> = {};
-  for (const name in properties) {
-    if (name !== "trace_id" && name !== "span_id") attributes[attributeOf(name)] = properties[name];
+  for (const name in fields) {
+    if (fields[name] === undefined || name === "trace_id" || name === "span_id") continue;
+    attributes[attributeOf(name)] = fields[name];
   }
   return JSON.stringify({
     timestamp: new Date(timestamp).toISOString(),
     severity_text,
     severity_number,
-    body: message.join(""),
+    body: message,
     trace_id,
     span_id,
     attributes,
@@ -192,16 +172,12 @@ function attributeOf(name: string): string {
   return attribute;
 }
 
-const text = getTextFormatter({
-  timestamp: "rfc3339",
-  level: (level) => severities[level][0],
-  format: ({ timestamp, level, message, record }) =>
-    `${timestamp} ${level} ${message}${fieldsOf(record)}`,
-});
-
-function fieldsOf(record: LogRecord): string {
-  return Object.entries(record.properties).filter(([, value]) => value !== undefined)
-    .map(([name, value]) => ` ${name}=${quoted(value)}`).join("");
+function text({ timestamp, level, message, fields }: Event): string {
+  let line = `${new Date(timestamp).toISOString()} ${severityText(level)} ${message}`;
+  for (const name in fields) {
+    if (fields[name] !== undefined) line += ` ${name}=${quoted(fields[name])}`;
+  }
+  return line;
 }
 
 /** A plain word as it is, any other value as a JSON string. */
@@ -211,11 +187,10 @@ function quoted(value: unknown): string {
 }
 
 /**
- * Keeps a record on one line and shows its true characters, whatever a client put into an id: control characters, line and
- * paragraph separators and bidirectional controls are written as `\uXXXX` (CWE-117).
+ * Ends a line and shows its true characters, whatever a client put into an id: control characters, line and paragraph
+ * separators and bidirectional controls are written as `\uXXXX` (CWE-117).
  */
 function oneLine(line: string): string {
-  const trimmed = line.trimEnd();
-  if (/^[ -~]*$/.test(trimmed)) return `${trimmed}\n`;
-  return `${trimmed.replace(unsafeCharacters, unicodeEscape)}\n`;
+  const isPlain = !/[^ -~]/.test(line);
+  return `${isPlain ? line : line.replace(unsafeCharacters, unicodeEscape)}\n`;
 }

@@ -8,14 +8,16 @@ import type { Route } from "../wire/resources.ts";
 import { catalogue } from "./catalogue.ts";
 import type { Exposition } from "./exposition.ts";
 import type { Labels } from "./histogram.ts";
-import { createHttpLabels, methodLabel } from "./http_labels.ts";
+import { createHttpSeries, methodLabel } from "./http_series.ts";
 import { createJobMetrics, type JobMetrics } from "./job_metrics.ts";
 import { createWarmMetrics, type WarmMetrics } from "./warm_metrics.ts";
 
 /** Where the parts of the program report what happens. */
 export interface Metrics extends JobMetrics, WarmMetrics {
-  /** A request arrived. Call the returned function when its answer was sent. */
-  requestArrived(method: string): (route: Route | undefined, status: number) => void;
+  /** A request arrived. It counts as active until `requestAnswered`, which follows once. */
+  requestArrived(method: string): void;
+  /** The answer to a request was sent, `seconds` after its arrival. `route` is undefined for a path that does not exist. */
+  requestAnswered(method: string, route: Route | undefined, status: number, seconds: number): void;
 }
 
 /**
@@ -37,20 +39,14 @@ export function createMetrics(
     return added;
   };
   for (const method of ["GET", "POST"]) activeOf(method);
-  const answers = createHttpLabels(scheme, named);
 
   const jobs = createJobMetrics(exposition);
   const warm = createWarmMetrics(exposition);
-  const httpDuration = exposition.histogram(catalogue.httpDuration);
-  const durations = new Map<Labels, (seconds: number) => void>();
-  const durationOf = (labels: Labels) => {
-    const known = durations.get(labels);
-    if (known) return known;
-    const added = httpDuration.add(labels);
-    durations.set(labels, added);
-    return added;
-  };
-  for (const labels of answers.values()) durationOf(labels);
+  const durations = createHttpSeries(
+    exposition.histogram(catalogue.httpDuration),
+    scheme,
+    named,
+  );
   exposition.observe(catalogue.httpActive, (report) => {
     for (const { labels, count } of active.values()) report(count, labels);
   });
@@ -59,15 +55,12 @@ export function createMetrics(
     ...jobs,
     ...warm,
     requestArrived(method) {
-      const arrivedAt = performance.now();
-      const name = methodLabel(method);
-      const counted = activeOf(name);
-      counted.count++;
-      return (route, status) => {
-        counted.count--;
-        const seconds = (performance.now() - arrivedAt) / 1000;
-        durationOf(answers.of(name, route, status))(seconds);
-      };
+      activeOf(methodLabel(method)).count++;
+    },
+    requestAnswered(method, route, status, seconds) {
+      const label = methodLabel(method);
+      activeOf(label).count--;
+      durations.of(label, route, status)(seconds);
     },
   };
 }

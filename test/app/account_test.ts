@@ -74,6 +74,7 @@ async function told(
         };
       },
       requestArrived: notHere,
+      requestAnswered: notHere,
       outcomes: notHere,
       rejections: notHere,
     },
@@ -133,6 +134,10 @@ Deno.test("runAndReport() returns the result and reports the run to metrics, bot
       error: { bytes: bytesOf("error!"), truncated: false },
       data: { bytes: bytesOf("data"), truncated: false },
       pid: 42,
+      warm: undefined,
+      processJobs: undefined,
+      message: undefined,
+      names: undefined,
     },
   });
   assert.equal(captured, "outerror!data".length);
@@ -145,7 +150,8 @@ Deno.test("runAndReport() returns the result and reports the run to metrics, bot
   ]);
   assert.deepEqual(recent, { queuedSec: [0.5], elapsedSec: [1.25] });
   const ids = { request_id: "request of a", trace_id: undefined, span_id: undefined };
-  const about = { ...ids, id: "a", worker_id: 2, "process.pid": 42, payload_bytes: 1 };
+  const names = { command: undefined, pool: undefined };
+  const about = { ...ids, id: "a", worker_id: 2, ...names, "process.pid": 42, payload_bytes: 1 };
   assert.deepEqual(lines, [
     ["job started", about],
     ["job ended", {
@@ -159,8 +165,37 @@ Deno.test("runAndReport() returns the result and reports the run to metrics, bot
       error_bytes: 6,
       data_bytes: 4,
       truncated: undefined,
+      warm: undefined,
+      "process.jobs": undefined,
       note: undefined,
     }],
+  ]);
+});
+
+Deno.test("runAndReport() logs the end of a job with its fields in this order", async () => {
+  const { lines } = await told(says);
+  assert.deepEqual(Object.keys(lines[1]?.[1] ?? {}), [
+    "request_id",
+    "trace_id",
+    "span_id",
+    "id",
+    "worker_id",
+    "command",
+    "pool",
+    "outcome",
+    "exit_status",
+    "signal",
+    "process.pid",
+    "queued_sec",
+    "elapsed_sec",
+    "payload_bytes",
+    "output_bytes",
+    "error_bytes",
+    "data_bytes",
+    "truncated",
+    "warm",
+    "process.jobs",
+    "note",
   ]);
 });
 

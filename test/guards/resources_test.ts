@@ -4,7 +4,8 @@
 
 import assert from "node:assert/strict";
 import { catalogue } from "../../src/telemetry/catalogue.ts";
-import { createHttpLabels } from "../../src/telemetry/http_labels.ts";
+import { createHistogram } from "../../src/telemetry/histogram.ts";
+import { createHttpSeries } from "../../src/telemetry/http_series.ts";
 import {
   methods,
   methodsOf,
@@ -99,9 +100,11 @@ Deno.test("catalogue.httpDuration has the table's paths and methods as labels", 
   assert.deepEqual(http_request_method, [...methods, "_OTHER"]);
 });
 
-Deno.test("createHttpLabels() has from the start the series of the table, and no others", () => {
+Deno.test("createHttpSeries() has from the start the series of the table, and no others", () => {
   for (const named of [false, true]) {
-    const fromStart = [...createHttpLabels("http", named).values()].map((labels) =>
+    const histogram = createHistogram(catalogue.httpDuration);
+    createHttpSeries(histogram, "http", named);
+    const fromStart = histogram.series().map(({ labels }) =>
       ["http_request_method", "http_route", "http_response_status_code"].map((name) => labels[name])
         .join(" ")
     );

@@ -133,7 +133,6 @@ Deno.test("rooms/borders finds packages and modules of the runtime, and each nam
     'import { spawn } from "child_process";': "child_process.spawn",
     'import { Hono } from "hono";': "hono.Hono",
     'import { accepts } from "hono/accepts";': "hono/accepts.accepts",
-    'import { getLogger } from "@logtape/logtape";': "@logtape/logtape.getLogger",
     'import type { Span } from "@opentelemetry/api";': "@opentelemetry/api.Span",
     'import { quote } from "shlex";': "shlex.quote",
     'import x from "npm:left-pad@1";': "npm:left-pad@1",

@@ -5,6 +5,10 @@ Deno.test("newJobUid() returns 128 random bits as hexadecimal digits", () => {
   const uids = new Set(Array.from({ length: 1000 }, newJobUid));
   assert.equal(uids.size, 1000);
   for (const uid of uids) assert.match(uid, /^[0-9a-f]{32}$/);
+  for (let digit = 0; digit < 32; digit++) {
+    const seen = new Set([...uids].map((uid) => uid[digit]));
+    assert.equal(seen.size, 16, `all values of digit ${digit}`);
+  }
 });
 
 Deno.test("inputLength() returns the length of the payload, wherever it lies", () => {

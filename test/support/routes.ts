@@ -204,7 +204,8 @@ export function setUp(setup: Setup = {}) {
         rejected.push(reason);
         rejectedNames.push(names);
       },
-      requestArrived: (method) => (route, status) => void answered.push([method, route, status]),
+      requestArrived() {},
+      requestAnswered: (method, route, status) => void answered.push([method, route, status]),
     },
     accessLog: setup.accessLog ?? false,
   });

@@ -12,7 +12,7 @@ Deno.test("createLineWriter() writes lines in order, however few bytes the sink 
       return Promise.resolve(some.length);
     },
   }, lost);
-  for (let index = 0; index < 20; index++) writer.write(`line ${index}\n`);
+  for (let index = 0; index < 20; index++) writer.write([`line ${index}\n`]);
   await writer.flush(60_000);
   assert.equal(out, Array.from({ length: 20 }, (_, index) => `line ${index}\n`).join(""));
 });
@@ -28,8 +28,8 @@ Deno.test("createLineWriter() does not wait for a blocked sink, and counts the l
     },
   }, lost);
   const line = "x".repeat(1023) + "\n";
-  writer.write("first\n");
-  for (let index = 0; index < 3000; index++) writer.write(line);
+  writer.write(["first\n"]);
+  for (let index = 0; index < 3000; index++) writer.write([line]);
   await writer.flush(1);
   assert.equal(out, "");
   gate.resolve();
@@ -40,6 +40,21 @@ Deno.test("createLineWriter() does not wait for a blocked sink, and counts the l
 
 Deno.test("createLineWriter() does not throw when the sink fails", async () => {
   const writer = createLineWriter({ write: () => Promise.reject(new Error("gone")) }, lost);
-  writer.write("a\n");
+  writer.write(["a\n"]);
   await writer.flush(60_000);
+});
+
+Deno.test("createLineWriter() writes the lines of one call together", async () => {
+  const writes: string[] = [];
+  const writer = createLineWriter({
+    write(bytes) {
+      writes.push(new TextDecoder().decode(bytes));
+      return Promise.resolve(bytes.length);
+    },
+  }, lost);
+  writer.write([]);
+  writer.write(["a\n", "b\n"]);
+  writer.write(["c\n"]);
+  await writer.flush(60_000);
+  assert.deepEqual(writes, ["a\nb\n", "c\n"]);
 });

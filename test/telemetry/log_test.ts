@@ -81,6 +81,64 @@ Deno.test("log: no value can break or forge a line or change its text direction"
   }
 });
 
+/** A field of each kind, and texts that need care, with what a line of either format has for it. */
+const oddFields = {
+  trace_id: "0af7651916cd43dd8448eb211c80319c",
+  span_id: "b7ad6b7169203331",
+  absent: undefined,
+  nothing: "",
+  not_a_number: NaN,
+  endless: -Infinity,
+  below_zero: -0,
+  tiny: 1e-7,
+  yes: true,
+  no: false,
+  "a.dot": "a b",
+  quotes: '"\\',
+  turned: "a\u202eb\u2066",
+  lines: "a\n\r\u2028\u0085\tb ",
+  half: "\ud83d",
+  whole: "\ud83d\ude00é",
+  long: "x".repeat(20_000),
+  "7": "seven",
+} as const;
+
+Deno.test("log: a line has exactly these characters in either format, whatever the values are", async () => {
+  const long = "x".repeat(20_000);
+  const expected = {
+    text:
+      "TIME WARN tracing 7=seven trace_id=0af7651916cd43dd8448eb211c80319c span_id=b7ad6b7169203331 " +
+      'nothing="" not_a_number=NaN endless=-Infinity below_zero=0 tiny=1e-7 yes=true no=false a.dot="a b" ' +
+      String
+        .raw`quotes="\"\\" turned="a\u202eb\u2066" lines="a\n\r\u2028\u0085\tb " half="\ud83d" ` +
+      `whole="\ud83d\ude00é" long=${long}\n`,
+    json: '{"timestamp":"TIME","severity_text":"WARN","severity_number":13,"body":"tracing",' +
+      '"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331","attributes":{' +
+      '"jobrunner.7":"seven","jobrunner.nothing":"","jobrunner.not_a_number":null,"jobrunner.endless":null,' +
+      '"jobrunner.below_zero":0,"jobrunner.tiny":1e-7,"jobrunner.yes":true,"jobrunner.no":false,' +
+      String.raw`"a.dot":"a b","jobrunner.quotes":"\"\\","jobrunner.turned":"a\u202eb\u2066",` +
+      String.raw`"jobrunner.lines":"a\n\r\u2028\u0085\tb ","jobrunner.half":"\ud83d",` +
+      `"jobrunner.whole":"\ud83d\ude00é","jobrunner.long":"${long}"}}\n`,
+  };
+  for (const format of ["text", "json"] as const) {
+    const { log, lines } = linesOf(format);
+    log.write("tracing", oddFields);
+    log.write("stopped");
+    await log.flush();
+    const [odd, empty] = lines.map((line) =>
+      line.replace(/\d{4}-\d\d-\d\dT[\d:]+\.\d{3}Z/, "TIME")
+    );
+    assert.equal(odd, expected[format]);
+    const severity = '"severity_text":"INFO","severity_number":9';
+    assert.equal(
+      empty,
+      format === "text"
+        ? "TIME INFO stopped\n"
+        : `{"timestamp":"TIME",${severity},"body":"stopped","attributes":{}}\n`,
+    );
+  }
+});
+
 Deno.test("log: the first line is written at once, later ones in a batch, each with its own time", async () => {
   const lines: string[] = [];
   const all = Promise.withResolvers<void>();
@@ -107,6 +165,31 @@ Deno.test("log: the first line is written at once, later ones in a batch, each w
     const time = Date.parse(timestamp);
     assert.ok(time >= before && time <= after);
   }
+  await log.flush();
+});
+
+Deno.test("log: lines after a batch wait for the next one", async () => {
+  const writes: string[][] = [];
+  const batches = [1, 2, 3].map(() => Promise.withResolvers<void>());
+  const log = openLog({ format: "json", level: "info" }, {
+    write(bytes) {
+      const lines = new TextDecoder().decode(bytes).trimEnd().split("\n");
+      batches[writes.push(lines.map((line) => JSON.parse(line).body)) - 1]?.resolve();
+      return Promise.resolve(bytes.length);
+    },
+  });
+  log.write("listening on http://127.0.0.1:8080");
+  log.write("request answered");
+  log.write("job ended");
+  await batches[1]?.promise;
+  log.write("job ended");
+  log.write("stopped");
+  await batches[2]?.promise;
+  assert.deepEqual(writes, [
+    ["listening on http://127.0.0.1:8080"],
+    ["request answered", "job ended"],
+    ["job ended", "stopped"],
+  ]);
   await log.flush();
 });
 

@@ -112,16 +112,21 @@ Deno.test("job metrics count by worker and outcome, and measure only jobs that r
 Deno.test("HTTP metrics count a request as active until answered; clients cannot create label values", async () => {
   const { metrics, sample } = expose();
   const gauge = 'http_server_active_requests{http_request_method="POST",url_scheme="http"}';
-  const answered = metrics.requestArrived("POST");
-  metrics.requestArrived("BREW")(undefined, 404);
-  metrics.requestArrived("PROPFIND")(undefined, 404);
+  metrics.requestArrived("POST");
+  for (const method of ["BREW", "PROPFIND"]) {
+    metrics.requestArrived(method);
+    metrics.requestAnswered(method, undefined, 404, 0.25);
+  }
   metrics.rejected("queue_full", undefined);
   assert.deepEqual(await sample(gauge), [" 1"]);
-  answered("/payload", 503);
+  metrics.requestAnswered("POST", "/payload", 503, 0.5);
   assert.deepEqual(await sample(gauge), [" 0"]);
   const other = 'http_request_method="_OTHER",url_scheme="http"';
   assert.deepEqual(await sample(`http_server_request_duration_seconds_count{${other}`), [
     ',http_response_status_code="404"} 2',
+  ]);
+  assert.deepEqual(await sample(`http_server_request_duration_seconds_sum{${other}`), [
+    ',http_response_status_code="404"} 0.5',
   ]);
   assert.deepEqual(
     (await sample("http_server_request_duration_seconds_count")).filter((line) =>

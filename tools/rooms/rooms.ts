@@ -248,7 +248,7 @@ export const members: readonly Row<string>[] = [
 /** Packages and modules of the runtime, or single names of them. No file may import what is in no row. */
 export const packages: readonly Row<string>[] = [
   { what: ["@fastify/busboy"], who: ["cli/form_result.ts", "http/body/multipart.ts"] },
-  { what: ["@logtape", "@opentelemetry"], who: ["telemetry"] },
+  { what: ["@opentelemetry"], who: ["telemetry"] },
   { what: ["content-disposition"], who: ["wire/parameters.ts"] },
   { what: ["hono"], who: ["http/routes.ts", "http/answer/error_answers.ts"] },
   { what: ["shlex"], who: ["config/command.ts"] },

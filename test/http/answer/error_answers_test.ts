@@ -86,7 +86,11 @@ Deno.test("POST /payload answers 500 for a bug, with the stack in the log only",
 Deno.test("answerJob() reports a run that did not succeed in the trace, and neither logs nor counts it", async () => {
   const { answerJob } = createErrorAnswers({
     log: { write: () => assert.fail("logged"), flush: () => Promise.resolve() },
-    metrics: { rejected: () => assert.fail("counted"), requestArrived: () => assert.fail() },
+    metrics: {
+      rejected: () => assert.fail("counted"),
+      requestArrived: () => assert.fail(),
+      requestAnswered: () => assert.fail(),
+    },
   }, unmarked);
   const ends: unknown[] = [];
   const handle: Handler = (c) => {
