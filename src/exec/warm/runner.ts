@@ -41,24 +41,13 @@ export function createWarmRunner(command: WarmCommand, seats: Seats): Runner {
 /** Makes a runner that is the given one for workers that may have a process of another command. That one ends first. */
 export function besideWarm(runner: Runner, seats: Seats): Runner {
   return {
-    async prepare(input, about) {
-      const seat = seats.of(about.workerId);
-      await seat.claim(undefined);
-      const leave = () => seat.giveBack(undefined, false);
-      try {
-        const { files, run } = await runner.prepare(input, about);
-        const remove = async () => {
-          try {
-            await files.remove();
-          } finally {
-            await leave();
-          }
-        };
-        return { files: { ...files, remove }, run };
-      } catch (error) {
-        await leave();
-        throw error;
-      }
+    prepare(input, about) {
+      const claiming = seats.of(about.workerId).claimForCold();
+      const prepare = () => runner.prepare(input, about);
+      return claiming ? claiming.then(prepare) : prepare();
+    },
+    release(workerId) {
+      seats.of(workerId).release();
     },
   };
 }
