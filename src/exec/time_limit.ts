@@ -19,9 +19,11 @@ export function timeoutMsOf(jobTimeoutMs: number, askedSec: number | undefined):
   return ms === Infinity ? ms : Math.max(1, Math.round(ms));
 }
 
+const noTimeout = () => {};
+
 /** Requests the end of a run after this time. Returns what ends that. */
 export function startTimeout(ms: number, stop: Stop): () => void {
-  if (ms === Infinity) return () => {};
+  if (ms === Infinity) return noTimeout;
   const timer = setTimeout(() => stop.request("timed_out"), ms);
   return () => clearTimeout(timer);
 }
