@@ -13,7 +13,7 @@ import { readPipe, type Scratch } from "./pipe.ts";
 import type { PreparedRun, RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
 import { startCommand, type StartSettings } from "./start.ts";
 import { copyToStdin } from "./stdin.ts";
-import { startTimeout, timeoutMsOf } from "./time_limit.ts";
+import { TimeLimit } from "./time_limit.ts";
 import type { Names } from "../jobs/job.ts";
 import { openRegularFile, type RegularFile } from "../spool/regular_file.ts";
 import type { Spool } from "../spool/spool.ts";
@@ -46,11 +46,12 @@ export function createColdStart(settings: ColdStartSettings): Runner {
   const { command, commandEnv, names, passHeaders, spool, requestSuffix, responseSuffix } =
     settings;
   const common = commonEnvironment(commandEnv, { command: command.text, names, passHeaders });
+  const limit = new TimeLimit(settings.jobTimeoutMs);
   return {
     async prepare(input, { workerId, id }) {
       const fileNames = { workerId, id, requestSuffix, responseSuffix };
       const files = await createWorkspace(spool, input, fileNames);
-      return new ColdRun(settings, common, files, workerId);
+      return new ColdRun(settings, limit, common, files, workerId);
     },
   };
 }
@@ -59,16 +60,19 @@ export function createColdStart(settings: ColdStartSettings): Runner {
 class ColdRun implements PreparedRun {
   readonly files: Workspace;
   readonly #settings: ColdStartSettings;
+  readonly #limit: TimeLimit;
   readonly #common: Readonly<Record<string, string>>;
   readonly #workerId: number;
 
   constructor(
     settings: ColdStartSettings,
+    limit: TimeLimit,
     common: Readonly<Record<string, string>>,
     files: Workspace,
     workerId: number,
   ) {
     this.#settings = settings;
+    this.#limit = limit;
     this.#common = common;
     this.files = files;
     this.#workerId = workerId;
@@ -79,7 +83,7 @@ class ColdRun implements PreparedRun {
     const settings = this.#settings;
     const { command, launcher, scratch, trees } = settings;
     const startedAt = performance.now();
-    const timeoutMs = timeoutMsOf(settings.jobTimeoutMs, spec.timeoutSec);
+    const timeoutMs = this.#limit.msOf(spec.timeoutSec);
     const env = environmentOf(this.#common, variables, {
       workerId: this.#workerId,
       id: spec.id,
@@ -114,7 +118,7 @@ class ColdRun implements PreparedRun {
       scratch,
       launchLine ? (bytes) => launchLine.write(bytes) : onStderr,
     );
-    const endTimeout = startTimeout(timeoutMs, stop);
+    const endTimeout = this.#limit.start(timeoutMs, stop);
     const tree = { pid, mark: files.folder };
     const status = await commandEnd(child, stop, () => trees.endTree(tree));
     endTimeout();

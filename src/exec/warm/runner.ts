@@ -13,7 +13,6 @@ import { endingOf } from "../ending.ts";
 import { couldNotStart, failedStart } from "../failed_start.ts";
 import { launchFailure, type NotStarted } from "../not_started.ts";
 import type { PreparedRun, RunEnd, RunListener, Runner, RunOrder } from "../runner.ts";
-import { startTimeout, timeoutMsOf } from "../time_limit.ts";
 import { encodeBlock, maxBlockBytes } from "./block.ts";
 import type { WarmCommand } from "./command.ts";
 import { newWord } from "./end_line.ts";
@@ -125,10 +124,10 @@ class WarmRun implements PreparedRun {
   }
 
   async #run({ spec, variables, stop }: RunOrder, onEvent: RunListener): Promise<RunEnd> {
-    const { command: { program }, jobTimeoutMs } = this.#command.settings;
+    const { settings: { command: { program } }, limit } = this.#command;
     let startedMs = performance.now();
     const elapsedSec = (now = performance.now()) => (now - startedMs) / 1000;
-    const timeoutMs = timeoutMsOf(jobTimeoutMs, spec.timeoutSec);
+    const timeoutMs = limit.msOf(spec.timeoutSec);
     const word = newWord();
     const about = { workerId: this.#workerId, id: spec.id };
     const values = this.#command.variablesOf(this.files, about, {
@@ -139,7 +138,7 @@ class WarmRun implements PreparedRun {
     if (!block) return couldNotStart(tooLong(program), elapsedSec());
 
     const give = async (process: WarmProcess, warm: boolean): Promise<RunEnd | undefined> => {
-      const endTimeout = startTimeout(timeoutMs, stop);
+      const endTimeout = limit.start(timeoutMs, stop);
       const end = await process.run({
         ...{ block, word, warm, stop },
         onTaken: () => void onEvent({ kind: "started", pid: process.pid }),
