@@ -20,10 +20,13 @@ export interface OwnDeadlines extends Deadlines, Disposable {
 
 /**
  * Makes timeouts of `ms` milliseconds each; with `Infinity` none ever ends. `now` is a monotonic clock in milliseconds.
+ * `whenEmpty`: whether the timer is kept while nothing waits, which costs less if only one waits at a time, or is cleared, so that
+ * nothing need be disposed of.
  */
 export function createDeadlines(
   ms: number,
   now: () => number = () => performance.now(),
+  whenEmpty: "keep" | "clear" = "keep",
 ): OwnDeadlines {
   // In the order of their ends, since all of them have the same length.
   const waits = new Set<{ readonly end: number; readonly onOver: () => void }>();
@@ -54,7 +57,12 @@ export function createDeadlines(
       const wait = { end: now() + ms, onOver };
       waits.add(wait);
       timer ??= setTimeout(end, ms);
-      return () => void waits.delete(wait);
+      return () => {
+        waits.delete(wait);
+        if (whenEmpty === "keep" || waits.size > 0) return;
+        clearTimeout(timer);
+        timer = undefined;
+      };
     },
     [Symbol.dispose]() {
       waits.clear();

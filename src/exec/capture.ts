@@ -5,13 +5,13 @@
  */
 
 import { createByteBuffer } from "../async/bytes.ts";
-import type { Captured } from "../jobs/job.ts";
-import type { RunListener } from "./runner.ts";
+import { type Captured, nothingCaptured } from "../jobs/job.ts";
+import type { RunEvent } from "./runner.ts";
 
 /** The captures of both streams of one run. */
 export interface Captures {
-  /** Takes the events of the run. */
-  readonly onEvent: RunListener;
+  /** Takes an event of the run, as a `RunListener`. */
+  onEvent(event: RunEvent): void | Promise<void>;
   /** What has been kept of standard output so far. */
   output(): Captured;
   /** What has been kept of standard error so far. */
@@ -22,17 +22,40 @@ export interface Captures {
 
 /** Keeps at most `limit` bytes of each stream. `onKept` is called each time more bytes are kept, with their number. */
 export function createCaptures(limit: number, onKept: (bytes: number) => void): Captures {
-  const output = new Capture(limit, onKept);
-  const error = new Capture(limit, onKept);
-  return {
-    onEvent(event) {
-      if (event.kind === "stdout") output.keep(event.bytes);
-      else if (event.kind === "stderr") error.keep(event.bytes);
-    },
-    output: () => output.captured(),
-    error: () => error.captured(),
-    close() {},
-  };
+  return new MemoryCaptures(limit, onKept);
+}
+
+/** A class, because every job has one. Most commands write nothing, or to one stream only. */
+class MemoryCaptures implements Captures {
+  readonly #limit: number;
+  readonly #onKept: (bytes: number) => void;
+  #output: Capture | undefined;
+  #error: Capture | undefined;
+
+  constructor(limit: number, onKept: (bytes: number) => void) {
+    this.#limit = limit;
+    this.#onKept = onKept;
+  }
+
+  onEvent(event: RunEvent): void {
+    if (event.kind === "stdout") {
+      this.#output ??= new Capture(this.#limit, this.#onKept);
+      this.#output.keep(event.bytes);
+    } else if (event.kind === "stderr") {
+      this.#error ??= new Capture(this.#limit, this.#onKept);
+      this.#error.keep(event.bytes);
+    }
+  }
+
+  output(): Captured {
+    return this.#output?.captured() ?? nothingCaptured;
+  }
+
+  error(): Captured {
+    return this.#error?.captured() ?? nothingCaptured;
+  }
+
+  close(): void {}
 }
 
 class Capture {

@@ -10,14 +10,14 @@ import { couldNotStart, failedStart } from "./failed_start.ts";
 import { createLaunchLine } from "./launch_line.ts";
 import { detailOf, launchFailure } from "./not_started.ts";
 import { readPipe, type Scratch } from "./pipe.ts";
-import type { RunAbout, RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
+import type { PreparedRun, RunEnd, RunListener, Runner, RunOrder } from "./runner.ts";
 import { startCommand, type StartSettings } from "./start.ts";
 import { copyToStdin } from "./stdin.ts";
-import { startTimeout, timeoutMsOf } from "./time_limit.ts";
+import { TimeLimit } from "./time_limit.ts";
 import type { Names } from "../jobs/job.ts";
 import { openRegularFile, type RegularFile } from "../spool/regular_file.ts";
 import type { Spool } from "../spool/spool.ts";
-import { createWorkspace, type RunFiles } from "../spool/workspace.ts";
+import { createWorkspace, type Workspace } from "../spool/workspace.ts";
 
 /** Settings that all cold starts of a command share. */
 export interface ColdStartSettings extends StartSettings {
@@ -46,73 +46,108 @@ export function createColdStart(settings: ColdStartSettings): Runner {
   const { command, commandEnv, names, passHeaders, spool, requestSuffix, responseSuffix } =
     settings;
   const common = commonEnvironment(commandEnv, { command: command.text, names, passHeaders });
+  const limit = new TimeLimit(settings.jobTimeoutMs);
   return {
-    async prepare(input, about) {
-      const suffixes = { requestSuffix, responseSuffix };
-      const files = await createWorkspace(spool, input, { ...about, ...suffixes });
-      return {
-        files,
-        async run(order, onEvent) {
-          const end = await runCold(settings, common, { ...order, files, ...about }, onEvent);
-          onEvent({ kind: "ended", end });
-          return end;
-        },
-      };
+    async prepare(input, { workerId, id }) {
+      const fileNames = { workerId, id, requestSuffix, responseSuffix };
+      const files = await createWorkspace(spool, input, fileNames);
+      return new ColdRun(settings, limit, common, files, workerId);
     },
   };
 }
 
-async function runCold(
-  settings: ColdStartSettings,
-  common: Readonly<Record<string, string>>,
-  { spec, workerId, files, variables, stop }: RunOrder & RunAbout & { readonly files: RunFiles },
-  onEvent: RunListener,
-): Promise<RunEnd> {
-  const { command, launcher, scratch, jobTimeoutMs, trees } = settings;
-  const startedAt = performance.now();
-  const elapsedSec = () => (performance.now() - startedAt) / 1000;
-  const timeoutMs = timeoutMsOf(jobTimeoutMs, spec.timeoutSec);
-  const env = environmentOf(common, variables, {
-    workerId,
-    id: spec.id,
-    jobFolder: files.folder,
-    requestFile: files.requestFile,
-    requestFolder: files.requestFolder,
-    responseFile: files.responseFile,
-    request: spec.request,
-    timeoutMs,
-  });
-  let payload: RegularFile | undefined;
-  try {
-    if (settings.stdin === "piped") payload = openRegularFile(files.requestFile);
-  } catch (error) {
-    return unreadable(error);
+/** The run of one job. A class, because every job has one. */
+class ColdRun implements PreparedRun {
+  readonly files: Workspace;
+  readonly #settings: ColdStartSettings;
+  readonly #limit: TimeLimit;
+  readonly #common: Readonly<Record<string, string>>;
+  readonly #workerId: number;
+
+  constructor(
+    settings: ColdStartSettings,
+    limit: TimeLimit,
+    common: Readonly<Record<string, string>>,
+    files: Workspace,
+    workerId: number,
+  ) {
+    this.#settings = settings;
+    this.#limit = limit;
+    this.#common = common;
+    this.files = files;
+    this.#workerId = workerId;
   }
-  let child: Deno.ChildProcess;
-  try {
-    child = await startCommand(settings, env, workerId);
-  } catch (error) {
-    payload?.close();
-    return failedStart(error, command.program, elapsedSec());
+
+  async run({ spec, variables, stop }: RunOrder, onEvent: RunListener): Promise<RunEnd> {
+    const { files } = this;
+    const settings = this.#settings;
+    const { command, launcher, scratch, trees } = settings;
+    const startedAt = performance.now();
+    const timeoutMs = this.#limit.msOf(spec.timeoutSec);
+    const env = environmentOf(this.#common, variables, {
+      workerId: this.#workerId,
+      id: spec.id,
+      jobFolder: files.folder,
+      requestFile: files.requestFile,
+      requestFolder: files.requestFolder,
+      responseFile: files.responseFile,
+      request: spec.request,
+      timeoutMs,
+    });
+    let payload: RegularFile | undefined;
+    try {
+      if (settings.stdin === "piped") payload = openRegularFile(files.requestFile);
+    } catch (error) {
+      return told(unreadable(error), onEvent);
+    }
+    let child: Deno.ChildProcess;
+    try {
+      child = await startCommand(settings, env, this.#workerId);
+    } catch (error) {
+      payload?.close();
+      return told(failedStart(error, command.program, secondsSince(startedAt)), onEvent);
+    }
+    const { pid } = child;
+    const stdin = payload && copyToStdin(payload, child.stdin);
+    onEvent({ kind: "started", pid });
+    const onStderr = (bytes: Uint8Array<ArrayBuffer>) => onEvent({ kind: "stderr", bytes });
+    const launchLine = launcher && createLaunchLine(launcher, onStderr);
+    const output = readPipe(child.stdout, scratch, (bytes) => onEvent({ kind: "stdout", bytes }));
+    const error = readPipe(
+      child.stderr,
+      scratch,
+      launchLine ? (bytes) => launchLine.write(bytes) : onStderr,
+    );
+    const endTimeout = this.#limit.start(timeoutMs, stop);
+    const tree = { pid, mark: files.folder };
+    const status = await commandEnd(child, stop, () => trees.endTree(tree));
+    endTimeout();
+    const elapsedSec = secondsSince(startedAt);
+    // In the background, because the result does not depend on it.
+    if (stdin) void stdinEnd(stdin, () => trees.endHolders(tree)).catch(() => {});
+    // They usually end before the command's status arrives.
+    if (!output.ended || !error.ended) {
+      await pipesEnd([output, error], () => trees.endHolders(tree));
+    }
+    const exitStatus = stop.cause ? undefined : status?.code;
+    const passing = launchLine?.end(exitStatus, output.seen);
+    const errno = typeof passing === "object" ? await passing : passing;
+    if (errno !== undefined) {
+      return told(couldNotStart(launchFailure(errno, command.program), elapsedSec), onEvent);
+    }
+    if (stdin?.failure) return told(unreadable(stdin.failure), onEvent);
+    return told({ ok: true, ending: endingOf(status, stop.cause), elapsedSec, pid }, onEvent);
   }
-  const stdin = payload && copyToStdin(payload, child.stdin);
-  onEvent({ kind: "started", pid: child.pid });
-  const onStderr = (bytes: Uint8Array<ArrayBuffer>) => onEvent({ kind: "stderr", bytes });
-  const launchLine = launcher && createLaunchLine(launcher, onStderr);
-  const output = readPipe(child.stdout, scratch, (bytes) => onEvent({ kind: "stdout", bytes }));
-  const error = readPipe(child.stderr, scratch, launchLine?.write ?? onStderr);
-  const endTimeout = startTimeout(timeoutMs, stop);
-  const tree = { pid: child.pid, mark: files.folder };
-  const status = await commandEnd(child, stop, () => trees.endTree(tree));
-  endTimeout();
-  const elapsed = elapsedSec();
-  // In the background, because the result does not depend on it.
-  if (stdin) void stdinEnd(stdin, () => trees.endHolders(tree)).catch(() => {});
-  await pipesEnd([output, error], () => trees.endHolders(tree));
-  const errno = await launchLine?.end(stop.cause ? undefined : status?.code, output.seen);
-  if (errno !== undefined) return couldNotStart(launchFailure(errno, command.program), elapsed);
-  if (stdin?.failure) return unreadable(stdin.failure);
-  return { ok: true, ending: endingOf(status, stop.cause), elapsedSec: elapsed, pid: child.pid };
+}
+
+/** Passes the end of a run on to its listener, and returns it. */
+function told(end: RunEnd, onEvent: RunListener): RunEnd {
+  onEvent({ kind: "ended", end });
+  return end;
+}
+
+function secondsSince(ms: number): number {
+  return (performance.now() - ms) / 1000;
 }
 
 /** The end of a run whose command did not get the whole payload as its standard input. */

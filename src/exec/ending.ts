@@ -28,26 +28,29 @@ const statusGraceMs = 250;
  * Waits for the command's end; if there is a cause, kills its tree and waits until that is done. Resolves with undefined if the
  * command could not be killed.
  */
-export async function commandEnd(
+export function commandEnd(
   child: Pick<Deno.ChildProcess, "status">,
   stop: Stop,
   endTree: () => Promise<void>,
 ): Promise<Deno.CommandStatus | undefined> {
-  const givenUp = Promise.withResolvers<undefined>();
-  let treeGone: Promise<void> | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  stop.onRequest(() => {
-    treeGone = endTree();
-    treeGone.then(
-      () => timer = setTimeout(givenUp.resolve, statusGraceMs, undefined),
-      givenUp.reject,
-    );
+  // One promise for all of it, since every job waits for one; a race would make several.
+  return new Promise((resolve, reject) => {
+    let treeGone: Promise<void> | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const end = (status: Deno.CommandStatus | undefined) => {
+      clearTimeout(timer);
+      resolve(status);
+    };
+    stop.onRequest(() => {
+      treeGone = endTree();
+      treeGone.then(() => timer = setTimeout(end, statusGraceMs, undefined), reject);
+    });
+    child.status.then((status) => {
+      stop.close();
+      if (treeGone) treeGone.then(() => end(status), reject);
+      else end(status);
+    }, reject);
   });
-  const status = await Promise.race([child.status, givenUp.promise]);
-  stop.close();
-  await treeGone;
-  clearTimeout(timer);
-  return status;
 }
 
 /** The ending of a command. A `status` of undefined, for a command that could not be killed, counts as SIGKILL. */

@@ -31,46 +31,63 @@ export interface LaunchLine {
 /** Keeps a byte order mark, which is output of the command like any other bytes. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Makes one for a new run. `passOn` is called with the bytes that are the command's own. */
-export function createLaunchLine(
-  { word }: Launcher,
-  passOn: PieceListener,
-): LaunchLine {
-  const length = `${word} 000\n`.length;
-  let held = "";
-  let isOutput = false;
+const encoder = new TextEncoder();
 
-  function passOnHeld(): void | Promise<void> {
-    isOutput = true;
-    if (held === "") return;
-    const bytes = new TextEncoder().encode(held);
-    held = "";
-    return passOn(bytes);
+/** Makes one for a new run. `passOn` is called with the bytes that are the command's own. */
+export function createLaunchLine({ word }: Launcher, passOn: PieceListener): LaunchLine {
+  return new HeldLine(word, passOn);
+}
+
+/** A class, because every job has one. */
+class HeldLine implements LaunchLine {
+  readonly #word: string;
+  readonly #passOn: PieceListener;
+  #held = "";
+  #isOutput = false;
+
+  constructor(word: string, passOn: PieceListener) {
+    this.#word = word;
+    this.#passOn = passOn;
   }
 
-  return {
-    write(bytes) {
-      if (!isOutput) {
-        const text = held.length + bytes.length <= length
-          ? held + decoder.decode(bytes)
-          : undefined;
-        if (text !== undefined && isBeginning(text, word)) {
-          held = text;
-          return;
-        }
-        const passed = passOnHeld();
-        if (passed) return passed.then(() => passOn(bytes));
+  write(bytes: Uint8Array<ArrayBuffer>): void | Promise<void> {
+    if (!this.#isOutput) {
+      const text = this.#held.length + bytes.length <= this.#length
+        ? this.#held + decoder.decode(bytes)
+        : undefined;
+      if (text !== undefined && isBeginning(text, this.#word)) {
+        this.#held = text;
+        return;
       }
-      return passOn(bytes);
-    },
-    end(exitStatus, outputBytes) {
-      const failed = (exitStatus === 126 || exitStatus === 127) && outputBytes === 0 &&
-        held.length === length;
-      if (failed) return Number(held.slice(word.length, -1));
-      const passed = passOnHeld();
-      return passed ? passed.then(() => undefined) : undefined;
-    },
-  };
+      const passed = this.#passOnHeld();
+      if (passed) return passed.then(() => this.#passOn(bytes));
+    }
+    return this.#passOn(bytes);
+  }
+
+  end(
+    exitStatus: number | undefined,
+    outputBytes: number,
+  ): number | undefined | Promise<undefined> {
+    const failed = (exitStatus === 126 || exitStatus === 127) && outputBytes === 0 &&
+      this.#held.length === this.#length;
+    if (failed) return Number(this.#held.slice(this.#word.length, -1));
+    const passed = this.#passOnHeld();
+    return passed ? passed.then(() => undefined) : undefined;
+  }
+
+  /** Length of the launcher's line. */
+  get #length(): number {
+    return this.#word.length + " 000\n".length;
+  }
+
+  #passOnHeld(): void | Promise<void> {
+    this.#isOutput = true;
+    if (this.#held === "") return;
+    const bytes = encoder.encode(this.#held);
+    this.#held = "";
+    return this.#passOn(bytes);
+  }
 }
 
 /** Whether a launcher's line (its word, a space, three digits, a line feed) may begin with this text. */

@@ -56,6 +56,8 @@ export function readPipe(
   return new PipeReader(stream, scratch, onPiece);
 }
 
+const intoMemory = { mode: "byob" } as const;
+
 /** A class, because every job has two: an object literal with getters creates new functions each time. */
 class PipeReader implements Pipe {
   readonly done: Promise<void>;
@@ -70,7 +72,7 @@ class PipeReader implements Pipe {
     scratch: Scratch,
     onPiece: PieceListener,
   ) {
-    this.#reader = stream.getReader({ mode: "byob" });
+    this.#reader = stream.getReader(intoMemory);
     this.#onPiece = onPiece;
     this.done = this.#drain(scratch);
   }

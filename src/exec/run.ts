@@ -14,8 +14,8 @@ import {
   type RunFailure,
 } from "../jobs/job.ts";
 import type { Stop } from "../jobs/stop.ts";
+import type { ResponseFile } from "../spool/response.ts";
 import type { Spool } from "../spool/spool.ts";
-import type { Workspace } from "../spool/workspace.ts";
 import type { PreparedRun, RunEnd, RunListener, Runner } from "./runner.ts";
 
 /** Settings that all runs of a server share. */
@@ -63,11 +63,13 @@ export async function run(
   settings: RunSettings,
   onEvent: RunListener,
 ): Promise<RunOutcome> {
-  const { spec, handle } = job;
+  const { spec, handle, workerId } = job;
+  const { runner } = settings;
   let prepared: PreparedRun;
   try {
-    prepared = await settings.runner.prepare(spec.input, { workerId: job.workerId, id: spec.id });
+    prepared = await runner.prepare(spec.input, { workerId, id: spec.id });
   } catch (error) {
+    runner.release?.(workerId);
     return failed({
       kind: "spool_unusable",
       reason: `cannot write the job's files: ${(error as Error).message}`,
@@ -77,42 +79,44 @@ export async function run(
     spec.input = noInput;
     handle?.onInputStored();
   }
+  const { files } = prepared;
   try {
     const end = await prepared.run(job, onEvent);
-    return end.ok ? await withResponse(end, prepared.files, job, settings) : end;
+    if (!end.ok) return end;
+    const { ending } = end;
+    if (ending.kind === "not_started") {
+      return { ...end, data: nothingCaptured, message: ending.reason };
+    }
+    const response = spec.keep === "memory"
+      ? await files.readResponse(settings.maxOutputBytes)
+      : await files.openResponse(settings.maxResultBytes);
+    return withResponse(end, response, handle);
   } finally {
     try {
-      await prepared.files.remove();
+      await files.remove();
     } catch (error) {
       settings.onLeftover(error);
     }
+    runner.release?.(workerId);
   }
 }
 
-async function withResponse(
+function withResponse(
   end: Extract<RunEnd, { readonly ok: true }>,
-  workspace: Workspace,
-  { spec, handle }: RunningSpec,
-  { maxOutputBytes, maxResultBytes }: RunSettings,
-): Promise<RunOutcome> {
-  const { ending } = end;
-  if (ending.kind === "not_started") {
-    return { ...end, data: nothingCaptured, message: ending.reason };
-  }
-  const response = spec.keep === "memory"
-    ? await workspace.readResponse(maxOutputBytes)
-    : await workspace.openResponse(maxResultBytes);
-  const { bytes, file } = response.data;
+  { data, message }: ResponseFile,
+  handle: JobHandle | undefined,
+): RunOutcome {
+  const { bytes, file } = data;
   if (file && handle?.disk?.take(file.length) === false) {
     file.close();
     return { ...end, data: { ...nothingCaptured, truncated: true } };
   }
   handle?.onCaptured(bytes.length);
-  const messages = [end.message, response.message].filter((message) => message !== undefined);
+  if (message === undefined) return { ...end, data };
   return {
     ...end,
-    ...response,
-    ...(messages.length > 0 ? { message: messages.join("; ") } : {}),
+    data,
+    message: end.message === undefined ? message : `${end.message}; ${message}`,
   };
 }
 

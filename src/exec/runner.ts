@@ -79,6 +79,11 @@ export interface Runner {
    * that are prepared for one worker do not overlap: the files of one are removed before the next is prepared.
    */
   prepare(input: JobInput, about: RunAbout): Promise<PreparedRun>;
+  /**
+   * To be called each time that a worker is done with a run: after its files were removed, or after a `prepare` that rejected.
+   * Absent if that makes no difference.
+   */
+  release?(workerId: number): void;
 }
 
 /** A run whose files are there. */

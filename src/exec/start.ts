@@ -41,37 +41,60 @@ export class LauncherError extends Error {
 }
 
 /**
- * Starts the command with this environment, its standard input, and pipes for its output. Rejects with an error of the
- * runtime or with a `LauncherError`.
+ * Starts the command with this environment, its standard input, and pipes for its output. Returns a promise only if it could not
+ * be started at once; that rejects with an error of the runtime or with a `LauncherError`.
  */
-export async function startCommand(
-  { command, launcher, workingDirectory, stdin, repair }: StartSettings,
+export function startCommand(
+  settings: StartSettings,
   env: Record<string, string>,
   workerId: number,
+): Deno.ChildProcess | Promise<Deno.ChildProcess> {
+  try {
+    return spawn(settings, env, workerId);
+  } catch (error) {
+    return startAgain(settings, env, workerId, error);
+  }
+}
+
+function spawn(
+  { command, launcher, workingDirectory, stdin }: StartSettings,
+  env: Record<string, string>,
+  workerId: number,
+): Deno.ChildProcess {
+  const options: Deno.CommandOptions = {
+    args: launcher ? [] : [...command.args],
+    clearEnv: true,
+    env,
+    stdin,
+    stdout: "piped",
+    stderr: "piped",
+  };
+  if (!launcher?.holdsAll && workingDirectory !== undefined) {
+    options.cwd = workingDirectory.replaceAll("{worker_id}", String(workerId));
+  }
+  return new Deno.Command(launcher ? launcher.path : command.program, options).spawn();
+}
+
+/** Tries again after this error, if the launcher may have been damaged. */
+async function startAgain(
+  settings: StartSettings,
+  env: Record<string, string>,
+  workerId: number,
+  error: unknown,
 ): Promise<Deno.ChildProcess> {
-  const spawn = () =>
-    new Deno.Command(launcher ? launcher.path : command.program, {
-      args: launcher ? [] : [...command.args],
-      ...(launcher?.holdsAll || workingDirectory === undefined
-        ? {}
-        : { cwd: workingDirectory.replaceAll("{worker_id}", String(workerId)) }),
-      clearEnv: true,
-      env,
-      stdin,
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
+  const { launcher, repair } = settings;
+  const failed = (error: unknown) =>
+    new LauncherError(`cannot run the launcher ${launcher?.path}: ${detailOf(error)}`);
   for (let tries = 1;; tries++) {
+    if (!launcher || hasOtherCause(error)) throw error;
+    if (tries === mostTries) throw failed(error);
+    await repair().catch((error) => {
+      throw failed(error);
+    });
     try {
-      return spawn();
-    } catch (error) {
-      if (!launcher || hasOtherCause(error)) throw error;
-      const failed = (error: unknown) =>
-        new LauncherError(`cannot run the launcher ${launcher.path}: ${detailOf(error)}`);
-      if (tries === mostTries) throw failed(error);
-      await repair().catch((error) => {
-        throw failed(error);
-      });
+      return spawn(settings, env, workerId);
+    } catch (next) {
+      error = next;
     }
   }
 }

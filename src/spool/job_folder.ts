@@ -21,6 +21,11 @@ export interface JobFolder {
   checked: boolean;
   /** Whether it holds so many bytes that removing them would block the event loop. */
   large: boolean;
+  /**
+   * Whether its path leads to it without any link: nothing else has taken the place of the folder or of the spool. Costs less than
+   * a check of both. False if it cannot be found out.
+   */
+  isInPlace(): boolean;
   /** Restores its owner's access if the command has taken it away. False if it is gone, or replaced by something else. */
   openAgain(): boolean;
   /**
@@ -35,7 +40,7 @@ export function makeJobFolder(spool: Spool): JobFolder {
   const random = crypto.getRandomValues(new Uint8Array(8)).toHex();
   const path = jobFolderIn(spool.path, random);
   Deno.mkdirSync(path, { mode: 0o700 });
-  return folderOf(spool, path, random);
+  return new Folder(spool, path, random);
 }
 
 /** The existing folder of a job at this path in a spool. Throws an `Error` if the path has another form. */
@@ -44,7 +49,7 @@ export function jobFolderAt(spool: Spool, path: string): JobFolder {
   if (random === undefined || path !== jobFolderIn(spool.path, random)) {
     throw new Error(`${path}: must be the folder of a job in ${spool.path}`);
   }
-  return folderOf(spool, path, random);
+  return new Folder(spool, path, random);
 }
 
 /** Removes the folder and rejects with the given error, which matters more than one of the removal. */
@@ -53,59 +58,81 @@ export async function giveUp(folder: Pick<JobFolder, "remove">, error: unknown):
   throw error;
 }
 
-function folderOf(spool: Spool, path: string, random: string): JobFolder {
-  const files: string[] = [];
+/** A class, because every job has one: an object literal with functions creates new functions each time. */
+class Folder implements JobFolder {
+  readonly path: string;
+  readonly random: string;
+  readonly files: string[] = [];
+  checked = false;
+  large = false;
+  readonly #spool: Spool;
 
-  async function remove(): Promise<void> {
-    try {
-      // Another job may damage the spool at the same moment.
-      await removeNow().catch(removeNow);
-    } catch (error) {
-      spool.leftovers.add(path);
-      throw error;
-    }
-    for (const left of spool.leftovers) {
-      spool.leftovers.delete(left);
-      removeInBackground(left).catch(() => spool.leftovers.add(left));
-    }
+  constructor(spool: Spool, path: string, random: string) {
+    this.#spool = spool;
+    this.path = path;
+    this.random = random;
   }
 
-  async function removeNow(): Promise<void> {
-    if (!folder.checked) await spool.ensure();
-    if (folder.large || !removeAtOnce()) await removeInBackground(path);
-  }
-
-  /** Handles the common case: a folder with nothing but our files. False if anything else is there. */
-  function removeAtOnce(): boolean {
+  isInPlace(): boolean {
     try {
-      if (!folder.checked && !look(path)?.isDirectory) return false;
-      for (const file of files) Deno.removeSync(file);
-      Deno.removeSync(path);
-      return true;
+      return Deno.realPathSync(this.path) === this.path;
     } catch {
-      folder.checked = false;
       return false;
     }
   }
 
-  const folder: JobFolder = {
-    path,
-    random,
-    files,
-    checked: false,
-    large: false,
-    openAgain() {
-      try {
-        const found = look(path);
-        if (found?.isDirectory && isShut(found)) Deno.chmodSync(path, 0o700);
-        return found?.isDirectory === true;
-      } catch {
-        return false;
-      }
-    },
-    remove,
-  };
-  return folder;
+  openAgain(): boolean {
+    try {
+      const found = look(this.path);
+      if (found?.isDirectory && isShut(found)) Deno.chmodSync(this.path, 0o700);
+      return found?.isDirectory === true;
+    } catch {
+      return false;
+    }
+  }
+
+  async remove(): Promise<void> {
+    // The common case first, which needs no promises.
+    const isTried = this.checked;
+    if (!isTried || !this.#removeAtOnce()) await this.#removeElse(isTried);
+    const { leftovers } = this.#spool;
+    if (leftovers.size === 0) return;
+    for (const left of leftovers) {
+      leftovers.delete(left);
+      removeInBackground(left).catch(() => leftovers.add(left));
+    }
+  }
+
+  /** Removes it in any case. `isTried`: `removeAtOnce` has just failed. */
+  async #removeElse(isTried: boolean): Promise<void> {
+    try {
+      // Another job may damage the spool at the same moment.
+      await (isTried ? removeInBackground(this.path) : this.#removeNow())
+        .catch(() => this.#removeNow());
+    } catch (error) {
+      this.#spool.leftovers.add(this.path);
+      throw error;
+    }
+  }
+
+  async #removeNow(): Promise<void> {
+    if (!this.checked) await this.#spool.ensure();
+    if (!this.#removeAtOnce()) await removeInBackground(this.path);
+  }
+
+  /** Handles the common case: a folder with nothing but our files. False if anything else is there, or much. */
+  #removeAtOnce(): boolean {
+    if (this.large) return false;
+    try {
+      if (!this.checked && !look(this.path)?.isDirectory) return false;
+      for (const file of this.files) Deno.removeSync(file);
+      Deno.removeSync(this.path);
+      return true;
+    } catch {
+      this.checked = false;
+      return false;
+    }
+  }
 }
 
 /** Whether the owner's access is missing. Windows has no modes. */

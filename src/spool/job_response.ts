@@ -4,7 +4,7 @@
  * @module
  */
 
-import { capturedLength, nothingRead } from "../jobs/job.ts";
+import { capturedLength, nothingCaptured, nothingRead } from "../jobs/job.ts";
 import type { JobFolder } from "./job_folder.ts";
 import { look } from "./own_folder.ts";
 import { openResponse, readResponse, type ResponseFile, unreadable } from "./response.ts";
@@ -18,12 +18,12 @@ const staysNamed = Deno.build.os === "windows";
 /** What is done with the response of a run, and with its folder. */
 export interface JobResponse {
   /** Reads at most `limit` bytes of the response file. */
-  readResponse(limit: number): Promise<ResponseFile>;
+  readResponse(limit: number): ResponseFile | Promise<ResponseFile>;
   /**
    * The same, but if there are many bytes they stay in the file, which is open then. It can be read after `remove`, and is
    * removed at its close if it cannot be removed before (Windows).
    */
-  openResponse(limit: number): Promise<ResponseFile>;
+  openResponse(limit: number): ResponseFile | Promise<ResponseFile>;
   /**
    * Removes the job's folder with everything in it; to be called as soon as the response is read. Rejects with errors of the
    * file system.
@@ -31,71 +31,112 @@ export interface JobResponse {
   remove(): Promise<void>;
 }
 
-/** The response file at this path in a job's folder. */
-export function createJobResponse(
-  spool: Spool,
-  folder: JobFolder,
-  responseFile: string,
-): JobResponse {
-  let openFiles = 0;
-  let isLeft = false;
+/** The response file at a path in a job's folder. A class, because every job has one. */
+export class FolderResponse implements JobResponse {
+  /** Its absolute path. */
+  readonly responseFile: string;
+  readonly #spool: Spool;
+  readonly #folder: JobFolder;
+  #openFiles = 0;
+  #isLeft = false;
 
-  function onClosed(keptName: string | undefined): void {
-    openFiles--;
-    if (keptName !== undefined) removeOutput(spool, keptName);
-    if (isLeft && openFiles === 0) folder.remove().catch(() => {});
+  /** The file at this path, in the job's folder in the spool. */
+  constructor(spool: Spool, folder: JobFolder, responseFile: string) {
+    this.#spool = spool;
+    this.#folder = folder;
+    this.responseFile = responseFile;
+  }
+
+  readResponse(limit: number): ResponseFile | Promise<ResponseFile> {
+    const seen = this.#look();
+    return this.#isNothing(seen) ? nothingWritten : this.#readSeen(limit, seen);
+  }
+
+  openResponse(limit: number): ResponseFile | Promise<ResponseFile> {
+    const seen = this.#look();
+    return this.#isNothing(seen) ? nothingWritten : this.#openSeen(limit, seen);
+  }
+
+  remove(): Promise<void> {
+    return this.#openFiles > 0 ? this.#removeWhileOpen() : this.#folder.remove();
+  }
+
+  /** What is at the path of the response file, wherever that leads to; undefined if it cannot be found out. */
+  #look(): Deno.FileInfo | undefined {
+    try {
+      return Deno.lstatSync(this.responseFile);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * Whether the file is there and empty, as most commands leave it. Then nothing is read, so nothing needs to be repaired, and the
+   * removal needs to know only that no link leads elsewhere.
+   */
+  #isNothing(seen: Deno.FileInfo | undefined): boolean {
+    if (!seen?.isFile || seen.size > 0 || !this.#folder.isInPlace()) return false;
+    this.#folder.checked = true;
+    return true;
+  }
+
+  async #readSeen(limit: number, seen: Deno.FileInfo | undefined): Promise<ResponseFile> {
+    const without = await this.#lost();
+    if (without) return without;
+    const response = await readResponse(this.responseFile, limit, seen);
+    this.#measure(response);
+    this.#folder.checked = response.data.bytes.length <= smallFileBytes;
+    return response;
+  }
+
+  async #openSeen(limit: number, seen: Deno.FileInfo | undefined): Promise<ResponseFile> {
+    const without = await this.#lost();
+    if (without) return without;
+    let keptName: string | undefined;
+    const onClosed = () => this.#onClosed(keptName);
+    const response = openResponse(this.responseFile, limit, onClosed, seen);
+    this.#measure(response);
+    if (response.data.file) {
+      this.#openFiles++;
+      if (this.#folder.large || staysNamed) keptName = movedOut(this.responseFile, this.#spool);
+    }
+    this.#folder.checked = true;
+    return response;
   }
 
   /** Why there is no response, without a look at the file; undefined if it can be read. */
-  async function lost(): Promise<ResponseFile | undefined> {
+  async #lost(): Promise<ResponseFile | undefined> {
     try {
-      await spool.ensure();
+      await this.#spool.ensure();
     } catch {
       return { data: nothingRead, message: unreadable("the server's folder is damaged") };
     }
-    return folder.openAgain() ? undefined : { data: nothingRead, message: goneOrReplaced };
+    return this.#folder.openAgain() ? undefined : { data: nothingRead, message: goneOrReplaced };
   }
 
   /** Notes whether the response file is large; most of it may not have been read. */
-  function measure({ data }: ResponseFile): void {
-    folder.large ||=
-      (data.truncated ? sizeOf(responseFile) : capturedLength(data)) > largeFileBytes;
+  #measure({ data }: ResponseFile): void {
+    this.#folder.large ||=
+      (data.truncated ? sizeOf(this.responseFile) : capturedLength(data)) > largeFileBytes;
   }
 
-  async function removeWhileOpen(): Promise<void> {
+  #onClosed(keptName: string | undefined): void {
+    this.#openFiles--;
+    if (keptName !== undefined) removeOutput(this.#spool, keptName);
+    if (this.#isLeft && this.#openFiles === 0) this.#folder.remove().catch(() => {});
+  }
+
+  async #removeWhileOpen(): Promise<void> {
     try {
-      await folder.remove();
+      await this.#folder.remove();
     } catch (error) {
-      isLeft = openFiles > 0;
-      if (!isLeft || !staysNamed) throw error;
+      this.#isLeft = this.#openFiles > 0;
+      if (!this.#isLeft || !staysNamed) throw error;
     }
   }
-
-  return {
-    async readResponse(limit) {
-      const without = await lost();
-      if (without) return without;
-      const response = await readResponse(responseFile, limit);
-      measure(response);
-      folder.checked = response.data.bytes.length <= smallFileBytes;
-      return response;
-    },
-    async openResponse(limit) {
-      const without = await lost();
-      if (without) return without;
-      let keptName: string | undefined;
-      const response = openResponse(responseFile, limit, () => onClosed(keptName));
-      measure(response);
-      if (response.data.file) {
-        openFiles++;
-        if (folder.large || staysNamed) keptName = movedOut(responseFile, spool);
-      }
-      folder.checked = true;
-      return response;
-    },
-    remove: () => openFiles > 0 ? removeWhileOpen() : folder.remove(),
-  };
 }
+
+const nothingWritten: ResponseFile = { data: nothingCaptured };
 
 /**
  * Gives the open file a name outside the job's folder, which it keeps until it is closed. Without a name, the close would free

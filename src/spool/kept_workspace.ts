@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { JobInput } from "../jobs/job.ts";
 import { FolderChanges } from "./folder_changes.ts";
 import { giveUp, type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
-import { createJobResponse, sizeOf } from "./job_response.ts";
+import { FolderResponse, sizeOf } from "./job_response.ts";
 import { createKeptFile } from "./kept_file.ts";
 import { openRegularFile } from "./regular_file.ts";
 import { removeInBackground, removeSmallOrAny } from "./removal.ts";
@@ -75,7 +75,7 @@ export async function createKeptWorkspace(
   const request = createKeptFile(wholeFile, staysOpen);
   const response = createKeptFile(responseFile, staysOpen);
   folder.files.push(wholeFile, responseFile);
-  const ended = createJobResponse(spool, folder, responseFile);
+  const ended = new FolderResponse(spool, folder, responseFile);
   const changes = new FolderChanges(now);
   let requestFile = wholeFile;
   let requestFolder = "";

@@ -20,9 +20,12 @@ export interface ResponseFile {
 }
 
 /** Opens the file, unless it is empty or cannot be read. */
-function openRegular(path: string): OpenDescriptor | ResponseFile {
+function openRegular(
+  path: string,
+  found: Deno.FileInfo | undefined,
+): OpenDescriptor | ResponseFile {
   try {
-    const seen = Deno.lstatSync(path);
+    const seen = found ?? Deno.lstatSync(path);
     if (seen.isFile && seen.size === 0) return { data: nothingCaptured };
     return openSeen(path, seen) ?? notRegular;
   } catch (error) {
@@ -30,9 +33,13 @@ function openRegular(path: string): OpenDescriptor | ResponseFile {
   }
 }
 
-/** Reads at most `limit` bytes of the response file at `path`. */
-export async function readResponse(path: string, limit: number): Promise<ResponseFile> {
-  const found = openRegular(path);
+/** Reads at most `limit` bytes of the response file at `path`. `seen` is what `lstat` has just returned, if it is known. */
+export async function readResponse(
+  path: string,
+  limit: number,
+  seen?: Deno.FileInfo,
+): Promise<ResponseFile> {
+  const found = openRegular(path, seen);
   if (!("descriptor" in found)) return found;
   try {
     return await readWith(found.size, limit, (bytes) => fill(found.descriptor, bytes));
@@ -63,8 +70,13 @@ export async function readWith(
  * The same, but more than `smallOutputBytes` stay in the file, which is left open, and whose `length` is at most `limit`.
  * `onClosed` is called when it is closed.
  */
-export function openResponse(path: string, limit: number, onClosed: () => void): ResponseFile {
-  const found = openRegular(path);
+export function openResponse(
+  path: string,
+  limit: number,
+  onClosed: () => void,
+  seen?: Deno.FileInfo,
+): ResponseFile {
+  const found = openRegular(path, seen);
   if (!("descriptor" in found)) return found;
   const { descriptor, size } = found;
   const length = Math.min(size, limit);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { folderAt, look } from "./own_folder.ts";
 
 /** The spool as the service uses it. */
@@ -23,16 +23,18 @@ export interface Spool {
 /** The spool at `path`, which main has just made. `repair` asks main to repair it. */
 export function openSpool(path: string, repair: () => Promise<void>): Spool {
   let folder = folderAt(path);
+  // One for all who ask, since each job does.
+  const sound = Promise.resolve();
+  async function repairNow(): Promise<void> {
+    await repair();
+    folder = folderAt(path);
+    if (!folder.isSound()) throw new Error(`${path}: something else is in the spool's place`);
+  }
   return {
     path,
     leftovers: new Set(),
     isSound: () => folder.isSound(),
-    async ensure() {
-      if (folder.isSound()) return;
-      await repair();
-      folder = folderAt(path);
-      if (!folder.isSound()) throw new Error(`${path}: something else is in the spool's place`);
-    },
+    ensure: () => folder.isSound() ? sound : repairNow(),
   };
 }
 
@@ -55,7 +57,7 @@ export const markVariable = "JOBRUNNER_JOB_DIR";
 
 /** Path of a job's folder, which is also the mark of the job's processes. `random` is 16 hexadecimal digits. */
 export function jobFolderIn(spool: string, random: string): string {
-  return join(spool, `job-${random}`);
+  return `${spool}${sep}job-${random}`;
 }
 
 /** The unique part in the name of a job's folder; undefined for any other name. */

@@ -6,10 +6,10 @@
  * @module
  */
 
-import { basename, join } from "node:path";
+import { basename, join, sep } from "node:path";
 import { inputLength, type JobInput } from "../jobs/job.ts";
 import { giveUp, type JobFolder, jobFolderAt, makeJobFolder } from "./job_folder.ts";
-import { createJobResponse, type JobResponse } from "./job_response.ts";
+import { FolderResponse, type JobResponse } from "./job_response.ts";
 import { look } from "./own_folder.ts";
 import { largeFileBytes, pieceBytes, smallFileBytes } from "./sizes.ts";
 import type { Spool } from "./spool.ts";
@@ -55,7 +55,12 @@ export async function createWorkspace(
 ): Promise<Workspace> {
   if (input.kind !== "bytes") {
     const folder = jobFolderAt(spool, input.folder);
-    await spool.ensure().catch((error) => giveUp(folder, error));
+    try {
+      await spool.ensure();
+      checkFolder(folder.path);
+    } catch (error) {
+      return await giveUp(folder, error);
+    }
     return await createIn(folder, spool, input, names);
   }
   await spool.ensure();
@@ -68,59 +73,104 @@ export async function createWorkspace(
   }
 }
 
-async function createIn(
+function createIn(
   folder: JobFolder,
   spool: Spool,
   input: JobInput,
   names: FileNames,
-): Promise<Workspace> {
-  const { wholeFile, responseFile } = filesIn(folder, names);
+): Workspace | Promise<Workspace> {
   const isForm = input.kind === "parts";
   const requestFolder = isForm ? join(folder.path, input.name) : "";
-  const requestFile = isForm ? join(requestFolder, input.first) : wholeFile;
+  const requestFile = isForm ? join(requestFolder, input.first) : wholeFileIn(folder, names);
   // A folder of parts may be replaced by a link, so a file in it is not removed by its path.
   if (!isForm) folder.files.push(requestFile);
-  folder.files.push(responseFile);
   folder.large = inputLength(input) > largeFileBytes;
   try {
-    createEmpty(responseFile);
-    await putInto(requestFile, input);
+    const responseFile = createResponseFile(folder, names);
+    folder.files.push(responseFile);
+    const workspace = new JobWorkspace(spool, folder, responseFile, requestFile, requestFolder);
+    const storing = putInto(requestFile, input);
+    return storing ? storing.then(() => workspace, (error) => giveUp(folder, error)) : workspace;
   } catch (error) {
-    return await giveUp(folder, error);
+    return giveUp(folder, error);
   }
-  return {
-    folder: folder.path,
-    requestFile,
-    requestFolder,
-    responseFile,
-    ...createJobResponse(spool, folder, responseFile),
-  };
 }
 
-/** Paths of the file of a whole payload, and of the response file, in a job's folder. */
+/** A class, because every job has one. */
+class JobWorkspace extends FolderResponse implements Workspace {
+  readonly folder: string;
+  readonly requestFile: string;
+  readonly requestFolder: string;
+
+  constructor(
+    spool: Spool,
+    folder: JobFolder,
+    responseFile: string,
+    requestFile: string,
+    requestFolder: string,
+  ) {
+    super(spool, folder, responseFile);
+    this.folder = folder.path;
+    this.requestFile = requestFile;
+    this.requestFolder = requestFolder;
+  }
+}
+
+/** Paths of the file of a whole payload, and of the response file, in a folder that serves several jobs. */
 export function filesIn(
   folder: JobFolder,
-  { workerId, id, requestSuffix, responseSuffix }: FileNames,
+  names: FileNames,
 ): { readonly wholeFile: string; readonly responseFile: string } {
-  const prefix = join(folder.path, `jobdata_w_${workerId}_id_${safeFormOf(id)}`);
-  return {
-    wholeFile: `${prefix}_req_${folder.random}${requestSuffix}`,
-    responseFile: `${prefix}_res_${folder.random}${responseSuffix}`,
-  };
+  const responseName = `${nameStart(names)}_res_${folder.random}${names.responseSuffix}`;
+  return { wholeFile: wholeFileIn(folder, names), responseFile: join(folder.path, responseName) };
 }
 
-async function putInto(requestFile: string, input: JobInput): Promise<void> {
+function wholeFileIn({ path, random }: JobFolder, names: FileNames): string {
+  return `${path}${sep}${nameStart(names)}_req_${random}${names.requestSuffix}`;
+}
+
+function nameStart({ workerId, id }: FileNames): string {
+  return `jobdata_w_${workerId}_id_${safeFormOf(id)}`;
+}
+
+/** A command may have replaced the folder by a link while the body arrived, and nothing is to be made where that leads. */
+function checkFolder(path: string): void {
+  if (!Deno.lstatSync(path).isDirectory) {
+    throw new Error(`${path}: something else is in the folder's place`);
+  }
+}
+
+/**
+ * Makes the response file, empty, with mode 0600; returns its path. The runtime completes the name with up to 16 hexadecimal
+ * digits. A name that is known before costs half as much again, because under path permissions each part of its path is looked at
+ * for links.
+ */
+function createResponseFile(folder: JobFolder, names: FileNames): string {
+  return Deno.makeTempFileSync({
+    dir: folder.path,
+    prefix: `${nameStart(names)}_res_`,
+    suffix: names.responseSuffix,
+  });
+}
+
+const newFile = { createNew: true, mode: 0o600 };
+
+/** Puts the payload into its file; returns a promise only if there is much of it. */
+function putInto(requestFile: string, input: JobInput): void | Promise<void> {
   if (input.kind === "parts") return checkParts(requestFile, input);
   if (input.kind === "file") {
     checkName(input.name);
     return Deno.renameSync(join(input.folder, input.name), requestFile);
   }
-  const options = { createNew: true, mode: 0o600 };
   if (input.bytes.length <= smallFileBytes) {
-    return Deno.writeFileSync(requestFile, input.bytes, options);
+    return Deno.writeFileSync(requestFile, input.bytes, newFile);
   }
-  using file = await Deno.open(requestFile, { ...options, write: true });
-  await writeInPieces(file, input.bytes);
+  return writeLarge(requestFile, input.bytes);
+}
+
+async function writeLarge(path: string, bytes: Uint8Array): Promise<void> {
+  using file = await Deno.open(path, { ...newFile, write: true });
+  await writeInPieces(file, bytes);
 }
 
 /** Throws an `Error` unless it is the name of something inside a folder. */
@@ -152,8 +202,4 @@ export async function writeInPieces(file: Deno.FsFile, bytes: Uint8Array): Promi
 /** An id as part of a file name: every character but letters, digits, dots, dashes and underscores becomes an underscore. */
 function safeFormOf(id: string): string {
   return id.slice(0, maxIdInName).replace(/[^A-Za-z0-9._-]/g, "_");
-}
-
-function createEmpty(path: string): void {
-  Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
 }

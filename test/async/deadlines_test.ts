@@ -67,6 +67,20 @@ Deno.test("createDeadlines() calls nothing back and keeps no timer once it is di
   deadlines[Symbol.dispose]();
 });
 
+Deno.test("createDeadlines() can keep no timer while nothing waits, and starts one again", async () => {
+  const deadlines = createDeadlines(5, undefined, "clear");
+  const [end, other] = [deadlines.start(() => assert.fail()), deadlines.start(() => assert.fail())];
+  end();
+  other();
+  const over = Promise.withResolvers<void>();
+  deadlines.start(over.resolve);
+  end();
+  await over.promise;
+  const last = deadlines.start(() => assert.fail());
+  last();
+  last();
+});
+
 Deno.test("waiting of createDeadlines() counts the deadlines that may still end", async () => {
   let time = 0;
   const deadlines = createDeadlines(1, () => time);

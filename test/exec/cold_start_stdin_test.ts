@@ -27,11 +27,15 @@ async function fed(
     },
     ...other,
   }));
-  const { files, run } = await runner.prepare(input, { workerId: 1, id: "i" });
+  const prepared = await runner.prepare(input, { workerId: 1, id: "i" });
+  const { files } = prepared;
   before(files);
-  const end = await run({ spec: { id: "i" }, variables: {}, stop: createStop() }, (event) => {
-    if ("bytes" in event) text[event.kind] += new TextDecoder().decode(event.bytes);
-  });
+  const end = await prepared.run(
+    { spec: { id: "i" }, variables: {}, stop: createStop() },
+    (event) => {
+      if ("bytes" in event) text[event.kind] += new TextDecoder().decode(event.bytes);
+    },
+  );
   await files.remove();
   return { end, files, ...text };
 }

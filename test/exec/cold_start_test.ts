@@ -41,15 +41,15 @@ async function runOf(
   const input = { kind: "bytes" as const, bytes: new TextEncoder().encode(script) };
   const text = { stdout: "", stderr: "" };
   const runner = createColdStart({ ...settingsIn(temporary.spool), ...other });
-  const { files, run } = await runner.prepare(input, { workerId: 1, id: "i" });
-  const end = await run(
+  const prepared = await runner.prepare(input, { workerId: 1, id: "i" });
+  const end = await prepared.run(
     { spec: { id: "i" }, variables: {}, stop: createStop(), ...order },
     (event: RunEvent) => {
       if ("bytes" in event) text[event.kind] += new TextDecoder().decode(event.bytes);
     },
   );
-  await files.remove();
-  return { end, folder: files.folder, ...text };
+  await prepared.files.remove();
+  return { end, folder: prepared.files.folder, ...text };
 }
 
 /** In place of a launcher: a script that writes a launcher's line. */

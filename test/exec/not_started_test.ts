@@ -91,10 +91,14 @@ Deno.test("spawnFailure() is 126 for a missing working directory, which it names
   using folder = temporaryFolder();
   const file = `${folder.path}/file`;
   Deno.writeTextFileSync(file, "");
-  const failureOf = (program: string, workingDirectory: string) => {
+  const failureOf = async (program: string, workingDirectory: string) => {
     const command = { ...commandHere(["/bin/sh"]), program };
-    return startCommand({ ...startOf(["/bin/sh"]), command, workingDirectory }, {}, 1)
-      .then(() => assert.fail("it was started"), (error) => spawnFailure(error, program));
+    try {
+      await startCommand({ ...startOf(["/bin/sh"]), command, workingDirectory }, {}, 1);
+    } catch (error) {
+      return spawnFailure(error, program);
+    }
+    assert.fail("it was started");
   };
   for (const place of [`${folder.path}/missing`, file, `${file}/below`]) {
     for (const program of ["/bin/sh", "/no/such/cwd"]) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createColdStart } from "../../src/exec/cold_start.ts";
 import { createCaptures } from "../../src/exec/capture.ts";
 import { run, type RunSettings } from "../../src/exec/run.ts";
-import type { RunEnd } from "../../src/exec/runner.ts";
+import type { RunEnd, Runner } from "../../src/exec/runner.ts";
 import type { JobSpec } from "../../src/jobs/job.ts";
 import { createStop } from "../../src/jobs/stop.ts";
 import { makeJobFolder } from "../../src/spool/job_folder.ts";
@@ -65,7 +65,7 @@ async function outcomeOf(words: string[], payload: string, differences: Differen
   const outcome = await run(
     { spec, handle, stop: createStop(), workerId: 2, variables: {} },
     settingsOf(spool, words, settings),
-    captures.onEvent,
+    (event) => captures.onEvent(event),
   );
   assert.deepEqual(filesIn(spool.path), [], "files are gone");
   assert.equal(stored, 1);
@@ -334,6 +334,30 @@ Deno.test("run() reports a spool that cannot be used as a failure of the server,
   assert.equal(outcome.failure.kind, "spool_unusable");
 });
 
+Deno.test("run() releases the worker when the job's files are removed, or could not be made", async () => {
+  using temporary = temporarySpool();
+  const { spool } = temporary;
+  const stub = stubRunner(spool, () => Promise.resolve(exited));
+  const runners: readonly [Runner["prepare"], boolean][] = [
+    [stub.prepare, true],
+    [() => Promise.reject(new Error("no space")), false],
+  ];
+  for (const [prepare, ok] of runners) {
+    const released: number[] = [];
+    const release = (workerId: number) => {
+      released.push(workerId);
+      assert.deepEqual(filesIn(spool.path), []);
+    };
+    const outcome = await run(
+      { spec: specOf("i"), handle: undefined, stop: createStop(), workerId: 3, variables: {} },
+      settingsOf(spool, shell, { runner: { prepare, release } }),
+      () => {},
+    );
+    assert.equal(outcome.ok, ok);
+    assert.deepEqual(released, [3]);
+  }
+});
+
 Deno.test("run() accepts a payload that lies in the job's folder before its worker is known", async () => {
   using temporary = temporarySpool();
   const { spool } = temporary;
@@ -351,7 +375,7 @@ Deno.test("run() accepts a payload that lies in the job's folder before its work
       variables: {},
     },
     settingsOf(spool, shell, {}),
-    captures.onEvent,
+    (event) => captures.onEvent(event),
   );
   assert.ok(outcome.ok);
   assert.match(text(captures.output().bytes), /^jobdata_w_7_id_i_req_[0-9a-f]{16}\n2\n$/);

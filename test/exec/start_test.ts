@@ -46,7 +46,7 @@ Deno.test("startCommand() rejects for a missing working directory and repairs no
   const workingDirectory = `${folder.path}/{worker_id}`;
   for (const launcher of [undefined, launcherIn(folder.path, false)]) {
     const settings = startOf(["/bin/date"], { workingDirectory, launcher });
-    await assert.rejects(startCommand(settings, {}, 7), (error) => {
+    await assert.rejects(async () => await startCommand(settings, {}, 7), (error) => {
       assert.ok(error instanceof Deno.errors.NotFound);
       assert.ok(error.message.includes(`${folder.path}/7`), error.message);
       return true;
@@ -67,7 +67,7 @@ Deno.test("startCommand() has a missing launcher repaired, and rejects with a La
   let repaired = 0;
   const inVain = () => Promise.resolve(void repaired++);
   await assert.rejects(
-    startCommand(startOf(["/bin/date"], { launcher, repair: inVain }), {}, 1),
+    async () => await startCommand(startOf(["/bin/date"], { launcher, repair: inVain }), {}, 1),
     LauncherError,
   );
   assert.ok(repaired > 0);

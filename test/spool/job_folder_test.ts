@@ -73,6 +73,22 @@ Deno.test("openAgain() restores a folder's mode, and does not touch anything els
   assert.ok(!folder.openAgain(), "the folder cannot be read");
 });
 
+Deno.test("isInPlace() is true only while no link leads to the folder", () => {
+  using temporary = temporarySpool();
+  const { spool, parent } = temporary;
+  const folder = makeJobFolder(spool);
+  // What the system calls the place of temporary files may itself be a link.
+  assert.equal(folder.isInPlace(), Deno.realPathSync(parent) === parent);
+  for (const path of [folder.path, spool.path]) {
+    Deno.renameSync(path, `${parent}/away`);
+    assert.ok(!folder.isInPlace());
+    Deno.symlinkSync(`${parent}/away`, path);
+    assert.ok(!folder.isInPlace());
+    Deno.removeSync(path);
+    Deno.renameSync(`${parent}/away`, path);
+  }
+});
+
 Deno.test("remove() checks the spool first, unless that has just been done", async () => {
   using temporary = temporarySpool();
   let looks = 0;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createWorkspace } from "../../src/spool/workspace.ts";
+import { createWorkspace, type Workspace } from "../../src/spool/workspace.ts";
 import type { JobInput } from "../../src/jobs/job.ts";
 import { makeJobFolder } from "../../src/spool/job_folder.ts";
 import type { Spool } from "../../src/spool/spool.ts";
@@ -22,7 +22,7 @@ Deno.test("createWorkspace() makes a 0700 folder with two 0600 files, named afte
   const [folder = "", request = "", response = ""] = filesIn(spool.path);
   assert.match(folder, /^job-[0-9a-f]{16}$/);
   assert.match(request, /^job-[0-9a-f]{16}\/jobdata_w_3_id_some_id_\.\._x_req_[0-9a-f]{16}$/);
-  assert.match(response, /^job-[0-9a-f]{16}\/jobdata_w_3_id_some_id_\.\._x_res_[0-9a-f]{16}$/);
+  assert.match(response, /^job-[0-9a-f]{16}\/jobdata_w_3_id_some_id_\.\._x_res_[0-9a-f]{1,16}$/);
   assert.equal(workspace.folder, `${spool.path}/${folder}`);
   assert.equal((Deno.statSync(workspace.folder).mode ?? 0) & 0o777, 0o700);
   assert.equal(workspace.requestFile, `${spool.path}/${request}`);
@@ -45,7 +45,7 @@ Deno.test("createWorkspace() ends the names of both files with their suffixes", 
   });
   const [, request = "", response = ""] = filesIn(spool.path);
   assert.match(request, /_req_[0-9a-f]{16}\.png$/);
-  assert.match(response, /_res_[0-9a-f]{16} ä\.gif$/);
+  assert.match(response, /_res_[0-9a-f]{1,16} ä\.gif$/);
   assert.equal(workspace.requestFile, `${spool.path}/${request}`);
   Deno.writeTextFileSync(workspace.responseFile, "GIF89a");
   const { data } = await workspace.readResponse(100);
@@ -165,12 +165,44 @@ Deno.test("remove() removes whatever the command made of its folder, and nothing
       Deno.removeSync(folder, { recursive: true });
       Deno.writeTextFileSync(folder, "x");
     },
+    (folder) => Deno.chmodSync(folder, 0o500),
+    (folder) => {
+      Deno.chmodSync(folder, 0o500);
+      Deno.chmodSync(spool.path, 0o500);
+    },
+    (folder) => {
+      for (const { name } of [...Deno.readDirSync(folder)]) {
+        Deno.linkSync(`${folder}/${name}`, `${folder}/${name}.other`);
+      }
+    },
+    (folder) => {
+      for (const { name } of [...Deno.readDirSync(folder)]) {
+        if (name.includes("_res_")) continue;
+        Deno.removeSync(`${folder}/${name}`);
+        Deno.mkdirSync(`${folder}/${name}`);
+        Deno.symlinkSync(`${other}/file`, `${folder}/${name}/link`);
+      }
+    },
+    (folder) => {
+      for (const { name } of [...Deno.readDirSync(folder)]) {
+        Deno.removeSync(`${folder}/${name}`);
+        Deno.symlinkSync(`${other}/file`, `${folder}/${name}`);
+      }
+    },
+  ];
+  const looks: readonly ((workspace: Workspace) => unknown)[] = [
+    () => {},
+    (workspace) => workspace.readResponse(100),
+    (workspace) => workspace.openResponse(100),
   ];
   for (const deed of deeds) {
-    const workspace = await createWorkspace(spool, input, names);
-    deed(workspace.folder);
-    await workspace.remove();
-    assert.deepEqual(filesIn(spool.path), []);
+    for (const look of looks) {
+      const workspace = await createWorkspace(spool, input, names);
+      deed(workspace.folder);
+      await look(workspace);
+      await workspace.remove();
+      assert.deepEqual(filesIn(spool.path), []);
+    }
   }
   assert.deepEqual(filesIn(other), ["file"]);
 });
@@ -191,22 +223,29 @@ Deno.test("readResponse() reports a response that was lost with the job's folder
   }
 });
 
-Deno.test("readResponse() does not follow a link in the place of the job's folder or of the spool", async () => {
+Deno.test("readResponse() and openResponse() follow no link in the place of the job's folder or of the spool", async () => {
   using temporary = temporarySpool();
   const { spool, parent } = temporary;
-  for (const place of ["folder", "spool"] as const) {
-    const workspace = await createWorkspace(spool, input, names);
-    const path = place === "spool" ? spool.path : workspace.folder;
-    const away = `${parent}/${place}.away`;
-    Deno.renameSync(path, away);
-    Deno.symlinkSync(away, path);
-    Deno.writeTextFileSync(workspace.responseFile, "somebody else's");
-    const { data, message } = await workspace.readResponse(100);
-    assert.equal(data.bytes.length, 0);
-    assert.equal(message, notRead);
-    await workspace.remove();
-    assert.deepEqual(filesIn(spool.path), []);
-    assert.ok(filesIn(away).some((path) => path.includes("_res_")), "what was moved is left alone");
+  const places = ["folder", "spool"] as const;
+  for (const read of ["readResponse", "openResponse"] as const) {
+    for (
+      const [place, text] of places.flatMap((place) => [[place, "other"], [place, ""]] as const)
+    ) {
+      const workspace = await createWorkspace(spool, input, names);
+      const path = place === "spool" ? spool.path : workspace.folder;
+      const away = `${parent}/${place}.away`;
+      Deno.renameSync(path, away);
+      Deno.symlinkSync(away, path);
+      Deno.writeTextFileSync(workspace.responseFile, text);
+      const moved = filesIn(away);
+      const { data, message } = await workspace[read](100);
+      assert.equal(data.bytes.length, 0);
+      assert.equal(message, notRead);
+      await workspace.remove();
+      assert.deepEqual(filesIn(spool.path), []);
+      assert.deepEqual(filesIn(away), moved, "what was moved is left alone");
+      Deno.removeSync(away, { recursive: true });
+    }
   }
 });
 
@@ -284,17 +323,27 @@ Deno.test("createWorkspace() leaves no folder if the payload's file is missing, 
   await assert.rejects(createWorkspace(damaged, fileIn(second.path), names), Deno.errors.NotFound);
 });
 
-Deno.test("createWorkspace() rejects if a file has the name of the response already", async () => {
+Deno.test("createWorkspace() makes and moves nothing behind a link in the place of the payload's folder", async () => {
   using temporary = temporarySpool();
-  const { spool } = temporary;
-  const { path: folder, random } = makeJobFolder(spool);
-  Deno.writeFileSync(`${folder}/body`, payload);
-  Deno.writeTextFileSync(`${folder}/jobdata_w_3_id_x_res_${random}`, "not the command's");
-  const file = { kind: "file" as const, folder, name: "body", length: payload.length };
-  await assert.rejects(
-    createWorkspace(spool, file, { ...names, id: "x" }),
-    Deno.errors.AlreadyExists,
-  );
+  const { spool, parent } = temporary;
+  const away = `${parent}/away`;
+  const inputs: readonly ((folder: string) => JobInput)[] = [
+    (folder) => ({ kind: "file", folder, name: "body", length: payload.length }),
+    (folder) => ({ kind: "parts", folder, name: ".", first: "body", length: payload.length }),
+  ];
+  for (const inputIn of inputs) {
+    const { path: folder } = makeJobFolder(spool);
+    Deno.writeFileSync(`${folder}/body`, payload);
+    Deno.renameSync(folder, away);
+    Deno.symlinkSync(away, folder);
+    await assert.rejects(
+      createWorkspace(spool, inputIn(folder), names),
+      /something else is in the folder's place/,
+    );
+    assert.deepEqual(filesIn(away), ["body"]);
+    assert.deepEqual(filesIn(spool.path), []);
+    Deno.removeSync(away, { recursive: true });
+  }
 });
 
 Deno.test("createWorkspace() writes nothing through a link in the place of the spool", async () => {
@@ -308,20 +357,21 @@ Deno.test("createWorkspace() writes nothing through a link in the place of the s
   await workspace.remove();
 });
 
-Deno.test("remove() checks the spool again if a large response was read in between", async () => {
+Deno.test("remove() checks the spool again only if a large response was read in between; an empty one needs no check", async () => {
   using temporary = temporarySpool();
   let looks = 0;
   const spool = {
     ...temporary.spool,
     ensure: () => temporary.spool.ensure().then(() => void looks++),
   };
-  for (const [size, expected] of [[256 * 1024, 2], [256 * 1024 + 1, 3]] as const) {
+  for (const [size, expected] of [[0, 1], [1, 2], [256 * 1024, 2], [256 * 1024 + 1, 3]] as const) {
     looks = 0;
     const workspace = await createWorkspace(spool, input, names);
     Deno.writeFileSync(workspace.responseFile, new Uint8Array(size));
     await workspace.readResponse(Infinity);
     await workspace.remove();
     assert.equal(looks, expected, String(size));
+    assert.deepEqual(filesIn(spool.path), []);
   }
 });
 
@@ -397,7 +447,7 @@ Deno.test("createWorkspace() leaves the parts of a form where they are", async (
   assert.equal(workspace.requestFolder, `${form.folder}/request`);
   assert.equal(workspace.requestFile, `${form.folder}/request/001`);
   assert.deepEqual(Deno.readFileSync(workspace.requestFile), payload);
-  assert.match(workspace.responseFile, /\/jobdata_w_3_id_some_id_.*_res_[0-9a-f]{16}$/);
+  assert.match(workspace.responseFile, /\/jobdata_w_3_id_some_id_.*_res_[0-9a-f]{1,16}$/);
   await workspace.remove();
   assert.deepEqual(filesIn(spool.path), []);
 });

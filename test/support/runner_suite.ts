@@ -74,6 +74,7 @@ async function heardOf(runner: Runner, script: string, more: More): Promise<Hear
   assert.equal(end, told, "the end that was reported is returned");
   const response = text((await files.readResponse(Infinity)).data.bytes);
   await files.remove();
+  runner.release?.(about.workerId);
   return { end, kinds, output: output.stdout, error: output.stderr, response, pid };
 }
 

@@ -146,13 +146,11 @@ export const runtime: readonly Row<string>[] = [
   { what: ["Deno.SeekMode"], who: ["spool/kept_file.ts", "spool/stored.ts", "cli/held_bytes.ts"] },
   { what: ["Deno.serve"], who: ["http/server.ts"] },
   { what: ["Deno.createHttpClient"], who: ["cli/job_client.ts"] },
-  { what: ["Deno.makeTempFile"], who: ["cli/held_bytes.ts"] },
+  { what: ["Deno.makeTempFile"], who: ["cli/held_bytes.ts", "spool/workspace.ts"] },
   { what: ["Deno.connect"], who: ["isolate/probes.ts"] },
   { what: ["Deno.listenDatagram"], who: ["supervisor/notifier.ts"] },
-  {
-    what: ["Deno.stat", "Deno.realPath"],
-    who: ["cli", "supervisor"],
-  },
+  { what: ["Deno.stat"], who: ["cli", "supervisor"] },
+  { what: ["Deno.realPath"], who: ["cli", "supervisor", "spool/job_folder.ts"] },
   {
     what: ["Deno.readFile", "Deno.readTextFile", "Deno.readLink"],
     who: ["cli", "machine", "supervisor", "isolate/probes.ts"],

@@ -11,6 +11,7 @@ import { environmentOf, type JobFacts } from "../child_env.ts";
 import type { ColdStartSettings } from "../cold_start.ts";
 import type { RunAbout } from "../runner.ts";
 import { startCommand } from "../start.ts";
+import { TimeLimit } from "../time_limit.ts";
 import { blockNames, warmEnvironment } from "./block.ts";
 import { WarmProcess, type WarmProcessParts } from "./process.ts";
 
@@ -42,6 +43,8 @@ export class WarmCommand {
   readonly settings: WarmSettings;
   /** Stands for all that a process depends on: processes of equal keys can do each other's jobs. */
   readonly key: string;
+  /** How long its jobs may run. */
+  readonly limit: TimeLimit;
   /** The names of the variables in its blocks. */
   readonly blockNames: readonly string[];
   /** The variables that all processes inherit, and those that all jobs have. */
@@ -53,6 +56,7 @@ export class WarmCommand {
     const { name, command, commandEnv, names, passHeaders, launcher } = settings;
     const { workingDirectory, requestSuffix, responseSuffix } = settings;
     this.settings = settings;
+    this.limit = new TimeLimit(settings.jobTimeoutMs);
     this.key = JSON.stringify([
       ...[name, command, commandEnv, names, passHeaders],
       ...[launcher, workingDirectory, requestSuffix, responseSuffix],

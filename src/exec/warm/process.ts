@@ -280,10 +280,12 @@ export class WarmProcess {
 
   #read(): Readonly<Record<StreamName, Pipe>> {
     const { child, scratch } = this.#parts;
-    const onStderr = (bytes: Uint8Array<ArrayBuffer>) => this.#write("stderr", bytes);
+    const line = this.#launchLine;
+    const onStderr = (bytes: Uint8Array<ArrayBuffer>) =>
+      line ? line.write(bytes) : this.#write("stderr", bytes);
     return this.#pipes ??= {
       stdout: readPipe(child.stdout, scratch, (bytes) => this.#write("stdout", bytes)),
-      stderr: readPipe(child.stderr, scratch, this.#launchLine?.write ?? onStderr),
+      stderr: readPipe(child.stderr, scratch, onStderr),
     };
   }
 

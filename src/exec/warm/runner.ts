@@ -13,7 +13,6 @@ import { endingOf } from "../ending.ts";
 import { couldNotStart, failedStart } from "../failed_start.ts";
 import { launchFailure, type NotStarted } from "../not_started.ts";
 import type { PreparedRun, RunEnd, RunListener, Runner, RunOrder } from "../runner.ts";
-import { startTimeout, timeoutMsOf } from "../time_limit.ts";
 import { encodeBlock, maxBlockBytes } from "./block.ts";
 import type { WarmCommand } from "./command.ts";
 import { newWord } from "./end_line.ts";
@@ -41,24 +40,13 @@ export function createWarmRunner(command: WarmCommand, seats: Seats): Runner {
 /** Makes a runner that is the given one for workers that may have a process of another command. That one ends first. */
 export function besideWarm(runner: Runner, seats: Seats): Runner {
   return {
-    async prepare(input, about) {
-      const seat = seats.of(about.workerId);
-      await seat.claim(undefined);
-      const leave = () => seat.giveBack(undefined, false);
-      try {
-        const { files, run } = await runner.prepare(input, about);
-        const remove = async () => {
-          try {
-            await files.remove();
-          } finally {
-            await leave();
-          }
-        };
-        return { files: { ...files, remove }, run };
-      } catch (error) {
-        await leave();
-        throw error;
-      }
+    prepare(input, about) {
+      const claiming = seats.of(about.workerId).claimForCold();
+      const prepare = () => runner.prepare(input, about);
+      return claiming ? claiming.then(prepare) : prepare();
+    },
+    release(workerId) {
+      seats.of(workerId).release();
     },
   };
 }
@@ -136,10 +124,10 @@ class WarmRun implements PreparedRun {
   }
 
   async #run({ spec, variables, stop }: RunOrder, onEvent: RunListener): Promise<RunEnd> {
-    const { command: { program }, jobTimeoutMs } = this.#command.settings;
+    const { settings: { command: { program } }, limit } = this.#command;
     let startedMs = performance.now();
     const elapsedSec = (now = performance.now()) => (now - startedMs) / 1000;
-    const timeoutMs = timeoutMsOf(jobTimeoutMs, spec.timeoutSec);
+    const timeoutMs = limit.msOf(spec.timeoutSec);
     const word = newWord();
     const about = { workerId: this.#workerId, id: spec.id };
     const values = this.#command.variablesOf(this.files, about, {
@@ -150,7 +138,7 @@ class WarmRun implements PreparedRun {
     if (!block) return couldNotStart(tooLong(program), elapsedSec());
 
     const give = async (process: WarmProcess, warm: boolean): Promise<RunEnd | undefined> => {
-      const endTimeout = startTimeout(timeoutMs, stop);
+      const endTimeout = limit.start(timeoutMs, stop);
       const end = await process.run({
         ...{ block, word, warm, stop },
         onTaken: () => void onEvent({ kind: "started", pid: process.pid }),

@@ -110,6 +110,21 @@ export class Seat {
     return this.#process;
   }
 
+  /** The same for a cold command. Returns a promise only if something has to end first: most workers never had a process. */
+  claimForCold(): Promise<unknown> | undefined {
+    if (this.#process || this.#starting || this.#ending.size > 0) return this.claim(undefined);
+    this.#isBusy = true;
+    clearTimeout(this.#timer);
+    this.#command = undefined;
+    return undefined;
+  }
+
+  /** To be called after each job of a cold command. */
+  release(): void {
+    this.#isBusy = false;
+    if (!this.#process) this.#startLater();
+  }
+
   /** Starts a process for the job of the worker. Rejects with errors of `startCommand`. */
   async start(
     command: WarmCommand,
@@ -134,8 +149,8 @@ export class Seat {
   }
 
   /**
-   * To be called after each job: without files if the command was a cold one or its files are gone. Resolves when nothing is
-   * left of the job. `wasWarm`: the process was there before the job.
+   * To be called after each job of a warm command: without files if they are gone. Resolves when nothing is left of the job.
+   * `wasWarm`: the process was there before the job.
    */
   async giveBack(files: KeptWorkspace | undefined, wasWarm: boolean): Promise<void> {
     const process = this.#process;
@@ -148,8 +163,7 @@ export class Seat {
         if (process.status) await gone;
       }
     } finally {
-      this.#isBusy = false;
-      if (!this.#process) this.#startLater();
+      this.release();
     }
   }
 

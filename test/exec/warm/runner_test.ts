@@ -57,18 +57,19 @@ async function besideProcess({ seats, ...stage }: WarmStage, cold: Runner) {
   stage.serve([command]);
   const { end } = await stage.run(command, "end 0");
   const bytes = new TextEncoder().encode("echo ran");
-  const preparing = besideWarm(cold, seats)
-    .prepare({ kind: "bytes", bytes }, { workerId: 1, id: "i" });
-  return { command, preparing, pid: end.pid ?? 0 };
+  const runner = besideWarm(cold, seats);
+  const preparing = runner.prepare({ kind: "bytes", bytes }, { workerId: 1, id: "i" });
+  return { command, preparing, release: () => runner.release?.(1), pid: end.pid ?? 0 };
 }
 
 Deno.test("besideWarm() ends the warm process of the worker before a job, and starts none after it", async () => {
   await onWarmStage(async (stage) => {
     const cold = createColdStart(coldStartOf(stage.spool, [fixture("run_payload.sh")]));
-    const { pid, preparing } = await besideProcess(stage, cold);
+    const { pid, preparing, release } = await besideProcess(stage, cold);
     const { files } = await preparing;
     assert.equal(isAlive(pid), false);
     await files.remove();
+    release();
     await nextTurn();
     assert.equal(stage.seats.stateOf(1), undefined);
     assert.deepEqual(stage.lines, ["started job", "ended recycled"]);
@@ -76,12 +77,15 @@ Deno.test("besideWarm() ends the warm process of the worker before a job, and st
   });
 });
 
-Deno.test("besideWarm() leaves the worker to others if the files of a job could not be made", async () => {
+Deno.test("besideWarm() keeps the worker until it is released, also if the files of a job could not be made", async () => {
   await onWarmStage(async (stage) => {
     const full = new Error("no space");
     const cold = { prepare: () => Promise.reject(full) };
-    const { command, preparing } = await besideProcess(stage, cold);
+    const { command, preparing, release } = await besideProcess(stage, cold);
     await assert.rejects(preparing, full);
+    await stage.seats.of(1).startAhead("boot", command);
+    assert.equal(stage.seats.stateOf(1), undefined, "the worker has a job");
+    release();
     await stage.seats.of(1).startAhead("boot", command);
     assert.ok(stage.seats.stateOf(1), "the worker has no job");
   });

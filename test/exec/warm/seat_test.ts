@@ -212,6 +212,30 @@ Deno.test("Seat leaves out starts ahead for 2^k - 1 jobs after k idle deaths in 
   });
 });
 
+Deno.test("claimForCold() of a seat waits only for a process, and no other is started until release()", async () => {
+  await onWarmStage(async (stage) => {
+    const command = stage.command({}, gate);
+    stage.serve([command]);
+    const seat = stage.seats.of(1);
+    for (const hasProcess of [false, true]) {
+      const pid = hasProcess ? await idlePid(stage) : undefined;
+      const claiming = seat.claimForCold();
+      assert.equal(claiming !== undefined, hasProcess);
+      await claiming;
+      if (pid !== undefined) assert.equal(isAlive(pid), false);
+      await seat.startAhead("ahead", command);
+      assert.equal(seat.state, undefined, "the worker has a job");
+      seat.release();
+      await seat.startAhead("ahead", command);
+      assert.ok(seat.state);
+    }
+    const starting = seat.renew();
+    assert.ok(seat.claimForCold());
+    await starting;
+    seat.release();
+  });
+});
+
 Deno.test("Seat reports a program that cannot be started ahead, and the next job tries again", async () => {
   await onWarmStage(async (stage) => {
     const path = `${stage.folder}/program`;
