@@ -25,11 +25,24 @@ const betweenLooksMs = 400;
  */
 const restPerLook = 10;
 
-interface Watched {
-  readonly address: () => ClientAddress | undefined;
-  readonly onGone: () => void;
+/** A class, because one is created for every job. */
+class Watched implements Disposable {
   /** It was already watched at the previous poll. */
-  seen: boolean;
+  seen = false;
+  readonly #all: Set<Watched>;
+
+  constructor(
+    all: Set<Watched>,
+    readonly address: () => ClientAddress | undefined,
+    readonly onGone: () => void,
+  ) {
+    this.#all = all;
+    all.add(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.#all.delete(this);
+  }
 }
 
 /**
@@ -73,10 +86,9 @@ export function createClients(
 
   return {
     watch(address, onGone) {
-      const client = { address, onGone, seen: false };
-      watched.add(client);
+      const client = new Watched(watched, address, onGone);
       lookSoon();
-      return { [Symbol.dispose]: () => void watched.delete(client) };
+      return client;
     },
     [Symbol.dispose]() {
       watched.clear();

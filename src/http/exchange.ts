@@ -35,13 +35,13 @@ export interface Exchange {
   /** The requested resource; routing sets it. Undefined if there is none at the path. */
   route: Route | undefined;
   /** The names of the command that it is for, once known. */
-  names?: Names | undefined;
+  names: Names | undefined;
   /** Its part of a trace. */
-  trace?: RequestTrace | undefined;
+  trace: RequestTrace | undefined;
   /** Called once, when the answer was sent or given up. */
-  onHandedOver?: () => void;
+  onHandedOver: (() => void) | undefined;
   /** Ends the request because its answer was given up, without waiting for the runtime to report that. */
-  giveUp?: () => void;
+  giveUp: (() => void) | undefined;
 }
 
 /** Opens an exchange. Its id is the client's if that is short and safe, otherwise a new one. */
@@ -49,7 +49,17 @@ export function openExchange(
   { headers, method }: Request,
   info: Partial<Handover>,
 ): Exchange {
-  return { info, requestId: requestIdOf(headers), method, path: "", route: undefined };
+  return {
+    info,
+    requestId: requestIdOf(headers),
+    method,
+    path: "",
+    route: undefined,
+    names: undefined,
+    trace: undefined,
+    onHandedOver: undefined,
+    giveUp: undefined,
+  };
 }
 
 function requestIdOf(headers: Headers): string {

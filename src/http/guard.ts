@@ -35,11 +35,21 @@ export function createGuard(names: readonly string[] | undefined): Guard {
       (isIP(name) !== 0 || known.has(name) || suffixes.some((suffix) => name.endsWith(suffix)));
   }
 
+  /** The Host header of the latest request that passed, and how its URL began. Most requests have both in common with it. */
+  let passedHost: string | undefined;
+  let passedUrl = "";
+
   return {
     hostRefusal(request) {
-      const foreign = names && hostsOf(request).find((host) => !passes(host));
-      if (foreign === undefined) return undefined;
-      return { kind: "unknown_host", host: hostNameOf(foreign) };
+      if (!names) return undefined;
+      const host = request.headers.get("host");
+      if (host === passedHost && request.url.startsWith(passedUrl)) return undefined;
+      const foreign = hostsOf(request).find((host) => !passes(host));
+      if (foreign !== undefined) return { kind: "unknown_host", host: hostNameOf(foreign) };
+      const origin = `${URL.parse(request.url)?.origin}/`;
+      // Another URL with this beginning names the same host.
+      if (host && request.url.startsWith(origin)) [passedHost, passedUrl] = [host, origin];
+      return undefined;
     },
     pageRefusal(request) {
       return isCrossSite(request) ? { kind: "cross_site" } : undefined;

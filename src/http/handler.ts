@@ -7,7 +7,7 @@
 import type { MethodOf, Route } from "../wire/resources.ts";
 import type { Exchange } from "./exchange.ts";
 
-/** A request while it is handled: the part of hono's context that handlers use. */
+/** A request while it is handled. */
 export interface Call {
   /** The exchange that the request belongs to. */
   readonly env: Exchange;
@@ -15,7 +15,7 @@ export interface Call {
   readonly req: { readonly raw: Request; readonly path: string };
 }
 
-/** Answers requests for one path and one method. A handler for GET answers HEAD too: hono drops the body. */
+/** Answers requests for one path and one method. A handler for GET answers HEAD too: its body is dropped then. */
 export type Handler = (c: Call) => Response | Promise<Response>;
 
 /** The handlers of the resource at a path: exactly one for each method of its row. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Hono } from "hono";
+import { RegExpRouter } from "hono/router/reg-exp-router";
 import { getPath } from "hono/utils/url";
 import {
   commandRoute,
@@ -18,7 +18,7 @@ import {
 import { createErrorAnswers } from "./answer/error_answers.ts";
 import type { FrontDoor } from "./door.ts";
 import { type Exchange, type Fetch, openExchange } from "./exchange.ts";
-import type { Handler, Handlers } from "./handler.ts";
+import type { Call, Handler, Handlers } from "./handler.ts";
 import { observer, type RequestTelemetry } from "./observe.ts";
 import { commands } from "./resources/commands.ts";
 import { livez, readyz } from "./resources/health.ts";
@@ -31,7 +31,7 @@ import { status } from "./resources/status.ts";
 import { version } from "./resources/version.ts";
 import { optionsAnswer, unservedAnswer } from "./unserved.ts";
 
-/** Builds the routes. Each path has one handler: hono has a fast path for a single handler. */
+/** Builds the routes. Each path has one handler. */
 export function createRoutes(
   door: FrontDoor,
   parts: JobParts,
@@ -75,25 +75,34 @@ export function createRoutes(
     };
   }
 
-  // For CONNECT to "?" hono makes an empty path, which the router does not accept.
-  const app = new Hono<{ readonly Bindings: Exchange }>({
-    getPath: (request) => getPath(request) || "?",
-  });
-  for (const route of routesOf(door.named)) app.all(patternOf(route), serve(route));
-  app.notFound(serve(undefined));
-  app.onError((error, c) => {
-    telemetry.log.write("request handling failed", {
-      request_id: c.env.requestId,
-      "exception.stacktrace": error.stack ?? String(error),
-    });
-    return errors.answerJob(c, { kind: "internal" });
-  });
+  // Of hono only the router: its application makes a context for each request, and nothing here needs that.
+  const router = new RegExpRouter<Handler>();
+  for (const route of routesOf(door.named)) router.add("ALL", patternOf(route), serve(route));
+  const serveUnknown = serve(undefined);
+
+  async function answer(request: Request, exchange: Exchange): Promise<Response> {
+    // For CONNECT to "?" hono makes an empty path, which the router does not accept.
+    const path = getPath(request) || "?";
+    const call: Call = { env: exchange, req: { raw: request, path } };
+    let response: Response;
+    try {
+      const handle = router.match("ALL", path)[0][0]?.[0] ?? serveUnknown;
+      response = await handle(call);
+    } catch (error) {
+      telemetry.log.write("request handling failed", {
+        request_id: exchange.requestId,
+        "exception.stacktrace": (error as Error | undefined)?.stack ?? String(error),
+      });
+      response = errors.answerJob(call, { kind: "internal" });
+    }
+    return exchange.method === "HEAD" ? new Response(null, response) : response;
+  }
 
   return (request, info = {}) => {
     const exchange = openExchange(request, info);
     return observe(
       exchange,
-      () => during(exchange.requestId, () => app.fetch(request, exchange)),
+      () => during(exchange.requestId, () => answer(request, exchange)),
     );
   };
 }

@@ -68,8 +68,11 @@ function parseAround(found: LongData): Parsed | undefined {
   return checked.ok ? checked : undefined;
 }
 
+/** One for all bodies: the runtime looks the class up with each use. */
+const utf8 = new TextDecoder();
+
 function parseWhole(body: Uint8Array<ArrayBuffer>): Parsed {
-  const text = new TextDecoder().decode(body);
+  const text = utf8.decode(body);
   if (isTooComplex(text)) return tooComplex;
   let value: unknown;
   try {
@@ -110,9 +113,9 @@ function check(
   const payload = decode(data);
   if (!payload) return wrong(`Json key 'data' is not valid base64: ${errorInBase64(data)}`);
   if (payload.length === 0) return wrong("Json key 'data' missing or empty");
-  const limit = timeoutSec === null ? {} : { timeoutSec };
   // A lone surrogate, which only an escape can produce, becomes U+FFFD, as in the Go jobrunner.
-  return { ok: true, request: { id: id.toWellFormed(), payload, ...limit } };
+  const request = { id: id.toWellFormed(), payload };
+  return { ok: true, request: timeoutSec === null ? request : { ...request, timeoutSec } };
 }
 
 function wrong(sentence: string): Parsed {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { freeMemory } from "../async/bytes.ts";
 import type { JobResult } from "../jobs/job.ts";
 import { toMicroseconds } from "./rounding.ts";
@@ -21,31 +22,42 @@ export interface Encoded {
 /**
  * Encodes the answer for a job that ran: one line of compact JSON and a newline. The first six keys and their order are the
  * contract; ours follow, those after `ending` only if they apply, first the names of command and pool. The text comes in
- * pieces, because the length of a string is limited. The memory of each large capture is freed once it is encoded. `onEncoded`
- * is called with the length of each capture that is done.
+ * pieces, because the length of a string is limited; small captures are one piece, which is made at once. The memory of each
+ * large capture is freed once it is encoded. `onEncoded` is called with the length of the captures that are done.
  */
 export function encodeResult(
   result: JobResult,
   onEncoded: (bytes: number) => void = () => {},
 ): Encoded {
-  const { ending, output, error, data } = result;
-  const more = JSON.stringify(ourKeys(result));
+  const { ending } = result;
+  const data = result.data.bytes;
+  const output = result.output.bytes;
+  const error = result.error.bytes;
+  const beforeData = '{"data":"';
   const elapsed = toMicroseconds(result.elapsedSec);
-  const parts = [
-    '{"data":"',
-    data.bytes,
-    `","worker_id":${result.workerId},"elapsed_sec":${elapsed},"exit_status":${ending.exitStatus},"output":"`,
-    output.bytes,
-    '","error":"',
-    error.bytes,
-    `",${more.slice(1)}\n`,
-  ];
+  const beforeOutput =
+    `","worker_id":${result.workerId},"elapsed_sec":${elapsed},"exit_status":${ending.exitStatus},"output":"`;
+  const beforeError = '","error":"';
+  const rest = `",${JSON.stringify(ourKeys(result)).slice(1)}\n`;
+  const length = data.length + output.length + error.length;
+  if (length <= smallBytes) {
+    const text = beforeData + data.toBase64() + beforeOutput + output.toBase64() + beforeError +
+      error.toBase64() + rest;
+    onEncoded(length);
+    return { byteLength: Buffer.byteLength(text), pieces: [text], free: nothingToFree };
+  }
+  const parts = [beforeData, data, beforeOutput, output, beforeError, error, rest];
   return {
     byteLength: parts.reduce((sum, part) => sum + encodedLength(part), 0),
     pieces: encodeParts(parts, onEncoded),
-    free: () => [data, output, error].forEach(({ bytes }) => freeMemory(bytes)),
+    free: () => [data, output, error].forEach(freeMemory),
   };
 }
+
+/** Most bytes of all captures that are encoded at once: small memory is not worth being freed one by one. */
+const smallBytes = 16 * 1024;
+
+function nothingToFree(): void {}
 
 /** The length of each output of a result in bytes. */
 export interface OutputLengths {
@@ -96,13 +108,11 @@ function ourKeys(result: JobResult): Readonly<Record<string, unknown>> {
   };
 }
 
-const encoder = new TextEncoder();
-
 type Part = string | Uint8Array<ArrayBuffer>;
 
 function encodedLength(part: Part): number {
   if (typeof part !== "string") return 4 * Math.ceil(part.length / 3);
-  return encoder.encode(part).length;
+  return Buffer.byteLength(part);
 }
 
 /** Number of bytes that are encoded at a time: a multiple of three, so that only the last piece has padding. */

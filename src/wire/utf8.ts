@@ -35,7 +35,8 @@ const wideEncodings = [
 
 /** Names the encoding of UTF-16 or UTF-32. Some of it is valid UTF-8 too, but with NUL characters that JSON cannot have there. */
 function wideEncoding(body: Uint8Array<ArrayBuffer>): string | undefined {
-  const [first = 0, second = 0] = [body[0], body[1]];
+  const first = body[0] ?? 0;
+  const second = body[1] ?? 0;
   if (first !== 0 && second !== 0 && first < 0xfe) return undefined;
   const beginning = body.subarray(0, 8).toHex();
   return wideEncodings.find(([, pattern]) => pattern.test(beginning))?.[0];

@@ -72,6 +72,28 @@ Deno.test("hostRefusal() refuses a request when its URL or its Host header is no
   });
 });
 
+Deno.test("hostRefusal() judges a request by both of its hosts, whatever request passed before it", () => {
+  const ask = (host: string, url: string) => ({ url, headers: new Headers({ host }) }) as Request;
+  const ours = "127.0.0.1:8080";
+  const foreign = [
+    ask("evil.example", `http://${ours}/payload`),
+    ask(ours, "http://evil.example/payload"),
+    ask(ours, "http://127.0.0.1.evil.example/payload"),
+    ask(ours, "http://127.0.0.1.evil.example/payload"),
+    ask(ours, `http:evil.example/${ours}/payload`),
+    ask(ours, "http:///evil.example/payload"),
+  ];
+  for (const path of ["/payload", "", "?a=/", "/?a", "//payload"]) {
+    const { hostRefusal } = createGuard([]);
+    for (const request of foreign) {
+      for (const _again of [1, 2]) {
+        assert.equal(hostRefusal(ask(ours, `http://${ours}${path}`)), undefined, path);
+      }
+      assert.ok(hostRefusal(request), `${request.url} after ${path}`);
+    }
+  }
+});
+
 Deno.test("hostRefusal() refuses a Host that is not a host name, and does not repeat it", () => {
   const headers = { host: "user:secret@evil.example" };
   assert.deepEqual(createGuard([]).hostRefusal(requestOf(headers)), {

@@ -60,6 +60,25 @@ Deno.test("encodeResult() yields a large result in pieces that form the same JSO
   assert.equal(bytes.length, 0, "the memory is given back");
 });
 
+Deno.test("encodeResult() measures bytes of UTF-8, and is done with small captures at once", () => {
+  for (const length of [0, 1, 16_384, 16_385]) {
+    const done: number[] = [];
+    const output = { bytes: new Uint8Array(length), truncated: false };
+    const id = "\u00e4\u20ac\ud83d\ude00";
+    const empty = { bytes: new Uint8Array(), truncated: false };
+    const { byteLength, pieces } = encodeResult(
+      { ...result, id, message: "\u00fc", data: empty, error: empty, output },
+      (bytes) => void done.push(bytes),
+    );
+    const sum = () => done.reduce((one, other) => one + other, 0);
+    assert.equal(sum(), length <= 16_384 ? length : 0, "before it is read");
+    const text = [...pieces].join("");
+    assert.equal(encode(text).length, byteLength);
+    assert.equal(JSON.parse(text).output, new Uint8Array(length).toBase64());
+    assert.equal(sum(), length);
+  }
+});
+
 Deno.test("encodeSummary() is the same object with lengths in place of the outputs", () => {
   const cut = { ...result.data, truncated: true };
   assert.equal(

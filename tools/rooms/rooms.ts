@@ -252,7 +252,7 @@ export const packages: readonly Row<string>[] = [
   { what: ["shlex"], who: ["config/command.ts"] },
   { what: ["smol-toml"], who: ["config/file/config_file.ts"] },
   { what: ["node:path"], who: "everyone" },
-  { what: ["node:buffer.Buffer"], who: ["supervisor/server_folder.ts"] },
+  { what: ["node:buffer.Buffer"], who: ["supervisor/server_folder.ts", "wire/result.ts"] },
   { what: ["node:buffer.isUtf8"], who: ["wire/utf8.ts", "supervisor/surroundings.ts"] },
   {
     what: ["node:crypto.createHash"],

@@ -46,6 +46,8 @@ export interface Deliveries {
 /** The error of an answer's stream that was given up. */
 export const givenUpError: Error = new Error("the client did not read the answer: it was given up");
 
+function nothingToEnd(): void {}
+
 /** `latest` limits how long a client may read nothing of a stream, until `setTimeouts` replaces it. */
 export function createDeliveries(latest: Deadlines): Deliveries {
   const open = new Set<(cause: GivenUpCause) => void>();
@@ -125,7 +127,7 @@ export function createDeliveries(latest: Deadlines): Deliveries {
       const body = wholeOf(answer);
       recipient.share.release();
       recipient.disk?.release();
-      return { body, handedOver() {} };
+      return { body, handedOver: nothingToEnd };
     },
     setTimeouts(timeouts) {
       latest = timeouts;

@@ -25,7 +25,7 @@ export function isOnePiece(body: Encoded | StoredBody): boolean {
 
 /** The whole body, which is one piece. */
 export function wholeOf(body: Encoded | StoredBody): string | Piece {
-  if (!("parts" in body)) return [...body.pieces].join("");
+  if (!("parts" in body)) return textOf(body);
   const whole = new Uint8Array(body.byteLength);
   let at = 0;
   for (const part of body.parts) {
@@ -34,6 +34,12 @@ export function wholeOf(body: Encoded | StoredBody): string | Piece {
     at += part.length;
   }
   return whole;
+}
+
+function textOf({ pieces }: Encoded): string {
+  let text = "";
+  for (const piece of pieces) text += piece;
+  return text;
 }
 
 /**

@@ -27,28 +27,35 @@ export interface AnswerSettings extends FailureSettings {
 }
 
 /**
- * The answer to a job that ran. For JSON its outputs must be in memory. In bytes, a run that did not succeed is a problem,
- * and so is an output that is not whole: a client might not notice that. Then all files of the result are closed. Does not reject.
+ * The answer to a job that ran; a promise of it only if it takes a look at a file. For JSON its outputs must be in memory. In
+ * bytes, a run that did not succeed is a problem, and so is an output that is not whole: a client might not notice that. Then all
+ * files of the result are closed. Does not reject.
  */
-export async function resultAnswer(
+export function resultAnswer(
+  result: JobResult,
+  settings: AnswerSettings,
+): ResultAnswer | Promise<ResultAnswer | FailedRun> {
+  switch (settings.format) {
+    case "json":
+      return jsonAnswer(result, settings.onReleased);
+    case "form":
+      return formAnswer(result, settings.responseType);
+    case "bytes":
+      return answerInBytes(result, settings);
+  }
+}
+
+async function answerInBytes(
   result: JobResult,
   settings: AnswerSettings,
 ): Promise<ResultAnswer | FailedRun> {
-  const { format, answer, responseType, onReleased } = settings;
-  switch (format) {
-    case "json":
-      return jsonAnswer(result, onReleased);
-    case "form":
-      return formAnswer(result, responseType);
-    case "bytes": {
-      const chosen = chosenOutput(result, answer);
-      const failure = await failureOf(result, settings) ?? faultIn(result, chosen);
-      if (!failure) {
-        const contentType = contentTypeOf(chosen, answer, responseType);
-        return bytesAnswer(result, chosen, contentType, onReleased);
-      }
-      dropCaptures([result.data, result.output, result.error], onReleased);
-      return failure;
-    }
+  const { answer, responseType, onReleased } = settings;
+  const chosen = chosenOutput(result, answer);
+  const failure = await failureOf(result, settings) ?? faultIn(result, chosen);
+  if (!failure) {
+    const contentType = contentTypeOf(chosen, answer, responseType);
+    return bytesAnswer(result, chosen, contentType, onReleased);
   }
+  dropCaptures([result.data, result.output, result.error], onReleased);
+  return failure;
 }

@@ -92,8 +92,13 @@ class Budget implements Buffers {
   }
 
   /** Lent uploads that must be given up to make room for `more` bytes of a share; undefined if that would not be enough. */
-  leavingFor(more: number, share: RequestShare, isSmall: boolean): RequestShare[] | undefined {
+  leavingFor(
+    more: number,
+    share: RequestShare,
+    isSmall: boolean,
+  ): readonly RequestShare[] | undefined {
     let missing = this.#missing(more, isSmall);
+    if (missing <= 0) return nobody;
     const leaving: RequestShare[] = [];
     for (const lender of this.lent) {
       if (missing <= 0) break;
@@ -104,6 +109,8 @@ class Budget implements Buffers {
     return missing <= 0 ? leaving : undefined;
   }
 }
+
+const nobody: readonly RequestShare[] = [];
 
 /** A class, because one is created for every job. */
 class RequestShare implements Share {

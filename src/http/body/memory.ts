@@ -9,12 +9,13 @@ import type { Share } from "./buffers.ts";
 import {
   type BodyLimits,
   type BodyRefusal,
-  type BodyStream,
   directReader,
   leastReadBytes,
   longBodyBytes,
+  openBody,
   type Pieces,
-  readPieces,
+  readToEnd,
+  refuse,
   roomAfter,
 } from "./reading.ts";
 
@@ -35,17 +36,54 @@ export async function readBody(
   limits: BodyLimits,
   share: Share,
 ): Promise<BodyOutcome> {
-  const read = await readPieces(request, limits, share, begin);
-  if (!read.ok) return read;
-  if (!read.pieces) return { ok: true, bytes: new Uint8Array() };
-  share.resize(read.pieces.length);
-  return { ok: true, bytes: read.pieces.bytes() };
+  const body = openBody(request, limits, share);
+  if (typeof body === "string") return refuse(share, body);
+  const { stream, announced, isChunked } = body;
+  if (!stream) return { ok: true, bytes: new Uint8Array() };
+  const endUpload = limits.uploads.begin();
+  try {
+    const direct = announced < longBodyBytes ? undefined : directReader(stream);
+    let pieces: PiecesInMemory;
+    if (direct) pieces = inPlace(direct, announced);
+    else {
+      const reader = stream.getReader();
+      const first = reader.read();
+      const bytes = await wholeInMemory(reader, first);
+      if (bytes && bytes.length === announced) {
+        return share.resize(announced) ? { ok: true, bytes } : refuse(share, "buffers_full");
+      }
+      pieces = inPieces(reader, first, announced, isChunked);
+    }
+    const read = await readToEnd(pieces, isChunked, limits, share);
+    if (!read.ok) return read;
+    share.resize(pieces.length);
+    return { ok: true, bytes: pieces.bytes() };
+  } finally {
+    endUpload();
+  }
 }
 
-function begin(body: BodyStream, announced: number, isChunked: boolean): PiecesInMemory {
-  const reader = announced < longBodyBytes ? undefined : directReader(body);
-  return reader ? inPlace(reader, announced) : inPieces(body, announced, isChunked);
+/**
+ * The body if it has arrived whole and is one piece, as that of a small request that came with its head (Deno 2.9.6); otherwise
+ * undefined. Both are known before anything else can happen, so this takes neither a deadline nor anything else that ends it.
+ */
+async function wholeInMemory(
+  reader: BodyReader,
+  first: ReturnType<BodyReader["read"]>,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  let piece: Uint8Array<ArrayBuffer> | undefined;
+  let isOver = false;
+  first.then(({ value }) => void (piece = value), ignore);
+  reader.closed.then(() => void (isOver = true), ignore);
+  // The stream begins after the first, and has its piece and its end after the second.
+  await undefined;
+  await undefined;
+  return isOver ? piece : undefined;
 }
+
+type BodyReader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+
+function ignore(): void {}
 
 /** A body that is kept in memory. */
 interface PiecesInMemory extends Pieces {
@@ -54,15 +92,21 @@ interface PiecesInMemory extends Pieces {
 }
 
 /**
- * Reads bodies that are short, of unknown length, or in memory already. A chunked body must not be canceled: the runtime would
- * read the rest of it, in quadratic time. Without a reader it is not read.
+ * Reads bodies that are short, of unknown length, or in memory already; `first` is the first read, which has begun. A chunked body
+ * must not be canceled: the runtime would read the rest of it, in quadratic time. Without a reader it is not read.
  */
-function inPieces(body: BodyStream, announced: number, isChunked: boolean): PiecesInMemory {
-  const reader = body.getReader();
+function inPieces(
+  reader: BodyReader,
+  first: ReturnType<BodyReader["read"]>,
+  announced: number,
+  isChunked: boolean,
+): PiecesInMemory {
   const buffer = createByteBuffer(announced);
+  let pending: typeof first | undefined = first;
   return {
     async next() {
-      const { done, value } = await reader.read();
+      const { done, value } = await (pending ?? reader.read());
+      pending = undefined;
       if (value) buffer.append(value);
       return !done;
     },
@@ -75,7 +119,7 @@ function inPieces(body: BodyStream, announced: number, isChunked: boolean): Piec
     bytes: () => buffer.bytes(),
     giveUp() {
       if (isChunked) reader.releaseLock();
-      else reader.cancel().catch(() => {});
+      else reader.cancel().catch(ignore);
     },
   };
 }
@@ -116,6 +160,6 @@ function inPlace(reader: ReadableStreamBYOBReader, announced: number): PiecesInM
       return Math.min(length + roomAfter(length), announced);
     },
     bytes: () => new Uint8Array(memory, 0, length),
-    giveUp: () => void reader.cancel().catch(() => {}),
+    giveUp: () => void reader.cancel().catch(ignore),
   };
 }

@@ -69,6 +69,37 @@ export type BodyReading<SomePieces, Refused extends object = never> =
   | { readonly ok: false; readonly refusal: BodyRefusal }
   | { readonly ok: false } & Refused;
 
+/** A body of which nothing has been read. */
+export interface OpenBody {
+  /** Its bytes; undefined if the request has none. */
+  readonly stream: BodyStream | undefined;
+  /** Its length, as announced; 0 if that is not known. */
+  readonly announced: number;
+  /** Whether it comes in chunks (HTTP/1.1). */
+  readonly isChunked: boolean;
+}
+
+/**
+ * Checks the head of a request, and whether its body may be read now. For as much of the announced length as will be held, at
+ * most `mostHeld`, there only needs to be room. Returns the body, or why it is refused.
+ */
+export function openBody(
+  request: Request,
+  limits: BodyLimits,
+  share: Share,
+  mostHeld = Infinity,
+): OpenBody | BodyRefusal {
+  const { headers } = request;
+  const announced = announcedLength(headers);
+  const refused = refusalOf(headers, announced, limits.maxBytes);
+  if (refused) return refused;
+  if (!share.expect(Math.min(announced, mostHeld))) return "buffers_full";
+  const stream = request.body ?? undefined;
+  if (stream && limits.cut.aborted) return "draining";
+  // The runtime makes a list of all headers for has().
+  return { stream, announced, isChunked: headers.get("transfer-encoding") !== null };
+}
+
 /**
  * Reads the whole body. `begin` gets its announced length, 0 if that is not known. The share counts what is held; for as much of
  * the announced length as will be held, at most `mostHeld`, there only needs to be room at the beginning. If the body is refused,
@@ -84,20 +115,37 @@ export async function readPieces<
   begin: (body: BodyStream, announced: number, isChunked: boolean) => SomePieces,
   mostHeld = Infinity,
 ): Promise<BodyReading<SomePieces, Refused>> {
-  const refuse = (refusal: BodyRefusal) => {
-    share.release();
-    return { ok: false as const, refusal };
-  };
-  const refused = headRefusal(request, limits);
-  if (refused) return refuse(refused);
-  const announced = announcedLength(request);
-  if (!share.expect(Math.min(announced, mostHeld))) return refuse("buffers_full");
-  if (!request.body) return { ok: true, pieces: undefined };
-  // An aborted signal does not report that once more.
-  if (limits.cut.aborted) return refuse("draining");
+  const body = openBody(request, limits, share, mostHeld);
+  if (typeof body === "string") return refuse(share, body);
+  const { stream, announced, isChunked } = body;
+  if (!stream) return { ok: true, pieces: undefined };
+  const endUpload = limits.uploads.begin();
+  try {
+    return await readToEnd(begin(stream, announced, isChunked), isChunked, limits, share);
+  } finally {
+    endUpload();
+  }
+}
 
-  const isChunked = request.headers.has("transfer-encoding");
-  const pieces = begin(request.body, announced, isChunked);
+/** Releases the share of a body that is refused. */
+export function refuse(
+  share: Share,
+  refusal: BodyRefusal,
+): { readonly ok: false; readonly refusal: BodyRefusal } {
+  share.release();
+  return { ok: false, refusal };
+}
+
+/** Reads the pieces to their end, as `readPieces` says. The caller counts the body as one that is being read. */
+export async function readToEnd<
+  SomePieces extends Pieces<Refused>,
+  Refused extends object = never,
+>(
+  pieces: SomePieces,
+  isChunked: boolean,
+  limits: BodyLimits,
+  share: Share,
+): Promise<BodyReading<SomePieces, Refused>> {
   let broken: "request_timeout" | "buffers_full" | "draining" | undefined;
   const breakOff = (reason: NonNullable<typeof broken>) => {
     broken ??= reason;
@@ -105,15 +153,16 @@ export async function readPieces<
   };
   const onCut = () => breakOff("draining");
   limits.cut.addEventListener("abort", onCut);
-  const endUpload = limits.uploads.begin();
+  // An aborted signal does not report that once more.
+  if (limits.cut.aborted) onCut();
   const stopPacing = keepPace(pieces, limits.periods, share, breakOff);
   let count = 0;
   try {
     for (;;) {
-      if (broken) return refuse(broken);
+      if (broken) return refuse(share, broken);
       if (!share.resize(pieces.held)) {
         pieces.giveUp();
-        return refuse("buffers_full");
+        return refuse(share, "buffers_full");
       }
       const more = await pieces.next();
       if (typeof more === "object") {
@@ -124,47 +173,53 @@ export async function readPieces<
       if (!more) break;
       if (pieces.length > limits.maxBytes) {
         pieces.giveUp();
-        return refuse("too_large");
+        return refuse(share, "too_large");
       }
       if (
         isChunked &&
         (pieces.length > maxChunkedBytes || ++count > mostPieces(pieces.length, limits))
       ) {
         pieces.giveUp();
-        return refuse("length_required");
+        return refuse(share, "length_required");
       }
     }
   } catch (error) {
     if (error instanceof RangeError) {
       pieces.giveUp();
       // The machine has no more memory, whatever the budget allows.
-      return refuse("buffers_full");
+      return refuse(share, "buffers_full");
     }
     // The runtime only reports an error of the connection here; the request's signal is not aborted yet.
-    return refuse(broken ?? "client_gone");
+    return refuse(share, broken ?? "client_gone");
   } finally {
     stopPacing();
-    endUpload();
     limits.cut.removeEventListener("abort", onCut);
   }
-  if (broken) return refuse(broken);
+  if (broken) return refuse(share, broken);
   share.keep();
   return { ok: true, pieces };
 }
 
 /** Why a body is refused before anything of it is read; undefined if it is not. */
 export function headRefusal(
-  request: Request,
+  { headers }: Request,
   { maxBytes }: Pick<BodyLimits, "maxBytes">,
 ): BodyRefusal | undefined {
-  if (isEncoded(request.headers)) return "unsupported_encoding";
-  const announced = announcedLength(request);
+  return refusalOf(headers, announcedLength(headers), maxBytes);
+}
+
+function refusalOf(
+  headers: Headers,
+  announced: number,
+  maxBytes: number,
+): BodyRefusal | undefined {
+  if (isEncoded(headers)) return "unsupported_encoding";
   if (Number.isNaN(announced)) return "body_unreadable";
   return announced > maxBytes ? "too_large" : undefined;
 }
 
 /** The Content-Length, 0 without one; NaN if it is not a whole number. */
-function announcedLength({ headers }: Request): number {
+function announcedLength(headers: Headers): number {
   const announcement = headers.get("content-length") ?? "0";
   // Two Content-Length headers arrive as "5, 5".
   return /^\d+$/.test(announcement) ? Number(announcement) : NaN;

@@ -141,15 +141,24 @@ export function jobRequests(
       log.write("gave up on an unread response", { ...describe(exchange), cause });
       exchange.giveUp?.();
     };
-    const about = { raw, requestId, path, commandName, command, trace };
-    const arrival = { ...about, address, share, disk, onGivenUp };
+    const arrival: Arrival = {
+      raw,
+      requestId,
+      path,
+      commandName,
+      command,
+      trace,
+      address,
+      share,
+      disk,
+      onGivenUp,
+    };
     let answer: JobAnswer | Problem | undefined;
     try {
       answer = await post(arrival, settings, door);
     } finally {
-      const release = () => command?.release();
-      if (answer?.kind === "live") answer.over.finally(release);
-      else release();
+      if (answer?.kind === "live") answer.over.finally(() => command?.release());
+      else command?.release();
       // After a bug no answer holds the disk space.
       if (!answer) disk.release();
     }
@@ -159,7 +168,7 @@ export function jobRequests(
         trace?.end({ status });
         const sending = delivery = settings.during(
           requestId,
-          () => deliveries.begin(body, { share, disk, onGivenUp }),
+          () => deliveries.begin(body, arrival),
         );
         return new Response(sending.body, {
           status,

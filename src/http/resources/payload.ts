@@ -44,43 +44,47 @@ async function admit(
   const { raw, requestId, trace } = arrival;
   const read = await readRequest(arrival, settings, command);
   if ("kind" in read) return read;
-  const { payload, ...request } = read;
-  if (raw.signal.aborted) return { kind: "client_gone" };
-  const place = await command.reserve({ command: command.name }, raw.signal);
+  const { id, timeoutSec, payload } = read;
+  const { signal } = raw;
+  if (signal.aborted) return { kind: "client_gone" };
+  const place = await command.reserve({ command: command.name }, signal);
   if (!place.reserved) return placeProblem(place);
   const spec = {
     uid: newJobUid(),
-    ...request,
+    id,
     requestId,
     command: command.name,
     version: command.version,
     onDisconnect: command.onDisconnect,
     input: { kind: "bytes", bytes: payload } as const,
     keep: keepFor(format),
-    ...trace?.context,
   };
-  return { place, spec };
+  if (timeoutSec === undefined && !trace) return { place, spec };
+  const limit = timeoutSec === undefined ? {} : { timeoutSec };
+  return { place, spec: { ...spec, ...limit, ...trace?.context } };
 }
 
 /**
  * Reads and parses the request; the share is then as large as the payload. A function of its own, because the callbacks of the
  * job would otherwise keep the body in memory.
  */
-async function readRequest(
+function readRequest(
   { raw, requestId, share }: Arrival,
   { limits, largestBody, during }: JobSettings,
   command: CommandDoor,
 ): Promise<PayloadRequest | Problem> {
   // A body for which the budget can never have room is too large; a retry would not help.
   const bounds = { ...limits, maxBytes: Math.min(command.maxRequestBytes, largestBody) };
-  const body = await readBody(raw, bounds, share);
-  if (!body.ok) return bodyProblem(body.refusal, bounds, command);
-  const { length } = body.bytes;
-  const contentType = raw.headers.get("content-type");
-  const parsed = during(requestId, () => parsePayloadRequest(body.bytes, { contentType }));
-  if (!parsed.ok) return { kind: "invalid", sentence: parsed.sentence };
-  const { buffer } = parsed.request.payload;
-  share.resize(Math.min(length, buffer.byteLength));
-  if (buffer !== body.bytes.buffer) freeMemory(body.bytes);
-  return parsed.request;
+  return readBody(raw, bounds, share).then((body) => {
+    if (!body.ok) return bodyProblem(body.refusal, bounds, command);
+    const { bytes } = body;
+    const { length } = bytes;
+    const contentType = raw.headers.get("content-type");
+    const parsed = during(requestId, () => parsePayloadRequest(bytes, { contentType }));
+    if (!parsed.ok) return { kind: "invalid", sentence: parsed.sentence };
+    const { buffer } = parsed.request.payload;
+    share.resize(Math.min(length, buffer.byteLength));
+    if (buffer !== bytes.buffer) freeMemory(bytes);
+    return parsed.request;
+  });
 }

@@ -50,7 +50,7 @@ export function keepFor(format: Format): Keep {
 }
 
 /** Has the request admitted, and makes the answer: when the job is over or, if the answer is live, at once. */
-export async function answerOf(
+export function answerOf(
   arrival: Arrival,
   settings: JobSettings,
   command: CommandDoor,
@@ -58,13 +58,14 @@ export async function answerOf(
   admit: () => Promise<PlacedJob | Problem>,
 ): Promise<JobAnswer | Problem> {
   if (format === "sse" || format === "ndjson") {
-    return await answerLive(arrival, settings, command, format, admit);
+    return answerLive(arrival, settings, command, format, admit);
   }
-  const job = await admit();
-  if ("kind" in job) return job;
-  const outcome = fill(job, handleOf(arrival));
-  // Not awaited: what is held here can be freed while the job waits and runs.
-  return runToTheEnd(arrival, settings, command, job.place, outcome, { format, answer });
+  // Not an async function: what `admit` returns can be freed while the job waits and runs.
+  return admit().then((job) => {
+    if ("kind" in job) return job;
+    const outcome = fill(job, handleOf(arrival));
+    return runToTheEnd(arrival, settings, command, job.place, outcome, { format, answer });
+  });
 }
 
 /** Takes room for the listener before `admit` reads a body. */
@@ -111,11 +112,17 @@ async function runToTheEnd(
   pending: Promise<JobOutcome>,
   { format, answer: part }: WantedAnswer & { readonly format: Exclude<Format, LiveFormat> },
 ): Promise<JobAnswer | Problem> {
-  using _watched = clients.watch(address, () => place.leave());
-  const outcome = await pending;
+  const watch = clients.watch(address, () => place.leave());
+  let outcome: JobOutcome;
+  try {
+    outcome = await pending;
+  } finally {
+    // `using` would cost every job another 240 bytes.
+    watch[Symbol.dispose]();
+  }
   if (outcome.kind !== "ran") return withoutResult(outcome, command);
   share.answer();
-  const answer = await resultAnswer(outcome.result, {
+  const made = resultAnswer(outcome.result, {
     format,
     answer: part,
     responseType: command.responseType,
@@ -123,6 +130,7 @@ async function runToTheEnd(
     retryAfterSec: () => command.retryAfterSec(),
     onReleased: (bytes) => share.taken(bytes),
   });
+  const answer = made instanceof Promise ? await made : made;
   return "body" in answer ? { kind: "ran", ...answer } : answer;
 }
 

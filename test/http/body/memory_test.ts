@@ -119,3 +119,52 @@ Deno.test("readBody() counts as an upload until the body is read or refused", as
   await slow.outcome;
   assert.equal(slow.uploads.active, 0);
 });
+
+Deno.test("readBody() reads a small body that is there whole, whatever length its head announces", async () => {
+  const bytes = new TextEncoder().encode("a small body");
+  for (const announced of ["", "0", "1", "12", "13"]) {
+    const buffers = createBuffers(Infinity);
+    const uploads = createActivity();
+    const cut = new AbortController().signal;
+    const periods = byHand(1000);
+    const request = new Request("http://x", {
+      method: "POST",
+      body: bytes,
+      headers: announced === "" ? {} : { "content-length": announced },
+    });
+    const limits = { maxBytes: 100, periods, cut, uploads };
+    assert.deepEqual(await readBody(request, limits, buffers.open()), { ok: true, bytes });
+    assert.deepEqual([buffers.held.bodies, uploads.active, periods.waiting], [12, 0, 0], announced);
+  }
+});
+
+Deno.test("readBody() reads a small body that comes with its head, after it, or in two pieces, on one connection", async () => {
+  const lengths: number[] = [];
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    async (request) => {
+      const periods = byHand(1000);
+      const cut = new AbortController().signal;
+      const limits = { maxBytes: 100, periods, cut, uploads: createActivity() };
+      const body = await readBody(request, limits, createBuffers(Infinity).open());
+      assert.ok(body.ok);
+      lengths.push(body.bytes.length);
+      return new Response("read");
+    },
+  );
+  using client = await Deno.connect({ hostname: "127.0.0.1", port: server.addr.port });
+  const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\n";
+  const body = "a small body";
+  for (const pieces of [[head + body], [head, body], [head + body.slice(0, 5), body.slice(5)]]) {
+    const before = lengths.length;
+    for (const piece of pieces) {
+      await client.write(new TextEncoder().encode(piece));
+      await nextTurn();
+    }
+    const answer = new Uint8Array(1000);
+    const length = await client.read(answer) ?? 0;
+    assert.match(new TextDecoder().decode(answer.subarray(0, length)), /^HTTP\/1.1 200 [^]*read$/);
+    assert.equal(lengths.length, before + 1);
+  }
+  assert.deepEqual(lengths, [12, 12, 12]);
+});
