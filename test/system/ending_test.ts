@@ -218,6 +218,24 @@ Deno.test("a daemon with an output of its own is not killed", async () => {
   });
 });
 
+Deno.test("a daemon that keeps its job's files and folder open reaches no later job of the same worker", async () => {
+  // It waits for the second job, then writes to both files and into what was its folder.
+  const first = 'exec 8>>"$JOBRUNNER_REQUEST_DATA_FN" 9>>"$JOBRUNNER_RESPONSE_DATA_FN"\n' +
+    'cd "$JOBRUNNER_JOB_DIR"\n' +
+    'setsid sh -c \'echo $$ >"$PIDS/daemon"; while [ ! -e "$PIDS/go" ]; do sleep 0.01; done; ' +
+    'echo foreign >&8; echo foreign >&9; echo foreign >foreign; : >"$PIDS/done"\' ' +
+    "</dev/null >/dev/null 2>&1 &\n" +
+    'while [ ! -s "$PIDS/daemon" ]; do sleep 0.01; done\n';
+  const second = ': >"$PIDS/go"; while [ ! -e "$PIDS/done" ]; do sleep 0.01; done\n' +
+    'ls "$JOBRUNNER_JOB_DIR" | wc -l; grep -c foreign "$JOBRUNNER_REQUEST_DATA_FN"; true\n';
+  await on("run_payload.sh", { JOBRUNNER_NUM_WORKERS: "1" }, async ({ url }) => {
+    assert.equal((await post(url, first)).json["exit_status"], 0);
+    const { json, output } = await post(url, second);
+    // The word stands in the second job's own script once.
+    assert.deepEqual([output, json["data"]], ["2\n1\n", ""]);
+  });
+});
+
 Deno.test("a daemon is not killed for a pipe that the server itself inherited", async () => {
   const script =
     "setsid sh -c 'echo $$ >\"$PIDS/daemon\"; exec sleep 1000' </dev/null >/dev/null 2>&1 &\n" +
