@@ -53,6 +53,34 @@ Deno.test("commandEnd() kills the command at once for a cause that was there bef
   assert.equal(stop.cause, "canceled");
 });
 
+Deno.test("commandEnd() rejects with the error of killing the tree, whether the command ends before or after it", async () => {
+  const failure = new Error("main has gone");
+  for (const isFirst of [true, false]) {
+    const stop = createStop();
+    const status = Promise.withResolvers<Deno.CommandStatus>();
+    const tree = Promise.withResolvers<void>();
+    const end = commandEnd({ status: status.promise }, stop, () => tree.promise);
+    stop.request("timed_out");
+    if (isFirst) status.resolve(killed);
+    await Promise.resolve();
+    tree.reject(failure);
+    await assert.rejects(end, failure);
+    status.resolve(killed);
+    await status.promise;
+  }
+});
+
+Deno.test("commandEnd() waits no longer than a moment for a status, which may still come later", async () => {
+  const stop = createStop();
+  const status = Promise.withResolvers<Deno.CommandStatus>();
+  const end = commandEnd({ status: status.promise }, stop, () => Promise.resolve());
+  stop.request("timed_out");
+  assert.equal(await end, undefined);
+  status.resolve(killed);
+  await status.promise;
+  assert.equal(stop.cause, "timed_out");
+});
+
 Deno.test("endingOf() reports a command that could not be killed as killed by SIGKILL", async () => {
   const stop = createStop();
   stop.request("shutdown");

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { Hono } from "hono";
 import { createDeadlines } from "../../../src/async/deadlines.ts";
 import { createErrorAnswers } from "../../../src/http/answer/error_answers.ts";
 import { openExchange } from "../../../src/http/exchange.ts";
@@ -105,8 +104,10 @@ Deno.test("answerJob() reports a run that did not succeed in the trace, and neit
     });
   };
   const request = new Request("http://localhost/", { headers: { accept: "application/json" } });
-  const app = new Hono().get("/", (c) => handle(c as unknown as Parameters<Handler>[0]));
-  const response = await app.fetch(request, openExchange(request, {}));
+  const response = await handle({
+    env: openExchange(request, {}),
+    req: { raw: request, path: "/" },
+  });
   assert.equal(response.status, 418);
   assert.equal(response.headers.get("x-jr-exit-status"), "3");
   const { stderr_tail, code } = await response.json();
