@@ -48,53 +48,47 @@ export class FolderResponse implements JobResponse {
   }
 
   readResponse(limit: number): ResponseFile | Promise<ResponseFile> {
-    const seen = this.#look();
-    return this.#isNothing(seen) ? nothingWritten : this.#readSeen(limit, seen);
+    return this.#isNothing() ? nothingWritten : this.#read(limit);
   }
 
   openResponse(limit: number): ResponseFile | Promise<ResponseFile> {
-    const seen = this.#look();
-    return this.#isNothing(seen) ? nothingWritten : this.#openSeen(limit, seen);
+    return this.#isNothing() ? nothingWritten : this.#open(limit);
   }
 
   remove(): Promise<void> {
     return this.#openFiles > 0 ? this.#removeWhileOpen() : this.#folder.remove();
   }
 
-  /** What is at the path of the response file, wherever that leads to; undefined if it cannot be found out. */
-  #look(): Deno.FileInfo | undefined {
-    try {
-      return Deno.lstatSync(this.responseFile);
-    } catch {
-      return undefined;
-    }
-  }
-
   /**
    * Whether the file is there and empty, as most commands leave it. Then nothing is read, so nothing needs to be repaired, and the
    * removal needs to know only that no link leads elsewhere.
    */
-  #isNothing(seen: Deno.FileInfo | undefined): boolean {
-    if (!seen?.isFile || seen.size > 0 || !this.#folder.isInPlace()) return false;
-    this.#folder.checked = true;
-    return true;
+  #isNothing(): boolean {
+    try {
+      const { isFile, size } = Deno.lstatSync(this.responseFile);
+      if (!isFile || size > 0 || !this.#folder.isInPlace()) return false;
+      this.#folder.checked = true;
+      return true;
+    } catch {
+      return false;
+    }
   }
 
-  async #readSeen(limit: number, seen: Deno.FileInfo | undefined): Promise<ResponseFile> {
+  async #read(limit: number): Promise<ResponseFile> {
     const without = await this.#lost();
     if (without) return without;
-    const response = await readResponse(this.responseFile, limit, seen);
+    const response = await readResponse(this.responseFile, limit);
     this.#measure(response);
     this.#folder.checked = response.data.bytes.length <= smallFileBytes;
     return response;
   }
 
-  async #openSeen(limit: number, seen: Deno.FileInfo | undefined): Promise<ResponseFile> {
+  async #open(limit: number): Promise<ResponseFile> {
     const without = await this.#lost();
     if (without) return without;
     let keptName: string | undefined;
     const onClosed = () => this.#onClosed(keptName);
-    const response = openResponse(this.responseFile, limit, onClosed, seen);
+    const response = openResponse(this.responseFile, limit, onClosed);
     this.#measure(response);
     if (response.data.file) {
       this.#openFiles++;

@@ -20,12 +20,9 @@ export interface ResponseFile {
 }
 
 /** Opens the file, unless it is empty or cannot be read. */
-function openRegular(
-  path: string,
-  found: Deno.FileInfo | undefined,
-): OpenDescriptor | ResponseFile {
+function openRegular(path: string): OpenDescriptor | ResponseFile {
   try {
-    const seen = found ?? Deno.lstatSync(path);
+    const seen = Deno.lstatSync(path);
     if (seen.isFile && seen.size === 0) return { data: nothingCaptured };
     return openSeen(path, seen) ?? notRegular;
   } catch (error) {
@@ -33,13 +30,9 @@ function openRegular(
   }
 }
 
-/** Reads at most `limit` bytes of the response file at `path`. `seen` is what `lstat` has just returned, if it is known. */
-export async function readResponse(
-  path: string,
-  limit: number,
-  seen?: Deno.FileInfo,
-): Promise<ResponseFile> {
-  const found = openRegular(path, seen);
+/** Reads at most `limit` bytes of the response file at `path`. */
+export async function readResponse(path: string, limit: number): Promise<ResponseFile> {
+  const found = openRegular(path);
   if (!("descriptor" in found)) return found;
   try {
     return await readWith(found.size, limit, (bytes) => fill(found.descriptor, bytes));
@@ -70,13 +63,8 @@ export async function readWith(
  * The same, but more than `smallOutputBytes` stay in the file, which is left open, and whose `length` is at most `limit`.
  * `onClosed` is called when it is closed.
  */
-export function openResponse(
-  path: string,
-  limit: number,
-  onClosed: () => void,
-  seen?: Deno.FileInfo,
-): ResponseFile {
-  const found = openRegular(path, seen);
+export function openResponse(path: string, limit: number, onClosed: () => void): ResponseFile {
+  const found = openRegular(path);
   if (!("descriptor" in found)) return found;
   const { descriptor, size } = found;
   const length = Math.min(size, limit);
