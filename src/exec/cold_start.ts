@@ -125,10 +125,7 @@ class ColdRun implements PreparedRun {
     const elapsedSec = secondsSince(startedAt);
     // In the background, because the result does not depend on it.
     if (stdin) void stdinEnd(stdin, () => trees.endHolders(tree)).catch(() => {});
-    // They usually end before the command's status arrives.
-    if (!output.ended || !error.ended) {
-      await pipesEnd([output, error], () => trees.endHolders(tree));
-    }
+    await pipesEnd([output, error], () => trees.endHolders(tree));
     const exitStatus = stop.cause ? undefined : status?.code;
     const passing = launchLine?.end(exitStatus, output.seen);
     const errno = typeof passing === "object" ? await passing : passing;
