@@ -9,11 +9,12 @@ import type { HttpConfig } from "../config/config.ts";
 import { createActivity } from "../http/activity.ts";
 import { createDeliveries } from "../http/answer/delivery.ts";
 import { createLiveAnswers, heartbeatMs, joinMs } from "../http/answer/live.ts";
-import { createPasswordCheck } from "../http/auth.ts";
+import { createAccess } from "../http/auth.ts";
 import { createBuffers } from "../http/body/buffers.ts";
 import { createClients } from "../http/clients.ts";
 import type { FrontDoor } from "../http/door.ts";
 import type { Fetch } from "../http/exchange.ts";
+import { clientAddresses } from "../http/forwarded.ts";
 import { createGuard } from "../http/guard.ts";
 import { createRoutes } from "../http/routes.ts";
 import type { TlsPair } from "../http/tls_pair.ts";
@@ -151,8 +152,11 @@ export async function startApp(
   /** The HTTP application with these settings. Requests in flight stay in the one that they came to. */
   function routesWith(http: HttpConfig): Fetch {
     return createRoutes(door, {
-      guard: createGuard(http.passwordDigest ? undefined : http.hostNames),
-      mayRun: createPasswordCheck(http.passwordDigest),
+      guard: createGuard(http.passwordDigest || http.tokens ? undefined : http.hostNames),
+      access: createAccess(http),
+      addressOf: http.trustedProxies.length === 0
+        ? undefined
+        : clientAddresses(http.trustedProxies),
       limits: { periods: timeouts.of(http.requestTimeoutMs), cut: cutting.signal, uploads },
       buffers,
       disk,

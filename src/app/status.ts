@@ -82,7 +82,13 @@ function poolStatus(serving: ServingPool): PoolStatus {
       const { spec, pid } = job;
       return {
         ...about,
-        job: { id: spec.id, requestId: spec.requestId, command: spec.command, pid },
+        job: {
+          id: spec.id,
+          requestId: spec.requestId,
+          command: spec.command,
+          token: spec.token,
+          pid,
+        },
       };
     }),
   };

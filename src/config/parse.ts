@@ -80,6 +80,8 @@ export function parseConfig(
     port: values.number("JOBRUNNER_HTTP_LISTEN_PORT"),
     passwordDigest: readPassword(values, around),
     tls: readTls(values, around),
+    tokens: undefined,
+    trustedProxies: [],
     requestTimeoutMs: values.milliseconds("JOBRUNNER_REQUEST_TIMEOUT_SEC"),
     maxBufferedBytes: values.number("JOBRUNNER_MAX_BUFFERED_BYTES"),
     answerTimeoutMs: values.milliseconds("JOBRUNNER_ANSWER_TIMEOUT_SEC"),

@@ -1,25 +1,156 @@
 /**
- * Checks the password in header `X-JR-PASSWORD`.
+ * Who sends a request, and what it may do: by the token in `Authorization: Bearer` (RFC 6750) or the password in
+ * `X-JR-PASSWORD`.
  *
  * @module
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { passwordHeader } from "../wire/header_names.ts";
+import { type Networks, networksOf } from "../wire/networks.ts";
 import { withoutLineEnds } from "../wire/password.ts";
+import type { Scope } from "../wire/resources.ts";
+import { bearerIn, isToken, passwordName } from "../wire/tokens.ts";
+import type { Problem } from "./answer/problem.ts";
+import { clientAddressOf, type Exchange } from "./exchange.ts";
 
-/** Whether a request may run jobs. */
-export type PasswordCheck = (headers: Headers) => boolean;
+/** The sender of a request that was admitted. */
+export interface Caller {
+  /** Name of its token, `password` for the password; undefined where tokens are not in use. */
+  readonly token: string | undefined;
+  /** Whether it may run the command with this name. */
+  mayRun(command: string): boolean;
+}
+
+/** A request's part of its exchange: `admit` sets the name of the token, also if that is refused. */
+export type Sender = Pick<Exchange, "token" | "info" | "forwarded">;
+
+/** Decides who may do what. */
+export interface Access {
+  /** Whether tokens are in use. If so, the state and the metrics of the server want a scope, too. */
+  readonly byToken: boolean;
+  /**
+   * The caller, if a request with these headers may use a resource with this scope. Otherwise 401 if it is not known who sends
+   * it, or 403 if that may not come from its address or lacks the scope.
+   */
+  admit(headers: Headers, scope: Scope, sender: Sender): Caller | Problem;
+}
+
+/** A token, as `TokenConfig` describes it. */
+export interface TokenGrant {
+  /** Its name. */
+  readonly name: string;
+  /** SHA-256 of the token in lower-case hexadecimal digits. */
+  readonly digests: readonly string[];
+  /** What it allows. */
+  readonly scopes: readonly Scope[];
+  /** Names of the commands that it allows; undefined for all. */
+  readonly commands: readonly string[] | undefined;
+  /** When it stops to be valid, in Unix milliseconds. */
+  readonly expiresMs: number;
+  /** Networks that its requests must come from; undefined for all. */
+  readonly addresses: readonly string[] | undefined;
+}
+
+/** What `createAccess` needs to know. */
+export interface AccessSettings {
+  /** SHA-256 of the password; undefined if there is none. */
+  readonly passwordDigest: Uint8Array | undefined;
+  /** The tokens; undefined if none are in use. */
+  readonly tokens: readonly TokenGrant[] | undefined;
+  /** The time in Unix milliseconds. */
+  readonly now?: () => number;
+}
+
+/** Without tokens in use: everybody, or everybody with the password. */
+const anybody: Caller = { token: undefined, mayRun: () => true };
+
+/** The sender of the password where tokens are in use. */
+const byPassword: Caller = { token: passwordName, mayRun: () => true };
 
 /**
- * Creates a check against the SHA-256 of the password. Digests are compared in constant time, so neither the length nor the
- * first wrong byte can be measured. Without a digest every request passes, whatever it sends.
+ * Creates a check. Without tokens, the password decides; without a password as well, every request passes, whatever it sends.
+ * With tokens, a request that has a token in its Authorization header is judged by that alone, any other by its password.
+ *
+ * Only digests are compared, so no time that can be measured tells anything about a token or the password.
  */
-export function createPasswordCheck(digest: Uint8Array | undefined): PasswordCheck {
-  if (!digest) return () => true;
-  return (headers) => {
+export function createAccess(
+  { passwordDigest, tokens, now = Date.now }: AccessSettings,
+): Access {
+  function hasPassword(headers: Headers): boolean {
+    if (!passwordDigest) return false;
     const given = withoutLineEnds(headers.get(passwordHeader) ?? "");
     // Header values arrive with one character per byte (Fetch, "byte sequence"): latin1 restores the bytes.
-    return timingSafeEqual(createHash("sha256").update(given, "latin1").digest(), digest);
+    return timingSafeEqual(createHash("sha256").update(given, "latin1").digest(), passwordDigest);
+  }
+
+  if (!tokens) {
+    return {
+      byToken: false,
+      admit: (headers) =>
+        !passwordDigest || hasPassword(headers) ? anybody : { kind: "unauthorized" },
+    };
+  }
+
+  const grants = new Map(
+    tokens.flatMap((token) => {
+      const grant = new Grant(token);
+      return token.digests.map((digest) => [digest, grant] as const);
+    }),
+  );
+
+  return {
+    byToken: true,
+    admit(headers, scope, sender) {
+      const token = bearerIn(headers.get("authorization"));
+      if (token === undefined) {
+        if (!hasPassword(headers)) {
+          const lacks = headers.has(passwordHeader) ? "password" : "token";
+          return { kind: "unauthorized", lacks };
+        }
+        sender.token = passwordName;
+        return byPassword;
+      }
+      const grant = isToken(token)
+        ? grants.get(createHash("sha256").update(token, "latin1").digest("hex"))
+        : undefined;
+      if (!grant) return { kind: "unauthorized", lacks: "known_token" };
+      sender.token = grant.token;
+      return grant.refusal(scope, sender, now()) ?? grant;
+    },
   };
+}
+
+/** A token in use. */
+class Grant implements Caller {
+  readonly token: string;
+  readonly #scopes: ReadonlySet<Scope>;
+  readonly #commands: ReadonlySet<string> | undefined;
+  readonly #networks: Networks | undefined;
+  readonly #expiresMs: number;
+
+  constructor({ name, scopes, commands, addresses, expiresMs }: TokenGrant) {
+    this.token = name;
+    this.#scopes = new Set(scopes);
+    this.#commands = commands && new Set(commands);
+    this.#networks = addresses && networksOf(addresses);
+    this.#expiresMs = expiresMs;
+  }
+
+  mayRun(command: string): boolean {
+    return !this.#commands || this.#commands.has(command);
+  }
+
+  /** Why a request with this token is refused; undefined if it is not. */
+  refusal(scope: Scope, sender: Sender, now: number): Problem | undefined {
+    const { token } = this;
+    if (now >= this.#expiresMs) return { kind: "unauthorized", lacks: "valid_token" };
+    if (this.#networks) {
+      const from = clientAddressOf(sender);
+      if (from === undefined || !this.#networks.has(from)) {
+        return { kind: "forbidden", token, from: from ?? "an unknown address" };
+      }
+    }
+    return this.#scopes.has(scope) ? undefined : { kind: "forbidden", token, scope };
+  }
 }

@@ -10,6 +10,7 @@ import type { Fields } from "../telemetry/log.ts";
 import type { RequestTrace } from "../telemetry/trace.ts";
 import { requestIdHeader } from "../wire/header_names.ts";
 import type { Route } from "../wire/resources.ts";
+import type { ClientAddressOf } from "./forwarded.ts";
 
 /** An HTTP application: answers a request. Never throws. */
 export type Fetch = (request: Request, info?: Partial<Handover>) => Response | Promise<Response>;
@@ -36,6 +37,10 @@ export interface Exchange {
   route: Route | undefined;
   /** The names of the command that it is for, once known. */
   names: Names | undefined;
+  /** Name of the token that it was sent with, once known; undefined where tokens are not in use. */
+  token: string | undefined;
+  /** The client behind a trusted proxy; undefined if it is not known whether there is one. */
+  readonly forwarded: { readonly address: string | undefined } | undefined;
   /** Its part of a trace. */
   trace: RequestTrace | undefined;
   /** Called once, when the answer was sent or given up. */
@@ -44,18 +49,24 @@ export interface Exchange {
   giveUp: (() => void) | undefined;
 }
 
-/** Opens an exchange. Its id is the client's if that is short and safe, otherwise a new one. */
+/**
+ * Opens an exchange. Its id is the client's if that is short and safe, otherwise a new one. Without `addressOf`, no proxy is
+ * trusted.
+ */
 export function openExchange(
   { headers, method }: Request,
   info: Partial<Handover>,
+  addressOf?: ClientAddressOf,
 ): Exchange {
   return {
     info,
+    forwarded: addressOf && { address: addressOf(headers, clientOf({ info })?.hostname) },
     requestId: requestIdOf(headers),
     method,
     path: "",
     route: undefined,
     names: undefined,
+    token: undefined,
     trace: undefined,
     onHandedOver: undefined,
     giveUp: undefined,
@@ -80,8 +91,23 @@ export function describe(exchange: Exchange): Fields {
     }),
     "http.request.method": exchange.method.slice(0, maxMethodLength),
     "url.path": shownPath(exchange),
-    "client.address": clientOf(exchange)?.hostname,
+    ...addressesOf(exchange),
   };
+}
+
+/** The client's address and, behind a trusted proxy, that of the proxy. */
+function addressesOf(exchange: Exchange): Fields {
+  const peer = clientOf(exchange)?.hostname;
+  const client = clientAddressOf(exchange);
+  if (client === peer) return { "client.address": client };
+  return { "client.address": client, "network.peer.address": peer };
+}
+
+/** The client's IP address, also behind trusted proxies; undefined if it is not known. */
+export function clientAddressOf(
+  { info, forwarded }: Pick<Exchange, "info" | "forwarded">,
+): string | undefined {
+  return forwarded ? forwarded.address : clientOf({ info })?.hostname;
 }
 
 /** The path as logs and traces show it. */
@@ -89,8 +115,8 @@ export function shownPath({ path }: Exchange): string {
   return path.slice(0, maxPathLength);
 }
 
-/** The client's end of the connection. The runtime does not report it once the connection is closed. */
-export function clientOf({ info }: Exchange): Deno.NetAddr | undefined {
+/** The other end of the connection. The runtime does not report it once the connection is closed. */
+export function clientOf({ info }: Pick<Exchange, "info">): Deno.NetAddr | undefined {
   try {
     const address = info.remoteAddr;
     return address && "hostname" in address ? address : undefined;

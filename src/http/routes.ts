@@ -14,9 +14,11 @@ import {
   routesOf,
   runCommandRoute,
   runPath,
+  scopeOf,
 } from "../wire/resources.ts";
 import { createErrorAnswers } from "./answer/error_answers.ts";
 import type { FrontDoor } from "./door.ts";
+import type { ClientAddressOf } from "./forwarded.ts";
 import { type Exchange, type Fetch, openExchange } from "./exchange.ts";
 import type { Call, Handler, Handlers } from "./handler.ts";
 import { observer, type RequestTelemetry } from "./observe.ts";
@@ -31,13 +33,19 @@ import { status } from "./resources/status.ts";
 import { version } from "./resources/version.ts";
 import { optionsAnswer, unservedAnswer } from "./unserved.ts";
 
+/** What the routes need besides the front door. */
+export interface RouteParts extends JobParts {
+  /** Finds out the address of a client; undefined if no proxy is trusted. */
+  readonly addressOf?: ClientAddressOf | undefined;
+}
+
 /** Builds the routes. Each path has one handler. */
 export function createRoutes(
   door: FrontDoor,
-  parts: JobParts,
+  parts: RouteParts,
   telemetry: RequestTelemetry,
 ): Fetch {
-  const { guard, during } = parts;
+  const { guard, access, during, addressOf } = parts;
   const errors = createErrorAnswers(telemetry, during);
   const observe = observer(telemetry);
   const jobs = jobRequests(door, errors, parts, telemetry.log);
@@ -60,17 +68,22 @@ export function createRoutes(
   /** Creates the handler of all requests for one path; without a route, of those for paths that do not exist. */
   function serve(route: Route | undefined): Handler {
     const who = route === undefined ? "own_host" : resources[route].who;
+    const scope = route === undefined ? undefined : scopeOf(route);
     const byMethod = new Map<string, Handler>(route && Object.entries(handlers[route]));
     return (c) => {
       const { env } = c;
       env.path = c.req.path;
       env.route = route;
       const handle = byMethod.get(env.method === "HEAD" ? "GET" : env.method);
-      // A refused job is counted and traced, so the resource itself checks host, page and password.
+      // A refused job is counted and traced, so the resource itself checks host, page, and password or token.
       if (handle && who === "password") return handle(c);
       if (env.method === "OPTIONS") return optionsAnswer(c);
       const refusal = who === "anybody" ? undefined : guard.hostRefusal(c.req.raw);
       if (refusal) return errors.answer(c, refusal);
+      if (handle && scope && access.byToken) {
+        const caller = access.admit(c.req.raw.headers, scope, env);
+        if ("kind" in caller) return errors.answer(c, caller);
+      }
       return handle ? handle(c) : unservedAnswer(c, errors);
     };
   }
@@ -99,7 +112,7 @@ export function createRoutes(
   }
 
   return (request, info = {}) => {
-    const exchange = openExchange(request, info);
+    const exchange = openExchange(request, info, addressOf);
     return observe(
       exchange,
       () => during(exchange.requestId, () => answer(request, exchange)),

@@ -64,7 +64,7 @@ export interface JobSpec {
   /** Data that vendors add to the trace context. */
   readonly tracestate?: string;
   /** Name of the token that the request was sent with, if tokens are in use. */
-  readonly token?: string;
+  readonly token?: string | undefined;
 }
 
 /**

@@ -21,9 +21,11 @@ export const rejections = {
   canceled:
     "The client disconnected while it sent the request or while the job waited: error `client_gone`.",
   draining: "The server was stopping.",
-  unauthorized: "The password was wrong or missing.",
+  unauthorized: "The password or the token was wrong or missing, or the token had expired.",
+  forbidden: "The token did not allow the request: error `forbidden` or `command_forbidden`.",
   cross_site: "A web page of another origin sent the request.",
-  unknown_host: "There was no password, and the Host header had a name that is not the server's.",
+  unknown_host:
+    "There was neither a password nor a token, and the Host header had a name that is not the server's.",
   too_large: "The body was larger than allowed: error `too_large` or `too_many_parts`.",
   invalid:
     "The request was malformed: error `invalid`, `body_unreadable`, `bad_multipart`, `digest_mismatch`, `not_acceptable`, `length_required` or `unsupported_encoding`.",

@@ -14,6 +14,12 @@ export type Method = typeof methods[number];
 /** A method that a resource has a handler for. */
 export type OwnMethod = Exclude<Method, "HEAD" | "OPTIONS">;
 
+/** What a token may do: post jobs, read the state of the server, read its metrics. */
+export const scopes = ["submit", "status", "metrics"] as const;
+
+/** One of the things that a token may do. */
+export type Scope = typeof scopes[number];
+
 /** One row of the table. */
 export interface Resource {
   /**
@@ -24,6 +30,8 @@ export interface Resource {
    * - `password`: in addition only requests with the password, if one is set, and none from a web page of another origin.
    */
   readonly who: "anybody" | "own_host" | "password";
+  /** What a token must allow where tokens are in use; absent if no token is needed. */
+  readonly scope?: Scope;
   /** The methods of the resource, each with the statuses whose metric series exist from the start. */
   readonly methods: Readonly<Partial<Record<OwnMethod, readonly number[]>>>;
   /** Whether it exists only where commands have names: with a configuration file. */
@@ -47,25 +55,29 @@ export const resources = {
   "/": { who: "anybody", methods: { GET: [] } },
   [payloadPath]: {
     who: "password",
+    scope: "submit",
     methods: { POST: [200, 400, 401, 408, 411, 413, 415, 500, 503] },
   },
   [commandRoute]: {
     who: "password",
+    scope: "submit",
     methods: { POST: [200, 400, 401, 404, 408, 411, 413, 415, 500, 503] },
     onlyNamed: true,
   },
   [runPath]: {
     who: "password",
+    scope: "submit",
     methods: { POST: [200, 400, 401, 406, 408, 411, 413, 415, 422, 500, 503, 504, 507] },
   },
   [runCommandRoute]: {
     who: "password",
+    scope: "submit",
     methods: { POST: [200, 400, 401, 404, 406, 408, 411, 413, 415, 422, 500, 503, 504, 507] },
     onlyNamed: true,
   },
-  "/commands": { who: "own_host", methods: { GET: [200] }, onlyNamed: true },
-  "/status": { who: "own_host", methods: { GET: [200] } },
-  "/metrics": { who: "own_host", methods: { GET: [200] } },
+  "/commands": { who: "own_host", scope: "status", methods: { GET: [200] }, onlyNamed: true },
+  "/status": { who: "own_host", scope: "status", methods: { GET: [200] } },
+  "/metrics": { who: "own_host", scope: "metrics", methods: { GET: [200] } },
   "/version": { who: "own_host", methods: { GET: [] } },
   "/livez": { who: "anybody", methods: { GET: [200] } },
   "/readyz": { who: "anybody", methods: { GET: [200, 503] } },
@@ -83,6 +95,12 @@ export const routes: readonly Route[] = Object.keys(resources) as Route[];
 /** The paths of a server whose commands have names, or of one whose only command has none; in the order of the table. */
 export function routesOf(named: boolean): readonly Route[] {
   return routes.filter((route) => named || !("onlyNamed" in resources[route]));
+}
+
+/** What a token must allow at a path, where tokens are in use; undefined if it needs none. */
+export function scopeOf(route: Route): Scope | undefined {
+  const row: Resource = resources[route];
+  return row.scope;
 }
 
 /** A path for jobs of the default command. */

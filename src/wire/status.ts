@@ -37,6 +37,8 @@ export interface WorkerStatus {
     readonly requestId: string;
     /** Name of its command; shown only if the pool has a name. */
     readonly command: string;
+    /** Name of the token that its request was sent with, if tokens are in use. */
+    readonly token?: string | undefined;
     readonly pid?: number | undefined;
   };
 }
@@ -131,7 +133,9 @@ export function encodeStatus(status: ServiceStatus, namesJobs: boolean): string 
         state: job ? "running" : "idle",
         since_sec: toMilliseconds(sinceSec),
         warm: warm && encodeWarm(warm, namesJobs),
-        ...(namesJobs ? { id: job?.id, request_id: job?.requestId, pid: job?.pid } : {}),
+        ...(namesJobs
+          ? { id: job?.id, request_id: job?.requestId, token: job?.token, pid: job?.pid }
+          : {}),
       }))
     ),
     outcomes: status.outcomes,

@@ -7,10 +7,11 @@
 import { createHash } from "node:crypto";
 import { createDeadlines, type Deadlines } from "../../src/async/deadlines.ts";
 import { createActivity } from "../../src/http/activity.ts";
-import { createPasswordCheck } from "../../src/http/auth.ts";
+import { createAccess, type TokenGrant } from "../../src/http/auth.ts";
 import { createDeliveries } from "../../src/http/answer/delivery.ts";
 import { createLiveAnswers, type LiveAnswers } from "../../src/http/answer/live.ts";
 import { createBuffers } from "../../src/http/body/buffers.ts";
+import { clientAddresses } from "../../src/http/forwarded.ts";
 import { createGuard } from "../../src/http/guard.ts";
 import type { Clients } from "../../src/http/clients.ts";
 import type { BodyLimits } from "../../src/http/body/reading.ts";
@@ -34,6 +35,10 @@ export interface Setup {
   readonly reserve?: CommandDoor["reserve"];
   readonly watch?: Clients["watch"];
   readonly password?: string;
+  /** The tokens in use, at time 0; none if absent. */
+  readonly tokens?: readonly TokenGrant[];
+  /** Networks of proxies that are trusted; none if absent. */
+  readonly trustedProxies?: readonly string[];
   readonly hostNames?: readonly string[];
   readonly limits?: Partial<BodyLimits>;
   readonly maxBufferedBytes?: number;
@@ -174,12 +179,17 @@ export function setUp(setup: Setup = {}) {
   const buffers = createBuffers(setup.maxBufferedBytes ?? Infinity);
   const held = () => Object.values(buffers.held).reduce((sum, bytes) => sum + bytes);
   const fetch = createRoutes(door, {
-    guard: createGuard(setup.password === undefined ? setup.hostNames ?? [] : undefined),
-    mayRun: createPasswordCheck(
-      setup.password === undefined
+    guard: createGuard(
+      setup.password === undefined && !setup.tokens ? setup.hostNames ?? [] : undefined,
+    ),
+    access: createAccess({
+      passwordDigest: setup.password === undefined
         ? undefined
         : new Uint8Array(createHash("sha256").update(setup.password).digest()),
-    ),
+      tokens: setup.tokens,
+      now: () => 0,
+    }),
+    addressOf: setup.trustedProxies && clientAddresses(setup.trustedProxies),
     limits: {
       periods: createDeadlines(Infinity),
       cut: new AbortController().signal,

@@ -47,8 +47,20 @@ export const errors = {
   },
   unauthorized: {
     status: 401,
-    when: "the password is wrong or missing; checked before the body is read",
-    advice: "send `X-JR-PASSWORD`",
+    when:
+      "the password or the token is wrong or missing, or the token has expired; checked before the body is read",
+    advice: "send `X-JR-PASSWORD`, or `Authorization: Bearer` with a token",
+  },
+  forbidden: {
+    status: 403,
+    when:
+      "the token does not have the scope that the path wants, or may not be used from the client's address; checked before the body is read (only with tokens)",
+    advice: "use another token, or see [Tokens](../guides/tokens.md)",
+  },
+  command_forbidden: {
+    status: 403,
+    when: "the token may not run the command; checked before the body is read (only with tokens)",
+    advice: "use another token, or another command",
   },
   cross_site: {
     status: 403,
@@ -57,7 +69,8 @@ export const errors = {
   },
   unknown_host: {
     status: 403,
-    when: "there is no password, and the Host header has a name that is not the server's",
+    when:
+      "there is neither a password nor a token, and the Host header has a name that is not the server's",
     advice: "list the name in `JOBRUNNER_ALLOWED_HOSTS`, or set a password",
   },
   not_found: {

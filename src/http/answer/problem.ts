@@ -6,7 +6,13 @@
 
 import { passwordHeader } from "../../wire/header_names.ts";
 import { isCommandName } from "../../wire/commands.ts";
-import { commandPath, type JobPath, payloadPath, runPath } from "../../wire/resources.ts";
+import {
+  commandPath,
+  type JobPath,
+  payloadPath,
+  runPath,
+  type Scope,
+} from "../../wire/resources.ts";
 import { errors, titleOf } from "./errors.ts";
 import { type FailedRun, isFailedRun, membersOf, sentenceOf } from "./failed_run.ts";
 import { plainText } from "./page.ts";
@@ -29,7 +35,32 @@ export type Problem =
     readonly names: readonly string[];
   }
   | { readonly kind: "method_not_allowed"; readonly methods: string }
-  | { readonly kind: "unauthorized" }
+  | {
+    readonly kind: "unauthorized";
+    /** What the request lacks where tokens are in use: absent where they are not. */
+    readonly lacks?: "password" | "token" | "known_token" | "valid_token";
+  }
+  | {
+    readonly kind: "forbidden";
+    /** Name of the token. */
+    readonly token: string;
+    /** The address that it may not be used from. */
+    readonly from: string;
+  }
+  | {
+    readonly kind: "forbidden";
+    /** Name of the token. */
+    readonly token: string;
+    /** The scope that it does not have. */
+    readonly scope: Scope;
+  }
+  | {
+    readonly kind: "command_forbidden";
+    /** Name of the token. */
+    readonly token: string;
+    /** The command that it may not run. */
+    readonly command: string;
+  }
   | { readonly kind: "cross_site" }
   | { readonly kind: "unknown_host"; readonly host: string | undefined }
   | { readonly kind: "too_large"; readonly maxBytes: number }
@@ -98,8 +129,28 @@ function detailsOf(problem: Problem): Details {
       };
     case "unauthorized":
       return {
-        detail: `Invalid password supplied in ${passwordHeader} header`,
-        headers: { "www-authenticate": `${passwordHeader} realm="jobrunner"`, ...closing },
+        detail: lackedBy(problem.lacks),
+        headers: { "www-authenticate": challengesFor(problem.lacks), ...closing },
+      };
+    case "forbidden":
+      return "scope" in problem
+        ? {
+          detail: `The token ${problem.token} does not have the scope ${problem.scope}`,
+          headers: {
+            "www-authenticate": `${bearer}, error="insufficient_scope", scope="${problem.scope}"`,
+            ...closing,
+          },
+        }
+        : {
+          detail: `The token ${problem.token} may not be used from ${problem.from}`,
+          headers: closing,
+        };
+    case "command_forbidden":
+      return {
+        detail: `The token ${problem.token} may not run ${
+          isCommandName(problem.command) ? `the command ${problem.command}` : "this command"
+        }`,
+        headers: closing,
       };
     case "cross_site":
       return {
@@ -206,6 +257,40 @@ function detailsOf(problem: Problem): Details {
         detail: "Too many other clients receive live output",
         headers: { ...retryAfter(problem.retryAfterSec), ...closing },
       };
+  }
+}
+
+/** The challenges of the two ways to say who sends a request (RFC 6750, section 3; RFC 9110, section 11.6.1). */
+const bearer = 'Bearer realm="jobrunner"';
+const password = `${passwordHeader} realm="jobrunner"`;
+
+/** What a request lacks to be admitted, as `Problem` describes it. */
+type Lack = Extract<Problem, { readonly kind: "unauthorized" }>["lacks"];
+
+function lackedBy(lacks: Lack): string {
+  switch (lacks) {
+    case undefined:
+    case "password":
+      return `Invalid password supplied in ${passwordHeader} header`;
+    case "token":
+      return "The request has no token: send Authorization: Bearer jr_…";
+    case "known_token":
+      return "The token in the Authorization header is not known";
+    case "valid_token":
+      return "The token in the Authorization header has expired";
+  }
+}
+
+function challengesFor(lacks: Lack): string {
+  switch (lacks) {
+    case undefined:
+      return password;
+    case "password":
+    case "token":
+      return `${bearer}, ${password}`;
+    case "known_token":
+    case "valid_token":
+      return `${bearer}, error="invalid_token", ${password}`;
   }
 }
 

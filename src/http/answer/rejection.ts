@@ -21,6 +21,7 @@ export function rejectionOf(problem: Problem): RejectionReason | undefined {
     case "buffers_full":
     case "draining":
     case "unauthorized":
+    case "forbidden":
     case "cross_site":
     case "unknown_host":
     case "too_large":
@@ -39,6 +40,8 @@ export function rejectionOf(problem: Problem): RejectionReason | undefined {
       return "timeout";
     case "client_gone":
       return "canceled";
+    case "command_forbidden":
+      return "forbidden";
     case "not_found":
     case "unknown_command":
     case "no_default_command":

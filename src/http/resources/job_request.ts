@@ -19,12 +19,12 @@ import type { LiveAnswer } from "../answer/live_answer.ts";
 import { commonHeaders } from "../answer/page.ts";
 import type { Problem } from "../answer/problem.ts";
 import type { ResultAnswer } from "../answer/answer.ts";
-import type { PasswordCheck } from "../auth.ts";
+import type { Access } from "../auth.ts";
 import type { BodyLimits } from "../body/reading.ts";
 import type { Buffers, Share } from "../body/buffers.ts";
 import type { Clients } from "../clients.ts";
 import type { CommandDoor, FrontDoor } from "../door.ts";
-import { clientOf, describe, shownPath } from "../exchange.ts";
+import { clientOf, describe, type Exchange, shownPath } from "../exchange.ts";
 import type { Guard } from "../guard.ts";
 import type { Handler } from "../handler.ts";
 import { noCommandProblem } from "./job_problems.ts";
@@ -33,8 +33,8 @@ import { noCommandProblem } from "./job_problems.ts";
 export interface JobSettings {
   /** Refuses requests of other sites' pages, and requests that name a foreign host. */
   readonly guard: Guard;
-  /** Checks who may run jobs. */
-  readonly mayRun: PasswordCheck;
+  /** Decides who may run jobs. */
+  readonly access: Access;
   /** Limits of one body, apart from its size, which the command limits. */
   readonly limits: Omit<BodyLimits, "maxBytes">;
   /** The largest body in memory for which the budget of all requests could ever have room. */
@@ -67,6 +67,8 @@ export interface Arrival {
   readonly raw: Request;
   /** The id that links its log lines and its answer. */
   readonly requestId: string;
+  /** The exchange that it belongs to. */
+  readonly exchange: Exchange;
   /** The path of its kind of requests, for the default command. */
   readonly path: JobPath;
   /** The command's name in its path; undefined if it names none. */
@@ -144,6 +146,7 @@ export function jobRequests(
     const arrival: Arrival = {
       raw,
       requestId,
+      exchange,
       path,
       commandName,
       command,
@@ -196,18 +199,26 @@ export function jobRequests(
 }
 
 /**
- * Checks host, page, password, command and readiness, in this order, so that a request that fails one step costs nothing in the
+ * Checks host, page, password or token, command and readiness, in this order, so that a request that fails one step costs nothing in the
  * next. Returns the command, or why the request is refused before its body is read.
  */
 export function commandFor(
-  { raw, path, commandName, command }: Arrival,
-  { guard, mayRun }: JobSettings,
+  { raw, path, commandName, command, exchange }: Arrival,
+  { guard, access }: JobSettings,
   door: Pick<FrontDoor, "commandNames" | "ready">,
 ): CommandDoor | Problem {
   const refusal = guard.hostRefusal(raw) ?? guard.pageRefusal(raw);
   if (refusal) return refusal;
-  if (!mayRun(raw.headers)) return { kind: "unauthorized" };
-  if (!command) return noCommandProblem(path, commandName, door.commandNames());
+  const caller = access.admit(raw.headers, "submit", exchange);
+  if ("kind" in caller) return caller;
+  const name = command?.name ?? commandName;
+  if (caller.token !== undefined && name !== undefined && !caller.mayRun(name)) {
+    return { kind: "command_forbidden", token: caller.token, command: name };
+  }
+  if (!command) {
+    const names = door.commandNames().filter(caller.mayRun, caller);
+    return noCommandProblem(path, commandName, names);
+  }
   if (!door.ready()) return { kind: "draining", retryAfterSec: command.retryAfterSec() };
   return command;
 }

@@ -41,7 +41,7 @@ async function admit(
   command: CommandDoor,
   { format }: WantedAnswer,
 ): Promise<PlacedJob | Problem> {
-  const { raw, requestId, trace } = arrival;
+  const { raw, requestId, exchange: { token }, trace } = arrival;
   const read = await readRequest(arrival, settings, command);
   if ("kind" in read) return read;
   const { id, timeoutSec, payload } = read;
@@ -58,6 +58,7 @@ async function admit(
     onDisconnect: command.onDisconnect,
     input: { kind: "bytes", bytes: payload } as const,
     keep: keepFor(format),
+    token,
   };
   if (timeoutSec === undefined && !trace) return { place, spec };
   const limit = timeoutSec === undefined ? {} : { timeoutSec };

@@ -60,7 +60,7 @@ async function admit(
   head: RunHead,
   { format }: WantedAnswer,
 ): Promise<PlacedJob | Problem> {
-  const { raw, requestId, trace } = arrival;
+  const { raw, requestId, exchange: { token }, trace } = arrival;
   // A body for which there can never be room is too large; a retry would not help.
   const maxBytes = Math.min(command.maxRunBytes, settings.largestRunBody);
   const bounds = { ...settings.limits, maxBytes, smallPieces };
@@ -85,6 +85,7 @@ async function admit(
     input,
     keep: keepFor(format),
     request: facts,
+    token,
     ...trace?.context,
   };
   return { place, spec, onLeft: () => void inbox.discard() };

@@ -6,20 +6,25 @@
 
 import { encodeStatus } from "../../wire/status.ts";
 import { json, page } from "../answer/page.ts";
-import type { PasswordCheck } from "../auth.ts";
+import type { Access } from "../auth.ts";
 import type { Buffers } from "../body/buffers.ts";
 import type { FrontDoor } from "../door.ts";
 import type { Handlers } from "../handler.ts";
 
-/** The ids of jobs and processes are shown only to clients that may run jobs, everything else to everyone. */
+/**
+ * Where tokens are in use, all who may read this see everything. Otherwise the ids of jobs and processes are shown only to
+ * clients that may run jobs, and the rest to everyone.
+ */
 export function status(
   door: FrontDoor,
-  { mayRun, buffers }: { readonly mayRun: PasswordCheck; readonly buffers: Buffers },
+  { access, buffers }: { readonly access: Access; readonly buffers: Buffers },
 ): Handlers<"/status"> {
   return {
     GET(c) {
       const status = { ...door.status(), ready: door.ready(), buffered: buffers.held };
-      return page(c, json, encodeStatus(status, mayRun(c.req.raw.headers)));
+      const seesIds = access.byToken ||
+        !("kind" in access.admit(c.req.raw.headers, "submit", c.env));
+      return page(c, json, encodeStatus(status, seesIds));
     },
   };
 }

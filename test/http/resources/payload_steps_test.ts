@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { createAccess } from "../../../src/http/auth.ts";
+import { openExchange } from "../../../src/http/exchange.ts";
 import { createDeadlines } from "../../../src/async/deadlines.ts";
 import { createActivity } from "../../../src/http/activity.ts";
 import { createBuffers } from "../../../src/http/body/buffers.ts";
@@ -63,6 +65,7 @@ function posted(differences: Differences = {}) {
       signal: gone.signal,
     }),
     requestId: "r1",
+    exchange: openExchange(new Request("http://localhost"), {}),
     path: "/payload",
     commandName: undefined,
     command,
@@ -75,7 +78,7 @@ function posted(differences: Differences = {}) {
   };
   const settings: JobSettings = {
     guard: { hostRefusal: () => undefined, pageRefusal: () => undefined },
-    mayRun: () => true,
+    access: createAccess({ passwordDigest: undefined, tokens: undefined }),
     limits: {
       periods: createDeadlines(Infinity),
       cut: new AbortController().signal,
@@ -125,6 +128,7 @@ Deno.test("postPayload() puts into the queue what the request, its trace and the
     onDisconnect: "cancel",
     input: { kind: "bytes", bytes: new TextEncoder().encode("hello") },
     keep: "memory",
+    token: undefined,
     ...context,
   });
   assert.deepEqual(asked, [{ about: { command: "default" }, signal: arrival.raw.signal }]);
@@ -141,7 +145,10 @@ Deno.test("postPayload() checks host, page, password, command, readiness, body, 
   const wrong = {
     settings: {
       guard: { hostRefusal: () => unknownHost, pageRefusal: () => crossSite },
-      mayRun: () => false,
+      access: {
+        byToken: false,
+        admit: () => ({ kind: "unauthorized" } as const),
+      },
     },
     arrival: { command: undefined },
     ready: false,

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { createAccess } from "../../../src/http/auth.ts";
+import { openExchange } from "../../../src/http/exchange.ts";
 import { createDeadlines } from "../../../src/async/deadlines.ts";
 import { createActivity } from "../../../src/http/activity.ts";
 import { createBuffers } from "../../../src/http/body/buffers.ts";
@@ -83,6 +85,7 @@ function posted(differences: Differences = {}) {
       signal: gone.signal,
     }),
     requestId: "r1",
+    exchange: openExchange(new Request("http://localhost"), {}),
     path: "/run",
     commandName: undefined,
     command,
@@ -94,7 +97,7 @@ function posted(differences: Differences = {}) {
   };
   const settings: JobSettings = {
     guard: { hostRefusal: () => undefined, pageRefusal: () => undefined },
-    mayRun: () => true,
+    access: createAccess({ passwordDigest: undefined, tokens: undefined }),
     limits: {
       periods: createDeadlines(Infinity),
       cut: cut.signal,

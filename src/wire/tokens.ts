@@ -1,0 +1,33 @@
+/**
+ * The form of tokens (RFC 6750): the same for the server, for `token new` and for `send`.
+ *
+ * @module
+ */
+
+/** Number of random bytes in a token. */
+const tokenBytes = 32;
+
+/** The form of a token of this program. Its beginning lets scanners for secrets find it. */
+const form = /^jr_[A-Za-z0-9_-]{43}$/;
+
+/** Makes a new token: `jr_` and 256 random bits in base64url without padding (RFC 4648, section 5). */
+export function newToken(): string {
+  const random = crypto.getRandomValues(new Uint8Array(tokenBytes));
+  return `jr_${random.toBase64({ alphabet: "base64url", omitPadding: true })}`;
+}
+
+/**
+ * Whether a text has the form of a token. Nothing else can be one, so a digest in the tokens file cannot stand for a word that
+ * somebody might guess.
+ */
+export function isToken(text: string): boolean {
+  return form.test(text);
+}
+
+/** The name that the password has among the names of tokens. No token may have it. */
+export const passwordName = "password";
+
+/** The credentials of the scheme Bearer in an Authorization header (RFC 6750, section 2.1); undefined for another scheme. */
+export function bearerIn(authorization: string | null): string | undefined {
+  return /^Bearer +(.*)$/i.exec(authorization ?? "")?.[1];
+}
