@@ -5,6 +5,7 @@
  */
 
 import { exits } from "./src/cli/send_failure.ts";
+import { canReload } from "./src/config/fixed.ts";
 import { helpText } from "./src/config/help.ts";
 import { parseCommandLine } from "./src/config/sources.ts";
 import { shownArgument } from "./src/config/shown.ts";
@@ -65,7 +66,7 @@ async function serve(
   }
   if (!commandLine.check) {
     const { config, warnings, files } = result;
-    return await supervise(config, warnings, env, config.named ? { read, files } : undefined);
+    return await supervise(config, warnings, env, canReload(config) ? { read, files } : undefined);
   }
   const report = await check(result, env);
   for (const line of report.lines) console.log(line);

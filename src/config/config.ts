@@ -16,6 +16,8 @@ export interface Surroundings extends ProgramLookup {
   readonly stderrIsTerminal: boolean;
   /** Whether there is a launcher for this machine. */
   readonly hasLauncher: boolean;
+  /** The time in Unix milliseconds. */
+  readonly nowMs: number;
   /** Names of variables that are set but cannot be read, because they are not UTF-8. */
   readonly undecodable: readonly string[];
   /** Resolves the links in a path; returns the path unchanged if nothing exists there. */

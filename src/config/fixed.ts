@@ -7,6 +7,11 @@
 import type { Config } from "./config.ts";
 import type { SettingName } from "./settings.ts";
 
+/** Whether the configuration is read again while the server runs: if there is a configuration file, or a tokens file. */
+export function canReload({ named, http }: Pick<Config, "named" | "http">): boolean {
+  return named || http.tokens !== undefined;
+}
+
 /** The settings that a running server keeps, as far as the new configuration has other values: their values in effect. */
 export function fixedIn(now: Config, next: Config): ReadonlyMap<string, string> {
   const valuesOf = ({ http, sandbox, spool }: Config): Partial<Record<SettingName, string>> => ({
@@ -19,6 +24,12 @@ export function fixedIn(now: Config, next: Config): ReadonlyMap<string, string> 
   return new Map(
     Object.entries(valuesOf(now)).filter(([name, value]) => wanted.get(name) !== value),
   );
+}
+
+/** An error if another configuration begins or ceases to use tokens. */
+export function changesTokens(now: Config, next: Config): string | undefined {
+  if (!now.http.tokens === !next.http.tokens) return undefined;
+  return "JOBRUNNER_TOKENS_FILE: must be set as it was at start: tokens cannot be turned on or off without a restart";
 }
 
 /** An error if another configuration turns HTTPS on or off. */

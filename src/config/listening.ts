@@ -6,11 +6,12 @@
 
 import { BlockList, isIP } from "node:net";
 import { hostNameOf } from "../wire/host_name.ts";
+import { isNetwork } from "../wire/networks.ts";
 import type { HttpConfig } from "./config.ts";
 import { shownValue } from "./shown.ts";
 import type { Values } from "./sources.ts";
 
-/** Reads the address and the host names. An invalid password counts as one here, since it is an error already. */
+/** Reads the address and the host names. An invalid password or tokens file counts as one here, since it is an error already. */
 export function readListening(
   values: Values,
   hasPassword: boolean,
@@ -25,7 +26,7 @@ export function readListening(
     values.addError(
       "JOBRUNNER_HTTP_LISTEN_ADDRESS",
       undefined,
-      "on loopback while no password is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on",
+      "on loopback while neither a password nor a token is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE or JOBRUNNER_TOKENS_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on",
     );
   }
   const own = hostNameOf(address);
@@ -55,9 +56,26 @@ export function isLoopback(address: string): boolean {
   return loopback.check(address, version === 4 ? "ipv4" : "ipv6");
 }
 
+/** Reads the networks of trusted proxies. */
+export function readTrustedProxies(values: Values): readonly string[] {
+  const given = entriesOf("JOBRUNNER_TRUSTED_PROXIES", values);
+  const wrong = given.find((entry) => !isNetwork(entry));
+  if (wrong !== undefined) {
+    values.addError("JOBRUNNER_TRUSTED_PROXIES", `${shownValue(wrong)} is not one`);
+  }
+  return given;
+}
+
+/** The entries of a list that is separated by commas. */
+function entriesOf(
+  name: "JOBRUNNER_ALLOWED_HOSTS" | "JOBRUNNER_TRUSTED_PROXIES",
+  values: Values,
+): string[] {
+  return values.text(name).split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
+}
+
 function readAllowedHosts(values: Values): string[] {
-  const given = values.text("JOBRUNNER_ALLOWED_HOSTS").split(",")
-    .map((entry) => entry.trim()).filter((entry) => entry !== "");
+  const given = entriesOf("JOBRUNNER_ALLOWED_HOSTS", values);
   const names = given.map(allowedHost);
   const wrong = names.indexOf(undefined);
   if (wrong >= 0) {

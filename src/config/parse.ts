@@ -15,9 +15,9 @@ import type { ConfigFile } from "./file/config_file.ts";
 import { absolute, passwordSourceOf, readPassword, readTls } from "./files.ts";
 import { launcherParents, readSpool } from "./folders.ts";
 import { asTheServer } from "./file/launch.ts";
-import { readListening } from "./listening.ts";
+import { readListening, readTrustedProxies } from "./listening.ts";
 import { readResponseType } from "./media_type.ts";
-import { readPassHeaders } from "./pass_headers.ts";
+import { readPassHeaders, refuseAuthorization } from "./pass_headers.ts";
 import type { Setting } from "./setting.ts";
 import { type SettingName, settings } from "./settings.ts";
 import { oneLine } from "./shown.ts";
@@ -25,19 +25,21 @@ import { type CommandLine, readValues, type Values } from "./sources.ts";
 import { getsJobsByStdin } from "./stdin.ts";
 import { readSuffix } from "./suffix.ts";
 import { readTop } from "./file/tables.ts";
+import { readTokens } from "./file/tokens.ts";
 import { isTable } from "./file/toml.ts";
 import { readTracing } from "./tracing.ts";
 import { warningsOf } from "./warnings.ts";
 
 /**
- * Reads the configuration of `jobrunner serve`. A setting without a value has the default of its row in the table. The file is
- * what `readConfigFile` returns.
+ * Reads the configuration of `jobrunner serve`. A setting without a value has the default of its row in the table. The files
+ * are what `readConfigFile` and `readTokensFile` return.
  */
 export function parseConfig(
   givenEnv: Readonly<Record<string, string>>,
   commandLine: CommandLine,
   machine: Omit<Surroundings, "env">,
   file?: ConfigFile,
+  tokensFile?: ConfigFile,
   table: readonly Setting[] = settings,
 ): ConfigResult {
   const env = withNamesOf(machine.os, givenEnv);
@@ -53,7 +55,8 @@ export function parseConfig(
     ...(file ? { orElse: `, or a table [commands.NAME] in ${file.path}` } : {}),
   });
   const numWorkers = values.number("JOBRUNNER_NUM_WORKERS");
-  const listening = readListening(values, passwordSourceOf(values).kind !== "none");
+  const hasPassword = passwordSourceOf(values).kind !== "none";
+  const listening = readListening(values, hasPassword || tokensFile !== undefined);
   const sandbox = values.choice("JOBRUNNER_SANDBOX") === "on";
   for (const name of around.undecodable) {
     if (name.startsWith("JOBRUNNER_")) values.errors.push(`${name}: must be UTF-8 text`);
@@ -80,8 +83,7 @@ export function parseConfig(
     port: values.number("JOBRUNNER_HTTP_LISTEN_PORT"),
     passwordDigest: readPassword(values, around),
     tls: readTls(values, around),
-    tokens: undefined,
-    trustedProxies: [],
+    trustedProxies: readTrustedProxies(values),
     requestTimeoutMs: values.milliseconds("JOBRUNNER_REQUEST_TIMEOUT_SEC"),
     maxBufferedBytes: values.number("JOBRUNNER_MAX_BUFFERED_BYTES"),
     answerTimeoutMs: values.milliseconds("JOBRUNNER_ANSWER_TIMEOUT_SEC"),
@@ -156,7 +158,11 @@ export function parseConfig(
     pools.unshift({ name, numWorkers, queueLimit, queueTimeoutMs });
   }
   const defaultCommand = readDefaultCommand(values, { names: inFile.names, settingCommand, file });
-  const errors = [...values.errors, ...faults?.all() ?? []];
+  const isComplete = file === undefined || file.errors.length === 0;
+  const names = [...inFile.names, ...settingCommand === undefined ? [] : ["default"]];
+  const tokens = tokensFile && readTokens(tokensFile, isComplete ? names : undefined);
+  if (tokensFile) refuseAuthorization(values, commands, passHeaders, faults);
+  const errors = [...values.errors, ...faults?.all() ?? [], ...tokens?.errors ?? []];
   if (errors.length > 0) return { ok: false, errors: errors.map(oneLine) };
   const config: Config = frozen({
     named: file !== undefined,
@@ -164,7 +170,7 @@ export function parseConfig(
     commands,
     pools,
     defaultCommand,
-    http: { ...http, accessLog },
+    http: { ...http, tokens: tokens?.tokens, accessLog },
     spool,
     launcher,
     sandbox,

@@ -5,6 +5,8 @@
  */
 
 import { passwordHeader } from "../wire/header_names.ts";
+import type { CommandConfig } from "./config.ts";
+import type { Faults } from "./file/faults.ts";
 import { headerVariable } from "./job_variables.ts";
 import { settings } from "./settings.ts";
 import { shownValue } from "./shown.ts";
@@ -25,6 +27,24 @@ export function readPassHeaders(values: Values): string[] {
   const fault = faultInHeaders(text);
   if (fault !== undefined) values.addError("JOBRUNNER_PASS_HEADERS", fault);
   return headersIn(text);
+}
+
+/**
+ * Adds an error for each list that passes on the header Authorization, which holds the tokens of clients. `inherited` is the
+ * list of the commands without one of their own.
+ */
+export function refuseAuthorization(
+  values: Values,
+  commands: readonly Pick<CommandConfig, "name" | "passHeaders">[],
+  inherited: readonly string[],
+  faults: Faults | undefined,
+): void {
+  const fault = "authorization holds the tokens of clients";
+  if (inherited.includes("authorization")) values.addError("JOBRUNNER_PASS_HEADERS", fault);
+  for (const { name, passHeaders } of commands) {
+    if (passHeaders === inherited || !passHeaders.includes("authorization")) continue;
+    faults?.add(["commands", name, "pass_headers"], `must not name authorization: ${fault}`);
+  }
 }
 
 /** The names in a list, in lower case. */

@@ -30,7 +30,7 @@ export const settings = [
     kind: seconds,
     default: "0",
     meaning:
-      "Seconds between two looks at the configuration file and the files that it names (password, certificate, key). When one has changed, the configuration is reloaded, as after SIGHUP. 0: no looks.",
+      "Seconds between two looks at the configuration file and the files that are named in it or elsewhere (password, tokens, certificate, key). When one has changed, the configuration is reloaded, as after SIGHUP. 0: no looks.",
   },
   {
     name: "JOBRUNNER_DEFAULT_COMMAND",
@@ -102,14 +102,14 @@ export const settings = [
     kind: { type: "text", placeholder: "ADDRESS", wanted: "an IP address or a host name" },
     default: "127.0.0.1",
     meaning:
-      "Address to listen on: IPv4, IPv6 or a host name. Beyond loopback, a password or JOBRUNNER_ALLOW_OPEN=on is required; every name except localhost counts as beyond loopback.",
+      "Address to listen on: IPv4, IPv6 or a host name. Beyond loopback, a password, a tokens file or JOBRUNNER_ALLOW_OPEN=on is required; every name except localhost counts as beyond loopback.",
   },
   {
     name: "JOBRUNNER_ALLOW_OPEN",
     kind: onOff,
     default: "off",
     meaning:
-      "`on` lets the server listen beyond loopback without a password: anyone who can reach it can run jobs.",
+      "`on` lets the server listen beyond loopback without a password or tokens: anyone who can reach it can run jobs.",
   },
   {
     name: "JOBRUNNER_ALLOWED_HOSTS",
@@ -121,7 +121,7 @@ export const settings = [
     },
     default: "",
     meaning:
-      "Host names that clients may use for a server without a password, in addition to IP addresses, localhost and the listen address: without ports, separated by commas. Requests for other names get 403, since a web page could have sent them. `*.example.net` allows every name below example.net.",
+      "Host names that clients may use for a server without a password and tokens, in addition to IP addresses, localhost and the listen address: without ports, separated by commas. Requests for other names get 403, since a web page could have sent them. `*.example.net` allows every name below example.net.",
     list: true,
   },
   {
@@ -150,6 +150,26 @@ export const settings = [
     meaning:
       "File that holds the password, as an alternative to JOBRUNNER_PASSWORD: UTF-8, not empty, read at start and at each reload. The flag wins over JOBRUNNER_PASSWORD; setting both variables is an error.",
     withheld: true,
+  },
+  {
+    name: "JOBRUNNER_TOKENS_FILE",
+    kind: path("a readable TOML file with tokens"),
+    default: "",
+    meaning:
+      "TOML file of at most 1 MiB with the SHA-256 of each client's token and what it allows, read at start and at each reload. With it, jobs, /status, /commands and /metrics need a token in the header Authorization, or the password. `jobrunner token new` makes tokens.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_TRUSTED_PROXIES",
+    kind: {
+      type: "text",
+      placeholder: "NETWORKS",
+      wanted: "IP addresses and networks, separated by commas, such as 127.0.0.1,10.0.0.0/8",
+    },
+    default: "",
+    meaning:
+      "Proxies whose header X-Forwarded-For says where a request comes from: IP addresses and networks, separated by commas. That address is in the log, and counts for the addresses of a token.",
+    list: true,
   },
   {
     name: "JOBRUNNER_TLS_CERT_FILE",
@@ -250,7 +270,7 @@ export const settings = [
     },
     default: "",
     meaning:
-      "Request headers of `POST /run` that the command gets, separated by commas: `x-tenant` as the variable JOBRUNNER_HTTP_X_TENANT, empty if the request does not have it. At most 32 names of at most 64 characters; X-JR-PASSWORD is refused.",
+      "Request headers of `POST /run` that the command gets, separated by commas: `x-tenant` as the variable JOBRUNNER_HTTP_X_TENANT, empty if the request does not have it. At most 32 names of at most 64 characters; X-JR-PASSWORD is refused, and with a tokens file Authorization.",
     list: true,
     scope: "command",
   },

@@ -17,7 +17,7 @@ import { shellSyntaxIn } from "./shell_syntax.ts";
  */
 export function warningsOf(
   { named, commands, http, sandbox }: Config,
-  { env, os, undecodable }: Pick<Surroundings, "env" | "os" | "undecodable">,
+  { env, os, undecodable, nowMs }: Pick<Surroundings, "env" | "os" | "undecodable" | "nowMs">,
   bySetting: boolean,
 ): string[] {
   const warnings: string[] = [];
@@ -38,7 +38,12 @@ export function warningsOf(
       );
     }
   }
-  if (!http.passwordDigest && !isLoopback(http.address)) {
+  for (const { name, expiresMs } of http.tokens ?? []) {
+    if (nowMs < expiresMs) continue;
+    const since = new Date(expiresMs).toISOString();
+    warnings.push(`the token ${name} has expired (${since}): requests with it get 401`);
+  }
+  if (!http.passwordDigest && !http.tokens && !isLoopback(http.address)) {
     warnings.push(
       `ANYONE who can reach ${http.address} can run jobs: no password is set (JOBRUNNER_ALLOW_OPEN=on)`,
     );

@@ -72,7 +72,7 @@ export interface ProcessFigures {
   readonly residentBytes?: number;
   /** When the process started, in Unix seconds. */
   readonly startTimeSec: number;
-  /** Whether the last attempt to read the configuration file was successful; absent without one. */
+  /** Whether the last attempt to read the configuration was successful; absent if it is not read again. */
   readonly configReloaded?: boolean;
   /** Processes of jobs that jobrunner killed since the start. */
   readonly processesEnded: number;

@@ -6,7 +6,7 @@
 
 import { userInfo } from "node:os";
 import { dirname } from "node:path";
-import type { Config } from "../config/config.ts";
+import type { Config, TokenConfig } from "../config/config.ts";
 import type { Command } from "../config/command.ts";
 import { stdinIsPiped } from "../config/stdin.ts";
 import type { Probe, ServiceStart } from "../isolate/messages.ts";
@@ -49,6 +49,7 @@ export async function check(
       ...effective,
       "",
       ...(config.named ? describeCommands(config) : commandLines(commands[0])),
+      ...config.http.tokens?.map(describeToken) ?? [],
       `PATH: ${env["PATH"] ?? ""}`,
       `user: ${userName()} (uid ${Deno.uid()}, gid ${Deno.gid()})`,
       `working directory: ${Deno.cwd()}`,
@@ -103,6 +104,19 @@ async function tryOut(
   } finally {
     folders?.close();
   }
+}
+
+/** A token and what it allows; of its digests only how many there are. */
+function describeToken(
+  { name, digests, scopes, commands, expiresMs, addresses }: TokenConfig,
+): string {
+  return [
+    `token ${name}: ${scopes.join(", ")}`,
+    `commands: ${commands?.join(", ") ?? "all"}`,
+    ...(expiresMs === Infinity ? [] : [`expires: ${new Date(expiresMs).toISOString()}`]),
+    ...(addresses ? [`addresses: ${addresses.join(", ")}`] : []),
+    ...(digests.length === 1 ? [] : [`digests: ${digests.length}`]),
+  ].join("; ");
 }
 
 /** Replaces the command by env(1) (POSIX), which prints its environment and so shows who chooses that. */

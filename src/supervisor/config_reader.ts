@@ -6,7 +6,7 @@
 
 import { createHash } from "node:crypto";
 import type { ConfigResult, Surroundings } from "../config/config.ts";
-import { readConfigFile } from "../config/file/config_file.ts";
+import { readConfigFile, readTokensFile } from "../config/file/config_file.ts";
 import { parseConfig } from "../config/parse.ts";
 import type { CommandLine } from "../config/sources.ts";
 import { beginningOf } from "../machine/file_beginning.ts";
@@ -64,7 +64,8 @@ export function createConfigReader(
     };
     const line = { ...commandLine, flags: new Map([...commandLine.flags, ...fixed]) };
     const file = await readConfigFile(env, line, machine);
-    return { ...parseConfig(env, line, machine, file), files };
+    const tokens = await readTokensFile(env, line, machine, file);
+    return { ...parseConfig(env, line, machine, file, tokens), files };
   };
 }
 

@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import type { Command } from "../config/command.ts";
 import type { CommandConfig, Config } from "../config/config.ts";
+import { canReload } from "../config/fixed.ts";
 import { refusedByTheSandbox } from "../config/environment.ts";
 import { stdinIsPiped } from "../config/stdin.ts";
 import { inheritedBy } from "../exec/child_env.ts";
@@ -232,21 +233,21 @@ function closeFolder({ path, folder }: HeldFolder, log: Log): void {
 
 /** Creates the slots in the first parent that allows programs to run. If none does: undefined, with the `reasons`. */
 function openSlots(
-  { named, spool, launcher: { parents } }: Pick<Config, "named" | "spool" | "launcher">,
+  config: Config,
   form: LauncherForm,
   held: HeldFolder[],
   reasons: string[],
   log: Log,
 ): Slots | undefined {
-  for (const parent of parents) {
-    const isOwn = parent === spool.parent;
+  for (const parent of config.launcher.parents) {
+    const isOwn = parent === config.spool.parent;
     let place: HeldFolder | undefined;
     try {
       place = isOwn ? held[0] : holdFolder(parent, held);
       if (!place) continue;
       tryToLaunch(place.path, form);
       return createSlots(
-        slotNames({ named }),
+        slotNames(canReload(config)),
         form,
         place,
         (slot, error) =>

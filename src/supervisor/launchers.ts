@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { getPriority } from "node:os";
 import type { Command } from "../config/command.ts";
 import { maxLaunchers } from "../config/max_commands.ts";
-import type { Config, LaunchConfig } from "../config/config.ts";
+import type { LaunchConfig } from "../config/config.ts";
 import { inheritedBy } from "../exec/child_env.ts";
 import type { Launcher } from "../exec/start.ts";
 import {
@@ -79,9 +79,9 @@ export function launcherForm(
   return { holdsAll: false, make: (launch) => encoder.encode(makeShellLauncher(launch)) };
 }
 
-/** Names of the slots: of one without a configuration file, otherwise of two for each command that there can be. */
-export function slotNames({ named }: Pick<Config, "named">): readonly string[] {
-  if (!named) return ["command"];
+/** Names of the slots: of one if the configuration is not read again, otherwise of two for each command that there can be. */
+export function slotNames(canReload: boolean): readonly string[] {
+  if (!canReload) return ["command"];
   return Array.from({ length: maxLaunchers }, (_, index) => `command-${index + 1}`);
 }
 

@@ -6,7 +6,7 @@
  */
 
 import type { Config, StoppingConfig } from "../config/config.ts";
-import { changesHttps, fixedIn } from "../config/fixed.ts";
+import { changesHttps, changesTokens, fixedIn } from "../config/fixed.ts";
 import { messageOf, type OpenLog, stackOf } from "../telemetry/log.ts";
 import type { ReadConfig } from "./config_reader.ts";
 import type { ConfigWatch } from "./config_watch.ts";
@@ -69,7 +69,7 @@ export function createReloading(
     }
     const result = fixed.size === 0 ? asGiven : await read(fixed);
     if (!result.ok) return result.errors;
-    const impossible = changesHttps(config, result.config);
+    const impossible = changesHttps(config, result.config) ?? changesTokens(config, result.config);
     if (impossible) return [impossible];
     let renewal: Renewal;
     try {

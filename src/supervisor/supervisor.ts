@@ -35,7 +35,7 @@ export interface Again {
 
 /**
  * Serves until a signal or a failure. Resolves with the exit code: 0 for a clean stop, otherwise 1. `env` shows whether
- * systemd wants notifications. `again` is undefined without a configuration file.
+ * systemd wants notifications. `again` is undefined if the configuration is not read again.
  */
 export async function supervise(
   config: Config,

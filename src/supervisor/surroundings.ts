@@ -19,6 +19,7 @@ export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroun
     cwd: Deno.cwd(),
     tempDir: tmpdir(),
     hasLauncher: Deno.build.os === "linux" && hasLauncher(Deno.build.arch),
+    nowMs: Date.now(),
     stderrIsTerminal: Deno.stderr.isTerminal(),
     fileKind,
     realPath,

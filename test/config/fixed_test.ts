@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { changesHttps, fixedIn } from "../../src/config/fixed.ts";
+import { canReload, changesHttps, changesTokens, fixedIn } from "../../src/config/fixed.ts";
 import { settings } from "../../src/config/settings.ts";
-import { configOf } from "../support/machine.ts";
+import { configOf, configure } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 const disk = { "/spool": "folder" } as const;
@@ -69,4 +69,18 @@ Deno.test("changesHttps() is an error exactly if HTTPS is turned on or off", () 
   assert.match(changesHttps(secure, now) ?? "", /without a restart$/);
   assert.equal(changesHttps(now, now), undefined);
   assert.equal(changesHttps(secure, renewed), undefined);
+});
+
+Deno.test("changesTokens(): tokens cannot be turned on or off; canReload(): a tokens file is read again", () => {
+  const tokens = `tokens.t = { sha256 = "${"a".repeat(64)}", scopes = ["submit"] }`;
+  const result = configure(cmd, { tokens });
+  assert.ok(result.ok);
+  const error =
+    "JOBRUNNER_TOKENS_FILE: must be set as it was at start: tokens cannot be turned on or off without a restart";
+  assert.equal(changesTokens(now, result.config), error);
+  assert.equal(changesTokens(result.config, now), error);
+  assert.equal(changesTokens(result.config, result.config), undefined);
+  assert.equal(changesTokens(now, now), undefined);
+  assert.equal(canReload(now), false);
+  assert.equal(canReload(result.config), true);
 });

@@ -46,7 +46,7 @@ Deno.test("JOBRUNNER_HTTP_LISTEN_ADDRESS beyond loopback needs a password or JOB
   ];
   for (const address of beyond) {
     assert.deepEqual(listening(address), [
-      `JOBRUNNER_HTTP_LISTEN_ADDRESS=${address}: must be on loopback while no password is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on`,
+      `JOBRUNNER_HTTP_LISTEN_ADDRESS=${address}: must be on loopback while neither a password nor a token is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE or JOBRUNNER_TOKENS_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on`,
     ]);
     assert.deepEqual(listening(address, { JOBRUNNER_PASSWORD: "x" }), []);
     assert.deepEqual(listening(address, { JOBRUNNER_ALLOW_OPEN: "on" }), []);

@@ -63,6 +63,8 @@ Deno.test("parseConfig() has the defaults of the contract", () => {
       address: "127.0.0.1",
       port: 8080,
       tls: undefined,
+      tokens: undefined,
+      trustedProxies: [],
       passwordDigest: undefined,
       hostNames: ["127.0.0.1"],
       requestTimeoutMs: 60000,

@@ -21,8 +21,11 @@ const disk: Disk = {
   "/bin/ls": "executable",
 };
 
-/** The settings that have an effect without a configuration file. */
-type Sampled = Exclude<SettingName, "JOBRUNNER_CONFIG_FILE" | "JOBRUNNER_DEFAULT_COMMAND">;
+/** The settings that have an effect without a configuration file and a tokens file. */
+type Sampled = Exclude<
+  SettingName,
+  "JOBRUNNER_CONFIG_FILE" | "JOBRUNNER_TOKENS_FILE" | "JOBRUNNER_DEFAULT_COMMAND"
+>;
 
 /** Two values of each setting that have different effects, and other variables that they need for that. */
 const samples: Readonly<
@@ -46,6 +49,7 @@ const samples: Readonly<
   JOBRUNNER_HTTP_LISTEN_PORT: ["0", "80"],
   JOBRUNNER_PASSWORD: ["hunter2", "hunter3"],
   JOBRUNNER_PASSWORD_FILE: ["password", "other-password"],
+  JOBRUNNER_TRUSTED_PROXIES: ["127.0.0.1", "::1,10.0.0.0/8"],
   JOBRUNNER_TLS_CERT_FILE: ["cert", "other-cert", { JOBRUNNER_TLS_KEY_FILE: "key" }],
   JOBRUNNER_TLS_KEY_FILE: ["key", "other-key", { JOBRUNNER_TLS_CERT_FILE: "cert" }],
   JOBRUNNER_MAX_REQUEST_BYTES: ["0", "1"],
@@ -75,7 +79,7 @@ const samples: Readonly<
 
 function parse(env: Readonly<Record<string, string>>, table = rows): ConfigResult {
   const all = { JOBRUNNER_CMD: "/bin/date", ...env };
-  return parseConfig(all, parseCommandLine([]), machine(disk), undefined, table);
+  return parseConfig(all, parseCommandLine([]), machine(disk), undefined, undefined, table);
 }
 
 /** The table with another default in one row. */

@@ -57,9 +57,9 @@ function said(path: string | undefined): string {
   return new TextDecoder().decode(stdout);
 }
 
-Deno.test("slotNames() is one name without a configuration file, and two for each possible command with one", () => {
-  assert.deepEqual(slotNames({ named: false }), ["command"]);
-  const names = slotNames({ named: true });
+Deno.test("slotNames() is one name, or two for each possible command if the configuration is read again", () => {
+  assert.deepEqual(slotNames(false), ["command"]);
+  const names = slotNames(true);
   assert.equal(new Set(names).size, maxLaunchers);
   assert.deepEqual([names[0], names.at(-1)], ["command-1", `command-${maxLaunchers}`]);
 });
@@ -115,7 +115,7 @@ Deno.test("undo() empties the slots that its own filling has filled, and no othe
 });
 
 Deno.test("fill() that needs more slots than are free throws and leaves everything as it was", () => {
-  using slots = slotsOf(slotNames({ named: true }));
+  using slots = slotsOf(slotNames(true));
   const all = Array.from({ length: maxLaunchers }, (_, index) => echo(`${index}`));
   const { launchers } = slots.fill(all);
   assert.equal(new Set(launchers.map(({ path }) => path)).size, maxLaunchers);

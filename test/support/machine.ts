@@ -39,6 +39,7 @@ export function machine(disk: Disk = {}, os = "linux"): Omit<Surroundings, "env"
     cwd: os === "windows" ? "C:\\work" : "/work",
     tempDir: "/tmp",
     hasLauncher: os === "linux",
+    nowMs: 0,
     stderrIsTerminal: false,
     undecodable: [],
     fileKind(path) {
@@ -63,6 +64,8 @@ interface Given {
   readonly disk?: Disk;
   /** Text of the configuration file `jobrunner.toml`. */
   readonly toml?: string;
+  /** Text of the tokens file `tokens.toml`. */
+  readonly tokens?: string;
   /** Other facts about the machine. */
   readonly around?: Partial<Surroundings>;
 }
@@ -76,10 +79,19 @@ interface GivenWithFile extends Omit<Given, "toml"> {
 /** Parses a configuration on such a machine. */
 export function configure(
   env: Readonly<Record<string, string>>,
-  { args = [], disk = {}, toml, around = {} }: Given = {},
+  { args = [], disk = {}, toml, tokens, around = {} }: Given = {},
 ): ConfigResult {
   const file = toml === undefined ? undefined : configFile(toml);
-  return parseConfig(env, parseCommandLine(args), { ...machine(disk), ...around }, file);
+  const tokensFile = tokens === undefined
+    ? undefined
+    : parseConfigFile("tokens.toml", tokens, parse);
+  return parseConfig(
+    env,
+    parseCommandLine(args),
+    { ...machine(disk), ...around },
+    file,
+    tokensFile,
+  );
 }
 
 /** A configuration file `jobrunner.toml` with this text. */

@@ -67,7 +67,7 @@ const faultsOfTop: readonly (readonly [string, string])[] = [
   ],
   [
     "http_listen_address = '0.0.0.0'",
-    'http_listen_address = "0.0.0.0": must be on loopback while no password is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on',
+    'http_listen_address = "0.0.0.0": must be on loopback while neither a password nor a token is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE or JOBRUNNER_TOKENS_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on',
   ],
   [
     "tls_key_file = 'https://user:hunter2@x'",
