@@ -30,6 +30,8 @@ export async function main(
       return await serve(rest, env);
     case "send":
       return await (await import("./src/cli/send.ts")).send(rest, env, undecodableVariables(env));
+    case "token":
+      return await (await import("./src/cli/token.ts")).token(rest);
     case "wait-file":
       return await (await import("./src/cli/wait_file.ts")).waitFile(rest);
     case "help":
@@ -46,7 +48,7 @@ export async function main(
       console.error(
         `${
           shownArgument(first)
-        }: must be a subcommand (serve, send, wait-file, help or version): see jobrunner --help`,
+        }: must be a subcommand (serve, send, token, wait-file, help or version): see jobrunner --help`,
       );
       return 2;
   }

@@ -77,7 +77,7 @@ export async function exchange(request: Outgoing): Promise<SendOutcome> {
       headers: request.headers,
       // Without a body that is there, an empty one has no Content-Length.
       body: request.length === 0 ? new Uint8Array() : sizedBody(stream, request.length),
-      // Redirects are not followed: the password is only for this server.
+      // Redirects are not followed: the password or the token is only for this server.
       redirect: "manual",
       client: request.client,
     });

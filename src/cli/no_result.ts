@@ -12,7 +12,7 @@ import { type FailureKind, SendFailure } from "./send_failure.ts";
 export interface Sent {
   /** URL that it was posted to. */
   readonly url: string;
-  /** The password, in all encodings in which a server may repeat it. */
+  /** The password or the token, in all encodings in which a server may repeat it. */
   readonly secrets: readonly string[];
   /** Length of the body in bytes. */
   readonly length: number;
@@ -92,7 +92,7 @@ function sentenceOf({ kind, why, handedOver }: NoAnswer, length: number): string
       return `no answer: ${why}${adviceOn(why)}`;
     case "not_sent":
       return `no answer: ${why}, after at most ${handedOver} of ${length} bytes, so no job ran: ` +
-        "is the request too large for the server, or the password wrong?";
+        "is the request too large for the server, or the password or token wrong?";
     case "not_answered":
       return `no answer: ${why}, after the whole request was sent: the job may have run`;
   }

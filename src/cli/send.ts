@@ -4,13 +4,12 @@
  * @module
  */
 
-import { passwordHeader } from "../wire/header_names.ts";
 import { oneLine } from "../config/shown.ts";
 import { type ArrivingResult, deliver, note } from "./deliver.ts";
 import { exchange, type NoAnswer } from "./exchange.ts";
 import type { Followed } from "./follow.ts";
 import { type JobRequest, requestsOf, urlOf } from "./job_request.ts";
-import { clientOf, headerOf, passwordOf } from "./job_client.ts";
+import { clientOf, type Credentials, credentialsOf } from "./job_client.ts";
 import { failureOf, hasNoRun, noForms, retryAfter } from "./no_result.ts";
 import { openOutput } from "./output_file.ts";
 import { type Progress, showProgress } from "./progress.ts";
@@ -44,10 +43,9 @@ export async function send(
 
 /** Sends the request until there is a result or no retry is left or allowed. Rejects with a `SendFailure`. */
 async function resultOf(options: SendOptions): Promise<ArrivingResult> {
-  const password = passwordOf(options);
-  const header = password === undefined ? undefined : headerOf(password);
+  const credentials = credentialsOf(options);
   const sending: Sending = {
-    header,
+    credentials,
     client: clientOf(options),
     wantsData: options.output !== undefined,
   };
@@ -69,7 +67,7 @@ async function resultOf(options: SendOptions): Promise<ArrivingResult> {
     }
     const seconds = left-- > 0 ? retryAfter(outcome) : undefined;
     if (seconds === undefined) {
-      const secrets = [header, password].filter((secret) => secret !== undefined);
+      const secrets = credentials?.secrets ?? [];
       throw failureOf(outcome, { url: request.url, secrets, length: request.content.length });
     }
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
@@ -78,8 +76,8 @@ async function resultOf(options: SendOptions): Promise<ArrivingResult> {
 
 /** What all attempts have in common. */
 interface Sending {
-  /** The value of the password's header; undefined without a password. */
-  readonly header: string | undefined;
+  /** Undefined without a password or token. */
+  readonly credentials: Credentials | undefined;
   readonly client: Deno.HttpClient;
   /** Whether the response file goes anywhere. */
   readonly wantsData: boolean;
@@ -87,14 +85,14 @@ interface Sending {
 
 async function attempt(
   request: JobRequest,
-  { header, client, wantsData }: Sending,
+  { credentials, client, wantsData }: Sending,
 ): Promise<Followed | NoAnswer> {
   const { url, accept, content } = request;
   const headers = new Headers({ accept, "content-type": content.contentType });
   if (content.contentDisposition !== undefined) {
     headers.set("content-disposition", content.contentDisposition);
   }
-  if (header !== undefined) headers.set(passwordHeader, header);
+  if (credentials) headers.set(credentials.name, credentials.value);
   await content.check();
   using progress = showProgress(content.length);
   let broken: SendFailure | undefined;

@@ -10,6 +10,7 @@ import { commandNameForm, isCommandName } from "../wire/commands.ts";
 import { commandPath, payloadPath, runPath } from "../wire/resources.ts";
 import { shownUrl } from "../config/shown.ts";
 import { maxIdLength } from "../wire/job_id.ts";
+import { isToken } from "../wire/tokens.ts";
 import { exits, SendFailure } from "./send_failure.ts";
 import { idOf, type SendInput, sendInputOf } from "./send_input.ts";
 
@@ -31,6 +32,8 @@ own, and exits with the command's status.
   --password-file FILE  file that holds the password, one line of UTF-8 (default: the file that
                         the variable JOBRUNNER_PASSWORD_FILE names, or the variable
                         JOBRUNNER_PASSWORD; not both)
+  --token-file FILE     file that holds a token, one line; it is sent in place of a password, also
+                        of one in the variables. jobrunner token new makes tokens
   --id TEXT             the job's id (default: the name of the file, or of the form's first one, or
                         stdin, or form)
   --timeout SECONDS     the time limit for the command
@@ -63,6 +66,8 @@ export interface SendOptions {
   readonly passwordFile: string | undefined;
   /** The password from its variable; undefined without one. */
   readonly password: string | undefined;
+  /** File that holds a token; undefined without one. With a token there is no password. */
+  readonly tokenFile: string | undefined;
   /** The job's id. */
   readonly id: string;
   /** Time limit for the run in seconds; undefined for none. */
@@ -87,6 +92,7 @@ const flags: ReadonlyMap<string, Flag> = new Map([
   ["command", { wanted: "a command's name" }],
   ["cacert", { wanted: "a PEM file with certificates" }],
   ["password-file", { wanted: "a file that holds the password" }],
+  ["token-file", { wanted: "a file that holds a token" }],
   ["id", { wanted: "the job's id" }],
   ["timeout", { wanted: "a number of seconds" }],
   ["output", { wanted: "a file for the response file" }],
@@ -133,7 +139,7 @@ export function parseSendOptions(
   return {
     ...urls(values.get("url") ?? defaultUrl, values.get("command")),
     caCertFile: values.get("cacert"),
-    ...passwordOptions(values.get("password-file"), env, undecodable),
+    ...secretOptions(values, env, undecodable),
     id,
     timeoutSec: numberOf(
       "timeout",
@@ -152,6 +158,24 @@ export function parseSendOptions(
     json,
     input,
   };
+}
+
+function secretOptions(
+  values: ReadonlyMap<string, string>,
+  env: Readonly<Record<string, string>>,
+  undecodable: readonly string[],
+): Pick<SendOptions, "passwordFile" | "password" | "tokenFile"> {
+  const [tokenFile, passwordFile] = ["token-file", "password-file"].map((name) => values.get(name));
+  if (tokenFile === undefined) {
+    return { ...passwordOptions(passwordFile, env, undecodable), tokenFile };
+  }
+  if (passwordFile !== undefined) {
+    throw new SendFailure("usage", "--token-file: must be left out with --password-file");
+  }
+  if (isToken(tokenFile)) {
+    throw new SendFailure("usage", "--token-file: must name a file, and not be the token itself");
+  }
+  return { passwordFile: undefined, password: undefined, tokenFile };
 }
 
 function passwordOptions(

@@ -12,12 +12,14 @@ const help = `jobrunner turns a command into a bounded HTTP service.
 
 usage: jobrunner [serve] [flags] [-- PROGRAM ARG…]
        jobrunner send [flags] FILE|-
+       jobrunner token new NAME
        jobrunner wait-file TIMEOUT_SEC FOLDER NAME
        jobrunner --help | --version
 
   serve          run the service (the default)
   serve --check  print the effective configuration and what the sandbox permits, then exit
   send           post a file as a job and behave as its command did: see jobrunner send --help
+  token new      make a token for a client: see jobrunner token --help
   wait-file      wait for a file that another program writes. Exit status 0: it exists and has
                  stopped growing; 1: timeout; 2: wrong usage or unreadable folder
   -h, --help     print this text

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { progressLine } from "../../src/cli/progress.ts";
 import { exitCodeOf } from "../../src/cli/send.ts";
 import { parseSendOptions } from "../../src/cli/send_options.ts";
+import { newToken } from "../../src/wire/tokens.ts";
 
 Deno.test("parseSendOptions() with only a file posts it to this machine, with its name as the id", () => {
   assert.deepEqual(parseSendOptions(["some/invoice.xml"], {}), {
@@ -9,6 +10,7 @@ Deno.test("parseSendOptions() with only a file posts it to this machine, with it
     payloadUrl: "http://127.0.0.1:8080/payload",
     passwordFile: undefined,
     password: undefined,
+    tokenFile: undefined,
     caCertFile: undefined,
     id: "invoice.xml",
     timeoutSec: undefined,
@@ -136,5 +138,23 @@ Deno.test("parseSendOptions() prefers --password-file to both variables, which e
   assert.throws(() => passwordOf([], { JOBRUNNER_PASSWORD: "hunter2\nhunter2" }), {
     exit: 64,
     message: "JOBRUNNER_PASSWORD=***: must be a password (it must be one line, not several)",
+  });
+});
+
+Deno.test("parseSendOptions() with --token-file takes no password, and shows no token given in place of a file", () => {
+  const variables = { JOBRUNNER_PASSWORD_FILE: "file", JOBRUNNER_PASSWORD: "hunter2" };
+  const { tokenFile, passwordFile, password } = parseSendOptions(
+    ["a", "--token-file", "ci.token"],
+    variables,
+    ["JOBRUNNER_PASSWORD"],
+  );
+  assert.deepEqual([tokenFile, passwordFile, password], ["ci.token", undefined, undefined]);
+  assert.throws(
+    () => parseSendOptions(["a", "--token-file", "b", "--password-file", "c"], {}),
+    { exit: 64, message: "--token-file: must be left out with --password-file" },
+  );
+  assert.throws(() => parseSendOptions(["a", "--token-file", newToken()], {}), {
+    exit: 64,
+    message: "--token-file: must name a file, and not be the token itself",
   });
 });

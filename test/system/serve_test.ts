@@ -23,7 +23,7 @@ Deno.test("an unknown subcommand exits with 2 and lists the known ones", async (
   assert.equal(code, 2);
   assert.equal(
     stderr,
-    "dance: must be a subcommand (serve, send, wait-file, help or version): see jobrunner --help\n",
+    "dance: must be a subcommand (serve, send, token, wait-file, help or version): see jobrunner --help\n",
   );
 });
 

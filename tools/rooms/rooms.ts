@@ -102,7 +102,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
   },
   "main.ts": {
     src: ["version.ts"],
-    cli: ["send.ts", "send_failure.ts", "wait_file.ts"],
+    cli: ["send.ts", "send_failure.ts", "token.ts", "wait_file.ts"],
     config: ["*"],
     supervisor: ["check.ts", "config_reader.ts", "supervisor.ts", "surroundings.ts"],
   },
