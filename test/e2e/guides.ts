@@ -123,7 +123,7 @@ for (const guide of ["several-commands.md", "reload.md", "warm.md"]) {
   }
 }
 
-for (const guide of ["files.md", "../reference/warm-protocol.md"]) {
+for (const guide of ["files.md", "tokens.md", "../reference/warm-protocol.md"]) {
   for (const [index, example] of servedIn(guide).entries()) {
     const [, name = ""] = example.blocks[0]?.text.match(/JOBRUNNER_CMD='?([^\s']+)/) ?? [];
     Deno.test(`${guide}: example ${index + 1}, with ${name}, does what the page prints`, () =>

@@ -104,11 +104,11 @@ export function word(text: string): Promise<Bytes> {
   return run("pandoc", ["-f", "markdown", "-t", "docx", "-o", "-"], text);
 }
 
-/** A folder with `jobrunner`, which starts the source, and variables with which commands in it find it. */
+/** A folder with `jobrunner`, which starts the source and sends to `$SERVER`, and variables with which commands in it find it. */
 export function place(folder: string): Record<string, string> {
   const words = [Deno.execPath(), "run", "-A", "--cached-only", `${projectRoot}main.ts`];
-  const start = `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(" ")} "$@"`;
-  const script = `${start} \${SERVER:+--url "$SERVER"}\n`;
+  const start = `exec ${words.map((word) => `'${word}'`).join(" ")} "$@"`;
+  const script = `#!/bin/sh\n[ "$1" = send ] || ${start}\n${start} \${SERVER:+--url "$SERVER"}\n`;
   Deno.writeTextFileSync(`${folder}/jobrunner`, script, { mode: 0o755 });
   Deno.mkdirSync(`${folder}/spool`, { recursive: true });
   return {
