@@ -37,8 +37,8 @@ function dispatchOf(waiting: number, started: number, workers: readonly WorkerSt
   };
 }
 
-const running = (command: string) => ({
-  spec: specOf("a", { command }),
+const running = (command: string, token?: string) => ({
+  spec: specOf("a", { command, token }),
   handle: undefined,
   queuedSec: 1,
   stop: createStop(),
@@ -47,7 +47,7 @@ const running = (command: string) => ({
 
 Deno.test("statusOf() reports the waiting jobs, each worker's job, outcomes, rejections and recent runs", () => {
   const dispatch = dispatchOf(3, 9, [
-    { id: 1, job: running("default"), sinceMs: 1500 },
+    { id: 1, job: running("default", "ci"), sinceMs: 1500 },
     { id: 2, job: undefined, sinceMs: 500 },
   ]);
   const { metrics, recent } = listenersOf();
@@ -71,7 +71,7 @@ Deno.test("statusOf() reports the waiting jobs, each worker's job, outcomes, rej
       {
         id: 1,
         sinceSec: 1.5,
-        job: { id: "a", requestId: "request of a", command: "default", pid: 42 },
+        job: { id: "a", requestId: "request of a", command: "default", token: "ci", pid: 42 },
       },
       { id: 2, sinceSec: 0.5 },
     ],

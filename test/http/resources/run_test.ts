@@ -158,6 +158,7 @@ Deno.test("postRun() makes a job of the head, the body and the command", async (
       filename: "a.png",
       headers: { "x-tenant": "acme", "x-other": "" },
     },
+    token: undefined,
   });
 });
 
