@@ -188,7 +188,7 @@ export interface TokenConfig {
   readonly scopes: readonly Scope[];
   /** Names of the commands that it allows; undefined for all. */
   readonly commands: readonly string[] | undefined;
-  /** When it stops to be valid, in Unix milliseconds; `Infinity` for never. */
+  /** When it expires, in Unix milliseconds; `Infinity` for never. */
   readonly expiresMs: number;
   /** Networks that its requests must come from, in the form that `isNetwork` accepts; undefined for all. */
   readonly addresses: readonly string[] | undefined;

@@ -27,7 +27,11 @@ export function isToken(text: string): boolean {
 /** The name that the password has among the names of tokens. No token may have it. */
 export const passwordName = "password";
 
-/** The credentials of the scheme Bearer in an Authorization header (RFC 6750, section 2.1); undefined for another scheme. */
+/**
+ * What follows the scheme Bearer in an Authorization header (RFC 6750, section 2.1), whatever its form, perhaps nothing;
+ * undefined for another scheme and without a header.
+ */
 export function bearerIn(authorization: string | null): string | undefined {
-  return /^Bearer +(.*)$/i.exec(authorization ?? "")?.[1];
+  const found = authorization === null ? null : /^Bearer(?: +(.*))?$/i.exec(authorization);
+  return found ? found[1] ?? "" : undefined;
 }

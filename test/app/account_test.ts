@@ -200,6 +200,14 @@ Deno.test("runAndReport() logs the end of a job with its fields in this order", 
   ]);
 });
 
+Deno.test("runAndReport() logs the name of the token that the job was sent with", async () => {
+  const { lines } = await told(says, specOf("a", { token: "ci" }));
+  assert.deepEqual(lines.map(([message, fields]) => [message, fields?.["jobrunner.token"]]), [
+    ["job started", "ci"],
+    ["job ended", "ci"],
+  ]);
+});
+
 Deno.test("runAndReport() begins a span for a traced request, passes its variables on and ends it", async () => {
   const spec = specOf("a", { traceparent, tracestate: "a=1" });
   const { orders, spans, lines } = await told(says, spec);

@@ -185,7 +185,7 @@ Deno.test("a refusal says what is wrong with the credentials, and how to send th
   assert.deepEqual(await refusal({}), [
     401,
     "unauthorized",
-    "The request has no token: send Authorization: Bearer jr_…",
+    "The request has neither a token nor a password: send Authorization: Bearer",
     both,
   ]);
   assert.deepEqual(await refusal({ "x-jr-password": "x" }), [
@@ -197,7 +197,7 @@ Deno.test("a refusal says what is wrong with the credentials, and how to send th
   assert.deepEqual(await refusal({ authorization: "Bearer x" }), [
     401,
     "unauthorized",
-    "The token in the Authorization header is not known",
+    "The token in the Authorization header is unknown",
     invalid,
   ]);
   assert.deepEqual(await refusal(bearer("expired")), [

@@ -27,7 +27,7 @@ Deno.test("isToken() accepts nothing but the documented form", () => {
 Deno.test("bearerIn() reads the credentials of the scheme Bearer, in either case, and of no other", () => {
   assert.equal(bearerIn("Bearer abc"), "abc");
   assert.equal(bearerIn("bEARER   abc"), "abc");
-  assert.equal(bearerIn("Bearer"), undefined);
+  assert.equal(bearerIn("Bearer"), "");
   assert.equal(bearerIn("Basic abc"), undefined);
   assert.equal(bearerIn("Bearerabc"), undefined);
   assert.equal(bearerIn(""), undefined);
