@@ -21,7 +21,7 @@ const request =
   "`request_id`, `http.request.method`, `url.path`, `client.address`, `network.peer.address` (only behind a trusted proxy: the proxy's)";
 
 /** The field of events about a job or a request whose sender is known. */
-const token = "with tokens also `jobrunner.token` (the token's name)";
+const token = "with tokens also `token` (the token's name)";
 
 /** The fields that events about a job have in addition if commands have names. */
 const named = "with a configuration file also `command`, `pool`";

@@ -144,7 +144,7 @@ for (const [what, credentials] of Object.entries(matrix)) {
       }
       assert.equal((await send(path, { method: "OPTIONS", headers })).status, 204);
     }
-    for (const [, fields] of log) assert.equal(fields?.["jobrunner.token"], name);
+    for (const [, fields] of log) assert.equal(fields?.["token"], name);
   });
 
   Deno.test(`with ${what}, jobs are admitted as the token says, in the order 401, 403, 404`, async () => {
@@ -163,7 +163,7 @@ for (const [what, credentials] of Object.entries(matrix)) {
       }
     }
     assert.equal(doors.opened, doors.released);
-    for (const [, fields] of log) assert.equal(fields?.["jobrunner.token"], name);
+    for (const [, fields] of log) assert.equal(fields?.["token"], name);
     const reasons = new Set(rejected);
     assert.equal(reasons.has("unauthorized"), submit === 401);
     assert.equal(reasons.has("forbidden"), submit === 403 || octave === 403);
