@@ -10,7 +10,7 @@ import { passwordHeader } from "../wire/header_names.ts";
 import { networksOf } from "../wire/networks.ts";
 import { withoutLineEnds } from "../wire/password.ts";
 import type { Scope } from "../wire/resources.ts";
-import { bearerIn, isToken, passwordName } from "../wire/tokens.ts";
+import { bearerIn, isToken, type KnownToken, passwordName } from "../wire/tokens.ts";
 import type { Problem } from "./answer/problem.ts";
 import { clientAddressOf, type Exchange } from "./exchange.ts";
 
@@ -36,28 +36,12 @@ export interface Access {
   admit(headers: Headers, scope: Scope, sender: Sender): Caller | Problem;
 }
 
-/** A token, as `TokenConfig` describes it. */
-export interface TokenGrant {
-  /** Its name. */
-  readonly name: string;
-  /** SHA-256 of the token in lower-case hexadecimal digits: one, or two while it is replaced. */
-  readonly digests: readonly string[];
-  /** What it allows; at least one. */
-  readonly scopes: readonly Scope[];
-  /** Names of the commands that it allows; undefined for all. */
-  readonly commands: readonly string[] | undefined;
-  /** When it expires, in Unix milliseconds; `Infinity` for never. */
-  readonly expiresMs: number;
-  /** Networks that its requests must come from, in the form that `isNetwork` accepts; undefined for all. */
-  readonly addresses: readonly string[] | undefined;
-}
-
 /** What `createAccess` needs to know. */
 export interface AccessSettings {
   /** SHA-256 of the password; undefined if there is none. */
   readonly passwordDigest: Uint8Array | undefined;
   /** The tokens; undefined if none are in use. */
-  readonly tokens: readonly TokenGrant[] | undefined;
+  readonly tokens: readonly KnownToken[] | undefined;
   /** The time in Unix milliseconds. */
   readonly now?: () => number;
 }
@@ -130,7 +114,7 @@ interface Grant extends Caller {
 }
 
 function grantOf(
-  { name: token, scopes, commands, addresses, expiresMs }: TokenGrant,
+  { name: token, scopes, commands, addresses, expiresMs }: KnownToken,
 ): Grant {
   const networks = addresses && networksOf(addresses);
   return {

@@ -1,8 +1,10 @@
 /**
- * The form of tokens (RFC 6750): the same for the server, for `token new` and for `send`.
+ * Tokens (RFC 6750): their form, and what the server knows of each: the same for the server, for `token new` and for `send`.
  *
  * @module
  */
+
+import type { Scope } from "./resources.ts";
 
 /** Number of random bytes in a token. */
 const tokenBytes = 32;
@@ -22,6 +24,22 @@ export function newToken(): string {
  */
 export function isToken(text: string): boolean {
   return form.test(text);
+}
+
+/** A token as the server knows it: without the token itself. */
+export interface KnownToken {
+  /** Its name, in the form of a command's name. */
+  readonly name: string;
+  /** SHA-256 of the token in lower-case hexadecimal digits: one, or two while it is replaced. */
+  readonly digests: readonly string[];
+  /** What it allows; at least one. */
+  readonly scopes: readonly Scope[];
+  /** Names of the commands that it allows; undefined for all. */
+  readonly commands: readonly string[] | undefined;
+  /** When it expires, in Unix milliseconds; `Infinity` for never. */
+  readonly expiresMs: number;
+  /** Networks that its requests must come from, in the form that `isNetwork` accepts; undefined for all. */
+  readonly addresses: readonly string[] | undefined;
 }
 
 /** The name that the password has among the names of tokens. No token may have it. */

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import type { TokenGrant } from "../../src/http/auth.ts";
 import type { Scope } from "../../src/wire/resources.ts";
-import { newToken } from "../../src/wire/tokens.ts";
+import { type KnownToken, newToken } from "../../src/wire/tokens.ts";
 import { job, setUp } from "../support/routes.ts";
 
 const digestOf = (token: string) => createHash("sha256").update(token).digest("hex");
@@ -19,17 +18,17 @@ const kinds = {
   pdfonly: { scopes: ["submit"], commands: ["pdf"] },
   expired: { scopes: ["submit", "status", "metrics"], expiresMs: 0 },
   elsewhere: { scopes: ["submit", "status", "metrics"], addresses: ["10.0.0.0/8"] },
-} as const satisfies Readonly<Record<string, Partial<TokenGrant>>>;
+} as const satisfies Readonly<Record<string, Partial<KnownToken>>>;
 
 const secrets = new Map(Object.keys(kinds).map((name) => [name, newToken()]));
 
-const tokens: readonly TokenGrant[] = Object.entries(kinds).map(([name, kind]) => ({
+const tokens: readonly KnownToken[] = Object.entries(kinds).map(([name, kind]) => ({
   name,
   digests: [digestOf(newToken()), digestOf(secrets.get(name) ?? "")],
   commands: undefined,
   expiresMs: Infinity,
   addresses: undefined,
-  ...kind as Pick<TokenGrant, "scopes"> & Partial<TokenGrant>,
+  ...kind as Pick<KnownToken, "scopes"> & Partial<KnownToken>,
 }));
 
 /** What a request shows, and what the answer is for each scope that a path may want; `command` only for jobs. */
