@@ -6,13 +6,12 @@
 
 import { userInfo } from "node:os";
 import { dirname } from "node:path";
-import type { Config } from "../config/config.ts";
+import type { Config, HttpConfig } from "../config/config.ts";
 import type { Command } from "../config/command.ts";
 import { stdinIsPiped } from "../config/stdin.ts";
 import type { Probe, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { type Log, openLog } from "../telemetry/log.ts";
-import type { KnownToken } from "../wire/tokens.ts";
 import { commandLines, describeCommands } from "./check_commands.ts";
 import { tryWarmCommands } from "./check_warm.ts";
 import { type Folders, openFolders } from "./folders.ts";
@@ -109,7 +108,7 @@ async function tryOut(
 
 /** A token and what it allows; of its digests only how many there are. */
 function describeToken(
-  { name, digests, scopes, commands, expiresMs, addresses }: KnownToken,
+  { name, digests, scopes, commands, expiresMs, addresses }: NonNullable<HttpConfig["tokens"]>[number],
 ): string {
   return [
     `token ${name}: ${scopes.join(", ")}`,
