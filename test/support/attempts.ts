@@ -1,5 +1,5 @@
 /**
- * Runs of the program that must not show a secret.
+ * What the program prints and answers, to be searched for secrets.
  *
  * @module
  */
@@ -40,4 +40,14 @@ export async function findingsOf(attempts: readonly Attempt[]): Promise<string[]
     }
   }));
   return findings;
+}
+
+/** Everything in an answer, with its base64 decoded as well. */
+export async function saidIn(response: Response): Promise<string> {
+  const body = await response.text();
+  const head = [...response.headers].map((header) => header.join(": ")).join("\n");
+  const decoded = response.status === 200 && body.includes('"exit_status"')
+    ? ["output", "error", "data"].map((key) => atob(JSON.parse(body)[key])).join("\n")
+    : "";
+  return `${response.status}\n${head}\n${body}\n${decoded}`;
 }

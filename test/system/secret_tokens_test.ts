@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type Attempt, findingsOf } from "../support/attempts.ts";
+import { type Attempt, findingsOf, saidIn } from "../support/attempts.ts";
 import { type Canary, formsIn, newCanary, newTokenCanary } from "../support/canary.ts";
 import { base64 } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -20,16 +20,6 @@ const submit = 'scopes = ["submit"]';
 const printEnvironments =
   'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" "\\n" >"$JOBRUNNER_RESPONSE_DATA_FN"; ' +
   "env; env >&2; exit 3";
-
-/** Everything in an answer, with its base64 decoded as well. */
-async function saidIn(response: Response): Promise<string> {
-  const body = await response.text();
-  const head = [...response.headers].map((header) => header.join(": ")).join("\n");
-  const decoded = response.status === 200 && body.includes('"exit_status"')
-    ? ["output", "error", "data"].map((key) => atob(JSON.parse(body)[key])).join("\n")
-    : "";
-  return `${response.status}\n${head}\n${body}\n${decoded}`;
-}
 
 Deno.test("serve shows no token and no digest in its log, answers, pages and processes' environments", async () => {
   using folder = temporaryFolder();

@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type Attempt, findingsOf } from "../support/attempts.ts";
+import { type Attempt, findingsOf, saidIn } from "../support/attempts.ts";
 import { type Canary, canaryOf, formsIn, newCanary } from "../support/canary.ts";
 import { base64 } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -348,16 +348,6 @@ function startEchoingReceiver(): RawServer & { heads(): string } {
 /** Shows a command's environment in every way that a command has. */
 const printEnvironment =
   'env; env >&2; env >"$JOBRUNNER_RESPONSE_DATA_FN"; tr "\\0" "\\n" </proc/self/environ; exit 3';
-
-/** Everything in an answer, with its base64 decoded as well. */
-async function saidIn(response: Response): Promise<string> {
-  const body = await response.text();
-  const head = [...response.headers].map((header) => header.join(": ")).join("\n");
-  const decoded = response.status === 200 && body.includes('"exit_status"')
-    ? ["output", "error", "data"].map((key) => atob(JSON.parse(body)[key])).join("\n")
-    : "";
-  return `${response.status}\n${head}\n${body}\n${decoded}`;
-}
 
 /** Asks for everything with and without the password; resolves with all answers. */
 async function askEverything(
