@@ -108,7 +108,9 @@ async function tryOut(
 
 /** A token and what it allows; of its digests only how many there are. */
 function describeToken(
-  { name, digests, scopes, commands, expiresMs, addresses }: NonNullable<HttpConfig["tokens"]>[number],
+  { name, digests, scopes, commands, expiresMs, addresses }: NonNullable<
+    HttpConfig["tokens"]
+  >[number],
 ): string {
   return [
     `token ${name}: ${scopes.join(", ")}`,
