@@ -3,11 +3,14 @@
  */
 
 import assert from "node:assert/strict";
+import { newToken } from "../../src/wire/tokens.ts";
 import { get, post, postRaw } from "../support/client.ts";
+import { curl } from "../support/curl.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { aliveIn, eventually, killAllIn } from "../support/processes.ts";
 import { fixture, startProgram } from "../support/program.ts";
 import { startProxy } from "../support/proxies.ts";
+import { tokenTable } from "../support/tokens.ts";
 
 const job = (payload: string) => JSON.stringify({ id: "test", data: btoa(payload) });
 
@@ -106,6 +109,76 @@ for (
       const empty = await postWithUpgrade(proxy.url, { upgrade, body: "" });
       assert.match(empty.text, /The body is empty/, empty.sent);
     }
+  });
+
+  Deno.test(`${name} passes on the client's address, and no client can forge it`, async () => {
+    using folder = temporaryFolder();
+    const token = newToken();
+    const tokens = `${folder.path}/tokens.toml`;
+    const own = "127.0.0.2";
+    Deno.writeTextFileSync(
+      tokens,
+      tokenTable("ci", token, 'scopes = ["submit"]', `addresses = ["${own}"]`),
+    );
+    await using program = await startProgram({
+      env: {
+        JOBRUNNER_CMD: fixture("run_payload.sh"),
+        JOBRUNNER_ACCESS_LOG: "on",
+        JOBRUNNER_TOKENS_FILE: tokens,
+        JOBRUNNER_TRUSTED_PROXIES: "127.0.0.1",
+      },
+    });
+    await using proxy = await startProxy(name, file, folder.path, program);
+    let count = 0;
+    /** A job from an address of loopback: its status, and the addresses in its line of the access log. */
+    async function from(address: string, url: string, ...headers: readonly string[]) {
+      const id = `${name}-${count++}`;
+      const sent = [`Authorization: Bearer ${token}`, `X-Request-Id: ${id}`, ...headers];
+      const { status, log } = await curl([
+        ...["--interface", address, "--json", job("exit 0")],
+        ...sent.flatMap((header) => ["-H", header]),
+        `${url}/payload`,
+      ]);
+      assert.notEqual(status, 0, log);
+      const answered = () =>
+        program.log.find((line) => line.includes("request answered") && line.includes(id));
+      await eventually("it is logged", () => answered() !== undefined);
+      const [, client, , peer] =
+        /client\.address=(\S+)( network\.peer\.address=(\S+))?/.exec(answered() ?? "") ?? [];
+      return { status, client, peer };
+    }
+    const peer = "127.0.0.1";
+    const stranger = "127.0.0.3";
+    assert.deepEqual(await from(own, proxy.url), { status: 200, client: own, peer });
+    assert.deepEqual(await from(own, proxy.url, `X-Forwarded-For: ${stranger}`), {
+      status: 200,
+      client: own,
+      peer,
+    });
+    const forged = `X-Forwarded-For: ${own}`;
+    for (
+      const headers of [
+        [],
+        [forged],
+        [forged, forged],
+        [`${forged}, ${own}`],
+        [`${forged},`],
+        [`Forwarded: for=${own}`, `X-Real-IP: ${own}`],
+        [forged, "Connection: X-Forwarded-For"],
+      ]
+    ) {
+      assert.deepEqual(
+        await from(stranger, proxy.url, ...headers),
+        { status: 403, client: stranger, peer },
+        headers.join(),
+      );
+    }
+    // Past the proxy.
+    assert.deepEqual(await from(stranger, program.url, forged), {
+      status: 403,
+      client: stranger,
+      peer: undefined,
+    });
   });
 }
 
