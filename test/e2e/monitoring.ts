@@ -9,7 +9,7 @@ import { temporaryFolder } from "../support/folder.ts";
 import { queriesOfThePage } from "../support/metrics_page.ts";
 import { freePort } from "../support/port.ts";
 import { eventually } from "../support/processes.ts";
-import { fixture, projectRoot, startProgram } from "../support/program.ts";
+import { fixture, projectRoot, runProgram, startProgram } from "../support/program.ts";
 
 const contrib = `${projectRoot}contrib/prometheus`;
 
@@ -23,13 +23,24 @@ interface Prometheus extends AsyncDisposable {
   query(expression: string): Promise<readonly Sample[]>;
 }
 
-/** Starts Prometheus with the configuration of contrib, with `target` and a short scrape interval. */
-async function startPrometheus(folder: string, target: string): Promise<Prometheus> {
+/**
+ * Starts Prometheus with the configuration of contrib, with `target` and a short scrape interval. `tokenFile` holds the token
+ * that it sends; it sends none without one.
+ */
+async function startPrometheus(
+  folder: string,
+  target: string,
+  tokenFile?: string,
+): Promise<Prometheus> {
   for (const name of ["alerts.yml", "recording.yml"]) {
     Deno.copyFileSync(`${contrib}/${name}`, `${folder}/${name}`);
   }
-  const config = Deno.readTextFileSync(`${contrib}/prometheus.yml`)
+  let config = Deno.readTextFileSync(`${contrib}/prometheus.yml`)
     .replaceAll("15s", "200ms").replace("127.0.0.1:8080", target);
+  if (tokenFile !== undefined) {
+    config = config.replace(/#(authorization:\n *)#( *credentials_file: ).*/, `$1$2${tokenFile}`);
+    assert.ok(config.includes(tokenFile));
+  }
   assert.ok(config.includes(target));
   Deno.writeTextFileSync(`${folder}/prometheus.yml`, config);
   const address = `127.0.0.1:${freePort()}`;
@@ -68,6 +79,27 @@ async function startPrometheus(folder: string, target: string): Promise<Promethe
 async function valueOf({ query }: Prometheus, expression: string): Promise<number | undefined> {
   return (await query(expression))[0]?.value;
 }
+
+Deno.test("Prometheus scrapes with a token of the scope metrics, and not with another one", async () => {
+  using folder = temporaryFolder();
+  const made = await runProgram({ args: ["token", "new", "prometheus"] });
+  const tokenFile = `${folder.path}/token`;
+  Deno.writeTextFileSync(tokenFile, made.stdout);
+  const tokens = `${folder.path}/tokens.toml`;
+  const withScope = (scope: string) =>
+    Deno.writeTextFileSync(tokens, made.stderr.replace('"submit"', `"${scope}"`));
+  withScope("metrics");
+  await using program = await startProgram({
+    env: { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_TOKENS_FILE: tokens },
+  });
+  const { host } = new URL(program.url);
+  await using prometheus = await startPrometheus(folder.path, host, tokenFile);
+  await eventually("it is scraped", async () => await valueOf(prometheus, "up") === 1);
+  assert.equal(await valueOf(prometheus, "sum(jobrunner_jobs_total)"), 0);
+  withScope("status");
+  Deno.kill(program.pid, "SIGHUP");
+  await eventually("it is refused", async () => await valueOf(prometheus, "up") === 0);
+});
 
 interface Panel {
   readonly title: string;
