@@ -172,7 +172,7 @@ class ReportedRun implements RunningSpec {
       worker_id: workerId,
       command: names?.command,
       pool: names?.pool,
-      "jobrunner.token": spec.token,
+      token: spec.token,
       outcome,
       exit_status: ending.exitStatus,
       signal: "signal" in ending ? ending.signal : undefined,
@@ -229,7 +229,7 @@ class ReportedRun implements RunningSpec {
       worker_id: this.workerId,
       command: this.#names?.command,
       pool: this.#names?.pool,
-      "jobrunner.token": this.spec.token,
+      token: this.spec.token,
     };
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Command, ProgramLookup } from "./command.ts";
-import type { Scope } from "../wire/resources.ts";
+import type { KnownToken } from "../wire/tokens.ts";
 import type { ChoiceOf } from "./settings.ts";
 
 /** Facts about the machine that the configuration depends on. */
@@ -163,7 +163,7 @@ export interface HttpConfig {
   /** SHA-256 of the password's UTF-8 bytes; undefined if no password is required. */
   readonly passwordDigest: Uint8Array | undefined;
   /** The tokens of clients; undefined without a tokens file. */
-  readonly tokens: readonly TokenConfig[] | undefined;
+  readonly tokens: readonly KnownToken[] | undefined;
   /** Networks of proxies whose X-Forwarded-For counts, in the form that `isNetwork` accepts. */
   readonly trustedProxies: readonly string[];
   /** Host names of the server, in the form of `hostNameOf`; `*.example.com` has become `.example.com`. */
@@ -176,22 +176,6 @@ export interface HttpConfig {
   readonly answerTimeoutMs: number;
   /** Whether each request is logged. */
   readonly accessLog: boolean;
-}
-
-/** A token of a client, without the token itself. */
-export interface TokenConfig {
-  /** Its name, in the form of a command's name. */
-  readonly name: string;
-  /** SHA-256 of the token in lower-case hexadecimal digits: one, or two while it is replaced. */
-  readonly digests: readonly string[];
-  /** What it allows; at least one. */
-  readonly scopes: readonly Scope[];
-  /** Names of the commands that it allows; undefined for all. */
-  readonly commands: readonly string[] | undefined;
-  /** When it stops to be valid, in Unix milliseconds; `Infinity` for never. */
-  readonly expiresMs: number;
-  /** Networks that its requests must come from, in the form that `isNetwork` accepts; undefined for all. */
-  readonly addresses: readonly string[] | undefined;
 }
 
 /** Where the files of running jobs are. */

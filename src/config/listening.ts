@@ -4,9 +4,9 @@
  * @module
  */
 
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import { hostNameOf } from "../wire/host_name.ts";
-import { isNetwork } from "../wire/networks.ts";
+import { isNetwork, networksOf } from "../wire/networks.ts";
 import type { HttpConfig } from "./config.ts";
 import { shownValue } from "./shown.ts";
 import type { Values } from "./sources.ts";
@@ -45,15 +45,11 @@ function readListenAddress(values: Values): string | undefined {
 const hostName =
   /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$/i;
 
-const loopback = new BlockList();
-loopback.addSubnet("127.0.0.0", 8, "ipv4");
-loopback.addAddress("::1", "ipv6");
+const loopback = networksOf(["127.0.0.0/8", "::1"]);
 
 /** Whether only this machine can reach an address. Names are not looked up: any but `localhost` may lead anywhere. */
 export function isLoopback(address: string): boolean {
-  const version = isIP(address);
-  if (version === 0) return /^localhost\.?$/i.test(address);
-  return loopback.check(address, version === 4 ? "ipv4" : "ipv6");
+  return isIP(address) === 0 ? /^localhost\.?$/i.test(address) : loopback.has(address);
 }
 
 /** Reads the networks of trusted proxies. */

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash, type Hash, timingSafeEqual } from "node:crypto";
 import { passwordHeader } from "../wire/header_names.ts";
-import { type Networks, networksOf } from "../wire/networks.ts";
+import { networksOf } from "../wire/networks.ts";
 import { withoutLineEnds } from "../wire/password.ts";
 import type { Scope } from "../wire/resources.ts";
-import { bearerIn, isToken, passwordName } from "../wire/tokens.ts";
+import { bearerIn, isToken, type KnownToken, passwordName } from "../wire/tokens.ts";
 import type { Problem } from "./answer/problem.ts";
 import { clientAddressOf, type Exchange } from "./exchange.ts";
 
@@ -22,34 +22,18 @@ export interface Caller {
   mayRun(command: string): boolean;
 }
 
-/** A request's part of its exchange: `admit` sets the name of the token, also if that is refused. */
+/** The part of an exchange that is about who sends the request. `admit` sets the name of the token, also if that is refused. */
 export type Sender = Pick<Exchange, "token" | "info" | "forwarded">;
 
 /** Decides who may do what. */
 export interface Access {
-  /** Whether tokens are in use. If so, the state and the metrics of the server want a scope, too. */
+  /** Whether tokens are in use. If so, the pages with the server's state need a scope, too. */
   readonly byToken: boolean;
   /**
-   * The caller, if a request with these headers may use a resource with this scope. Otherwise 401 if it is not known who sends
-   * it, or 403 if that may not come from its address or lacks the scope.
+   * The sender of a request with these headers, if it may use resources with this scope. Otherwise the problem `unauthorized`
+   * if the sender is not known, or `forbidden` if its token may not be used from its address or does not have the scope.
    */
   admit(headers: Headers, scope: Scope, sender: Sender): Caller | Problem;
-}
-
-/** A token, as `TokenConfig` describes it. */
-export interface TokenGrant {
-  /** Its name. */
-  readonly name: string;
-  /** SHA-256 of the token in lower-case hexadecimal digits. */
-  readonly digests: readonly string[];
-  /** What it allows. */
-  readonly scopes: readonly Scope[];
-  /** Names of the commands that it allows; undefined for all. */
-  readonly commands: readonly string[] | undefined;
-  /** When it stops to be valid, in Unix milliseconds. */
-  readonly expiresMs: number;
-  /** Networks that its requests must come from; undefined for all. */
-  readonly addresses: readonly string[] | undefined;
 }
 
 /** What `createAccess` needs to know. */
@@ -57,7 +41,7 @@ export interface AccessSettings {
   /** SHA-256 of the password; undefined if there is none. */
   readonly passwordDigest: Uint8Array | undefined;
   /** The tokens; undefined if none are in use. */
-  readonly tokens: readonly TokenGrant[] | undefined;
+  readonly tokens: readonly KnownToken[] | undefined;
   /** The time in Unix milliseconds. */
   readonly now?: () => number;
 }
@@ -80,8 +64,7 @@ export function createAccess(
   function hasPassword(headers: Headers): boolean {
     if (!passwordDigest) return false;
     const given = withoutLineEnds(headers.get(passwordHeader) ?? "");
-    // Header values arrive with one character per byte (Fetch, "byte sequence"): latin1 restores the bytes.
-    return timingSafeEqual(createHash("sha256").update(given, "latin1").digest(), passwordDigest);
+    return timingSafeEqual(digestOf(given).digest(), passwordDigest);
   }
 
   if (!tokens) {
@@ -94,7 +77,7 @@ export function createAccess(
 
   const grants = new Map(
     tokens.flatMap((token) => {
-      const grant = new Grant(token);
+      const grant = grantOf(token);
       return token.digests.map((digest) => [digest, grant] as const);
     }),
   );
@@ -111,9 +94,7 @@ export function createAccess(
         sender.token = passwordName;
         return byPassword;
       }
-      const grant = isToken(token)
-        ? grants.get(createHash("sha256").update(token, "latin1").digest("hex"))
-        : undefined;
+      const grant = isToken(token) ? grants.get(digestOf(token).digest("hex")) : undefined;
       if (!grant) return { kind: "unauthorized", lacks: "known_token" };
       sender.token = grant.token;
       return grant.refusal(scope, sender, now()) ?? grant;
@@ -121,36 +102,31 @@ export function createAccess(
   };
 }
 
+/** Header values arrive with one character per byte (Fetch, "byte sequence"): latin1 restores the bytes. */
+function digestOf(headerValue: string): Hash {
+  return createHash("sha256").update(headerValue, "latin1");
+}
+
 /** A token in use. */
-class Grant implements Caller {
-  readonly token: string;
-  readonly #scopes: ReadonlySet<Scope>;
-  readonly #commands: ReadonlySet<string> | undefined;
-  readonly #networks: Networks | undefined;
-  readonly #expiresMs: number;
+interface Grant extends Caller {
+  /** Why a request with it is refused at this time, in Unix milliseconds; undefined if it is not. */
+  refusal(scope: Scope, sender: Sender, now: number): Problem | undefined;
+}
 
-  constructor({ name, scopes, commands, addresses, expiresMs }: TokenGrant) {
-    this.token = name;
-    this.#scopes = new Set(scopes);
-    this.#commands = commands && new Set(commands);
-    this.#networks = addresses && networksOf(addresses);
-    this.#expiresMs = expiresMs;
-  }
-
-  mayRun(command: string): boolean {
-    return !this.#commands || this.#commands.has(command);
-  }
-
-  /** Why a request with this token is refused; undefined if it is not. */
-  refusal(scope: Scope, sender: Sender, now: number): Problem | undefined {
-    const { token } = this;
-    if (now >= this.#expiresMs) return { kind: "unauthorized", lacks: "valid_token" };
-    if (this.#networks) {
-      const from = clientAddressOf(sender);
-      if (from === undefined || !this.#networks.has(from)) {
-        return { kind: "forbidden", token, from: from ?? "an unknown address" };
+function grantOf(
+  { name: token, scopes, commands, addresses, expiresMs }: KnownToken,
+): Grant {
+  const networks = addresses && networksOf(addresses);
+  return {
+    token,
+    mayRun: (command) => !commands || commands.includes(command),
+    refusal(scope, sender, now) {
+      if (now >= expiresMs) return { kind: "unauthorized", lacks: "valid_token" };
+      if (networks) {
+        const from = clientAddressOf(sender);
+        if (from === undefined || !networks.has(from)) return { kind: "forbidden", token, from };
       }
-    }
-    return this.#scopes.has(scope) ? undefined : { kind: "forbidden", token, scope };
-  }
+      return scopes.includes(scope) ? undefined : { kind: "forbidden", token, scope };
+    },
+  };
 }

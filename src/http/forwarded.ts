@@ -12,16 +12,17 @@ export type ClientAddressOf = (headers: Headers, peer: string | undefined) => st
 
 /**
  * Creates a function that finds out the address of the client. `peer` is the other end of the connection. If that is one of the
- * trusted proxies, the header X-Forwarded-For decides: each proxy has added the address that it was connected from, so the
- * client is the last one in it that is not a trusted proxy itself. What stands before that, the client may have made up.
+ * trusted proxies, the header X-Forwarded-For decides: each proxy has added the address of its own client, so the last address
+ * that is not a trusted proxy's is the client's. The client may have made up what stands before it. If an entry that decides is
+ * not an address, the client's is not known.
  */
 export function clientAddresses(trustedProxies: readonly string[]): ClientAddressOf {
   const trusted = networksOf(trustedProxies);
   return (headers, peer) => {
     if (peer === undefined || !trusted.has(peer)) return peer;
-    const given = headers.get("x-forwarded-for");
+    const entries = headers.get("x-forwarded-for")?.split(",") ?? [];
     let client: string | undefined = peer;
-    for (const entry of given?.split(",").reverse() ?? []) {
+    for (const entry of entries.reverse()) {
       client = addressIn(entry.trim());
       if (client === undefined || !trusted.has(client)) return client;
     }

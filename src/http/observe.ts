@@ -72,7 +72,7 @@ class ObservedRequest {
     this.#telemetry.log.write("request answered", {
       ...this.#about,
       "http.response.status_code": this.status,
-      "jobrunner.token": this.#exchange.token,
+      token: this.#exchange.token,
       duration_sec: toMicroseconds(seconds),
     });
   };

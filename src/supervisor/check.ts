@@ -6,7 +6,7 @@
 
 import { userInfo } from "node:os";
 import { dirname } from "node:path";
-import type { Config, TokenConfig } from "../config/config.ts";
+import type { Config, HttpConfig } from "../config/config.ts";
 import type { Command } from "../config/command.ts";
 import { stdinIsPiped } from "../config/stdin.ts";
 import type { Probe, ServiceStart } from "../isolate/messages.ts";
@@ -108,7 +108,9 @@ async function tryOut(
 
 /** A token and what it allows; of its digests only how many there are. */
 function describeToken(
-  { name, digests, scopes, commands, expiresMs, addresses }: TokenConfig,
+  { name, digests, scopes, commands, expiresMs, addresses }: NonNullable<
+    HttpConfig["tokens"]
+  >[number],
 ): string {
   return [
     `token ${name}: ${scopes.join(", ")}`,

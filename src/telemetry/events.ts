@@ -17,7 +17,11 @@ export interface EventRow {
 }
 
 /** The fields of every event about a request. */
-const request = "`request_id`, `http.request.method`, `url.path`, `client.address`";
+const request =
+  "`request_id`, `http.request.method`, `url.path`, `client.address`, `network.peer.address` (only behind a trusted proxy: the proxy's)";
+
+/** The field of events about a job or a request whose sender is known. */
+const token = "with tokens also `token` (the token's name)";
 
 /** The fields that events about a job have in addition if commands have names. */
 const named = "with a configuration file also `command`, `pool`";
@@ -29,17 +33,18 @@ const oncePerMinute = "at most one line a minute for each command";
 export const events = {
   "job started": {
     level: "debug",
-    fields: `\`request_id\`, \`id\`, \`worker_id\`, \`process.pid\`, \`payload_bytes\`; ${named}`,
+    fields:
+      `\`request_id\`, \`id\`, \`worker_id\`, \`process.pid\`, \`payload_bytes\`; ${named}; ${token}`,
   },
   "job ended": {
     level: "info",
     fields:
-      `\`request_id\`, \`id\`, \`worker_id\`, \`outcome\`, \`exit_status\`, \`signal\`, \`process.pid\`, \`queued_sec\`, \`elapsed_sec\`, \`payload_bytes\`, \`output_bytes\`, \`error_bytes\`, \`data_bytes\`, \`truncated\` (which outputs were cut), \`note\` (the \`message\` of the answer); of a warm command also \`warm\` (whether the process was there before the job) and \`process.jobs\` (the jobs that it has got, if it serves several); ${named}`,
+      `\`request_id\`, \`id\`, \`worker_id\`, \`outcome\`, \`exit_status\`, \`signal\`, \`process.pid\`, \`queued_sec\`, \`elapsed_sec\`, \`payload_bytes\`, \`output_bytes\`, \`error_bytes\`, \`data_bytes\`, \`truncated\` (which outputs were cut), \`note\` (the \`message\` of the answer); of a warm command also \`warm\` (whether the process was there before the job) and \`process.jobs\` (the jobs that it has got, if it serves several); ${named}; ${token}`,
   },
   "job could not be run": {
     level: "error",
     fields:
-      `\`request_id\`, \`id\`, \`worker_id\`, \`reason\`: what failed in the spool or the machine; ${named}`,
+      `\`request_id\`, \`id\`, \`worker_id\`, \`reason\`: what failed in the spool or the machine; ${named}; ${token}`,
   },
   "a warm process exited between two jobs": {
     level: "warning",
@@ -57,7 +62,7 @@ export const events = {
   "request refused": {
     level: "info",
     fields:
-      `${request}, \`http.response.status_code\`, \`reason\` (the code of the error), \`detail\` (its sentence), \`queued_sec\` (if it had waited), \`server.address\` (only for \`unknown_host\`: the host that the request named); with a configuration file also \`command\`, if it is known`,
+      `${request}, \`http.response.status_code\`, \`reason\` (the code of the error), \`detail\` (its sentence), \`queued_sec\` (if it had waited), \`server.address\` (only for \`unknown_host\`: the host that the request named); with a configuration file also \`command\`, if it is known; ${token}, if it is known`,
   },
   "a request's body could not be stored": {
     level: "error",
@@ -66,7 +71,7 @@ export const events = {
   "request answered": {
     level: "info",
     fields:
-      `${request}, \`http.response.status_code\`, \`duration_sec\`; only with \`JOBRUNNER_ACCESS_LOG=on\``,
+      `${request}, \`http.response.status_code\`, \`duration_sec\`; ${token}; only with \`JOBRUNNER_ACCESS_LOG=on\``,
   },
   "listening on <url>": {
     level: "info",

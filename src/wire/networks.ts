@@ -8,7 +8,10 @@ import { BlockList, isIP } from "node:net";
 
 /** A set of addresses. */
 export interface Networks {
-  /** Whether an address, without brackets or zone, is in one of them. An IPv4 address may be written as one of IPv6. */
+  /**
+   * Whether an address is in one of them; never if it has brackets or a zone. An IPv4 address is the same address if it is
+   * written as one of IPv6 (RFC 4291, section 2.5.5.2).
+   */
   has(address: string): boolean;
 }
 
@@ -23,7 +26,7 @@ export function isNetwork(text: string): boolean {
   return networkOf(text) !== undefined;
 }
 
-/** The addresses in some networks, each of which is valid. */
+/** The addresses in some networks, each in the form that `isNetwork` accepts. */
 export function networksOf(texts: readonly string[]): Networks {
   const list = new BlockList();
   for (const text of texts) {

@@ -26,11 +26,12 @@ export interface Resource {
    * Whose requests are served; each value is stricter than the one before.
    *
    * - `anybody`: all requests, under any host name, since load balancers often use one of their own.
-   * - `own_host`: if no password is set, only requests for a host name that belongs to the server.
-   * - `password`: in addition only requests with the password, if one is set, and none from a web page of another origin.
+   * - `own_host`: if neither a password nor tokens are in use, only requests for a host name that belongs to the server.
+   * - `password`: in addition only requests with the password or a token, if they are in use, and none from a web page of another
+   *   origin.
    */
   readonly who: "anybody" | "own_host" | "password";
-  /** What a token must allow where tokens are in use; absent if no token is needed. */
+  /** The scope that a token must have where tokens are in use; absent if no token is needed. */
   readonly scope?: Scope;
   /** The methods of the resource, each with the statuses whose metric series exist from the start. */
   readonly methods: Readonly<Partial<Record<OwnMethod, readonly number[]>>>;
@@ -97,7 +98,7 @@ export function routesOf(named: boolean): readonly Route[] {
   return routes.filter((route) => named || !("onlyNamed" in resources[route]));
 }
 
-/** What a token must allow at a path, where tokens are in use; undefined if it needs none. */
+/** The scope that a token must have at a path, where tokens are in use; undefined if no token is needed. */
 export function scopeOf(route: Route): Scope | undefined {
   const row: Resource = resources[route];
   return row.scope;

@@ -1,8 +1,10 @@
 /**
- * The form of tokens (RFC 6750): the same for the server, for `token new` and for `send`.
+ * Tokens (RFC 6750): their form, and what the server knows of each: the same for the server, for `token new` and for `send`.
  *
  * @module
  */
+
+import type { Scope } from "./resources.ts";
 
 /** Number of random bytes in a token. */
 const tokenBytes = 32;
@@ -24,10 +26,30 @@ export function isToken(text: string): boolean {
   return form.test(text);
 }
 
+/** A token as the server knows it: without the token itself. */
+export interface KnownToken {
+  /** Its name, in the form of a command's name. */
+  readonly name: string;
+  /** SHA-256 of the token in lower-case hexadecimal digits: one, or two while it is replaced. */
+  readonly digests: readonly string[];
+  /** What it allows; at least one. */
+  readonly scopes: readonly Scope[];
+  /** Names of the commands that it allows; undefined for all. */
+  readonly commands: readonly string[] | undefined;
+  /** When it expires, in Unix milliseconds; `Infinity` for never. */
+  readonly expiresMs: number;
+  /** Networks that its requests must come from, in the form that `isNetwork` accepts; undefined for all. */
+  readonly addresses: readonly string[] | undefined;
+}
+
 /** The name that the password has among the names of tokens. No token may have it. */
 export const passwordName = "password";
 
-/** The credentials of the scheme Bearer in an Authorization header (RFC 6750, section 2.1); undefined for another scheme. */
+/**
+ * What follows the scheme Bearer in an Authorization header (RFC 6750, section 2.1), whatever its form, perhaps nothing;
+ * undefined for another scheme and without a header.
+ */
 export function bearerIn(authorization: string | null): string | undefined {
-  return /^Bearer +(.*)$/i.exec(authorization ?? "")?.[1];
+  const found = authorization === null ? null : /^Bearer(?: +(.*))?$/i.exec(authorization);
+  return found ? found[1] ?? "" : undefined;
 }

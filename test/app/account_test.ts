@@ -150,7 +150,7 @@ Deno.test("runAndReport() returns the result and reports the run to metrics, bot
   ]);
   assert.deepEqual(recent, { queuedSec: [0.5], elapsedSec: [1.25] });
   const ids = { request_id: "request of a", trace_id: undefined, span_id: undefined };
-  const names = { command: undefined, pool: undefined, "jobrunner.token": undefined };
+  const names = { command: undefined, pool: undefined, token: undefined };
   const about = { ...ids, id: "a", worker_id: 2, ...names, "process.pid": 42, payload_bytes: 1 };
   assert.deepEqual(lines, [
     ["job started", about],
@@ -182,7 +182,7 @@ Deno.test("runAndReport() logs the end of a job with its fields in this order", 
     "worker_id",
     "command",
     "pool",
-    "jobrunner.token",
+    "token",
     "outcome",
     "exit_status",
     "signal",
@@ -197,6 +197,14 @@ Deno.test("runAndReport() logs the end of a job with its fields in this order", 
     "warm",
     "process.jobs",
     "note",
+  ]);
+});
+
+Deno.test("runAndReport() logs the name of the token that the job was sent with", async () => {
+  const { lines } = await told(says, specOf("a", { token: "ci" }));
+  assert.deepEqual(lines.map(([message, fields]) => [message, fields?.["token"]]), [
+    ["job started", "ci"],
+    ["job ended", "ci"],
   ]);
 });
 

@@ -1,270 +1,326 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import type { TokenGrant } from "../../src/http/auth.ts";
-import type { Scope } from "../../src/wire/resources.ts";
-import { newToken } from "../../src/wire/tokens.ts";
-import { job, setUp } from "../support/routes.ts";
+import type { JobSpec } from "../../src/jobs/job.ts";
+import { commandRoute, routes, runCommandRoute } from "../../src/wire/resources.ts";
+import { ranOf } from "../support/jobs.ts";
+import { job, type Setup, setUp } from "../support/routes.ts";
+import { bearer, grantOf, secretOf } from "../support/tokens.ts";
 
-const digestOf = (token: string) => createHash("sha256").update(token).digest("hex");
+/** What can be asked for: requests that every sender may send or none. `pdf` is the default command, `octave` another. */
+const asked = {
+  pdf: ["POST /payload", "POST /run", "POST /payload/pdf", "POST /run/pdf"],
+  octave: ["POST /payload/octave", "POST /run/octave"],
+  missing: ["POST /payload/nope", "POST /run/nope"],
+  status: ["GET /status", "HEAD /status", "GET /commands", "HEAD /commands"],
+  metrics: ["GET /metrics", "HEAD /metrics"],
+} as const;
 
-/** Time 0 is the present of these routes. */
-const soon = 1;
+type Asked = keyof typeof asked;
 
-/** The tokens of the matrix, by their names. */
-const kinds = {
-  submitter: { scopes: ["submit"] },
-  reader: { scopes: ["status"] },
-  scraper: { scopes: ["metrics"] },
-  everything: { scopes: ["submit", "status", "metrics"], expiresMs: soon },
-  pdfonly: { scopes: ["submit"], commands: ["pdf"] },
-  expired: { scopes: ["submit", "status", "metrics"], expiresMs: 0 },
-  elsewhere: { scopes: ["submit", "status", "metrics"], addresses: ["10.0.0.0/8"] },
-} as const satisfies Readonly<Record<string, Partial<TokenGrant>>>;
+/** The status of each code. */
+const statuses = {
+  ok: 200,
+  unauthorized: 401,
+  forbidden: 403,
+  command_forbidden: 403,
+  unknown_command: 404,
+} as const;
 
-const secrets = new Map(Object.keys(kinds).map((name) => [name, newToken()]));
+type Code = keyof typeof statuses;
 
-const tokens: readonly TokenGrant[] = Object.entries(kinds).map(([name, kind]) => ({
-  name,
-  digests: [digestOf(newToken()), digestOf(secrets.get(name) ?? "")],
-  commands: undefined,
-  expiresMs: Infinity,
-  addresses: undefined,
-  ...kind as Pick<TokenGrant, "scopes"> & Partial<TokenGrant>,
-}));
-
-/** What a request shows, and what the answer is for each scope that a path may want; `command` only for jobs. */
-interface Credentials {
+/** A sender, and the answers to it in the order of `asked`. */
+interface Row {
   readonly headers: Readonly<Record<string, string>>;
-  readonly name?: string;
-  readonly submit: number;
-  readonly status: number;
-  readonly metrics: number;
-  /** Whether it may run the command `octave`. */
-  readonly octave?: number;
+  /** Its address; one in 192.0.2.0/24 if absent. */
+  readonly from?: string;
+  /** The name of its token in the log. */
+  readonly token?: string;
+  readonly codes: readonly [pdf: Code, octave: Code, missing: Code, status: Code, metrics: Code];
 }
 
-const bearer = (name: string) => ({ authorization: `Bearer ${secrets.get(name)}` });
-const all = { submit: 200, status: 200, metrics: 200 };
-const none = { submit: 401, status: 401, metrics: 401 };
+const [ok, no] = ["ok", "forbidden"] as const;
+const [notThis, nothing] = ["command_forbidden", "unknown_command"] as const;
+const stranger = Array(5).fill("unauthorized") as unknown as Row["codes"];
+const everything = [ok, ok, nothing, ok, ok] as const;
+const forbidden = [no, no, no, no, no] as const;
 
-const matrix: Readonly<Record<string, Credentials>> = {
-  "nothing": { headers: {}, ...none },
-  "an unknown token": { headers: { authorization: `Bearer ${newToken()}` }, ...none },
-  "a token of another form": { headers: { authorization: "Bearer secret" }, ...none },
-  "an empty token": { headers: { authorization: "Bearer " }, ...none },
-  "two tokens": {
-    headers: { authorization: `Bearer ${secrets.get("everything")}, Bearer x` },
-    ...none,
+const secrets = {
+  all: secretOf("a"),
+  submit: secretOf("b"),
+  status: secretOf("c"),
+  metrics: secretOf("d"),
+  pdf: secretOf("e"),
+  expired: secretOf("f"),
+  inside: secretOf("g"),
+};
+const unknown = secretOf("z");
+const right = { "x-jr-password": "p" };
+const wrong = { "x-jr-password": "q" };
+
+const tokens = [
+  grantOf("all", secrets.all),
+  grantOf("submit", secrets.submit, { scopes: ["submit"] }),
+  grantOf("status", secrets.status, { scopes: ["status"] }),
+  grantOf("metrics", secrets.metrics, { scopes: ["metrics"] }),
+  grantOf("pdf", secrets.pdf, { scopes: ["submit", "status"], commands: ["pdf"] }),
+  // Expired, and neither from its address nor with the scope: what is known about the sender comes first.
+  grantOf("expired", secrets.expired, { expiresMs: 0, scopes: ["status"], addresses: [] }),
+  grantOf("inside", secrets.inside, { scopes: ["submit"], addresses: ["10.0.0.0/8"] }),
+];
+
+const senders: Readonly<Record<string, Row>> = {
+  "no credentials": { headers: {}, codes: stranger },
+  "an unknown token": { headers: bearer(unknown), codes: stranger },
+  "no token after Bearer": { headers: bearer(""), codes: stranger },
+  "a malformed token": { headers: bearer(`${secrets.all}x`), codes: stranger },
+  "two tokens": { headers: bearer(`${secrets.all}, Bearer ${secrets.all}`), codes: stranger },
+  "a token in another scheme": {
+    headers: { authorization: `Basic ${secrets.all}` },
+    codes: stranger,
   },
-  "another scheme": { headers: { authorization: `Basic ${secrets.get("everything")}` }, ...none },
-  "a wrong password": { headers: { "x-jr-password": "wrong" }, ...none },
-  "the password": { headers: { "x-jr-password": "right" }, name: "password", ...all },
-  "the password beside another scheme": {
-    headers: { "x-jr-password": "right", authorization: "Basic eDp5" },
-    name: "password",
-    ...all,
+  "a token as password": { headers: { "x-jr-password": secrets.all }, codes: stranger },
+  "an expired token": { headers: bearer(secrets.expired), token: "expired", codes: stranger },
+  "all scopes": { headers: bearer(secrets.all), token: "all", codes: everything },
+  "the scheme in lower case": {
+    headers: { authorization: `bearer ${secrets.all}` },
+    token: "all",
+    codes: everything,
   },
-  "the password beside an unknown token": {
-    headers: { "x-jr-password": "right", authorization: `Bearer ${newToken()}` },
-    ...none,
+  "only submit": {
+    headers: bearer(secrets.submit),
+    token: "submit",
+    codes: [ok, ok, nothing, no, no],
   },
-  "a token beside a wrong password": {
-    headers: { "x-jr-password": "wrong", ...bearer("everything") },
-    name: "everything",
-    ...all,
+  "only status": { headers: bearer(secrets.status), token: "status", codes: [no, no, no, ok, no] },
+  "only metrics": {
+    headers: bearer(secrets.metrics),
+    token: "metrics",
+    codes: [no, no, no, no, ok],
   },
-  "a token for all scopes": { headers: bearer("everything"), name: "everything", ...all },
-  "a token after the scheme in lower case": {
-    headers: { authorization: `bearer  ${secrets.get("everything")}` },
-    name: "everything",
-    ...all,
+  "only one command": {
+    headers: bearer(secrets.pdf),
+    token: "pdf",
+    codes: [ok, notThis, notThis, ok, no],
   },
-  "a token to submit": {
-    headers: bearer("submitter"),
-    name: "submitter",
-    submit: 200,
-    status: 403,
-    metrics: 403,
+  "from a wrong address": { headers: bearer(secrets.inside), token: "inside", codes: forbidden },
+  "from a right address": {
+    headers: bearer(secrets.inside),
+    from: "::ffff:10.1.2.3",
+    token: "inside",
+    codes: [ok, ok, nothing, no, no],
   },
-  "a token for the status": {
-    headers: bearer("reader"),
-    name: "reader",
-    submit: 403,
-    status: 200,
-    metrics: 403,
+  "from a right address behind a proxy": {
+    headers: { ...bearer(secrets.inside), "x-forwarded-for": "192.0.2.1, 10.1.2.3" },
+    from: "203.0.113.1",
+    token: "inside",
+    codes: [ok, ok, nothing, no, no],
   },
-  "a token for the metrics": {
-    headers: bearer("scraper"),
-    name: "scraper",
-    submit: 403,
-    status: 403,
-    metrics: 200,
+  "from a right address behind anybody": {
+    headers: { ...bearer(secrets.inside), "x-forwarded-for": "10.1.2.3" },
+    token: "inside",
+    codes: forbidden,
   },
-  "a token for one command": {
-    headers: bearer("pdfonly"),
-    name: "pdfonly",
-    submit: 200,
-    status: 403,
-    metrics: 403,
-    octave: 403,
+  "the password": { headers: right, token: "password", codes: everything },
+  "a wrong password": { headers: wrong, codes: stranger },
+  "the password and an unknown token": {
+    headers: { ...right, ...bearer(unknown) },
+    codes: stranger,
   },
-  "an expired token": { headers: bearer("expired"), name: "expired", ...none },
-  "a token from another address": {
-    headers: bearer("elsewhere"),
-    name: "elsewhere",
-    submit: 403,
-    status: 403,
-    metrics: 403,
+  "the password and a token": {
+    headers: { ...right, ...bearer(secrets.submit) },
+    token: "submit",
+    codes: [ok, ok, nothing, no, no],
+  },
+  "a wrong password and a token": {
+    headers: { ...wrong, ...bearer(secrets.all) },
+    token: "all",
+    codes: everything,
+  },
+  "the password and another scheme": {
+    headers: { ...right, authorization: "Basic YTpi" },
+    token: "password",
+    codes: everything,
   },
 };
 
-const pages: readonly (readonly [path: string, scope: Scope | "open"])[] = [
-  ["/", "open"],
-  ["/livez", "open"],
-  ["/readyz", "open"],
-  ["/version", "open"],
-  ["/status", "status"],
-  ["/commands", "status"],
-  ["/metrics", "metrics"],
-];
-
-const commands = { pdf: {}, octave: {} };
-const set = { tokens, password: "right", commands, defaultCommand: "pdf" };
-
-for (const [what, credentials] of Object.entries(matrix)) {
-  const { headers, name, submit, octave = submit } = credentials;
-
-  Deno.test(`with ${what}, each page answers as its scope says`, async () => {
-    const { send, log } = setUp(set);
-    for (const [path, scope] of pages) {
-      const expected = scope === "open" ? 200 : credentials[scope];
-      for (const method of ["GET", "HEAD"]) {
-        const { status } = await send(path, { method, headers });
-        assert.equal(status, expected, `${method} ${path}`);
-      }
-      assert.equal((await send(path, { method: "OPTIONS", headers })).status, 204);
-    }
-    for (const [, fields] of log) assert.equal(fields?.["jobrunner.token"], name);
+/** A server with tokens and a password. */
+function serve(setup: Setup = {}) {
+  const specs: JobSpec[] = [];
+  const routes = setUp({
+    tokens,
+    password: "p",
+    trustedProxies: ["203.0.113.1"],
+    commands: { pdf: {}, octave: {} },
+    defaultCommand: "pdf",
+    submit(spec) {
+      specs.push(spec);
+      return Promise.resolve(ranOf(spec));
+    },
+    ...setup,
   });
-
-  Deno.test(`with ${what}, jobs are admitted as the token says, in the order 401, 403, 404`, async () => {
-    const { post, log, doors, rejected } = setUp(set);
-    for (const path of ["/payload", "/run"]) {
-      const expected = [
-        ["", submit],
-        ["/pdf", submit],
-        ["/octave", octave],
-        ["/nosuch", submit === 200 ? (octave === 403 ? 403 : 404) : submit],
-      ] as const;
-      for (const [below, status] of expected) {
-        if (path === "/run" && status === 200) continue;
-        const answer = await post(job, headers, path + below);
-        assert.equal(answer.status, status, `POST ${path}${below}: ${answer.text}`);
-      }
-    }
-    assert.equal(doors.opened, doors.released);
-    for (const [, fields] of log) assert.equal(fields?.["jobrunner.token"], name);
-    const reasons = new Set(rejected);
-    assert.equal(reasons.has("unauthorized"), submit === 401);
-    assert.equal(reasons.has("forbidden"), submit === 403 || octave === 403);
-  });
-}
-
-/** The code, the sentence and the challenges of a refusal of `POST /payload` with these headers. */
-async function refusal(headers: Record<string, string>, path = "/payload", more = {}) {
-  const { post } = setUp({ ...set, ...more });
-  const answer = await post(job, { accept: "application/problem+json", ...headers }, path);
-  const { code, detail } = JSON.parse(answer.text);
-  return [answer.status, code, detail, answer.headers.get("www-authenticate")];
-}
-
-const both = 'Bearer realm="jobrunner", X-JR-PASSWORD realm="jobrunner"';
-const invalid = 'Bearer realm="jobrunner", error="invalid_token", X-JR-PASSWORD realm="jobrunner"';
-
-Deno.test("a refusal says what is wrong with the credentials, and how to send them", async () => {
-  assert.deepEqual(await refusal({}), [
-    401,
-    "unauthorized",
-    "The request has no token: send Authorization: Bearer jr_…",
-    both,
-  ]);
-  assert.deepEqual(await refusal({ "x-jr-password": "x" }), [
-    401,
-    "unauthorized",
-    "Invalid password supplied in X-JR-PASSWORD header",
-    both,
-  ]);
-  assert.deepEqual(await refusal({ authorization: "Bearer x" }), [
-    401,
-    "unauthorized",
-    "The token in the Authorization header is not known",
-    invalid,
-  ]);
-  assert.deepEqual(await refusal(bearer("expired")), [
-    401,
-    "unauthorized",
-    "The token in the Authorization header has expired",
-    invalid,
-  ]);
-});
-
-Deno.test("a refusal names the scope, the address or the command that the token lacks", async () => {
-  assert.deepEqual(await refusal(bearer("reader")), [
-    403,
-    "forbidden",
-    "The token reader does not have the scope submit",
-    'Bearer realm="jobrunner", error="insufficient_scope", scope="submit"',
-  ]);
-  const proxied = { trustedProxies: ["127.0.0.1"] };
-  assert.deepEqual((await refusal(bearer("elsewhere"), "/payload", proxied)).slice(0, 3), [
-    403,
-    "forbidden",
-    "The token elsewhere may not be used from an unknown address",
-  ]);
-  assert.deepEqual(await refusal(bearer("pdfonly"), "/payload/octave"), [
-    403,
-    "command_forbidden",
-    "The token pdfonly may not run the command octave",
-    null,
-  ]);
-  assert.deepEqual(
-    (await refusal(bearer("pdfonly"), "/payload/No%20such"))[2],
-    "The token pdfonly may not run this command",
-  );
-});
-
-Deno.test("a 404 lists only the commands that the token may run", async () => {
-  assert.deepEqual((await refusal(bearer("submitter"), "/payload/no")).slice(1, 3), [
-    "unknown_command",
-    "There is no command no: there are octave, pdf",
-  ]);
-  assert.deepEqual(
-    (await refusal(bearer("pdfonly"), "/run", { defaultCommand: undefined })).slice(1, 3),
-    [
-      "no_default_command",
-      "There is no default command: jobs go to POST /run/pdf",
-    ],
-  );
-});
-
-Deno.test("a request with a wrong token is refused before its body is read", async () => {
-  const { send } = setUp(set);
-  let pulled = 0;
-  const body = new ReadableStream({ pull: () => void pulled++ }, { highWaterMark: 0 });
-  const { status } = await send("/payload", {
-    method: "POST",
-    body,
-    headers: { authorization: "Bearer x" },
-  });
-  assert.deepEqual([status, pulled], [401, 0]);
-});
-
-Deno.test("without tokens, an Authorization header changes nothing", async () => {
-  const headers = { authorization: `Bearer ${newToken()}` };
-  const { post, send } = setUp();
-  assert.equal((await post(job, headers)).status, 200);
-  for (const path of ["/status", "/metrics"]) {
-    assert.equal((await send(path, { headers })).status, 200);
+  /** Sends a request; its body is a job's if it is expected to be read, else one that counts how often it is. */
+  async function send(
+    request: string,
+    { headers, from = "192.0.2.1" }: Omit<Row, "codes">,
+    read = false,
+  ) {
+    const [method = "", path = ""] = request.split(" ");
+    let pulled = 0;
+    const counted = () => new ReadableStream({ pull: () => void pulled++ }, { highWaterMark: 0 });
+    const body = method === "POST" ? { body: read ? job : counted() } : {};
+    const accept = path.startsWith("/payload") || method !== "POST" ? "application/json" : "*/*";
+    const response = await routes.fetch(
+      new Request(`http://localhost${path}`, { method, headers: { accept, ...headers }, ...body }),
+      { remoteAddr: { transport: "tcp", hostname: from, port: 4711 } },
+    );
+    return {
+      status: response.status,
+      headers: response.headers,
+      text: await response.text(),
+      pulled,
+    };
   }
-  assert.equal((await setUp({ password: "x" }).post(job, headers)).status, 401);
+  return { ...routes, send, specs };
+}
+
+for (const [sender, row] of Object.entries(senders)) {
+  Deno.test(`createRoutes() admits to each path whom the table of tokens admits: ${sender}`, async () => {
+    for (const [index, kind] of (Object.keys(asked) as Asked[]).entries()) {
+      const code = row.codes[index] ?? "ok";
+      for (const request of asked[kind]) {
+        const { send, log, rejected, doors, specs } = serve();
+        const { status, headers, text, pulled } = await send(request, row, code === "ok");
+        const about = `${request}: ${text}`;
+        assert.equal(status, statuses[code], about);
+        assert.equal(pulled, 0, "no byte of a refused body is read");
+        assert.equal(doors.released, doors.opened, about);
+        const runsJob = request.startsWith("POST");
+        if (code === "ok") {
+          assert.equal(headers.get("connection"), null, "the connection is kept");
+          assert.deepEqual(log, [], about);
+          assert.deepEqual(specs.map(({ token }) => token), runsJob ? [row.token] : []);
+          continue;
+        }
+        assert.equal(headers.get("connection"), "close", about);
+        if (text) assert.equal(text.includes(" octave, pdf"), code === "unknown_command", about);
+        assert.deepEqual(specs, []);
+        const counted = { unknown_command: [], command_forbidden: ["forbidden"] }[code as string] ??
+          [code];
+        assert.deepEqual(rejected, runsJob ? counted : []);
+        const [[message, fields] = []] = log;
+        assert.deepEqual([message, log.length], ["request refused", 1]);
+        const challenged = status === 401 || / the scope /.test(String(fields?.["detail"]));
+        assert.equal(headers.has("www-authenticate"), challenged, about);
+        assert.deepEqual(
+          [fields?.["reason"], fields?.["token"]],
+          [code, row.token],
+          about,
+        );
+        assert.ok(
+          !Object.values(secrets).some((secret) => JSON.stringify([text, log]).includes(secret)),
+        );
+      }
+    }
+  });
+
+  Deno.test(`createRoutes() answers whoever asks, where no token is needed: ${sender}`, async () => {
+    const { send, rejected } = serve();
+    for (
+      const [request, status] of [
+        ...["/", "/livez", "/readyz", "/version"].flatMap((path) =>
+          [[`GET ${path}`, 200], [`HEAD ${path}`, 200], [`POST ${path}`, 405]] as const
+        ),
+        ...["/status", "/commands", "/metrics"].flatMap((path) =>
+          [[`POST ${path}`, 405], [`DELETE ${path}`, 405], [`OPTIONS ${path}`, 204]] as const
+        ),
+        ...["/payload", "/run/pdf", "/payload/nope"].flatMap((path) =>
+          [[`GET ${path}`, 405], [`HEAD ${path}`, 405], [`PUT ${path}`, 405], [
+            `OPTIONS ${path}`,
+            204,
+          ]] as const
+        ),
+        ...["/nowhere", "/status/", "/metrics/x"].flatMap((path) =>
+          [[`GET ${path}`, 404], [`HEAD ${path}`, 404], [`POST ${path}`, 404]] as const
+        ),
+      ]
+    ) assert.equal((await send(request, row)).status, status, request);
+    assert.deepEqual(rejected, []);
+  });
+}
+
+Deno.test("the table of tokens asks for every path of the table of resources", () => {
+  const paths = new Set<string>(
+    Object.values(asked).flat().map((request) => request.split(" ")[1] ?? ""),
+  );
+  for (
+    const [route, path] of [[commandRoute, "/payload/pdf"], [runCommandRoute, "/run/pdf"]] as const
+  ) {
+    if (paths.has(path)) paths.add(route);
+  }
+  for (const open of ["/", "/version", "/livez", "/readyz"]) paths.add(open);
+  assert.deepEqual(routes.filter((route) => !paths.has(route)), []);
+});
+
+Deno.test("without a default command, only the commands are named that the token may run", async () => {
+  const { send, doors } = serve({ defaultCommand: "" });
+  for (
+    const [secret, names] of [
+      [secrets.all, "/payload/octave, /payload/pdf"],
+      [secrets.pdf, "/payload/pdf"],
+    ] as const
+  ) {
+    const { status, text } = await send("POST /payload", { headers: bearer(secret) });
+    assert.equal(status, 404);
+    assert.equal(JSON.parse(text).detail, `There is no default command: jobs go to POST ${names}`);
+  }
+  assert.deepEqual(doors, { opened: 0, released: 0 });
+});
+
+Deno.test("without a configuration file, a token may be limited to the command default", async () => {
+  for (const [commands, status] of [[["default"], 200], [["other"], 403]] as const) {
+    const { post } = setUp({ tokens: [grantOf("ci", secrets.all, { commands })] });
+    for (const path of ["/payload", "/run"]) {
+      assert.equal((await post(job, bearer(secrets.all), path)).status, status);
+    }
+  }
+});
+
+Deno.test("a page of another origin and a draining server are refused before and after the token", async () => {
+  const cross = { "sec-fetch-site": "cross-site" };
+  for (
+    const [request, headers, code] of [
+      ["POST /payload", cross, "cross_site"],
+      ["POST /payload", { ...cross, ...bearer(secrets.all) }, "cross_site"],
+      ["POST /payload", bearer(secrets.status), "forbidden"],
+      ["POST /payload/octave", bearer(secrets.pdf), "command_forbidden"],
+      ["POST /payload/nope", bearer(secrets.all), "unknown_command"],
+      ["POST /payload", bearer(secrets.all), "draining"],
+    ] as [string, Record<string, string>, string][]
+  ) {
+    const { send } = serve({ ready: false });
+    assert.equal(JSON.parse((await send(request, { headers })).text).code, code, request);
+  }
+});
+
+Deno.test("GET /status shows all ids to every token with its scope, and the names of the jobs' tokens", async () => {
+  const about = { id: "i", requestId: "r", command: "pdf", token: "ci", pid: 17 };
+  const workers = [{ id: 1, sinceSec: 1, job: about }];
+  const pools = [{ name: "pdf", waiting: 0, queueLimit: 3, oldestWaitSec: 0, workers }];
+  const { send } = serve({ status: { pools } });
+  for (const headers of [bearer(secrets.status), bearer(secrets.pdf), right]) {
+    const [state] = JSON.parse((await send("GET /status", { headers })).text).worker_states;
+    assert.deepEqual([state.id, state.request_id, state.token], ["i", "r", "ci"]);
+  }
+});
+
+Deno.test("an access line has the name of the token, also if the request is refused", async () => {
+  const { send, log } = serve({ accessLog: true });
+  for (const name of ["metrics", "status"] as const) {
+    await send("GET /metrics", { headers: bearer(secrets[name]) });
+  }
+  await send("GET /livez", { headers: bearer(secrets.all) });
+  const lines = log.filter(([message]) => message === "request answered").map(([, fields]) => [
+    fields?.["http.response.status_code"],
+    fields?.["token"],
+  ]);
+  assert.deepEqual(lines, [[200, "metrics"], [403, "status"], [200, undefined]]);
 });

@@ -58,7 +58,10 @@ Deno.test("a configuration reader refuses a file without a password for a server
   assert.ok((await set.read()).ok);
   const result = await set.read(open);
   assert.ok(!result.ok);
-  assert.match(result.errors.join(), /0\.0\.0\.0: must be on loopback while no password is set/);
+  assert.match(
+    result.errors.join(),
+    /0\.0\.0\.0: must be on loopback while neither a password nor a token is set/,
+  );
 });
 
 Deno.test("a configuration reader returns the digests of all files that it has read, also with errors", async () => {

@@ -18,6 +18,12 @@ export function newCanary(): Canary {
   return { left, right, text: left + right };
 }
 
+/** A new secret in the form of a token: its halves are a piece of it each. */
+export function newTokenCanary(): Canary {
+  const { left, right } = newCanary();
+  return { left, right, text: `jr_${left}${right}${newCanary().text.slice(0, 19)}` };
+}
+
 /** A secret that exists already, such as a key: its halves are a piece of its beginning and one of its end. */
 export function canaryOf(text: string): Canary {
   return { left: text.slice(0, 16), right: text.slice(-16), text };

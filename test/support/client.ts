@@ -106,6 +106,8 @@ export interface Status {
     readonly since_sec: number;
     readonly id?: string;
     readonly request_id?: string;
+    /** Only where tokens are in use. */
+    readonly token?: string;
     readonly pid?: number;
     readonly warm?: { readonly pid?: number; readonly since_sec: number; readonly jobs: number };
   }[];

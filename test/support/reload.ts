@@ -57,21 +57,11 @@ export async function withFile(
     env: { JOBRUNNER_CONFIG_FILE: file, JOBRUNNER_SPOOL_DIR: spool, ...env },
   });
   const { log, url, pid } = program;
+  const outcomeOf = (cause: () => void) => reloadBy(cause, program);
 
   function write(text: string): void {
     Deno.writeTextFileSync(`${file}.new`, text);
     Deno.renameSync(`${file}.new`, file);
-  }
-
-  async function outcomeOf(cause: () => void): Promise<readonly string[]> {
-    const before = log.length;
-    const outcome = () =>
-      log.findIndex((line, at) =>
-        at >= before && (line.includes(reloaded) || line.includes(notReloaded))
-      );
-    cause();
-    await eventually("the configuration is read", () => outcome() >= 0);
-    return log.slice(before, outcome() + 1);
   }
 
   await act({
@@ -94,6 +84,21 @@ export async function withFile(
   assert.equal(await program.stop(), exitCode, log.join("\n"));
   assert.deepEqual(markedIn(spool), [], "processes are gone");
   assert.deepEqual([...Deno.readDirSync(spool)], [], "files are gone");
+}
+
+/** Waits for what `cause` leads to. Resolves with the program's log lines from its call to the outcome of the next reload. */
+export async function reloadBy(
+  cause: () => void,
+  { log }: Pick<Program, "log">,
+): Promise<readonly string[]> {
+  const before = log.length;
+  const outcome = () =>
+    log.findIndex((line, at) =>
+      at >= before && (line.includes(reloaded) || line.includes(notReloaded))
+    );
+  cause();
+  await eventually("the configuration is read", () => outcome() >= 0);
+  return log.slice(before, outcome() + 1);
 }
 
 /** Whether the lines of a reload say that it was successful. */

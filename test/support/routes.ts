@@ -7,7 +7,8 @@
 import { createHash } from "node:crypto";
 import { createDeadlines, type Deadlines } from "../../src/async/deadlines.ts";
 import { createActivity } from "../../src/http/activity.ts";
-import { createAccess, type TokenGrant } from "../../src/http/auth.ts";
+import { createAccess } from "../../src/http/auth.ts";
+import type { KnownToken } from "../../src/wire/tokens.ts";
 import { createDeliveries } from "../../src/http/answer/delivery.ts";
 import { createLiveAnswers, type LiveAnswers } from "../../src/http/answer/live.ts";
 import { createBuffers } from "../../src/http/body/buffers.ts";
@@ -36,7 +37,7 @@ export interface Setup {
   readonly watch?: Clients["watch"];
   readonly password?: string;
   /** The tokens in use, at time 0; none if absent. */
-  readonly tokens?: readonly TokenGrant[];
+  readonly tokens?: readonly KnownToken[];
   /** Networks of proxies that are trusted; none if absent. */
   readonly trustedProxies?: readonly string[];
   readonly hostNames?: readonly string[];

@@ -1,14 +1,37 @@
 /**
- * Tokens files.
+ * Tokens of clients, what they allow, and tokens files.
  *
  * @module
  */
 
 import { createHash } from "node:crypto";
+import type { KnownToken } from "../../src/wire/tokens.ts";
 
-/** SHA-256 of a token in hexadecimal digits, as a tokens file has it. */
-export function digestOf(token: string): string {
-  return createHash("sha256").update(token).digest("hex");
+/** A text in the form of a token, always the same for a letter. */
+export function secretOf(letter: string): string {
+  return `jr_${letter.repeat(43)}`;
+}
+
+/** The digest of a text in the form that grants have. */
+export function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** A token with all scopes and without limits, apart from the differences. */
+export function grantOf(
+  name: string,
+  secret: string,
+  differences: Partial<KnownToken> = {},
+): KnownToken {
+  return {
+    name,
+    digests: [digestOf(secret)],
+    scopes: ["submit", "status", "metrics"],
+    commands: undefined,
+    expiresMs: Infinity,
+    addresses: undefined,
+    ...differences,
+  };
 }
 
 /** A table of a tokens file: a token, or two while it is replaced, by name. `more` are further lines, such as its scopes. */
@@ -21,7 +44,7 @@ export function tokenTable(
   return [`[tokens.${name}]`, `sha256 = [${digests}]`, ...more, "", ""].join("\n");
 }
 
-/** The header that sends a token. */
-export function bearer(token: string): Record<string, string> {
-  return { authorization: `Bearer ${token}` };
+/** A request's headers with a token. */
+export function bearer(secret: string): Record<string, string> {
+  return { authorization: `Bearer ${secret}` };
 }

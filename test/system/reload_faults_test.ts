@@ -43,7 +43,7 @@ const faults: readonly (readonly [what: string, toml: string, error: RegExp])[] 
   [
     "another address without a password",
     `http_listen_address = "0.0.0.0"\n${good}`,
-    /http_listen_address.*on loopback while no password is set/,
+    /http_listen_address.*on loopback while neither a password/,
   ],
 ];
 

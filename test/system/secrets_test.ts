@@ -4,11 +4,12 @@
  */
 
 import assert from "node:assert/strict";
+import { type Attempt, findingsOf, saidIn } from "../support/attempts.ts";
 import { type Canary, canaryOf, formsIn, newCanary } from "../support/canary.ts";
 import { base64 } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { freePort } from "../support/port.ts";
-import { fixture, type ProgramOptions, runProgram, startProgram } from "../support/program.ts";
+import { fixture, startProgram } from "../support/program.ts";
 import { type RawServer, readRequest, startRawServer } from "../support/raw_server.ts";
 
 const shell = { JOBRUNNER_CMD: fixture("run_payload.sh"), JOBRUNNER_NUM_WORKERS: "1" };
@@ -45,39 +46,6 @@ const contents: readonly {
   { name: "UTF-16 without one", of: ({ text }) => utf16(`${text}\r\n`) },
   { name: "too large", of: ({ text }) => utf8(text.repeat(200)) },
 ];
-
-/** One run of the program to its end. */
-interface Attempt extends ProgramOptions {
-  readonly name: string;
-  readonly secrets: readonly Canary[];
-  /** Exit codes that are expected. */
-  readonly codes: readonly number[];
-}
-
-/** Runs everything, a few at a time, and reports what was wrong with it, one line each. */
-async function findingsOf(attempts: readonly Attempt[]): Promise<string[]> {
-  const findings: string[] = [];
-  const left = attempts.values();
-  await Promise.all([1, 2, 3].map(async () => {
-    for (const { name, secrets, codes, through = [], ...options } of left) {
-      // A program that serves although it should not is killed.
-      const bounded = { ...options, through: ["timeout", "60", ...through] };
-      const { code, stdout, stderr } = await runProgram(bounded);
-      const said = `${stdout}\n${stderr}`;
-      const shown = said.slice(0, 400);
-      if (!codes.includes(code)) findings.push(`${name}: exit ${code}: ${shown}`);
-      if (/Uncaught|^ +at /m.test(stderr)) findings.push(`${name}: an exception: ${shown}`);
-      if (options.args?.[0] === "send" && stderr.trim().includes("\n")) {
-        findings.push(`${name}: several lines: ${shown}`);
-      }
-      for (const secret of secrets) {
-        const forms = await formsIn(said, secret);
-        if (forms.length > 0) findings.push(`${name}: shown as ${forms.join()}: ${shown}`);
-      }
-    }
-  }));
-  return findings;
-}
 
 Deno.test("formsIn() finds a canary in each of its forms", async () => {
   const canary = newCanary();
@@ -381,16 +349,6 @@ function startEchoingReceiver(): RawServer & { heads(): string } {
 const printEnvironment =
   'env; env >&2; env >"$JOBRUNNER_RESPONSE_DATA_FN"; tr "\\0" "\\n" </proc/self/environ; exit 3';
 
-/** Everything in an answer, with its base64 decoded as well. */
-async function saidIn(response: Response): Promise<string> {
-  const body = await response.text();
-  const head = [...response.headers].map((header) => header.join(": ")).join("\n");
-  const decoded = response.status === 200 && body.includes('"exit_status"')
-    ? ["output", "error", "data"].map((key) => atob(JSON.parse(body)[key])).join("\n")
-    : "";
-  return `${response.status}\n${head}\n${body}\n${decoded}`;
-}
-
 /** Asks for everything with and without the password; resolves with all answers. */
 async function askEverything(
   url: string,
@@ -442,6 +400,9 @@ async function sendRawRequests(url: string, { left, right, text }: Canary): Prom
     `${post}X-JR-PASSWORD: ${left}\r\nX-JR-PASSWORD: ${right}\r\n${body}`,
     `${post}X-JR-PASSWORD: ${text.repeat(500)}\r\n${body}`,
     `${post}X-JR-PASSWORD ${text}\r\n${body}`,
+    `${post}Authorization: Bearer ${left}\0${right}\r\n${body}`,
+    `${post}Authorization: Bearer ${left}\r\nAuthorization: Bearer ${right}\r\n${body}`,
+    `${post}Authorization: ${text}\r\n${body}`,
     `X-JR-PASSWORD: ${text}\r\n\r\n`,
   ];
   let said = "";

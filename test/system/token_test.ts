@@ -103,7 +103,7 @@ Deno.test("send exits with 77 after 401 and 403, and hides the token if a server
   const token = newToken();
   for (
     const [status, code, detail] of [
-      [401, "unauthorized", "The token in the Authorization header is not known"],
+      [401, "unauthorized", "The token in the Authorization header is unknown"],
       [403, "forbidden", "The token ci does not have the scope submit"],
       [403, "command_forbidden", "The token ci may not run the command pdf"],
     ] as const

@@ -38,6 +38,18 @@ Deno.test("encodeStatus() without names is the same text as before there were na
   assert.equal(encodeStatus(status, false), text(states("")), "names jobs only on request");
 });
 
+Deno.test("encodeStatus() has the name of a job's token only if jobs are named", () => {
+  const workers = [{ id: 1, sinceSec: 0.5, job: { ...job, token: "ci" } }];
+  const pools = status.pools.map((pool) => ({ ...pool, workers }));
+  const statesOf = (namesJobs: boolean) =>
+    JSON.parse(encodeStatus({ ...status, pools }, namesJobs)).worker_states;
+  const common = { worker_id: 1, state: "running", since_sec: 0.5 };
+  assert.deepEqual(statesOf(true), [
+    { ...common, id: "i", request_id: "r", token: "ci", pid: 17 },
+  ]);
+  assert.deepEqual(statesOf(false), [common]);
+});
+
 const named: ServiceStatus = {
   ...status,
   pools: [

@@ -267,7 +267,7 @@ export const packages: readonly Row<string>[] = [
     what: ["node:crypto.X509Certificate", "node:crypto.createPrivateKey"],
     who: ["http/tls_pair.ts"],
   },
-  { what: ["node:crypto.timingSafeEqual"], who: ["http/auth.ts"] },
+  { what: ["node:crypto.Hash", "node:crypto.timingSafeEqual"], who: ["http/auth.ts"] },
   { what: ["node:fs.accessSync"], who: ["supervisor/surroundings.ts"] },
   {
     what: ["node:fs.constants"],
@@ -280,8 +280,11 @@ export const packages: readonly Row<string>[] = [
     what: ["node:fs.closeSync", "node:fs.read"],
     who: ["spool/regular_file.ts", "spool/response.ts", "spool/stored.ts"],
   },
-  { what: ["node:net.BlockList"], who: ["config/listening.ts"] },
-  { what: ["node:net.isIP"], who: ["config/listening.ts", "http/guard.ts"] },
+  { what: ["node:net.BlockList"], who: ["wire/networks.ts"] },
+  {
+    what: ["node:net.isIP"],
+    who: ["config/listening.ts", "http/forwarded.ts", "http/guard.ts", "wire/networks.ts"],
+  },
   { what: ["node:net.isIPv6"], who: ["wire/host_name.ts"] },
   { what: ["node:os.getPriority"], who: ["supervisor/launchers.ts"] },
   { what: ["node:os.tmpdir"], who: ["supervisor/surroundings.ts"] },
@@ -306,7 +309,7 @@ export const texts: readonly Row<RegExp>[] = [
     what: [/^JOBRUNNER_/],
     who: ["config", "exec/child_env.ts", "spool/spool.ts", "cli/send_options.ts"],
   },
-  { what: [/^base64(url)?$/], who: [] },
+  { what: [/^base64(url)?$/], who: ["wire/tokens.ts"] },
   { what: [/^\/proc(\/|$)|\/proc\//], who: ["machine", "supervisor", "cli/output_target.ts"] },
   { what: [/^ps$|taskkill/], who: ["machine"] },
 ];

@@ -7,8 +7,7 @@
 import { commandNameForm, isCommandName } from "../../wire/commands.ts";
 import { isNetwork } from "../../wire/networks.ts";
 import { type Scope, scopes } from "../../wire/resources.ts";
-import { passwordName } from "../../wire/tokens.ts";
-import type { TokenConfig } from "../config.ts";
+import { type KnownToken, passwordName } from "../../wire/tokens.ts";
 import type { ConfigFile } from "./config_file.ts";
 import { type Faults, faultsOf } from "./faults.ts";
 import { didYouMean } from "./similar.ts";
@@ -26,7 +25,7 @@ type TokenKey = typeof keys[number];
 /** The tokens of a file, and what is wrong in it: one line `PATH:LINE: …` for each fault. */
 export interface Tokens {
   /** The tokens, in the order of the file; those with faults may be missing. */
-  readonly tokens: readonly TokenConfig[];
+  readonly tokens: readonly KnownToken[];
   /** The faults, in the order of their lines. */
   readonly errors: readonly string[];
 }
@@ -115,7 +114,7 @@ function readToken(
   table: TokenTable,
   commands: readonly string[] | undefined,
   known: Map<string, string>,
-): TokenConfig[] {
+): KnownToken[] {
   const digests = readDigests(table, known);
   const scopes = readScopes(table);
   const rest = {

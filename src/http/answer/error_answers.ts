@@ -46,7 +46,7 @@ export function createErrorAnswers(
         reason: problem.kind,
         detail: made.detail,
         command: c.env.names?.command,
-        "jobrunner.token": c.env.token,
+        token: c.env.token,
         "server.address": problem.kind === "unknown_host"
           ? problem.host?.slice(0, maxHostLength)
           : undefined,

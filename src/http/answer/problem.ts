@@ -37,15 +37,18 @@ export type Problem =
   | { readonly kind: "method_not_allowed"; readonly methods: string }
   | {
     readonly kind: "unauthorized";
-    /** What the request lacks where tokens are in use: absent where they are not. */
+    /**
+     * What the request lacks: a right `password`, any `token`, a `known_token`, or a `valid_token`, which has not expired. Absent
+     * where tokens are not in use: then it can only be the password.
+     */
     readonly lacks?: "password" | "token" | "known_token" | "valid_token";
   }
   | {
     readonly kind: "forbidden";
     /** Name of the token. */
     readonly token: string;
-    /** The address that it may not be used from. */
-    readonly from: string;
+    /** The address that it may not be used from; undefined if it is not known. */
+    readonly from: string | undefined;
   }
   | {
     readonly kind: "forbidden";
@@ -142,7 +145,9 @@ function detailsOf(problem: Problem): Details {
           },
         }
         : {
-          detail: `The token ${problem.token} may not be used from ${problem.from}`,
+          detail: `The token ${problem.token} may not be used from ${
+            problem.from ?? "an unknown address"
+          }`,
           headers: closing,
         };
     case "command_forbidden":
@@ -264,7 +269,7 @@ function detailsOf(problem: Problem): Details {
 const bearer = 'Bearer realm="jobrunner"';
 const password = `${passwordHeader} realm="jobrunner"`;
 
-/** What a request lacks to be admitted, as `Problem` describes it. */
+/** What a request lacks, as `Problem` describes it. */
 type Lack = Extract<Problem, { readonly kind: "unauthorized" }>["lacks"];
 
 function lackedBy(lacks: Lack): string {
@@ -273,9 +278,9 @@ function lackedBy(lacks: Lack): string {
     case "password":
       return `Invalid password supplied in ${passwordHeader} header`;
     case "token":
-      return "The request has no token: send Authorization: Bearer jr_…";
+      return "The request has neither a token nor a password: send Authorization: Bearer";
     case "known_token":
-      return "The token in the Authorization header is not known";
+      return "The token in the Authorization header is unknown";
     case "valid_token":
       return "The token in the Authorization header has expired";
   }
@@ -329,7 +334,10 @@ export interface ProblemAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** One line; of a command that failed also the end of its stderr. */
   readonly body: string;
-  /** The sentence in the body. It quotes nothing that the client sent, except what has the form of a command's name. */
+  /**
+   * The sentence in the body. It quotes nothing that the client sent, except what has the form of a command's name, and the
+   * client's address.
+   */
   readonly detail: string;
 }
 

@@ -199,8 +199,8 @@ export function jobRequests(
 }
 
 /**
- * Checks host, page, password or token, command and readiness, in this order, so that a request that fails one step costs nothing in the
- * next. Returns the command, or why the request is refused before its body is read.
+ * Checks host, page, password or token, command and readiness, in this order, so that a request that fails one step costs
+ * nothing in the next. Returns the command, or why the request is refused before its body is read.
  */
 export function commandFor(
   { raw, path, commandName, command, exchange }: Arrival,
@@ -216,7 +216,7 @@ export function commandFor(
     return { kind: "command_forbidden", token: caller.token, command: name };
   }
   if (!command) {
-    const names = door.commandNames().filter(caller.mayRun, caller);
+    const names = door.commandNames().filter((name) => caller.mayRun(name));
     return noCommandProblem(path, commandName, names);
   }
   if (!door.ready()) return { kind: "draining", retryAfterSec: command.retryAfterSec() };

@@ -12,8 +12,8 @@ import type { FrontDoor } from "../door.ts";
 import type { Handlers } from "../handler.ts";
 
 /**
- * Where tokens are in use, all who may read this see everything. Otherwise the ids of jobs and processes are shown only to
- * clients that may run jobs, and the rest to everyone.
+ * Where tokens are in use, every client that is admitted sees everything. Otherwise the ids of jobs and processes are shown only
+ * to clients that may run jobs, and the rest to everyone.
  */
 export function status(
   door: FrontDoor,

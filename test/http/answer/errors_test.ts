@@ -35,7 +35,9 @@ Deno.test("errors: each code has the status that clients rely on", () => {
     "client_gone",
   ]);
   assert.deepEqual(codesOf(401), ["unauthorized"]);
-  assert.deepEqual(codesOf(403), ["forbidden", "command_forbidden", "cross_site", "unknown_host"]);
+  assert.deepEqual(codesOf(403), [
+    ...["forbidden", "command_forbidden", "cross_site", "unknown_host"],
+  ]);
   assert.deepEqual(codesOf(404), ["not_found", "unknown_command", "no_default_command"]);
   assert.deepEqual(codesOf(405), ["method_not_allowed"]);
   assert.deepEqual(codesOf(406), ["not_acceptable"]);
