@@ -131,6 +131,15 @@ for (const guide of ["files.md", "tokens.md", "../reference/warm-protocol.md"]) 
   }
 }
 
+Deno.test("tokens.md: serve --check accepts the tokens file that shows every key", async () => {
+  using folder = temporaryFolder();
+  const stage = stageIn(folder.path, '[commands.pdf]\ncmd = "date"\n');
+  Deno.writeTextFileSync(`${folder.path}/tokens.toml`, other("tokens.md", "toml", "[tokens.ci]"));
+  const check = serveFile.trim().replace("serve", "serve --check --tokens-file tokens.toml");
+  const shown = await type(`${check} && echo accepted`, stage);
+  assert.match(shown, /^token ci: .*^token prometheus: .*^accepted$/ms);
+});
+
 Deno.test("several-commands.md: nginx lets each client run the commands that the guide allows it", async () => {
   using folder = temporaryFolder();
   const [first] = examplesOf("several-commands.md");
