@@ -43,21 +43,24 @@ function unitIn(folder: string, change = (unit: string) => unit): string {
 /** What `systemd-analyze verify` reports about a unit. */
 async function complaints(path: string): Promise<readonly string[]> {
   const { stderr, code } = await run("systemd-analyze", ["verify", path]);
-  const lines = stderr.split("\n").filter((line) => /jobrunner|password\.conf/.test(line));
+  const lines = stderr.split("\n").filter((line) => /jobrunner|(password|tokens)\.conf/.test(line));
   return code === 0 || lines.length > 0 ? lines : [stderr];
 }
 
-Deno.test("systemd-analyze verify accepts the unit, alone and with the password drop-in", async () => {
+Deno.test("systemd-analyze verify accepts the unit, alone and with its drop-ins", async () => {
   using folder = temporaryFolder();
   const unit = unitIn(folder.path);
   assert.deepEqual(await complaints(unit), []);
   Deno.mkdirSync(`${unit}.d`);
-  const dropIn = `${unit}.d/password.conf`;
-  Deno.copyFileSync(`${contrib}systemd/password.conf`, dropIn);
-  assert.deepEqual(await complaints(unit), []);
-  // Both are checked: an error in either is found.
-  Deno.writeTextFileSync(dropIn, "[Service]\nLoadCredentials=password:/x\n");
-  assert.match((await complaints(unit)).join("\n"), /LoadCredentials/);
+  for (const name of ["password.conf", "tokens.conf"]) {
+    const dropIn = `${unit}.d/${name}`;
+    Deno.copyFileSync(`${contrib}systemd/${name}`, dropIn);
+    assert.deepEqual(await complaints(unit), []);
+    // All are checked: an error in any is found.
+    Deno.writeTextFileSync(dropIn, "[Service]\nLoadCredentials=x:/x\n");
+    assert.match((await complaints(unit)).join("\n"), /LoadCredentials/);
+    Deno.copyFileSync(`${contrib}systemd/${name}`, dropIn);
+  }
   unitIn(folder.path, (text) => text.replace("KillMode=mixed", "KillMode=mild"));
   assert.match((await complaints(unit)).join("\n"), /mild/);
 });

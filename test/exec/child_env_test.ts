@@ -24,6 +24,7 @@ Deno.test("withoutSecrets() removes every secret of the server and nothing else"
       JOBRUNNER_PASSWORD: "p",
       JobRunner_Password: "as Windows would read it",
       JOBRUNNER_PASSWORD_FILE: "f",
+      JOBRUNNER_TOKENS_FILE: "t",
       JOBRUNNER_TLS_KEY_FILE: "k",
       OTEL_EXPORTER_OTLP_HEADERS: "h",
       OTEL_EXPORTER_OTLP_TRACES_HEADERS: "h",

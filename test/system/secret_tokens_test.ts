@@ -82,6 +82,7 @@ Deno.test("serve shows no token and no digest in its log, answers, pages and pro
     const log = program.log.join("\n");
     // The texts that were searched are the right ones.
     assert.match(answers, /^JOBRUNNER_CMD=/m, name);
+    assert.match(answers, /^JOBRUNNER_TOKENS_FILE=/m, name);
     assert.match(answers, /^# TYPE jobrunner_/m, name);
     for (const event of ["request answered", "request refused", "job started", "job ended"]) {
       assert.ok(log.includes(event), `${name}: no ${event}:\n${log}`);
