@@ -30,10 +30,13 @@ export function clientAddresses(trustedProxies: readonly string[]): ClientAddres
   };
 }
 
-/** The address in an entry, which may have a port, and brackets around an IPv6 address; undefined for anything else. */
+/**
+ * The address in an entry, which may have a port, and brackets around an IPv6 address; undefined for anything else. An address
+ * with a zone is none: a zone means something only on the proxy's machine, and could have any length.
+ */
 function addressIn(entry: string): string | undefined {
   const inBrackets = /^\[([\da-f:.]+)\](?::\d+)?$/i.exec(entry)?.[1];
   const beforePort = /^([\d.]+):\d+$/.exec(entry)?.[1];
   const address = inBrackets ?? beforePort ?? entry;
-  return isIP(address) === 0 ? undefined : address;
+  return isIP(address) === 0 || address.includes("%") ? undefined : address;
 }

@@ -62,3 +62,10 @@ Deno.test("a log line has the client's address and, only behind a trusted proxy,
   assert.deepEqual(await addressesIn([proxy], "203.0.113.7"), ["203.0.113.7", proxy]);
   assert.deepEqual(await addressesIn([proxy], "unknown"), [undefined, proxy]);
 });
+
+Deno.test("clientAddresses() takes no zone from the header, which may be as long as a line of the log should not be", () => {
+  for (const zone of ["eth0", "a".repeat(10_000)]) {
+    assert.equal(client("127.0.0.1", `fe80::1%${zone}`), undefined);
+    assert.equal(client("127.0.0.1", `[fe80::1%${zone}]:80`), undefined);
+  }
+});
