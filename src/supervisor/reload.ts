@@ -106,7 +106,7 @@ export function createReloading(
       log.write("configuration reloaded", { cause, commands: config.commands.length });
     } else log.write("configuration not reloaded: the one before stays in effect", { cause });
     notifier.ready(
-      successful ? "configuration reloaded" : "the configuration file has errors: see the log",
+      successful ? "configuration reloaded" : "the configuration has errors: see the log",
     );
   }
 

@@ -113,7 +113,7 @@ for (const [what, parts, error, asked] of failures) {
   Deno.test(`reload() with ${what} changes nothing, and logs why`, async () => {
     const { reloading, seen, lines } = setUp(parts);
     await reloading.reload("SIGHUP");
-    const status = "the configuration file has errors: see the log";
+    const status = "the configuration has errors: see the log";
     const watched = error === "Error: a bug" ? [] : [["/etc/jobrunner.toml", 0]];
     assert.deepEqual(seen, ["RELOADING", ...watched, ...asked, status]);
     assert.ok(lines[0]?.startsWith(`configuration error {"error":"${error}`), lines[0]);

@@ -76,7 +76,7 @@ Deno.test("NOTIFY_SOCKET receives that a reload begins, and how it ended, whethe
     for (
       const [toml, status] of [
         [commandTable("a", "2"), "configuration reloaded"],
-        ["wrong", "the configuration file has errors: see the log"],
+        ["wrong", "the configuration has errors: see the log"],
         [commandTable("a", "3"), "configuration reloaded"],
       ] as const
     ) {
