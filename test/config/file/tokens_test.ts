@@ -223,7 +223,7 @@ Deno.test("readTokensFile() shows nothing of a file that is no TOML, or holds a 
   }
 });
 
-Deno.test("a tokens file opens no listening, and an expired token is a warning", () => {
+Deno.test("a server with a tokens file may listen beyond loopback, and an expired token is a warning", () => {
   const tokens = `tokens.t = { sha256 = "${a}", scopes = "submit", expires = 1970-01-02 }`;
   const env = { JOBRUNNER_CMD: "/bin/date", JOBRUNNER_HTTP_LISTEN_ADDRESS: "0.0.0.0" };
   const warningsAt = (nowMs: number) => {
