@@ -7,6 +7,8 @@
  * @module
  */
 
+import { Fifo } from "./fifo.ts";
+
 /** A channel, as the module's docstring describes it. */
 export interface Channel<T> {
   /** Items that wait for a receiver now. */
@@ -89,80 +91,3 @@ interface Receiver<T> {
 }
 
 const always = () => true;
-
-interface Node<T> {
-  readonly value: T;
-  previous: Node<T> | undefined;
-  next: Node<T> | undefined;
-  linked: boolean;
-}
-
-/** A doubly linked list, because removing an item from the middle must cost the same as removing it from the front. */
-class Fifo<T> {
-  #first: Node<T> | undefined;
-  #last: Node<T> | undefined;
-  #size = 0;
-
-  get size(): number {
-    return this.#size;
-  }
-
-  get first(): T | undefined {
-    return this.#first?.value;
-  }
-
-  /** The place of a value, from 1; 0 if it is not in the list. Takes time in proportion to that. */
-  positionOf(value: T): number {
-    let position = 1;
-    for (let node = this.#first; node; node = node.next, position++) {
-      if (node.value === value) return position;
-    }
-    return 0;
-  }
-
-  push(value: T): Node<T> {
-    return this.#insert(value, this.#last, undefined);
-  }
-
-  unshift(value: T): Node<T> {
-    return this.#insert(value, undefined, this.#first);
-  }
-
-  shift(): T | undefined {
-    const node = this.#first;
-    if (!node) return undefined;
-    this.remove(node);
-    return node.value;
-  }
-
-  remove(node: Node<T>): void {
-    if (!node.linked) return;
-    node.linked = false;
-    if (node.previous) node.previous.next = node.next;
-    else this.#first = node.next;
-    if (node.next) node.next.previous = node.previous;
-    else this.#last = node.previous;
-    this.#size--;
-  }
-
-  /** Removes the values that pass the test, and returns them in their order. */
-  removeAll(test: (value: T) => boolean): T[] {
-    const removed: T[] = [];
-    for (let node = this.#first; node; node = node.next) {
-      if (!test(node.value)) continue;
-      this.remove(node);
-      removed.push(node.value);
-    }
-    return removed;
-  }
-
-  #insert(value: T, previous: Node<T> | undefined, next: Node<T> | undefined): Node<T> {
-    const node: Node<T> = { value, previous, next, linked: true };
-    if (previous) previous.next = node;
-    else this.#first = node;
-    if (next) next.previous = node;
-    else this.#last = node;
-    this.#size++;
-    return node;
-  }
-}

@@ -18,6 +18,8 @@ import type { Stop } from "./stop.ts";
 
 /** What the queue must know about a job before it exists. */
 export interface About extends Pick<JobSpec, "command"> {
+  /** Name of the client in a fair queue: of its token. A queue that is not fair does not use it. */
+  readonly client?: string | undefined;
   /** Whether its body is still to arrive: such places are limited (`mostArriving`). */
   readonly arriving?: boolean;
 }
