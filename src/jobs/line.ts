@@ -7,6 +7,8 @@
  * the client gets that outcome. Therefore, clients that each wait for their answer before they post again are never refused,
  * as long as there are at most as many of them as unfinished jobs are allowed.
  *
+ * A fair queue (`fair_line.ts`) has a lane for each client, with one more place to wait in; what it promises instead is there.
+ *
  * A worker may leave while the queue is in use. The queue asks it whether it stays, and only while no job is on its way to it.
  * Therefore, no job is lost and none changes its place because a worker leaves.
  *
@@ -46,7 +48,10 @@ export interface Place {
    * runs, its command is killed when its `onDisconnect` is `cancel`. Idempotent; no effect once the job is over.
    */
   leave(): void;
-  /** How many jobs, this one included, are taken until it is: 1 is next. 0 unless it waits. */
+  /**
+   * How many jobs, this one included, are taken until it is: 1 is next. 0 unless it waits. In a fair queue only those of its lane
+   * count.
+   */
   position(): number;
 }
 
@@ -55,10 +60,10 @@ export interface Refusal {
   /** Distinguishes a refusal from a place. */
   readonly reserved: false;
   /**
-   * `queue_full`: all places are taken; `uploads_full`: as many bodies are still to arrive as there may be; `draining`: the
-   * queue is closed.
+   * `queue_full`: all places are taken; `uploads_full`: as many bodies are still to arrive as there may be; `client_limit`: as
+   * many jobs of the client wait as may (`LaneLimits.maxWaiting`); `draining`: the queue is closed.
    */
-  readonly cause: "queue_full" | "uploads_full" | "draining";
+  readonly cause: "queue_full" | "uploads_full" | "client_limit" | "draining";
   /** The same as `Line.waiting`. */
   readonly waiting: number;
   /** Whole seconds after which a retry is worthwhile. */
@@ -80,7 +85,7 @@ export interface Lease {
   /** Reports the outcome; to be called once. The place is free before the client gets the outcome. */
   settle(outcome: JobOutcome): void;
   /**
-   * Gives the job back before its run has begun: it becomes the first in the queue again, or leaves the queue if there is a
+   * Gives the job back before its run has begun: it becomes the first in the queue (or its lane) again, or leaves the queue if there is a
    * cause to end it or its client has disconnected.
    */
   release(): void;
@@ -102,6 +107,22 @@ export interface LineSize {
   readonly places: number;
   /** How long a job may wait, in milliseconds; `Infinity` for no limit. */
   readonly queueTimeoutMs: number;
+  /**
+   * The clients that have a lane in a fair queue, by their names; nobody has one if it is absent. A queue that is not fair does
+   * not use it.
+   */
+  readonly lanes?: ReadonlyMap<string, LaneLimits> | undefined;
+}
+
+/** What one client may take of a fair queue. */
+export interface LaneLimits {
+  /** How many of its jobs may run at once, at least 1; `Infinity`, the default, for no limit. Further ones wait. */
+  readonly maxRunning?: number | undefined;
+  /**
+   * How many of its jobs may wait; `Infinity`, the default, for no limit. A job waits unless it could begin at once: fewer jobs of
+   * the client run than may, and a worker is idle. A reserved place counts as a job.
+   */
+  readonly maxWaiting?: number | undefined;
 }
 
 /** The queue, as the module's docstring describes it. */

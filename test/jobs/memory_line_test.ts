@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mostArriving } from "../../src/jobs/line.ts";
 import { createMemoryLine } from "../../src/jobs/memory_line.ts";
 import { ranOf, specOf } from "../support/jobs.ts";
 import { testLine } from "../support/line_suite.ts";
@@ -14,7 +15,9 @@ testLine({
       [Symbol.asyncDispose]: () => Promise.resolve(void line.cut()),
     };
   },
+  about: { command: "default" },
   bound: ({ workers, places }) => workers + places,
+  mostArriving,
   order: (filled) => filled,
 });
 

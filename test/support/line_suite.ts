@@ -7,13 +7,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { JobOutcome, JobSpec } from "../../src/jobs/job.ts";
-import {
-  type Lease,
-  type Line,
-  mostArriving,
-  type Place,
-  type Refusal,
-} from "../../src/jobs/line.ts";
+import type { About, Lease, Line, Place, Refusal } from "../../src/jobs/line.ts";
 import { ranOf, specOf } from "./jobs.ts";
 import { nextTurn } from "./turn.ts";
 
@@ -36,22 +30,14 @@ export interface LineUnderTest extends AsyncDisposable {
 export interface LineBody {
   readonly name: string;
   open(setup: LineSetup): Promise<LineUnderTest> | LineUnderTest;
+  /** What is said about each job besides that its body is still to arrive. */
+  readonly about: About;
   /** The most unfinished jobs. */
   bound(setup: LineSetup): number;
+  /** The most bodies that are still to arrive. */
+  mostArriving(setup: LineSetup): number;
   /** The order in which waiting jobs are taken; given in the order in which they were filled. */
   order(filled: readonly JobSpec[]): readonly JobSpec[];
-}
-
-async function placeIn(line: Line, signal?: AbortSignal): Promise<Place> {
-  const place = await line.reserve({ command: "default" }, signal);
-  assert.ok(place.reserved);
-  return place;
-}
-
-async function refusalOf(line: Line): Promise<Refusal> {
-  const refusal = await line.reserve({ command: "default" });
-  assert.ok(!refusal.reserved);
-  return refusal;
 }
 
 async function leaseOf(line: Line): Promise<Lease> {
@@ -76,7 +62,29 @@ async function work(line: Line, run: (lease: Lease) => Promise<void> | void): Pr
 }
 
 /** Declares the tests of one implementation. */
-export function testLine({ name, open, bound, order }: LineBody): void {
+export function testLine({ name, open, about, bound, mostArriving, order }: LineBody): void {
+  async function placeIn(line: Line, signal?: AbortSignal): Promise<Place> {
+    const place = await line.reserve(about, signal);
+    assert.ok(place.reserved);
+    return place;
+  }
+
+  /** Takes all places, and returns them with the refusal of one more. */
+  async function fillUp(line: Line): Promise<{ places: Place[]; refusal: Refusal }> {
+    const places: Place[] = [];
+    for (;;) {
+      const place = await line.reserve(about);
+      if (!place.reserved) return { places, refusal: place };
+      places.push(place);
+    }
+  }
+
+  async function refusalOf(line: Line): Promise<Refusal> {
+    const refusal = await line.reserve(about);
+    assert.ok(!refusal.reserved);
+    return refusal;
+  }
+
   const test = (promise: string, act: (underTest: LineUnderTest) => Promise<void>, {
     workers = 1,
     places = 2,
@@ -207,7 +215,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
         const run = Promise.withResolvers<void>();
         const workers = Array.from({ length: setup.workers }, () => work(line, () => run.promise));
         const asked = await Promise.all(
-          Array.from({ length: 2 * most }, () => line.reserve({ command: "default" })),
+          Array.from({ length: 2 * most }, () => line.reserve(about)),
         );
         const places = asked.filter((place) => place.reserved);
         assert.equal(places.length, most);
@@ -218,7 +226,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
         await nextTurn();
         assert.equal(
           (await refusalOf(line)).waiting,
-          setup.places,
+          most - setup.workers,
           "filled places are still taken",
         );
         run.resolve();
@@ -263,7 +271,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
     test(
       `reserve() lets at most ${most} bodies arrive, beside which others get all other places (${setup.workers} workers, ${setup.places} places)`,
       async ({ line }) => {
-        const arrive = () => line.reserve({ command: "default", arriving: true });
+        const arrive = () => line.reserve({ ...about, arriving: true });
         const arriving = await Promise.all(Array.from({ length: most }, arrive));
         const refusal = await arrive();
         assert.equal(
@@ -297,13 +305,19 @@ export function testLine({ name, open, bound, order }: LineBody): void {
 
   test("reserve() lets a body arrive again whose client disconnected", async ({ line }) => {
     const gone = new AbortController();
-    const about = { command: "default", arriving: true };
-    assert.ok((await line.reserve(about, gone.signal)).reserved);
-    assert.equal((await line.reserve(about)).reserved, false);
+    const body = { ...about, arriving: true };
+    assert.ok((await line.reserve(body, gone.signal)).reserved);
+    const places: Place[] = [];
+    while (places.length + 1 < mostArriving({ workers: 1, places: 2 })) {
+      const place = await line.reserve(body);
+      assert.ok(place.reserved);
+      places.push(place);
+    }
+    assert.equal((await line.reserve(body)).reserved, false);
     gone.abort();
-    const place = await line.reserve(about);
+    const place = await line.reserve(body);
     assert.ok(place.reserved);
-    place.leave();
+    for (const each of [...places, place]) each.leave();
   }, { places: 2 });
 
   test(
@@ -330,12 +344,12 @@ export function testLine({ name, open, bound, order }: LineBody): void {
   );
 
   test("waiting counts a place from reserve() until leave()", async ({ line }) => {
-    const places = [await placeIn(line), await placeIn(line), await placeIn(line)];
-    assert.equal(line.waiting, 3);
-    assert.equal((await refusalOf(line)).cause, "queue_full");
+    const { places, refusal } = await fillUp(line);
+    assert.equal(refusal.cause, "queue_full");
+    assert.equal(line.waiting, places.length);
     places[1]?.leave();
     places[1]?.leave();
-    assert.equal(line.waiting, 2);
+    assert.equal(line.waiting, places.length - 1);
     const next = await placeIn(line);
     for (const place of [...places, next]) place.leave();
     assert.equal(line.waiting, 0);
@@ -541,15 +555,16 @@ export function testLine({ name, open, bound, order }: LineBody): void {
       lease.settle(ranOf(lease.spec));
       await outcome;
       assert.equal(line.retryAfterSec(), 5, "10 s × 1 ÷ 2");
-      const places = [await placeIn(line), await placeIn(line)];
-      assert.equal(line.retryAfterSec(), 15, "10 s × 3 ÷ 2");
-      assert.equal((await refusalOf(line)).retryAfterSec, 15);
+      const { places, refusal } = await fillUp(line);
+      const next = 10 * (places.length + 1) / 2;
+      assert.equal(line.retryAfterSec(), next, `10 s × ${places.length + 1} ÷ 2`);
+      assert.equal(refusal.retryAfterSec, next);
       for (const place of places) place.leave();
       const left = await places[0]?.fill(specOf("b"));
       assert.equal(
         left?.kind === "left" && left.retryAfterSec,
-        10,
-        "10 s × 2 ÷ 2: the other was there",
+        10 * places.length / 2,
+        `10 s × ${places.length} ÷ 2: the others were there`,
       );
       assert.equal(line.retryAfterSec(), 5, "what never ran took no time");
     },
@@ -584,7 +599,7 @@ export function testLine({ name, open, bound, order }: LineBody): void {
         for (const { do: step, which } of script) {
           switch (step) {
             case "reserve": {
-              const place = await line.reserve({ command: "default" });
+              const place = await line.reserve(about);
               assert.equal(place.reserved, unfinished() < bound(setup));
               if (place.reserved) reserved.push(place);
               break;

@@ -39,6 +39,7 @@ export function placeProblem({ cause, waiting, retryAfterSec }: Refusal): Proble
   switch (cause) {
     case "draining":
       return { kind: "draining", retryAfterSec };
+    case "client_limit":
     case "queue_full":
       return { kind: "queue_full", waiting, retryAfterSec };
     case "uploads_full":
