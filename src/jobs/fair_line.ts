@@ -12,7 +12,8 @@
  * - **Jobs that could not begin at once** (their lane has as many running ones as may be, or their body is still to arrive) take
  *   only places to wait in, so that they never keep a worker idle. Without places to wait in, bodies may hold up to half of the
  *   workers, rounded down.
- * - Clients without a lane in the size share one that has neither an own place nor limits.
+ * - Clients without a lane in the size share one that has neither an own place nor limits. A client that loses its lane keeps it,
+ *   with its limits and without the own place, until its jobs are over.
  *
  * To find the next lane costs time in proportion to the number of lanes in which jobs wait, everything else a constant time.
  *
