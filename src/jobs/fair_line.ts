@@ -202,11 +202,13 @@ class Fair implements FairLine {
     if (arriving && lane.arriving >= lane.own) {
       if (sums.sharedArriving >= mostArriving({ workers, places })) return "uploads_full";
     }
+    if (places === 0) {
+      if (lane.pending >= lane.allowance + lane.own) return "queue_full";
+      const holds = arriving && lane.unready >= lane.own;
+      return holds && sums.sharedUnready >= Math.floor(workers / 2) ? "uploads_full" : undefined;
+    }
     const unready = arriving || lane.pending - lane.arriving >= lane.allowance;
     if (!unready || lane.unready < lane.own) return undefined;
-    if (arriving && places === 0) {
-      return sums.sharedUnready < Math.floor(workers / 2) ? undefined : "uploads_full";
-    }
     return sums.sharedUnready < places ? undefined : "queue_full";
   }
 

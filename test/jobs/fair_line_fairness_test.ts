@@ -234,7 +234,10 @@ for (
   ] as const
 ) {
   Deno.test(`a fair queue ${promise}`, async () => {
-    const scripts: fc.Arbitrary<Step[]> = fc.array(fc.oneof(...kinds), { maxLength: 100 });
+    const scripts: fc.Arbitrary<Step[]> = fc.array(fc.oneof(...kinds), {
+      maxLength: 80,
+      size: "max",
+    });
     await fc.assert(
       fc.asyncProperty(sizes, scripts, async (size, script) => {
         const { take, check, finish } = observe(size);
@@ -248,7 +251,7 @@ for (
         check();
         await finish();
       }),
-      { numRuns: 500 },
+      { numRuns: 1000 },
     );
   });
 }
