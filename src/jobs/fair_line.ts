@@ -5,7 +5,7 @@
  *   ago; of those that were never served, from the one that has waited longest. A lane in which as many jobs run as may is left
  *   out. Therefore, the first job of a lane waits no longer than the longest run × the number of lanes.
  * - **Own place**: each lane has one place to wait in for itself. A lane in which no job waits and no place is reserved always
- *   gets a place, whatever the others do.
+ *   gets a place, whatever the others do, unless its limit of waiting jobs is 0.
  * - **Bound**: all other places are shared, as many as workers plus places to wait in. Every job takes a shared place, except
  *   one pending job of each lane. So at most workers + places + lanes jobs are unfinished, and at most places + lanes wait. A
  *   queue that has shrunk may have more for a while.
@@ -56,7 +56,7 @@ export function createFairLine(
   return new Fair(size, now);
 }
 
-interface Receiver {
+interface WaitingWorker {
   readonly resolve: (job: QueuedJob | undefined) => void;
   readonly stays: () => boolean;
 }
@@ -75,7 +75,7 @@ class Fair implements FairLine {
   /** Lanes in which jobs wait, in the order in which that began. */
   readonly #waitingLanes = new Set<Lane>();
   /** Workers that wait for a job. */
-  readonly #receivers = new Fifo<Receiver>();
+  readonly #idle = new Fifo<WaitingWorker>();
   /** In the order in which their places were reserved. */
   readonly #unfinished = new Set<QueuedJob>();
   /** Number of jobs that workers have got. */
@@ -97,7 +97,7 @@ class Fair implements FairLine {
   }
 
   get waiting(): number {
-    return this.#sums.pending - Math.min(this.#sums.ready, this.#receivers.size);
+    return this.#sums.pending - Math.min(this.#sums.ready, this.#idle.size);
   }
 
   oldestWaitSec(): number {
@@ -133,7 +133,7 @@ class Fair implements FairLine {
   take(stays: () => boolean = always): Promise<Lease | undefined> {
     if (!stays() || this.#ended) return Promise.resolve(undefined);
     const { promise, resolve } = Promise.withResolvers<QueuedJob | undefined>();
-    this.#receivers.push({ resolve, stays });
+    this.#idle.push({ resolve, stays });
     this.#serveSoon();
     return promise.then((job) =>
       // It may have left after it was handed over and before this worker runs it.
@@ -142,7 +142,7 @@ class Fair implements FairLine {
   }
 
   recall(): void {
-    for (const { resolve } of this.#receivers.removeAll(({ stays }) => !stays())) {
+    for (const { resolve } of this.#idle.removeAll(({ stays }) => !stays())) {
       resolve(undefined);
     }
   }
@@ -203,10 +203,12 @@ class Fair implements FairLine {
       if (sums.sharedArriving >= mostArriving({ workers, places })) return "uploads_full";
     }
     if (places === 0) {
+      // What could begin if a worker were idle and its body there may count on a worker; more cannot wait.
       if (lane.pending >= lane.allowance + lane.own) return "queue_full";
       const holds = arriving && lane.unready >= lane.own;
       return holds && sums.sharedUnready >= Math.floor(workers / 2) ? "uploads_full" : undefined;
     }
+    // Jobs that could begin at once will not be in the way; the others share the places to wait in.
     const unready = arriving || lane.pending - lane.arriving >= lane.allowance;
     if (!unready || lane.unready < lane.own) return undefined;
     return sums.sharedUnready < places ? undefined : "queue_full";
@@ -214,7 +216,7 @@ class Fair implements FairLine {
 
   /** How many of so many pending jobs of a lane wait: those that could not begin at once. */
   #waitingIn(lane: Lane, pending: number): number {
-    return Math.max(0, pending - Math.min(lane.allowance, this.#receivers.size));
+    return Math.max(0, pending - Math.min(lane.allowance, this.#idle.size));
   }
 
   /** As if the lanes that have jobs had equal shares of the workers. */
@@ -264,7 +266,7 @@ class Fair implements FairLine {
 
   /** Hands over jobs as long as a worker waits for one and a lane may be served. */
   #serve(): void {
-    while (this.#receivers.size > 0) {
+    while (this.#idle.size > 0) {
       const lane = this.#nextLane();
       if (!lane) return;
       this.#sums.count(lane, -1);
@@ -272,7 +274,7 @@ class Fair implements FairLine {
       this.#sums.count(lane, 1);
       if (lane.waiting.size === 0) this.#waitingLanes.delete(lane);
       lane.servedAt = ++this.#served;
-      this.#receivers.shift()?.resolve(job);
+      this.#idle.shift()?.resolve(job);
     }
   }
 
@@ -312,7 +314,7 @@ class Fair implements FairLine {
   #endIfEmpty(): void {
     if (this.#state === "open" || this.#unfinished.size > 0) return;
     this.#ended = true;
-    for (const { resolve } of this.#receivers.removeAll(always)) resolve(undefined);
+    for (const { resolve } of this.#idle.removeAll(always)) resolve(undefined);
     this.#queueTimeouts[Symbol.dispose]();
   }
 }
