@@ -117,7 +117,7 @@ export async function startApp(
   const uploads = createActivity();
   observeLive(exposition, {
     pools: () =>
-      work.pools.map(({ config: { name, numWorkers, queueLimit }, dispatch }) => ({
+      work.pools.map(({ config: { name, numWorkers }, queueLimit, dispatch }) => ({
         name: first.named ? name : undefined,
         numWorkers,
         queueLimit,

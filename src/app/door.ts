@@ -40,7 +40,7 @@ export function doorTo(
       return statusOf(
         {
           started: work.started,
-          pools: work.pools.map(({ config: { name, queueLimit }, dispatch, seats }) => ({
+          pools: work.pools.map(({ config: { name }, queueLimit, dispatch, seats }) => ({
             name: named ? name : undefined,
             dispatch,
             queueLimit,
@@ -66,13 +66,13 @@ function stateOf(
   { name, description, pool, maxRequestBytes, maxRunBytes, run }: CommandConfig,
   live: LivePool | undefined,
 ): CommandState {
-  const { numWorkers = 0, queueLimit = 0, queueTimeoutMs = Infinity } = live?.config ?? {};
+  const { numWorkers = 0, queueTimeoutMs = Infinity } = live?.config ?? {};
   return {
     name,
     description,
     pool,
     numWorkers,
-    queueLimit,
+    queueLimit: live?.queueLimit ?? 0,
     queueTimeoutSec: queueTimeoutMs / 1000,
     jobTimeoutSec: run.jobTimeoutMs / 1000,
     maxRequestBytes,

@@ -20,6 +20,7 @@ import type { RunningJob } from "../jobs/pool.ts";
 import { openSpool } from "../spool/spool.ts";
 import { messageOf } from "../telemetry/log.ts";
 import { type Listeners, reportBug, runAndReport } from "./account.ts";
+import { lanesOf } from "./lanes.ts";
 import { LiveCommand } from "./live_command.ts";
 import { type LivePool, startLivePool } from "./live_pool.ts";
 import { warmListener } from "./warm_report.ts";
@@ -131,7 +132,7 @@ export function startWork(first: Served, { spool, ask, listeners }: WorkParts): 
       if (!command) throw new Error(`no command has the version ${spec.version}`);
       return command.parts;
     };
-    return startLivePool(given, {
+    return startLivePool(given, lanesOf(config, given.name), {
       run(job, workerId) {
         const { settings, names, config: { command: { program } } } = versionOf(job);
         return runAndReport(job, workerId, settings, listeners, { names, program });
@@ -144,7 +145,7 @@ export function startWork(first: Served, { spool, ask, listeners }: WorkParts): 
     config = next;
     for (const given of next.pools) {
       const pool = pools.get(given.name);
-      if (pool) pool.resize(given);
+      if (pool) pool.resize(given, lanesOf(next, given.name));
       else pools.set(given.name, startPool(given));
     }
     const before = current;

@@ -39,12 +39,16 @@ export interface Most {
 
 /** The bounds after a service was given this configuration; `before`: those until then. */
 export function mostOf(
-  { pools, commands }: Config,
+  { pools, commands, http }: Config,
   before: Most = { workers: 0, places: 0, graceMs: 0 },
 ): Most {
   return {
     workers: pools.reduce((sum, { numWorkers }) => sum + numWorkers, before.workers),
-    places: pools.reduce((sum, { queueLimit }) => sum + queueLimit, before.places),
+    // Each token has at most one place more in each queue, and so has the password.
+    places: pools.reduce(
+      (sum, { queueLimit }) => sum + queueLimit + (http.tokens ? http.tokens.length + 1 : 0),
+      before.places,
+    ),
     graceMs: Math.max(before.graceMs, ...commands.map(({ killGraceMs }) => killGraceMs)),
   };
 }

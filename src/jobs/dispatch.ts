@@ -24,7 +24,7 @@ export interface Dispatch {
 
 /** The size of a queue with its workers. */
 export interface DispatchSize
-  extends Pick<PoolSettings, "size">, Pick<LineSize, "places" | "queueTimeoutMs"> {}
+  extends Pick<PoolSettings, "size">, Pick<LineSize, "places" | "queueTimeoutMs" | "lanes"> {}
 
 /** Starts the workers of a queue. */
 export function createDispatch(
@@ -36,8 +36,8 @@ export function createDispatch(
     line,
     pool,
     // One synchronous call: no client can ask for a place between the two.
-    resize({ size, places, queueTimeoutMs }) {
-      line.resize({ workers: size, places, queueTimeoutMs });
+    resize({ size, ...rest }) {
+      line.resize({ workers: size, ...rest });
       pool.resize(size);
     },
     async close() {

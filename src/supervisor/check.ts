@@ -108,7 +108,7 @@ async function tryOut(
 
 /** A token and what it allows; of its digests only how many there are. */
 function describeToken(
-  { name, digests, scopes, commands, expiresMs, addresses }: NonNullable<
+  { name, digests, scopes, commands, expiresMs, addresses, maxRunning, maxWaiting }: NonNullable<
     HttpConfig["tokens"]
   >[number],
 ): string {
@@ -117,6 +117,8 @@ function describeToken(
     `commands: ${commands?.join(", ") ?? "all"}`,
     ...(expiresMs === Infinity ? [] : [`expires: ${new Date(expiresMs).toISOString()}`]),
     ...(addresses ? [`addresses: ${addresses.join(", ")}`] : []),
+    ...(maxRunning === Infinity ? [] : [`running at once: ${maxRunning}`]),
+    ...(maxWaiting === Infinity ? [] : [`waiting: ${maxWaiting}`]),
     ...(digests.length === 1 ? [] : [`digests: ${digests.length}`]),
   ].join("; ");
 }

@@ -12,6 +12,7 @@ import { methods, routes } from "../wire/resources.ts";
 /** The closed set of reasons why a request for a job never ran, each with its meaning in Markdown. */
 export const rejections = {
   queue_full: "`JOBRUNNER_QUEUE_LIMIT` jobs were waiting.",
+  client_limit: "As many jobs of the token were waiting as its `max_waiting` allows.",
   uploads_full: "Bodies that were still arriving held half of the places in the queue.",
   spool_full: "There was no room for the body in `JOBRUNNER_MAX_SPOOL_BYTES`.",
   disk_full: "The disk that holds the spool was full.",
@@ -249,7 +250,7 @@ export const catalogue = {
     unit: "",
     labels: {},
     named: ["pool"],
-    help: "Jobs that may wait in the queue.",
+    help: "Jobs that may wait in the queue; with tokens, one more for each that may use it.",
     example: "sum(jobrunner_queue_limit)",
   },
   workers: {
@@ -302,7 +303,7 @@ export const catalogue = {
     unit: "",
     labels: {},
     help:
-      "1 if the configuration file was valid when it was last read, otherwise 0; absent without one.",
+      "1 if the configuration was valid when it was last read, otherwise 0; absent without a configuration file and a tokens file.",
     example: "min(jobrunner_config_last_reload_successful)",
   },
   buildInfo: {

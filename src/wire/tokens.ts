@@ -40,6 +40,10 @@ export interface KnownToken {
   readonly expiresMs: number;
   /** Networks that its requests must come from, in the form that `isNetwork` accepts; undefined for all. */
   readonly addresses: readonly string[] | undefined;
+  /** How many of its jobs may run in a pool at once, at least 1; `Infinity` for no limit. */
+  readonly maxRunning: number;
+  /** How many of its jobs may wait in a pool; `Infinity` for no limit. */
+  readonly maxWaiting: number;
 }
 
 /** The name that the password has among the names of tokens. No token may have it. */

@@ -20,6 +20,7 @@ function doorOf(config: Config) {
     dispatches.set(pool.name, dispatch);
     return {
       config: pool,
+      queueLimit: places,
       dispatch,
       seats: new Seats(),
       resize: () => assert.fail("no pool is resized"),

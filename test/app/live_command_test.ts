@@ -19,6 +19,7 @@ function liveCommand(dispatch = dispatchByHand({ size: 1, places: 1 })) {
     start: { name: "pdf", launcher: undefined, env: {} },
     pool: {
       config: { name: "office", numWorkers: 1, queueLimit: 1, queueTimeoutMs: Infinity },
+      queueLimit: 1,
       dispatch,
       seats: new Seats(),
       resize: () => assert.fail("no pool is resized"),

@@ -161,8 +161,11 @@ export async function postInTwoParts(
 }
 
 /** Every sample of a scrape by its name and labels. */
-export async function scrape(url: string): Promise<Map<string, number>> {
-  const { text } = await get(`${url}/metrics`);
+export async function scrape(
+  url: string,
+  init: RequestInit = {},
+): Promise<Map<string, number>> {
+  const { text } = await get(`${url}/metrics`, init);
   return new Map(
     text.split("\n").filter((line) => line && !line.startsWith("#")).map((line) => {
       const at = line.lastIndexOf(" ");

@@ -30,6 +30,8 @@ export function grantOf(
     commands: undefined,
     expiresMs: Infinity,
     addresses: undefined,
+    maxRunning: Infinity,
+    maxWaiting: Infinity,
     ...differences,
   };
 }

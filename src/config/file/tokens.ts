@@ -17,7 +17,15 @@ import { isTable, type KeyPath, shownToml, type TomlTable, type TomlValue } from
 export const maxTokens = 1024;
 
 /** The keys of a table. */
-const keys = ["sha256", "scopes", "commands", "expires", "addresses"] as const;
+const keys = [
+  "sha256",
+  "scopes",
+  "commands",
+  "expires",
+  "addresses",
+  "max_running",
+  "max_waiting",
+] as const;
 
 /** A key of a table. */
 type TokenKey = typeof keys[number];
@@ -121,6 +129,8 @@ function readToken(
     commands: readCommandNames(table, commands),
     expiresMs: readExpiry(table),
     addresses: readAddresses(table),
+    maxRunning: readLimit(table, "max_running", 1),
+    maxWaiting: readLimit(table, "max_waiting", 0),
   };
   return digests && scopes ? [{ name: table.name, digests, scopes, ...rest }] : [];
 }
@@ -179,6 +189,21 @@ function readExpiry(table: TokenTable): number {
   // A time without a date is parsed as one of the year 0.
   if (value instanceof Date && value.getUTCFullYear() !== 0) return value.getTime();
   table.refuse("expires", "a date, or a date and a time, such as 2027-01-01 without quotes");
+  return Infinity;
+}
+
+/** The largest limit: as many jobs as the largest queue may hold. */
+const largestLimit = 1_000_000;
+
+function readLimit(table: TokenTable, key: "max_running" | "max_waiting", least: number): number {
+  const value = table.value(key);
+  if (value === undefined) return Infinity;
+  if (
+    typeof value === "number" && Number.isInteger(value) && value >= least && value <= largestLimit
+  ) {
+    return value;
+  }
+  table.refuse(key, `a whole number from ${least} to ${largestLimit}`);
   return Infinity;
 }
 

@@ -156,6 +156,12 @@ export const errors = {
     when: "`POST /run` for bytes: the command could not be started; the sentence says why",
     advice: "fix the command, or its configuration",
   },
+  client_limit: {
+    status: 429,
+    when:
+      "as many jobs of the token wait in the pool as its `max_waiting` allows (only with tokens)",
+    advice: retry,
+  },
   internal: {
     status: 500,
     when: "a bug in jobrunner; the log has the stack trace",
@@ -234,6 +240,7 @@ const titles: Readonly<Record<ErrorStatus, string>> = {
   413: "Content Too Large",
   415: "Unsupported Media Type",
   422: "Unprocessable Content",
+  429: "Too Many Requests",
   500: "Internal Server Error",
   503: "Service Unavailable",
   504: "Gateway Timeout",

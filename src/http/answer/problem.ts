@@ -78,6 +78,7 @@ export type Problem =
   | { readonly kind: "client_gone"; readonly queuedSec?: number }
   | { readonly kind: "invalid"; readonly sentence: string }
   | { readonly kind: "queue_full"; readonly waiting: number; readonly retryAfterSec: number }
+  | { readonly kind: "client_limit"; readonly retryAfterSec: number }
   | { readonly kind: "queue_timeout"; readonly queuedSec: number; readonly retryAfterSec: number }
   | { readonly kind: "draining"; readonly queuedSec?: number; readonly retryAfterSec: number }
   | { readonly kind: "buffers_full"; readonly retryAfterSec: number }
@@ -203,6 +204,11 @@ function detailsOf(problem: Problem): Details {
     case "queue_full":
       return {
         detail: `job queue too large (${problem.waiting})`,
+        headers: retryAfter(problem.retryAfterSec),
+      };
+    case "client_limit":
+      return {
+        detail: "As many jobs of this token wait as its max_waiting allows",
         headers: retryAfter(problem.retryAfterSec),
       };
     case "queue_timeout":

@@ -13,6 +13,7 @@ export function rejectionOf(problem: Problem): RejectionReason | undefined {
   if (isFailedRun(problem)) return undefined;
   switch (problem.kind) {
     case "queue_full":
+    case "client_limit":
     case "uploads_full":
     case "spool_full":
     case "disk_full":

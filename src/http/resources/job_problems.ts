@@ -40,6 +40,7 @@ export function placeProblem({ cause, waiting, retryAfterSec }: Refusal): Proble
     case "draining":
       return { kind: "draining", retryAfterSec };
     case "client_limit":
+      return { kind: "client_limit", retryAfterSec };
     case "queue_full":
       return { kind: "queue_full", waiting, retryAfterSec };
     case "uploads_full":

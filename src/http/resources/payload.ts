@@ -41,13 +41,13 @@ async function admit(
   command: CommandDoor,
   { format }: WantedAnswer,
 ): Promise<PlacedJob | Problem> {
-  const { raw, requestId, exchange: { token }, trace } = arrival;
+  const { raw, requestId, exchange: { token: client }, trace } = arrival;
   const read = await readRequest(arrival, settings, command);
   if ("kind" in read) return read;
   const { id, timeoutSec, payload } = read;
   const { signal } = raw;
   if (signal.aborted) return { kind: "client_gone" };
-  const place = await command.reserve({ command: command.name }, signal);
+  const place = await command.reserve({ command: command.name, client }, signal);
   if (!place.reserved) return placeProblem(place);
   const spec = {
     uid: newJobUid(),
@@ -58,7 +58,7 @@ async function admit(
     onDisconnect: command.onDisconnect,
     input: { kind: "bytes", bytes: payload } as const,
     keep: keepFor(format),
-    token,
+    token: client,
   };
   if (timeoutSec === undefined && !trace) return { place, spec };
   const limit = timeoutSec === undefined ? {} : { timeoutSec };

@@ -60,13 +60,16 @@ async function admit(
   head: RunHead,
   { format }: WantedAnswer,
 ): Promise<PlacedJob | Problem> {
-  const { raw, requestId, exchange: { token }, trace } = arrival;
+  const { raw, requestId, exchange: { token: client }, trace } = arrival;
   // A body for which there can never be room is too large; a retry would not help.
   const maxBytes = Math.min(command.maxRunBytes, settings.largestRunBody);
   const bounds = { ...settings.limits, maxBytes, smallPieces };
   const refusal = headRefusal(raw, bounds);
   if (refusal) return bodyProblem(refusal, bounds, command);
-  const place = await command.reserve({ command: command.name, arriving: true }, raw.signal);
+  const place = await command.reserve(
+    { command: command.name, client, arriving: true },
+    raw.signal,
+  );
   if (!place.reserved) return placeProblem(place);
   const stored = await store(arrival, bounds, command, head);
   if ("kind" in stored) {
@@ -85,7 +88,7 @@ async function admit(
     input,
     keep: keepFor(format),
     request: facts,
-    token,
+    token: client,
     ...trace?.context,
   };
   return { place, spec, onLeft: () => void inbox.discard() };

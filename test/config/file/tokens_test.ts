@@ -24,6 +24,8 @@ scopes = ["metrics", "submit", "submit"]
 commands = ["pdf"]
 expires = 2027-01-01
 addresses = ["10.0.0.0/8", "::1"]
+max_running = 2
+max_waiting = 0
 
 [tokens.x]
 sha256 = "${c}"
@@ -36,6 +38,8 @@ scopes = ["status"]
       commands: ["pdf"],
       expiresMs: Date.UTC(2027, 0, 1),
       addresses: ["10.0.0.0/8", "::1"],
+      maxRunning: 2,
+      maxWaiting: 0,
     }, {
       name: "x",
       digests: [c],
@@ -43,6 +47,8 @@ scopes = ["status"]
       commands: undefined,
       expiresMs: Infinity,
       addresses: undefined,
+      maxRunning: Infinity,
+      maxWaiting: Infinity,
     }],
   );
 });
@@ -120,6 +126,16 @@ const faults: readonly (readonly [text: string, ...errors: string[]])[] = [
     'tokens.toml:4: tokens.t.commands: "octav" is no command; did you mean octave?',
     `tokens.toml:5: tokens.t.expires: ${expiresWanted}`,
     'tokens.toml:6: tokens.t.addresses: "1.2.3.4/33" is neither an address nor a network',
+  ],
+  ...["0", "-1", "1.5", '"2"', "1000001", "9007199254740993", "true"].map((value) =>
+    [
+      `[tokens.t]\nsha256 = "${a}"\nscopes = ["submit"]\nmax_running = ${value}`,
+      "tokens.toml:4: tokens.t.max_running: must be a whole number from 1 to 1000000",
+    ] as const
+  ),
+  [
+    `[tokens.t]\nsha256 = "${a}"\nscopes = ["submit"]\nmax_waiting = -1`,
+    "tokens.toml:4: tokens.t.max_waiting: must be a whole number from 0 to 1000000",
   ],
   [
     `tokens.t = { sha256 = "${a}", scopes = ["submit"] }\ntokens.u = { sha256 = "${a}", scopes = ["submit"] }`,

@@ -131,12 +131,15 @@ Deno.test("postPayload() puts into the queue what the request, its trace and the
     token: undefined,
     ...context,
   });
-  assert.deepEqual(asked, [{ about: { command: "default" }, signal: arrival.raw.signal }]);
+  assert.deepEqual(asked, [{
+    about: { command: "default", client: undefined },
+    signal: arrival.raw.signal,
+  }]);
   const finishing = posted({ command: { name: "pdf", onDisconnect: "finish" } });
   await finishing.answer;
   assert.equal(finishing.specs[0]?.onDisconnect, "finish");
   assert.equal(finishing.specs[0]?.command, "pdf");
-  assert.deepEqual(finishing.asked[0]?.about, { command: "pdf" });
+  assert.deepEqual(finishing.asked[0]?.about, { command: "pdf", client: undefined });
 });
 
 Deno.test("postPayload() checks host, page, password, command, readiness, body, in this order, before it reserves", async () => {

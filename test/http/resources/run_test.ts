@@ -124,7 +124,7 @@ Deno.test("postRun() reserves a place before it reads the body to the disk, and 
   const { answer, steps, abouts, specs, files } = posted();
   assert.equal(await kindOf(answer), "ran");
   assert.deepEqual(steps, ["reserve", "open", "complete", "fill"]);
-  assert.deepEqual(abouts, [{ command: "default", arriving: true }]);
+  assert.deepEqual(abouts, [{ command: "default", client: undefined, arriving: true }]);
   assert.equal(new TextDecoder().decode(files.get("body")), "hello");
   assert.equal(specs.length, 1);
 });
