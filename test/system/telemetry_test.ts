@@ -104,6 +104,7 @@ Deno.test("/metrics and /status count requests that never ran by reason", async 
     canceled: 0,
     draining: 0,
     unauthorized: 1,
+    forbidden: 0,
     cross_site: 1,
     unknown_host: 0,
     too_large: 1,
