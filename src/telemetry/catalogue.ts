@@ -250,7 +250,7 @@ export const catalogue = {
     unit: "",
     labels: {},
     named: ["pool"],
-    help: "Jobs that may wait in the queue; with tokens, one more for each that may use it.",
+    help: "Jobs that may wait in the queue.",
     example: "sum(jobrunner_queue_limit)",
   },
   workers: {

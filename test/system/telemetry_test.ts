@@ -95,6 +95,7 @@ Deno.test("/metrics and /status count requests that never ran by reason", async 
   const { rejections } = await statusOf(url);
   const expected = {
     queue_full: 1,
+    client_limit: 0,
     uploads_full: 0,
     spool_full: 0,
     disk_full: 0,
