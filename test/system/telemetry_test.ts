@@ -95,6 +95,7 @@ Deno.test("/metrics and /status count requests that never ran by reason", async 
   const { rejections } = await statusOf(url);
   const expected = {
     queue_full: 1,
+    client_limit: 0,
     uploads_full: 0,
     spool_full: 0,
     disk_full: 0,
@@ -104,6 +105,7 @@ Deno.test("/metrics and /status count requests that never ran by reason", async 
     canceled: 0,
     draining: 0,
     unauthorized: 1,
+    forbidden: 0,
     cross_site: 1,
     unknown_host: 0,
     too_large: 1,
