@@ -24,6 +24,7 @@ export interface Sent {
  */
 const passing: ReadonlySet<string> = new Set([
   "buffers_full",
+  "client_limit",
   "draining",
   "queue_full",
   "queue_timeout",

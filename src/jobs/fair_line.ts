@@ -196,22 +196,19 @@ class Fair implements FairLine {
   #causeAgainst(lane: Lane, arriving: boolean): Refusal["cause"] | undefined {
     if (this.#state === "closed") return "draining";
     if (this.#waitingIn(lane, lane.pending + 1) > lane.maxWaiting) return "client_limit";
-    if (lane.pending < lane.own) return undefined;
+    const { pending, allowance, own } = lane;
+    if (pending < own) return undefined;
     const [workers, places, sums] = [this.#workers, this.#places, this.#sums];
     if (sums.shared >= workers + places) return "queue_full";
-    if (arriving && lane.arriving >= lane.own) {
+    // Without places to wait in, a worker must be there for the job as soon as its body is.
+    if (places === 0 && pending >= allowance + own) return "queue_full";
+    if (arriving && lane.arriving >= own) {
       if (sums.sharedArriving >= mostArriving({ workers, places })) return "uploads_full";
     }
-    if (places === 0) {
-      // What could begin if a worker were idle and its body there may count on a worker; more cannot wait.
-      if (lane.pending >= lane.allowance + lane.own) return "queue_full";
-      const holds = arriving && lane.unready >= lane.own;
-      return holds && sums.sharedUnready >= Math.floor(workers / 2) ? "uploads_full" : undefined;
-    }
-    // Jobs that could begin at once will not be in the way; the others share the places to wait in.
-    const unready = arriving || lane.pending - lane.arriving >= lane.allowance;
-    if (!unready || lane.unready < lane.own) return undefined;
-    return sums.sharedUnready < places ? undefined : "queue_full";
+    const unready = arriving || pending - lane.arriving >= allowance;
+    if (!unready || lane.unready < own) return undefined;
+    if (places > 0) return sums.sharedUnready < places ? undefined : "queue_full";
+    return sums.sharedUnready < Math.floor(workers / 2) ? undefined : "uploads_full";
   }
 
   /** How many of so many pending jobs of a lane wait: those that could not begin at once. */
@@ -292,12 +289,13 @@ class Fair implements FairLine {
   }
 
   /**
-   * Whether the first job of a lane may begin. One in the own place then takes a shared place: if none is left, the idle workers are
-   * kept for reserved places. In a queue that has shrunk and has more jobs than its bound, none is kept.
+   * Whether the first job of a lane may begin. One in the own place then takes a shared place: if none is left, as many idle workers
+   * are kept as there are jobs in shared places that could begin.
    */
   #mayBegin(lane: Lane): boolean {
     if (lane.allowance === 0) return false;
-    return lane.pending > lane.own || this.#sums.shared !== this.#workers + this.#places;
+    if (lane.pending > lane.own || this.#sums.shared < this.#workers + this.#places) return true;
+    return this.#sums.sharedReady < this.#idle.size;
   }
 
   #change(lane: Lane, change: () => void): void {

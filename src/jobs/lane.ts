@@ -66,7 +66,17 @@ export class Lane {
 
   /** The shared places that it takes: for its running jobs, and for its pending ones beyond the own place. */
   get shared(): number {
-    return this.running + Math.max(0, this.pending - this.own);
+    return this.running + this.sharedPending;
+  }
+
+  /** How many of the shared places it takes for pending jobs. */
+  get sharedPending(): number {
+    return Math.max(0, this.pending - this.own);
+  }
+
+  /** How many of these could run at once as far as its limits go. */
+  get sharedReady(): number {
+    return Math.min(this.sharedPending, this.allowance);
   }
 
   /** How many of the shared places it takes for jobs that could not begin at once. */
@@ -95,6 +105,8 @@ export class LaneSums {
   ready = 0;
   /** Shared places that are taken. */
   shared = 0;
+  /** Those of jobs that could run at once as far as their lanes' limits go. */
+  sharedReady = 0;
   /** Those of jobs that could not begin at once. */
   sharedUnready = 0;
   /** Those of bodies that are still to arrive. */
@@ -106,6 +118,7 @@ export class LaneSums {
     this.pending += sign * lane.pending;
     this.ready += sign * lane.ready;
     this.shared += sign * lane.shared;
+    this.sharedReady += sign * lane.sharedReady;
     this.sharedUnready += sign * lane.sharedUnready;
     this.sharedArriving += sign * lane.sharedArriving;
   }

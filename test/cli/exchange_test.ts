@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { answerOf, exchange, type NoResult, type SendOutcome } from "../../src/cli/exchange.ts";
 import { failureOf, hasNoRun, retryAfter } from "../../src/cli/no_result.ts";
+import { errors } from "../../src/http/answer/errors.ts";
 import { type Problem, problemAnswer } from "../../src/http/answer/problem.ts";
 import { freePort } from "../support/port.ts";
 import { readBytes, readRequest, startRawServer, writeAnswer } from "../support/raw_server.ts";
@@ -190,6 +191,7 @@ Deno.test("retryAfter() decides by the problem's code: only what passes without 
   const cases: [number, string, boolean][] = [
     [503, "queue_full", true],
     [503, "uploads_full", true],
+    [429, "client_limit", true],
     [503, "queue_timeout", true],
     [503, "buffers_full", true],
     [503, "draining", true],
@@ -205,6 +207,13 @@ Deno.test("retryAfter() decides by the problem's code: only what passes without 
   ];
   for (const [status, code, isTriedAgain] of cases) {
     assert.equal(retryAfter(answerWith(status, code)), isTriedAgain ? 7 : undefined, code);
+  }
+});
+
+Deno.test("retryAfter() tries again after the problems whose advice is to retry, and no others", () => {
+  for (const [code, { status, advice }] of Object.entries(errors)) {
+    const again = advice === errors.queue_full.advice ? 7 : undefined;
+    assert.equal(retryAfter(answerWith(status, code)), again, code);
   }
 });
 

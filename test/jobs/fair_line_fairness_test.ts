@@ -146,14 +146,22 @@ function observe(first: LineSize) {
   /** Checks what must hold when nothing is about to happen. */
   function check(): void {
     assert.ok(line.waiting >= 0 && line.waiting <= pending().length);
-    if (!sameSize || line.state === "closed") return;
+    if (line.state === "closed") return;
     const { workers, places } = size;
     const lanes = [...size.lanes?.keys() ?? []];
+    const reserved = pending().filter(({ filled }) => filled === undefined).length;
+    const able = pending().filter(({ client, filled }) =>
+      filled !== undefined && (sameSize || lanes.includes(client)) &&
+      runningOf(client).length < maxRunningOf(client)
+    );
+    assert.ok(
+      able.length === 0 || pool.busy >= workers - reserved,
+      "a worker is idle without need, and a job could run",
+    );
+    if (!sameSize) return;
     assert.ok(unfinished().length <= workers + places + lanes.length, "unfinished jobs");
     assert.ok(line.waiting <= mostWaiting(size), "waiting jobs");
-    if (pending().some(({ filled }) => filled === undefined)) return;
-    const able = pending().filter(({ client }) => runningOf(client).length < maxRunningOf(client));
-    assert.ok(able.length === 0 || pool.busy === workers, "a worker is idle, and a job could run");
+    if (reserved > 0) return;
     const shared = pending().length - new Set(pending().map(({ client }) => laneOf(client))).size;
     const others = pending().some(({ client }) => laneOf(client) === "") ? 1 : 0;
     assert.ok(shared + others <= places, "more jobs wait in shared places than there are");

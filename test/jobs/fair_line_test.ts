@@ -352,6 +352,20 @@ Deno.test("resize() of a fair queue to fewer places lets no idle worker wait for
   await workers.drain();
 });
 
+Deno.test("resize() of a fair queue without a client whose jobs wait for each other lets an idle worker run those of others", async () => {
+  const limits = { maxRunning: 1 };
+  const line = createFairLine(sizeOf(2, 1, { gone: limits, b: {} }));
+  const workers = startWorkers(line, 2);
+  placeIn(line, "gone").fill(specOf("g1"));
+  await nextTurn();
+  for (const id of ["g2", "g3"]) placeIn(line, "gone").fill(specOf(id));
+  line.resize(sizeOf(2, 1, { b: {} }));
+  submit(line, "b1");
+  await nextTurn();
+  assert.deepEqual(workers.begun, ["g1", "b1"], "all shared places are taken");
+  await workers.drain();
+});
+
 Deno.test("mostWaiting() is the number of places and lanes", () => {
   assert.equal(mostWaiting(sizeOf(3, 30, { a: {}, b: {} })), 32);
   assert.equal(mostWaiting({ places: 30 }), 30);

@@ -156,12 +156,6 @@ export const errors = {
     when: "`POST /run` for bytes: the command could not be started; the sentence says why",
     advice: "fix the command, or its configuration",
   },
-  client_limit: {
-    status: 429,
-    when:
-      "as many jobs of the token wait in the pool as its `max_waiting` allows (only with tokens)",
-    advice: retry,
-  },
   internal: {
     status: 500,
     when: "a bug in jobrunner; the log has the stack trace",
@@ -170,6 +164,12 @@ export const errors = {
   queue_full: {
     status: 503,
     when: "`JOBRUNNER_QUEUE_LIMIT` jobs are waiting: `job queue too large (30)`",
+    advice: retry,
+  },
+  client_limit: {
+    status: 429,
+    when:
+      "as many jobs of the token wait in the pool as its `max_waiting` allows (only with tokens)",
     advice: retry,
   },
   uploads_full: {

@@ -46,6 +46,7 @@ Deno.test("errors: each code has the status that clients rely on", () => {
   assert.deepEqual(codesOf(413), ["too_large", "too_many_parts"]);
   assert.deepEqual(codesOf(415), ["unsupported_encoding"]);
   assert.deepEqual(codesOf(422), ["command_failed"]);
+  assert.deepEqual(codesOf(429), ["client_limit"]);
   assert.deepEqual(codesOf(500), [
     ...["spool_unusable", "result_unreadable", "command_not_started", "internal"],
   ]);

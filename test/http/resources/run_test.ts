@@ -215,8 +215,8 @@ for (const [what, kind, differences] of refused) {
   });
 }
 
-Deno.test("postRun() answers uploads_full and queue_full without reading the body", async () => {
-  for (const cause of ["uploads_full", "queue_full", "draining"] as const) {
+Deno.test("postRun() answers uploads_full, queue_full and client_limit without reading the body", async () => {
+  for (const cause of ["uploads_full", "queue_full", "client_limit", "draining"] as const) {
     const { answer, steps, files } = posted({
       command: {
         reserve: () => ({ reserved: false, cause, waiting: 3, retryAfterSec: 9 }),
