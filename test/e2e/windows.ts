@@ -239,7 +239,10 @@ Deno.test("Windows: start.bat starts beyond loopback with a password or JOBRUNNE
   for (const env of [{}, { JOBRUNNER_ALLOW_OPEN: "off" }] as Record<string, string>[]) {
     const { code, said } = await started(env);
     assert.equal(code, 2, said);
-    assert.match(said, /must be on loopback while neither a password, .*JOBRUNNER_ALLOW_OPEN=on/);
+    assert.match(
+      said,
+      /must be on loopback while neither a password nor a token is set, .*JOBRUNNER_ALLOW_OPEN=on/,
+    );
   }
   const open = await started({ JOBRUNNER_ALLOW_OPEN: "on" });
   assert.equal(open.code, 0, open.said);

@@ -17,6 +17,16 @@ export interface Attempt extends ProgramOptions {
   readonly codes: readonly number[];
 }
 
+/** A run with wrong arguments that hold a secret; `args` gets its text, and in the name the word SECRET. */
+export function wrongUsage(secret: Canary, args: (text: string) => string[]): Attempt {
+  return {
+    name: args("SECRET").join(" "),
+    args: args(secret.text),
+    codes: [2, 64],
+    secrets: [secret],
+  };
+}
+
 /** Runs everything, a few at a time, and reports what was wrong with it, one line each. */
 export async function findingsOf(attempts: readonly Attempt[]): Promise<string[]> {
   const findings: string[] = [];

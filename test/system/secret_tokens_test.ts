@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type Attempt, findingsOf, saidIn } from "../support/attempts.ts";
+import { type Attempt, findingsOf, saidIn, wrongUsage } from "../support/attempts.ts";
 import { type Canary, formsIn, newCanary, newTokenCanary } from "../support/canary.ts";
 import { base64 } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -213,15 +213,7 @@ Deno.test("send shows no token, whatever its file holds", async () => {
 });
 
 Deno.test("no subcommand repeats a token that is given on the command line", async () => {
-  const attempt = (args: (secret: string) => string[]): Attempt => {
-    const canary = newTokenCanary();
-    return {
-      name: args("SECRET").join(" "),
-      args: args(canary.text),
-      codes: [2, 64],
-      secrets: [canary],
-    };
-  };
+  const attempt = (args: (secret: string) => string[]) => wrongUsage(newTokenCanary(), args);
   assert.deepEqual(
     await findingsOf([
       ...["serve", "send", "token"].flatMap((subcommand) => [

@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type Attempt, findingsOf, saidIn } from "../support/attempts.ts";
+import { type Attempt, findingsOf, saidIn, wrongUsage } from "../support/attempts.ts";
 import { type Canary, canaryOf, formsIn, newCanary } from "../support/canary.ts";
 import { base64 } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -127,15 +127,7 @@ Deno.test("send and serve show no password, whatever its file or its variable ho
 });
 
 Deno.test("serve and send do not repeat a password that is given on the command line", async () => {
-  const attempt = (args: (secret: string) => string[]): Attempt => {
-    const canary = newCanary();
-    return {
-      name: args("SECRET").join(" "),
-      args: args(canary.text),
-      codes: [2, 64],
-      secrets: [canary],
-    };
-  };
+  const attempt = (args: (secret: string) => string[]) => wrongUsage(newCanary(), args);
   assert.deepEqual(
     await findingsOf([
       ...["serve", "send"].flatMap((subcommand) => [
