@@ -28,9 +28,9 @@ export interface FairTurns {
 const rows: Readonly<Record<keyof FairTurns, { title: string; p95?: Goal; refused?: Goal }>> = {
   fifo: { title: "FIFO" },
   fair: { title: "fair", p95: { atMost: 2 }, refused: { atMost: 0 } },
-  fifoLong: { title: "FIFO, bully's jobs 10 × longer" },
-  fairLong: { title: "fair, bully's jobs 10 × longer", refused: { atMost: 0 } },
-  limitedLong: { title: "the same with max_running", refused: { atMost: 0 } },
+  fifoLong: { title: "FIFO, long jobs" },
+  fairLong: { title: "fair, long jobs", refused: { atMost: 0 } },
+  limitedLong: { title: "fair, long jobs, max_running", refused: { atMost: 0 } },
 };
 
 /**

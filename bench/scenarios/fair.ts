@@ -58,8 +58,10 @@ export const fair: Scenario = {
         `requests of ${smallClients} clients that send a job of ${runMs / 1000} s and think, ` +
         `beside a bully with ${bullyRequests} open requests, ${workers} workers, queue ` +
         `${queueLimit}; FIFO: without tokens, fair: each client has a token; ${rounds} turns of ` +
-        `${fairSeconds} s for each, with long jobs one of ${longTurn * fairSeconds} s; ` +
-        `max_running: ${workers - 1} for the bully`,
+        `${fairSeconds} s for each; long jobs: those of the bully take ${
+          longRunMs / 1000
+        } s, one ` +
+        `turn of ${longTurn * fairSeconds} s; max_running: ${workers - 1} for the bully`,
       figures: fairFigures(turns),
       details: turns,
     };
