@@ -16,7 +16,7 @@ import { perTurn, takeTurns } from "../turns.ts";
 const clients = 10;
 
 /** How often either server has its turn in a round. Even, so that each is first as often. */
-const turns = 4;
+const turns = 24;
 
 /** `tokens`. */
 export const tokens: Scenario = {
