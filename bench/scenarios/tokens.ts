@@ -7,7 +7,7 @@
 
 import { measureRound, smallJob, warmUp } from "../round.ts";
 import type { Bench, Scenario } from "../scenario.ts";
-import { type Server, startServer } from "../server.ts";
+import { startServer } from "../server.ts";
 import { tokenFigures, type TokensRound } from "../token_figures.ts";
 import { writeTokens } from "../tokens.ts";
 import { perTurn, takeTurns } from "../turns.ts";
@@ -15,7 +15,10 @@ import { perTurn, takeTurns } from "../turns.ts";
 /** Tokens, and clients: each has one. */
 const clients = 10;
 
-/** How often either server has its turn in a round. Even, so that each is first as often. */
+/**
+ * How often either server has its turn in a round. Even, so that each is first as often; many, because rounds in turns of
+ * some hundred jobs differ least.
+ */
 const turns = 24;
 
 /** `tokens`. */
@@ -26,16 +29,17 @@ export const tokens: Scenario = {
     const { rounds: count, jobs, workers } = settings;
     const rounds: TokensRound[] = [];
     const missing = new Set<string>();
-    for (const jobsOfTurns of perTurn(jobs, { rounds: count, turns })) {
-      say(`round ${rounds.length + 1} of ${count}: ${clients} clients`);
-      const { round, missing: more } = await measureServers(bench, jobsOfTurns);
+    for (const [index, jobsOfTurns] of perTurn(jobs, { rounds: count, turns }).entries()) {
+      say(`round ${index + 1} of ${count}: ${clients} clients`);
+      const first = index % 2 === 0 ? "open" : "tokens";
+      const { round, missing: more } = await measureServers(bench, { first, jobsOfTurns });
       rounds.push(round);
       for (const sentence of more) missing.add(sentence);
     }
     return {
       setup:
-        `${program}, ${workers} workers; two servers in alternating turns, new ones in each of ` +
-        `${count} rounds, each with ${jobs} jobs of ${clients} clients; tokens: one for each client`,
+        `${program}, ${workers} workers; two servers in alternating turns, each with ${jobs} jobs of ` +
+        `${clients} clients in ${count} rounds, new servers in each; tokens: one for each client`,
       figures: tokenFigures(rounds),
       leftOut: [...missing],
       details: rounds,
@@ -43,27 +47,39 @@ export const tokens: Scenario = {
   },
 };
 
-/** New servers in each round, because what a job costs depends a little on chance at a server's start. */
+/**
+ * New servers in each round, because what a job costs depends a little on chance at a server's start. The order of the
+ * starts alternates.
+ */
 async function measureServers(
   { settings, program: command, folder, signal }: Bench,
-  jobsOfTurns: readonly number[],
+  { first, jobsOfTurns }: {
+    readonly first: keyof TokensRound;
+    readonly jobsOfTurns: readonly number[];
+  },
 ): Promise<{ readonly round: TokensRound; readonly missing: readonly string[] }> {
   const { workers } = settings;
   const names = Array.from({ length: clients }, (_, index) => [`client${index}`, ""]);
   const { file, texts } = writeTokens(folder, Object.fromEntries(names));
-  // No more can ever wait, so a refusal would be an error of the server.
-  const options = { command, workers, queueLimit: clients, folder };
-  await using open = await startServer(options, signal);
-  await using byToken = await startServer({ ...options, tokensFile: file }, signal);
-  const sideOf = async (server: Server, tokens: readonly string[]) => ({
-    instruments: await warmUp(server, { clients, tokens }, signal),
-    tokens,
+  await using servers = new AsyncDisposableStack();
+
+  async function start(name: keyof TokensRound) {
+    // No more can ever wait, so a refusal would be an error of the server.
+    const options = { command, workers, queueLimit: clients, folder };
+    const withTokens = name === "tokens";
+    const server = servers.use(
+      await startServer(withTokens ? { ...options, tokensFile: file } : options, signal),
+    );
+    const load = { clients, tokens: withTokens ? texts : [] };
+    return { server, load, instruments: await warmUp(server, load, signal) };
+  }
+
+  const early = await start(first);
+  const late = await start(first === "open" ? "tokens" : "open");
+  const sides = first === "open" ? { open: early, tokens: late } : { open: late, tokens: early };
+  const round = await takeTurns(sides, jobsOfTurns, ({ instruments, load }, jobs) => {
+    return measureRound(instruments, { ...smallJob, ...load, jobs, threads: workers }, signal);
   });
-  const sides = { open: await sideOf(open, []), tokens: await sideOf(byToken, texts) };
-  const round = await takeTurns(sides, jobsOfTurns, ({ instruments, tokens }, jobs) => {
-    const plan = { ...smallJob, jobs, clients, tokens, threads: workers };
-    return measureRound(instruments, plan, signal);
-  });
-  for (const server of [open, byToken]) await server.stop();
-  return { round, missing: sides.open.instruments.meter.missing };
+  for (const { server } of [early, late]) await server.stop();
+  return { round, missing: early.instruments.meter.missing };
 }
