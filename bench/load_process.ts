@@ -17,7 +17,7 @@ export interface Target {
 }
 
 /** All loads. */
-export type LoadName = "jobs" | "payloads" | "beside" | "page" | "line" | "transfer";
+export type LoadName = "jobs" | "payloads" | "beside" | "page" | "line" | "fair" | "transfer";
 
 /** A load that runs. Disposing of it kills the process. */
 export interface RunningLoad extends AsyncDisposable {

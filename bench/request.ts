@@ -25,19 +25,21 @@ export function numberText(value: number): string {
   return String(value).padStart(digits, "0");
 }
 
-/** A POST of JSON. Every placeholder in the body is a number, 0 at first. */
+/** A POST of JSON, with a token if there is one. Every placeholder in the body is a number, 0 at first. */
 export function postRequest(
-  { address, path, body }: {
+  { address, path, body, token }: {
     readonly address: Address;
     readonly path: string;
     readonly body: string;
+    readonly token?: string | undefined;
   },
 ): NumberedRequest {
   const encoder = new TextEncoder();
   const pieces = body.split(placeholder).map((piece) => encoder.encode(piece));
   const length = pieces.reduce((sum, piece) => sum + piece.length, digits * (pieces.length - 1));
+  const authorization = token === undefined ? "" : `authorization: Bearer ${token}\r\n`;
   const head = encoder.encode(
-    `${requestLines("POST", address, path)}content-type: application/json\r\n` +
+    `${requestLines("POST", address, path)}${authorization}content-type: application/json\r\n` +
       `content-length: ${length}\r\n\r\n`,
   );
   const bytes = new Uint8Array(head.length + length);

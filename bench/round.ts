@@ -71,11 +71,11 @@ const floorSpawns = 1500;
 /** Runs the jobs that are not measured, and resolves with the instruments for those that are. */
 export async function warmUp(
   target: Server,
-  { clients, floor }: { readonly clients: number; readonly floor?: Floor | undefined },
+  { floor, ...load }: Pick<JobsPlan, "clients" | "tokens"> & { readonly floor?: Floor | undefined },
   signal: AbortSignal,
 ): Promise<Instruments & { readonly meter: ProcessMeter }> {
   const meter = await meterOf(target.pid, signal);
-  await runJobs(target, { ...smallJob, jobs: warmUpJobs, clients }, signal);
+  await runJobs(target, { ...smallJob, ...load, jobs: warmUpJobs }, signal);
   return { target, meter, floor };
 }
 

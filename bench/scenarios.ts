@@ -9,6 +9,7 @@ import type { Scenario } from "./scenario.ts";
 import { adapters } from "./scenarios/adapters.ts";
 import { beside } from "./scenarios/beside.ts";
 import { bytes } from "./scenarios/bytes.ts";
+import { fair } from "./scenarios/fair.ts";
 import { largePayload } from "./scenarios/large_payload.ts";
 import { latency } from "./scenarios/latency.ts";
 import { memory } from "./scenarios/memory.ts";
@@ -16,6 +17,7 @@ import { metricsPage } from "./scenarios/metrics_page.ts";
 import { otherServer, otherTarget } from "./scenarios/other_server.ts";
 import { smallJobs } from "./scenarios/small_jobs.ts";
 import { starts } from "./scenarios/starts.ts";
+import { tokens } from "./scenarios/tokens.ts";
 import { waiting } from "./scenarios/waiting.ts";
 import { warm } from "./scenarios/warm.ts";
 import type { Settings } from "./settings.ts";
@@ -28,6 +30,8 @@ const ours = [
   bytes,
   beside,
   waiting,
+  fair,
+  tokens,
   starts,
   memory,
   warm,

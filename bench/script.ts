@@ -21,6 +21,12 @@ export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
+/** A command that takes as many seconds as its payload says. */
+export const sleepForPayload = {
+  name: "sleep_for_payload",
+  lines: ['read -r seconds < "$JOBRUNNER_REQUEST_DATA_FN"', 'exec sleep "$seconds"'],
+} as const;
+
 /** A command that answers with its payload, through the response file. */
 export const echo = {
   name: "echo",

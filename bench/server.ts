@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly ownSession?: boolean;
   /** Whether a configuration file names three commands, each the same program with its own workers. */
   readonly named?: boolean;
+  /** Its tokens file; without it no client has a token. */
+  readonly tokensFile?: string;
   /** The checkout whose source serves; this one without it. */
   readonly source?: string;
 }
@@ -69,6 +71,7 @@ export function serverEnvironment(
     // are not searched.
     JOBRUNNER_SPOOL_DIR: folder,
     ...(options.warm ? { JOBRUNNER_WARM: "on" } : {}),
+    ...(options.tokensFile === undefined ? {} : { JOBRUNNER_TOKENS_FILE: options.tokensFile }),
     ...(options.ownSession === undefined ? {} : {
       JOBRUNNER_OWN_SESSION: options.ownSession ? "on" : "off",
     }),

@@ -7,18 +7,20 @@
 
 import { createDispatch } from "../../src/jobs/dispatch.ts";
 import { noInput } from "../../src/jobs/job.ts";
-import { createMemoryLine } from "../../src/jobs/memory_line.ts";
+import { createMemoryLine, type MemoryLine } from "../../src/jobs/memory_line.ts";
 import type { Layer } from "../layer.ts";
 
-const clients = 8;
-const workers = 3;
+/** Numbers of clients and workers, and the rest of the size of a queue for them. */
+export const size = { clients: 8, workers: 3, places: 8, queueTimeoutMs: Infinity } as const;
 
 /** `line`. */
-export const layer: Layer = () => {
-  const line = createMemoryLine({ workers, places: clients, queueTimeoutMs: Infinity });
+export const layer: Layer = () => runThrough(createMemoryLine(size));
+
+/** Runs jobs through a queue of that size. Its clients have the names `0` to `7`. */
+export function runThrough(line: MemoryLine): ReturnType<Layer> {
   createDispatch({
     line,
-    size: workers,
+    size: size.workers,
     run: () => Promise.resolve({ kind: "failed", failure: { kind: "spawn_refused", reason: "" } }),
     onBug(bug) {
       throw bug;
@@ -26,9 +28,9 @@ export const layer: Layer = () => {
   });
   return async (count) => {
     let begun = 0;
-    const client = async () => {
+    const client = async (name: string) => {
       while (begun < count) {
-        const place = line.reserve({ command: "default" });
+        const place = line.reserve({ command: "default", client: name });
         if (!place.reserved) throw new Error(`a job was refused: ${place.cause}`);
         await place.fill({
           uid: "bench",
@@ -42,6 +44,6 @@ export const layer: Layer = () => {
         });
       }
     };
-    await Promise.all(Array.from({ length: clients }, client));
+    await Promise.all(Array.from({ length: size.clients }, (_, index) => client(`${index}`)));
   };
-};
+}

