@@ -54,7 +54,7 @@ export const settings = [
     default: "10 × workers",
     computed: ({ numWorkers }) => String(10 * numWorkers),
     meaning:
-      "Jobs that may wait for a worker; beyond that, 503 at once. 0: no queue; a job runs now or is refused.",
+      "Jobs that may wait for a worker; beyond that, 503 at once. 0: no queue; a job runs now or is refused. Each token has one place more.",
     scope: "pool",
   },
   {

@@ -304,8 +304,8 @@ const faults: readonly (readonly [what: string, toml: string, said: RegExp])[] =
   ],
   [
     "an unknown key",
-    tokenTable("ci", newToken(), submit, "max_running = 1"),
-    /tokens\.toml:4: tokens\.ci\.max_running/,
+    tokenTable("ci", newToken(), submit, "max_jobs = 1"),
+    /tokens\.toml:4: tokens\.ci\.max_jobs/,
   ],
   [
     "an unknown command",
