@@ -15,17 +15,20 @@ import { type Log, messageOf, stackOf } from "../telemetry/log.ts";
 
 /**
  * Listens; `uploads` counts the bodies that are being read. Throws a `StartError` if the address or a certificate cannot be
- * used.
+ * used. `publish` makes main give a unix socket its path, and resolves with the reason if that failed.
  */
-export function listen(
+export async function listen(
   fetch: Fetch,
   http: HttpConfig,
   log: Log,
   uploads: Pick<Activity, "active" | "idle">,
-): Server {
+  publish: () => Promise<string | undefined>,
+): Promise<Server> {
+  let server: Server;
   try {
-    return startServer(fetch, {
+    server = startServer(fetch, {
       address: http.address,
+      socket: http.socket,
       port: http.port,
       tls: http.tls,
       uploads,
@@ -39,17 +42,28 @@ export function listen(
           "exception.stacktrace": stackOf(error),
         });
       },
+      async onReopened() {
+        const reason = http.socket && await publish();
+        if (reason === undefined) return;
+        log.write("the unix socket cannot be reached: it could not be moved to its path", {
+          "exception.message": reason,
+        });
+      },
     });
   } catch (error) {
     throw listenError(error, http);
   }
+  const reason = http.socket && await publish();
+  if (reason === undefined) return server;
+  await server.stop();
+  throw new StartError(`cannot listen on ${http.address}: ${reason}`);
 }
 
 /** A certificate that does not match its key only fails here: the address is not to blame. */
-function listenError(error: unknown, { address, port, tls }: HttpConfig): StartError {
+function listenError(error: unknown, { address, socket, port, tls }: HttpConfig): StartError {
   const aboutTls = tls && error instanceof Error && /key|certificate/i.test(error.message);
   const what = aboutTls
     ? "use the TLS certificate and key"
-    : `listen on ${authority(address, port)}`;
+    : `listen on ${socket ? address : authority(address, port)}`;
   return new StartError(`cannot ${what}: ${messageOf(error)}`);
 }

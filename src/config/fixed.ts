@@ -16,13 +16,18 @@ export function canReload({ named, http }: Pick<Config, "named" | "http">): bool
 export function fixedIn(now: Config, next: Config): ReadonlyMap<string, string> {
   const valuesOf = ({ http, sandbox, spool }: Config): Partial<Record<SettingName, string>> => ({
     JOBRUNNER_HTTP_LISTEN_ADDRESS: http.address,
-    JOBRUNNER_HTTP_LISTEN_PORT: String(http.port),
+    ...(http.socket
+      ? { JOBRUNNER_SOCKET_MODE: http.socket.mode.toString(8).padStart(4, "0") }
+      : { JOBRUNNER_HTTP_LISTEN_PORT: String(http.port) }),
     JOBRUNNER_SANDBOX: sandbox ? "on" : "off",
     JOBRUNNER_SPOOL_DIR: spool.parent,
   });
   const wanted = new Map(Object.entries(valuesOf(next)));
   return new Map(
-    Object.entries(valuesOf(now)).filter(([name, value]) => wanted.get(name) !== value),
+    Object.entries(valuesOf(now)).filter(([name, value]) =>
+      // A unix socket has no port, and only that has a mode.
+      wanted.has(name) && wanted.get(name) !== value
+    ),
   );
 }
 
