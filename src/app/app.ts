@@ -36,7 +36,7 @@ import { createMetrics } from "../telemetry/metrics.ts";
 import { createRecent } from "../telemetry/recent.ts";
 import { version } from "../version.ts";
 import { doorTo } from "./door.ts";
-import { listen } from "./listening.ts";
+import { listen, publishSocket } from "./listening.ts";
 import { createTimeouts } from "./timeouts.ts";
 import { openTracingOf } from "./tracing.ts";
 import { startWork } from "./work.ts";
@@ -171,13 +171,8 @@ export async function startApp(
   }
 
   let fetch = routesWith(first.http);
-  const server = await listen(
-    (request, info) => fetch(request, info),
-    first.http,
-    log,
-    uploads,
-    () => ask("publish_socket"),
-  );
+  const publish = () => ask("publish_socket");
+  const server = listen((request, info) => fetch(request, info), first.http, log, uploads, publish);
   /** The certificate and key that the server has, or will have; undefined after a failure, so that a reload tries again. */
   let { tls } = first.http;
 
@@ -194,6 +189,7 @@ export async function startApp(
   }
 
   taken.defer(() => server.stop());
+  await publishSocket(first.http, publish);
   const parts = taken.move();
   let drained: Promise<number> | undefined;
 

@@ -15,18 +15,17 @@ import { type Log, messageOf, stackOf } from "../telemetry/log.ts";
 
 /**
  * Listens; `uploads` counts the bodies that are being read. Throws a `StartError` if the address or a certificate cannot be
- * used. `publish` makes main give a unix socket its path, and resolves with the reason if that failed.
+ * used. After a unix socket had to be opened again, `publish` is called.
  */
-export async function listen(
+export function listen(
   fetch: Fetch,
   http: HttpConfig,
   log: Log,
   uploads: Pick<Activity, "active" | "idle">,
-  publish: () => Promise<string | undefined>,
-): Promise<Server> {
-  let server: Server;
+  publish: Publish = () => Promise.resolve(undefined),
+): Server {
   try {
-    server = startServer(fetch, {
+    return startServer(fetch, {
       address: http.address,
       socket: http.socket,
       port: http.port,
@@ -42,21 +41,26 @@ export async function listen(
           "exception.stacktrace": stackOf(error),
         });
       },
-      async onReopened() {
-        const reason = http.socket && await publish();
-        if (reason === undefined) return;
-        log.write("the unix socket cannot be reached: it could not be moved to its path", {
-          "exception.message": reason,
-        });
-      },
+      onReopened: () =>
+        publishSocket(http, publish).catch((error) =>
+          log.write("the unix socket cannot be reached", { "exception.message": messageOf(error) })
+        ),
     });
   } catch (error) {
     throw listenError(error, http);
   }
-  const reason = http.socket && await publish();
-  if (reason === undefined) return server;
-  await server.stop();
-  throw new StartError(`cannot listen on ${http.address}: ${reason}`);
+}
+
+/** Makes main give the unix socket, which was just opened, its mode and its path; resolves with the reason for a failure. */
+export type Publish = () => Promise<string | undefined>;
+
+/** Makes a unix socket reachable. Without one nothing happens. Rejects with a `StartError`. */
+export async function publishSocket(
+  { socket, address }: HttpConfig,
+  publish: Publish,
+): Promise<void> {
+  const reason = socket && await publish();
+  if (reason !== undefined) throw new StartError(`cannot listen on ${address}: ${reason}`);
 }
 
 /** A certificate that does not match its key only fails here: the address is not to blame. */

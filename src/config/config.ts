@@ -158,6 +158,8 @@ export interface HttpConfig {
   readonly address: string;
   /** The unix socket to listen on; undefined for an address of the network. */
   readonly socket: SocketConfig | undefined;
+  /** Permission bits of a unix socket. Without a meaning for an address of the network. */
+  readonly socketMode: number;
   /** Port to listen on; 0 asks for a free one. Without a meaning for a unix socket. */
   readonly port: number;
   /** Certificate chain and private key as PEM text. */
@@ -186,8 +188,6 @@ export interface SocketConfig {
   readonly path: string;
   /** Absolute path where the service opens it: in a folder beside `path` that others cannot enter. Main then moves it. */
   readonly opened: string;
-  /** Its permission bits. */
-  readonly mode: number;
 }
 
 /** Where the files of running jobs are. */

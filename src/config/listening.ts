@@ -17,15 +17,16 @@ export function readListening(
   values: Values,
   hasPassword: boolean,
   around: Pick<Surroundings, "os" | "cwd">,
-): Pick<HttpConfig, "address" | "socket" | "hostNames"> {
+): Pick<HttpConfig, "address" | "socket" | "socketMode" | "hostNames"> {
   const socket = readSocket(values, around);
+  const common = { socket, socketMode: readSocketMode(values) };
   const address = socket ? `unix:${socket.path}` : readListenAddress(values);
   const hostNames = readAllowedHosts(values);
   // An invalid value is an error already, and does not count as `off`.
   const isClosed = values.text("JOBRUNNER_ALLOW_OPEN") === "off";
   values.choice("JOBRUNNER_ALLOW_OPEN");
-  if (address === undefined) return { address: "", socket, hostNames };
-  if (socket) return { address, socket, hostNames };
+  if (address === undefined) return { ...common, address: "", hostNames };
+  if (socket) return { ...common, address, hostNames };
   if (!isLoopback(address) && !hasPassword && isClosed) {
     values.addError(
       "JOBRUNNER_HTTP_LISTEN_ADDRESS",
@@ -34,7 +35,7 @@ export function readListening(
     );
   }
   const own = hostNameOf(address);
-  return { address, socket, hostNames: own === undefined ? hostNames : [own, ...hostNames] };
+  return { ...common, address, hostNames: own === undefined ? hostNames : [own, ...hostNames] };
 }
 
 function readListenAddress(values: Values): string | undefined {
@@ -57,7 +58,6 @@ function readSocket(
   values: Values,
   around: Pick<Surroundings, "os" | "cwd">,
 ): SocketConfig | undefined {
-  const mode = readSocketMode(values);
   const text = values.text("JOBRUNNER_HTTP_LISTEN_ADDRESS");
   if (!text.startsWith(beforePath)) return undefined;
   const refuse = (detail: string) => values.addError("JOBRUNNER_HTTP_LISTEN_ADDRESS", detail);
@@ -72,7 +72,7 @@ function readSocket(
   if (length > maxSocketPath) {
     return refuse(`the absolute path has ${length} bytes, and may have ${maxSocketPath}`);
   }
-  return { path, opened: `${path}.new/s`, mode };
+  return { path, opened: `${path}.new/s` };
 }
 
 function readSocketMode(values: Values): number {

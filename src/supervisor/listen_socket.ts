@@ -28,11 +28,12 @@ export interface ListenSocket {
 }
 
 /**
- * Makes room for the socket: removes one that a dead server left behind, and makes the folder. Throws a `StartError` if a server
- * listens there, if something else is at the path, or if the folder cannot be made.
+ * Makes room for the socket, which will have this `mode`: removes one that a dead server left behind, and makes the folder.
+ * Throws a `StartError` if a server listens there, if something else is at the path, or if the folder cannot be made.
  */
 export async function openListenSocket(
-  { path, opened, mode }: SocketConfig,
+  { path, opened }: SocketConfig,
+  mode: number,
 ): Promise<ListenSocket> {
   try {
     if (await isLeftOver(path)) Deno.removeSync(path);
@@ -78,7 +79,7 @@ function removeFolder(opened: string): void {
 async function isLeftOver(path: string): Promise<boolean> {
   const there = look(path);
   if (!there) return false;
-  if (!there.isSocket) throw new Error("a file is there that is no socket");
+  if (!there.isSocket) throw new Error("a file that is not a socket is there");
   try {
     (await Deno.connect({ transport: "unix", path })).close();
   } catch (error) {

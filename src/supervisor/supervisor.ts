@@ -81,7 +81,8 @@ export async function supervise(
     await clearDeadServers(config, log);
     folders = openFolders(config, env, log);
     for (const warning of folders.warnings) log.write("configuration warning", { warning });
-    if (config.http.socket) socket = await openListenSocket(config.http.socket);
+    const { http } = config;
+    if (http.socket) socket = await openListenSocket(http.socket, http.socketMode);
     const reloaded = () => again && (reloading?.successful ?? true);
     caretaker = caretakerOf(folders, log, reloaded, socket);
     service = await startService(folders.start, caretaker, log, {
