@@ -143,8 +143,12 @@ for (const transport of ["tcp", "unix"] as const) {
       () => get(`${url}/livez`, { client }).then(({ status }) => status === 200, () => false),
     );
     assert.equal((await post(url, "echo again", { client })).output, "again\n");
-    if (unix) assert.notEqual(Deno.lstatSync(path).ino, first, "the socket is another one");
+    const last = unix ? Deno.lstatSync(path).ino : undefined;
     assert.equal(await program.stop(), 0);
+    if (!unix) return;
+    // Deno 2.7.11 may keep the socket.
+    const failed = program.log.some((line) => line.includes("connections could not be accepted"));
+    assert.equal(last !== first, failed, "a socket that was closed was opened again");
   });
 }
 
