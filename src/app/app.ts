@@ -15,7 +15,7 @@ import { createClients } from "../http/clients.ts";
 import type { FrontDoor } from "../http/door.ts";
 import type { Fetch } from "../http/exchange.ts";
 import { clientAddresses } from "../http/forwarded.ts";
-import { createGuard } from "../http/guard.ts";
+import { createGuard, openGuard } from "../http/guard.ts";
 import { createRoutes } from "../http/routes.ts";
 import type { TlsPair } from "../http/tls_pair.ts";
 import type { MainAbilities } from "../isolate/abilities.ts";
@@ -36,7 +36,7 @@ import { createMetrics } from "../telemetry/metrics.ts";
 import { createRecent } from "../telemetry/recent.ts";
 import { version } from "../version.ts";
 import { doorTo } from "./door.ts";
-import { listen } from "./listening.ts";
+import { listen, publishSocket } from "./listening.ts";
 import { createTimeouts } from "./timeouts.ts";
 import { openTracingOf } from "./tracing.ts";
 import { startWork } from "./work.ts";
@@ -152,11 +152,13 @@ export async function startApp(
   /** The HTTP application with these settings. Requests in flight stay in the one that they came to. */
   function routesWith(http: HttpConfig): Fetch {
     return createRoutes(door, {
-      guard: createGuard(http.passwordDigest || http.tokens ? undefined : http.hostNames),
+      guard: http.socket
+        ? openGuard
+        : createGuard(http.passwordDigest || http.tokens ? undefined : http.hostNames),
       access: createAccess(http),
       addressOf: http.trustedProxies.length === 0
         ? undefined
-        : clientAddresses(http.trustedProxies),
+        : clientAddresses(http.trustedProxies, http.socket !== undefined),
       limits: { periods: timeouts.of(http.requestTimeoutMs), cut: cutting.signal, uploads },
       buffers,
       disk,
@@ -169,7 +171,8 @@ export async function startApp(
   }
 
   let fetch = routesWith(first.http);
-  const server = listen((request, info) => fetch(request, info), first.http, log, uploads);
+  const publish = () => ask("publish_socket");
+  const server = listen((request, info) => fetch(request, info), first.http, log, uploads, publish);
   /** The certificate and key that the server has, or will have; undefined after a failure, so that a reload tries again. */
   let { tls } = first.http;
 
@@ -186,6 +189,7 @@ export async function startApp(
   }
 
   taken.defer(() => server.stop());
+  await publishSocket(first.http, publish);
   const parts = taken.move();
   let drained: Promise<number> | undefined;
 

@@ -14,11 +14,14 @@ import type { SendOptions } from "./send_options.ts";
 const maxCertificateBytes = 16 * 2 ** 20;
 
 /**
- * Makes a client that also trusts the certificates of `--cacert`. Each attempt has its own connection: one that was kept may be
+ * Makes a client that connects to the unix socket, if there is one, and also trusts the certificates of `--cacert`. Each attempt has its own connection: one that was kept may be
  * dead by then, which would look like a missing answer. Throws a `SendFailure` of the kind `noInput`.
  */
-export function clientOf({ caCertFile }: SendOptions): Deno.HttpClient {
-  const options = { poolMaxIdlePerHost: 0 };
+export function clientOf({ socket, caCertFile }: SendOptions): Deno.HttpClient {
+  const options = {
+    poolMaxIdlePerHost: 0,
+    ...(socket === undefined ? {} : { proxy: { transport: "unix", path: socket } as const }),
+  };
   if (caCertFile === undefined) return Deno.createHttpClient(options);
   try {
     const pem = new TextDecoder().decode(beginningOf(caCertFile, maxCertificateBytes));

@@ -10,7 +10,7 @@ import { type FailureKind, SendFailure } from "./send_failure.ts";
 
 /** What the sentences need to know about the request. */
 export interface Sent {
-  /** URL that it was posted to. */
+  /** URL that it was posted to; `unix:` and the path of a unix socket. */
   readonly url: string;
   /** The password or the token, in all encodings in which a server may repeat it. */
   readonly secrets: readonly string[];
@@ -41,10 +41,12 @@ export function retryAfter(outcome: NoResult): number | undefined {
     const isPassing = code === undefined ? status === 503 || status === 429 : passing.has(code);
     return isPassing ? retryAfterSec : undefined;
   }
-  return outcome.kind === "not_connected" && /\b(tcp connect|dns) error/.test(outcome.why)
-    ? 1
-    : undefined;
+  return outcome.kind === "not_connected" && maybeLater.test(outcome.why) ? 1 : undefined;
 }
+
+/** Failures of connections that a later try may not have, of the network and of unix sockets. */
+const maybeLater =
+  /\b(tcp connect|dns) error|^(Connection refused|No such file or directory|Resource temporarily unavailable) \(/;
 
 /** The problems of a jobrunner that has no command for the job. */
 const namesCommands: ReadonlySet<string> = new Set(["unknown_command", "no_default_command"]);

@@ -47,6 +47,7 @@ async function resultOf(options: SendOptions): Promise<ArrivingResult> {
   const sending: Sending = {
     credentials,
     client: clientOf(options),
+    shown: ({ url }) => options.socket === undefined ? url : `unix:${options.socket}`,
     wantsData: options.output !== undefined,
   };
   using requests = await requestsOf(options);
@@ -55,7 +56,7 @@ async function resultOf(options: SendOptions): Promise<ArrivingResult> {
     const outcome = await attempt(request, sending);
     if (outcome.kind === "result") return outcome.result;
     if (hasNoRun(outcome)) {
-      if (options.input.kind === "form") throw noForms(request.url);
+      if (options.input.kind === "form") throw noForms(sending.shown(request));
       if (fallback) {
         if (options.follow) {
           note("the server is too old to be followed: the output comes at the end");
@@ -68,7 +69,11 @@ async function resultOf(options: SendOptions): Promise<ArrivingResult> {
     const seconds = left-- > 0 ? retryAfter(outcome) : undefined;
     if (seconds === undefined) {
       const secrets = credentials?.secrets ?? [];
-      throw failureOf(outcome, { url: request.url, secrets, length: request.content.length });
+      throw failureOf(outcome, {
+        url: sending.shown(request),
+        secrets,
+        length: request.content.length,
+      });
     }
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   }
@@ -79,15 +84,17 @@ interface Sending {
   /** Undefined without a password or token. */
   readonly credentials: Credentials | undefined;
   readonly client: Deno.HttpClient;
+  /** Where a request goes, for sentences. */
+  readonly shown: (request: JobRequest) => string;
   /** Whether the response file goes anywhere. */
   readonly wantsData: boolean;
 }
 
 async function attempt(
   request: JobRequest,
-  { credentials, client, wantsData }: Sending,
+  { credentials, client, shown, wantsData }: Sending,
 ): Promise<Followed | NoAnswer> {
-  const { url, accept, content } = request;
+  const { accept, content } = request;
   const headers = new Headers({ accept, "content-type": content.contentType });
   if (content.contentDisposition !== undefined) {
     headers.set("content-disposition", content.contentDisposition);
@@ -106,7 +113,7 @@ async function attempt(
   });
   if (broken) throw broken;
   if (outcome.kind !== "answered") return outcome;
-  return await resultIn(outcome.response, { url, wantsData, progress });
+  return await resultIn(outcome.response, { url: shown(request), wantsData, progress });
 }
 
 async function* counted(

@@ -24,7 +24,7 @@ Posts a file, standard input (-) or a form as a job, writes the command's stdout
 own, and exits with the command's status.
 
   --url URL             the server, with or without /run or /payload at the end (default
-                        ${defaultUrl})
+                        ${defaultUrl}); unix:PATH for the unix socket at that path
   --command NAME        the command that runs the job, where the server has several (default: the
                         server's default command)
   --cacert FILE         PEM file with additional certificates to trust: of an authority, or of
@@ -60,6 +60,8 @@ export interface SendOptions {
   readonly runUrl: string;
   /** URL that it is posted to in JSON; its path ends in `/payload` or `/payload/NAME`. */
   readonly payloadUrl: string;
+  /** Path of the unix socket to connect to; undefined to connect to the host of the URL. */
+  readonly socket: string | undefined;
   /** PEM file with additional certificates to trust; undefined without one. */
   readonly caCertFile: string | undefined;
   /** File that holds the password; undefined without one. */
@@ -88,7 +90,7 @@ export interface SendOptions {
 const maxRetries = 1_000_000;
 
 const flags: ReadonlyMap<string, Flag> = new Map([
-  ["url", { wanted: "an http or https URL" }],
+  ["url", { wanted: "an http or https URL, or unix:PATH" }],
   ["command", { wanted: "a command's name" }],
   ["cacert", { wanted: "a PEM file with certificates" }],
   ["password-file", { wanted: "a file that holds the password" }],
@@ -215,12 +217,16 @@ const endOfPath = new RegExp(`/*(${payloadPath.slice(1)}|${runPath.slice(1)})?/*
 function urls(
   text: string,
   command: string | undefined,
-): Pick<SendOptions, "runUrl" | "payloadUrl"> {
-  const url = URL.parse(text);
+): Pick<SendOptions, "runUrl" | "payloadUrl" | "socket"> {
+  const socket = Deno.build.os === "windows" ? undefined : /^unix:(.+)$/s.exec(text)?.[1];
+  // The host only becomes the Host header.
+  const url = URL.parse(socket === undefined ? text : "http://localhost");
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) {
     throw new SendFailure(
       "usage",
-      `--url=${shownUrl(text)}: must be an http or https URL without a user name or password`,
+      `--url=${
+        shownUrl(text)
+      }: must be an http or https URL without a user name or password, or unix:PATH`,
     );
   }
   if (command !== undefined && !isCommandName(command)) {
@@ -235,6 +241,7 @@ function urls(
     return url.href;
   };
   return {
+    socket,
     runUrl: at(command === undefined ? runPath : commandPath(command, runPath)),
     payloadUrl: at(command === undefined ? payloadPath : commandPath(command)),
   };

@@ -154,9 +154,13 @@ export interface LaunchConfig {
 
 /** Settings of the HTTP server. */
 export interface HttpConfig {
-  /** IP address or host name to listen on, IPv6 without brackets. */
+  /** IP address or host name to listen on, IPv6 without brackets; `unix:` and a path for a unix socket. */
   readonly address: string;
-  /** Port to listen on; 0 asks for a free one. */
+  /** The unix socket to listen on; undefined for an address of the network. */
+  readonly socket: SocketConfig | undefined;
+  /** Permission bits of a unix socket. Without a meaning for an address of the network. */
+  readonly socketMode: number;
+  /** Port to listen on; 0 asks for a free one. Without a meaning for a unix socket. */
   readonly port: number;
   /** Certificate chain and private key as PEM text. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
@@ -164,7 +168,7 @@ export interface HttpConfig {
   readonly passwordDigest: Uint8Array | undefined;
   /** The tokens of clients; undefined without a tokens file. */
   readonly tokens: readonly KnownToken[] | undefined;
-  /** Networks of proxies whose X-Forwarded-For counts, in the form that `isNetwork` accepts. */
+  /** Networks of proxies whose X-Forwarded-For counts, in the form that `isNetwork` accepts, and the word `unix`. */
   readonly trustedProxies: readonly string[];
   /** Host names of the server, in the form of `hostNameOf`; `*.example.com` has become `.example.com`. */
   readonly hostNames: readonly string[];
@@ -176,6 +180,14 @@ export interface HttpConfig {
   readonly answerTimeoutMs: number;
   /** Whether each request is logged. */
   readonly accessLog: boolean;
+}
+
+/** A unix socket to listen on. */
+export interface SocketConfig {
+  /** Its absolute path. */
+  readonly path: string;
+  /** Absolute path where the service opens it: in a folder beside `path` that others cannot enter. Main then moves it. */
+  readonly opened: string;
 }
 
 /** Where the files of running jobs are. */

@@ -14,9 +14,12 @@ export function canReload({ named, http }: Pick<Config, "named" | "http">): bool
 
 /** The settings that a running server keeps, as far as the new configuration has other values: their values in effect. */
 export function fixedIn(now: Config, next: Config): ReadonlyMap<string, string> {
+  const sockets = [now, next].filter(({ http }) => http.socket).length;
   const valuesOf = ({ http, sandbox, spool }: Config): Partial<Record<SettingName, string>> => ({
     JOBRUNNER_HTTP_LISTEN_ADDRESS: http.address,
-    JOBRUNNER_HTTP_LISTEN_PORT: String(http.port),
+    // A unix socket has no port, and only that has a mode.
+    ...(sockets < 2 ? { JOBRUNNER_HTTP_LISTEN_PORT: String(http.port) } : {}),
+    ...(sockets > 0 ? { JOBRUNNER_SOCKET_MODE: http.socketMode.toString(8).padStart(4, "0") } : {}),
     JOBRUNNER_SANDBOX: sandbox ? "on" : "off",
     JOBRUNNER_SPOOL_DIR: spool.parent,
   });

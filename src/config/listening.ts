@@ -7,7 +7,8 @@
 import { isIP } from "node:net";
 import { hostNameOf } from "../wire/host_name.ts";
 import { isNetwork, networksOf } from "../wire/networks.ts";
-import type { HttpConfig } from "./config.ts";
+import type { HttpConfig, SocketConfig, Surroundings } from "./config.ts";
+import { absolute } from "./files.ts";
 import { shownValue } from "./shown.ts";
 import type { Values } from "./sources.ts";
 
@@ -15,13 +16,17 @@ import type { Values } from "./sources.ts";
 export function readListening(
   values: Values,
   hasPassword: boolean,
-): Pick<HttpConfig, "address" | "hostNames"> {
-  const address = readListenAddress(values);
+  around: Pick<Surroundings, "os" | "cwd">,
+): Pick<HttpConfig, "address" | "socket" | "socketMode" | "hostNames"> {
+  const socket = readSocket(values, around);
+  const common = { socket, socketMode: readSocketMode(values) };
+  const address = socket ? `unix:${socket.path}` : readListenAddress(values);
   const hostNames = readAllowedHosts(values);
   // An invalid value is an error already, and does not count as `off`.
   const isClosed = values.text("JOBRUNNER_ALLOW_OPEN") === "off";
   values.choice("JOBRUNNER_ALLOW_OPEN");
-  if (address === undefined) return { address: "", hostNames };
+  if (address === undefined) return { ...common, address: "", hostNames };
+  if (socket) return { ...common, address, hostNames };
   if (!isLoopback(address) && !hasPassword && isClosed) {
     values.addError(
       "JOBRUNNER_HTTP_LISTEN_ADDRESS",
@@ -30,15 +35,51 @@ export function readListening(
     );
   }
   const own = hostNameOf(address);
-  return { address, hostNames: own === undefined ? hostNames : [own, ...hostNames] };
+  return { ...common, address, hostNames: own === undefined ? hostNames : [own, ...hostNames] };
 }
 
 function readListenAddress(values: Values): string | undefined {
   const text = values.text("JOBRUNNER_HTTP_LISTEN_ADDRESS");
+  if (text.startsWith(beforePath)) return undefined;
   const address = text.replace(/^\[(.*)\]$/, "$1");
   const isName = hostName.test(text) && !/^[\d.]+$/.test(text);
   if (isIP(address) !== 0 || isName) return address;
   return values.addError("JOBRUNNER_HTTP_LISTEN_ADDRESS");
+}
+
+/** What the address of a unix socket begins with. */
+const beforePath = "unix:";
+
+/** In bytes. The kernel allows 107 (unix(7)), and the path where the socket is opened is longer by 6. */
+const maxSocketPath = 100;
+
+/** The unix socket that the address names; undefined if it names none, or after an error. */
+function readSocket(
+  values: Values,
+  around: Pick<Surroundings, "os" | "cwd">,
+): SocketConfig | undefined {
+  const text = values.text("JOBRUNNER_HTTP_LISTEN_ADDRESS");
+  if (!text.startsWith(beforePath)) return undefined;
+  const refuse = (detail: string) => values.addError("JOBRUNNER_HTTP_LISTEN_ADDRESS", detail);
+  if (around.os === "windows") return refuse("there are no unix sockets on Windows");
+  const given = text.slice(beforePath.length);
+  // Permissions compare paths as text, and cannot name one with these.
+  if (given === "" || given.endsWith("/") || /\p{Cc}/u.test(given)) {
+    return refuse("the path must be that of a file, without control characters");
+  }
+  const path = absolute(given, around);
+  const length = new TextEncoder().encode(path).length;
+  if (length > maxSocketPath) {
+    return refuse(`the absolute path has ${length} bytes, and may have ${maxSocketPath}`);
+  }
+  return { path, opened: `${path}.new/s` };
+}
+
+function readSocketMode(values: Values): number {
+  const text = values.text("JOBRUNNER_SOCKET_MODE");
+  if (/^0?[0-7]{3}$/.test(text)) return parseInt(text, 8);
+  values.addError("JOBRUNNER_SOCKET_MODE");
+  return 0;
 }
 
 /** A host name (RFC 1123, section 2.1), with an optional dot at the end. */
@@ -52,10 +93,10 @@ export function isLoopback(address: string): boolean {
   return isIP(address) === 0 ? /^localhost\.?$/i.test(address) : loopback.has(address);
 }
 
-/** Reads the networks of trusted proxies. */
+/** Reads the networks of trusted proxies, with the word `unix` if it is among them. */
 export function readTrustedProxies(values: Values): readonly string[] {
   const given = entriesOf("JOBRUNNER_TRUSTED_PROXIES", values);
-  const wrong = given.find((entry) => !isNetwork(entry));
+  const wrong = given.find((entry) => entry !== "unix" && !isNetwork(entry));
   if (wrong !== undefined) {
     values.addError("JOBRUNNER_TRUSTED_PROXIES", `${shownValue(wrong)} is not one`);
   }

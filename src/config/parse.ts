@@ -56,7 +56,7 @@ export function parseConfig(
   });
   const numWorkers = values.number("JOBRUNNER_NUM_WORKERS");
   const hasPassword = passwordSourceOf(values).kind !== "none";
-  const listening = readListening(values, hasPassword || tokensFile !== undefined);
+  const listening = readListening(values, hasPassword || tokensFile !== undefined, around);
   const sandbox = values.choice("JOBRUNNER_SANDBOX") === "on";
   for (const name of around.undecodable) {
     if (name.startsWith("JOBRUNNER_")) values.errors.push(`${name}: must be UTF-8 text`);
@@ -88,6 +88,13 @@ export function parseConfig(
     maxBufferedBytes: values.number("JOBRUNNER_MAX_BUFFERED_BYTES"),
     answerTimeoutMs: values.milliseconds("JOBRUNNER_ANSWER_TIMEOUT_SEC"),
   };
+  if (http.socket && http.tls) {
+    values.addError(
+      "JOBRUNNER_TLS_CERT_FILE",
+      undefined,
+      "left out while the server listens on a unix socket, which has no TLS",
+    );
+  }
   const maxOutputBytes = values.number("JOBRUNNER_MAX_OUTPUT_BYTES");
   const maxResultBytes = values.number("JOBRUNNER_MAX_RESULT_BYTES");
   const responseType = readResponseType(values);

@@ -99,10 +99,21 @@ export const settings = [
   },
   {
     name: "JOBRUNNER_HTTP_LISTEN_ADDRESS",
-    kind: { type: "text", placeholder: "ADDRESS", wanted: "an IP address or a host name" },
+    kind: {
+      type: "text",
+      placeholder: "ADDRESS",
+      wanted: "an IP address, a host name or, for a unix socket, unix:PATH",
+    },
     default: "127.0.0.1",
     meaning:
-      "Address to listen on: IPv4, IPv6 or a host name. Beyond loopback, a password, a tokens file or JOBRUNNER_ALLOW_OPEN=on is required; every name except localhost counts as beyond loopback.",
+      "Address to listen on: IPv4, IPv6, a host name or, for a unix socket, `unix:PATH` with a path of at most 100 bytes (not on Windows). Beyond loopback, a password, a tokens file or JOBRUNNER_ALLOW_OPEN=on is required; every name except localhost counts as beyond loopback, and a unix socket does not.",
+  },
+  {
+    name: "JOBRUNNER_SOCKET_MODE",
+    kind: { type: "text", placeholder: "MODE", wanted: "an octal mode, such as 0660" },
+    default: "0660",
+    meaning:
+      "Who may connect to the unix socket: its mode in octal, as for chmod. `0600`: only the user of the server; `0660`: its group, too; `0666`: everybody on the machine.",
   },
   {
     name: "JOBRUNNER_ALLOW_OPEN",
@@ -128,7 +139,8 @@ export const settings = [
     name: "JOBRUNNER_HTTP_LISTEN_PORT",
     kind: { type: "whole", min: 0, max: 65535, placeholder: "PORT" },
     default: "8080",
-    meaning: "Port to listen on. 0: any free port; the log line “listening on …” names it.",
+    meaning:
+      "Port to listen on. 0: any free port; the log line “listening on …” names it. A unix socket has none.",
   },
   {
     name: "JOBRUNNER_PASSWORD",
@@ -164,11 +176,12 @@ export const settings = [
     kind: {
       type: "text",
       placeholder: "NETWORKS",
-      wanted: "IP addresses and networks, separated by commas, such as 127.0.0.1,10.0.0.0/8",
+      wanted:
+        "IP addresses and networks, separated by commas, such as 127.0.0.1,10.0.0.0/8; or unix",
     },
     default: "",
     meaning:
-      "Proxies whose header X-Forwarded-For says where a request comes from: IP addresses and networks, separated by commas. That address is in the log, and counts for the addresses of a token.",
+      "Proxies whose header X-Forwarded-For says where a request comes from: IP addresses and networks, separated by commas. The word `unix` stands for everybody who may connect to the unix socket. That address is in the log, and counts for the addresses of a token.",
     list: true,
   },
   {

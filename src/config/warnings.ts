@@ -43,7 +43,14 @@ export function warningsOf(
     const since = new Date(expiresMs).toISOString();
     warnings.push(`the token ${name} has expired (${since}): requests with it get 401`);
   }
-  if (!http.passwordDigest && !http.tokens && !isLoopback(http.address)) {
+  if (http.socket && !http.trustedProxies.includes("unix")) {
+    for (const { name } of http.tokens?.filter(({ addresses }) => addresses) ?? []) {
+      warnings.push(
+        `the token ${name} has addresses, and a unix socket shows none: requests with it get 403; JOBRUNNER_TRUSTED_PROXIES=unix takes them from X-Forwarded-For`,
+      );
+    }
+  }
+  if (!http.passwordDigest && !http.tokens && !http.socket && !isLoopback(http.address)) {
     warnings.push(
       `ANYONE who can reach ${http.address} can run jobs: no password is set (JOBRUNNER_ALLOW_OPEN=on)`,
     );

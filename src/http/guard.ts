@@ -12,6 +12,9 @@ import { isIP } from "node:net";
 import { hostNameOf } from "../wire/host_name.ts";
 import type { Problem } from "./answer/problem.ts";
 
+/** For a unix socket, which no browser can connect to: every request passes. */
+export const openGuard: Guard = { hostRefusal: () => undefined, pageRefusal: () => undefined };
+
 /** Checks requests by their heads alone. */
 export interface Guard {
   /** A problem if the request names a host that is not one of the server's. A request without one passes (HTTP/1.0). */

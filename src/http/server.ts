@@ -12,7 +12,7 @@ import { checkTlsPair, type TlsPair } from "./tls_pair.ts";
 
 /** A listening server. */
 export interface Server {
-  /** Scheme, address and the real port, such as `http://[::1]:8080`. */
+  /** Scheme, address and the real port, such as `http://[::1]:8080`; `unix:` and the path of a unix socket. */
   readonly url: string;
   /**
    * Replaces the certificate and key: connections that come after the promise has resolved get the new ones. Throws, and changes
@@ -51,43 +51,47 @@ const closeMs = 1000;
  * `onAcceptFailed` is called, and the server listens again as soon as possible; open connections are unaffected.
  * `onAnswerFailed` is called with the error of an answer's stream (not under Deno 2.7.11, which does not report it).
  * `uploads` counts the bodies that are being read.
+ *
+ * A unix socket is opened at `socket.opened`, where nothing may exist. Each time that it was opened again, `onReopened` is called.
  */
 export function startServer(
   fetch: Fetch,
-  { address, port, tls, uploads, onAcceptFailed, onAnswerFailed }: {
+  { address, socket, port, tls, uploads, onAcceptFailed, onAnswerFailed, onReopened = () => {} }: {
     readonly address: string;
+    readonly socket?: { readonly opened: string } | undefined;
     readonly port: number;
     readonly tls: TlsPair | undefined;
     readonly uploads: Pick<Activity, "active" | "idle">;
     readonly onAcceptFailed: (error: unknown) => void;
     readonly onAnswerFailed: (error: unknown) => void;
+    readonly onReopened?: () => void;
   },
 ): Server {
   let stopped: Promise<void> | undefined;
   let pair = tls;
   /** Accepts connections; undefined while none does. */
-  let current: Deno.HttpServer<Deno.NetAddr> | undefined = listen(port, tls);
-  const bound = current.addr.port;
+  let current: Deno.HttpServer | undefined = listen(port, tls);
+  const bound = "port" in current.addr ? current.addr.port : port;
   /** Servers without a socket that still serve their connections. */
   const ending = new Set<Promise<void>>();
   let wanted = tls;
   let swapping: Promise<void> | undefined;
 
-  function listen(port: number, tls: TlsPair | undefined): Deno.HttpServer<Deno.NetAddr> {
-    const server = Deno.serve(
-      {
-        hostname: address,
-        port,
-        onListen: () => {},
-        // Without this handler the runtime writes the error to standard error, and blocks until it is read.
-        onError(error) {
-          onAnswerFailed(error);
-          return new Response(null, { status: 500 });
-        },
-        ...(tls ?? {}),
+  function listen(port: number, tls: TlsPair | undefined): Deno.HttpServer {
+    const options = {
+      onListen: () => {},
+      // Without this handler the runtime writes the error to standard error, and blocks until it is read.
+      onError(error: unknown) {
+        onAnswerFailed(error);
+        return new Response(null, { status: 500 });
       },
-      (request, info) => fetch(request, info),
-    );
+    };
+    const server = socket
+      ? Deno.serve({ path: socket.opened, ...options }, (request, info) => fetch(request, info))
+      : Deno.serve(
+        { hostname: address, port, ...options, ...(tls ?? {}) },
+        (request, info) => fetch(request, info),
+      );
     server.finished.catch((error) => {
       if (stopped || server !== current) return;
       current = undefined;
@@ -101,6 +105,7 @@ export function startServer(
     while (!stopped && !current) {
       try {
         current = listen(bound, pair);
+        onReopened();
         return;
       } catch (error) {
         // Only the configured address was granted, not a port that the system chose.
@@ -160,7 +165,7 @@ export function startServer(
   }
 
   return {
-    url: `${tls ? "https" : "http"}://${authority(address, bound)}`,
+    url: socket ? address : `${tls ? "https" : "http"}://${authority(address, bound)}`,
     setTls(next) {
       if (!tls) throw new Error("TLS is off: there is no certificate to replace");
       checkTlsPair(next);

@@ -37,6 +37,8 @@ export interface MainAbilities {
   readonly find_gone: Ability<readonly ClientAddress[], readonly boolean[]>;
   /** Checks and repairs the server's folder. The answer is the reason if it could not be repaired. */
   readonly repair: Ability<void, string | undefined>;
+  /** Gives the unix socket, which the service has just opened, its mode and its path. The answer is the reason for a failure. */
+  readonly publish_socket: Ability<void, string | undefined>;
   /** Empties the slot of a launcher that no job needs any more. */
   readonly free_launcher: Ability<UnusedLauncher, void>;
 }
@@ -66,6 +68,7 @@ export const questionRules: {
   measure: { read: read.readNothing, mayBeOpen: () => 1, pauseMs: 0 },
   find_gone: { read: read.readClients, mayBeOpen: () => 1, pauseMs: 0 },
   repair: { read: read.readNothing, mayBeOpen: () => 1, pauseMs: 50 },
+  publish_socket: { read: read.readNothing, mayBeOpen: () => 1, pauseMs: 50 },
   free_launcher: { read: read.readLauncher, mayBeOpen: () => maxLaunchers },
 };
 

@@ -5,6 +5,7 @@
  */
 
 import { authority } from "../config/authority.ts";
+import type { HttpConfig } from "../config/config.ts";
 import type { ServiceStart } from "./messages.ts";
 
 /** Whether this runtime knows the `sys: ["ca"]` permission: 2.9.6 requires it, 2.7.11 rejects it. */
@@ -19,8 +20,22 @@ function asksForAuthorities(): boolean {
 }
 
 /**
+ * Whether this runtime knows permissions for unix sockets of servers: 2.9.6 requires one, 2.7.11 rejects it, and requires only
+ * those for the path.
+ */
+function asksForSockets(): boolean {
+  try {
+    const permissions = { net: ["unix:/"] };
+    new Worker("data:text/javascript,", { type: "module", deno: { permissions } }).terminate();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
  * Grants the listen address, the launchers (without them, the commands' programs) and the spool: no variable, no other program,
- * no other path, no other host. Only tracing adds to that: the host that spans are sent to, the variables that configure the
+ * no other path, no other host. For a unix socket that is the path where it is opened. Only tracing adds to that: the host that spans are sent to, the variables that configure the
  * exporter and, for TLS, the machine's certificate authorities. Paths are compared as text, so the spool's path must be
  * exactly the string that the service uses.
  */
@@ -28,14 +43,15 @@ export function permissionsOf(
   { config, programs, spool }: Pick<ServiceStart, "config" | "programs" | "spool">,
 ): Deno.PermissionOptionsObject {
   const { http, tracing } = config;
+  const files = [spool, ...(http.socket ? [http.socket.opened] : [])];
   return {
     net: [
-      authority(http.address, http.port),
+      ...listening(http),
       ...(tracing ? [tracing.receiver] : []),
     ],
     run: [...programs],
-    read: [spool],
-    write: [spool],
+    read: files,
+    write: files,
     env: tracing
       ? ["OTEL_*", ...(tracing.tls ? ["NODE_USE_SYSTEM_CA", "NODE_EXTRA_CA_CERTS"] : [])]
       : false,
@@ -43,4 +59,9 @@ export function permissionsOf(
     ffi: false,
     import: false,
   };
+}
+
+function listening({ socket, address, port }: HttpConfig): string[] {
+  if (!socket) return [authority(address, port)];
+  return asksForSockets() ? [`unix:${socket.opened}`] : [];
 }

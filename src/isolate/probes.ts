@@ -39,6 +39,12 @@ export async function runProbes(start: ServiceStart): Promise<Probe[]> {
       false,
       async () => (await Deno.connect({ hostname: "127.0.0.1", port: 9 })).close(),
     ),
+    ...config.http.socket
+      ? [
+        await probe("opening the socket", true, () => openSocket(config.http.socket?.opened)),
+        await probe("opening another socket", false, () => openSocket(outside)),
+      ]
+      : [],
     await probe("reading a variable", false, () => Deno.env.get("PATH")),
     // Of one command for all: they are started in the same way. Without the sandbox the service can start any program, so the
     // launcher restricts nothing.
@@ -60,6 +66,16 @@ export async function runProbes(start: ServiceStart): Promise<Probe[]> {
       )
     )),
   ];
+}
+
+/** Whether it may open a unix socket. That works only where nothing exists; another reason for a failure is no lack of permission. */
+function openSocket(path = ""): void {
+  try {
+    Deno.listen({ transport: "unix", path }).close();
+    Deno.removeSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+  }
 }
 
 /** What the service starts for the first command, and the environment that it gives it. */

@@ -148,8 +148,12 @@ export function readStarted(value: unknown, { config }: Known): Started | string
 }
 
 /** Whether the URL has the configured address. The service may choose the port only if port 0 is configured. */
-function isUrlOf(url: unknown, { tls, address, port: wantedPort }: HttpConfig): url is string {
+function isUrlOf(
+  url: unknown,
+  { tls, address, socket, port: wantedPort }: HttpConfig,
+): url is string {
   if (typeof url !== "string") return false;
+  if (socket) return url === address;
   const port = /:([1-9]\d{0,4})$/.exec(url)?.[1];
   const wanted = authority(address, wantedPort || Number(port));
   return port !== undefined && url === `${tls ? "https" : "http"}://${wanted}`;

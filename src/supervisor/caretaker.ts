@@ -15,6 +15,7 @@ import { measureProcess } from "../machine/process_figures.ts";
 import type { ProcessInfo } from "../machine/process_table.ts";
 import { endTree } from "../machine/process_tree.ts";
 import { type Folders, spoolName } from "./folders.ts";
+import type { ListenSocket } from "./listen_socket.ts";
 import { type DeadServerFolders, findDeadServerFolders } from "./server_folder.ts";
 
 /** What main does for the service, with a way to wait for it. */
@@ -34,12 +35,14 @@ interface TreeEnd {
 /**
  * Creates what the service can ask for. Killing processes is the only effect outside its permissions, and it is limited to
  * processes of its own jobs: the border rejects marks outside the service's spool. `configReloaded` returns whether the last
- * attempt to read the configuration file was successful; undefined without one.
+ * attempt to read the configuration file was successful; undefined without one. `socket` is undefined if the server listens on an
+ * address of the network.
  */
 export function caretakerOf(
   folders: Folders,
   log: Log,
   configReloaded: () => boolean | undefined,
+  socket?: ListenSocket,
 ): BusyCaretaker {
   const treeEnds = new Map<string, TreeEnd>();
   let processesEnded = 0;
@@ -92,17 +95,21 @@ export function caretakerOf(
       };
     },
     find_gone: (clients) => clientsGone(clients),
-    repair() {
-      try {
-        folders.repair();
-        return undefined;
-      } catch (error) {
-        return messageOf(error);
-      }
-    },
+    repair: () => reasonOf(() => folders.repair()),
+    publish_socket: () => reasonOf(() => socket?.publish()),
     free_launcher: ({ path }) => folders.free(path),
     idle: () => Promise.all([...treeEnds.values()].map(({ over }) => over)),
   };
+}
+
+/** The reason if an action fails. */
+function reasonOf(act: () => void): string | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 /**

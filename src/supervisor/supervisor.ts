@@ -6,7 +6,7 @@
 
 import { StartError } from "../isolate/start_error.ts";
 import type { Config } from "../config/config.ts";
-import { type Fields, messageOf, openLog, stackOf } from "../telemetry/log.ts";
+import { type Fields, messageOf, type OpenLog, openLog, stackOf } from "../telemetry/log.ts";
 import { keepThreads } from "../isolate/threads.ts";
 import { version } from "../version.ts";
 import { type BusyCaretaker, caretakerOf, clearDeadServers, endJobsIn } from "./caretaker.ts";
@@ -18,6 +18,7 @@ import { forgetSecrets } from "./surroundings.ts";
 import { type Notifier, openNotifier } from "./notifier.ts";
 import { prepareToLook } from "../machine/process_table.ts";
 import { lookAtOwn } from "../machine/process_tree.ts";
+import { type ListenSocket, openListenSocket } from "./listen_socket.ts";
 import type { Digests, ReadConfig } from "./config_reader.ts";
 import { createConfigWatch } from "./config_watch.ts";
 import { createReloading, type Reloading } from "./reload.ts";
@@ -72,6 +73,7 @@ export async function supervise(
   prepareToLook();
   using _threads = keepThreads();
   let folders: Folders | undefined;
+  let socket: ListenSocket | undefined;
   let caretaker: BusyCaretaker;
   let service: Service;
   let reloading: Reloading | undefined;
@@ -79,7 +81,10 @@ export async function supervise(
     await clearDeadServers(config, log);
     folders = openFolders(config, env, log);
     for (const warning of folders.warnings) log.write("configuration warning", { warning });
-    caretaker = caretakerOf(folders, log, () => again && (reloading?.successful ?? true));
+    const { http } = config;
+    if (http.socket) socket = await openListenSocket(http.socket, http.socketMode);
+    const reloaded = () => again && (reloading?.successful ?? true);
+    caretaker = caretakerOf(folders, log, reloaded, socket);
     service = await startService(folders.start, caretaker, log, {
       ...isolate,
       heartbeatMs: Math.min(isolate.heartbeatMs, notifier.keepAliveMs ?? Infinity),
@@ -90,6 +95,7 @@ export async function supervise(
       reason: error instanceof StartError ? error.message : stackOf(error),
     });
     folders?.close();
+    closeSocket(socket, log);
     await log.flush();
     return 1;
   }
@@ -126,6 +132,7 @@ export async function supervise(
   const clean = finished && !loss;
   const seen = clean ? [] : loss?.processes ?? lookAtOwn();
   service.terminate();
+  closeSocket(socket, log);
   // The answers of the service triggered the keep-alives until now; from here on main sends them itself.
   using _keepAlives = sendKeepAlives(notifier);
   if (!clean) {
@@ -139,6 +146,14 @@ export async function supervise(
   await notifier.flush();
   await log.flush();
   return clean ? 0 : 1;
+}
+
+function closeSocket(socket: ListenSocket | undefined, log: OpenLog): void {
+  try {
+    socket?.close();
+  } catch (error) {
+    log.write("the unix socket could not be removed", { "exception.message": messageOf(error) });
+  }
 }
 
 /** What a server serves, for the log. */

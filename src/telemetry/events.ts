@@ -151,6 +151,8 @@ export const events = {
     level: "error",
     fields: "`answers`: how many; the exit status is 1",
   },
+  "the unix socket cannot be reached": { level: "error", fields: "`exception.message`" },
+  "the unix socket could not be removed": { level: "warning", fields: "`exception.message`" },
   "connections could not be accepted; listening again as soon as possible": {
     level: "error",
     fields: "`exception.message`",

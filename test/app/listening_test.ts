@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { listen } from "../../src/app/listening.ts";
+import { listen, publishSocket } from "../../src/app/listening.ts";
 import type { HttpConfig } from "../../src/config/config.ts";
 import { createActivity } from "../../src/http/activity.ts";
+import { temporaryFolder } from "../support/folder.ts";
 import { fixture } from "../support/program.ts";
 import { configOf } from "../support/machine.ts";
 
@@ -42,5 +43,32 @@ Deno.test("listen() reports whether the address or the certificate cannot be use
   assert.throws(() => listenTo({ tls: { cert, key: pem("self_signed_key") } }), {
     name: "StartError",
     message: /^cannot use the TLS certificate and key: /,
+  });
+});
+
+Deno.test("listen() opens a unix socket where it is to be opened", async () => {
+  using folder = temporaryFolder();
+  const opened = `${folder.path}/s`;
+  const socket = { path: `${folder.path}/http.sock`, opened };
+  const server = listenTo({ address: `unix:${socket.path}`, socket });
+  assert.equal(server.url, `unix:${socket.path}`);
+  assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["s"]);
+  using client = Deno.createHttpClient({ proxy: { transport: "unix", path: opened } });
+  assert.equal(await (await fetch("http://localhost/", { client })).text(), "here");
+  assert.throws(() => listenTo({ address: `unix:${socket.path}`, socket }), {
+    name: "StartError",
+    message: /^cannot listen on unix:\/\S+\/http\.sock: /,
+  });
+  await server.stop();
+});
+
+Deno.test("publishSocket() reports why a unix socket cannot be reached, and asks for nothing without one", async () => {
+  const socket = { path: "/s", opened: "/s.new/s" };
+  const why = () => Promise.resolve("the disk is full");
+  await publishSocket(http, () => assert.fail("there is no socket"));
+  await publishSocket({ ...http, socket }, () => Promise.resolve(undefined));
+  await assert.rejects(publishSocket({ ...http, address: "unix:/s", socket }, why), {
+    name: "StartError",
+    message: "cannot listen on unix:/s: the disk is full",
   });
 });

@@ -53,6 +53,7 @@ function setUp(first: Served) {
     measure: () => assert.fail(),
     find_gone: () => assert.fail(),
     repair: () => undefined,
+    publish_socket: () => undefined,
     free_launcher: ({ path }) => void freed.push(path),
   });
   const work = startWork(first, {

@@ -146,11 +146,16 @@ Deno.test("exchange() reads only the beginning of an error answer, and keeps one
   assert.equal(told(await send(breaking.url, 100), 100).message, "400: words");
 });
 
-Deno.test("retryAfter() allows a retry for an unknown host, not for a bad certificate or a broken request", () => {
+Deno.test("retryAfter() allows a retry for an unknown host and a socket that may come, not for a bad certificate or a broken request", () => {
   const again = (kind: "not_connected" | "not_sent" | "not_answered", why: string) =>
     retryAfter({ kind, why, handedOver: 0 });
   assert.equal(again("not_connected", "dns error: no such host"), 1);
   assert.equal(again("not_connected", "invalid peer certificate: UnknownIssuer"), undefined);
+  for (const why of ["Connection refused", "No such file or directory"]) {
+    assert.equal(again("not_connected", `${why} (os error 1)`), 1, "of a unix socket");
+  }
+  assert.equal(again("not_connected", "Permission denied (os error 13)"), undefined);
+  assert.equal(again("not_answered", "Connection refused (os error 111)"), undefined);
   assert.equal(again("not_answered", "tcp connect error"), undefined);
   assert.equal(again("not_sent", "tcp connect error"), undefined);
 });

@@ -8,6 +8,7 @@ Deno.test("parseSendOptions() with only a file posts it to this machine, with it
   assert.deepEqual(parseSendOptions(["some/invoice.xml"], {}), {
     runUrl: "http://127.0.0.1:8080/run",
     payloadUrl: "http://127.0.0.1:8080/payload",
+    socket: undefined,
     passwordFile: undefined,
     password: undefined,
     tokenFile: undefined,
@@ -35,6 +36,15 @@ Deno.test("parseSendOptions() accepts as --url the server or either resource", (
     assert.deepEqual(urlsOf("--url", url), ["http://h:1/run", "http://h:1/payload"]);
   }
   assert.deepEqual(urlsOf("--url", "https://h/a/"), ["https://h/a/run", "https://h/a/payload"]);
+});
+
+Deno.test("parseSendOptions() accepts unix:PATH as --url", () => {
+  for (const path of ["/run/a b.sock", "s", "/payload"]) {
+    const { socket, runUrl, payloadUrl } = parseSendOptions(["-", "--url", `unix:${path}`], {});
+    assert.equal(socket, path);
+    assert.deepEqual([runUrl, payloadUrl], ["http://localhost/run", "http://localhost/payload"]);
+  }
+  assert.equal(parseSendOptions(["-", "--url", "http://h:1"], {}).socket, undefined);
 });
 
 Deno.test("parseSendOptions() puts the name of --command below the paths of jobs", () => {
@@ -72,11 +82,12 @@ Deno.test("parseSendOptions() rejects each wrong flag with its sentence", () => 
     [["a", "b"], /^FILE: must be one file/],
     [
       ["a", "--url", "h:1"],
-      /^--url=h:1: must be an http or https URL without a user name or password$/,
+      /^--url=h:1: must be an http or https URL without a user name or password, or unix:PATH$/,
     ],
     [["a", "--url", "http://u:hunter2@h"], /^--url=\*\*\*: must be/],
-    [["a", "--url"], /^--url: must be given a value: an http or https URL$/],
-    [["a", "--url", "--id", "x"], /^--url: must be given a value: an http or https URL$/],
+    [["a", "--url"], /^--url: must be given a value: an http or https URL, or unix:PATH$/],
+    [["a", "--url", "--id", "x"], /^--url: must be given a value: an http or https URL, or/],
+    [["a", "--url", "unix:"], /^--url=\S+: must be an http or https URL/],
     [
       ["a", "--command", "../x"],
       /^--command=\.\.\/x: must be a command's name: a lower-case letter/,

@@ -84,3 +84,19 @@ Deno.test("changesTokens(): tokens cannot be turned on or off; canReload(): a to
   assert.equal(canReload(now), false);
   assert.equal(canReload(result.config), true);
 });
+
+Deno.test("fixedIn() has the mode of a unix socket, and a port only where there is one", () => {
+  const at = (path: string, env: Record<string, string> = {}) =>
+    configOf({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: `unix:${path}`, ...env });
+  const socket = at("/s");
+  const mode = { JOBRUNNER_SOCKET_MODE: "666" };
+  assert.deepEqual([...fixedIn(socket, at("/s", { JOBRUNNER_HTTP_LISTEN_PORT: "9" }))], []);
+  assert.deepEqual([...fixedIn(socket, at("/s", mode))], [["JOBRUNNER_SOCKET_MODE", "0660"]]);
+  const address = "JOBRUNNER_HTTP_LISTEN_ADDRESS";
+  assert.deepEqual([...fixedIn(socket, at("/t"))], [[address, "unix:/s"]]);
+  assert.deepEqual([...fixedIn(now, at("/t", mode))], [
+    [address, "127.0.0.1"],
+    ["JOBRUNNER_SOCKET_MODE", "0660"],
+  ]);
+  assert.deepEqual([...fixedIn(now, configOf({ ...cmd, ...mode }))], []);
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { configOf, type Disk, errorsOf, errorsOrNone } from "../support/machine.ts";
+import { configOf, configure, type Disk, errorsOf, errorsOrNone } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
@@ -128,4 +128,67 @@ Deno.test("parseConfig() reports an error of an address or a host name in one li
     errorsOf({ ...cmd, JOBRUNNER_SPOOL_DIR: "/dev/a\nb" }, [], folder).join(),
     /\n/,
   );
+});
+
+const socketAt = (path: string, env: Record<string, string> = {}) => {
+  const { http } = configOf({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: `unix:${path}`, ...env });
+  return http;
+};
+
+Deno.test("JOBRUNNER_HTTP_LISTEN_ADDRESS=unix:PATH is a socket, which needs no password and has the mode of JOBRUNNER_SOCKET_MODE", () => {
+  const { address, socket, socketMode, hostNames } = socketAt("/run/http.sock");
+  assert.equal(address, "unix:/run/http.sock");
+  assert.deepEqual(socket, {
+    path: "/run/http.sock",
+    opened: "/run/http.sock.new/s",
+  });
+  assert.equal(socketMode, 0o660);
+  assert.deepEqual(hostNames, []);
+  assert.equal(socketAt("a b,ü.sock").socket?.path, "/work/a b,ü.sock");
+  assert.equal(socketAt("../x/./y").socket?.path, "/x/y");
+  for (const [text, mode] of [["0600", 0o600], ["666", 0o666], ["0000", 0]] as const) {
+    assert.equal(socketAt("/s", { JOBRUNNER_SOCKET_MODE: text }).socketMode, mode);
+  }
+});
+
+Deno.test("JOBRUNNER_HTTP_LISTEN_ADDRESS=unix:PATH needs the path of a file of at most 100 bytes, and a mode in octal", () => {
+  const sentence = (env: Record<string, string>, os = "linux") => {
+    const result = configure({ ...cmd, ...env }, { around: { os } });
+    return result.ok ? "" : result.errors.join("\n");
+  };
+  const at = (path: string) => ({ JOBRUNNER_HTTP_LISTEN_ADDRESS: `unix:${path}` });
+  const longest = `/${"ü".repeat(49)}a`;
+  assert.equal(sentence(at(longest)), "");
+  assert.match(
+    sentence(at(`${longest}a`)),
+    /^JOBRUNNER_HTTP_LISTEN_ADDRESS=unix:\S+: must be .* \(the absolute path has 101 bytes, and may have 100\)$/,
+  );
+  for (const path of ["", "/", "/run/", "/a\nb"]) {
+    assert.match(sentence(at(path)), /\(the path must be that of a file, without control char/);
+  }
+  assert.match(sentence(at("/s"), "windows"), /\(there are no unix sockets on Windows\)$/m);
+  for (const mode of ["8", "0o660", "0778", "1660", "00660", "rw", "-1"]) {
+    assert.equal(
+      sentence({ JOBRUNNER_SOCKET_MODE: mode }),
+      `JOBRUNNER_SOCKET_MODE=${mode}: must be an octal mode, such as 0660`,
+    );
+  }
+});
+
+Deno.test("JOBRUNNER_TLS_CERT_FILE must be left out for a unix socket", () => {
+  const pem = new TextEncoder().encode("-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----");
+  const result = configure({
+    ...cmd,
+    JOBRUNNER_HTTP_LISTEN_ADDRESS: "unix:/s",
+    JOBRUNNER_TLS_CERT_FILE: "/pem",
+    JOBRUNNER_TLS_KEY_FILE: "/pem",
+  }, { around: { readFile: () => pem } });
+  assert.deepEqual(result.ok ? [] : result.errors, [
+    "JOBRUNNER_TLS_CERT_FILE=/pem: must be left out while the server listens on a unix socket, which has no TLS",
+  ]);
+});
+
+Deno.test("JOBRUNNER_TRUSTED_PROXIES accepts the word unix beside networks", () => {
+  const { trustedProxies } = socketAt("/s", { JOBRUNNER_TRUSTED_PROXIES: "unix, 10.0.0.0/8" });
+  assert.deepEqual(trustedProxies, ["unix", "10.0.0.0/8"]);
 });

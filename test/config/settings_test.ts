@@ -44,6 +44,7 @@ const samples: Readonly<
   JOBRUNNER_DRAIN_TIMEOUT_SEC: ["0", ".5"],
   JOBRUNNER_ON_DISCONNECT: ["finish", "cancel"],
   JOBRUNNER_HTTP_LISTEN_ADDRESS: ["[::1]", "localhost"],
+  JOBRUNNER_SOCKET_MODE: ["0600", "666", { JOBRUNNER_HTTP_LISTEN_ADDRESS: "unix:/s" }],
   JOBRUNNER_ALLOW_OPEN: ["on", "off", { JOBRUNNER_HTTP_LISTEN_ADDRESS: "::" }],
   JOBRUNNER_ALLOWED_HOSTS: ["example.com", "*.example.com"],
   JOBRUNNER_HTTP_LISTEN_PORT: ["0", "80"],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { commonEnvironment, environmentOf } from "../../src/exec/child_env.ts";
 import { configure, type Disk } from "../support/machine.ts";
+import { secretOf, tokenTable } from "../support/tokens.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 
@@ -94,4 +95,25 @@ Deno.test("warnings: with a configuration file they name the command, and where 
   assert.deepEqual(own.ok && own.warnings, [
     `command default: commands.default.cmd ${syntax}`,
   ]);
+});
+
+Deno.test("warnings: a token with addresses on a unix socket, unless X-Forwarded-For counts there", () => {
+  const submit = 'scopes = ["submit"]';
+  const tokens = tokenTable("ci", secretOf("a"), submit, 'addresses = ["10.0.0.0/8"]') +
+    tokenTable("web", secretOf("b"), submit);
+  const warnings = (env: Record<string, string>) => {
+    const result = configure({ ...cmd, ...env }, { tokens });
+    return result.ok ? result.warnings : undefined;
+  };
+  const socket = { JOBRUNNER_HTTP_LISTEN_ADDRESS: "unix:/s" };
+  assert.deepEqual(warnings(socket), [
+    "the token ci has addresses, and a unix socket shows none: requests with it get 403; JOBRUNNER_TRUSTED_PROXIES=unix takes them from X-Forwarded-For",
+  ]);
+  assert.deepEqual(warnings({ ...socket, JOBRUNNER_TRUSTED_PROXIES: "unix" }), []);
+  assert.deepEqual(warnings({}), []);
+});
+
+Deno.test("warnings: none about a unix socket without a password", () => {
+  const result = configure({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: "unix:/s" });
+  assert.deepEqual(result.ok ? result.warnings : undefined, []);
 });

@@ -49,6 +49,48 @@ Deno.test("Deno.serve answers 400 to Connection: Upgrade with a body, from 2.8.3
 });
 
 for (
+  const [name, file, address, suffix] of [
+    ["nginx", "nginx.conf", "http://unix:", ""],
+    ["caddy", "Caddyfile", "unix+h2c/", ""],
+    ["haproxy", "haproxy.cfg", "unix@", " proto h2"],
+  ] as const
+) {
+  Deno.test(`${name} passes jobs and the client's address on to a unix socket`, async () => {
+    using folder = temporaryFolder();
+    const path = `${folder.path}/http.sock`;
+    const own = "127.0.0.1";
+    await using program = await startProgram({
+      env: {
+        JOBRUNNER_CMD: fixture("run_payload.sh"),
+        JOBRUNNER_ACCESS_LOG: "on",
+        JOBRUNNER_HTTP_LISTEN_ADDRESS: `unix:${path}`,
+        JOBRUNNER_TRUSTED_PROXIES: "unix",
+      },
+    });
+    const anyServer = { url: "http://127.0.0.1:9" };
+    await using proxy = await startProxy(name, file, folder.path, anyServer, (config) => {
+      const changed = config.replace(
+        /^(\s*(?:proxy_pass|reverse_proxy|server jobrunner) )(?:http:\/\/)?127\.0\.0\.1:9\b(.*)$/m,
+        (_line, before, after) => `${before}${address}${path}${after}${suffix}`,
+      );
+      assert.notEqual(changed, config);
+      return changed;
+    });
+    assert.equal((await post(proxy.url, "echo through")).output, "through\n");
+    await program.line(`client.address=${own}`);
+    if (name === "nginx") return;
+    // Over HTTP/2 jobrunner notices a disconnect.
+    const leaver = new AbortController();
+    const script = `touch ${folder.path}/started; sleep 1000; ${"#".repeat(10_000)}`;
+    const leaving = post(proxy.url, script, { signal: leaver.signal }).catch(({ name }) => name);
+    await fileExists(`${folder.path}/started`);
+    leaver.abort();
+    assert.equal(await leaving, "AbortError");
+    await program.line("outcome=canceled");
+  });
+}
+
+for (
   const [name, file] of [
     ["nginx", "nginx.conf"],
     ["caddy", "Caddyfile"],

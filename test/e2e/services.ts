@@ -3,9 +3,12 @@
  */
 
 import assert from "node:assert/strict";
+import { post } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { configOf } from "../support/machine.ts";
-import { type Exit, projectRoot } from "../support/program.ts";
+import { freePort } from "../support/port.ts";
+import { eventually } from "../support/processes.ts";
+import { type Exit, fixture, projectRoot, startProgram } from "../support/program.ts";
 
 /** What `systemd-analyze security` gave for the unit, rounded up to a tenth: more means that a restriction was loosened. */
 const highestExposure = 1.5;
@@ -40,9 +43,9 @@ function unitIn(folder: string, change = (unit: string) => unit): string {
   return path;
 }
 
-/** What `systemd-analyze verify` reports about a unit. */
-async function complaints(path: string): Promise<readonly string[]> {
-  const { stderr, code } = await run("systemd-analyze", ["verify", path]);
+/** What `systemd-analyze verify` reports about units. */
+async function complaints(...paths: readonly string[]): Promise<readonly string[]> {
+  const { stderr, code } = await run("systemd-analyze", ["verify", ...paths]);
   const lines = stderr.split("\n").filter((line) => /jobrunner|(password|tokens)\.conf/.test(line));
   return code === 0 || lines.length > 0 ? lines : [stderr];
 }
@@ -63,6 +66,57 @@ Deno.test("systemd-analyze verify accepts the unit, alone and with its drop-ins"
   }
   unitIn(folder.path, (text) => text.replace("KillMode=mixed", "KillMode=mild"));
   assert.match((await complaints(unit)).join("\n"), /mild/);
+});
+
+Deno.test("systemd-analyze verify accepts the units that start jobrunner with its first client", async () => {
+  using folder = temporaryFolder();
+  const unit = unitIn(folder.path);
+  Deno.mkdirSync(`${unit}.d`);
+  Deno.copyFileSync(`${contrib}systemd/activated.conf`, `${unit}.d/activated.conf`);
+  const units = ["jobrunner-proxy.socket", "jobrunner-proxy.service"].map((name) => {
+    Deno.copyFileSync(`${contrib}systemd/${name}`, `${folder.path}/${name}`);
+    return `${folder.path}/${name}`;
+  });
+  assert.deepEqual(await complaints(...units, unit), []);
+  // All are checked: an error in any is found.
+  for (const path of [...units, `${unit}.d/activated.conf`]) {
+    const text = Deno.readTextFileSync(path);
+    Deno.writeTextFileSync(path, `${text}[Unit]\nUnneeded=yes\n`);
+    assert.match((await complaints(...units, unit)).join("\n"), /Unneeded/, path);
+    Deno.writeTextFileSync(path, text);
+  }
+});
+
+Deno.test("systemd-socket-proxyd passes jobs on to a port and to a unix socket, and exits when it is idle", async () => {
+  using folder = temporaryFolder();
+  const command = linesOf("systemd/jobrunner-proxy.service")
+    .flatMap((line) => line.startsWith("ExecStart=") ? [line.slice("ExecStart=".length)] : []);
+  const [proxyd = "", idle = "", ...rest] = command.join().split(" ");
+  assert.match(idle, /^--exit-idle-time=/);
+  assert.deepEqual(rest, ["127.0.0.1:8081"]);
+  const socket = `${folder.path}/http.sock`;
+  for (const address of ["127.0.0.1", `unix:${socket}`]) {
+    await using program = await startProgram({
+      env: {
+        JOBRUNNER_CMD: fixture("run_payload.sh"),
+        JOBRUNNER_HTTP_LISTEN_ADDRESS: address,
+      },
+    });
+    const to = address === "127.0.0.1" ? new URL(program.url).host : socket;
+    const port = freePort();
+    const proxy = new Deno.Command("systemd-socket-activate", {
+      args: ["-l", `127.0.0.1:${port}`, proxyd, "--exit-idle-time=1s", to],
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    const url = `http://127.0.0.1:${port}`;
+    // A connection that is kept would not be idle.
+    using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+    const through = () =>
+      post(url, "echo through", { client }).then(({ output }) => output, () => "");
+    await eventually("the proxy listens", async () => await through() === "through\n");
+    assert.equal((await proxy.status).code, 0);
+  }
 });
 
 Deno.test(`systemd-analyze security gives the unit at most ${highestExposure}, and V8 may write its code`, async () => {

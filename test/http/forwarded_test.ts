@@ -71,3 +71,20 @@ Deno.test("clientAddresses() takes no zone from the header, since that may be of
     }
   }
 });
+
+Deno.test("clientAddresses() reads X-Forwarded-For of a unix socket only if unix is trusted", () => {
+  const from = (trusted: string[], forwardedFor?: string) =>
+    clientAddresses(trusted, true)(
+      new Headers(forwardedFor === undefined ? {} : { "x-forwarded-for": forwardedFor }),
+      undefined,
+    );
+  const trusted = ["10.0.0.0/8", "unix"];
+  assert.equal(from(trusted, "198.51.100.1, 203.0.113.7, 10.0.0.2"), "203.0.113.7");
+  assert.equal(from(trusted, "10.0.0.3"), "10.0.0.3");
+  assert.equal(from(trusted, "unix"), undefined);
+  assert.equal(from(trusted), undefined);
+  assert.equal(from(["10.0.0.0/8"], "203.0.113.7"), undefined);
+  // A connection of the network whose address is not known any more.
+  const headers = new Headers({ "x-forwarded-for": "203.0.113.7" });
+  assert.equal(clientAddresses(["unix"])(headers, undefined), undefined);
+});

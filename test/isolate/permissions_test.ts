@@ -32,3 +32,11 @@ Deno.test("permissionsOf() grants running the launchers only, when there are som
   const slots = ["/tmp/jobrunner-x/run/command-1", "/tmp/jobrunner-x/run/command-2"];
   assert.deepEqual(permissions({}, slots).run, slots);
 });
+
+Deno.test("permissionsOf() grants a unix socket where it is opened, not where clients connect", () => {
+  const { net, read, write } = permissions({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "unix:/run/s" });
+  // Deno 2.7.11 has no such permission, and takes those for the path.
+  assert.deepEqual(net, Deno.version.deno.startsWith("2.7.") ? [] : ["unix:/run/s.new/s"]);
+  assert.deepEqual(read, ["/tmp/jobrunner-x", "/run/s.new/s"]);
+  assert.deepEqual(write, read);
+});

@@ -81,6 +81,7 @@ const valid = [
   ask("find_gone", [client, { hostname: "::1", port: 0 }]),
   ask("find_gone", []),
   ask("repair"),
+  ask("publish_socket"),
   ask("free_launcher", { path: slot }),
   { type: "faulty" },
 ] as readonly ToMain[];
@@ -178,6 +179,7 @@ const wrong: readonly (readonly [value: unknown, rule: RegExp])[] = [
   ...[null, 0, "x", {}, []].flatMap((value) => [
     [ask("measure", value), /^measure: there must be no value$/] as const,
     [ask("repair", value), /^repair: there must be no value$/] as const,
+    [ask("publish_socket", value), /^publish_socket: there must be no value$/] as const,
     [answer("ping", value), /^ping: there must be no value$/] as const,
   ]),
   [{
@@ -216,6 +218,11 @@ Deno.test("check() passes only the configured address; any port if the configure
   const v6 = { JOBRUNNER_HTTP_LISTEN_ADDRESS: "::1", JOBRUNNER_HTTP_LISTEN_PORT: "9" };
   assert.ok(passes(v6, "http://[::1]:9"));
   assert.ok(passes({ JOBRUNNER_HTTP_LISTEN_ADDRESS: "localhost" }, "http://localhost:8080"));
+  const socket = { JOBRUNNER_HTTP_LISTEN_ADDRESS: "unix:/run/s" };
+  assert.deepEqual(
+    ["unix:/run/s", "unix:/run/s.new/s", "http://127.0.0.1:8080"].map((url) => passes(socket, url)),
+    [true, false, false],
+  );
 });
 
 /** What the service may send unasked, and how often. */
@@ -224,6 +231,7 @@ const unasked = [
   ["measure", ask("measure"), 1],
   ["find_gone", ask("find_gone", [client]), 1],
   ["repair", ask("repair"), 1],
+  ["publish_socket", ask("publish_socket"), 1],
   ["faulty", { type: "faulty" }, 1],
 ] as const;
 

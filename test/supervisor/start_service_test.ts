@@ -30,6 +30,7 @@ const idle: Caretaker = {
   measure: () => assert.fail("nothing is measured"),
   find_gone: () => assert.fail("no client is asked about"),
   repair: () => assert.fail("nothing is repaired"),
+  publish_socket: () => assert.fail("there is no socket"),
   free_launcher: () => assert.fail("no launcher is freed"),
 };
 

@@ -37,6 +37,7 @@ const quiet: Caretaker = {
   measure: () => ({ cpuSec: 1, startTimeSec: 1, processesEnded: 0, residentBytes: 7 }),
   find_gone: (clients) => clients.map(() => false),
   repair: () => undefined,
+  publish_socket: () => undefined,
   free_launcher: () => undefined,
 };
 

@@ -79,7 +79,10 @@ export function post(
 }
 
 /** Fetches text and its status. */
-export async function get(url: string, init: RequestInit = {}): Promise<{
+export async function get(
+  url: string,
+  init: RequestInit & { readonly client?: Deno.HttpClient } = {},
+): Promise<{
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;

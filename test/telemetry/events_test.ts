@@ -53,12 +53,14 @@ Deno.test("levelOf() is the level that alerts rely on, also where a part of the 
     "repaired the server's folder: something was changed, replaced or removed",
     "running as process 1: processes that jobs leave behind stay as zombies; start jobrunner under an init such as tini (docker run --init)",
     "systemd could not be notified",
+    "the unix socket could not be removed",
     "tracing",
   ]);
   // All others are errors.
   assert.equal(levelOf("job started"), "debug");
   assert.equal(levelOf("cannot start"), "error");
   assert.equal(levelOf("listening on http://127.0.0.1:8080"), "info");
+  assert.equal(levelOf("listening on unix:/run/a b.sock"), "info");
   const varying = Object.keys(events).filter((name) => name.includes("<"));
   assert.deepEqual(varying, ["listening on <url>"]);
 });

@@ -63,7 +63,7 @@ const faultsOfTop: readonly (readonly [string, string])[] = [
   ],
   [
     "http_listen_address = 'x y'",
-    'http_listen_address = "x y": must be an IP address or a host name',
+    'http_listen_address = "x y": must be an IP address, a host name or, for a unix socket, unix:PATH',
   ],
   [
     "http_listen_address = '0.0.0.0'",
