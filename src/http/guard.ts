@@ -15,6 +15,16 @@ import type { Problem } from "./answer/problem.ts";
 /** For a unix socket, which no browser can connect to: every request passes. */
 export const openGuard: Guard = { hostRefusal: () => undefined, pageRefusal: () => undefined };
 
+/**
+ * A problem if the Host header has a character that ends a host in a URL. The runtime puts that header before the path, so a
+ * client could ask for another path than the one that a proxy has checked. Such a request gets 400 (RFC 9112, section 3.2).
+ */
+export function malformedHost({ headers }: Request): Problem | undefined {
+  return /[/?#\\]/.test(headers.get("host") ?? "")
+    ? { kind: "invalid", sentence: "Host: must be a host, with or without a port" }
+    : undefined;
+}
+
 /** Checks requests by their heads alone. */
 export interface Guard {
   /** A problem if the request names a host that is not one of the server's. A request without one passes (HTTP/1.0). */

@@ -18,6 +18,7 @@ import {
 } from "../wire/resources.ts";
 import { createErrorAnswers } from "./answer/error_answers.ts";
 import type { FrontDoor } from "./door.ts";
+import { malformedHost } from "./guard.ts";
 import type { ClientAddressOf } from "./forwarded.ts";
 import { type Exchange, type Fetch, openExchange } from "./exchange.ts";
 import type { Call, Handler, Handlers } from "./handler.ts";
@@ -94,6 +95,10 @@ export function createRoutes(
   const serveUnknown = serve(undefined);
 
   async function answer(request: Request, exchange: Exchange): Promise<Response> {
+    const malformed = malformedHost(request);
+    if (malformed) {
+      return errors.answer({ env: exchange, req: { raw: request, path: "" } }, malformed);
+    }
     // For CONNECT to "?" hono makes an empty path, which the router does not accept.
     const path = getPath(request) || "?";
     const call: Call = { env: exchange, req: { raw: request, path } };

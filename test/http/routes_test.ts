@@ -27,6 +27,23 @@ Deno.test("createRoutes() answers 404, 405 with Allow, and HEAD wherever GET is"
   }
 });
 
+Deno.test("createRoutes() answers 400 to a Host that would change the path, whatever the path is", async () => {
+  for (const options of [{}, { password: "p" }]) {
+    const { send, log } = setUp(options);
+    for (const host of ["a/metrics?", "a/../status?", "a?", "a#", "a\\b", "/"]) {
+      for (const method of ["GET", "POST", "OPTIONS"]) {
+        const { status, text } = await send("/livez", { method, headers: { host } });
+        assert.equal(status, 400, `${method} ${host}`);
+        assert.match(text, /^Host: must be a host/);
+      }
+    }
+    assert.equal(log.at(-1)?.[1]?.reason, "invalid");
+    for (const host of ["a", "a:1", "[::1]:80", "a_b.c", "x@y", "%41", ""]) {
+      assert.equal((await send("/livez", { headers: { host } })).status, 200, host);
+    }
+  }
+});
+
 Deno.test("createRoutes() without a password answers 403 to a foreign Host, except on /, /livez, /readyz", async () => {
   const { send, post, log, rejected } = setUp({ hostNames: ["jobs.example.com"] });
   const asked = (path: string, host: string, method = "GET") =>

@@ -57,6 +57,21 @@ Deno.test("Host must be one of the server's names for jobs and pages when there 
   assert.equal((await statusOf(program.url)).total_jobs, jobs);
 });
 
+Deno.test("Host cannot change the path that is served", async () => {
+  await using program = await startProgram({ env: { ...shell, JOBRUNNER_PASSWORD: "p" } });
+  for (const host of ["a/metrics?", "a/metrics#", "a/", "a?b", "a\\b"]) {
+    for (const target of ["/livez", "/payload", "*"]) {
+      const method = target === "*" ? "OPTIONS" : "GET";
+      const { status, text } = await answerTo(program.url, [
+        `${method} ${target} HTTP/1.1`,
+        `Host: ${host}`,
+      ]);
+      assert.equal(status, 400, `${target} at ${host}`);
+      assert.match(text, /Host: must be a host/);
+    }
+  }
+});
+
 Deno.test(":authority is the host name over HTTP/2, whatever Host is beside it", async () => {
   await using program = await startProgram({ env: shell });
   const session = connect(program.url);
