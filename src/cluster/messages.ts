@@ -1,0 +1,129 @@
+/**
+ * What machines say to each other about jobs: the forms, and the checks of what comes in. What has no form that is known here is
+ * left unread; what has more members than are known here is read without them, so that machines of several versions can share a
+ * queue.
+ *
+ * @module
+ */
+
+import type { Ending, JobSpec, RunFailure } from "../jobs/job.ts";
+
+/** A payload, without its bytes. */
+export type PayloadForm =
+  | { readonly kind: "bytes" | "file"; readonly length: number }
+  | {
+    /** The files of a form: their contents follow each other, the list of the parts is the last. */
+    readonly kind: "parts";
+    /** Lengths in bytes of the files, in their order. */
+    readonly lengths: readonly number[];
+    /** The text of `parts.json`. */
+    readonly list: string;
+  };
+
+/** A job on its way to a machine. */
+export interface JobMessage {
+  /** Version of the protocol. */
+  readonly proto: number;
+  /** The machine that has the client. */
+  readonly front: string;
+  /** The job, without its payload and without what only its machine knows. */
+  readonly spec: Omit<JobSpec, "input" | "version" | "onDisconnect">;
+  /** Its payload. */
+  readonly payload: PayloadForm;
+  /** Whether the front must be asked before the run. */
+  readonly claimFirst: boolean;
+}
+
+/** A job that came in. */
+export interface ReceivedJob extends JobMessage {
+  /** The bytes of its payload; undefined if they are to be fetched from the front. */
+  readonly inline: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** A capture, without its bytes. */
+export interface CaptureForm {
+  /** Length in bytes. */
+  readonly length: number;
+  /** As in `Captured`. */
+  readonly truncated: boolean;
+  /** As in `Captured`. */
+  readonly unreadable?: true;
+}
+
+/** Names of the captures of a result, in the order of their bytes. */
+export const captureNames = ["output", "error", "data"] as const;
+
+/** Name of a capture of a result. */
+export type CaptureOf = (typeof captureNames)[number];
+
+/** The outcome of a job on another machine: its result without the bytes, or why there is none. */
+export type RemoteOutcome =
+  | {
+    readonly kind: "ran";
+    readonly workerId: number;
+    readonly ending: Ending;
+    readonly elapsedSec: number;
+    readonly pid?: number;
+    readonly warm?: boolean;
+    readonly processJobs?: number;
+    readonly message?: string;
+    readonly captures: Readonly<Record<CaptureOf, CaptureForm>>;
+  }
+  | { readonly kind: "failed"; readonly failure: RunFailure };
+
+/** The outcome of a job on its way to the front. */
+export interface ResultMessage {
+  /** Unique name of the job. */
+  readonly uid: string;
+  /** The machine that ran it. */
+  readonly node: string;
+  /** How often the message of the job was offered to it. */
+  readonly attempt: number;
+  /** The outcome. */
+  readonly outcome: RemoteOutcome;
+}
+
+/** An outcome that came in. */
+export interface ReceivedResult extends ResultMessage {
+  /** The bytes of the captures one after the other; undefined if they are to be fetched from the machine that ran it. */
+  readonly inline: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** A machine asks about a job: whether it may run it (`started`: it has begun already), or gives it back. */
+export interface Question {
+  /** Unique name of the job. */
+  readonly uid: string;
+  /** The machine that asks. */
+  readonly node: string;
+  /** How often the message of the job was offered to it. */
+  readonly attempt: number;
+}
+
+/** `run`: it may; `held`: another machine has the job, it is to be given back; `gone`: nobody needs it any more. */
+export type Answer = "run" | "held" | "gone";
+
+/** A machine asks for a part of a payload or of a capture. */
+export interface Portion {
+  /** Unique name of the job. */
+  readonly uid: string;
+  /** What is asked for. */
+  readonly of: "payload" | CaptureOf;
+  /** Position of its first byte. */
+  readonly at: number;
+  /** Number of bytes. */
+  readonly length: number;
+}
+
+/** A piece of live output. */
+export interface OutputMessage {
+  /** Unique name of the job. */
+  readonly uid: string;
+  /** The machine that runs it. */
+  readonly node: string;
+  /** Number of the event of this run, from 0 without gaps. */
+  readonly number: number;
+  /** The stream, or that the command has started. */
+  readonly kind: "started" | "stdout" | "stderr";
+  /** With `started`: the worker and the command's process. */
+  readonly worker?: { readonly id: number; readonly pid: number };
+}
