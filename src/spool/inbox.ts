@@ -40,8 +40,8 @@ const bodyName = "body";
 /** Name of the folder that holds the parts of a form. */
 const partsName = "request";
 
-/** Name of the list of the parts, in their folder. */
-const listName = "parts.json";
+/** Name of the list of the parts of a form, in their folder. */
+export const partsListName = "parts.json";
 
 /**
  * Makes the folder of a job in the spool, which is repaired if necessary. `suffix` is appended to the names of the parts of a
@@ -105,7 +105,7 @@ export async function openInbox(spool: Spool, suffix: string): Promise<Inbox> {
     const [first = await ended(openPart())] = writers;
     const length = lengthOf(writers);
     const text = new TextEncoder().encode(list);
-    await ended(openInParts(listName, text.length), text);
+    await ended(openInParts(partsListName, text.length), text);
     return { kind: "parts", folder, name: partsName, first: first.name, length };
   }
 

@@ -1,0 +1,164 @@
+/**
+ * The queue of one pool that several machines share: a body of the line contract. Each machine brings its workers and its places;
+ * the bound is on all unfinished jobs of all machines.
+ *
+ * It differs from a queue in memory in this: whether there is room is known only when a job enters, so a job may also leave with the
+ * cause `queue_full` or `queue_unavailable`; positions and numbers count the jobs of this machine.
+ *
+ * @module
+ */
+
+import type {
+  About,
+  Cut,
+  Lease,
+  Line,
+  LineSize,
+  Place,
+  Refusal,
+  ResizableLine,
+} from "../jobs/line.ts";
+import { Executor } from "./executor.ts";
+import { Front } from "./front.ts";
+import type { Group } from "./group.ts";
+import type { PoolHost } from "./host.ts";
+import type { StreamNames } from "./names.ts";
+import type { PoolBeat } from "./nodes.ts";
+
+/** What a shared queue is made of. */
+export interface ClusterLineParts {
+  /** What it shares with the rest of the room. */
+  readonly group: Group;
+  /** Name of its pool. */
+  readonly pool: string;
+  /** Its stream. */
+  readonly names: StreamNames;
+  /** The pool. */
+  readonly host: PoolHost;
+  /** Called when what this machine says of the pool has changed. */
+  readonly onChange: () => void;
+}
+
+/** See the module's head. */
+export class ClusterLine implements ResizableLine {
+  /** Name of its pool. */
+  readonly pool: string;
+  /** Its stream. */
+  readonly names: StreamNames;
+  /** The part that has the clients. */
+  readonly front: Front;
+  /** The part that has the workers. */
+  readonly executor: Executor;
+  readonly #parts: ClusterLineParts;
+  #size: LineSize;
+  #leaving = false;
+
+  /** An open queue. */
+  constructor(parts: ClusterLineParts, size: LineSize) {
+    const { group, pool, names, host } = parts;
+    this.pool = pool;
+    this.names = names;
+    this.#parts = parts;
+    this.#size = size;
+    this.front = new Front({
+      group,
+      pool,
+      names,
+      host,
+      idleWorkers: () => this.executor.idleWorkers,
+      onChange: () => this.look(),
+    }, size);
+    this.executor = new Executor({
+      group,
+      pool,
+      names,
+      host,
+      front: this.front,
+      hasOthers: () => this.#hasOthers(),
+    });
+  }
+
+  get state(): Line["state"] {
+    return this.front.closed ? "closed" : "open";
+  }
+
+  get waiting(): number {
+    return this.front.waiting;
+  }
+
+  oldestWaitSec(): number {
+    return this.front.oldestWaitSec();
+  }
+
+  retryAfterSec(): number {
+    return this.front.retryAfterSec();
+  }
+
+  reserve(about: About, signal?: AbortSignal): Place | Refusal | Promise<Place | Refusal> {
+    return this.front.reserve(about, signal);
+  }
+
+  take(stays?: () => boolean): Promise<Lease | undefined> {
+    return this.executor.take(stays);
+  }
+
+  recall(): void {
+    this.executor.recall();
+  }
+
+  resize(size: LineSize): void {
+    this.#size = size;
+    this.front.resize(size);
+    this.#parts.onChange();
+  }
+
+  close(): void {
+    this.front.close();
+    this.look();
+  }
+
+  cut(): Cut {
+    const { running, waiting } = this.front.cut();
+    const foreign = this.executor.cut();
+    this.look();
+    return { running: running + foreign, waiting };
+  }
+
+  /** This machine is stopping: it takes jobs only if no other machine does. */
+  leave(): void {
+    this.#leaving = true;
+    this.look();
+  }
+
+  /** Brings its parts up to date. To be called twice a second, too. */
+  look(): void {
+    const others = this.#hasOthers();
+    this.executor.pause(this.#leaving && others);
+    if (this.front.closed && this.front.unfinished === 0) this.executor.end();
+    if (this.#parts.group.link.connected) this.front.look();
+  }
+
+  /** What this machine says of the pool. */
+  beat(): PoolBeat {
+    const { host } = this.#parts;
+    const { busy } = host;
+    const { workers, places } = this.#size;
+    return {
+      workers: this.#leaving ? busy : workers,
+      places: this.#leaving ? 0 : places,
+      busy,
+      waiting: this.front.waiting,
+      meanRunSec: host.meanRunSec,
+      held: this.executor.held,
+      commands: host.digests,
+    };
+  }
+
+  /** Whether another machine takes jobs of this pool. */
+  #hasOthers(): boolean {
+    const { nodes, node, clock } = this.#parts.group;
+    return nodes.alive(clock.now()).some(({ beat }) =>
+      beat.node !== node && beat.state === "up" && (beat.pools[this.pool]?.workers ?? 0) > 0
+    );
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The open pulls of a pool: each worker that waits for a job has one. A pull asks the server for one message, and asks again until
+ * one comes.
+ *
+ * @module
+ */
+
+import type { Group } from "./group.ts";
+import type { Incoming, Subscription } from "./link.ts";
+import type { StreamNames } from "./names.ts";
+
+/** How long the server keeps a pull open, in milliseconds. */
+const expiresMs = 5000;
+
+/** Time after which a pull that has had no answer is asked again, in milliseconds. */
+const silentMs = expiresMs + 2000;
+
+/** Pause after a status that says that something is wrong, in milliseconds. */
+const pauseMs = 500;
+
+/** The pulls of one pool. */
+export interface Pulls {
+  /** Opens a pull: `receive` is called with the message that it gets, once, unless the returned function was called before. */
+  open(receive: (message: Incoming) => void): () => void;
+  /** Number of open pulls. */
+  readonly waiting: number;
+  /** Opens the open pulls anew, after a reconnection. */
+  renew(): void;
+  /** Ends all of them. */
+  close(): void;
+}
+
+/** Makes pulls. A message for a pull that is no longer open is passed to `unwanted`. */
+export function createPulls(
+  group: Group,
+  { stream }: Pick<StreamNames, "stream">,
+  prefix: string,
+  unwanted: (message: Incoming) => void,
+): Pulls {
+  /** Pulls that are not open, with their subscriptions. */
+  const spare: Pull[] = [];
+  const open = new Set<Pull>();
+  let made = 0;
+
+  class Pull {
+    readonly #inbox = group.subjects.pull(group.node, `${prefix}${made++}`);
+    readonly #subscription: Subscription;
+    #receive: ((message: Incoming) => void) | undefined;
+    #stopTimer = () => {};
+
+    constructor() {
+      this.#subscription = group.link.subscribe(this.#inbox, (message) => this.#received(message));
+    }
+
+    begin(receive: (message: Incoming) => void): void {
+      this.#receive = receive;
+      this.ask();
+    }
+
+    /** Asks the server. What it sends for an earlier question is as good. */
+    ask(): void {
+      this.#stopTimer();
+      group.link.pull(stream, this.#inbox, expiresMs);
+      this.#stopTimer = group.clock.after(silentMs, () => this.ask());
+    }
+
+    #received(message: Incoming): void {
+      const { status } = message;
+      if (status === 0) {
+        const receive = this.#receive;
+        if (!receive) return unwanted(message);
+        this.#end();
+        spare.push(this);
+        return receive(message);
+      }
+      if (!this.#receive) return;
+      if (status === 404 || status === 408) return this.ask();
+      this.#stopTimer();
+      this.#stopTimer = group.clock.after(pauseMs, () => this.ask());
+    }
+
+    #end(): void {
+      this.#receive = undefined;
+      this.#stopTimer();
+      open.delete(this);
+    }
+
+    /** Ends it for good: the server gives its question up, since nobody listens any more. */
+    close(): void {
+      this.#end();
+      void this.#subscription.close();
+    }
+  }
+
+  return {
+    open(receive) {
+      const pull = spare.pop() ?? new Pull();
+      open.add(pull);
+      pull.begin(receive);
+      return () => {
+        if (open.has(pull)) pull.close();
+      };
+    },
+    get waiting() {
+      return open.size;
+    },
+    renew() {
+      for (const pull of open) pull.ask();
+    },
+    close() {
+      for (const pull of [...open, ...spare.splice(0)]) pull.close();
+    },
+  };
+}
