@@ -1,7 +1,5 @@
 /**
- * What machines say to each other about jobs: the forms, and the checks of what comes in. What has no form that is known here is
- * left unread; what has more members than are known here is read without them, so that machines of several versions can share a
- * queue.
+ * What machines say to each other about jobs, as data. `codec.ts` makes messages of it and reads them.
  *
  * @module
  */
@@ -12,13 +10,20 @@ import type { Ending, JobSpec, RunFailure } from "../jobs/job.ts";
 export type PayloadForm =
   | { readonly kind: "bytes" | "file"; readonly length: number }
   | {
-    /** The files of a form: their contents follow each other, the list of the parts is the last. */
+    /** The files of a form: their contents follow each other, and the text of `parts.json` follows them. */
     readonly kind: "parts";
     /** Lengths in bytes of the files, in their order. */
     readonly lengths: readonly number[];
-    /** The text of `parts.json`. */
-    readonly list: string;
+    /** Length in bytes of the text of `parts.json`. It can be longer than a message. */
+    readonly listLength: number;
   };
+
+/** Length of a payload in bytes. */
+export function payloadLength(payload: PayloadForm): number {
+  return payload.kind === "parts"
+    ? payload.lengths.reduce((sum, length) => sum + length, payload.listLength)
+    : payload.length;
+}
 
 /** A job on its way to a machine. */
 export interface JobMessage {
@@ -36,7 +41,7 @@ export interface JobMessage {
 
 /** A job that came in. */
 export interface ReceivedJob extends JobMessage {
-  /** The bytes of its payload; undefined if they are to be fetched from the front. */
+  /** The bytes of its payload, in the memory of the message; undefined if they are to be fetched from the front. */
   readonly inline: Uint8Array<ArrayBuffer> | undefined;
 }
 
@@ -83,14 +88,23 @@ export interface ResultMessage {
   readonly outcome: RemoteOutcome;
 }
 
+/** Length in bytes of all captures of an outcome. */
+export function capturesLength(outcome: RemoteOutcome): number {
+  if (outcome.kind === "failed") return 0;
+  return captureNames.reduce((sum, name) => sum + outcome.captures[name].length, 0);
+}
+
 /** An outcome that came in. */
-export interface ReceivedResult extends ResultMessage {
-  /** The bytes of the captures one after the other; undefined if they are to be fetched from the machine that ran it. */
+export interface ReceivedOutcome extends ResultMessage {
+  /**
+   * The bytes of the captures one after the other, in the memory of the message; undefined if they are to be fetched from the
+   * machine that ran it.
+   */
   readonly inline: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** A machine asks about a job: whether it may run it (`started`: it has begun already), or gives it back. */
-export interface Question {
+export interface JobQuestion {
   /** Unique name of the job. */
   readonly uid: string;
   /** The machine that asks. */
@@ -100,7 +114,7 @@ export interface Question {
 }
 
 /** `run`: it may; `held`: another machine has the job, it is to be given back; `gone`: nobody needs it any more. */
-export type Answer = "run" | "held" | "gone";
+export type ClaimAnswer = "run" | "held" | "gone";
 
 /** A machine asks for a part of a payload or of a capture. */
 export interface Portion {
@@ -110,20 +124,33 @@ export interface Portion {
   readonly of: "payload" | CaptureOf;
   /** Position of its first byte. */
   readonly at: number;
-  /** Number of bytes. */
+  /** Number of bytes, at most `maxChunk`. */
   readonly length: number;
 }
 
-/** A piece of live output. */
-export interface OutputMessage {
-  /** Unique name of the job. */
-  readonly uid: string;
-  /** The machine that runs it. */
-  readonly node: string;
-  /** Number of the event of this run, from 0 without gaps. */
-  readonly number: number;
-  /** The stream, or that the command has started. */
-  readonly kind: "started" | "stdout" | "stderr";
-  /** With `started`: the worker and the command's process. */
-  readonly worker?: { readonly id: number; readonly pid: number };
-}
+/** An event of live output, without its bytes. */
+export type OutputMessage =
+  & {
+    /** Unique name of the job. */
+    readonly uid: string;
+    /** The machine that runs it. */
+    readonly node: string;
+    /** Number of the event of this run, from 0 without gaps. */
+    readonly number: number;
+  }
+  & (
+    | {
+      /** The command has started. */
+      readonly kind: "started";
+      /** The worker and the command's process. */
+      readonly worker: { readonly id: number; readonly pid: number };
+    }
+    /** The command wrote bytes to a stream. */
+    | { readonly kind: "stdout" | "stderr" }
+  );
+
+/** An event of live output that came in. */
+export type ReceivedOutput = OutputMessage & {
+  /** The bytes, in the memory of the message; empty if the command has started. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+};

@@ -55,6 +55,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     telemetry: ["ids.ts", "type:*"],
     wire: ["*"],
   },
+  cluster: { jobs: ["job.ts"], spool: ["type:*"] },
   machine: { isolate: ["type:*"], spool: ["spool.ts"] },
   cli: {
     async: ["*"],
