@@ -99,8 +99,9 @@ class ReportedRun implements RunningSpec {
     listeners: Listeners,
     identity: RunIdentity,
   ) {
-    const { spec, queuedSec } = job;
+    const { spec } = job;
     const { names } = identity;
+    const queuedSec = measuredWaitOf(job);
     this.spec = spec;
     this.handle = job.handle;
     this.stop = job.stop;
@@ -112,7 +113,7 @@ class ReportedRun implements RunningSpec {
     this.#payloadBytes = inputLength(spec.input);
     this.#ids = idsOf(spec);
     this.#metrics.jobStarted({ queuedSec, payloadBytes: this.#payloadBytes });
-    listeners.recent.queuedSec.add(queuedSec);
+    if (queuedSec !== undefined) listeners.recent.queuedSec.add(queuedSec);
     this.#span = beginRun(listeners.tracing, job, workerId, identity);
     this.variables = this.#span?.variables ?? noVariables;
     this.#captures = capturesOf(job, settings);
@@ -145,7 +146,8 @@ class ReportedRun implements RunningSpec {
     >,
   ): JobResult {
     const { spec, workerId } = this;
-    const { queuedSec } = this.#job;
+    const { queuedSec, from } = this.#job;
+    const measured = measuredWaitOf(this.#job);
     const { log, metrics, recent } = this.#listeners;
     const names = this.#names;
     const output = this.#captures.output();
@@ -173,11 +175,12 @@ class ReportedRun implements RunningSpec {
       command: names?.command,
       pool: names?.pool,
       token: spec.token,
+      front: from,
       outcome,
       exit_status: ending.exitStatus,
       signal: "signal" in ending ? ending.signal : undefined,
       "process.pid": pid,
-      queued_sec: toMicroseconds(queuedSec),
+      queued_sec: measured === undefined ? undefined : toMicroseconds(measured),
       elapsed_sec: toMicroseconds(elapsedSec),
       payload_bytes: this.#payloadBytes,
       output_bytes: outputBytes,
@@ -230,6 +233,7 @@ class ReportedRun implements RunningSpec {
       command: this.#names?.command,
       pool: this.#names?.pool,
       token: this.spec.token,
+      front: this.#job.from,
     };
   }
 }
@@ -256,13 +260,14 @@ function capturesOf({ spec, handle }: RunningJob, settings: RunSettings): Captur
 /** Logs an uncaught error in a worker. */
 export function reportBug(
   bug: unknown,
-  { spec }: RunningJob,
+  { spec, from }: RunningJob,
   log: Log,
   names: Names | undefined,
 ): void {
   log.write("uncaught error in a worker", {
     ...idsOf(spec),
     ...fieldsOf(names),
+    front: from,
     "exception.stacktrace": stackOf(bug),
   });
 }
@@ -275,13 +280,19 @@ export function fieldsOf(names: Names | undefined): Fields {
 /** Begins the run's span; undefined if its request belongs to no trace. */
 function beginRun(
   tracing: Tracing,
-  { spec: { traceparent, tracestate }, queuedSec }: RunningJob,
+  job: RunningJob,
   workerId: number,
   { names, program }: RunIdentity,
 ): RunTrace | undefined {
+  const { traceparent, tracestate } = job.spec;
   if (traceparent === undefined) return undefined;
   const context = { traceparent, ...(tracestate === undefined ? {} : { tracestate }) };
-  return tracing.beginRun(context, { workerId, names, program, queuedSec });
+  return tracing.beginRun(context, { workerId, names, program, queuedSec: measuredWaitOf(job) });
+}
+
+/** Seconds that a job waited; undefined if the machine that its client is connected to measures that. */
+function measuredWaitOf({ remote, queuedSec }: RunningJob): number | undefined {
+  return remote ? undefined : queuedSec;
 }
 
 /** What stands in for stderr if a command could not start: the reason, as if the command had written it. */

@@ -143,6 +143,7 @@ export async function startApp(
   const door: FrontDoor = {
     ...doorTo(work, listeners, startedAt),
     ready: () => !draining,
+    queueState: () => "ok",
     beginTrace: tracing.begin,
     version,
     metricsText: exposition.text,

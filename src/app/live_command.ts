@@ -118,6 +118,11 @@ export class LiveCommand implements CommandDoor {
     return this.parts.pool.dispatch.line.reserve(about, signal);
   }
 
+  /** Number of jobs that wait in the queue of its pool. */
+  get waiting(): number {
+    return this.parts.pool.dispatch.line.waiting;
+  }
+
   /** Whole seconds after which a client that it refuses may retry. */
   retryAfterSec(): number {
     return this.parts.pool.dispatch.line.retryAfterSec();

@@ -28,6 +28,7 @@ const passing: ReadonlySet<string> = new Set([
   "draining",
   "queue_full",
   "queue_timeout",
+  "queue_unavailable",
   "spawn_refused",
   "spool_full",
   "too_many_listeners",

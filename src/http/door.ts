@@ -33,6 +33,8 @@ export interface CommandDoor {
   readonly failedStatus: number;
   /** Asks for a place in its queue. */
   readonly reserve: Line["reserve"];
+  /** The same as `Line.waiting` of its queue. */
+  readonly waiting: number;
   /** Makes a folder for the body of a request. Rejects with errors of the file system. */
   openInbox(): Promise<Inbox>;
   /** Whole seconds after which a client that it refuses may retry. */
@@ -40,6 +42,12 @@ export interface CommandDoor {
   /** Must be called once, when the request is over. */
   release(): void;
 }
+
+/**
+ * Whether a queue that lives elsewhere can be reached; one in memory is always `ok`. Otherwise it is `degraded` if the server is to
+ * count as ready all the same, since it refuses jobs with a Retry-After, and `unavailable` if not.
+ */
+export type QueueState = "ok" | "degraded" | "unavailable";
 
 /** What the rest of the program offers to HTTP. */
 export interface FrontDoor {
@@ -55,6 +63,8 @@ export interface FrontDoor {
   retryAfterSec(): number;
   /** Whether new jobs are admitted. */
   ready(): boolean;
+  /** Whether the queue takes jobs. */
+  queueState(): QueueState;
   /** Begins the request's part of a trace; undefined if it belongs to none. */
   beginTrace(headers: Headers, target: RequestTarget): RequestTrace | undefined;
   /** The state of the service, without what HTTP itself knows. */

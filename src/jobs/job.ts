@@ -17,13 +17,13 @@
  * - **spool**: the server's own folder, which holds the folders of jobs, and large outputs.
  * - **result**: the ending and the captures, as the client gets them.
  * - **refusal**: why a request does not become a job.
- * - **failure**: why a run could not be attempted, because of the server.
+ * - **failure**: why a run could not be attempted, or has no result, because of the server.
  *
  * ```
  * request ─► admitted? ─► waiting ─► running ─► exited | signaled | not_started ──────────────► answered
  *               │ no         │           │  └─► cause ─► tree killed ─► timed_out | canceled | shutdown ┘
  *               ▼            ▼           ▼
- *            refused       left        failed (spool, machine)
+ *            refused       left        failed (spool, machine, lost node)
  * ```
  *
  * @module
@@ -142,6 +142,16 @@ export function newJobUid(): string {
   return uid;
 }
 
+/** Where a command has started. */
+export interface StartedAt {
+  /** Number of the worker. */
+  readonly id: number;
+  /** Process id of the command. */
+  readonly pid: number;
+  /** Name of the machine; absent on one machine. */
+  readonly node?: string | undefined;
+}
+
 /** Callbacks of this process for a job whose client is connected to it. */
 export interface JobHandle {
   /** Called once, when the payload is no longer held in memory. */
@@ -149,9 +159,11 @@ export interface JobHandle {
   /** Called each time that this many more bytes of the command's output are held in memory; fewer, if negative. */
   onCaptured(bytes: number): void;
   /** Called when the command has started. */
-  onStarted?(worker: { readonly id: number; readonly pid: number }): void;
+  onStarted?(worker: StartedAt): void;
   /** Called with each piece of output; the memory of the piece is reused when it returns. */
   onOutput?(stream: "stdout" | "stderr", bytes: Uint8Array<ArrayBuffer>): void;
+  /** Called when this many bytes of output that belong here were lost on their way from another machine. */
+  onLost?(stream: "stdout" | "stderr", bytes: number): void;
   /** The disk space that the request holds; absent if its outputs are kept in memory. */
   readonly disk?: DiskShare;
 }
@@ -244,6 +256,8 @@ export interface JobResult {
   readonly id: string;
   /** Number of the worker that ran it, from 1. */
   readonly workerId: number;
+  /** Name of the machine that ran it; absent on one machine. */
+  readonly node?: string | undefined;
   /** Seconds between admission and the start of the run. */
   readonly queuedSec: number;
   /** Why the run ended. */
@@ -268,10 +282,13 @@ export interface JobResult {
   readonly names?: Names | undefined;
 }
 
-/** A run that could not be attempted because of the server, not the command. */
+/** A run that could not be attempted, or has no result, because of the server, not the command. */
 export interface RunFailure {
-  /** What failed: the spool folder, starting a process, or jobrunner itself (a bug). */
-  readonly kind: "spool_unusable" | "spawn_refused" | "internal";
+  /**
+   * What failed: the spool folder, starting a process, jobrunner itself (a bug), or the machine that ran the job, which was lost.
+   * After `node_lost` the command may have run, and no other machine may run it.
+   */
+  readonly kind: "spool_unusable" | "spawn_refused" | "internal" | "node_lost";
   /** A sentence for the log, which may name paths. */
   readonly reason: string;
 }
@@ -290,8 +307,16 @@ export type JobOutcome =
     readonly retryAfterSec: number;
   };
 
-/** Why a job left the queue: it waited too long, its client disconnected, or the server stopped. */
-export type LeaveCause = "queue_timeout" | "canceled" | "shutdown";
+/**
+ * Why a job left the queue: it waited too long, its client disconnected, or the server stopped. A queue that lives elsewhere can
+ * also have refused the job when its place was filled (`queue_full`), or be out of reach (`queue_unavailable`).
+ */
+export type LeaveCause =
+  | "queue_timeout"
+  | "canceled"
+  | "shutdown"
+  | "queue_full"
+  | "queue_unavailable";
 
 /** The closed set of outcomes that jobs are counted under, each with its meaning. */
 export const outcomes = {

@@ -9,6 +9,8 @@
  *
  * A fair queue (`fair_line.ts`) has a lane for each client, with one more place to wait in; what it promises instead is there.
  *
+ * A queue that lives elsewhere may refuse a job only when its place is filled (`Place.entered`).
+ *
  * A worker may leave while the queue is in use. The queue asks it whether it stays, and only while no job is on its way to it.
  * Therefore, no job is lost and none changes its place because a worker leaves.
  *
@@ -44,6 +46,11 @@ export interface Place {
    */
   fill(spec: JobSpec, handle?: JobHandle): Promise<JobOutcome>;
   /**
+   * Read after `fill`. Resolves when it is certain that the job is in the queue or, if it never gets there, right after its
+   * outcome; never rejects. Absent if the job is in the queue as soon as `fill` returns.
+   */
+  readonly entered?: Promise<void> | undefined;
+  /**
    * Gives the place back. A job in it is treated as one whose client has disconnected: if it waits it leaves the queue; if it
    * runs, its command is killed when its `onDisconnect` is `cancel`. Idempotent; no effect once the job is over.
    */
@@ -61,9 +68,10 @@ export interface Refusal {
   readonly reserved: false;
   /**
    * `queue_full`: all places are taken; `uploads_full`: as many bodies are still to arrive as there may be; `client_limit`: as
-   * many jobs of the client wait as may (`LaneLimits.maxWaiting`); `draining`: the queue is closed.
+   * many jobs of the client wait as may (`LaneLimits.maxWaiting`); `draining`: the queue is closed; `queue_unavailable`: it lives
+   * elsewhere and cannot be reached.
    */
-  readonly cause: "queue_full" | "uploads_full" | "client_limit" | "draining";
+  readonly cause: "queue_full" | "uploads_full" | "client_limit" | "draining" | "queue_unavailable";
   /** The same as `Line.waiting`. */
   readonly waiting: number;
   /** Whole seconds after which a retry is worthwhile. */
@@ -76,8 +84,12 @@ export interface Lease {
   readonly spec: JobSpec;
   /** Callbacks of this process for the job; undefined for a job that entered elsewhere. */
   readonly handle: JobHandle | undefined;
-  /** Seconds that the job waited. */
+  /** Seconds that the job waited; without a meaning if it is `remote`. */
   readonly queuedSec: number;
+  /** Set if the job's client is connected to another machine, which measures how long the job waited. */
+  readonly remote?: true | undefined;
+  /** Name of that machine; absent if it is this one, or not known. */
+  readonly from?: string | undefined;
   /** Receives the cause to end the run. */
   readonly stop: Stop;
   /** Process id of its command, set by the run as soon as there is one. */

@@ -8,7 +8,10 @@ import type { JobOutcome } from "./job.ts";
 import type { Lease, Line } from "./line.ts";
 
 /** A job that a worker has taken, as others may see it. */
-export type RunningJob = Pick<Lease, "spec" | "handle" | "queuedSec" | "stop" | "pid">;
+export type RunningJob = Pick<
+  Lease,
+  "spec" | "handle" | "queuedSec" | "remote" | "from" | "stop" | "pid"
+>;
 
 /** A worker as others may see it. */
 export interface WorkerState {

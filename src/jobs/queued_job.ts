@@ -125,7 +125,7 @@ export class QueuedJob implements Place, Lease, EventListenerObject {
   }
 
   /** Ends the run, or takes the job out of the queue if it does not run. */
-  end(cause: LeaveCause): void {
+  end(cause: Exclude<LeaveCause, "queue_full" | "queue_unavailable">): void {
     if (this.#state === "running") {
       if (cause !== "queue_timeout") this.stop.request(cause);
       return;

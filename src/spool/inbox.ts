@@ -28,8 +28,8 @@ export interface Inbox {
    */
   complete(list?: string): Promise<JobInput>;
   /**
-   * Closes what is open and removes everything; for a request that does not become a job, or a job that leaves the queue: not to
-   * be called once a run has the payload. Idempotent; does not reject.
+   * Closes what is open and removes everything; for a request that does not become a job, or a job that no run in this process has
+   * begun with: not to be called once a run has the payload. Idempotent; does not reject.
    */
   discard(): Promise<void>;
 }

@@ -18,6 +18,7 @@ export const rejections = {
   disk_full: "The disk that holds the spool was full.",
   too_many_listeners: "As many clients as there may be received live output.",
   queue_timeout: "The job waited longer than `JOBRUNNER_QUEUE_TIMEOUT_SEC`.",
+  queue_unavailable: "The queue that several machines share could not be reached.",
   buffers_full: "There was no room for the body in `JOBRUNNER_MAX_BUFFERED_BYTES`, or no memory.",
   canceled:
     "The client disconnected while it sent the request or while the job waited: error `client_gone`.",

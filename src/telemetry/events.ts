@@ -26,6 +26,9 @@ const token = "with tokens also `token` (the token's name)";
 /** The fields that events about a job have in addition if commands have names. */
 const named = "with a configuration file also `command`, `pool`";
 
+/** The field of events about a job that came from another machine. */
+const front = "of a job from another machine also `front` (that machine's name)";
+
 /** The limit of lines about warm processes. */
 const oncePerMinute = "at most one line a minute for each command";
 
@@ -34,17 +37,17 @@ export const events = {
   "job started": {
     level: "debug",
     fields:
-      `\`request_id\`, \`id\`, \`worker_id\`, \`process.pid\`, \`payload_bytes\`; ${named}; ${token}`,
+      `\`request_id\`, \`id\`, \`worker_id\`, \`process.pid\`, \`payload_bytes\`; ${named}; ${token}; ${front}`,
   },
   "job ended": {
     level: "info",
     fields:
-      `\`request_id\`, \`id\`, \`worker_id\`, \`outcome\`, \`exit_status\`, \`signal\`, \`process.pid\`, \`queued_sec\`, \`elapsed_sec\`, \`payload_bytes\`, \`output_bytes\`, \`error_bytes\`, \`data_bytes\`, \`truncated\` (which outputs were cut), \`note\` (the \`message\` of the answer); of a warm command also \`warm\` (whether the process was there before the job) and \`process.jobs\` (the jobs that it has got, if it serves several); ${named}; ${token}`,
+      `\`request_id\`, \`id\`, \`worker_id\`, \`outcome\`, \`exit_status\`, \`signal\`, \`process.pid\`, \`queued_sec\` (not of a job from another machine), \`elapsed_sec\`, \`payload_bytes\`, \`output_bytes\`, \`error_bytes\`, \`data_bytes\`, \`truncated\` (which outputs were cut), \`note\` (the \`message\` of the answer); of a warm command also \`warm\` (whether the process was there before the job) and \`process.jobs\` (the jobs that it has got, if it serves several); ${named}; ${token}; ${front}`,
   },
   "job could not be run": {
     level: "error",
     fields:
-      `\`request_id\`, \`id\`, \`worker_id\`, \`reason\`: what failed in the spool or the machine; ${named}; ${token}`,
+      `\`request_id\`, \`id\`, \`worker_id\`, \`reason\`: what failed in the spool or the machine; ${named}; ${token}; ${front}`,
   },
   "a warm process exited between two jobs": {
     level: "warning",
@@ -163,7 +166,7 @@ export const events = {
   },
   "uncaught error in a worker": {
     level: "error",
-    fields: `\`request_id\`, \`exception.stacktrace\`: a bug in jobrunner; ${named}`,
+    fields: `\`request_id\`, \`exception.stacktrace\`: a bug in jobrunner; ${named}; ${front}`,
   },
   "uncaught error in the service": {
     level: "error",

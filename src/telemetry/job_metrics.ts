@@ -35,8 +35,10 @@ export interface JobMetrics {
 
 /** Where the jobs of one command are reported. */
 export interface CommandMetrics {
-  /** A worker took a job. */
-  jobStarted(job: { readonly queuedSec: number; readonly payloadBytes: number }): void;
+  /** A worker took a job. `queuedSec` is undefined if another machine measures how long it waited. */
+  jobStarted(
+    job: { readonly queuedSec: number | undefined; readonly payloadBytes: number },
+  ): void;
   /** A job that had a worker ended; `run` is absent if the command did not run. */
   jobEnded(workerId: number, outcome: OutcomeLabel, run?: RunFigures): void;
 }
@@ -84,7 +86,7 @@ export function createJobMetrics(exposition: Exposition): JobMetrics {
       rejections: names ? rejected.add(labels) : withoutCommand,
       outcomesOf,
       jobStarted({ queuedSec, payloadBytes }) {
-        recordQueueWait(queuedSec);
+        if (queuedSec !== undefined) recordQueueWait(queuedSec);
         recordPayload(payloadBytes);
       },
       jobEnded(workerId, outcome, run) {

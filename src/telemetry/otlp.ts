@@ -109,7 +109,7 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
     { workerId, names, program, queuedSec }: RunBegin,
   ): RunTrace {
     const request = requestAt(context);
-    wait(request, queuedSec);
+    if (queuedSec !== undefined) wait(request, queuedSec);
     const span = tracer.startSpan("run", {
       attributes: {
         "jobrunner.worker.id": workerId,

@@ -43,8 +43,8 @@ export interface RunBegin {
   readonly names: Names | undefined;
   /** Path of the program that it runs. */
   readonly program: string;
-  /** Seconds that the job waited. */
-  readonly queuedSec: number;
+  /** Seconds that the job waited; undefined if another machine measures that. */
+  readonly queuedSec: number | undefined;
 }
 
 /** A run's place in a trace. */

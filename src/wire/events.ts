@@ -36,6 +36,8 @@ export type LiveEvent =
     readonly worker_id: number;
     /** Process id of the command. */
     readonly pid: number;
+    /** Name of the machine that runs it; absent on one machine. */
+    readonly node?: string | undefined;
   }
   | {
     /** The command wrote output. */
@@ -46,11 +48,11 @@ export type LiveEvent =
     readonly event: "progress";
   } & ProgressReport
   | {
-    /** Output was dropped here, because the client reads too slowly. */
+    /** Output is missing here: the client reads too slowly, or it was lost on its way from another machine. */
     readonly event: "truncated";
-    /** Bytes of stdout that were dropped; absent if none were. */
+    /** Bytes of stdout that are missing; absent if none are. */
     readonly stdout_bytes?: number | undefined;
-    /** Bytes of stderr that were dropped; absent if none were. */
+    /** Bytes of stderr that are missing; absent if none are. */
     readonly stderr_bytes?: number | undefined;
   }
   | {

@@ -33,6 +33,8 @@ export const metadataHeaders = {
   command: "X-JR-Command",
   /** Name of the pool; only with a configuration file. */
   pool: "X-JR-Pool",
+  /** Name of the machine that ran the job; only if several machines share a queue. `decodeURIComponent` restores it. */
+  node: "X-JR-Node",
   /** `true` if the process was there before the job; otherwise absent. */
   warm: "X-JR-Warm",
 } as const;
@@ -42,7 +44,7 @@ const maxIdHeaderLength = 1024;
 
 /** The fields that describe a result, apart from `X-JR-Answer`. */
 export function metadataOf(result: JobResult): Record<string, string> {
-  const { ending, names, message } = result;
+  const { ending, names, node, message } = result;
   const signal = "signal" in ending ? ending.signal : undefined;
   const truncated = (["data", "output", "error"] as const).filter((name) => result[name].truncated);
   const header = metadataHeaders;
@@ -58,6 +60,7 @@ export function metadataOf(result: JobResult): Record<string, string> {
     ...(truncated.length === 0 ? {} : { [header.truncated]: truncated.join(", ") }),
     ...(message === undefined ? {} : { [header.message]: readable(message) }),
     ...(names ? { [header.command]: names.command, [header.pool]: names.pool } : {}),
+    ...(node === undefined ? {} : { [header.node]: readable(node) }),
     ...(result.warm ? { [header.warm]: "true" } : {}),
   };
 }

@@ -22,7 +22,7 @@ export interface ProgressReport {
 export interface ProgressFilter {
   /** Takes the next bytes. The beginning of a line is held back as long as it can become a progress line. */
   write(bytes: Uint8Array<ArrayBuffer>): void;
-  /** The stream is over: what is held back is ordinary output. */
+  /** The stream is over, or has a gap here: what is held back is ordinary output. */
   end(): void;
 }
 

@@ -26,7 +26,7 @@ export type ReceivedEvent =
   }
   /** How far the command is, in percent, and what it says about that. */
   | { readonly kind: "progress"; readonly percent: number; readonly text: string }
-  /** So many bytes of output are missing here, because the client read too slowly. */
+  /** So many bytes of output are missing here: the client read too slowly, or they were lost between two machines. */
   | { readonly kind: "truncated"; readonly bytes: number }
   /** The result; always last. */
   | {

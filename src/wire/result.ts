@@ -21,7 +21,7 @@ export interface Encoded {
 
 /**
  * Encodes the answer for a job that ran: one line of compact JSON and a newline. The first six keys and their order are the
- * contract; ours follow, those after `ending` only if they apply, first the names of command and pool. The text comes in
+ * contract; ours follow, those after `ending` only if they apply, first the names of command, pool and machine. The text comes in
  * pieces, because the length of a string is limited; small captures are one piece, which is made at once. The memory of each
  * large capture is freed once it is encoded. `onEncoded` is called with the length of the captures that are done.
  */
@@ -98,6 +98,7 @@ function ourKeys(result: JobResult): Readonly<Record<string, unknown>> {
     ending: ending.kind,
     command: result.names?.command,
     pool: result.names?.pool,
+    node: result.node,
     warm: result.warm || undefined,
     signal: "signal" in ending ? ending.signal : undefined,
     timed_out: ending.kind === "timed_out" || undefined,

@@ -38,6 +38,7 @@ async function told(
   more: Partial<RunSettings> = {},
   names: Names | undefined = undefined,
   handle: Partial<JobHandle> = {},
+  differences: Partial<RunningJob> = {},
 ) {
   using temporary = temporarySpool();
   const metrics: unknown[] = [];
@@ -93,6 +94,7 @@ async function told(
     handle: { onInputStored() {}, onCaptured: (bytes) => void (captured += bytes), ...handle },
     queuedSec: 0.5,
     stop: createStop(),
+    ...differences,
   };
   const orders: StubOrder[] = [];
   const outcome = await runAndReport(
@@ -150,7 +152,7 @@ Deno.test("runAndReport() returns the result and reports the run to metrics, bot
   ]);
   assert.deepEqual(recent, { queuedSec: [0.5], elapsedSec: [1.25] });
   const ids = { request_id: "request of a", trace_id: undefined, span_id: undefined };
-  const names = { command: undefined, pool: undefined, token: undefined };
+  const names = { command: undefined, pool: undefined, token: undefined, front: undefined };
   const about = { ...ids, id: "a", worker_id: 2, ...names, "process.pid": 42, payload_bytes: 1 };
   assert.deepEqual(lines, [
     ["job started", about],
@@ -183,6 +185,7 @@ Deno.test("runAndReport() logs the end of a job with its fields in this order", 
     "command",
     "pool",
     "token",
+    "front",
     "outcome",
     "exit_status",
     "signal",
@@ -205,6 +208,52 @@ Deno.test("runAndReport() logs the name of the token that the job was sent with"
   assert.deepEqual(lines.map(([message, fields]) => [message, fields?.["token"]]), [
     ["job started", "ci"],
     ["job ended", "ci"],
+  ]);
+});
+
+const remote = { remote: true, from: "a", queuedSec: 0 } as const;
+
+Deno.test("runAndReport() does not report how long a job of another machine waited", async () => {
+  const spec = specOf("a", { traceparent });
+  const { outcome, metrics, recent, spans, lines } = await told(
+    says,
+    spec,
+    {},
+    undefined,
+    {},
+    remote,
+  );
+  assert.equal(outcome.kind, "ran");
+  assert.deepEqual(metrics[0], { queuedSec: undefined, payloadBytes: 1 });
+  assert.deepEqual(recent, { queuedSec: [], elapsedSec: [1.25] });
+  assert.deepEqual(spans[0], [{ traceparent }, {
+    workerId: 2,
+    names: undefined,
+    program: "/bin/date",
+    queuedSec: undefined,
+  }]);
+  assert.equal(lines[1]?.[1]?.["queued_sec"], undefined);
+});
+
+Deno.test("runAndReport() and reportBug() log the name of the machine that a job came from", async () => {
+  const failure = { kind: "spawn_refused", reason: "no memory" } as const;
+  const ends: readonly StubRun[] = [says, () => Promise.resolve({ ok: false, failure })];
+  const fronts: unknown[] = [];
+  for (const end of ends) {
+    const { lines } = await told(end, specOf("a"), {}, undefined, {}, remote);
+    for (const [message, fields] of lines) fronts.push([message, fields?.["front"]]);
+  }
+  const log: Listeners["log"] = {
+    write: (message, fields) => void fronts.push([message, fields?.["front"]]),
+    flush: notHere,
+  };
+  const job = { spec: specOf("a"), handle: undefined, stop: createStop(), ...remote };
+  reportBug(new Error("oh"), job, log, undefined);
+  assert.deepEqual(fronts, [
+    ["job started", "a"],
+    ["job ended", "a"],
+    ["job could not be run", "a"],
+    ["uncaught error in a worker", "a"],
   ]);
 });
 
@@ -345,8 +394,8 @@ Deno.test("reportBug() logs the job's ids and the bug, and command and pool if t
   reportBug(bug, job, log, undefined);
   reportBug(bug, job, log, names);
   assert.deepEqual(lines, [
-    ["uncaught error in a worker", { ...ids, ...stack }],
-    ["uncaught error in a worker", { ...ids, ...names, ...stack }],
+    ["uncaught error in a worker", { ...ids, front: undefined, ...stack }],
+    ["uncaught error in a worker", { ...ids, ...names, front: undefined, ...stack }],
   ]);
 });
 

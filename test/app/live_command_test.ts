@@ -67,6 +67,7 @@ Deno.test("LiveCommand gives places in the queue of its pool, until that is full
   assert.ok(!refused.reserved);
   assert.equal(refused.cause, "queue_full");
   assert.equal(command.retryAfterSec(), dispatch.line.retryAfterSec());
+  assert.equal(command.waiting, refused.waiting);
   place.leave();
   await Promise.resolve();
   dispatch.end("a");

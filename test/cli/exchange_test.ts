@@ -198,6 +198,7 @@ Deno.test("retryAfter() decides by the problem's code: only what passes without 
     [503, "uploads_full", true],
     [429, "client_limit", true],
     [503, "queue_timeout", true],
+    [503, "queue_unavailable", true],
     [503, "buffers_full", true],
     [503, "draining", true],
     [500, "spawn_refused", true],
@@ -225,6 +226,11 @@ Deno.test("retryAfter() tries again after the problems whose advice is to retry,
 Deno.test("failureOf() does not say that the job may have run where a jobrunner says what happened", () => {
   assert.equal(told(answerWith(504, "timed_out"), 1).message, "504: words");
   assert.equal(told(answerWith(504), 1).message, "504: words (the job may have run)");
+  assert.deepEqual(told(answerWith(502, "node_lost"), 1), {
+    exit: 70,
+    message: "502: words",
+    again: undefined,
+  });
 });
 
 Deno.test("failureOf() takes statuses that a request is refused with as refusals", () => {

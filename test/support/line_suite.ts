@@ -38,6 +38,27 @@ export interface LineBody {
   mostArriving(setup: LineSetup): number;
   /** The order in which waiting jobs are taken; given in the order in which they were filled. */
   order(filled: readonly JobSpec[]): readonly JobSpec[];
+  /** Set if only filled places count: reserve() may give a place although the queue is full, and fill() then refuses the job. */
+  readonly refusesAtFill?: true;
+}
+
+/** A place that counts, and the outcome of its job if it is filled. */
+interface Held {
+  readonly place: Place;
+  readonly outcome?: Promise<JobOutcome>;
+}
+
+/** Why a place was not given, or a job not taken into its place. */
+type Refused = Pick<Refusal, "cause" | "retryAfterSec"> & Partial<Pick<Refusal, "waiting">>;
+
+function isHeld(asked: Held | Refused): asked is Held {
+  return "place" in asked;
+}
+
+function isRefused(
+  outcome: JobOutcome | undefined,
+): outcome is Extract<JobOutcome, { readonly kind: "left" }> {
+  return outcome?.kind === "left" && outcome.cause === "queue_full";
 }
 
 async function leaseOf(line: Line): Promise<Lease> {
@@ -62,21 +83,49 @@ async function work(line: Line, run: (lease: Lease) => Promise<void> | void): Pr
 }
 
 /** Declares the tests of one implementation. */
-export function testLine({ name, open, about, bound, mostArriving, order }: LineBody): void {
+export function testLine(
+  { name, open, about, bound, mostArriving, order, refusesAtFill }: LineBody,
+): void {
   async function placeIn(line: Line, signal?: AbortSignal): Promise<Place> {
     const place = await line.reserve(about, signal);
     assert.ok(place.reserved);
     return place;
   }
 
+  /** Asks for a place and fills it; resolves when it is known whether the job is in the queue. */
+  async function admitted(line: Line, spec: JobSpec): Promise<Required<Held> | Refused> {
+    const place = await line.reserve(about);
+    if (!place.reserved) return place;
+    const outcome = place.fill(spec);
+    if (!refusesAtFill) return { place, outcome };
+    let early: JobOutcome | undefined;
+    outcome.then((outcome) => early = outcome);
+    await place.entered;
+    if (!isRefused(early)) return { place, outcome };
+    return { cause: "queue_full", retryAfterSec: early.retryAfterSec };
+  }
+
+  /** Asks for a place that counts: reserves it or, where only filled places count, fills it too. */
+  async function held(line: Line): Promise<Held | Refused> {
+    if (refusesAtFill) return await admitted(line, specOf("held"));
+    const place = await line.reserve(about);
+    return place.reserved ? { place } : place;
+  }
+
   /** Takes all places, and returns them with the refusal of one more. */
-  async function fillUp(line: Line): Promise<{ places: Place[]; refusal: Refusal }> {
-    const places: Place[] = [];
+  async function fillUp(line: Line): Promise<{ places: Held[]; refusal: Refused }> {
+    const places: Held[] = [];
     for (;;) {
-      const place = await line.reserve(about);
-      if (!place.reserved) return { places, refusal: place };
-      places.push(place);
+      const next = await held(line);
+      if (!isHeld(next)) return { places, refusal: next };
+      places.push(next);
     }
+  }
+
+  /** Gives a place back; resolves when it is free. */
+  async function leave({ place, outcome }: Held): Promise<void> {
+    place.leave();
+    await outcome;
   }
 
   async function refusalOf(line: Line): Promise<Refusal> {
@@ -214,27 +263,23 @@ export function testLine({ name, open, about, bound, mostArriving, order }: Line
       async ({ line }) => {
         const run = Promise.withResolvers<void>();
         const workers = Array.from({ length: setup.workers }, () => work(line, () => run.promise));
-        const asked = await Promise.all(
-          Array.from({ length: 2 * most }, () => line.reserve(about)),
-        );
-        const places = asked.filter((place) => place.reserved);
-        assert.equal(places.length, most);
-        for (const refusal of asked) {
-          if (!refusal.reserved) assert.equal(refusal.cause, "queue_full");
-        }
-        const outcomes = places.map((place, index) => place.fill(specOf(String(index))));
+        const ids = Array.from({ length: 2 * most }, (_, index) => String(index));
+        // All ask before the first fills its place.
+        const asked = await Promise.all(ids.map((id) => admitted(line, specOf(id))));
+        assert.equal(asked.filter(isHeld).length, most);
         await nextTurn();
-        assert.equal(
-          (await refusalOf(line)).waiting,
-          most - setup.workers,
-          "filled places are still taken",
-        );
+        const late = await admitted(line, specOf("late"));
+        assert.ok(!isHeld(late), "filled places are still taken");
+        assert.equal(late.waiting ?? line.waiting, most - setup.workers);
         run.resolve();
-        const ids = (await Promise.all(outcomes)).map((outcome) => {
-          assert.equal(outcome.kind, "ran");
-          return outcome.kind === "ran" ? outcome.result.id : "";
-        });
-        assert.deepEqual(ids, places.map((_, index) => String(index)));
+        for (const [index, each] of [...asked, late].entries()) {
+          if (!isHeld(each)) {
+            assert.equal(each.cause, "queue_full");
+            continue;
+          }
+          const outcome = await each.outcome;
+          assert.equal(outcome?.kind === "ran" && outcome.result.id, ids[index]);
+        }
         line.close();
         await Promise.all(workers);
       },
@@ -274,25 +319,31 @@ export function testLine({ name, open, about, bound, mostArriving, order }: Line
         const arrive = () => line.reserve({ ...about, arriving: true });
         const arriving = await Promise.all(Array.from({ length: most }, arrive));
         const refusal = await arrive();
+        /** How many places they take. */
+        const taken = refusesAtFill ? 0 : most;
         assert.equal(
           !refusal.reserved && refusal.cause,
-          most < bound(setup) ? "uploads_full" : "queue_full",
+          taken < bound(setup) ? "uploads_full" : "queue_full",
         );
-        const others: Place[] = [];
-        while (others.length + most < bound(setup)) others.push(await placeIn(line));
-        assert.equal((await refusalOf(line)).cause, "queue_full");
+        const { places: others, refusal: full } = await fillUp(line);
+        assert.deepEqual([others.length + taken, full.cause], [bound(setup), "queue_full"]);
+        const leaveOne = async () => {
+          const other = others.pop();
+          if (other) await leave(other);
+        };
         // A body that has arrived, and one that broke off, make room for the next.
         const [filled, ...broken] = arriving;
         assert.ok(filled?.reserved);
+        if (refusesAtFill) await leaveOne();
         const outcome = filled.fill(specOf("a"));
         for (const place of broken) if (place.reserved) place.leave();
-        others.pop()?.leave();
+        await leaveOne();
         if (bound(setup) > 1) {
           const next = await arrive();
           assert.ok(next.reserved);
           next.leave();
         }
-        for (const place of others) place.leave();
+        for (const other of others) await leave(other);
         const lease = await leaseOf(line);
         lease.settle(ranOf(lease.spec));
         assert.equal((await outcome).kind, "ran");
@@ -343,15 +394,18 @@ export function testLine({ name, open, about, bound, mostArriving, order }: Line
     { places: 3 },
   );
 
-  test("waiting counts a place from reserve() until leave()", async ({ line }) => {
+  test(`waiting counts a place from ${refusesAtFill ? "fill" : "reserve"}() until leave()`, async ({ line }) => {
     const { places, refusal } = await fillUp(line);
     assert.equal(refusal.cause, "queue_full");
     assert.equal(line.waiting, places.length);
-    places[1]?.leave();
-    places[1]?.leave();
+    const [, second] = places;
+    assert.ok(second);
+    second.place.leave();
+    await leave(second);
     assert.equal(line.waiting, places.length - 1);
-    const next = await placeIn(line);
-    for (const place of [...places, next]) place.leave();
+    const next = await held(line);
+    assert.ok(isHeld(next));
+    for (const each of [...places, next]) await leave(each);
     assert.equal(line.waiting, 0);
   });
 
@@ -559,8 +613,9 @@ export function testLine({ name, open, about, bound, mostArriving, order }: Line
       const next = 10 * (places.length + 1) / 2;
       assert.equal(line.retryAfterSec(), next, `10 s × ${places.length + 1} ÷ 2`);
       assert.equal(refusal.retryAfterSec, next);
-      for (const place of places) place.leave();
-      const left = await places[0]?.fill(specOf("b"));
+      for (const { place } of places) place.leave();
+      const [first] = places;
+      const left = await (first?.outcome ?? first?.place.fill(specOf("b")));
       assert.equal(
         left?.kind === "left" && left.retryAfterSec,
         10 * places.length / 2,
@@ -592,15 +647,19 @@ export function testLine({ name, open, about, bound, mostArriving, order }: Line
         const leases: Lease[] = [];
         const taking: Promise<void>[] = [];
         let count = 0;
+        /** Where only filled places count, without the reserved ones. */
         const unfinished = () =>
-          reserved.length + [...filled.values()].filter(({ outcome }) => !outcome).length;
+          (refusesAtFill ? 0 : reserved.length) +
+          [...filled.values()].filter(({ outcome }) => !outcome).length;
         const pick = <T>(items: T[], which: number) =>
           items.length === 0 ? undefined : items.splice(which % items.length, 1)[0];
         for (const { do: step, which } of script) {
           switch (step) {
             case "reserve": {
               const place = await line.reserve(about);
-              assert.equal(place.reserved, unfinished() < bound(setup));
+              const hasRoom = unfinished() < bound(setup);
+              if (refusesAtFill) assert.ok(place.reserved || !hasRoom);
+              else assert.equal(place.reserved, hasRoom);
               if (place.reserved) reserved.push(place);
               break;
             }
@@ -609,8 +668,11 @@ export function testLine({ name, open, about, bound, mostArriving, order }: Line
               if (!place) break;
               const spec = specOf(String(count++));
               const job: { place: Place; outcome?: JobOutcome } = { place };
+              const hasRoom = !refusesAtFill || unfinished() < bound(setup);
               filled.set(spec.id, job);
               place.fill(spec).then((outcome) => job.outcome = outcome);
+              await place.entered;
+              assert.equal(isRefused(job.outcome), !hasRoom);
               break;
             }
             case "leave": {

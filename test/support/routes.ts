@@ -16,7 +16,7 @@ import { clientAddresses } from "../../src/http/forwarded.ts";
 import { createGuard } from "../../src/http/guard.ts";
 import type { Clients } from "../../src/http/clients.ts";
 import type { BodyLimits } from "../../src/http/body/reading.ts";
-import type { CommandDoor, FrontDoor } from "../../src/http/door.ts";
+import type { CommandDoor, FrontDoor, QueueState } from "../../src/http/door.ts";
 import { createRoutes } from "../../src/http/routes.ts";
 import type { DiskShare, JobHandle, JobOutcome, JobSpec, Names } from "../../src/jobs/job.ts";
 import type { Place, Refusal } from "../../src/jobs/line.ts";
@@ -45,6 +45,8 @@ export interface Setup {
   readonly maxBufferedBytes?: number;
   readonly disk?: DiskShare;
   readonly ready?: boolean;
+  /** Whether the queue takes jobs; `ok` if absent. */
+  readonly queueState?: QueueState;
   readonly accessLog?: boolean;
   /** The commands of a configuration file, by name; without them the only command has no name. */
   readonly commands?: Readonly<Record<string, Partial<CommandDoor>>>;
@@ -116,6 +118,7 @@ export function setUp(setup: Setup = {}) {
     ...noRun,
     reserve: setup.reserve ??
       (() => setup.refusal ?? placeFor(setup.submit ?? ((spec) => Promise.resolve(ranOf(spec))))),
+    waiting: 2,
     retryAfterSec: () => 7,
     release: () => void doors.released++,
   };
@@ -163,6 +166,7 @@ export function setUp(setup: Setup = {}) {
     retryAfterSec: () => 7,
     metricsText: () => Promise.resolve("a_metric 1\n"),
     ready: () => setup.ready ?? true,
+    queueState: () => setup.queueState ?? "ok",
     status: () => ({
       started: 5,
       version: "1.2.3",

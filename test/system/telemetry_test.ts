@@ -101,6 +101,7 @@ Deno.test("/metrics and /status count requests that never ran by reason", async 
     disk_full: 0,
     too_many_listeners: 0,
     queue_timeout: 1,
+    queue_unavailable: 0,
     buffers_full: 0,
     canceled: 0,
     draining: 0,

@@ -72,6 +72,15 @@ Deno.test("job metrics with names count and measure each command by itself", asy
   assert.deepEqual(await sample(truncated), [" 1"]);
 });
 
+Deno.test("jobStarted() of a job whose wait another machine measures counts its payload only", async () => {
+  const { metrics, sample } = expose({ pools }, [thumbs]);
+  metrics.of(thumbs).jobStarted({ queuedSec: undefined, payloadBytes: 100 });
+  const ofThumbs = labelsOf(thumbs);
+  for (const [name, count] of [["queue_wait_seconds", 0], ["payload_bytes", 1]] as const) {
+    assert.deepEqual(await sample(`jobrunner_job_${name}_count{${ofThumbs}}`), [` ${count}`]);
+  }
+});
+
 Deno.test("rejected() with names counts for that command, without them for none", async () => {
   const { metrics, sample } = expose({ pools }, [thumbs, pdf]);
   metrics.rejected("queue_full", pdf);

@@ -57,7 +57,20 @@ Deno.test("encodeEvent() makes a server-sent event with id, type and one line of
   );
 });
 
+Deno.test("encodeEvent() and encodeExit() name the machine, if several share a queue", async () => {
+  assert.equal(
+    encodeEvent({ event: "started", worker_id: 1, pid: 77, node: "b" }, 4, "ndjson"),
+    '{"event":"started","seq":4,"worker_id":1,"pid":77,"node":"b"}\n',
+  );
+  const [exit] = eventsIn((await exitOf({ ...result, node: "b" })).join(""), "ndjson");
+  assert.equal(exit?.["node"], "b");
+});
+
 Deno.test("encodeEvent() leaves out what does not apply", () => {
+  assert.equal(
+    encodeEvent({ event: "started", worker_id: 1, pid: 77, node: undefined }, 0, "ndjson"),
+    '{"event":"started","seq":0,"worker_id":1,"pid":77}\n',
+  );
   assert.equal(
     encodeEvent({ event: "truncated", stdout_bytes: 5, stderr_bytes: undefined }, 0, "ndjson"),
     '{"event":"truncated","seq":0,"stdout_bytes":5}\n',

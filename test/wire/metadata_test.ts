@@ -58,6 +58,13 @@ Deno.test("metadataOf() says of a process that was there before the job, and onl
   assert.deepEqual(metadataOf({ ...result, warm: false }), metadataOf(result));
 });
 
+Deno.test("metadataOf() names the machine that ran the job, if several share a queue", () => {
+  assert.deepEqual(metadataOf({ ...result, node: "büro-2" }), {
+    ...metadataOf(result),
+    "X-JR-Node": "b%C3%BCro-2",
+  });
+});
+
 Deno.test("metadataOf() makes headers of any id and message, which decodeURIComponent() restores", () => {
   for (const text of ["ä\r\nX: y", "100 %", "/a b?", "\u{1f600}\x7f\0", "%41"]) {
     const fields = new Headers(metadataOf({ ...result, id: text, message: text }));

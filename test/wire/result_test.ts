@@ -51,6 +51,18 @@ Deno.test("encodeResult() names the command and its pool directly after the endi
   );
 });
 
+Deno.test("encodeResult() names the machine that ran the job, if several share a queue, after the pool", () => {
+  const text = (more: Partial<JobResult>) =>
+    [...encodeResult({ ...result, ...more }).pieces].join("");
+  const names = { command: "thumbs", pool: "office" };
+  assert.match(
+    text({ node: "b", names, warm: true }),
+    /"ending":"exited","command":"thumbs","pool":"office","node":"b","warm":true}\n$/,
+  );
+  assert.match(text({ node: "b" }), /"ending":"exited","node":"b"}\n$/);
+  assert.equal(text({ node: undefined }), text({}));
+});
+
 Deno.test("encodeResult() yields a large result in pieces that form the same JSON", () => {
   const bytes = new Uint8Array(2_000_003).map((_, index) => index % 253);
   const expected = bytes.toBase64();

@@ -194,6 +194,11 @@ export const errors = {
     when: "the job waited longer than `JOBRUNNER_QUEUE_TIMEOUT_SEC` and did not run",
     advice: retry,
   },
+  queue_unavailable: {
+    status: 503,
+    when: "the queue that several machines share cannot be reached",
+    advice: retry,
+  },
   buffers_full: {
     status: 503,
     when:
@@ -209,6 +214,12 @@ export const errors = {
     status: 503,
     when: "the machine could not start a process (limit of processes, memory or open files)",
     advice: retry,
+  },
+  node_lost: {
+    status: 502,
+    when:
+      "the machine that ran the job was lost, and no other may run it: the command may have run",
+    advice: "find out what the job has done before you send it again",
   },
   timed_out: {
     status: 504,
@@ -242,6 +253,7 @@ const titles: Readonly<Record<ErrorStatus, string>> = {
   422: "Unprocessable Content",
   429: "Too Many Requests",
   500: "Internal Server Error",
+  502: "Bad Gateway",
   503: "Service Unavailable",
   504: "Gateway Timeout",
   507: "Insufficient Storage",

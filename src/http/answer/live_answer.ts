@@ -40,7 +40,7 @@ export interface LiveRequest {
 export type LiveEnd = { readonly kind: "ran"; readonly result: JobResult } | Problem;
 
 /** A live answer; its status is 200. Its functions have no effect once it is over. */
-export interface LiveAnswer extends Required<Pick<JobHandle, "onStarted" | "onOutput">> {
+export interface LiveAnswer extends Required<Pick<JobHandle, "onStarted" | "onOutput" | "onLost">> {
   /** Its content type, and a header by which proxies send each event on at once. */
   readonly headers: Readonly<Record<string, string>>;
   /** The events. */

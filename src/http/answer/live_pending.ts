@@ -6,6 +6,7 @@
  */
 
 import { type ByteBuffer, createByteBuffer } from "../../async/bytes.ts";
+import type { StartedAt } from "../../jobs/job.ts";
 import type { LiveEvent } from "../../wire/events.ts";
 import { createPieceMaker, type OutputPiece, type PieceMaker } from "../../wire/output_piece.ts";
 import type { ProgressReport } from "../../wire/progress_line.ts";
@@ -24,10 +25,10 @@ export interface PendingEvents {
   /** The job waits with this position; replaces an earlier one. */
   queued(place: number): void;
   /** The command has started. */
-  started(worker: { readonly id: number; readonly pid: number }): void;
+  started(worker: StartedAt): void;
   /** Copies a piece of output; not to be called when it is full. */
   add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void;
-  /** Counts bytes of output that are dropped because it is full. */
+  /** Counts bytes of output that are dropped because it is full, or that never came. */
   drop(stream: OutputStream, bytes: number): void;
   /** The command reported progress. Of the reports that come while it is full, only the latest is kept. */
   progress(report: ProgressReport): void;
@@ -66,10 +67,10 @@ type PendingPart =
   | { readonly event: "progress" } & ProgressReport
   | Gap;
 
-/** What came while the list was full. */
+/** What came while the list was full, or was lost before. */
 interface Gap {
   readonly event: "truncated";
-  /** Bytes that were dropped. */
+  /** Bytes that were dropped, or lost. */
   readonly dropped: Record<OutputStream, number>;
   /** The latest report. */
   latest?: ProgressReport;
@@ -79,7 +80,7 @@ interface Gap {
 class Pending implements PendingEvents {
   readonly #onHeld: (bytes: number) => void;
   #place: number | undefined;
-  #worker: { readonly id: number; readonly pid: number } | undefined;
+  #worker: StartedAt | undefined;
   #parts: PendingPart[] = [];
   #size = 0;
   #stdout: PieceMaker | undefined;
@@ -105,7 +106,7 @@ class Pending implements PendingEvents {
     this.#place = place;
   }
 
-  started(worker: { readonly id: number; readonly pid: number }): void {
+  started(worker: StartedAt): void {
     this.#worker = worker;
   }
 
@@ -132,7 +133,8 @@ class Pending implements PendingEvents {
     const events: LiveEvent[] = [];
     if (this.#place !== undefined) events.push({ event: "queued", place: this.#place });
     if (this.#worker) {
-      events.push({ event: "started", worker_id: this.#worker.id, pid: this.#worker.pid });
+      const { id, pid, node } = this.#worker;
+      events.push({ event: "started", worker_id: id, pid, node });
     }
     this.#place = this.#worker = undefined;
     let size = 0;

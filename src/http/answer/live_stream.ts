@@ -3,11 +3,12 @@
  *
  * The command is never slowed. While a listener has 64 KiB of events to take, output is kept for it only until that is 1 MiB
  * more; the rest is dropped and counted, and of progress only the latest report is kept. Everything else waits until it takes
- * more.
+ * more. Output that was lost on its way from another machine is counted in the same event.
  *
  * @module
  */
 
+import type { StartedAt } from "../../jobs/job.ts";
 import {
   encodeEvent,
   encodeExit,
@@ -78,7 +79,7 @@ class LiveStream implements LiveAnswer {
     this.#flush();
   }
 
-  onStarted(worker: { readonly id: number; readonly pid: number }): void {
+  onStarted(worker: StartedAt): void {
     if (this.#isDone) return;
     this.#hasStarted = true;
     this.#pending.started(worker);
@@ -89,9 +90,15 @@ class LiveStream implements LiveAnswer {
     if (this.#isDone) return;
     if (stream === "stdout") this.#add("stdout", bytes);
     else this.#stderr.write(bytes);
-    if (this.#pending.isEnough) this.#flush();
-    // The first piece after a pause is sent at once.
-    if (!this.#stopJoining) this.#join();
+    this.#added();
+  }
+
+  onLost(stream: OutputStream, bytes: number): void {
+    if (this.#isDone) return;
+    // The beginning of a progress line before a gap is not one: its end may be lost.
+    if (stream === "stderr") this.#filter?.end();
+    this.#pending.drop(stream, bytes);
+    this.#added();
   }
 
   end(end: LiveEnd): void {
@@ -130,6 +137,12 @@ class LiveStream implements LiveAnswer {
       (bytes) => this.#add("stderr", bytes),
       (report) => this.#report(report),
     );
+  }
+
+  #added(): void {
+    if (this.#pending.isEnough) this.#flush();
+    // The first piece after a pause is sent at once.
+    if (!this.#stopJoining) this.#join();
   }
 
   #add(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void {

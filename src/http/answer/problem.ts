@@ -80,6 +80,11 @@ export type Problem =
   | { readonly kind: "queue_full"; readonly waiting: number; readonly retryAfterSec: number }
   | { readonly kind: "client_limit"; readonly retryAfterSec: number }
   | { readonly kind: "queue_timeout"; readonly queuedSec: number; readonly retryAfterSec: number }
+  | {
+    readonly kind: "queue_unavailable";
+    readonly queuedSec?: number;
+    readonly retryAfterSec: number;
+  }
   | { readonly kind: "draining"; readonly queuedSec?: number; readonly retryAfterSec: number }
   | { readonly kind: "buffers_full"; readonly retryAfterSec: number }
   | { readonly kind: "uploads_full"; readonly retryAfterSec: number }
@@ -89,6 +94,7 @@ export type Problem =
     readonly reason?: string;
   }
   | { readonly kind: "spawn_refused"; readonly retryAfterSec: number }
+  | { readonly kind: "node_lost" }
   | { readonly kind: "internal" }
   | { readonly kind: "not_acceptable"; readonly types: readonly string[] }
   | { readonly kind: "bad_multipart"; readonly sentence: string }
@@ -217,6 +223,11 @@ function detailsOf(problem: Problem): Details {
           "The job waited longer than JOBRUNNER_QUEUE_TIMEOUT_SEC for a worker and did not run",
         headers: retryAfter(problem.retryAfterSec),
       };
+    case "queue_unavailable":
+      return {
+        detail: "The queue that the machines share cannot be reached",
+        headers: retryAfter(problem.retryAfterSec),
+      };
     case "draining":
       return {
         detail: "The server is stopping and accepts no new jobs",
@@ -241,6 +252,8 @@ function detailsOf(problem: Problem): Details {
         detail: "The server could not start a process; see the server's log",
         headers: retryAfter(problem.retryAfterSec),
       };
+    case "node_lost":
+      return { detail: "The machine that ran the job was lost; the job may have run" };
     case "internal":
       return { detail: "Internal error; see the server's log" };
     case "not_acceptable":

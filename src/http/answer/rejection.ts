@@ -19,6 +19,7 @@ export function rejectionOf(problem: Problem): RejectionReason | undefined {
     case "disk_full":
     case "too_many_listeners":
     case "queue_timeout":
+    case "queue_unavailable":
     case "buffers_full":
     case "draining":
     case "unauthorized":
@@ -49,6 +50,7 @@ export function rejectionOf(problem: Problem): RejectionReason | undefined {
     case "method_not_allowed":
     case "spool_unusable":
     case "spawn_refused":
+    case "node_lost":
     case "internal":
       return undefined;
   }

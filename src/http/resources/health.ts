@@ -14,24 +14,35 @@ export function livez(): Handlers<"/livez"> {
   return { GET: (c) => page(c, plainText, "ok\n") };
 }
 
-/** 200 while jobs are admitted, otherwise 503. */
+/** 200 while jobs are admitted, or would be if the queue could be reached; otherwise 503. */
 export function readyz(door: FrontDoor, errors: ErrorAnswers): Handlers<"/readyz"> {
-  return { GET: whileReady(door, errors, () => readiness(door.status())) };
+  return { GET: whileReady(door, errors, () => readiness(door)) };
 }
 
-/** A page of plain text while jobs are admitted, otherwise 503. */
+/** A page of plain text while the server is ready, otherwise 503. */
 export function whileReady(door: FrontDoor, { answer }: ErrorAnswers, text: () => string): Handler {
   return (c) => {
-    if (door.ready()) return page(c, plainText, text());
-    return answer(c, { kind: "draining", retryAfterSec: door.retryAfterSec() });
+    const isDraining = !door.ready();
+    if (!isDraining && door.queueState() !== "unavailable") return page(c, plainText, text());
+    const retryAfterSec = door.retryAfterSec();
+    return answer(
+      c,
+      isDraining
+        ? { kind: "draining", retryAfterSec }
+        : { kind: "queue_unavailable", retryAfterSec },
+    );
   };
 }
 
 /**
- * A server is saturated while a pool is: all its workers and places are taken. It still counts as ready: it responds, and refuses
- * jobs with a Retry-After.
+ * A server is saturated while a pool is: all its workers and places are taken. It is degraded while its queue, which lives elsewhere,
+ * cannot be reached. It still counts as ready: it responds, and refuses jobs with a Retry-After.
  */
-function readiness({ pools }: ReturnType<FrontDoor["status"]>): string {
+function readiness(door: FrontDoor): string {
+  if (door.queueState() === "degraded") {
+    return "ready, degraded: the queue that the machines share cannot be reached\n";
+  }
+  const { pools } = door.status();
   const saturated = pools.filter(({ waiting, queueLimit, workers }) =>
     waiting >= queueLimit && workers.every(({ job }) => job)
   );

@@ -45,14 +45,17 @@ export function placeProblem({ cause, waiting, retryAfterSec }: Refusal): Proble
       return { kind: "queue_full", waiting, retryAfterSec };
     case "uploads_full":
       return { kind: "uploads_full", retryAfterSec };
+    case "queue_unavailable":
+      return { kind: "queue_unavailable", retryAfterSec };
   }
 }
 
-/** The run could not take place. */
+/** The run could not take place, or has no result. */
 export function runProblem(kind: RunFailure["kind"], command: CommandDoor): Problem {
   switch (kind) {
     case "spool_unusable":
     case "internal":
+    case "node_lost":
       return { kind };
     case "spawn_refused":
       return { kind, retryAfterSec: command.retryAfterSec() };
@@ -91,12 +94,17 @@ export function spoolProblem(error: unknown): Problem {
 /** The job left the queue and did not run. */
 export function leftProblem(
   { cause, queuedSec, retryAfterSec }: Extract<JobOutcome, { readonly kind: "left" }>,
+  command: CommandDoor,
 ): Problem {
   switch (cause) {
     case "queue_timeout":
       return { kind: "queue_timeout", queuedSec, retryAfterSec };
     case "shutdown":
       return { kind: "draining", queuedSec, retryAfterSec };
+    case "queue_full":
+      return { kind: "queue_full", waiting: command.waiting, retryAfterSec };
+    case "queue_unavailable":
+      return { kind: "queue_unavailable", queuedSec, retryAfterSec };
     case "canceled":
       // The client does not receive this; it is for the log.
       return { kind: "client_gone", queuedSec };

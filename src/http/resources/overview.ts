@@ -20,7 +20,7 @@ function textOf(routes: readonly Route[]): string {
   }\n`;
 }
 
-/** 200 while jobs are admitted, otherwise 503. */
+/** 200 while the server is ready, otherwise 503. */
 export function overview(door: FrontDoor, errors: ErrorAnswers): Handlers<"/"> {
   const text = textOf(routesOf(door.named));
   return { GET: whileReady(door, errors, () => text) };

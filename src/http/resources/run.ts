@@ -91,7 +91,7 @@ async function admit(
     token: client,
     ...trace?.context,
   };
-  return { place, spec, onLeft: () => void inbox.discard() };
+  return { place, spec, onNotTaken: () => void inbox.discard() };
 }
 
 /** A body, or a form, that is stored. */

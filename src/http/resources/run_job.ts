@@ -10,7 +10,7 @@ import type { LiveFormat } from "../../wire/events.ts";
 import type { AnswerPart } from "../../wire/run_request.ts";
 import type { Format } from "../answer/accept.ts";
 import type { ListenerPlace } from "../answer/live.ts";
-import type { LiveEnd } from "../answer/live_answer.ts";
+import type { LiveAnswer, LiveEnd } from "../answer/live_answer.ts";
 import type { Problem } from "../answer/problem.ts";
 import { resultAnswer } from "../answer/result.ts";
 import type { CommandDoor } from "../door.ts";
@@ -31,8 +31,8 @@ export interface PlacedJob {
   readonly place: Place;
   /** The job. */
   readonly spec: JobSpec;
-  /** Called if the job leaves the queue, so that its payload is not needed. */
-  readonly onLeft?: () => void;
+  /** Called when the job is over and no run in this process has taken its payload. */
+  readonly onNotTaken?: () => void;
 }
 
 /** Where the outputs of a job are kept for an answer in a format. */
@@ -49,7 +49,10 @@ export function keepFor(format: Format): Keep {
   }
 }
 
-/** Has the request admitted, and makes the answer: when the job is over or, if the answer is live, at once. */
+/**
+ * Has the request admitted, and makes the answer: when the job is over or, if the answer is live, as soon as the job is in the
+ * queue.
+ */
 export function answerOf(
   arrival: Arrival,
   settings: JobSettings,
@@ -80,7 +83,7 @@ async function answerLive(
   if (!listener) return listenersFull(command);
   try {
     const job = await admit();
-    return "kind" in job ? job : runLive(arrival, command, job, { format, listener });
+    return "kind" in job ? job : await runLive(arrival, command, job, { format, listener });
   } finally {
     // No effect on a live answer that has begun.
     listener.release();
@@ -95,13 +98,15 @@ function handleOf({ share, disk }: Arrival): JobHandle {
   };
 }
 
-function fill({ place, spec, onLeft }: PlacedJob, handle: JobHandle): Promise<JobOutcome> {
+function fill({ place, spec, onNotTaken }: PlacedJob, handle: JobHandle): Promise<JobOutcome> {
+  if (!onNotTaken) return place.fill(spec, handle);
+  const { input } = spec;
   const outcome = place.fill(spec, handle);
-  if (!onLeft) return outcome;
-  return outcome.then((outcome) => {
-    if (outcome.kind === "left") onLeft();
-    return outcome;
-  });
+  const discard = () => {
+    if (spec.input === input) onNotTaken();
+  };
+  outcome.then(discard, discard);
+  return outcome;
 }
 
 async function runToTheEnd(
@@ -136,14 +141,15 @@ async function runToTheEnd(
 
 /**
  * The stream of events is the only sign that the client has disconnected, and the job ends it. Memory and disk space are held until
- * both are over: a job goes on for a while, or to its end, after its client has left.
+ * both are over: a job goes on for a while, or to its end, after its client has left. A job that never got into the queue is
+ * answered with its problem, without a stream.
  */
-function runLive(
+async function runLive(
   arrival: Arrival,
   command: CommandDoor,
   job: PlacedJob,
   { format, listener }: { readonly format: LiveFormat; readonly listener: ListenerPlace },
-): JobAnswer {
+): Promise<JobAnswer | Problem> {
   const { requestId, share, disk, onGivenUp } = arrival;
   const { place } = job;
   /** How many of the two are not over. */
@@ -153,29 +159,43 @@ function runLive(
     share.release();
     disk.release();
   };
-  const live = listener.open({
-    format,
-    requestId,
-    onGone: () => place.leave(),
-    onGivenUp(cause) {
-      place.leave();
-      onGivenUp(cause);
-    },
-    onHeld: (bytes) => share.captured(bytes),
-    onOver,
-  });
+  let live: LiveAnswer | undefined;
+  /** The answer, which begins with the first call: a command can start before it is certain that its job is in the queue. */
+  const begun = () => {
+    if (live) return live;
+    live = listener.open({
+      format,
+      requestId,
+      onGone: () => place.leave(),
+      onGivenUp(cause) {
+        place.leave();
+        onGivenUp(cause);
+      },
+      onHeld: (bytes) => share.captured(bytes),
+      onOver,
+    });
+    live.queued(place.position());
+    return live;
+  };
+  let early: JobOutcome | undefined;
   const outcome = fill(job, {
     ...handleOf(arrival),
-    onStarted: (worker) => live.onStarted(worker),
-    onOutput: (stream, bytes) => live.onOutput(stream, bytes),
+    onStarted: (worker) => begun().onStarted(worker),
+    onOutput: (stream, bytes) => begun().onOutput(stream, bytes),
+    onLost: (stream, bytes) => begun().onLost(stream, bytes),
   });
-  live.queued(place.position());
+  if (place.entered) {
+    outcome.then((outcome) => early = outcome);
+    await place.entered;
+    if (!live && early?.kind === "left") return leftProblem(early, command);
+  }
+  const answer = begun();
   const over = outcome.then((outcome) => {
     const end = endOf(outcome, command);
-    live.end(end);
+    answer.end(end);
     return end.kind === "ran" ? undefined : end;
   }).finally(onOver);
-  return { kind: "live", live, over };
+  return { kind: "live", live: answer, over };
 }
 
 function endOf(outcome: JobOutcome, command: CommandDoor): LiveEnd {
@@ -188,5 +208,5 @@ function withoutResult(
 ): Problem {
   return outcome.kind === "failed"
     ? runProblem(outcome.failure.kind, command)
-    : leftProblem(outcome);
+    : leftProblem(outcome, command);
 }

@@ -50,12 +50,14 @@ Deno.test("errors: each code has the status that clients rely on", () => {
   assert.deepEqual(codesOf(500), [
     ...["spool_unusable", "result_unreadable", "command_not_started", "internal"],
   ]);
+  assert.deepEqual(codesOf(502), ["node_lost"]);
   assert.deepEqual(codesOf(503), [
     "queue_full",
     "uploads_full",
     "spool_full",
     "too_many_listeners",
     "queue_timeout",
+    "queue_unavailable",
     "buffers_full",
     "draining",
     "spawn_refused",

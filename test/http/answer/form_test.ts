@@ -24,6 +24,7 @@ Deno.test("formAnswer() can be read with formData(): the result in JSON, then al
     output: inMemory("\r\n--not the boundary\r\n"),
     error: inMemory(""),
     names: { command: "pdf", pool: "office" },
+    node: "b",
   }, "image/png");
   assert.equal(answer.status, 200);
   assert.equal(answer.headers["x-accel-buffering"], "no");
@@ -38,6 +39,7 @@ Deno.test("formAnswer() can be read with formData(): the result in JSON, then al
     ending: "exited",
     command: "pdf",
     pool: "office",
+    node: "b",
     data_truncated: true,
     data_bytes: 300_000,
     output_bytes: 22,

@@ -127,6 +127,29 @@ Deno.test("createPendingEvents() has only the latest progress if nothing else ca
   assert.deepEqual(events.slice(17), [{ event: "progress", percent: 2, text: "" }]);
 });
 
+Deno.test("createPendingEvents() has the counts of what was lost where it is missing, also with room", () => {
+  const { pending, held } = setUp();
+  pending.add("stdout", encode("a"));
+  pending.drop("stdout", 5);
+  pending.drop("stderr", 6);
+  pending.add("stdout", encode("b"));
+  pending.drop("stderr", 7);
+  assert.deepEqual(pending.take(false), [
+    { event: "stdout", text: "a" },
+    { event: "truncated", stdout_bytes: 5, stderr_bytes: 6 },
+    { event: "stdout", text: "b" },
+    { event: "truncated", stdout_bytes: undefined, stderr_bytes: 7 },
+  ]);
+  assert.ok(pending.isEmpty);
+  assert.equal(held(), 0);
+});
+
+Deno.test("createPendingEvents() names the machine of a command that has started, if there are several", () => {
+  const { pending } = setUp();
+  pending.started({ id: 1, pid: 7, node: "b" });
+  assert.deepEqual(pending.take(false), [{ event: "started", worker_id: 1, pid: 7, node: "b" }]);
+});
+
 for (const stream of ["stdout", "stderr"] as const) {
   Deno.test(`createPendingEvents() ends a character of ${stream} before a gap, and at the end`, () => {
     const { pending } = setUp();

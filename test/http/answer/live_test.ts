@@ -49,6 +49,38 @@ for (const format of ["sse", "ndjson"] as const) {
   });
 }
 
+Deno.test("a live answer has the event truncated where output was lost, and sends it at once", async () => {
+  const { answer, write, waits } = openLive();
+  const listener = listen(answer);
+  write("stdout", "a");
+  write("stderr", "::progress 4");
+  answer.onLost("stderr", 5);
+  write("stderr", "0 half\n");
+  answer.onLost("stdout", 6);
+  answer.onLost("stdout", 7);
+  write("stdout", "b");
+  waits.join.over();
+  waits.join.over();
+  await listener.take();
+  await listener.take();
+  answer.onLost("stdout", 8);
+  assert.match(await listener.take() ?? "", /^{"event":"truncated","seq":\d+,"stdout_bytes":8}\n$/);
+  answer.end(ran());
+  answer.onLost("stdout", 9);
+  assert.deepEqual(
+    (await listener.rest()).slice(0, -1).map(({ seq: _, ...event }) => event),
+    [
+      { event: "stdout", text: "a" },
+      { event: "stderr", text: "::progress 4" },
+      { event: "truncated", stderr_bytes: 5 },
+      { event: "stderr", text: "0 half\n" },
+      { event: "truncated", stdout_bytes: 13 },
+      { event: "stdout", text: "b" },
+      { event: "truncated", stdout_bytes: 8 },
+    ],
+  );
+});
+
 Deno.test("a live answer names its format, and keeps proxies from collecting it", () => {
   for (
     const [format, type] of [

@@ -132,14 +132,41 @@ Deno.test("problemAnswer() lists what there is to a client that accepts nothing 
 });
 
 Deno.test("problemAnswer() says when to retry where a retry helps", () => {
-  for (const kind of ["spool_full", "too_many_listeners", "uploads_full"] as const) {
+  for (
+    const kind of ["spool_full", "too_many_listeners", "uploads_full", "queue_unavailable"] as const
+  ) {
     assert.equal(problemAnswer({ kind, retryAfterSec: 9 }, "r", false).headers["retry-after"], "9");
   }
-  assert.equal(problemAnswer({ kind: "disk_full" }, "r", false).headers["retry-after"], undefined);
+  for (const kind of ["disk_full", "node_lost"] as const) {
+    assert.equal(problemAnswer({ kind }, "r", false).headers["retry-after"], undefined);
+  }
+});
+
+Deno.test("problemAnswer() tells a client whose machine was lost that the job may have run", () => {
+  const { status, headers, body } = problemAnswer({ kind: "node_lost" }, "r", true);
+  assert.deepEqual([status, headers["content-type"]], [502, "application/problem+json"]);
+  assert.deepEqual(JSON.parse(body), {
+    type: "about:blank",
+    title: "Bad Gateway",
+    status: 502,
+    detail: "The machine that ran the job was lost; the job may have run",
+    code: "node_lost",
+    request_id: "r",
+  });
+});
+
+Deno.test("problemAnswer() keeps the connection of a client whose job the shared queue did not take", () => {
+  const { status, headers, body } = problemAnswer(
+    { kind: "queue_unavailable", retryAfterSec: 3 },
+    "r",
+    false,
+  );
+  assert.deepEqual([status, headers["connection"]], [503, undefined]);
+  assert.equal(body, "The queue that the machines share cannot be reached\n");
 });
 
 Deno.test("rejectionOf() counts no run, and each refusal of a form under its reason", () => {
-  for (const problem of [failed, notStarted, timedOut, stopped]) {
+  for (const problem of [failed, notStarted, timedOut, stopped, { kind: "node_lost" } as const]) {
     assert.equal(rejectionOf(problem), undefined);
   }
   const sentence = "x";
@@ -152,6 +179,7 @@ Deno.test("rejectionOf() counts no run, and each refusal of a form under its rea
     [{ kind: "disk_full" }, "disk_full"],
     [{ kind: "too_many_listeners", retryAfterSec: 1 }, "too_many_listeners"],
     [{ kind: "draining", retryAfterSec: 1 }, "draining"],
+    [{ kind: "queue_unavailable", retryAfterSec: 1 }, "queue_unavailable"],
   ];
   for (const [problem, reason] of refusals) assert.equal(rejectionOf(problem), reason);
 });

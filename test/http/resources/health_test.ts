@@ -27,6 +27,26 @@ Deno.test("GET /readyz answers 200 and reports it while the server is saturated"
   assert.equal((await idle.send("/readyz")).text, "ready\n");
 });
 
+Deno.test("GET /readyz answers 200 and reports it while the server is degraded", async () => {
+  const { send } = setUp({ queueState: "degraded", status: { pools: [fullPool] } });
+  const { status, text } = await send("/readyz");
+  assert.equal(status, 200);
+  assert.equal(text, "ready, degraded: the queue that the machines share cannot be reached\n");
+  assert.equal((await send("/")).status, 200);
+});
+
+Deno.test("GET /readyz and GET / answer 503 while the queue is unavailable, GET /livez 200", async () => {
+  const { send } = setUp({ queueState: "unavailable" });
+  assert.equal((await send("/livez")).status, 200);
+  for (const path of ["/readyz", "/"]) {
+    const { status, headers, text } = await send(path);
+    assert.deepEqual([status, headers.get("retry-after")], [503, "7"]);
+    assert.equal(text, "The queue that the machines share cannot be reached\n");
+  }
+  const draining = setUp({ queueState: "unavailable", ready: false });
+  assert.match((await draining.send("/readyz")).text, /^The server is stopping/);
+});
+
 Deno.test("GET /readyz names every saturated pool that has a name", async () => {
   const office = { ...fullPool, name: "office", waiting: 5, queueLimit: 5 };
   const textWith = async (...pools: (typeof somePool)[]) =>

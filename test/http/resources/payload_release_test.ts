@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { JobOutcome } from "../../../src/jobs/job.ts";
+import type { JobOutcome, LeaveCause, RunFailure } from "../../../src/jobs/job.ts";
 import { byHand } from "../../support/deadlines.ts";
 import { ranOf } from "../../support/jobs.ts";
 import { job, type Setup, setUp } from "../../support/routes.ts";
@@ -13,14 +13,14 @@ interface End {
   readonly status: number;
 }
 
-const left = (cause: "canceled" | "queue_timeout" | "shutdown"): JobOutcome => ({
+const left = (cause: LeaveCause): JobOutcome => ({
   kind: "left",
   cause,
   queuedSec: 1,
   retryAfterSec: 1,
 });
 
-const failed = (kind: "spool_unusable" | "spawn_refused" | "internal"): JobOutcome => ({
+const failed = (kind: RunFailure["kind"]): JobOutcome => ({
   kind: "failed",
   failure: { kind, reason: "for a test" },
 });
@@ -75,8 +75,11 @@ const ends: readonly End[] = [
   { what: "its client left the queue", setup: submit(left("canceled")), status: 400 },
   { what: "it waited too long", setup: submit(left("queue_timeout")), status: 503 },
   { what: "the server stopped", setup: submit(left("shutdown")), status: 503 },
+  { what: "the shared queue took no more jobs", setup: submit(left("queue_full")), status: 503 },
+  { what: "the shared queue is away", setup: submit(left("queue_unavailable")), status: 503 },
   { what: "its files could not be written", setup: submit(failed("spool_unusable")), status: 500 },
   { what: "no process could be started", setup: submit(failed("spawn_refused")), status: 503 },
+  { what: "its machine was lost", setup: submit(failed("node_lost")), status: 502 },
   { what: "a worker had a bug", setup: submit(failed("internal")), status: 500 },
   { what: "its job ran", status: 200 },
   { what: "the queue has a bug", setup: { reserve: bug }, status: 500 },

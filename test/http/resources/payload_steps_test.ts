@@ -41,6 +41,7 @@ function posted(differences: Differences = {}) {
     onDisconnect: "cancel",
     maxRequestBytes: Infinity,
     ...noRun,
+    waiting: 2,
     retryAfterSec: () => 7,
     release: () => assert.fail("its caller releases it"),
     reserve(about, signal) {

@@ -75,6 +75,7 @@ Deno.test("POST /payload logs its own reason for each way in which a job left th
     ["canceled", "client_gone"],
     ["queue_timeout", "queue_timeout"],
     ["shutdown", "draining"],
+    ["queue_unavailable", "queue_unavailable"],
   ] as const;
   for (const [cause, reason] of reasons) {
     const { post, log } = setUp({

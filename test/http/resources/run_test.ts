@@ -8,10 +8,10 @@ import type { CommandDoor } from "../../../src/http/door.ts";
 import type { Arrival, JobSettings } from "../../../src/http/resources/job_request.ts";
 import { postRun } from "../../../src/http/resources/run.ts";
 import { unmarked } from "../../../src/isolate/busy.ts";
-import type { JobHandle, JobOutcome, JobSpec } from "../../../src/jobs/job.ts";
+import { type JobHandle, type JobOutcome, type JobSpec, noInput } from "../../../src/jobs/job.ts";
 import { DiskFullError } from "../../../src/spool/inbox.ts";
 import { diskShare, inboxInMemory } from "../../support/inbox.ts";
-import { ranOf } from "../../support/jobs.ts";
+import { ranOf, specOf } from "../../support/jobs.ts";
 import { noRun, notLive } from "../../support/routes.ts";
 import { nextTurn } from "../../support/turn.ts";
 
@@ -24,6 +24,13 @@ interface Differences {
   readonly room?: number;
   readonly largestRunBody?: number;
   readonly outcome?: (spec: JobSpec, handle: JobHandle) => JobOutcome | Promise<JobOutcome>;
+}
+
+/** A run in this process, which takes the payload. */
+function ranHere(spec: JobSpec): JobOutcome {
+  const outcome = ranOf(spec);
+  spec.input = noInput;
+  return outcome;
 }
 
 /** Posts to fakes; `steps` are what they were asked, in this order. */
@@ -44,6 +51,7 @@ function posted(differences: Differences = {}) {
     onDisconnect: "finish",
     maxRequestBytes: 1,
     ...noRun,
+    waiting: 2,
     retryAfterSec: () => 7,
     release: () => assert.fail("its caller releases it"),
     reserve(about) {
@@ -53,9 +61,9 @@ function posted(differences: Differences = {}) {
         reserved: true,
         fill(spec, handle) {
           steps.push("fill");
-          specs.push(spec);
+          specs.push({ ...spec });
           assert.ok(handle);
-          return Promise.resolve((differences.outcome ?? ranOf)(spec, handle));
+          return Promise.resolve((differences.outcome ?? ranHere)(spec, handle));
         },
         leave: () => void steps.push("leave"),
         position: () => 0,
@@ -215,8 +223,9 @@ for (const [what, kind, differences] of refused) {
   });
 }
 
-Deno.test("postRun() answers uploads_full, queue_full and client_limit without reading the body", async () => {
-  for (const cause of ["uploads_full", "queue_full", "client_limit", "draining"] as const) {
+Deno.test("postRun() answers a refusal of the queue without reading the body", async () => {
+  const causes = ["uploads_full", "queue_full", "client_limit", "queue_unavailable"] as const;
+  for (const cause of [...causes, "draining"] as const) {
     const { answer, steps, files } = posted({
       command: {
         reserve: () => ({ reserved: false, cause, waiting: 3, retryAfterSec: 9 }),
@@ -286,6 +295,34 @@ Deno.test("postRun() removes the payload of a job that leaves the queue", async 
     await kindOf(answer);
     assert.deepEqual(steps.slice(0, 5), ["reserve", "open", "complete", "fill", "discard"]);
   }
+});
+
+const elsewhere: readonly JobOutcome[] = [
+  ranOf(specOf("a")),
+  { kind: "failed", failure: { kind: "node_lost", reason: "for a test" } },
+];
+for (const outcome of elsewhere) {
+  Deno.test(`postRun() removes the payload of a job that ${outcome.kind} on another machine`, async () => {
+    for (const accept of ["*/*", "application/x-ndjson"]) {
+      const { answer, steps } = posted({ headers: { accept }, outcome: () => outcome });
+      await kindOf(answer);
+      assert.deepEqual(
+        steps.filter((step) => step !== "leave"),
+        ["reserve", "open", "complete", "fill", "discard"],
+      );
+    }
+  });
+}
+
+Deno.test("postRun() does not touch the payload that a run has taken, also of one that failed", async () => {
+  const { answer, steps } = posted({
+    outcome(spec) {
+      spec.input = noInput;
+      return { kind: "failed", failure: { kind: "spawn_refused", reason: "for a test" } };
+    },
+  });
+  assert.equal(await kindOf(answer), "spawn_refused");
+  assert.deepEqual(steps, ["reserve", "open", "complete", "fill"]);
 });
 
 Deno.test("postRun() counts live output that the client has not taken as output of the command", async () => {
