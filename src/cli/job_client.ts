@@ -14,8 +14,9 @@ import type { SendOptions } from "./send_options.ts";
 const maxCertificateBytes = 16 * 2 ** 20;
 
 /**
- * Makes a client that connects to the unix socket, if there is one, and also trusts the certificates of `--cacert`. Each attempt has its own connection: one that was kept may be
- * dead by then, which would look like a missing answer. Throws a `SendFailure` of the kind `noInput`.
+ * Makes a client that connects to the unix socket, if there is one, and also trusts the certificates of `--cacert`. Each attempt
+ * has its own connection: one that was kept may be dead by then, which would look like a missing answer. Throws a `SendFailure`
+ * of the kind `noInput`.
  */
 export function clientOf({ socket, caCertFile }: SendOptions): Deno.HttpClient {
   const options = {

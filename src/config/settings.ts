@@ -110,7 +110,12 @@ export const settings = [
   },
   {
     name: "JOBRUNNER_SOCKET_MODE",
-    kind: { type: "text", placeholder: "MODE", wanted: "an octal mode, such as 0660" },
+    kind: {
+      type: "text",
+      placeholder: "MODE",
+      // TOML has no numbers that begin with 0.
+      wanted: 'an octal mode, such as 0660 (in a file: "0660")',
+    },
     default: "0660",
     meaning:
       "Who may connect to the unix socket: its mode in octal, as for chmod. `0600`: only the user of the server; `0660`: its group, too; `0666`: everybody on the machine.",

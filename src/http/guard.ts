@@ -16,11 +16,13 @@ import type { Problem } from "./answer/problem.ts";
 export const openGuard: Guard = { hostRefusal: () => undefined, pageRefusal: () => undefined };
 
 /**
- * A problem if the Host header has a character that ends a host in a URL. The runtime puts that header before the path, so a
- * client could ask for another path than the one that a proxy has checked. Such a request gets 400 (RFC 9112, section 3.2).
+ * A problem if the Host header is empty or has a character that ends a host in a URL. The runtime puts that header before the
+ * path (Deno 2.7.11 also an empty one: `http:///a/b`), so a client could ask for another path than the one that a proxy has
+ * checked. Such a request gets 400 (RFC 9112, section 3.2; RFC 9110, section 4.2.1).
  */
 export function malformedHost({ headers }: Request): Problem | undefined {
-  return /[/?#\\]/.test(headers.get("host") ?? "")
+  const host = headers.get("host");
+  return host !== null && /^$|[/?#\\]/.test(host)
     ? { kind: "invalid", sentence: "Host: must be a host, with or without a port" }
     : undefined;
 }

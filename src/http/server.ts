@@ -52,7 +52,8 @@ const closeMs = 1000;
  * `onAnswerFailed` is called with the error of an answer's stream (not under Deno 2.7.11, which does not report it).
  * `uploads` counts the bodies that are being read.
  *
- * A unix socket is opened at `socket.opened`, where nothing may exist. Each time that it was opened again, `onReopened` is called.
+ * A unix socket is opened at `socket.opened`, where nothing may exist. Each time that it was opened again, `onReopened` is
+ * called.
  */
 export function startServer(
   fetch: Fetch,

@@ -68,7 +68,7 @@ export async function runProbes(start: ServiceStart): Promise<Probe[]> {
   ];
 }
 
-/** Whether it may open a unix socket. That works only where nothing exists; another reason for a failure is no lack of permission. */
+/** Opens and removes a unix socket. Throws only if that is not permitted: the folder may be missing, or a server may be there. */
 function openSocket(path = ""): void {
   try {
     Deno.listen({ transport: "unix", path }).close();

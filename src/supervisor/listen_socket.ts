@@ -4,12 +4,13 @@
  *
  * A socket that is opened gets its mode from the umask of the process, which commands share, so for a moment too many could
  * connect. The service therefore opens it in a folder that only this user may enter. There main gives it its mode, and then
- * moves it to its path.
+ * moves it to its path. While the server lives, it holds a lock on the folder, so that another server with the same path
+ * does not start.
  *
  * @module
  */
 
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { SocketConfig } from "../config/config.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { look, makeFolder } from "../spool/own_folder.ts";
@@ -29,17 +30,22 @@ export interface ListenSocket {
 
 /**
  * Makes room for the socket, which will have this `mode`: removes one that a dead server left behind, and makes the folder.
- * Throws a `StartError` if a server listens there, if something else is at the path, or if the folder cannot be made.
+ * Throws a `StartError` if a server listens there or starts to, if something else is at the path, or if the folder cannot be
+ * made.
  */
 export async function openListenSocket(
   { path, opened }: SocketConfig,
   mode: number,
 ): Promise<ListenSocket> {
+  let folder: SocketFolder;
   try {
-    if (await isLeftOver(path)) Deno.removeSync(path);
-    // Nobody listens there, so its server is dead.
-    removeFolder(opened);
-    makeFolder(dirname(opened));
+    folder = openFolder(opened);
+    try {
+      if (await isLeftOver(path)) Deno.removeSync(path);
+    } catch (error) {
+      folder.close();
+      throw error;
+    }
   } catch (error) {
     throw new StartError(`cannot listen on unix:${path}: ${messageOf(error)}`);
   }
@@ -50,29 +56,93 @@ export async function openListenSocket(
 
   return {
     publish() {
-      const socket = Deno.lstatSync(opened);
-      if (!socket.isSocket) throw new Error(`${opened}: must be a socket`);
+      const socket = folder.take();
       const there = look(path);
       if (there && !isOwn(there)) throw new Error("another file has come into being there");
-      Deno.chmodSync(opened, mode);
-      Deno.renameSync(opened, path);
+      Deno.chmodSync(folder.taken, mode);
+      Deno.renameSync(folder.taken, path);
       own = socket;
     },
     close() {
       const there = look(path);
       if (there && isOwn(there)) Deno.removeSync(path);
       own = undefined;
-      removeFolder(opened);
+      folder.close();
     },
   };
 }
 
-/** Removes the folder of a socket, with nothing in it but that: others may have made a folder of this name. */
-function removeFolder(opened: string): void {
-  const folder = dirname(opened);
-  if (!look(folder)?.isDirectory) return;
-  removeWhatever(opened);
-  Deno.removeSync(folder);
+/** The folder in which the service opens the socket, held by this process. */
+interface SocketFolder {
+  /** Where main has the socket while it changes its mode. Where it was opened, the service could replace it. */
+  readonly taken: string;
+  /** Moves the opened socket to `taken`. Throws errors of the file system, also if it is not a socket. */
+  take(): Deno.FileInfo;
+  /** Removes the folder, with nothing in it but sockets, and releases the lock. Idempotent. */
+  close(): void;
+}
+
+/** Makes the folder, or takes that of a dead server. Throws errors of the file system, also if it has other files. */
+function openFolder(opened: string): SocketFolder {
+  const path = dirname(opened);
+  const taken = join(path, "taken");
+  const removeSockets = () => [opened, taken].forEach(removeWhatever);
+  if (!look(path)) makeFolder(path);
+  const lock = lockFolder(path);
+  let closed = false;
+  try {
+    for (const { name } of Deno.readDirSync(path)) {
+      if (![opened, taken].includes(join(path, name))) throw new Error(`${path}: must be empty`);
+    }
+    removeSockets();
+    Deno.chmodSync(path, 0o700);
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+  return {
+    taken,
+    take() {
+      removeWhatever(taken);
+      Deno.renameSync(opened, taken);
+      const socket = Deno.lstatSync(taken);
+      if (!socket.isSocket) throw new Error(`${opened}: must be a socket`);
+      return socket;
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      try {
+        if (!isStillAt(path, lock)) return;
+        removeSockets();
+        Deno.removeSync(path);
+      } finally {
+        lock.close();
+      }
+    },
+  };
+}
+
+/** Locks a folder of this user. Throws errors of the file system, also for anything else, and if another server has it. */
+function lockFolder(path: string): Deno.FsFile {
+  const found = Deno.lstatSync(path);
+  // In a folder such as /tmp others can make one of this name.
+  if (!found.isDirectory || found.uid !== Deno.uid()) {
+    throw new Error(`${path}: must be a folder of the server's user, or not exist`);
+  }
+  const folder = Deno.openSync(path, { read: true });
+  try {
+    // A server that stops may have removed it before it was locked here.
+    if (folder.tryLockSync(true) && isStillAt(path, folder)) return folder;
+    throw new Error("it is in use: another server listens there, or starts to");
+  } catch (error) {
+    folder.close();
+    throw error;
+  }
+}
+
+function isStillAt(path: string, folder: Deno.FsFile): boolean {
+  return look(path)?.ino === folder.statSync().ino;
 }
 
 /** Whether a socket without a server is at the path; false if nothing is there. Throws an error for anything else. */

@@ -151,7 +151,13 @@ Deno.test("retryAfter() allows a retry for an unknown host and a socket that may
     retryAfter({ kind, why, handedOver: 0 });
   assert.equal(again("not_connected", "dns error: no such host"), 1);
   assert.equal(again("not_connected", "invalid peer certificate: UnknownIssuer"), undefined);
-  for (const why of ["Connection refused", "No such file or directory"]) {
+  for (
+    const why of [
+      "Connection refused",
+      "No such file or directory",
+      "Resource temporarily unavailable",
+    ]
+  ) {
     assert.equal(again("not_connected", `${why} (os error 1)`), 1, "of a unix socket");
   }
   assert.equal(again("not_connected", "Permission denied (os error 13)"), undefined);

@@ -170,7 +170,7 @@ Deno.test("JOBRUNNER_HTTP_LISTEN_ADDRESS=unix:PATH needs the path of a file of a
   for (const mode of ["8", "0o660", "0778", "1660", "00660", "rw", "-1"]) {
     assert.equal(
       sentence({ JOBRUNNER_SOCKET_MODE: mode }),
-      `JOBRUNNER_SOCKET_MODE=${mode}: must be an octal mode, such as 0660`,
+      `JOBRUNNER_SOCKET_MODE=${mode}: must be an octal mode, such as 0660 (in a file: "0660")`,
     );
   }
 });

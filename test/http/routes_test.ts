@@ -30,7 +30,7 @@ Deno.test("createRoutes() answers 404, 405 with Allow, and HEAD wherever GET is"
 Deno.test("createRoutes() answers 400 to a Host that would change the path, whatever the path is", async () => {
   for (const options of [{}, { password: "p" }]) {
     const { send, log } = setUp(options);
-    for (const host of ["a/metrics?", "a/../status?", "a?", "a#", "a\\b", "/"]) {
+    for (const host of ["a/metrics?", "a/../status?", "a?", "a#", "a\\b", "/", ""]) {
       for (const method of ["GET", "POST", "OPTIONS"]) {
         const { status, text } = await send("/livez", { method, headers: { host } });
         assert.equal(status, 400, `${method} ${host}`);
@@ -38,7 +38,7 @@ Deno.test("createRoutes() answers 400 to a Host that would change the path, what
       }
     }
     assert.equal(log.at(-1)?.[1]?.reason, "invalid");
-    for (const host of ["a", "a:1", "[::1]:80", "a_b.c", "x@y", "%41", ""]) {
+    for (const host of ["a", "a:1", "[::1]:80", "a_b.c", "x@y", "%41"]) {
       assert.equal((await send("/livez", { headers: { host } })).status, 200, host);
     }
   }

@@ -330,7 +330,15 @@ const anything = fc.anything({
 /** Objects that are nearly messages. */
 const nearly = fc.record({
   type: fc.constantFrom("ask", "answer", "faulty"),
-  kind: fc.constantFrom(...questions, "end_tree", "measure", "find_gone", "repair", "open"),
+  kind: fc.constantFrom(
+    ...questions,
+    "end_tree",
+    "measure",
+    "find_gone",
+    "repair",
+    "publish_socket",
+    "open",
+  ),
   id: fc.oneof(anything, fc.integer({ min: 0, max: 3 })),
   value: fc.oneof(
     anything,

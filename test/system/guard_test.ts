@@ -59,8 +59,8 @@ Deno.test("Host must be one of the server's names for jobs and pages when there 
 
 Deno.test("Host cannot change the path that is served", async () => {
   await using program = await startProgram({ env: { ...shell, JOBRUNNER_PASSWORD: "p" } });
-  for (const host of ["a/metrics?", "a/metrics#", "a/", "a?b", "a\\b"]) {
-    for (const target of ["/livez", "/payload", "*"]) {
+  for (const host of ["a/metrics?", "a/metrics#", "a/", "a?b", "a\\b", ""]) {
+    for (const target of ["/livez", "/x/metrics", "/payload", "*"]) {
       const method = target === "*" ? "OPTIONS" : "GET";
       const { status, text } = await answerTo(program.url, [
         `${method} ${target} HTTP/1.1`,

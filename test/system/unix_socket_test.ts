@@ -77,7 +77,7 @@ Deno.test("serve takes the place of a server that was killed, and of no other", 
   assert.equal(refused.code, 1);
   assert.match(
     refused.stderr,
-    /ERROR cannot start reason="cannot listen on unix:\S+: it is in use: a server answers there"/,
+    /ERROR cannot start reason="cannot listen on unix:\S+: it is in use: another server listens there, or starts to"/,
   );
   assert.equal((await post(url, "echo still here", first)).output, "still here\n");
   await first.program.stop("SIGKILL");

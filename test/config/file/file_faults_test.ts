@@ -66,6 +66,10 @@ const faultsOfTop: readonly (readonly [string, string])[] = [
     'http_listen_address = "x y": must be an IP address, a host name or, for a unix socket, unix:PATH',
   ],
   [
+    "socket_mode = 660",
+    'socket_mode = 660: must be an octal mode, such as 0660 (in a file: "0660")',
+  ],
+  [
     "http_listen_address = '0.0.0.0'",
     'http_listen_address = "0.0.0.0": must be on loopback while neither a password nor a token is set, since anyone who can reach it could run jobs: set JOBRUNNER_PASSWORD_FILE or JOBRUNNER_TOKENS_FILE, listen on 127.0.0.1, or set JOBRUNNER_ALLOW_OPEN=on',
   ],
