@@ -26,7 +26,7 @@ export interface Claimant {
 
 /** What is known of other machines at this moment; see `Nodes`. */
 export interface Witness {
-  /** Whether a machine lives. */
+  /** Whether a machine lives. One that asks does, and `Nodes.seen` is to be called before its question is judged. */
   isAlive(node: string): boolean;
   /** Whether a machine says, since this time, that it does not hold the job. */
   denies(node: string, sinceMs: number): boolean;
@@ -43,16 +43,69 @@ export interface Grants {
   readonly begun: number;
   /**
    * A machine asks whether it may run the job. The same question, asked twice because the answer was lost, has the same answer.
-   * After `lost` the answer is always `lost`.
+   * If the holder asks with another number of attempts, or after it has denied the job, it was offered the job anew: it has lost
+   * what it had, which counts. After `lost` the answer is always `lost`.
    */
   claim(by: Claimant, nowMs: number, witness: Witness): Verdict;
-  /** A machine gives the job back before its run has had an effect; that does not count. No effect if it is not the holder. */
-  giveBack(node: string): void;
-  /** Whether the job can run no more: its holder is dead, and nobody else may run it. Then every claim is `lost`. */
+  /**
+   * A machine gives back what it was offered before its run has had an effect; that does not count. No effect if it is not the
+   * holder, or was allowed to run the job for another offer, which it may have begun.
+   */
+  giveBack(by: Claimant): void;
+  /**
+   * Whether the job can run no more: its holder is dead, and nobody else may run it. Once that is so, it stays so, and every
+   * claim is `lost`.
+   */
   isLost(witness: Witness): boolean;
   /** Whether another machine may run it if its holder loses it. */
   mayRunAgain(): boolean;
 }
 
 /** The rights of a job that nobody has begun. */
-export declare function createGrants(rules: GrantRules): Grants;
+export function createGrants({ onLost, attempts }: GrantRules): Grants {
+  const most = onLost === "fail" ? 1 : attempts;
+  let grant: (Claimant & { readonly sinceMs: number }) | undefined;
+  let begun = 0;
+  let lost = false;
+
+  function lose(): void {
+    lost = true;
+    grant = undefined;
+  }
+
+  function isLost(witness: Witness): boolean {
+    if (grant && begun >= most && !witness.isAlive(grant.node)) lose();
+    return lost;
+  }
+
+  return {
+    get holder() {
+      return grant?.node;
+    },
+    get begun() {
+      return begun;
+    },
+    claim({ node, attempt }, nowMs, witness) {
+      if (isLost(witness)) return "lost";
+      if (grant && !witness.denies(grant.node, grant.sinceMs)) {
+        if (grant.node !== node) {
+          if (witness.isAlive(grant.node)) return "held";
+        } else if (grant.attempt === attempt) return "run";
+      }
+      if (begun >= most) {
+        lose();
+        return "lost";
+      }
+      begun++;
+      grant = { node, attempt, sinceMs: nowMs };
+      return "run";
+    },
+    giveBack({ node, attempt }) {
+      if (grant?.node !== node || grant.attempt !== attempt) return;
+      grant = undefined;
+      begun--;
+    },
+    isLost,
+    mayRunAgain: () => begun < most,
+  };
+}

@@ -54,13 +54,16 @@ export interface LiveNode {
 export interface Nodes {
   /** A machine has been heard, this one included. A later beat replaces the one before. */
   heard(beat: Beat, nowMs: number): void;
-  /** A machine has asked something, so it lives. No effect if it has never been heard. */
+  /** A machine has asked something, so it lives, also one that has never been heard. */
   seen(node: string, nowMs: number): void;
-  /** This machine is connected again: what was not heard meanwhile says nothing. */
+  /**
+   * This machine is connected, for the first time or again, or it was frozen and goes on: what was not heard meanwhile says
+   * nothing.
+   */
   reconnected(nowMs: number): void;
   /**
    * Whether a machine lives: it has been heard or seen within the timeout, and has not said that it is leaving. For a timeout after a
-   * reconnection every machine lives that has not said that.
+   * reconnection every machine lives that has not said that, also one that has never been heard.
    */
   isAlive(node: string, nowMs: number): boolean;
   /**
@@ -79,21 +82,131 @@ export interface Nodes {
   alive(nowMs: number): readonly LiveNode[];
 }
 
-/** Makes an empty group. `timeoutMs`: silence after which a machine counts as dead. */
-export declare function createNodes(timeoutMs: number): Nodes;
+/** A machine that has been heard. */
+interface KnownNode extends LiveNode {
+  /** When it has said that. */
+  readonly heardMs: number;
+  /** The jobs that it holds, by pool. */
+  readonly held: ReadonlyMap<string, ReadonlySet<string>>;
+}
 
-/** How many unfinished jobs a pool may have: the workers and places of all these machines. */
-export declare function limitOf(pool: string, nodes: readonly Beat[]): number;
+/** How long a dead machine is remembered. */
+const memoryMs = 60_000;
+
+/** Makes an empty group. `timeoutMs`: silence after which a machine counts as dead. */
+export function createNodes(timeoutMs: number): Nodes {
+  const nodes = new Map<string, KnownNode>();
+  /** When each machine has last said or asked something. */
+  const signs = new Map<string, number>();
+  let reconnectedMs = -Infinity;
+
+  /** When a machine dies, or has died, if nothing more is heard of it. */
+  function endMs(node: string): number {
+    const known = nodes.get(node);
+    if (known?.beat.state === "gone") return known.heardMs;
+    return Math.max(signs.get(node) ?? -Infinity, reconnectedMs) + timeoutMs;
+  }
+
+  const isAlive = (node: string, nowMs: number) => nowMs < endMs(node);
+
+  return {
+    heard(beat, nowMs) {
+      const pools = Object.entries(beat.pools);
+      nodes.set(beat.node, {
+        beat,
+        heardMs: nowMs,
+        sinceMs: nodes.get(beat.node)?.sinceMs ?? nowMs,
+        held: new Map(pools.map(([pool, { held }]) => [pool, new Set(held)])),
+      });
+      signs.set(beat.node, nowMs);
+    },
+    seen(node, nowMs) {
+      signs.set(node, nowMs);
+    },
+    reconnected(nowMs) {
+      reconnectedMs = nowMs;
+    },
+    isAlive,
+    denies(node, job, sinceMs) {
+      const known = nodes.get(node);
+      return known !== undefined && known.heardMs > Math.max(sinceMs, reconnectedMs) &&
+        !lists(known, job);
+    },
+    isHeld: (job, nowMs) =>
+      nodes.values().some((known) => lists(known, job) && isAlive(known.beat.node, nowMs)),
+    alive(nowMs) {
+      for (const node of signs.keys()) {
+        if (nowMs < endMs(node) + memoryMs) continue;
+        nodes.delete(node);
+        signs.delete(node);
+      }
+      return [...nodes.values()]
+        .filter(({ beat }) => isAlive(beat.node, nowMs))
+        .sort((one, other) => one.beat.node < other.beat.node ? -1 : 1)
+        .map(({ beat, sinceMs }) => ({ beat, sinceMs }));
+    },
+  };
+}
+
+function lists(
+  { held }: KnownNode,
+  { pool, uid }: { readonly pool: string; readonly uid: string },
+) {
+  return held.get(pool)?.has(uid) ?? false;
+}
+
+/** How many unfinished jobs a pool may have: the workers and places of all these machines; those that are leaving bring none. */
+export function limitOf(pool: string, nodes: readonly Beat[]): number {
+  return sum(poolsOf(pool, nodes), ({ workers, places }) => workers + places);
+}
 
 /** The machine that looks after the limit of a pool: the one with the lowest id among those that have it and are not leaving. */
-export declare function keeperOf(pool: string, nodes: readonly Beat[]): string | undefined;
+export function keeperOf(pool: string, nodes: readonly Beat[]): string | undefined {
+  return nodes.filter((beat) => poolOf(pool, beat)).map(({ node }) => node).sort()[0];
+}
 
-/** Whole seconds, at least 1, after which a refused client should retry: mean run time × jobs that wait ÷ workers. */
-export declare function retryAfterSec(pool: string, nodes: readonly Beat[]): number;
+/**
+ * Whole seconds, at least 1, after which a refused client should retry: when the next job that is put into the queue can be
+ * expected to have a worker. That is the mean run time × (jobs that wait + 1) ÷ workers. Each worker has the mean run time of its
+ * machine; machines that have not measured one do not count in the mean.
+ */
+export function retryAfterSec(pool: string, nodes: readonly Beat[]): number {
+  const pools = poolsOf(pool, nodes);
+  const workers = sum(pools, ({ workers }) => workers);
+  const measured = pools.filter(({ workers, meanRunSec }) => workers > 0 && meanRunSec > 0);
+  if (measured.length === 0) return 1;
+  const meanRunSec = sum(measured, ({ workers, meanRunSec }) => workers * meanRunSec) /
+    sum(measured, ({ workers }) => workers);
+  return Math.max(1, Math.ceil(meanRunSec * (sum(pools, ({ waiting }) => waiting) + 1) / workers));
+}
 
-/** The names of the commands of a pool that have another text on another machine than on this one. */
-export declare function differing(
+/**
+ * The names of the commands of a pool that have another text on another machine than on this one, in their order. A command that
+ * only one of them has is no difference.
+ */
+export function differing(
   pool: string,
   own: PoolBeat,
   others: readonly Beat[],
-): readonly string[];
+): readonly string[] {
+  const commands = poolsOf(pool, others).map(({ commands }) => commands);
+  return Object.entries(own.commands)
+    .filter(([name, digest]) =>
+      commands.some((other) => Object.hasOwn(other, name) && other[name] !== digest)
+    )
+    .map(([name]) => name)
+    .sort();
+}
+
+/** What a machine says of a pool; undefined if it does not have it, or is leaving. */
+function poolOf(pool: string, { state, pools }: Beat): PoolBeat | undefined {
+  return state !== "gone" && Object.hasOwn(pools, pool) ? pools[pool] : undefined;
+}
+
+function poolsOf(pool: string, nodes: readonly Beat[]): readonly PoolBeat[] {
+  return nodes.map((beat) => poolOf(pool, beat)).filter((found) => found !== undefined);
+}
+
+function sum<T>(values: readonly T[], of: (value: T) => number): number {
+  return values.reduce((total, value) => total + of(value), 0);
+}
