@@ -164,10 +164,3 @@ test("start() makes the connections again that were not cut", ({ server, front, 
   server.mend(front);
   assert.deepEqual([front, executor, late].map(({ connections }) => connections), [2, 2, 1]);
 });
-
-test("publish() throws for a message that is too large", ({ front }) => {
-  const largest = new Uint8Array(front.maxPayload);
-  front.publish("x", largest);
-  const tooLarge = new Uint8Array(front.maxPayload + 1);
-  assert.throws(() => front.publish("x", tooLarge), { name: "LinkError", trouble: "refused" });
-});

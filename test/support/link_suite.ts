@@ -306,6 +306,16 @@ function testMessages(body: LinkBody): void {
     await dealtWith(b);
   });
 
+  test("publish() and request() refuse a message that is too large", async ({ a, b, root }) => {
+    const inbox = await listen(b, `${root}.x`);
+    const tooLarge = new Uint8Array(a.maxPayload + 1);
+    const refused = { name: "LinkError", trouble: "refused" };
+    assert.throws(() => a.publish(`${root}.x`, tooLarge), refused);
+    await assert.rejects(a.request(`${root}.x`, tooLarge, patienceMs), refused);
+    a.publish(`${root}.x`, tooLarge.subarray(1));
+    assert.equal((await inbox.next()).data.length, a.maxPayload);
+  });
+
   test("close() sends what is still to be sent, then everything fails with unavailable", async (stage) => {
     const { a, b, root, settings } = stage;
     const inbox = await listen(b, `${root}.x`);
@@ -331,17 +341,20 @@ function testStreams(body: LinkBody): void {
   const test = declare(body);
   const { ackWaitMs } = body;
 
-  test("ensure() makes a stream, changes it, and may be called twice and at once", async ({ a, b, settings }) => {
+  test("ensure() makes a stream, and may be called twice and at once", async ({ a, b, settings }) => {
     await fails(a.size(settings.stream), "not_found");
-    await Promise.all([a.ensure(settings), b.ensure(settings), a.ensure(settings)]);
-    assert.deepEqual(await b.size(settings.stream), { messages: 0, maxMessages: 3 });
-    await b.ensure({ ...settings, maxMessages: 5, ackWaitMs: ackWaitMs + 1 });
-    assert.deepEqual(await a.size(settings.stream), { messages: 0, maxMessages: 5 });
-    const limits = [6, 7, 8, 9];
+    const limits = [3, 4, 5, 6];
     await Promise.all(limits.map((maxMessages) => {
       return (maxMessages % 2 ? a : b).ensure({ ...settings, maxMessages });
     }));
     assert.ok(limits.includes((await a.size(settings.stream)).maxMessages));
+  });
+
+  test("ensure() changes a stream, but not how many messages it may hold", async ({ a, b, settings }) => {
+    await a.ensure(settings);
+    await b.ensure({ ...settings, maxMessages: 1, ackWaitMs: ackWaitMs + 1 });
+    await b.ensure({ ...settings, maxMessages: 5 });
+    assert.deepEqual(await a.size(settings.stream), { messages: 0, maxMessages: 3 });
   });
 
   test("ensure() is refused another storage than that of the stream, in a sentence that names it", async ({ a, settings }) => {
@@ -572,6 +585,17 @@ function testStreams(body: LinkBody): void {
     await a.setMaxMessages(stream, 3);
     await put(stage, "four");
     await fails(put(stage, "five"), "full");
+  });
+
+  test("setMaxMessages() and ensure() leave room for one message at least", async (stage) => {
+    const { a, settings } = stage;
+    await a.ensure({ ...settings, maxMessages: 0 });
+    assert.deepEqual(await a.size(settings.stream), { messages: 0, maxMessages: 1 });
+    await a.setMaxMessages(settings.stream, 2);
+    await a.setMaxMessages(settings.stream, 0);
+    assert.deepEqual(await a.size(settings.stream), { messages: 0, maxMessages: 1 });
+    await put(stage, "one");
+    await fails(put(stage, "two"), "full");
   });
 }
 

@@ -86,6 +86,7 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
 
   /** Takes what a connection publishes; returns the number of its receivers. */
   function take(subject: string, data: Uint8Array<ArrayBuffer>, reply: string): number {
+    if (data.length > maxPayload) throw new LinkError("refused", "the message is too large");
     const [js, ack, name = ""] = subject.split(".");
     if (js !== "$JS" || ack !== "ACK") return send(subject, { subject, reply, data, status: 0 });
     const how = new TextDecoder().decode(data);
@@ -108,16 +109,18 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
 
   function ensure(settings: StreamSettings): void {
     const stream = streams.get(settings.stream);
+    const maxMessages = stream?.settings.maxMessages ?? Math.max(1, settings.maxMessages);
+    const wanted = { ...settings, maxMessages };
     if (settings.replicas > 1) {
       throw new LinkError("refused", "more than one replica needs more than one server");
     }
     if (!stream) {
       const server = { clock, send, listens: (subject: string) => listeners(subject).length > 0 };
-      streams.set(settings.stream, createMemoryStream(settings, server));
+      streams.set(settings.stream, createMemoryStream(wanted, server));
     } else if (stream.settings.storage !== settings.storage) {
       throw new LinkError("refused", `the storage of stream ${settings.stream} cannot be changed`);
     } else {
-      stream.settings = settings;
+      stream.settings = wanted;
     }
   }
 
@@ -183,7 +186,6 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
       },
       maxPayload,
       publish(subject, data, reply = "") {
-        if (data.length > maxPayload) throw new LinkError("refused", "the message is too large");
         if (connected) take(subject, data, reply);
       },
       request(subject, data, timeoutMs) {
@@ -215,7 +217,7 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
       setMaxMessages: (name, maxMessages) =>
         get(() => {
           const stream = streamOf(name);
-          stream.settings = { ...stream.settings, maxMessages };
+          stream.settings = { ...stream.settings, maxMessages: Math.max(1, maxMessages) };
         }),
       size: (name) =>
         get(() => {
@@ -289,6 +291,7 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
     },
     stop() {
       running = false;
+      for (const client of clients.values()) client.cut &&= "noticed";
       for (const [name, stream] of streams) {
         if (stream.settings.storage === "file") stream.restart();
         else {
