@@ -164,3 +164,65 @@ test("start() makes the connections again that were not cut", ({ server, front, 
   server.mend(front);
   assert.deepEqual([front, executor, late].map(({ connections }) => connections), [2, 2, 1]);
 });
+
+test("messages whose time is over come again in their order, without those that have left", async (stage) => {
+  const { clock, front, store, pull, offers } = stage;
+  await front.setMaxMessages("S", 3);
+  for (const id of ["one", "two", "three"]) {
+    await store(id);
+    pull(1000);
+    await clock.pass(100);
+  }
+  await clock.pass(5000);
+  await front.remove("S", 2);
+  pull(1000);
+  pull(1000);
+  await clock.pass(1000);
+  assert.deepEqual(offers(), ["1 1", "2 1", "3 1", "1 2", "3 2"]);
+});
+
+test("stop() loses pulls and what is on its way", async ({ clock, server, executor, store, pull, offers }) => {
+  const heard: string[] = [];
+  executor.subscribe("x", ({ subject }) => heard.push(subject));
+  pull(60_000);
+  executor.publish("x", noData);
+  server.stop();
+  server.start();
+  await store("one");
+  await clock.pass(60_000);
+  assert.deepEqual([heard, offers()], [[], []]);
+});
+
+test("stop() makes the server forget a connection that was cut unnoticed", async ({ server, front, executor }) => {
+  executor.subscribe("ask", () => {});
+  server.cut(executor, "unnoticed");
+  server.stop();
+  server.start();
+  const none = { name: "LinkError", trouble: "no_responders" };
+  await assert.rejects(front.request("ask", noData, 500), none);
+});
+
+test("store() that is cut and mended before its answer has none", async ({ clock, server, front, store }) => {
+  const lost = assert.rejects(store("one"), unavailable);
+  server.cut(front);
+  server.mend(front);
+  await clock.pass(1000);
+  await lost;
+});
+
+test("close() ends what waits for an answer", async ({ front, executor }) => {
+  executor.subscribe("ask", () => {});
+  const failed = assert.rejects(front.request("ask", noData, 500), unavailable);
+  await front.close();
+  await failed;
+});
+
+Deno.test("memory server: without a clock of its own it goes by the real time", async () => {
+  using server = createMemoryServer();
+  const link = server.connect();
+  link.subscribe("ask", () => {});
+  const askedAt = performance.now();
+  assert.ok(link.connectedAt <= askedAt);
+  await assert.rejects(link.request("ask", noData, 5), unavailable);
+  assert.ok(performance.now() - askedAt >= 4);
+});
