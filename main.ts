@@ -67,8 +67,8 @@ async function serve(
     return 2;
   }
   if (!commandLine.check) {
-    const { config, warnings, files } = result;
-    return await supervise(config, warnings, env, canReload(config) ? { read, files } : undefined);
+    const { config, files } = result;
+    return await supervise(result, env, canReload(config) ? { read, files } : undefined);
   }
   const report = await check(result, env);
   for (const line of report.lines) console.log(line);

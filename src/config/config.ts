@@ -8,6 +8,9 @@ import type { Command, ProgramLookup } from "./command.ts";
 import type { KnownToken } from "../wire/tokens.ts";
 import type { ChoiceOf } from "./settings.ts";
 
+/** Reads the beginning of a file, as `Surroundings.readFile` describes it. */
+export type ReadFile = (path: string, bytes: number) => Uint8Array<ArrayBuffer>;
+
 /** Facts about the machine that the configuration depends on. */
 export interface Surroundings extends ProgramLookup {
   /** Absolute path of the system's temp folder. */
@@ -23,7 +26,11 @@ export interface Surroundings extends ProgramLookup {
   /** Resolves the links in a path; returns the path unchanged if nothing exists there. */
   realPath(path: string): string;
   /** Reads at most `bytes` bytes from the beginning of a file; throws an `Error` whose message says why it cannot be read. */
-  readFile(path: string, bytes: number): Uint8Array<ArrayBuffer>;
+  readonly readFile: ReadFile;
+  /** The same for files that are read at start only; undefined when the configuration of a running server is read again. */
+  readonly readAtStart: ReadFile | undefined;
+  /** Name of this machine in its network. */
+  readonly hostName: string;
 }
 
 /**
@@ -58,6 +65,8 @@ export interface Config {
   readonly log: LogConfig;
   /** Where spans are sent; undefined if none are recorded. */
   readonly tracing: TracingConfig | undefined;
+  /** The queue that this machine shares with others; undefined if each queue is that of this process. */
+  readonly cluster: ClusterConfig | undefined;
 }
 
 /** A command and its runs. */
@@ -94,7 +103,7 @@ export interface CommandConfig {
 export interface PoolConfig {
   /** Its name, in the form of a command's name. A command that shares its pool with no other has a pool of its own name. */
   readonly name: string;
-  /** Number of workers, 1 to 1024. */
+  /** Number of workers, 1 to 1024; with a shared queue also 0. */
   readonly numWorkers: number;
   /** Maximum number of waiting jobs. */
   readonly queueLimit: number;
@@ -236,6 +245,60 @@ export interface TracingConfig {
   readonly scheduleDelayMs: number;
 }
 
+/** The queue that several machines share, and this machine's part in it. It holds no password and no key. */
+export interface ClusterConfig {
+  /** Host and port of each NATS server, IPv6 in brackets; at least one. */
+  readonly servers: readonly string[];
+  /** How TLS is used; undefined if it is not required. */
+  readonly tls: ClusterTls | undefined;
+  /** Name of the group of machines. It contains no `_` and no `.`. */
+  readonly group: string;
+  /** Name of this machine, for people; not unique. */
+  readonly nodeName: string;
+  /** What happens to a job whose machine is lost while it runs. */
+  readonly onLost: ChoiceOf<"JOBRUNNER_NATS_ON_LOST">;
+  /** How often a job may be begun with `onLost: "rerun"`. */
+  readonly attempts: number;
+  /** Silence after which a machine counts as lost, in milliseconds. */
+  readonly nodeTimeoutMs: number;
+  /** Where the servers keep jobs. */
+  readonly storage: ChoiceOf<"JOBRUNNER_NATS_STORAGE">;
+  /** On how many servers, 1 to 5. */
+  readonly replicas: number;
+  /** Whether this machine is ready while no server can be reached. */
+  readonly ready: ChoiceOf<"JOBRUNNER_NATS_READY">;
+  /** The values of all its settings by name, so that changes can be seen; only paths of files. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** How TLS is used with the NATS servers. All texts are PEM. */
+export interface ClusterTls {
+  /** The authorities of the servers' certificates; undefined for those that the runtime knows. */
+  readonly ca: string | undefined;
+  /** The certificate of this machine; its key is `ClusterSecrets.clientKey`. */
+  readonly cert: string | undefined;
+  /** Whether TLS begins before the server says anything. */
+  readonly first: boolean;
+}
+
+/** How this machine proves to the NATS servers who it is. Main reads it at start and hands it to the service. */
+export interface ClusterSecrets {
+  /** What it proves that with. */
+  readonly credentials: ClusterCredentials;
+  /** Private key of the certificate `ClusterTls.cert`, as PEM text; absent without a certificate. */
+  readonly clientKey?: string;
+}
+
+/** The credentials of a NATS user; at most one kind. */
+export type ClusterCredentials =
+  | { readonly kind: "none" }
+  | { readonly kind: "password"; readonly user: string; readonly password: string }
+  | { readonly kind: "token"; readonly token: string }
+  /** `seed`: that of a user's nkey. */
+  | { readonly kind: "nkey"; readonly seed: string }
+  /** `text`: that of a credentials file, with a JWT and a seed. */
+  | { readonly kind: "creds"; readonly text: string };
+
 /** A valid configuration, or all configuration errors. */
 export type ConfigResult =
   | {
@@ -245,5 +308,7 @@ export type ConfigResult =
     readonly warnings: readonly string[];
     /** The effective settings: one line `NAME=value  # origin` for each, secrets as `***`. */
     readonly effective: readonly string[];
+    /** The credentials for the shared queue; absent without one, and when the configuration is read again. */
+    readonly clusterSecrets?: ClusterSecrets | undefined;
   }
   | { readonly ok: false; readonly errors: readonly string[] };

@@ -68,37 +68,57 @@ function digestOf(
 
 /** Reads the certificate and its key; undefined without them, or after an error. */
 export function readTls(values: Values, around: Files): HttpConfig["tls"] {
-  const names = ["JOBRUNNER_TLS_CERT_FILE", "JOBRUNNER_TLS_KEY_FILE"] as const;
+  const [certName, keyName] = ["JOBRUNNER_TLS_CERT_FILE", "JOBRUNNER_TLS_KEY_FILE"] as const;
+  refuseHalf([certName, keyName], values);
+  const cert = readPem(certName, "certificate", values, around);
+  const key = readPem(keyName, "private key", values, around);
+  return cert !== undefined && key !== undefined ? { cert, key } : undefined;
+}
+
+/** Adds an error for each of these settings that is not set although another one of them is. */
+export function refuseHalf(names: readonly SettingName[], values: Values): void {
   const given = names.filter((name) => values.text(name) !== "");
   for (const missing of names.filter((name) => !given.includes(name) && given.length > 0)) {
     values.errors.push(`${missing}=: must be set when ${given.join()} is`);
   }
-  const [cert, key] = names.map((name) =>
-    given.includes(name) ? readPem(name, values, around) : undefined
-  );
-  if (cert !== undefined && !cert.includes("-----BEGIN CERTIFICATE-----")) {
-    values.addError("JOBRUNNER_TLS_CERT_FILE", "it holds no certificate");
-  }
-  if (key !== undefined && !/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key)) {
-    values.addError("JOBRUNNER_TLS_KEY_FILE", "it holds no private key");
-  } else if (key !== undefined && /ENCRYPTED/.test(key)) {
-    values.addError(
-      "JOBRUNNER_TLS_KEY_FILE",
-      "it is encrypted, and a passphrase cannot be entered",
-    );
-  }
-  return cert !== undefined && key !== undefined ? { cert, key } : undefined;
 }
 
-function readPem(
-  name: "JOBRUNNER_TLS_CERT_FILE" | "JOBRUNNER_TLS_KEY_FILE",
+/** Reads the PEM file that a setting names and that must hold this; undefined without one, or after an error. */
+export function readPem(
+  name: SettingName,
+  content: "certificate" | "private key",
   values: Values,
   around: Files,
 ): string | undefined {
-  const bytes = readSettingFile(name, maxPemBytes, values, around);
+  const text = readTextFile(name, maxPemBytes, values, around);
+  if (text === undefined) return undefined;
+  if (content === "certificate") {
+    if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+    return values.addError(name, "it holds no certificate");
+  }
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) {
+    return values.addError(name, "it holds no private key");
+  }
+  return /ENCRYPTED/.test(text)
+    ? values.addError(name, "it is encrypted, and a passphrase cannot be entered")
+    : text;
+}
+
+/**
+ * Reads the text of the file that a setting names, UTF-8 and at most `maxBytes` long; undefined if it names none, or after an
+ * error. A byte order mark at the beginning is dropped.
+ */
+export function readTextFile(
+  name: SettingName,
+  maxBytes: number,
+  values: Values,
+  around: Files,
+): string | undefined {
+  if (values.text(name) === "") return undefined;
+  const bytes = readSettingFile(name, maxBytes, values, around);
   if (!bytes) return undefined;
-  if (bytes.length > maxPemBytes) {
-    return values.addError(name, `it must have at most ${maxPemBytes} bytes`);
+  if (bytes.length > maxBytes) {
+    return values.addError(name, `it must have at most ${maxBytes} bytes`);
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

@@ -15,13 +15,16 @@ export function canReload({ named, http }: Pick<Config, "named" | "http">): bool
 /** The settings that a running server keeps, as far as the new configuration has other values: their values in effect. */
 export function fixedIn(now: Config, next: Config): ReadonlyMap<string, string> {
   const sockets = [now, next].filter(({ http }) => http.socket).length;
-  const valuesOf = ({ http, sandbox, spool }: Config): Partial<Record<SettingName, string>> => ({
+  const valuesOf = (
+    { http, sandbox, spool, cluster }: Config,
+  ): Partial<Record<SettingName, string>> => ({
     JOBRUNNER_HTTP_LISTEN_ADDRESS: http.address,
     // A unix socket has no port, and only that has a mode.
     ...(sockets < 2 ? { JOBRUNNER_HTTP_LISTEN_PORT: String(http.port) } : {}),
     ...(sockets > 0 ? { JOBRUNNER_SOCKET_MODE: http.socketMode.toString(8).padStart(4, "0") } : {}),
     JOBRUNNER_SANDBOX: sandbox ? "on" : "off",
     JOBRUNNER_SPOOL_DIR: spool.parent,
+    ...(now.cluster && next.cluster ? cluster?.settings : {}),
   });
   const wanted = new Map(Object.entries(valuesOf(next)));
   return new Map(
@@ -33,6 +36,12 @@ export function fixedIn(now: Config, next: Config): ReadonlyMap<string, string> 
 export function changesTokens(now: Config, next: Config): string | undefined {
   if (!now.http.tokens === !next.http.tokens) return undefined;
   return "JOBRUNNER_TOKENS_FILE: must be set as it was at start: tokens cannot be turned on or off without a restart";
+}
+
+/** An error if another configuration begins or ceases to share its queue with other machines. */
+export function changesCluster(now: Config, next: Config): string | undefined {
+  if (!now.cluster === !next.cluster) return undefined;
+  return "JOBRUNNER_NATS_URL: must be set as it was at start: a shared queue cannot be turned on or off without a restart";
 }
 
 /** An error if another configuration turns HTTPS on or off. */

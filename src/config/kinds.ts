@@ -15,9 +15,16 @@ export type Kind =
     readonly max: number;
     /** A number below `min` that is also valid. */
     readonly also?: number;
+    /** A number below `min` that is valid only beside some other settings: its reader checks that, and sentences do not name it. */
+    readonly rarely?: number;
     readonly placeholder: string;
   }
-  | { readonly type: "seconds"; readonly max: number }
+  | {
+    readonly type: "seconds";
+    /** 0 if absent. */
+    readonly min?: number;
+    readonly max: number;
+  }
   | { readonly type: "choice"; readonly of: readonly string[] };
 
 /** The largest limit in bytes: 1 TiB. */
@@ -55,9 +62,9 @@ export function takes(kind: Kind, text: string): boolean {
       return text !== "";
     case "whole":
       return /^\d+$/.test(text) &&
-        (value >= kind.min && value <= kind.max || value === kind.also);
+        (value >= kind.min && value <= kind.max || value === kind.also || value === kind.rarely);
     case "seconds":
-      return /^(\d+\.?\d*|\.\d+)$/.test(text) && value <= kind.max;
+      return /^(\d+\.?\d*|\.\d+)$/.test(text) && value >= (kind.min ?? 0) && value <= kind.max;
     case "choice":
       return kind.of.includes(text);
   }
@@ -78,7 +85,7 @@ export function wantedOf(kind: Kind): string {
         kind.also === undefined ? "" : `${kind.also} or `
       }a whole number from ${kind.min} to ${kind.max}`;
     case "seconds":
-      return `a number of seconds from 0 to ${kind.max}`;
+      return `a number of seconds from ${kind.min ?? 0} to ${kind.max}`;
     case "choice":
       return kind.of.join(" or ");
   }

@@ -42,8 +42,7 @@ function readListenAddress(values: Values): string | undefined {
   const text = values.text("JOBRUNNER_HTTP_LISTEN_ADDRESS");
   if (text.startsWith(beforePath)) return undefined;
   const address = text.replace(/^\[(.*)\]$/, "$1");
-  const isName = hostName.test(text) && !/^[\d.]+$/.test(text);
-  if (isIP(address) !== 0 || isName) return address;
+  if (isIP(address) !== 0 || isHostName(text)) return address;
   return values.addError("JOBRUNNER_HTTP_LISTEN_ADDRESS");
 }
 
@@ -80,6 +79,11 @@ function readSocketMode(values: Values): number {
   if (/^0?[0-7]{3}$/.test(text)) return parseInt(text, 8);
   values.addError("JOBRUNNER_SOCKET_MODE");
   return 0;
+}
+
+/** Whether a text is a host name, and not one that looks like an IPv4 address. */
+export function isHostName(text: string): boolean {
+  return hostName.test(text) && !/^[\d.]+$/.test(text);
 }
 
 /** A host name (RFC 1123, section 2.1), with an optional dot at the end. */

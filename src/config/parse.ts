@@ -8,6 +8,7 @@
 import { type Command, readCommand, setterOfCommand } from "./command.ts";
 import { type Commands, readCommands } from "./file/commands.ts";
 import type { Config, ConfigResult, Surroundings } from "./config.ts";
+import { readCluster } from "./cluster.ts";
 import { readDefaultCommand } from "./file/default_command.ts";
 import { refusedByTheSandbox, variablesThatOpenTheServer, withNamesOf } from "./environment.ts";
 import { faultsOf } from "./file/faults.ts";
@@ -18,6 +19,7 @@ import { asTheServer } from "./file/launch.ts";
 import { readListening, readTrustedProxies } from "./listening.ts";
 import { readResponseType } from "./media_type.ts";
 import { readPassHeaders, refuseAuthorization } from "./pass_headers.ts";
+import { onlyShared } from "./file/pools.ts";
 import type { Setting } from "./setting.ts";
 import { type SettingName, settings } from "./settings.ts";
 import { oneLine } from "./shown.ts";
@@ -55,6 +57,10 @@ export function parseConfig(
     ...(file ? { orElse: `, or a table [commands.NAME] in ${file.path}` } : {}),
   });
   const numWorkers = values.number("JOBRUNNER_NUM_WORKERS");
+  const mayHaveNoWorkers = values.text("JOBRUNNER_NATS_URL") !== "";
+  if (numWorkers === 0 && !mayHaveNoWorkers) {
+    values.addError("JOBRUNNER_NUM_WORKERS", onlyShared);
+  }
   const hasPassword = passwordSourceOf(values).kind !== "none";
   const listening = readListening(values, hasPassword || tokensFile !== undefined, around);
   const sandbox = values.choice("JOBRUNNER_SANDBOX") === "on";
@@ -120,6 +126,7 @@ export function parseConfig(
     level: values.choice("JOBRUNNER_LOG_LEVEL"),
   };
   const accessLog = values.choice("JOBRUNNER_ACCESS_LOG") === "on";
+  const cluster = readCluster(values, around);
   const tracing = readTracing(env, values.errors);
   const defaults = {
     command: {
@@ -142,7 +149,7 @@ export function parseConfig(
         responseSuffix,
       },
     },
-    pool: { numWorkers, queueTimeoutMs, queueLimitOf: values.queueLimitOf },
+    pool: { numWorkers, mayHaveNoWorkers, queueTimeoutMs, queueLimitOf: values.queueLimitOf },
   };
   const settingCommand = setterOfCommand(values, commandLine);
   const inFile: Commands = faults
@@ -163,6 +170,12 @@ export function parseConfig(
     const about = { name, description: undefined, pool: name, command };
     commands.unshift({ ...about, ...defaults.command, launch: asTheServer });
     pools.unshift({ name, numWorkers, queueLimit, queueTimeoutMs });
+    const isLimited = values.origin("JOBRUNNER_QUEUE_LIMIT") !== "default";
+    if (numWorkers === 0 && mayHaveNoWorkers && !isLimited) {
+      values.errors.push(
+        `JOBRUNNER_QUEUE_LIMIT=: must be set when ${values.label("JOBRUNNER_NUM_WORKERS")} is 0`,
+      );
+    }
   }
   const defaultCommand = readDefaultCommand(values, { names: inFile.names, settingCommand, file });
   const isComplete = file === undefined || file.errors.length === 0;
@@ -184,12 +197,14 @@ export function parseConfig(
     stopping,
     log,
     tracing,
+    cluster: cluster.config,
   });
   return {
     ok: true,
     config,
     warnings: warningsOf(config, around, command !== undefined),
     effective: describe(table, values, commandLine, command),
+    clusterSecrets: cluster.secrets,
   };
 }
 

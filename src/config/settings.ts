@@ -42,10 +42,10 @@ export const settings = [
   },
   {
     name: "JOBRUNNER_NUM_WORKERS",
-    kind: { type: "whole", min: 1, max: 1024, placeholder: "N" },
+    kind: { type: "whole", min: 1, max: 1024, rarely: 0, placeholder: "N" },
     default: "3",
     meaning:
-      "Number of workers. They are numbered 1 to N without gaps, and each runs one job at a time.",
+      "Number of workers. They are numbered 1 to N without gaps, and each runs one job at a time. 0, only with JOBRUNNER_NATS_URL and a value of JOBRUNNER_QUEUE_LIMIT: other machines run the jobs.",
     scope: "pool",
   },
   {
@@ -357,6 +357,148 @@ export const settings = [
     meaning:
       "Appended to the name of the response file, such as `.gif`. The rules are those of JOBRUNNER_REQUEST_SUFFIX.",
     scope: "command",
+  },
+  {
+    name: "JOBRUNNER_NATS_URL",
+    kind: {
+      type: "text",
+      placeholder: "URL",
+      wanted:
+        "the addresses of NATS servers after nats:// or tls://, separated by commas, such as tls://nats1.example.com,nats2.example.com:4223",
+    },
+    default: "",
+    meaning:
+      "NATS servers (at least 2.10, with JetStream) through which this machine shares its queue with all machines of the same group: `nats://` or, with TLS, `tls://`, then hosts with or without a port (4222), separated by commas. A user or a password in it is refused. Without it the queue is that of this process, and the other JOBRUNNER_NATS_ settings are errors. All of them are read at start only, and commands do not get them.",
+    list: true,
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_GROUP",
+    kind: { type: "text", placeholder: "NAME", wanted: "at most 32 letters, digits and hyphens" },
+    default: "default",
+    meaning:
+      "Name of the machines that share a queue: at most 32 letters, digits and hyphens. All of them run the same commands.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_USER",
+    kind: {
+      type: "text",
+      placeholder: "NAME",
+      wanted: "the name of a NATS user, without control characters",
+    },
+    default: "",
+    meaning:
+      "User at the NATS servers, together with JOBRUNNER_NATS_PASSWORD_FILE. At most one of a user, a token, a seed and a credentials file may be set.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_PASSWORD_FILE",
+    kind: path("a readable file that holds the password of a NATS user"),
+    default: "",
+    meaning:
+      "File with the password of that user: one line of at most 4096 bytes. Its content is read at start only, as that of the other JOBRUNNER_NATS_ files: a new one needs a restart.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_TOKEN_FILE",
+    kind: path("a readable file that holds a NATS token"),
+    default: "",
+    meaning: "File with a token for the NATS servers: one line of at most 4096 bytes.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_NKEY_FILE",
+    kind: path("a readable file that holds the seed of a NATS user's nkey"),
+    default: "",
+    meaning: "File with the seed of a user's nkey: one line that begins with SU.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_CREDS_FILE",
+    kind: path("a readable NATS credentials file"),
+    default: "",
+    meaning: "File with the JWT and the seed of a user, as `nsc` writes it: at most 1 MiB.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_CA_FILE",
+    kind: path("a readable PEM file that holds a certificate"),
+    default: "",
+    meaning:
+      "PEM file with the certificate authorities that the NATS servers' certificates must come from, with `tls://`. Without it they are those that the runtime knows.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_CERT_FILE",
+    kind: path("a readable PEM file that holds a certificate"),
+    default: "",
+    meaning:
+      "PEM file with the certificate that this machine shows to the NATS servers, with `tls://` and together with JOBRUNNER_NATS_KEY_FILE.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_KEY_FILE",
+    kind: path("a readable PEM file that holds a private key"),
+    default: "",
+    meaning: "PEM file with the private key of that certificate.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_TLS_FIRST",
+    kind: onOff,
+    default: "off",
+    meaning:
+      "`on` begins TLS before anything else is sent, for NATS servers with `handshake_first`, with `tls://`.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_ON_LOST",
+    kind: { type: "choice", of: ["rerun", "fail"] },
+    default: "rerun",
+    meaning:
+      "What happens to a job whose machine is lost while it runs. `rerun`: another machine runs it, so a job may run more than once; `fail`: its client gets 502, so no job runs more than once.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_ATTEMPTS",
+    kind: { type: "whole", min: 1, max: 100, placeholder: "N" },
+    default: "3",
+    meaning:
+      "With JOBRUNNER_NATS_ON_LOST=rerun: how often a job may be begun; when that many machines were lost with it, its client gets 502.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_NODE_TIMEOUT_SEC",
+    kind: { type: "seconds", min: 1, max: 3600 },
+    default: "3",
+    meaning:
+      "Seconds without a sign of life after which a machine counts as lost. Another one can run its jobs two seconds later. Each machine says every second that it lives.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_STORAGE",
+    kind: { type: "choice", of: ["file", "memory"] },
+    default: "file",
+    meaning:
+      "Where the NATS servers keep waiting jobs: `file` or `memory`. It must be the same on all machines of the group.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_REPLICAS",
+    kind: { type: "whole", min: 1, max: 5, placeholder: "N" },
+    default: "1",
+    meaning:
+      "How many NATS servers of a cluster keep each waiting job; 3 survives the loss of one. It must be the same on all machines of the group.",
+    withheld: true,
+  },
+  {
+    name: "JOBRUNNER_NATS_READY",
+    kind: { type: "choice", of: ["always", "strict"] },
+    default: "always",
+    meaning:
+      "What /readyz answers while no NATS server can be reached. `always`: 200, as otherwise, and the word degraded; `strict`: 503.",
+    withheld: true,
   },
   {
     name: "JOBRUNNER_LOG_FORMAT",

@@ -65,8 +65,8 @@ export interface Values {
   milliseconds(name: NameOf<"seconds">): number;
   /** One of the row's choices. */
   choice<Name extends NameOf<"choice">>(name: Name): ChoiceOf<Name>;
-  /** The limit of the queue of a pool with this many workers, unless the pool has its own. */
-  queueLimitOf(numWorkers: number): number;
+  /** The limit of the queue of a pool with this many workers, unless the pool has its own; undefined for none, if it is not set. */
+  queueLimitOf(numWorkers: number): number | undefined;
   /** The source of the value. */
   origin(name: SettingName): Origin;
   /** The text that one source gives, even if another but a flag wins; empty if it gives none. */
@@ -192,10 +192,11 @@ export function readValues(
     return numberOf(rowOf(name), checkedOf(name));
   }
 
-  function queueLimitOf(numWorkers: number): number {
+  function queueLimitOf(numWorkers: number): number | undefined {
     const { computed } = rowOf("JOBRUNNER_QUEUE_LIMIT");
     const isGiven = takes(rowOf("JOBRUNNER_QUEUE_LIMIT").kind, given("JOBRUNNER_QUEUE_LIMIT"));
     if (isGiven || !computed) return Number(validOf("JOBRUNNER_QUEUE_LIMIT"));
+    if (numWorkers === 0) return undefined;
     return Number(computed({ ...machine, numWorkers }));
   }
 

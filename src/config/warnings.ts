@@ -16,7 +16,7 @@ import { shellSyntaxIn } from "./shell_syntax.ts";
  * command is in the configuration file.
  */
 export function warningsOf(
-  { named, commands, http, sandbox }: Config,
+  { named, commands, http, sandbox, cluster }: Config,
   { env, os, undecodable, nowMs }: Pick<Surroundings, "env" | "os" | "undecodable" | "nowMs">,
   bySetting: boolean,
 ): string[] {
@@ -49,6 +49,11 @@ export function warningsOf(
         `the token ${name} has addresses, and a unix socket shows none: requests with it get 403; JOBRUNNER_TRUSTED_PROXIES=unix takes them from X-Forwarded-For`,
       );
     }
+  }
+  if (cluster && http.tokens) {
+    warnings.push(
+      "JOBRUNNER_NATS_URL is set beside a tokens file: max_running and max_waiting count the jobs that came to this machine, and the fair queue is off",
+    );
   }
   if (!http.passwordDigest && !http.tokens && !http.socket && !isLoopback(http.address)) {
     warnings.push(

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Config } from "../config/config.ts";
+import type { ClusterSecrets, Config } from "../config/config.ts";
 import type { Launcher } from "../exec/start.ts";
 
 /** How the service starts one command. */
@@ -36,6 +36,8 @@ export interface ServiceStart extends ServiceSettings {
   readonly programs: readonly string[];
   /** Absolute path of the spool folder, exactly as it was granted. */
   readonly spool: string;
+  /** The credentials for `config.cluster`; absent without it. They are shown nowhere. */
+  readonly clusterSecrets?: ClusterSecrets | undefined;
 }
 
 /** Processes of one job that the service wants killed. */

@@ -35,19 +35,21 @@ function asksForSockets(): boolean {
 
 /**
  * Grants the listen address, the launchers (without them, the commands' programs) and the spool: no variable, no other program,
- * no other path, no other host. For a unix socket that is the path where it is opened. Only tracing adds to that: the host
- * that spans are sent to, the variables that configure the exporter and, for TLS, the machine's certificate authorities. Paths
- * are compared as text, so the spool's path must be exactly the string that the service uses.
+ * no other path, no other host. For a unix socket that is the path where it is opened. A shared queue adds the NATS servers and
+ * nothing else. Tracing adds the host that spans are sent to, the variables that configure the exporter and, for TLS, the
+ * machine's certificate authorities. Paths and hosts are compared as text, so the service must use exactly the strings of the
+ * configuration.
  */
 export function permissionsOf(
   { config, programs, spool }: Pick<ServiceStart, "config" | "programs" | "spool">,
 ): Deno.PermissionOptionsObject {
-  const { http, tracing } = config;
+  const { http, tracing, cluster } = config;
   const files = [spool, ...(http.socket ? [http.socket.opened] : [])];
   return {
     net: [
       ...listening(http),
       ...(tracing ? [tracing.receiver] : []),
+      ...(cluster?.servers ?? []),
     ],
     run: [...programs],
     read: files,

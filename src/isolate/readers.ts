@@ -37,9 +37,12 @@ export interface Most {
   readonly graceMs: number;
 }
 
+/** What the places of other machines that share a queue are taken to be: jobs of this machine's clients may have all of them. */
+const placesElsewhere = 1_000_000;
+
 /** The bounds after a service was given this configuration; `before`: those until then. */
 export function mostOf(
-  { pools, commands, http }: Config,
+  { pools, commands, http, cluster }: Config,
   before: Most = { workers: 0, places: 0, graceMs: 0 },
 ): Most {
   return {
@@ -47,7 +50,7 @@ export function mostOf(
     // Each token has at most one place more in each queue, and so has the password.
     places: pools.reduce(
       (sum, { queueLimit }) => sum + queueLimit + (http.tokens ? http.tokens.length + 1 : 0),
-      before.places,
+      before.places + (cluster ? placesElsewhere : 0),
     ),
     graceMs: Math.max(before.graceMs, ...commands.map(({ killGraceMs }) => killGraceMs)),
   };

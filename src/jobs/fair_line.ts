@@ -82,7 +82,8 @@ class Fair implements FairLine {
   #served = 0;
   #state: Line["state"] = "open";
   /** Whether it is closed and no job is left. */
-  #ended = false;
+  #isOver = false;
+  readonly #ended = Promise.withResolvers<void>();
   /** Whether `#serve` is about to be called. */
   #servesSoon = false;
 
@@ -94,6 +95,10 @@ class Fair implements FairLine {
 
   get state(): Line["state"] {
     return this.#state;
+  }
+
+  get ended(): Promise<void> {
+    return this.#ended.promise;
   }
 
   get waiting(): number {
@@ -131,7 +136,7 @@ class Fair implements FairLine {
   }
 
   take(stays: () => boolean = always): Promise<Lease | undefined> {
-    if (!stays() || this.#ended) return Promise.resolve(undefined);
+    if (!stays() || this.#isOver) return Promise.resolve(undefined);
     const { promise, resolve } = Promise.withResolvers<QueuedJob | undefined>();
     this.#idle.push({ resolve, stays });
     this.#serveSoon();
@@ -311,9 +316,10 @@ class Fair implements FairLine {
   /** Lets the workers go when no job is left: until then, one may come back from its worker. */
   #endIfEmpty(): void {
     if (this.#state === "open" || this.#unfinished.size > 0) return;
-    this.#ended = true;
+    this.#isOver = true;
     for (const { resolve } of this.#idle.removeAll(always)) resolve(undefined);
     this.#queueTimeouts[Symbol.dispose]();
+    this.#ended.resolve();
   }
 }
 

@@ -113,7 +113,7 @@ export interface Cut {
 
 /** The size of a queue. */
 export interface LineSize {
-  /** Number of workers that take from it, at least 1. */
+  /** Number of workers that take from it. With none, its jobs only wait. */
   readonly workers: number;
   /** Number of jobs that may wait in addition to those that the workers have taken. */
   readonly places: number;
@@ -162,6 +162,8 @@ export interface Line {
   recall(): void;
   /** Stops giving places. Places that were given may still be filled, and waiting jobs are still taken. Idempotent. */
   close(): void;
+  /** Resolves when the queue is closed and every place that it gave was given back or has its outcome; does not reject. */
+  readonly ended: Promise<void>;
   /** Closes the queue, drops every job and place that is not running, and ends the running jobs. */
   cut(): Cut;
 }

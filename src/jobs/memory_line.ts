@@ -51,6 +51,7 @@ class InMemory implements MemoryLine, JobQueue {
   #arriving = 0;
   #mostArriving: number;
   #state: Line["state"] = "open";
+  readonly #ended = Promise.withResolvers<void>();
 
   constructor({ workers, places, queueTimeoutMs }: LineSize, now: () => number) {
     this.#workers = workers;
@@ -62,6 +63,10 @@ class InMemory implements MemoryLine, JobQueue {
 
   get state(): Line["state"] {
     return this.#state;
+  }
+
+  get ended(): Promise<void> {
+    return this.#ended.promise;
   }
 
   get waiting(): number {
@@ -150,6 +155,7 @@ class InMemory implements MemoryLine, JobQueue {
     if (this.#state === "open" || this.#unfinished.size > 0) return;
     this.#channel.close();
     this.#queueTimeouts[Symbol.dispose]();
+    this.#ended.resolve();
   }
 
   #refusal(cause: Refusal["cause"]): Refusal {

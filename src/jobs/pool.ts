@@ -35,21 +35,21 @@ export interface Pool {
   /** A snapshot of all workers, in the order of their ids, with those that leave until they have ended. */
   workers(): readonly WorkerState[];
   /**
-   * Changes the number of workers, at least 1. A larger pool starts workers with the next ids. A smaller one loses the workers
+   * Changes the number of workers. A larger pool starts workers with the next ids. A smaller one loses the workers
    * with the highest ids: those that wait for a job at once, the others after their job, unless the pool has grown again by
    * then.
    */
   resize(size: number): void;
-  /** Resolves when the queue is closed and every worker that there has been has finished its last job. */
+  /** Resolves when the queue has ended and every worker that there has been has finished its last job. */
   readonly finished: Promise<void>;
 }
 
 /** The parts of a pool. */
 export interface PoolSettings {
-  /** Number of workers, at least 1. */
+  /** Number of workers; 0 if the jobs are run elsewhere. */
   readonly size: number;
   /** The queue that jobs are taken from. */
-  readonly line: Pick<Line, "take" | "recall">;
+  readonly line: Pick<Line, "take" | "recall" | "ended">;
   /** Runs a job. It must not throw: endings are data. */
   readonly run: (job: RunningJob, workerId: number) => Promise<JobOutcome>;
   /** Called if `run` throws, which is a bug; the job fails and the worker carries on. */
@@ -74,6 +74,7 @@ export function startPool(
   const finished = Promise.withResolvers<void>();
   let wanted = size;
   let working = 0;
+  let isOver = false;
   let busy = 0;
   let started = 0;
 
@@ -84,9 +85,15 @@ export function startPool(
       workers.set(id, worker);
       working++;
       work(worker).then(() => {
-        if (--working === 0) finished.resolve();
+        working--;
+        finishIfOver();
       }, finished.reject);
     }
+  }
+
+  // Without workers nobody would get to know from `take` that the queue has ended.
+  function finishIfOver(): void {
+    if (isOver && working === 0) finished.resolve();
   }
 
   async function work(worker: Worker): Promise<void> {
@@ -121,6 +128,10 @@ export function startPool(
   }
 
   startMissing();
+  void line.ended.then(() => {
+    isOver = true;
+    finishIfOver();
+  });
   return {
     get busy() {
       return busy;

@@ -10,7 +10,7 @@ export interface RunTimes {
   add(ms: number): void;
   /**
    * Whole seconds, at least 1, after which the job at `place` in the queue (1 is next) can be expected to have a worker: the
-   * mean of the latest runs × place ÷ workers; 1 while nothing has been measured.
+   * mean of the latest runs × place ÷ workers; 1 while nothing has been measured, and without workers.
    */
   expectedWaitSec(place: number, workers: number): number;
 }
@@ -27,6 +27,7 @@ export function createRunTimes(): RunTimes {
       measured = Math.min(measured + 1, meanWindow);
       meanMs += (ms - meanMs) / measured;
     },
-    expectedWaitSec: (place, workers) => Math.max(1, Math.ceil(meanMs * place / workers / 1000)),
+    expectedWaitSec: (place, workers) =>
+      workers > 0 ? Math.max(1, Math.ceil(meanMs * place / workers / 1000)) : 1,
   };
 }

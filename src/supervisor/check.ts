@@ -6,7 +6,7 @@
 
 import { userInfo } from "node:os";
 import { dirname } from "node:path";
-import type { Config, HttpConfig } from "../config/config.ts";
+import type { HttpConfig } from "../config/config.ts";
 import type { Command } from "../config/command.ts";
 import { stdinIsPiped } from "../config/stdin.ts";
 import type { Probe, ServiceStart } from "../isolate/messages.ts";
@@ -15,6 +15,7 @@ import { type Log, openLog } from "../telemetry/log.ts";
 import { commandLines, describeCommands } from "./check_commands.ts";
 import { tryWarmCommands } from "./check_warm.ts";
 import { type Folders, openFolders } from "./folders.ts";
+import type { ServedConfig } from "./served_config.ts";
 import { isolateDefaults, probeService } from "./start_service.ts";
 import type { IsolateOptions } from "./serving.ts";
 import { catchChildSignals } from "./signals.ts";
@@ -29,17 +30,20 @@ export interface CheckReport {
 
 /** Checks everything without serving. Of all commands only warm ones are started, without a job. `env` is the environment of the server. */
 export async function check(
-  { config, effective, warnings }: {
-    readonly config: Config;
+  { config, effective, warnings, clusterSecrets }: ServedConfig & {
     readonly effective: readonly string[];
-    readonly warnings: readonly string[];
   },
   env: Readonly<Record<string, string>>,
   isolate: IsolateOptions = isolateDefaults,
 ): Promise<CheckReport> {
   const { commands, sandbox } = config;
   const log = openLog(config.log);
-  const { probes, failure, start, warnings: found } = await tryOut(config, env, log, isolate);
+  const { probes, failure, start, warnings: found } = await tryOut(
+    { config, clusterSecrets },
+    env,
+    log,
+    isolate,
+  );
   const warm = await tryWarmCommands(config, env, log);
   const deviations = sandbox ? probes.filter((probe) => probe.allowed !== probe.expected) : [];
   return {
@@ -83,7 +87,7 @@ interface Trial {
 
 /** Tries out what the service isolate may do. Its folders are always removed, and the launcher starts a harmless command. */
 async function tryOut(
-  config: Config,
+  { config, clusterSecrets }: Omit<ServedConfig, "warnings">,
   env: Readonly<Record<string, string>>,
   log: Log,
   isolate: IsolateOptions,
@@ -92,7 +96,8 @@ async function tryOut(
   let folders: Folders | undefined;
   try {
     folders = openFolders(config, env, log, standIn);
-    const { start, warnings } = folders;
+    const { warnings } = folders;
+    const start = { ...folders.start, clusterSecrets };
     return {
       probes: await probeService(start, isolate),
       start,

@@ -51,6 +51,8 @@ export function createConfigReader(
     }
     const machine = {
       ...here,
+      // A change of these files is not watched either.
+      readAtStart: again ? undefined : here.readAtStart,
       readFile(path: string, bytes: number) {
         files.set(path, "");
         if (isPipe(path)) {

@@ -6,7 +6,7 @@
  */
 
 import type { Config, StoppingConfig } from "../config/config.ts";
-import { changesHttps, changesTokens, fixedIn } from "../config/fixed.ts";
+import { changesCluster, changesHttps, changesTokens, fixedIn } from "../config/fixed.ts";
 import { messageOf, type OpenLog, stackOf } from "../telemetry/log.ts";
 import type { ReadConfig } from "./config_reader.ts";
 import type { ConfigWatch } from "./config_watch.ts";
@@ -69,11 +69,14 @@ export function createReloading(
     }
     const result = fixed.size === 0 ? asGiven : await read(fixed);
     if (!result.ok) return result.errors;
-    const impossible = changesHttps(config, result.config) ?? changesTokens(config, result.config);
+    const impossible = changesHttps(config, result.config) ??
+      changesTokens(config, result.config) ?? changesCluster(config, result.config);
     if (impossible) return [impossible];
+    // The same settings, but its certificates are read at start only.
+    const wanted = { ...result.config, cluster: config.cluster };
     let renewal: Renewal;
     try {
-      renewal = folders.renew(result.config);
+      renewal = folders.renew(wanted);
     } catch (error) {
       return [messageOf(error)];
     }
@@ -83,7 +86,7 @@ export function createReloading(
       undo();
       return [replaced.reason];
     }
-    ({ config } = result);
+    config = wanted;
     const { killGraceMs, ...limits } = stoppingOf(config);
     stopping = { ...limits, killGraceMs: Math.max(killGraceMs, stopping.killGraceMs) };
     watch.watch(result.files, config.configWatchMs);

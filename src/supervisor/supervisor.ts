@@ -12,6 +12,7 @@ import { version } from "../version.ts";
 import { type BusyCaretaker, caretakerOf, clearDeadServers, endJobsIn } from "./caretaker.ts";
 import { shutOutDebugger } from "../machine/debugger.ts";
 import { type Folders, openFolders } from "./folders.ts";
+import type { ServedConfig } from "./served_config.ts";
 import { isolateDefaults, startService } from "./start_service.ts";
 import type { IsolateOptions, Service } from "./serving.ts";
 import { forgetSecrets } from "./surroundings.ts";
@@ -39,8 +40,7 @@ export interface Again {
  * systemd wants notifications. `again` is undefined if the configuration is not read again.
  */
 export async function supervise(
-  config: Config,
-  warnings: readonly string[],
+  { config, warnings, clusterSecrets }: ServedConfig,
   env: Readonly<Record<string, string>>,
   again?: Again,
   isolate: IsolateOptions = isolateDefaults,
@@ -85,7 +85,7 @@ export async function supervise(
     if (http.socket) socket = await openListenSocket(http.socket, http.socketMode);
     const reloaded = () => again && (reloading?.successful ?? true);
     caretaker = caretakerOf(folders, log, reloaded, socket);
-    service = await startService(folders.start, caretaker, log, {
+    service = await startService({ ...folders.start, clusterSecrets }, caretaker, log, {
       ...isolate,
       heartbeatMs: Math.min(isolate.heartbeatMs, notifier.keepAliveMs ?? Infinity),
       onAlive: notifier.keepAliveMs === undefined ? () => {} : notifier.alive,

@@ -24,6 +24,8 @@ export function thisMachine(env: Readonly<Record<string, string>>): Omit<Surroun
     fileKind,
     realPath,
     readFile: beginningOf,
+    readAtStart: beginningOf,
+    hostName: Deno.hostname(),
     undecodable: undecodableVariables(env),
   };
 }

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { canReload, changesHttps, changesTokens, fixedIn } from "../../src/config/fixed.ts";
+import {
+  canReload,
+  changesCluster,
+  changesHttps,
+  changesTokens,
+  fixedIn,
+} from "../../src/config/fixed.ts";
 import { settings } from "../../src/config/settings.ts";
 import { configOf, configure } from "../support/machine.ts";
 
@@ -59,6 +65,51 @@ Deno.test("fixedIn() has none of the other settings", () => {
   };
   assert.equal(fixedIn(now, configOf({ ...cmd, ...others })).size, 0);
   for (const name of names) assert.ok(settings.some((setting) => setting.name === name), name);
+});
+
+Deno.test("fixedIn() has every setting of a shared queue, whose values in effect are accepted as flags", () => {
+  const nats = { ...cmd, JOBRUNNER_NATS_URL: "nats://h" };
+  const shared = configOf(nats);
+  const other = configOf(
+    {
+      ...nats,
+      JOBRUNNER_NATS_URL: "tls://h",
+      JOBRUNNER_NATS_GROUP: "g",
+      JOBRUNNER_NATS_TOKEN_FILE: "/token",
+      JOBRUNNER_NATS_READY: "strict",
+    },
+    [],
+    { "/token": { text: "t" } },
+  );
+  const kept = fixedIn(shared, other);
+  assert.deepEqual([...kept], [
+    ["JOBRUNNER_NATS_URL", "nats://h"],
+    ["JOBRUNNER_NATS_GROUP", "default"],
+    ["JOBRUNNER_NATS_TOKEN_FILE", ""],
+    ["JOBRUNNER_NATS_READY", "always"],
+  ]);
+  const flags = [...kept].map(([name, value]) =>
+    `--${name.replace("JOBRUNNER_", "").toLowerCase().replaceAll("_", "-")}=${value}`
+  );
+  const env = { ...nats, JOBRUNNER_NATS_GROUP: "g", JOBRUNNER_NATS_READY: "strict" };
+  assert.deepEqual(fixedIn(shared, configOf(env)).size, 2);
+  // An empty flag is not accepted on a command line, so the file of the token is left out of both.
+  const again = configOf(env, flags.filter((flag) => !flag.endsWith("=")));
+  assert.equal(fixedIn(shared, again).size, 0);
+});
+
+Deno.test("changesCluster() is an error exactly if a shared queue is turned on or off", () => {
+  const shared = configOf({ ...cmd, JOBRUNNER_NATS_URL: "nats://h" });
+  const error =
+    "JOBRUNNER_NATS_URL: must be set as it was at start: a shared queue cannot be turned on or off without a restart";
+  assert.equal(changesCluster(now, shared), error);
+  assert.equal(changesCluster(shared, now), error);
+  assert.equal(changesCluster(now, now), undefined);
+  assert.equal(
+    changesCluster(shared, configOf({ ...cmd, JOBRUNNER_NATS_URL: "nats://i" })),
+    undefined,
+  );
+  assert.equal(fixedIn(now, shared).size, 0);
 });
 
 Deno.test("changesHttps() is an error exactly if HTTPS is turned on or off", () => {

@@ -80,6 +80,7 @@ Deno.test("parseConfig() has the defaults of the contract", () => {
     stopping: { killGraceMs: 5000, drainTimeoutMs: 30000 },
     log: { format: "json", level: "info" },
     tracing: undefined,
+    cluster: undefined,
   });
 });
 
@@ -99,6 +100,20 @@ Deno.test("JOBRUNNER_QUEUE_LIMIT follows the number of workers unless it is set"
     onlyPoolOf({ ...cmd, JOBRUNNER_NUM_WORKERS: "7", JOBRUNNER_QUEUE_LIMIT: "0" }).queueLimit,
     0,
   );
+});
+
+Deno.test("JOBRUNNER_NUM_WORKERS may be 0 with JOBRUNNER_NATS_URL and a value of JOBRUNNER_QUEUE_LIMIT", () => {
+  const front = { ...cmd, JOBRUNNER_NATS_URL: "nats://h", JOBRUNNER_NUM_WORKERS: "0" };
+  for (const limit of ["0", "7"]) {
+    const { numWorkers, queueLimit } = onlyPoolOf({ ...front, JOBRUNNER_QUEUE_LIMIT: limit });
+    assert.deepEqual([numWorkers, queueLimit], [0, Number(limit)]);
+  }
+  assert.deepEqual(errorsOf(front), [
+    "JOBRUNNER_QUEUE_LIMIT=: must be set when JOBRUNNER_NUM_WORKERS is 0",
+  ]);
+  assert.deepEqual(errorsOf({ ...front, JOBRUNNER_QUEUE_LIMIT: "x" }), [
+    "JOBRUNNER_QUEUE_LIMIT=x: must be a whole number from 0 to 1000000",
+  ]);
 });
 
 Deno.test("parseConfig() takes 0 as no limit in settings that are limits", () => {
@@ -161,7 +176,7 @@ Deno.test("parseConfig() reports all errors at once, one line each, in one gramm
       "--nonsense: must be a flag of jobrunner serve: see jobrunner --help",
       "--log-format: must be given a value: text or json",
       "JOBRUNNER_CMD=: must be a program and its arguments (or use --cmd, or jobrunner serve -- PROGRAM ARG…)",
-      "JOBRUNNER_NUM_WORKERS=0: must be a whole number from 1 to 1024",
+      "JOBRUNNER_NUM_WORKERS=0: must be a whole number from 1 to 1024 (0 only with JOBRUNNER_NATS_URL)",
       "JOBRUNNER_HTTP_LISTEN_ADDRESS=not an address: must be an IP address, a host name or, for a unix socket, unix:PATH",
       "JOBRUNNER_SANDBOX=maybe: must be on or off",
       "LD_PRELOAD: must be unset while the sandbox is on, since no command could start: unset it, or set JOBRUNNER_SANDBOX=off",

@@ -7,6 +7,7 @@ import type { Setting } from "../../src/config/setting.ts";
 import { type SettingName, settings } from "../../src/config/settings.ts";
 import { parseCommandLine } from "../../src/config/sources.ts";
 import { type Disk, machine } from "../support/machine.ts";
+import { credsOf, seedOf } from "../support/nats_files.ts";
 
 const rows: readonly Setting[] = settings;
 
@@ -17,9 +18,16 @@ const disk: Disk = {
   "/work/other-key": { text: "-----BEGIN PRIVATE KEY-----\n2" },
   "/work/password": { text: "hunter2" },
   "/work/other-password": { text: "hunter3" },
+  "/work/seed": { text: seedOf("A") },
+  "/work/other-seed": { text: seedOf("B") },
+  "/work/creds": { text: credsOf("A") },
+  "/work/other-creds": { text: credsOf("B") },
   "/spool": "folder",
   "/bin/ls": "executable",
 };
+
+const nats = { JOBRUNNER_NATS_URL: "nats://h" };
+const natsWithTls = { JOBRUNNER_NATS_URL: "tls://h" };
 
 /** The settings that have an effect without a configuration file and a tokens file. */
 type Sampled = Exclude<
@@ -71,6 +79,35 @@ const samples: Readonly<
   JOBRUNNER_SPOOL_DIR: ["/spool", "/tmp"],
   JOBRUNNER_REQUEST_SUFFIX: [".png", ".gif"],
   JOBRUNNER_RESPONSE_SUFFIX: [".png", ".gif"],
+  JOBRUNNER_NATS_URL: ["nats://a", "tls://a,b:5222"],
+  JOBRUNNER_NATS_GROUP: ["red", "blue", nats],
+  JOBRUNNER_NATS_USER: ["ann", "bob", { ...nats, JOBRUNNER_NATS_PASSWORD_FILE: "password" }],
+  JOBRUNNER_NATS_PASSWORD_FILE: [
+    "password",
+    "other-password",
+    { ...nats, JOBRUNNER_NATS_USER: "ann" },
+  ],
+  JOBRUNNER_NATS_TOKEN_FILE: ["password", "other-password", nats],
+  JOBRUNNER_NATS_NKEY_FILE: ["seed", "other-seed", nats],
+  JOBRUNNER_NATS_CREDS_FILE: ["creds", "other-creds", nats],
+  JOBRUNNER_NATS_CA_FILE: ["cert", "other-cert", natsWithTls],
+  JOBRUNNER_NATS_CERT_FILE: [
+    "cert",
+    "other-cert",
+    { ...natsWithTls, JOBRUNNER_NATS_KEY_FILE: "key" },
+  ],
+  JOBRUNNER_NATS_KEY_FILE: [
+    "key",
+    "other-key",
+    { ...natsWithTls, JOBRUNNER_NATS_CERT_FILE: "cert" },
+  ],
+  JOBRUNNER_NATS_TLS_FIRST: ["on", "off", natsWithTls],
+  JOBRUNNER_NATS_ON_LOST: ["rerun", "fail", nats],
+  JOBRUNNER_NATS_ATTEMPTS: ["1", "100", nats],
+  JOBRUNNER_NATS_NODE_TIMEOUT_SEC: ["1", "2.5", nats],
+  JOBRUNNER_NATS_STORAGE: ["file", "memory", nats],
+  JOBRUNNER_NATS_REPLICAS: ["1", "5", nats],
+  JOBRUNNER_NATS_READY: ["always", "strict", nats],
   JOBRUNNER_LOG_FORMAT: ["text", "json"],
   JOBRUNNER_LOG_LEVEL: ["debug", "error"],
   JOBRUNNER_ACCESS_LOG: ["on", "off"],

@@ -113,6 +113,18 @@ Deno.test("warnings: a token with addresses on a unix socket, unless X-Forwarded
   assert.deepEqual(warnings({}), []);
 });
 
+Deno.test("warnings: a tokens file beside a shared queue", () => {
+  const tokens = tokenTable("web", secretOf("b"), 'scopes = ["submit"]');
+  const env = { ...cmd, JOBRUNNER_NATS_URL: "nats://h" };
+  const both = configure(env, { tokens });
+  assert.deepEqual(both.ok ? both.warnings : both.errors, [
+    "JOBRUNNER_NATS_URL is set beside a tokens file: max_running and max_waiting count the jobs that came to this machine, and the fair queue is off",
+  ]);
+  for (const one of [configure(env), configure(cmd, { tokens })]) {
+    assert.deepEqual(one.ok ? one.warnings : one.errors, []);
+  }
+});
+
 Deno.test("warnings: none about a unix socket without a password", () => {
   const result = configure({ ...cmd, JOBRUNNER_HTTP_LISTEN_ADDRESS: "unix:/s" });
   assert.deepEqual(result.ok ? result.warnings : undefined, []);

@@ -5,6 +5,7 @@ import {
   inheritedBy,
   withoutSecrets,
 } from "../../src/exec/child_env.ts";
+import { settings } from "../../src/config/settings.ts";
 import type { RequestFacts } from "../../src/jobs/job.ts";
 
 Deno.test("withoutSecrets() removes every secret of the server and nothing else", () => {
@@ -42,6 +43,12 @@ Deno.test("withoutSecrets() removes every secret of the server and nothing else"
     }),
     kept,
   );
+});
+
+Deno.test("withoutSecrets() removes every setting of a shared queue", () => {
+  const names = settings.map(({ name }) => name).filter((name) => name.includes("_NATS_"));
+  assert.ok(names.length > 10);
+  assert.deepEqual(withoutSecrets(Object.fromEntries(names.map((name) => [name, "x"]))), {});
 });
 
 Deno.test("inheritedBy() takes all variables, none or those named, never a secret, and prefers the command's own", () => {

@@ -28,6 +28,17 @@ Deno.test("permissionsOf() grants an IPv6 address in brackets", () => {
   );
 });
 
+Deno.test("permissionsOf() grants each NATS server of a shared queue by host and port, and nothing else", () => {
+  const without = permissions({});
+  assert.deepEqual(
+    permissions({ JOBRUNNER_NATS_URL: "tls://n1.example.com,10.0.0.2:5222,[fd00::1]" }),
+    {
+      ...without,
+      net: ["127.0.0.1:8080", "n1.example.com:4222", "10.0.0.2:5222", "[fd00::1]:4222"],
+    },
+  );
+});
+
 Deno.test("permissionsOf() grants running the launchers only, when there are some", () => {
   const slots = ["/tmp/jobrunner-x/run/command-1", "/tmp/jobrunner-x/run/command-2"];
   assert.deepEqual(permissions({}, slots).run, slots);

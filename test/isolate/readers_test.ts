@@ -26,6 +26,16 @@ Deno.test("mostOf() counts the workers and places of all pools, and has the long
   assert.deepEqual(mostOf(config), { workers: 6, places: 35, graceMs: 9000 });
 });
 
+Deno.test("mostOf() allows for the places of other machines that share a queue", () => {
+  const front = configOf({
+    JOBRUNNER_CMD: "/bin/date",
+    JOBRUNNER_NATS_URL: "nats://h",
+    JOBRUNNER_NUM_WORKERS: "0",
+    JOBRUNNER_QUEUE_LIMIT: "7",
+  });
+  assert.deepEqual(mostOf(front), { workers: 0, places: 1_000_007, graceMs: 5000 });
+});
+
 Deno.test("mostOf() adds the configurations that a service has had, and keeps the longest grace period", () => {
   const first = configOf({
     JOBRUNNER_CMD: "/bin/date",

@@ -47,6 +47,42 @@ Deno.test("close() of a dispatch that has shrunk resolves when also the leaving 
   for (const outcome of await Promise.all(outcomes)) assert.equal(outcome.kind, "ran");
 });
 
+Deno.test("resize() of a dispatch to no workers keeps what waits, which workers of a later resize() run", async () => {
+  const { submit, resize, listed, end, close } = dispatchByHand({ size: 2, places: 2 });
+  const outcomes = ["a", "b", "c"].map(submit);
+  await nextTurn();
+  resize({ size: 0, places: 2, queueTimeoutMs });
+  for (const id of "ab") end(id);
+  await nextTurn();
+  assert.deepEqual(listed(), []);
+  let closed = false;
+  const closing = close().then(() => closed = true);
+  await nextTurn();
+  assert.equal(closed, false);
+  resize({ size: 1, places: 2, queueTimeoutMs });
+  await nextTurn();
+  assert.deepEqual(listed(), ["1: c"]);
+  end("c");
+  await closing;
+  for (const outcome of await Promise.all(outcomes)) assert.equal(outcome.kind, "ran");
+});
+
+Deno.test("close() of a dispatch without workers resolves when the last place was given back", async () => {
+  const { line, close, listed } = dispatchByHand({ size: 0, places: 2 });
+  assert.deepEqual(listed(), []);
+  const places = [1, 2].map(() => line.reserve({ command: "default" }));
+  const refusal = line.reserve({ command: "default" });
+  assert.ok(!refusal.reserved);
+  assert.equal(refusal.retryAfterSec, 1);
+  let closed = false;
+  const closing = close().then(() => closed = true);
+  await nextTurn();
+  assert.equal(closed, false);
+  for (const place of places) if (place.reserved) place.leave();
+  await closing;
+  await dispatchByHand({ size: 0, places: 0 }).close();
+});
+
 Deno.test("cut() while a dispatch shrinks ends the runs of leaving workers too", async () => {
   const { line, submit, resize, running, end, close } = dispatchByHand({ size: 2, places: 1 });
   const outcomes = ["a", "b", "c"].map(submit);

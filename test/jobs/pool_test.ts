@@ -98,6 +98,7 @@ Deno.test("startPool() has a worker ask for its next job before it settles the l
         return Promise.resolve(leases.shift());
       },
       recall: () => assert.fail(),
+      ended: Promise.resolve(),
     },
     run: ({ spec }) => Promise.resolve(ranOf(spec)),
     onBug: (bug) => assert.fail(String(bug)),
@@ -118,7 +119,11 @@ Deno.test("startPool() passes the lease itself to the run", async () => {
   const leases = [lease];
   const pool = startPool({
     size: 1,
-    line: { take: () => Promise.resolve(leases.shift()), recall: () => assert.fail() },
+    line: {
+      take: () => Promise.resolve(leases.shift()),
+      recall: () => assert.fail(),
+      ended: Promise.resolve(),
+    },
     run(job) {
       assert.equal(job, lease);
       return Promise.resolve(ranOf(job.spec));
@@ -146,7 +151,11 @@ Deno.test("finished of a pool resolves only when the last worker has finished it
   ];
   const pool = startPool({
     size: 2,
-    line: { take: () => Promise.resolve(leases.shift()), recall: () => assert.fail() },
+    line: {
+      take: () => Promise.resolve(leases.shift()),
+      recall: () => assert.fail(),
+      ended: Promise.resolve(),
+    },
     async run({ spec }) {
       if (spec.id === "second") await gate.promise;
       return ranOf(spec);

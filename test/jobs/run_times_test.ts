@@ -11,6 +11,13 @@ Deno.test("expectedWaitSec() is mean run time × place ÷ workers, in whole seco
   assert.equal(times.expectedWaitSec(1, 1000), 1);
 });
 
+Deno.test("expectedWaitSec() is 1 without workers", () => {
+  const times = createRunTimes();
+  assert.equal(times.expectedWaitSec(1, 0), 1);
+  times.add(4000);
+  assert.equal(times.expectedWaitSec(31, 0), 1);
+});
+
 Deno.test("expectedWaitSec() changes little after one long run of many", () => {
   const times = createRunTimes();
   for (let run = 0; run < 1000; run++) times.add(1000);

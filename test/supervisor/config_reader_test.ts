@@ -82,6 +82,23 @@ Deno.test("a configuration reader returns the digests of all files that it has r
   assert.deepEqual([...(await read()).files], [[file, ""]]);
 });
 
+Deno.test("a configuration reader reads the files of a shared queue once, and does not watch them", async () => {
+  using set = setUp(`nats_url = "nats://h"\nnats_token_file = "PLACE/token"\n${good}`);
+  const { folder, file, write, read } = set;
+  write(Deno.readTextFileSync(file).replace("PLACE", folder));
+  Deno.writeTextFileSync(`${folder}/token`, "hunter2\n");
+  const first = await read();
+  assert.ok(first.ok, JSON.stringify(first));
+  assert.deepEqual(first.clusterSecrets, { credentials: { kind: "token", token: "hunter2" } });
+  assert.deepEqual([...first.files.keys()], [file]);
+  assert.equal(first.config.cluster?.nodeName, Deno.hostname());
+  Deno.removeSync(`${folder}/token`);
+  const second = await read();
+  assert.ok(second.ok, JSON.stringify(second));
+  assert.equal(second.clusterSecrets, undefined);
+  assert.deepEqual(second.config.cluster, first.config.cluster);
+});
+
 Deno.test("a file that is too large has the same digest when it is read and when it is watched", async () => {
   using set = setUp(`password_file = "PLACE/password"\n${good}`);
   const { folder, file, write, read } = set;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Config } from "../../src/config/config.ts";
 import type { ReadResult } from "../../src/supervisor/config_reader.ts";
 import { createReloading, type ReloadParts } from "../../src/supervisor/reload.ts";
-import { configOf } from "../support/machine.ts";
+import { configOf, configure } from "../support/machine.ts";
 
 const cmd = { JOBRUNNER_CMD: "/bin/date" };
 const first = configOf(cmd);
@@ -106,6 +106,12 @@ const failures: readonly (readonly [string, Partial<ReloadParts>, string, readon
     "JOBRUNNER_TLS_CERT_FILE: must be set as it was at start",
     [],
   ],
+  [
+    "a shared queue turned on",
+    { read: () => Promise.resolve(readOf({ JOBRUNNER_NATS_URL: "nats://h" })) },
+    "JOBRUNNER_NATS_URL: must be set as it was at start",
+    [],
+  ],
   ["a bug", { read: () => Promise.reject(new Error("a bug")) }, "Error: a bug", []],
 ];
 
@@ -169,6 +175,28 @@ Deno.test("reload() keeps what needs a restart as it is, and says so", async () 
     Object.keys(kept).map((setting) =>
       `a changed setting needs a restart {"setting":"${setting}"}`
     ),
+  );
+});
+
+Deno.test("reload() keeps the shared queue of the start, with its certificates", async () => {
+  const nats = { ...cmd, JOBRUNNER_NATS_URL: "tls://h", JOBRUNNER_NATS_CA_FILE: "/ca" };
+  const disk = { "/ca": { text: "-----BEGIN CERTIFICATE-----" } };
+  const shared = configOf(nats, [], disk);
+  const { reloading, lines } = setUp({
+    read(fixed) {
+      const changed = { ...nats, JOBRUNNER_NATS_GROUP: "other", JOBRUNNER_NUM_WORKERS: "7" };
+      const result = configure({ ...changed, ...Object.fromEntries(fixed ?? []) }, {
+        around: { readAtStart: undefined },
+      });
+      return Promise.resolve({ ...result, files: new Map() });
+    },
+  }, shared);
+  await reloading.reload("SIGHUP");
+  assert.equal(reloading.config.cluster, shared.cluster);
+  assert.equal(reloading.config.pools[0]?.numWorkers, 7);
+  assert.equal(
+    lines[0],
+    'a changed setting needs a restart {"setting":"JOBRUNNER_NATS_GROUP"}',
   );
 });
 

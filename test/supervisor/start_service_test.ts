@@ -129,6 +129,18 @@ Deno.test("startService() ignores every message of the service after the first w
   service.terminate();
 });
 
+Deno.test("startService() hands over the credentials for a shared queue with everything else", async () => {
+  using folder = temporaryFolder();
+  const clusterSecrets = { credentials: { kind: "token", token: "hunter2" } } as const;
+  const code = `${words}onAsk = ({ kind, value }) => {
+    if (kind === "start") throw new Error(JSON.stringify(value.start.clusterSecrets));
+  };`;
+  const start = { ...startIn(folder.path), clusterSecrets };
+  const service = await startService(start, idle, log, running(code));
+  assert.match((await service.died).reason, /crashed: .*\{"credentials":\{"kind":"token",/);
+  service.terminate();
+});
+
 Deno.test("startService() terminates a service whose question main cannot answer", async () => {
   using folder = temporaryFolder();
   const service = await listening(folder.path, "ask('measure',1)");

@@ -394,6 +394,31 @@ export function testLine(
     { places: 3 },
   );
 
+  test("ended resolves when the line is closed and every place is given back or has its outcome", async ({ line }) => {
+    let ended = false;
+    void line.ended.then(() => ended = true);
+    const [first, second] = [await placeIn(line), await placeIn(line)];
+    const outcome = first.fill(specOf("a"));
+    const lease = await leaseOf(line);
+    line.close();
+    second.leave();
+    await nextTurn();
+    assert.equal(ended, false);
+    lease.settle(ranOf(lease.spec));
+    await outcome;
+    await line.ended;
+  });
+
+  test("ended does not resolve before the line is closed, and at once after close() of an empty one", async ({ line }) => {
+    let ended = false;
+    void line.ended.then(() => ended = true);
+    (await placeIn(line)).leave();
+    await nextTurn();
+    assert.equal(ended, false);
+    line.close();
+    await line.ended;
+  });
+
   test(`waiting counts a place from ${refusesAtFill ? "fill" : "reserve"}() until leave()`, async ({ line }) => {
     const { places, refusal } = await fillUp(line);
     assert.equal(refusal.cause, "queue_full");

@@ -11,6 +11,7 @@ import type {
   Config,
   ConfigResult,
   PoolConfig,
+  ReadFile,
   Surroundings,
 } from "../../src/config/config.ts";
 import { type ConfigFile, parseConfigFile } from "../../src/config/file/config_file.ts";
@@ -34,6 +35,12 @@ export function machine(disk: Disk = {}, os = "linux"): Omit<Surroundings, "env"
     Object.entries({ "/bin/date": "executable", "/tmp": "folder", ...disk } as Disk)
       .map(([path, entry]) => [nameOf(path), entry]),
   );
+  const readFile: ReadFile = (path, bytes) => {
+    const entry = all.get(nameOf(path));
+    if (typeof entry !== "object") throw new Error("No such file");
+    return ("bytes" in entry ? entry.bytes : new TextEncoder().encode(entry.text))
+      .subarray(0, bytes);
+  };
   return {
     os,
     cwd: os === "windows" ? "C:\\work" : "/work",
@@ -41,18 +48,15 @@ export function machine(disk: Disk = {}, os = "linux"): Omit<Surroundings, "env"
     hasLauncher: os === "linux",
     nowMs: 0,
     stderrIsTerminal: false,
+    hostName: "machine",
     undecodable: [],
     fileKind(path) {
       const entry = all.get(nameOf(path));
       return entry === undefined ? "missing" : typeof entry === "string" ? entry : "file";
     },
     realPath: (path) => path === "/run/shm" ? "/dev/shm" : path,
-    readFile(path, bytes) {
-      const entry = all.get(nameOf(path));
-      if (typeof entry !== "object") throw new Error("No such file");
-      return ("bytes" in entry ? entry.bytes : new TextEncoder().encode(entry.text))
-        .subarray(0, bytes);
-    },
+    readFile,
+    readAtStart: readFile,
   };
 }
 

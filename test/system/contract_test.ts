@@ -460,7 +460,7 @@ Deno.test("contract: serve exits with 2 on wrong settings, and reports all of th
   assert.equal(stdout, "");
   assert.deepEqual(stderr.trimEnd().split("\n"), [
     "JOBRUNNER_CMD=: must be a program and its arguments (or use --cmd, or jobrunner serve -- PROGRAM ARG…)",
-    "JOBRUNNER_NUM_WORKERS=0: must be a whole number from 1 to 1024",
+    "JOBRUNNER_NUM_WORKERS=0: must be a whole number from 1 to 1024 (0 only with JOBRUNNER_NATS_URL)",
     "JOBRUNNER_HTTP_LISTEN_PORT=x: must be a whole number from 0 to 65535",
   ]);
 });

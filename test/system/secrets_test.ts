@@ -8,6 +8,7 @@ import { type Attempt, findingsOf, saidIn, wrongUsage } from "../support/attempt
 import { type Canary, canaryOf, formsIn, newCanary } from "../support/canary.ts";
 import { base64 } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { credsOf, seedOf } from "../support/nats_files.ts";
 import { freePort } from "../support/port.ts";
 import { fixture, startProgram } from "../support/program.ts";
 import { type RawServer, readRequest, startRawServer } from "../support/raw_server.ts";
@@ -233,6 +234,66 @@ Deno.test("send does not show its password when another server repeats it", asyn
 function pem(label: string, text: string): string {
   return `-----BEGIN ${label}-----\n${text.replace(/.{64}/g, "$&\n")}\n-----END ${label}-----\n`;
 }
+
+Deno.test("serve --check shows nothing of the credentials for NATS, whatever is wrong with them", async () => {
+  using folder = temporaryFolder();
+  const attempts: Attempt[] = [];
+  const attempt = (name: string, codes: number[], env: Record<string, string>, canary: Canary) => {
+    const nats = { JOBRUNNER_NATS_URL: `tls://127.0.0.1:${freePort()}`, ...env };
+    const args = ["serve", "--check"];
+    attempts.push({ name, args, env: { ...shell, ...nats }, codes, secrets: [canary] });
+  };
+  const fileOf = (content: Uint8Array<ArrayBuffer>) => {
+    const path = `${folder.path}/${crypto.randomUUID()}`;
+    Deno.writeFileSync(path, content);
+    return path;
+  };
+  for (const { name, isFine, of } of contents) {
+    const canary = newCanary();
+    const env = { JOBRUNNER_NATS_USER: "ann", JOBRUNNER_NATS_PASSWORD_FILE: fileOf(of(canary)) };
+    attempt(`password: ${name}`, isFine ? [0, 1] : [2], env, canary);
+  }
+  const token = newCanary();
+  const tokenFile = { JOBRUNNER_NATS_TOKEN_FILE: fileOf(utf8(`${token.text}\n`)) };
+  attempt("token", [0, 1], tokenFile, token);
+  const certificate = { JOBRUNNER_NATS_CERT_FILE: fixture("tls/cert.pem") };
+  for (
+    const [setting, env] of Object.entries({
+      JOBRUNNER_NATS_NKEY_FILE: {},
+      JOBRUNNER_NATS_CREDS_FILE: {},
+      JOBRUNNER_NATS_KEY_FILE: certificate,
+    })
+  ) {
+    const canary = newCanary();
+    const file = { [setting]: fileOf(utf8(`${canary.text}\n`)) };
+    attempt(`${setting}: of another form`, [2], { ...env, ...file }, canary);
+  }
+  const bytes = crypto.getRandomValues(new Uint8Array(56));
+  const letters = Array.from(bytes, (byte) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[byte % 32]);
+  const seed = canaryOf(letters.join(""));
+  const creds = credsOf("A").replace(seedOf("A"), `SU${seed.text}`);
+  const nkeyFile = { JOBRUNNER_NATS_NKEY_FILE: fileOf(utf8(`SU${seed.text}`)) };
+  const credsFile = { JOBRUNNER_NATS_CREDS_FILE: fileOf(utf8(creds)) };
+  attempt("seed", [0, 1], nkeyFile, seed);
+  attempt("credentials file", [0, 1], credsFile, seed);
+  attempt("both", [2], { ...nkeyFile, ...credsFile }, seed);
+  for (
+    const [name, url] of Object.entries<(canary: Canary) => string>({
+      "a user and a password": ({ text }) => `nats://user:${text}@h`,
+      "a token": ({ text }) => `nats://${text}@h`,
+      "a second server's password": ({ text }) => `nats://a,nats://user:${text}@h`,
+      "no host": ({ text }) => `nats://user:${text}`,
+      "no scheme": ({ text }) => `user:${text}@h`,
+      "a comma": ({ left, right }) => `nats://user:${left},${right}@h`,
+      "an inner newline": ({ left, right }) => `nats://user:${left}\n${right}@h`,
+      "a query": ({ text }) => `nats://h/?password=${text}`,
+    })
+  ) {
+    const canary = newCanary();
+    attempt(`URL: ${name}`, [2], { JOBRUNNER_NATS_URL: url(canary) }, canary);
+  }
+  assert.deepEqual(await findingsOf(attempts), []);
+});
 
 Deno.test("serve shows nothing of a key that it cannot use", async () => {
   using folder = temporaryFolder();

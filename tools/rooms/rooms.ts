@@ -125,6 +125,7 @@ export const runtime: readonly Row<string>[] = [
     who: ["cli", "telemetry", "supervisor/signals.ts", "supervisor/surroundings.ts"],
   },
   { what: ["Deno.cwd", "Deno.gid", "Deno.uid", "Deno.watchFs"], who: ["supervisor"] },
+  { what: ["Deno.hostname"], who: ["supervisor/surroundings.ts"] },
   { what: ["Deno.pid"], who: ["machine", "supervisor", "cli/partial_file.ts"] },
   { what: ["Deno.kill"], who: ["machine/process_tree.ts", "cli/partial_file.ts"] },
   {
@@ -286,7 +287,13 @@ export const packages: readonly Row<string>[] = [
   { what: ["node:net.BlockList"], who: ["wire/networks.ts"] },
   {
     what: ["node:net.isIP"],
-    who: ["config/listening.ts", "http/forwarded.ts", "http/guard.ts", "wire/networks.ts"],
+    who: [
+      "config/listening.ts",
+      "config/nats_url.ts",
+      "http/forwarded.ts",
+      "http/guard.ts",
+      "wire/networks.ts",
+    ],
   },
   { what: ["node:net.isIPv6"], who: ["wire/host_name.ts"] },
   { what: ["node:os.getPriority"], who: ["supervisor/launchers.ts"] },

@@ -13,9 +13,14 @@ import type { NamedSection } from "./tables.ts";
 
 /** What the top of the file, variables and flags set for every pool. */
 export interface PoolDefaults extends Omit<PoolConfig, "name" | "queueLimit"> {
-  /** The limit of the queue of a pool with this many workers. */
-  queueLimitOf(numWorkers: number): number;
+  /** The limit of the queue of a pool with this many workers; undefined if none is set and there are no workers. */
+  queueLimitOf(numWorkers: number): number | undefined;
+  /** Whether other machines can run the jobs of a pool. */
+  readonly mayHaveNoWorkers: boolean;
 }
+
+/** Why a number of workers is not valid. */
+export const onlyShared = "0 only with JOBRUNNER_NATS_URL";
 
 /** The pools of a file. */
 export interface Pools {
@@ -41,11 +46,18 @@ export function poolsOf(
   const owners = new Set(settingCommand === undefined ? [] : ["default"]);
 
   function poolFrom(name: string, section: Section): PoolConfig {
-    const numWorkers = section.number("num_workers") ?? defaults.numWorkers;
+    const own = section.number("num_workers");
+    const numWorkers = own ?? defaults.numWorkers;
+    const queueLimit = section.number("queue_limit") ?? defaults.queueLimitOf(numWorkers);
+    if (!defaults.mayHaveNoWorkers) {
+      if (own === 0) section.refuse("num_workers", onlyShared);
+    } else if (queueLimit === undefined && !section.given.has("queue_limit")) {
+      faults.add([...section.path, "queue_limit"], "must be set, since the pool has no workers");
+    }
     return {
       name,
       numWorkers,
-      queueLimit: section.number("queue_limit") ?? defaults.queueLimitOf(numWorkers),
+      queueLimit: queueLimit ?? 0,
       queueTimeoutMs: section.milliseconds("queue_timeout_sec") ?? defaults.queueTimeoutMs,
     };
   }

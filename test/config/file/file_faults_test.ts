@@ -7,7 +7,10 @@ const command = "[commands.a]\ncmd = 'date'\n";
 /** Lines for a file that has a valid command otherwise, and the only fault that they are. */
 const faultsOfTop: readonly (readonly [string, string])[] = [
   ["num_workers = '5'", 'num_workers = "5": must be a whole number from 1 to 1024'],
-  ["num_workers = 0", "num_workers = 0: must be a whole number from 1 to 1024"],
+  [
+    "num_workers = 0",
+    "num_workers = 0: must be a whole number from 1 to 1024 (0 only with JOBRUNNER_NATS_URL)",
+  ],
   ["num_workers = 1.5", "num_workers = 1.5: must be a whole number from 1 to 1024"],
   ["num_workers = -1", "num_workers = -1: must be a whole number from 1 to 1024"],
   ["num_workers = true", "num_workers = true: must be a whole number from 1 to 1024"],
@@ -150,7 +153,7 @@ pool = "offices"
     "jobrunner.toml:7: pools.office.nice: must stand in a table [commands.NAME]",
     "jobrunner.toml:8: pools.office.log_level: must stand at the top of the file, since it is a setting of the whole server",
     "jobrunner.toml:9: pools.office.queue_limits: no such setting; did you mean queue_limit?",
-    "jobrunner.toml:10: pools.office.num_workers = 0: must be a whole number from 1 to 1024",
+    "jobrunner.toml:10: pools.office.num_workers = 0: must be a whole number from 1 to 1024 (0 only with JOBRUNNER_NATS_URL)",
     'jobrunner.toml:11: pools.ofice: must be named by a command: pool = "ofice"',
     'jobrunner.toml:14: commands.b.pool = "offices": must be the name of a table [pools.NAME] (there is none of this name; did you mean office?)',
   ]);
