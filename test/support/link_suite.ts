@@ -17,7 +17,7 @@ import {
 } from "../../src/cluster/link.ts";
 import { eventually } from "./processes.ts";
 
-/** A server for one test; disposing of it closes the connections. */
+/** One server, not a cluster of them, for one test; disposing of it closes the connections. */
 export interface LinksUnderTest extends AsyncDisposable {
   /** Opens one more connection to it, and resolves when it is there. */
   connect(): Promise<Link>;
@@ -164,7 +164,7 @@ async function messagesIn({ a, settings }: Stage<unknown>): Promise<number> {
 }
 
 function declare<Links extends LinksUnderTest>(body: LinkBody<Links>) {
-  return (promise: string, act: (stage: Stage<Links>) => Promise<void>) =>
+  return (promise: string, act: (stage: Stage<Links>) => Promise<void> | void) =>
     Deno.test(`${body.name}: ${promise}`, async () => {
       await using links = await body.open();
       const key = crypto.randomUUID();
@@ -203,7 +203,6 @@ function testMessages(body: LinkBody): void {
       assert.match(link.serverVersion ?? "", /^\d+\.\d+\.\d+/);
       assert.ok(link.maxPayload >= 1024);
     }
-    return Promise.resolve();
   });
 
   test("publish() reaches each subscription once, also of its own connection", async ({ a, b, root }) => {
@@ -355,6 +354,14 @@ function testStreams(body: LinkBody): void {
       trouble: "refused",
       message: /storage/,
     });
+  });
+
+  test("ensure() is refused more replicas than there are servers, and the limit holds", async (stage) => {
+    const { a, settings } = stage;
+    await fails(a.ensure({ ...settings, replicas: 3 }), "refused");
+    await fill(stage, "one", "two", "three");
+    await fails(a.ensure({ ...settings, replicas: 3 }), "refused");
+    await fails(put(stage, "four"), "full");
   });
 
   test("store() numbers messages, and gives the same number for the same id", async (stage) => {
@@ -634,9 +641,10 @@ export function testBrokenLink(body: LinkBody<BreakableLinks>): void {
 
   test("request() fails with unavailable if the connection is lost before the answer", async ({ links, a, b, root }) => {
     const inbox = await listen(b, `${root}.ask`);
-    const failed = fails(a.request(`${root}.ask`, noData, patienceMs), "unavailable");
+    const failed = fails(a.request(`${root}.ask`, noData, 500), "unavailable");
     await inbox.next();
     await lose(links, a);
+    await links.pass(500);
     await failed;
   });
 

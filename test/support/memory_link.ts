@@ -108,6 +108,9 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
 
   function ensure(settings: StreamSettings): void {
     const stream = streams.get(settings.stream);
+    if (settings.replicas > 1) {
+      throw new LinkError("refused", "more than one replica needs more than one server");
+    }
     if (!stream) {
       const server = { clock, send, listens: (subject: string) => listeners(subject).length > 0 };
       streams.set(settings.stream, createMemoryStream(settings, server));
@@ -124,33 +127,30 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
     const changes: (() => void)[] = [];
     let [connected, closed, connections, connectedAt] = [false, false, 0, -Infinity];
 
-    /** Does something at the server; its answer comes later, if the connection is still there. */
-    function ask<T>(
-      act: (answer: (value: T) => void, fail: Waiting) => void,
-      timeoutMs = Infinity,
-    ): Promise<T> {
-      const { promise, resolve, reject } = Promise.withResolvers<T>();
+    /**
+     * Does something at the server. If it throws, that is the answer. The answer comes later, unless the connection is lost; without
+     * one the time passes, as with the client library.
+     */
+    function ask<T>(act: (answer: (value: T) => void) => void, timeoutMs = 5000): Promise<T> {
       if (!connected) return Promise.reject(unavailable());
-      const stop = timeoutMs === Infinity
-        ? () => {}
-        : clock.after(timeoutMs, () => fail(unavailable()));
-      const fail: Waiting = (trouble) => {
-        waiting.delete(fail);
-        stop();
-        reject(trouble);
-      };
-      const later = (then: () => void) => queueMicrotask(() => waiting.has(fail) && then());
+      const { promise, resolve, reject } = Promise.withResolvers<T>();
+      const fail: Waiting = (trouble) => end(() => reject(trouble));
+      const stop = clock.after(timeoutMs, () => fail(unavailable()));
       waiting.add(fail);
+      function end(settle: () => void): void {
+        if (!waiting.delete(fail)) return;
+        stop();
+        settle();
+      }
+      function later(settle: () => void): void {
+        const made = connections;
+        queueMicrotask(() => connected && connections === made && end(settle));
+      }
       try {
-        act((value) =>
-          later(() => {
-            waiting.delete(fail);
-            stop();
-            resolve(value);
-          }), (trouble) => later(() => fail(trouble)));
+        act((value) => later(() => resolve(value)));
       } catch (error) {
         if (!(error instanceof LinkError)) throw error;
-        later(() => fail(error));
+        later(() => reject(error));
       }
       return promise;
     }
@@ -189,11 +189,10 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
       request(subject, data, timeoutMs) {
         const inbox = `_INBOX.${++requests}`;
         let subscription: Subscription | undefined;
-        const asked = ask<Uint8Array<ArrayBuffer>>((answer, fail) => {
+        const asked = ask<Uint8Array<ArrayBuffer>>((answer) => {
           subscription = subscribe(inbox, (message) => answer(message.data));
-          if (take(subject, data, inbox) === 0) {
-            fail(new LinkError("no_responders", `nobody listens on ${subject}`));
-          }
+          if (take(subject, data, inbox) > 0) return;
+          throw new LinkError("no_responders", `nobody listens on ${subject}`);
         }, timeoutMs);
         return asked.finally(() => subscription?.close());
       },
@@ -253,13 +252,13 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
           connections++;
           connectedAt = clock.now();
         }
-        for (const fail of [...waiting]) fail(unavailable());
         for (const changed of changes) changed();
       },
       close() {
         closed = true;
         clients.delete(link);
         client.update();
+        for (const fail of [...waiting]) fail(unavailable());
       },
     };
     return client;
