@@ -7,23 +7,15 @@
 
 import type { ClusterConfig } from "../config/config.ts";
 import type { LineSize, ResizableLine } from "../jobs/line.ts";
-import {
-  decodeBeat,
-  decodeCancel,
-  decodeOutput,
-  decodePortion,
-  decodeQuestion,
-  decodeResult,
-  encodeAnswer,
-  encodeBeat,
-  encodeTaken,
-} from "./codec.ts";
-import { type Clock, type Group, systemClock } from "./group.ts";
+import { answerOthers } from "./answers.ts";
+import { decodeBeat, encodeBeat } from "./codec.ts";
+import { type Clock, type Group, pause, systemClock } from "./group.ts";
 import type { PoolHost } from "./host.ts";
-import { type Incoming, type Link, LinkError } from "./link.ts";
+import { Keeper } from "./keeper.ts";
 import { ClusterLine } from "./line.ts";
-import { streamOf, subjectsOf } from "./names.ts";
-import { type Beat, createNodes, keeperOf, limitOf, type NodeState } from "./nodes.ts";
+import type { Link } from "./link.ts";
+import { protocol, streamOf, subjectsOf } from "./names.ts";
+import { type Beat, createNodes, differing, type NodeState, type PoolBeat } from "./nodes.ts";
 import type { ClusterReport } from "./report.ts";
 
 /** Time between two beats, in milliseconds. */
@@ -36,8 +28,11 @@ const lookMs = 500;
 const auditMs = 10_000;
 const firstAuditMs = 2000;
 
-/** For how long a machine that has just come looks before it changes the limit of a queue, in milliseconds. */
-const settleMs = 1500;
+/** How late a timer must be to show that this process was frozen, in milliseconds. */
+const frozenMs = 1000;
+
+/** How long results may take to be delivered when this machine leaves, in milliseconds. */
+const deliverMs = 5000;
 
 /** The server must offer a job anew only when its machine counts as dead: so many milliseconds later. */
 const ackWaitBeyondMs = 2000;
@@ -60,15 +55,21 @@ export interface ClusterState {
 
 /** A machine of the group. */
 export interface NodeSummary {
+  /** Its id, new at each start. */
   readonly id: string;
+  /** Its name, for people. */
   readonly name: string;
+  /** Version of the program. */
   readonly version: string;
+  /** What it does. */
   readonly state: NodeState;
   /** Seconds since it was heard first. */
   readonly sinceSec: number;
-  /** Numbers of its workers, of those that have a job, and of its places, over all pools. */
+  /** Number of its workers, over all pools. */
   readonly workers: number;
+  /** Number of those that have a job. */
   readonly busy: number;
+  /** Number of jobs that may wait because of it. */
   readonly places: number;
   /** Names of commands that have another text there. */
   readonly differs: readonly string[];
@@ -76,6 +77,7 @@ export interface NodeSummary {
 
 /** A shared queue. */
 export interface ClusterPool {
+  /** Name of the pool. */
   readonly name: string;
   /** Maximum number of unfinished jobs: workers and places of all machines. */
   readonly limit: number;
@@ -95,6 +97,8 @@ export interface ClusterParts {
   readonly link: Link;
   /** Where events are counted and logged. */
   readonly report: ClusterReport;
+  /** Called with a sentence for the user if a queue can never be used. */
+  readonly onRefused: (sentence: string) => void;
   /** The time. */
   readonly clock?: Clock;
 }
@@ -113,173 +117,157 @@ export interface Cluster {
 
 /** Joins a group. */
 export function joinCluster(
-  { config, version, link, report, clock = systemClock }: ClusterParts,
+  { config, version, link, report, onRefused, clock = systemClock }: ClusterParts,
 ): Cluster {
-  const node = crypto.randomUUID();
-  const nodes = createNodes(config.nodeTimeoutMs);
-  const subjects = subjectsOf(config.group);
   const group: Group = {
-    node,
+    node: crypto.randomUUID(),
     name: config.nodeName,
     link,
-    nodes,
-    subjects,
+    nodes: createNodes(config.nodeTimeoutMs),
+    subjects: subjectsOf(config.group),
     rules: { onLost: config.onLost, attempts: config.attempts },
     nodeTimeoutMs: config.nodeTimeoutMs,
     ackWaitMs: config.nodeTimeoutMs + ackWaitBeyondMs,
     clock,
     report,
   };
-  const lines = new Map<string, ClusterLine>();
-  const sizes = new Map<string, { readonly messages: number; readonly maxMessages: number }>();
-  const ready = new Set<string>();
+  const { node, nodes, subjects } = group;
+  const lines = new Map<ClusterLine, Keeper>();
   let state: NodeState = "up";
-  let wasConnected = false;
-  const stops = new Set<() => void>();
-  let beatSoon: (() => void) | undefined;
+  let connections = 0;
+  let isBeatDue = false;
+  /** Ends the timers. */
+  const timers = new Set<() => void>();
 
-  const all = () => [...lines.values()];
-  const beats = () => nodes.alive(clock.now()).map(({ beat }) => beat);
+  const all = () => [...lines.keys()];
 
-  function beat(): void {
-    const own: Beat = {
-      proto: 1,
-      node,
-      name: config.nodeName,
-      version,
-      state,
-      pools: Object.fromEntries(all().map((line) => [line.pool, line.beat()])),
-    };
-    nodes.heard(own, clock.now());
-    link.publish(subjects.heartbeat, encodeBeat(own));
+  function ownBeat(): Beat {
+    const pools = Object.fromEntries(all().map((line) => [line.pool, line.beat()]));
+    return { proto: protocol, node, name: config.nodeName, version, state, pools };
   }
 
-  /** A change is told at once, and several that come together are told together. */
-  function changed(): void {
-    beatSoon ??= clock.after(0, () => {
-      beatSoon = undefined;
+  function beat(): void {
+    const own = ownBeat();
+    nodes.heard(own, clock.now());
+    if (link.connected) link.publish(subjects.heartbeat, encodeBeat(own));
+  }
+
+  /** Several changes in one turn are told together. */
+  function beatSoon(): void {
+    if (isBeatDue) return;
+    isBeatDue = true;
+    clock.after(0, () => {
+      isBeatDue = false;
       beat();
     });
   }
 
-  /** Makes the stream of a pool, with the limit of what is known; tries again at the next beat if that fails. */
-  async function ensure(line: ClusterLine): Promise<void> {
-    const own = line.beat();
-    try {
-      await link.ensure({
-        ...line.names,
-        maxMessages: Math.max(1, own.workers + own.places),
-        ackWaitMs: group.ackWaitMs,
-        storage: config.storage,
-        replicas: config.replicas,
-      });
-      ready.add(line.pool);
-      line.executor.renew();
-    } catch (error) {
-      if (error instanceof LinkError && error.trouble === "refused") report.refused(error.message);
-    }
-  }
-
-  async function keep(line: ClusterLine): Promise<void> {
-    const { stream } = line.names;
-    if (!ready.has(line.pool)) return await ensure(line);
-    try {
-      const size = await link.size(stream);
-      sizes.set(line.pool, size);
-      const isSettled = clock.now() - link.connectedAt > settleMs;
-      const limit = Math.max(1, limitOf(line.pool, beats()));
-      if (isSettled && keeperOf(line.pool, beats()) === node && limit !== size.maxMessages) {
-        await link.setMaxMessages(stream, limit);
-        sizes.set(line.pool, { ...size, maxMessages: limit });
-      }
-    } catch (error) {
-      if (error instanceof LinkError && error.trouble === "not_found") ready.delete(line.pool);
-    }
+  function heard(other: Beat): void {
+    if (other.node === node) return;
+    const isNew = !nodes.isKnown(other.node);
+    nodes.heard(other, clock.now());
+    // So it knows at once whom it shares its queues with.
+    if (isNew) beatSoon();
+    for (const line of all()) line.look();
   }
 
   function every(ms: number, act: () => void): void {
+    let last = clock.now();
     let stop = clock.after(ms, again);
+    timers.add(() => stop());
     function again(): void {
       stop = clock.after(ms, again);
+      // What the others said meanwhile has yet to be read.
+      if (clock.now() - last > ms + frozenMs) nodes.reconnected(clock.now());
+      last = clock.now();
       act();
     }
-    stops.add(() => stop());
   }
 
   function onLink(): void {
-    if (link.connected === wasConnected) return;
-    wasConnected = link.connected;
-    if (!wasConnected) return;
+    if (!link.connected || link.connections === connections) return;
+    connections = link.connections;
     nodes.reconnected(clock.now());
-    ready.clear();
     beat();
-    for (const line of all()) void ensure(line);
-    stops.add(clock.after(firstAuditMs, audit));
+    for (const keeper of lines.values()) void keeper.begin();
+    timers.add(clock.after(firstAuditMs, audit));
   }
 
   function audit(): void {
-    if (link.connected) { for (const line of all()) void line.front.audit(); }
+    if (link.connected) { for (const { front } of all()) void front.audit(); }
   }
 
-  const isOf = (uid: string) => all().find(({ front }) => front.has(uid));
-  const lineHolding = (uid: string) => all().find(({ executor }) => executor.has(uid));
-  const respond = (message: Incoming, data: Uint8Array<ArrayBuffer>) => {
-    if (message.reply) link.publish(message.reply, data);
-  };
-
-  function asked(message: Incoming): void {
-    const verb = message.subject.slice(message.subject.lastIndexOf(".") + 1);
-    switch (verb) {
-      case "started":
-      case "claim": {
-        const question = decodeQuestion(message.data);
-        if (!question) return report.misunderstood(verb);
-        nodes.seen(question.node, clock.now());
-        const answer = isOf(question.uid)?.front.asked(question) ?? "gone";
-        return respond(message, encodeAnswer(answer));
-      }
-      case "back": {
-        const question = decodeQuestion(message.data);
-        if (!question) return report.misunderstood(verb);
-        isOf(question.uid)?.front.givenBack(question);
-        return respond(message, encodeAnswer("gone"));
-      }
-      case "payload":
-        return void portion(
-          message,
-          (uid, of, at, length) =>
-            of === "payload" ? isOf(uid)?.front.read(at, length, uid) : undefined,
-        );
-      case "result": {
-        const result = decodeResult(message.data);
-        if (!result) return report.misunderstood(verb);
-        nodes.seen(result.node, clock.now());
-        // Without an answer the machine delivers it again.
-        isOf(result.uid)?.front.received(result)
-          .then((taken) => respond(message, encodeTaken(taken)), () => {}) ??
-          respond(message, encodeTaken(false));
-        return;
-      }
-      case "output": {
-        const output = decodeOutput(message.data);
-        if (!output) return report.misunderstood(verb);
-        isOf(output.uid)?.front.output(output, output.bytes);
-        return respond(message, nothing);
-      }
-      default:
-        report.misunderstood(`the question ${verb}`);
-    }
-  }
-
+  link.subscribe(subjects.heartbeat, ({ data }) => {
+    const other = decodeBeat(data);
+    if (other) heard(other);
+    else report.misunderstood("a heartbeat");
+  });
+  answerOthers(group, all);
   link.onChange(onLink);
   onLink();
   every(beatMs, () => {
     beat();
-    for (const line of all()) void keep(line);
+    if (link.connected) { for (const keeper of lines.values()) void keeper.look(); }
   });
   every(lookMs, () => all().forEach((line) => line.look()));
   every(auditMs, audit);
   every(group.ackWaitMs / 3, () => all().forEach(({ executor }) => executor.signLife()));
+
+  return {
+    openLine(pool, size, host) {
+      const names = streamOf(config.group, pool);
+      const line = new ClusterLine({ group, pool, names, host, onChange: beatSoon }, size);
+      const { storage, replicas } = config;
+      const keeper = new Keeper({ group, line, settings: { storage, replicas }, onRefused });
+      lines.set(line, keeper);
+      void line.ended.then(() => line.executor.idle()).then(() => lines.delete(line));
+      beat();
+      if (link.connected) void keeper.begin();
+      return line;
+    },
+    state: () => ({
+      group: config.group,
+      connected: link.connected,
+      serverVersion: link.serverVersion,
+      reconnections: Math.max(0, link.connections - 1),
+      nodes: nodes.alive(clock.now()).map(({ beat, sinceMs }) => ({
+        id: beat.node,
+        name: beat.name,
+        version: beat.version,
+        state: beat.state,
+        sinceSec: (clock.now() - sinceMs) / 1000,
+        ...sumOf(Object.values(beat.pools)),
+        differs: all().flatMap((line) => differing(line.pool, line.beat(), [beat])),
+      })),
+      pools: [...lines].map(([{ pool, executor }, keeper]) => ({
+        name: pool,
+        limit: keeper.limit,
+        unfinished: keeper.unfinished,
+        undelivered: executor.undelivered,
+      })),
+    }),
+    leave() {
+      state = "draining";
+      for (const line of all()) line.leave();
+      beat();
+    },
+    async close() {
+      const delivered = Promise.all(all().map(({ executor }) => executor.idle()));
+      await Promise.race([delivered, pause(group, deliverMs)]);
+      state = "gone";
+      beat();
+      for (const stop of timers) stop();
+      for (const { executor } of all()) executor.close();
+      await link.close();
+    },
+  };
 }
 
-const nothing = new Uint8Array();
+function sumOf(pools: readonly PoolBeat[]): Pick<NodeSummary, "workers" | "busy" | "places"> {
+  const sum = (of: (pool: PoolBeat) => number) => pools.reduce((sum, pool) => sum + of(pool), 0);
+  return {
+    workers: sum(({ workers }) => workers),
+    busy: sum(({ busy }) => busy),
+    places: sum(({ places }) => places),
+  };
+}

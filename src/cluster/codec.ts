@@ -14,14 +14,17 @@ import { decodeFrame, encodeFrame } from "./frame.ts";
 import {
   answerForm,
   beatForm,
+  cancelForm,
   jobForm,
   outputForm,
   portionForm,
   protoForm,
   questionForm,
+  resultAnswerForm,
   resultForm,
 } from "./message_forms.ts";
 import {
+  type Cancel,
   capturesLength,
   type ClaimAnswer,
   type JobMessage,
@@ -32,6 +35,7 @@ import {
   type ReceivedJob,
   type ReceivedOutcome,
   type ReceivedOutput,
+  type ResultAnswer,
   type ResultMessage,
 } from "./messages.ts";
 import { protocol } from "./names.ts";
@@ -91,6 +95,26 @@ export function encodeAnswer(message: ClaimAnswer): Uint8Array<ArrayBuffer> {
 /** Reads an answer. */
 export function decodeAnswer(data: Uint8Array<ArrayBuffer>): ClaimAnswer | undefined {
   return answerForm(headOf(data))?.answer;
+}
+
+/** The end of a run that its front wants. */
+export function encodeCancel(message: Cancel): Uint8Array<ArrayBuffer> {
+  return encodeFrame(known("cancel", cancelForm, message));
+}
+
+/** Reads the end of a run. */
+export function decodeCancel(data: Uint8Array<ArrayBuffer>): Cancel | undefined {
+  return cancelForm(headOf(data));
+}
+
+/** The answer to an outcome. */
+export function encodeResultAnswer(answer: ResultAnswer): Uint8Array<ArrayBuffer> {
+  return encodeFrame(known("answer", resultAnswerForm, { answer }));
+}
+
+/** Reads the answer to an outcome. */
+export function decodeResultAnswer(data: Uint8Array<ArrayBuffer>): ResultAnswer | undefined {
+  return resultAnswerForm(headOf(data))?.answer;
 }
 
 /** A question for a part of a payload or of a capture. */

@@ -12,14 +12,14 @@ import type { Group } from "./group.ts";
 import type { PoolHost } from "./host.ts";
 import {
   acknowledgements,
-  type Delivery,
-  deliveryOf,
   giveBack,
   type Incoming,
   LinkError,
+  type Offer,
+  offerOf,
+  type StreamNames,
 } from "./link.ts";
-import type { Answer, CaptureOf, ReceivedJob } from "./messages.ts";
-import type { StreamNames } from "./names.ts";
+import type { Cancel, CaptureOf, ClaimAnswer, JobQuestion, ReceivedJob } from "./messages.ts";
 import { createPulls, type Pulls } from "./pulls.ts";
 import { type Acknowledgement, RemoteJob } from "./remote_job.ts";
 
@@ -181,6 +181,11 @@ export class Executor {
     return running.length;
   }
 
+  /** Whether the message of the job with this unique name is here. */
+  has(uid: string): boolean {
+    return this.#held.has(uid);
+  }
+
   /** Resolves when nothing is held any more; to be called once, when no job is taken any more. */
   idle(): Promise<void> {
     if (this.#held.size === 0) return Promise.resolve();
@@ -195,7 +200,7 @@ export class Executor {
   }
 
   /** The front of a job wants its run ended. */
-  canceled(uid: string, cause: "canceled" | "shutdown"): void {
+  canceled({ uid, cause }: Cancel): void {
     this.#held.get(uid)?.remote?.stop.request(cause);
   }
 
@@ -214,9 +219,9 @@ export class Executor {
   /** A message came. Resolves with the job if a worker of this machine may run it. */
   async #offered({ reply, data }: Incoming): Promise<Lease | undefined> {
     const { link, report } = this.#group;
-    const delivery = deliveryOf(reply);
-    if (!delivery) return undefined;
-    if (delivery.attempt > 1) report.redelivered(this.#parts.pool);
+    const offer = offerOf(reply);
+    if (!offer) return undefined;
+    if (offer.attempt > 1) report.redelivered(this.#parts.pool);
     const job = decodeJob(data);
     if (job === undefined) {
       report.misunderstood("a job");
@@ -231,8 +236,8 @@ export class Executor {
     this.#held.set(job.spec.uid, held);
     try {
       return job.front === this.#group.node
-        ? this.#own(job, held, delivery)
-        : await this.#foreign(job, held, delivery);
+        ? this.#own(job, offer)
+        : await this.#foreign(job, held, offer);
     } catch (error) {
       report.misunderstood(`a job: ${(error as Error).message}`);
       this.#drop(job.spec.uid, away);
@@ -251,7 +256,7 @@ export class Executor {
     if (this.#held.size === 0) this.#idle?.();
   }
 
-  #own({ spec: { uid } }: ReceivedJob, _held: Held, { attempt }: Delivery): Lease | undefined {
+  #own({ spec: { uid } }: ReceivedJob, { attempt }: Offer): Lease | undefined {
     const { subjects, node } = this.#group;
     const job = this.#parts.front.beginHere(uid, attempt, {
       settled: () =>
@@ -263,9 +268,14 @@ export class Executor {
     return undefined;
   }
 
-  async #foreign(job: ReceivedJob, held: Held, { attempt }: Delivery): Promise<Lease | undefined> {
+  /** A command that the pool does not have, and a front that must be asked first, come before everything that costs something. */
+  async #foreign(job: ReceivedJob, held: Held, { attempt }: Offer): Promise<Lease | undefined> {
     const { host } = this.#parts;
     const { uid, command: name } = job.spec;
+    if (!Object.hasOwn(host.digests, name)) {
+      this.#drop(uid, away);
+      return undefined;
+    }
     const mayBegin = attempt === 1 && !job.claimFirst && job.inline !== undefined &&
       !this.#isSuspect(job.front);
     if (!mayBegin) {
@@ -275,14 +285,9 @@ export class Executor {
         return undefined;
       }
     }
-    const command = host.use(name);
-    if (!command) {
-      this.#drop(uid, away);
-      return undefined;
-    }
     const remote = new RemoteJob(this.#group, { ...job, attempt, reply: held.reply }, {
       pool: this.#parts.pool,
-      command,
+      command: host.use(name),
       share: host.openShare(),
       hasOthers: this.#parts.hasOthers,
       over: (acknowledgement) => this.#drop(uid, acknowledgement),
@@ -299,7 +304,7 @@ export class Executor {
   }
 
   /** Asks the front whether its job may be run. A front that is dead has no jobs. */
-  async #claim({ front, spec: { uid } }: ReceivedJob, attempt: number): Promise<Answer> {
+  async #claim({ front, spec: { uid } }: ReceivedJob, attempt: number): Promise<ClaimAnswer> {
     const { node, nodes, clock, report } = this.#group;
     const begun = clock.now();
     const lives = nodes.isAlive(front, begun);
@@ -313,9 +318,9 @@ export class Executor {
   async #ask(
     verb: "started" | "claim",
     front: string,
-    question: { readonly uid: string; readonly node: string; readonly attempt: number },
+    question: JobQuestion,
     timeoutMs: number,
-  ): Promise<Answer | undefined> {
+  ): Promise<ClaimAnswer | undefined> {
     const { link, subjects, clock } = this.#group;
     try {
       const data = encodeQuestion(question);
@@ -344,6 +349,6 @@ export class Executor {
 const away: Acknowledgement = { kind: giveBack(awayMs) };
 
 /** How a message is acknowledged whose job may not be run. */
-function refused(answer: Exclude<Answer, "run">): Acknowledgement {
+function refused(answer: Exclude<ClaimAnswer, "run">): Acknowledgement {
   return answer === "gone" ? { kind: acknowledgements.drop } : away;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { JobInput } from "../jobs/job.ts";
 import type { FileWriter, Inbox } from "../spool/inbox.ts";
 import type { PayloadForm } from "./messages.ts";
 
@@ -11,13 +12,15 @@ import type { PayloadForm } from "./messages.ts";
 export interface FileFiller {
   /** Takes the next piece. Rejects with errors of the file system. */
   take(piece: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** All pieces were taken. */
-  end(): Promise<void>;
+  /** All pieces were taken. Resolves with the payload. */
+  end(): Promise<JobInput>;
 }
 
-/** Fills the one file of a body, or the files of a form one after the other. */
+/** Fills the one file of a body, or the files of a form one after the other; the list of the parts follows them. */
 export function fileFiller(inbox: Inbox, form: PayloadForm): FileFiller {
   const lengths = form.kind === "parts" ? form.lengths : [form.length];
+  const list = new Uint8Array(form.kind === "parts" ? form.listLength : 0);
+  let listed = 0;
   let index = 0;
   let left = lengths[0] ?? 0;
   let file: FileWriter | undefined;
@@ -38,6 +41,11 @@ export function fileFiller(inbox: Inbox, form: PayloadForm): FileFiller {
     async take(piece) {
       for (let at = 0; at < piece.length;) {
         await endFull();
+        if (index === lengths.length) {
+          list.set(piece.subarray(at), listed);
+          listed += piece.length - at;
+          return;
+        }
         file ??= await open();
         const part = piece.subarray(at, at + left);
         await file.write(part);
@@ -45,6 +53,9 @@ export function fileFiller(inbox: Inbox, form: PayloadForm): FileFiller {
         left -= part.length;
       }
     },
-    end: endFull,
+    async end() {
+      await endFull();
+      return inbox.complete(form.kind === "parts" ? new TextDecoder().decode(list) : undefined);
+    },
   };
 }

@@ -6,32 +6,43 @@
  */
 
 import { freeMemory } from "../async/bytes.ts";
-import type { Captured, Cause, JobInput, JobOutcome, JobSpec, LeaveCause } from "../jobs/job.ts";
-import { type About, type LineSize, mostArriving, type Place, type Refusal } from "../jobs/line.ts";
+import type { Captured, JobOutcome, JobSpec, LeaveCause } from "../jobs/job.ts";
+import {
+  type About,
+  type LaneLimits,
+  type LineSize,
+  mostArriving,
+  type Place,
+  type Refusal,
+} from "../jobs/line.ts";
 import { createQueueTimeouts, type QueueTimeouts } from "../jobs/queue_timeouts.ts";
-import { fetchAll, portionBytes } from "./bulk.ts";
+import type { PayloadSource } from "../spool/payload_source.ts";
+import { chunkSize, fetchAll } from "./bulk.ts";
 import { decodeJob, encodeCancel, encodeJob, encodePortion } from "./codec.ts";
-import { FrontJob, type JobFront } from "./front_job.ts";
+import { FrontJob, type JobFront, type LocalRun } from "./front_job.ts";
 import { createGrants, type Witness } from "./grants.ts";
 import { type Group, pause } from "./group.ts";
-import type { CaptureSink, PayloadSource, PoolHost } from "./host.ts";
-import { acknowledgements, LinkError } from "./link.ts";
+import type { CaptureSink, PoolHost } from "./host.ts";
+import { LinkError, type StreamNames } from "./link.ts";
 import {
-  type Answer,
+  type Cancel,
+  type CaptureForm,
   captureNames,
   type CaptureOf,
-  type JobMessage,
-  type OutputMessage,
+  type ClaimAnswer,
+  type JobQuestion,
+  type PayloadForm,
+  payloadLength,
   type Portion,
-  type Question,
-  type ReceivedResult,
+  type ReceivedOutcome,
+  type ReceivedOutput,
   type RemoteOutcome,
 } from "./messages.ts";
-import type { StreamNames } from "./names.ts";
+import { protocol } from "./names.ts";
 import { retryAfterSec } from "./nodes.ts";
 
 /** Payloads up to this size are in the message of their job; larger ones are fetched. */
-export const inlineBytes = 64 * 1024;
+const inlineBytes = 64 * 1024;
 
 /** How long a job may be on its way into the queue, in milliseconds; then the client gets 503. */
 const enterMs = 3000;
@@ -70,7 +81,6 @@ export class Front implements JobFront {
   #arriving = 0;
   #reserved = 0;
   #closed = false;
-  #idle: (() => void) | undefined;
   /** Whether the queue was full when it was last heard of. */
   #full = false;
 
@@ -153,7 +163,7 @@ export class Front implements JobFront {
     return undefined;
   }
 
-  #limitsOf(client: string | undefined) {
+  #limitsOf(client: string | undefined): LaneLimits | undefined {
     return client === undefined ? undefined : this.#size.lanes?.get(client);
   }
 
@@ -248,23 +258,20 @@ export class Front implements JobFront {
   }
 
   async #messageOf(job: FrontJob): Promise<Uint8Array<ArrayBuffer>> {
-    const { input, version: _version, onDisconnect: _onDisconnect, ...spec } = job.spec;
-    const source = await this.#sourceOf(job, input);
-    const { form } = source;
-    const length = lengthOf(form);
-    const message: JobMessage = {
-      proto: 1,
-      front: this.#group.node,
-      spec,
-      payload: form,
-      claimFirst: this.#group.rules.onLost === "fail" ||
-        (this.#limitsOf(job.client)?.maxRunning ?? Infinity) < Infinity,
-    };
-    return encodeJob(message, length <= inlineBytes ? await source.read(0, length) : undefined);
+    const source = this.#sourceOf(job);
+    const payload = formOf(job.spec, source);
+    const length = payloadLength(payload);
+    const claimFirst = this.#group.rules.onLost === "fail" ||
+      (this.#limitsOf(job.client)?.maxRunning ?? Infinity) < Infinity;
+    return encodeJob(
+      { proto: protocol, front: this.#group.node, spec: job.spec, payload, claimFirst },
+      length <= inlineBytes ? await source.read(0, length) : undefined,
+    );
   }
 
-  #sourceOf(job: FrontJob, input: JobInput): Promise<PayloadSource> {
-    return job.source ??= this.#parts.host.openPayload(input);
+  /** Its payload, open from the first time that another machine may need it. Throws errors of the file system. */
+  #sourceOf(job: FrontJob): PayloadSource {
+    return job.source ??= this.#parts.host.openPayload(job.spec.input);
   }
 
   /** Takes the message of a job out of the stream, so that its place is free; at most within a second. */
@@ -291,8 +298,7 @@ export class Front implements JobFront {
         return;
       case "running":
         if (cause === "queue_timeout") return;
-        if (job.isHere) job.stop.request(cause);
-        else this.#cancel(job, cause);
+        this.#stop(job, cause === "shutdown" ? cause : "canceled");
         return;
       case "answering":
       case "over":
@@ -314,13 +320,17 @@ export class Front implements JobFront {
     else void this.#remove(job).then(() => this.#over(job, outcome));
   }
 
-  #cancel(job: FrontJob, cause: Cause): void {
-    const { holder } = job.grants;
+  #stop(job: FrontJob, cause: Cancel["cause"]): void {
+    if (job.isHere) job.stop.request(cause);
+    else this.#cancel(job, cause);
+  }
+
+  #cancel({ grants: { holder }, spec: { uid } }: FrontJob, cause: Cancel["cause"]): void {
     if (holder === undefined) return;
     const { link, subjects } = this.#group;
     link.request(
       subjects.executor(holder, "cancel"),
-      encodeCancel({ uid: job.spec.uid, cause }),
+      encodeCancel({ uid, cause }),
       questionMs,
     ).catch(() => {});
   }
@@ -328,20 +338,10 @@ export class Front implements JobFront {
   #over(job: FrontJob, outcome: JobOutcome): void {
     this.#jobs.delete(job);
     if (job.spec) this.#byUid.delete(job.spec.uid);
-    job.source?.then((source) => source.close(), () => {});
-    if (!job.isHere && job.spec) {
-      if (job.spec.input.kind === "bytes") freeMemory(job.spec.input.bytes);
-      job.handle?.onInputStored();
-    }
+    job.source?.close();
+    if (!job.isHere && job.spec) freeInput(job);
     job.over(outcome);
     this.#parts.onChange();
-    if (this.#jobs.size === 0) this.#idle?.();
-  }
-
-  /** Resolves when no job is left; to be called once, after `close`. */
-  idle(): Promise<void> {
-    if (this.#jobs.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle = resolve);
   }
 
   /** Gives no more places. Idempotent. */
@@ -359,16 +359,21 @@ export class Front implements JobFront {
     return { running, waiting };
   }
 
+  /** Whether the job with this unique name is one of its own. */
+  has(uid: string): boolean {
+    return this.#byUid.has(uid);
+  }
+
   // What executors ask.
 
   /** A machine asks whether it may run a job, or says that it has begun. */
-  asked({ uid, node, attempt }: Question): Answer {
+  asked({ uid, node, attempt }: JobQuestion): ClaimAnswer {
     const answer = this.#verdict(uid, node, attempt);
     this.#group.report.claimed(this.#parts.pool, answer);
     return answer;
   }
 
-  #verdict(uid: string, node: string, attempt: number): Answer {
+  #verdict(uid: string, node: string, attempt: number): ClaimAnswer {
     const job = this.#byUid.get(uid);
     if (!job || job.state === "answering" || job.state === "over") return "gone";
     if (job.grants.holder === undefined && this.#mustWait(job)) return "held";
@@ -411,74 +416,83 @@ export class Front implements JobFront {
   }
 
   /** A machine gives a job back whose run has had no effect. */
-  givenBack({ uid, node }: Question): void {
-    const job = this.#byUid.get(uid);
-    if (!job || job.state !== "running" || job.grants.holder !== node) return;
-    job.grants.giveBack(node);
-    this.#waitAgain(job);
+  givenBack(question: JobQuestion): void {
+    const job = this.#byUid.get(question.uid);
+    if (!job || job.state !== "running" || job.isHere) return;
+    job.grants.giveBack(question);
+    if (job.grants.holder === undefined) this.#waitAgain(job);
   }
 
   #waitAgain(job: FrontJob): void {
     job.isHere = false;
-    const cause = job.clientGone ? "canceled" : this.#closedCause();
-    if (cause) return this.#left(job, cause);
+    if (job.clientGone) return this.#left(job, "canceled");
     job.state = "waiting";
     job.stopTimer = this.#timeouts.start(() => this.end(job, "queue_timeout"));
   }
 
-  /** The message of a job came to a worker of this machine. Returns the job if it may run here. */
-  beginHere(uid: string, attempt: number): FrontJob | Exclude<Answer, "run"> {
+  /** The message of a job came to a worker of this machine. Returns the job if it may run here; `run` says what follows. */
+  beginHere(uid: string, attempt: number, run: LocalRun): FrontJob | Exclude<ClaimAnswer, "run"> {
     const answer = this.asked({ uid, node: this.#group.node, attempt });
     if (answer !== "run") return answer;
     const job = this.#byUid.get(uid) as FrontJob;
     job.isHere = true;
+    job.localRun = { ...run, attempt };
     return job;
   }
 
   settledHere(job: FrontJob, outcome: JobOutcome): void {
     this.#answer(job, outcome);
+    job.localRun?.settled();
   }
 
   releasedHere(job: FrontJob): void {
-    job.grants.giveBack(this.#group.node);
+    const { attempt = 0, released } = job.localRun ?? {};
+    job.grants.giveBack({ node: this.#group.node, attempt });
     const { cause } = job.stop;
     if (cause && cause !== "timed_out") {
       job.isHere = false;
       this.#left(job, cause);
     } else this.#waitAgain(job);
+    released?.();
   }
 
   /** Reads a part of a payload. Rejects if the job is gone. */
   async read({ uid, at, length }: Portion): Promise<Uint8Array<ArrayBuffer>> {
     const job = this.#byUid.get(uid);
     if (!job || job.state === "over") throw new Error("the job is gone");
-    return await (await this.#sourceOf(job, job.spec.input)).read(at, length);
+    return await this.#sourceOf(job).read(at, length);
   }
 
   /** A piece of live output of a job, or the start of its command. */
-  output({ uid, node, number, kind, worker }: OutputMessage, bytes: Uint8Array<ArrayBuffer>): void {
-    const job = this.#byUid.get(uid);
-    if (!job || job.state !== "running" || job.grants.holder !== node) return;
-    const missed = number - job.nextOutput;
-    if (missed < 0) return;
-    job.nextOutput = number + 1;
-    if (kind === "started") {
-      if (worker) job.handle?.onStarted?.(worker);
-      return;
+  output(event: ReceivedOutput): void {
+    const job = this.#byUid.get(event.uid);
+    if (!job || job.state !== "running" || job.grants.holder !== event.node) return;
+    const node = this.#group.nodes.nameOf(event.node);
+    if (event.kind === "started") job.handle?.onStarted?.({ ...event.worker, node });
+    else {
+      this.#missed(job, event.kind, event.at);
+      job.received[event.kind] += event.bytes.length;
+      job.handle?.onOutput?.(event.kind, event.bytes);
     }
-    if (missed > 0) job.handle?.onLost?.(kind, missed);
-    job.handle?.onOutput?.(kind, bytes);
+  }
+
+  /** The stream has had so many bytes so far: those that have not come are lost. */
+  #missed(job: FrontJob, stream: "stdout" | "stderr", length: number): void {
+    const missing = length - job.received[stream];
+    if (missing <= 0) return;
+    job.received[stream] = length;
+    job.handle?.onLost?.(stream, missing);
   }
 
   /**
    * A machine has a result. Resolves with true when it was taken, which may need its bytes to be fetched; with false if nobody
-   * wants it. Rejects with a `LinkError` if the bytes could not be fetched; then it may come again.
+   * wants it. Rejects with an error if the bytes could not be fetched; then it may come again.
    */
-  async received(message: ReceivedResult): Promise<boolean> {
+  async received(message: ReceivedOutcome): Promise<boolean> {
     const job = this.#byUid.get(message.uid);
-    if (!job || job.state === "over" || job.state === "answering" || job.isHere) return false;
+    if (!job || !isOpen(job) || job.isHere) return false;
     const outcome = await this.#outcomeOf(job, message);
-    if (!isOpen(job)) {
+    if (!isOpen(job) || job.isHere) {
       closeAll(outcome);
       return false;
     }
@@ -487,27 +501,31 @@ export class Front implements JobFront {
     return true;
   }
 
-  async #outcomeOf(job: FrontJob, message: ReceivedResult): Promise<JobOutcome> {
+  async #outcomeOf(job: FrontJob, message: ReceivedOutcome): Promise<JobOutcome> {
     const { outcome } = message;
     if (outcome.kind === "failed") return outcome;
-    job.handle?.onInputStored();
-    const sinks = captureNames.map(() => this.#sinkFor(job));
+    const { kind, captures, live, ...rest } = outcome;
+    const sinks: CaptureSink[] = [];
     try {
-      for (const [index, name] of captureNames.entries()) {
-        const sink = sinks[index] as CaptureSink;
+      for (const name of captureNames) {
+        const sink = this.#sinkFor(job);
+        sinks.push(sink);
         await this.#fill(sink, outcome, name, message);
       }
     } catch (error) {
       for (const sink of sinks) sink.close();
       throw error;
     }
-    const [output, error, data] = sinks.map((sink, index) =>
-      captured(sink, outcome.captures[captureNames[index] as CaptureOf])
+    if (live) {
+      for (const stream of ["stdout", "stderr"] as const) this.#missed(job, stream, live[stream]);
+    }
+    const [output, error, data] = captureNames.map((name, index) =>
+      capturedOf(sinks[index] as CaptureSink, captures[name])
     ) as [Captured, Captured, Captured];
-    const { kind, captures: _captures, ...rest } = outcome;
-    const name = this.#group.nodes.nameOf(message.node);
     const { queuedSec, spec: { id } } = job;
-    return { kind, result: { ...rest, id, queuedSec, output, error, data, node: name } };
+    const node = this.#group.nodes.nameOf(message.node);
+    const names = this.#parts.host.namesOf(job.spec.command);
+    return { kind, result: { ...rest, id, queuedSec, output, error, data, node, names } };
   }
 
   #sinkFor({ spec: { keep }, handle }: FrontJob): CaptureSink {
@@ -521,7 +539,7 @@ export class Front implements JobFront {
     sink: CaptureSink,
     { captures }: Extract<RemoteOutcome, { kind: "ran" }>,
     name: CaptureOf,
-    { uid, node, inline }: ReceivedResult,
+    { uid, node, inline }: ReceivedOutcome,
   ): Promise<void> {
     const { length } = captures[name];
     if (inline) {
@@ -533,7 +551,7 @@ export class Front implements JobFront {
     const subject = subjects.executor(node, "capture");
     await fetchAll({
       length,
-      portion: portionBytes(link.maxPayload),
+      chunk: chunkSize(link.maxPayload),
       ask: (at, length) =>
         link.request(subject, encodePortion({ uid, of: name, at, length }), fetchMs),
       take: (piece) => sink.write(piece),
@@ -543,14 +561,12 @@ export class Front implements JobFront {
   /** The outcome is there: the client gets it when the message of the job has left the stream, at the latest after a second. */
   #answer(job: FrontJob, outcome: JobOutcome): void {
     job.state = "answering";
-    job.result = outcome;
-    const finish = () => {
+    const stopTimer = this.#group.clock.after(ackedMs, () => job.onAcked());
+    job.onAcked = () => {
       stopTimer();
-      if (isOpen(job) || job.state === "answering") this.#over(job, outcome);
+      if (job.state === "answering") this.#over(job, outcome);
     };
-    const stopTimer = this.#group.clock.after(ackedMs, finish);
-    job.onAcked = finish;
-    if (job.acked) finish();
+    if (job.acked) job.onAcked();
   }
 
   /** The server confirms that the message of a job has left the stream. */
@@ -558,7 +574,7 @@ export class Front implements JobFront {
     const job = this.#byUid.get(uid);
     if (!job) return;
     job.acked = true;
-    if (job.state === "answering") job.onAcked();
+    job.onAcked();
   }
 
   // What is looked at from time to time.
@@ -582,20 +598,16 @@ export class Front implements JobFront {
    * a machine has given up their result. To be called some time after a reconnection, and every ten seconds.
    */
   async audit(): Promise<void> {
-    const { link, nodes, report } = this.#group;
+    const { link, report } = this.#group;
     const { pool, names } = this.#parts;
     for (const job of [...this.#jobs]) {
       const { sequence } = job;
-      const isQueued = job.state === "waiting" || (job.state === "running" && !job.isHere);
-      if (!isQueued || sequence === undefined) continue;
-      const about = { pool, uid: job.spec.uid };
-      if (nodes.isHeld(about, this.now())) continue;
+      if (sequence === undefined || !this.#isUnheld(job)) continue;
       const isThere = await link.read(names.stream, sequence).then(
         (data) => isJob(data, job.spec),
         (error) => error instanceof LinkError && error.trouble === "not_found" ? false : undefined,
       );
-      if (isThere !== false || !isOpen(job) || job.sequence !== sequence) continue;
-      if (nodes.isHeld(about, this.now())) continue;
+      if (isThere !== false || job.sequence !== sequence || !this.#isUnheld(job)) continue;
       if (job.grants.mayRunAgain()) {
         report.republished(pool);
         await this.#publish(job);
@@ -603,8 +615,16 @@ export class Front implements JobFront {
     }
   }
 
-  #closedCause(): "shutdown" | undefined {
-    return undefined;
+  /** Whether the message of a job should be in the stream, and no machine has it. */
+  #isUnheld(job: FrontJob): boolean {
+    const { state, isHere, grants: { holder }, spec } = job;
+    if (state !== "waiting" && (state !== "running" || isHere)) return false;
+    if (this.#group.nodes.isHeld({ pool: this.#parts.pool, uid: spec.uid }, this.now())) {
+      return false;
+    }
+    if (holder === undefined) return true;
+    const witness = this.#witness(job);
+    return !witness.isAlive(holder) || witness.denies(holder, -Infinity);
   }
 }
 
@@ -624,4 +644,36 @@ function isUnbegun({ state }: FrontJob): boolean {
 
 function isOpen({ state }: FrontJob): boolean {
   return state !== "answering" && state !== "over";
+}
+
+/** Gives back the memory of a payload that no run here has taken. */
+function freeInput({ spec: { input }, handle }: FrontJob): void {
+  if (input.kind === "bytes") freeMemory(input.bytes);
+  handle?.onInputStored();
+}
+
+function formOf({ input }: JobSpec, { lengths }: PayloadSource): PayloadForm {
+  if (input.kind !== "parts") return { kind: input.kind, length: lengths[0] ?? 0 };
+  return { kind: "parts", lengths: lengths.slice(0, -1), listLength: lengths.at(-1) ?? 0 };
+}
+
+function capturedOf(sink: CaptureSink, { truncated, unreadable }: CaptureForm): Captured {
+  const captured = sink.captured();
+  return {
+    ...captured,
+    truncated: truncated || captured.truncated,
+    ...(unreadable ? { unreadable } : {}),
+  };
+}
+
+function closeAll(outcome: JobOutcome): void {
+  if (outcome.kind !== "ran") return;
+  const { output, error, data } = outcome.result;
+  for (const { file } of [output, error, data]) file?.close();
+}
+
+/** Whether the content of a message is this job. */
+function isJob(data: Uint8Array<ArrayBuffer>, { uid }: JobSpec): boolean {
+  const job = decodeJob(data);
+  return typeof job === "object" && job.spec.uid === uid;
 }

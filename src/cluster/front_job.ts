@@ -8,7 +8,7 @@ import type { JobHandle, JobOutcome, JobSpec, LeaveCause } from "../jobs/job.ts"
 import type { Lease, Place } from "../jobs/line.ts";
 import { createStop, type Stop } from "../jobs/stop.ts";
 import type { Grants } from "./grants.ts";
-import type { PayloadSource } from "./host.ts";
+import type { PayloadSource } from "../spool/payload_source.ts";
 
 /**
  * Where a job is: its place is reserved; it is on its way into the queue; it waits there; a machine may run it; its outcome is there
@@ -34,6 +34,14 @@ export interface JobFront {
   reservationEnded(job: FrontJob): void;
 }
 
+/** What follows when a worker of this machine is done with a job. */
+export interface LocalRun {
+  /** Its message can leave the stream. */
+  settled(): void;
+  /** Its message can be offered again. */
+  released(): void;
+}
+
 /** See the module's head. It is also the lease of a worker of this machine that runs it. */
 export class FrontJob implements Place, Lease, EventListenerObject {
   readonly reserved = true;
@@ -56,18 +64,19 @@ export class FrontJob implements Place, Lease, EventListenerObject {
   published = 0;
   /** Whether a worker of this machine runs it. */
   isHere = false;
-  /** Its payload, opened for other machines. */
-  source: Promise<PayloadSource> | undefined;
-  /** Its outcome, as soon as a machine has reported it. */
-  result: JobOutcome | undefined;
+  /** What follows when a worker of this machine is done with it. */
+  localRun: (LocalRun & { readonly attempt: number }) | undefined;
+  /** Its payload, open for other machines. */
+  source: PayloadSource | undefined;
   /** Whether the server has confirmed that its message has left the stream. */
   acked = false;
-  /** Number of the live event that is to come next. */
-  nextOutput = 0;
+  /** Numbers of bytes of live output that have come or are lost. */
+  readonly received = { stdout: 0, stderr: 0 };
   /** Ends its queue timeout. */
   stopTimer = nothing;
   /** Called when `acked` is set. */
   onAcked = nothing;
+  /** Whether its client has left. */
   clientGone = false;
   readonly #front: JobFront;
   readonly #signal: AbortSignal | undefined;
@@ -151,8 +160,8 @@ export class FrontJob implements Place, Lease, EventListenerObject {
     this.state = "over";
     this.stopTimer();
     this.#signal?.removeEventListener("abort", this);
-    this.#entered.resolve();
     this.#outcome.resolve(outcome);
+    this.#entered.resolve();
   }
 }
 

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Captured, DiskShare, JobInput, Keep } from "../jobs/job.ts";
+import type { Captured, DiskShare, JobInput, Keep, Names } from "../jobs/job.ts";
 import type { Inbox } from "../spool/inbox.ts";
-import type { PayloadForm } from "./messages.ts";
+import type { PayloadSource } from "../spool/payload_source.ts";
 
 /** One version of a command, for one job of another machine. */
 export interface HostCommand {
@@ -16,16 +16,6 @@ export interface HostCommand {
   openInbox(): Promise<Inbox>;
   /** To be called once, when the job is over. */
   release(): void;
-}
-
-/** A payload that another machine may fetch, several times. */
-export interface PayloadSource {
-  /** What it is. */
-  readonly form: PayloadForm;
-  /** Reads the whole of a part of it. Rejects with errors of the file system. */
-  read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
-  /** Closes its files. Idempotent. */
-  close(): void;
 }
 
 /** A capture that comes from another machine, piece by piece. */
@@ -54,14 +44,18 @@ export interface HostShare {
 
 /** What a pool of this machine offers. */
 export interface PoolHost {
-  /** The command with this name, in the version that holds now; undefined if the pool does not have it. */
-  use(command: string): HostCommand | undefined;
-  /** Digests of the texts of its commands, by name. */
+  /** The command with this name, which must be one of the pool's, in the version that holds now. */
+  use(command: string): HostCommand;
+  /** The names of a command and of the pool; undefined without a configuration file. */
+  namesOf(command: string): Names | undefined;
+  /** Digests of the texts of its commands, by name: those that it has. */
   readonly digests: Readonly<Record<string, string>>;
   /** Number of workers that have a job now. */
   readonly busy: number;
-  /** Opens a payload, so that other machines can fetch it. Rejects with errors of the file system. */
-  openPayload(input: JobInput): Promise<PayloadSource>;
+  /** Mean time of its recent runs in seconds; 0 before the first. */
+  readonly meanRunSec: number;
+  /** Opens a payload, so that other machines can fetch it. Throws errors of the file system. */
+  openPayload(input: JobInput): PayloadSource;
   /** Room for a job of another machine. */
   openShare(): HostShare;
   /** Keeps a capture of a job of this machine's client that ran on another one, as `spec.keep` says. */

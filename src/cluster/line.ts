@@ -22,7 +22,7 @@ import { Executor } from "./executor.ts";
 import { Front } from "./front.ts";
 import type { Group } from "./group.ts";
 import type { PoolHost } from "./host.ts";
-import type { StreamNames } from "./names.ts";
+import type { StreamNames } from "./link.ts";
 import type { PoolBeat } from "./nodes.ts";
 
 /** What a shared queue is made of. */
@@ -52,6 +52,7 @@ export class ClusterLine implements ResizableLine {
   readonly #parts: ClusterLineParts;
   #size: LineSize;
   #leaving = false;
+  readonly #ended = Promise.withResolvers<void>();
 
   /** An open queue. */
   constructor(parts: ClusterLineParts, size: LineSize) {
@@ -112,6 +113,10 @@ export class ClusterLine implements ResizableLine {
     this.#parts.onChange();
   }
 
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
   close(): void {
     this.front.close();
     this.look();
@@ -124,7 +129,7 @@ export class ClusterLine implements ResizableLine {
     return { running: running + foreign, waiting };
   }
 
-  /** This machine is stopping: it takes jobs only if no other machine does. */
+  /** The machine is stopping: it takes jobs only if no other machine does. */
   leave(): void {
     this.#leaving = true;
     this.look();
@@ -134,7 +139,10 @@ export class ClusterLine implements ResizableLine {
   look(): void {
     const others = this.#hasOthers();
     this.executor.pause(this.#leaving && others);
-    if (this.front.closed && this.front.unfinished === 0) this.executor.end();
+    if (this.front.closed && this.front.unfinished === 0) {
+      this.executor.end();
+      this.#ended.resolve();
+    }
     if (this.#parts.group.link.connected) this.front.look();
   }
 

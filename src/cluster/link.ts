@@ -148,7 +148,7 @@ export function giveBack(delayMs: number): Uint8Array<ArrayBuffer> {
 }
 
 /** What the subject for the acknowledgement of a message says about it. */
-export interface Delivery {
+export interface Offer {
   /** Number of the message in its stream. */
   readonly sequence: number;
   /** How often it was offered, this time included. */
@@ -159,7 +159,7 @@ export interface Delivery {
  * Reads the subject on which a message of a stream is acknowledged: `$JS.ACK.` and the stream, the consumer, attempts, number of
  * the message, and more; from server 2.10 on there may be a domain and an account before the stream (ADR-15).
  */
-export function deliveryOf(reply: string): Delivery | undefined {
+export function offerOf(reply: string): Offer | undefined {
   const tokens = reply.split(".");
   if (tokens[0] !== "$JS" || tokens[1] !== "ACK") return undefined;
   const at = tokens.length >= 11 ? 6 : 4;

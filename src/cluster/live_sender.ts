@@ -37,7 +37,7 @@ export class LiveSender {
   /** The command has started. */
   started(worker: { readonly id: number; readonly pid: number }): void {
     const { node } = this.#group;
-    this.#send(encodeOutput({ uid: this.#uid, node, kind: "started", worker, at: 0 }), 0);
+    this.#send(encodeOutput({ uid: this.#uid, node, kind: "started", worker }), 0);
   }
 
   /** The command has written a piece. */

@@ -20,6 +20,7 @@ import {
   wholeIn,
 } from "./forms.ts";
 import {
+  type Cancel,
   captureNames,
   type ClaimAnswer,
   type JobMessage,
@@ -28,6 +29,7 @@ import {
   type PayloadForm,
   type Portion,
   type RemoteOutcome,
+  type ResultAnswer,
   type ResultMessage,
 } from "./messages.ts";
 import type { Beat, PoolBeat } from "./nodes.ts";
@@ -135,7 +137,13 @@ const outcome: Form<RemoteOutcome> = oneOf<RemoteOutcome>(
     ending,
     elapsedSec: seconds,
     captures: record({ output: capture, error: capture, data: capture }),
-  }, { pid: wholeIn(0), warm: boolean, processJobs: wholeIn(0), message: sentence }),
+  }, {
+    pid: wholeIn(0),
+    warm: boolean,
+    processJobs: wholeIn(0),
+    message: sentence,
+    live: record({ stdout: position, stderr: position }),
+  }),
   record({ kind: choice("failed"), failure }),
 );
 
@@ -150,6 +158,14 @@ export const answerForm: Form<{ readonly answer: ClaimAnswer }> = record({
   answer: choice("run", "held", "gone"),
 });
 
+/** The end of a run that its front wants. */
+export const cancelForm: Form<Cancel> = record({ uid, cause: choice("canceled", "shutdown") });
+
+/** The answer to an outcome. */
+export const resultAnswerForm: Form<{ readonly answer: ResultAnswer }> = record({
+  answer: choice("taken", "gone"),
+});
+
 /** A question for a part of a payload or of a capture. */
 export const portionForm: Form<Portion> = record({
   uid,
@@ -158,7 +174,7 @@ export const portionForm: Form<Portion> = record({
   length: wholeIn(1, maxChunk),
 });
 
-const event = { uid, node, number: wholeIn(0) };
+const event = { uid, node };
 
 /** An event of live output. */
 export const outputForm: Form<OutputMessage> = oneOf<OutputMessage>(
@@ -167,7 +183,7 @@ export const outputForm: Form<OutputMessage> = oneOf<OutputMessage>(
     kind: choice("started"),
     worker: record({ id: wholeIn(1), pid: wholeIn(0) }),
   }),
-  record({ ...event, kind: choice("stdout", "stderr") }),
+  record({ ...event, kind: choice("stdout", "stderr"), at: position }),
 );
 
 const poolBeat: Form<PoolBeat> = record({

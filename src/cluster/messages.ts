@@ -61,6 +61,14 @@ export const captureNames = ["output", "error", "data"] as const;
 /** Name of a capture of a result. */
 export type CaptureOf = (typeof captureNames)[number];
 
+/** Numbers of bytes that a command has written. */
+export interface StreamTotals {
+  /** To its standard output. */
+  readonly stdout: number;
+  /** To its standard error. */
+  readonly stderr: number;
+}
+
 /** The outcome of a job on another machine: its result without the bytes, or why there is none. */
 export type RemoteOutcome =
   | {
@@ -72,6 +80,8 @@ export type RemoteOutcome =
     readonly warm?: boolean;
     readonly processJobs?: number;
     readonly message?: string;
+    /** With live output: how many bytes of each stream were sent, those that were lost included. */
+    readonly live?: StreamTotals;
     readonly captures: Readonly<Record<CaptureOf, CaptureForm>>;
   }
   | { readonly kind: "failed"; readonly failure: RunFailure };
@@ -116,6 +126,17 @@ export interface JobQuestion {
 /** `run`: it may; `held`: another machine has the job, it is to be given back; `gone`: nobody needs it any more. */
 export type ClaimAnswer = "run" | "held" | "gone";
 
+/** The front of a job wants its run to end. */
+export interface Cancel {
+  /** Unique name of the job. */
+  readonly uid: string;
+  /** Why. */
+  readonly cause: "canceled" | "shutdown";
+}
+
+/** What becomes of a result: the front has taken it, or nobody needs it any more. */
+export type ResultAnswer = "taken" | "gone";
+
 /** A machine asks for a part of a payload or of a capture. */
 export interface Portion {
   /** Unique name of the job. */
@@ -135,8 +156,6 @@ export type OutputMessage =
     readonly uid: string;
     /** The machine that runs it. */
     readonly node: string;
-    /** Number of the event of this run, from 0 without gaps. */
-    readonly number: number;
   }
   & (
     | {
@@ -145,8 +164,12 @@ export type OutputMessage =
       /** The worker and the command's process. */
       readonly worker: { readonly id: number; readonly pid: number };
     }
-    /** The command wrote bytes to a stream. */
-    | { readonly kind: "stdout" | "stderr" }
+    | {
+      /** The command wrote bytes to a stream. */
+      readonly kind: "stdout" | "stderr";
+      /** How many bytes it had written to it before. More than have come: those between were lost. */
+      readonly at: number;
+    }
   );
 
 /** An event of live output that came in. */

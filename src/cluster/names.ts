@@ -18,11 +18,11 @@ export function streamOf(group: string, pool: string): StreamNames {
   return { stream: `JR${protocol}_${group}_${pool}`, subject: `${subjectOf(group)}.job.${pool}` };
 }
 
-/** What a front can be asked. `output` and `acked` have no answer. */
-export const frontVerbs = ["started", "claim", "back", "payload", "result", "output"] as const;
+/** What a front can be asked: last part of a subject. */
+export type FrontVerb = "started" | "claim" | "back" | "payload" | "result" | "output";
 
 /** What an executor can be asked. */
-export const executorVerbs = ["cancel", "capture"] as const;
+export type ExecutorVerb = "cancel" | "capture";
 
 /** The subjects of a group. A node is a UUID. */
 export function subjectsOf(group: string): Subjects {
@@ -41,11 +41,11 @@ export interface Subjects {
   /** Where every node says that it lives. */
   readonly heartbeat: string;
   /** Where a node is asked as the front of a job; `*` for all verbs. */
-  front(node: string, verb: (typeof frontVerbs)[number] | "*"): string;
+  front(node: string, verb: FrontVerb | "*"): string;
   /** Where the server confirms to a front that a job has left the stream; `*` for all jobs. */
   acked(node: string, uid: string): string;
   /** Where a node is asked as the executor of a job; `*` for all verbs. */
-  executor(node: string, verb: (typeof executorVerbs)[number] | "*"): string;
+  executor(node: string, verb: ExecutorVerb | "*"): string;
   /** Where the message for a pull is sent. */
   pull(node: string, pull: string): string;
 }

@@ -76,6 +76,12 @@ export interface Nodes {
     job: { readonly pool: string; readonly uid: string },
     sinceMs: number,
   ): boolean;
+  /** Whether a machine has been heard, and is not forgotten. */
+  isKnown(node: string): boolean;
+  /** Whether a machine has been heard or seen after this time. */
+  heardSince(node: string, sinceMs: number): boolean;
+  /** Name of a machine, for people; its id if it has not been heard. */
+  nameOf(node: string): string;
   /** Whether a machine that lives lists the job. */
   isHeld(job: { readonly pool: string; readonly uid: string }, nowMs: number): boolean;
   /** The machines that live, in the order of their ids. Those that have been dead for a minute are forgotten. */
@@ -132,6 +138,9 @@ export function createNodes(timeoutMs: number): Nodes {
       return known !== undefined && known.heardMs > Math.max(sinceMs, reconnectedMs) &&
         !lists(known, job);
     },
+    isKnown: (node) => nodes.has(node),
+    heardSince: (node, sinceMs) => (signs.get(node) ?? -Infinity) > sinceMs,
+    nameOf: (node) => nodes.get(node)?.beat.name ?? node,
     isHeld: (job, nowMs) =>
       nodes.values().some((known) => lists(known, job) && isAlive(known.beat.node, nowMs)),
     alive(nowMs) {

@@ -6,8 +6,7 @@
  */
 
 import type { Group } from "./group.ts";
-import type { Incoming, Subscription } from "./link.ts";
-import type { StreamNames } from "./names.ts";
+import type { Incoming, StreamNames, Subscription } from "./link.ts";
 
 /** How long the server keeps a pull open, in milliseconds. */
 const expiresMs = 5000;

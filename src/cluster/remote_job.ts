@@ -15,8 +15,8 @@ import {
 import type { Lease } from "../jobs/line.ts";
 import { createStop } from "../jobs/stop.ts";
 import type { Inbox } from "../spool/inbox.ts";
-import { fetchAll, portionBytes } from "./bulk.ts";
-import { decodeTaken, encodeOutput, encodePortion, encodeQuestion, encodeResult } from "./codec.ts";
+import { chunkSize, fetchAll } from "./bulk.ts";
+import { decodeResultAnswer, encodePortion, encodeQuestion, encodeResult } from "./codec.ts";
 import { fileFiller } from "./files.ts";
 import { type Group, pause } from "./group.ts";
 import type { HostCommand, HostShare } from "./host.ts";
@@ -25,8 +25,8 @@ import { LiveSender } from "./live_sender.ts";
 import {
   type CaptureForm,
   type CaptureOf,
+  type JobQuestion,
   payloadLength,
-  type Question,
   type ReceivedJob,
   type RemoteOutcome,
 } from "./messages.ts";
@@ -136,7 +136,7 @@ export class RemoteJob implements Lease {
   }
 
   /** What its front is asked about it. */
-  get question(): Question {
+  get question(): JobQuestion {
     const { spec: { uid }, attempt } = this.#job;
     return { uid, node: this.#group.node, attempt };
   }
@@ -173,8 +173,7 @@ export class RemoteJob implements Lease {
     const files = fileFiller(inbox, payload);
     if (this.#job.inline) await files.take(this.#job.inline);
     else await this.#fetch(length, (piece) => files.take(piece));
-    await files.end();
-    this.spec.input = await inbox.complete(payload.kind === "parts" ? payload.list : undefined);
+    this.spec.input = await files.end();
     return true;
   }
 
@@ -184,7 +183,7 @@ export class RemoteJob implements Lease {
     const subject = subjects.front(front, "payload");
     return fetchAll({
       length,
-      portion: portionBytes(link.maxPayload),
+      chunk: chunkSize(link.maxPayload),
       ask: (at, length) =>
         link.request(subject, encodePortion({ uid, of: "payload", at, length }), portionMs),
       take,
@@ -248,8 +247,8 @@ export class RemoteJob implements Lease {
       // Right behind the result, on the same connection: the front that hears of it has the result.
       if (isInline) link.publish(reply, done.kind, done.confirmTo);
       try {
-        const taken = decodeTaken(await asked);
-        if (!taken) report.unclaimed(this.#parts.pool);
+        const answer = decodeResultAnswer(await asked);
+        if (answer !== "taken") report.unclaimed(this.#parts.pool);
         report.hop("result", (clock.now() - begun) / 1000);
         const isAcknowledged = isInline && connection === link.connections;
         return this.#over(isAcknowledged ? undefined : done);
@@ -268,8 +267,7 @@ export class RemoteJob implements Lease {
     const message = { ...this.question, outcome: remote };
     const captures = Object.values(this.#captures ?? {});
     const length = captures.reduce((sum, each) => sum + capturedLength(each), 0);
-    const isInline =
-      length <= Math.min(inlineResultBytes, portionBytes(this.#group.link.maxPayload));
+    const isInline = length <= Math.min(inlineResultBytes, chunkSize(this.#group.link.maxPayload));
     if (!isInline) return { data: encodeResult(message, undefined), isInline };
     const bytes = await Promise.all(
       captures.map((each) => readCapture(each, 0, capturedLength(each))),

@@ -12,13 +12,11 @@ import { storedFile } from "./stored.ts";
 
 /** A payload that is open. */
 export interface PayloadSource {
-  /** Lengths in bytes of its files: those of a form one after the other, otherwise the whole. */
+  /** Lengths in bytes of its files: those of a form one after the other, the last one `parts.json`; otherwise the whole. */
   readonly lengths: readonly number[];
-  /** The text of `parts.json`; undefined unless the payload is a form. */
-  readonly list: string | undefined;
   /**
-   * Reads so many bytes from a position; the files of a form follow each other. Rejects with errors of the file system, also if
-   * there are fewer bytes.
+   * Reads so many bytes from a position; the files follow each other. Rejects with errors of the file system, also if there are
+   * fewer bytes.
    */
   read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Closes its files. Idempotent. */
@@ -31,21 +29,20 @@ export function openPayload(input: JobInput): PayloadSource {
     case "bytes":
       return {
         lengths: [input.bytes.length],
-        list: undefined,
         // A copy: the message that it is for may be sent when the payload is gone.
         read: (at, length) => Promise.resolve(input.bytes.slice(at, at + length)),
         close() {},
       };
     case "file":
-      return sourceOf([open(join(input.folder, input.name))], undefined);
+      return sourceOf([open(join(input.folder, input.name))]);
     case "parts": {
       const folder = join(input.folder, input.name);
       const names = [...Deno.readDirSync(folder)].map(({ name }) => name)
         .filter((name) => name !== partsListName).sort();
       const files: StoredFile[] = [];
       try {
-        for (const name of names) files.push(open(join(folder, name)));
-        return sourceOf(files, Deno.readTextFileSync(join(folder, partsListName)));
+        for (const name of [...names, partsListName]) files.push(open(join(folder, name)));
+        return sourceOf(files);
       } catch (error) {
         for (const file of files) file.close();
         throw error;
@@ -60,10 +57,9 @@ function open(path: string): StoredFile {
   return storedFile(found.descriptor, found.size, () => {});
 }
 
-function sourceOf(files: readonly StoredFile[], list: string | undefined): PayloadSource {
+function sourceOf(files: readonly StoredFile[]): PayloadSource {
   return {
     lengths: files.map(({ length }) => length),
-    list,
     async read(at, length) {
       const memory = new Uint8Array(length);
       let begin = 0;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { acknowledgements, deliveryOf, giveBack, type Incoming } from "../../src/cluster/link.ts";
+import { acknowledgements, giveBack, type Incoming, offerOf } from "../../src/cluster/link.ts";
 import {
   type BreakableLinks,
   type LinkBody,
@@ -68,7 +68,7 @@ async function stage() {
     /** Numbers and attempts of the messages that came in, and the statuses. */
     offers: () =>
       received.map(({ reply, status }) => {
-        const { sequence, attempt } = deliveryOf(reply) ?? {};
+        const { sequence, attempt } = offerOf(reply) ?? {};
         return status === 0 ? `${sequence} ${attempt}` : String(status);
       }),
     [Symbol.dispose]: () => server[Symbol.dispose](),

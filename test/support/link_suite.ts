@@ -8,11 +8,11 @@ import assert from "node:assert/strict";
 import { createChannel } from "../../src/async/channel.ts";
 import {
   acknowledgements,
-  deliveryOf,
   giveBack,
   type Incoming,
   type Link,
   type LinkTrouble,
+  offerOf,
   type StreamSettings,
 } from "../../src/cluster/link.ts";
 import { eventually } from "./processes.ts";
@@ -156,7 +156,7 @@ async function acknowledge(
 
 /** Content and attempt of a message of a stream. */
 function offerOf(message: Incoming): string {
-  return `${textOf(message.data)} ${deliveryOf(message.reply)?.attempt}`;
+  return `${textOf(message.data)} ${offerOf(message.reply)?.attempt}`;
 }
 
 async function messagesIn({ a, settings }: Stage<unknown>): Promise<number> {
@@ -427,7 +427,7 @@ function testStreams(body: LinkBody): void {
       assert.ok(reply.startsWith(`$JS.ACK.`), reply);
     }
     assert.deepEqual(
-      messages.map(({ reply }) => deliveryOf(reply)?.sequence).sort(),
+      messages.map(({ reply }) => offerOf(reply)?.sequence).sort(),
       [1, 2, 3],
     );
     await dealtWith(b);

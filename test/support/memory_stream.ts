@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deliveryOf, type Incoming, type StreamSettings } from "../../src/cluster/link.ts";
+import { type Incoming, offerOf, type StreamSettings } from "../../src/cluster/link.ts";
 import type { Clock } from "./virtual_clock.ts";
 
 /** What a stream needs from its server. */
@@ -157,7 +157,7 @@ export function createMemoryStream(first: StreamSettings, server: StreamServer):
       offerAll();
     },
     acknowledge(subject, how) {
-      const { sequence } = deliveryOf(subject) ?? { sequence: 0 };
+      const { sequence } = offerOf(subject) ?? { sequence: 0 };
       const message = messages.get(sequence);
       if (how === "+ACK" || how === "+TERM") remove(sequence);
       // One whose time is over is no longer anybody's.
