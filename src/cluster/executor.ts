@@ -6,6 +6,7 @@
  */
 
 import type { Lease } from "../jobs/line.ts";
+import { createRunTimes } from "../jobs/run_times.ts";
 import { decodeAnswer, decodeJob, encodeQuestion } from "./codec.ts";
 import type { Front } from "./front.ts";
 import type { Group } from "./group.ts";
@@ -52,6 +53,8 @@ interface Held {
   readonly reply: string;
   /** The job, if it is another machine's. */
   remote?: RemoteJob;
+  /** When a worker got the job; undefined before that and after its run. */
+  begunMs?: number | undefined;
 }
 
 /** A worker that waits. */
@@ -73,6 +76,7 @@ export class Executor {
   readonly #takers = new Set<Taker>();
   /** Fronts that did not answer, with the time of that. */
   readonly #suspects = new Map<string, number>();
+  readonly #runTimes = createRunTimes();
   #paused = false;
   #ended = false;
   #idle: (() => void) | undefined;
@@ -96,9 +100,14 @@ export class Executor {
     return [...this.#held.keys()];
   }
 
-  /** Number of jobs of other machines that run here. */
-  get running(): number {
-    return [...this.#held.values()].filter(({ remote }) => remote?.isRunning).length;
+  /** Number of workers that have a job. */
+  get busy(): number {
+    return [...this.#held.values()].filter(({ begunMs }) => begunMs !== undefined).length;
+  }
+
+  /** Mean time of recent runs in seconds; 0 before the first. */
+  get meanRunSec(): number {
+    return this.#runTimes.meanMs / 1000;
   }
 
   /** Number of results that have not been taken. */
@@ -123,11 +132,24 @@ export class Executor {
       taker.offered = true;
       void this.#offered(message).then((lease) => {
         taker.offered = false;
-        if (lease) this.#leave(taker, lease);
+        if (lease) this.#begin(taker, lease);
         else if (this.#ended || taker.stays?.() === false) this.#leave(taker, undefined);
         else this.#wait(taker);
       });
     });
+  }
+
+  #begin(taker: Taker, lease: Lease): void {
+    const held = this.#held.get(lease.spec.uid);
+    if (held) held.begunMs = this.#group.clock.now();
+    this.#leave(taker, lease);
+  }
+
+  /** The run of a job is over. */
+  #ran(held: Held): void {
+    if (held.begunMs === undefined) return;
+    this.#runTimes.add(this.#group.clock.now() - held.begunMs);
+    held.begunMs = undefined;
   }
 
   #leave(taker: Taker, lease: Lease | undefined): void {
@@ -236,7 +258,7 @@ export class Executor {
     this.#held.set(job.spec.uid, held);
     try {
       return job.front === this.#group.node
-        ? this.#own(job, offer)
+        ? this.#own(job, held, offer)
         : await this.#foreign(job, held, offer);
     } catch (error) {
       report.misunderstood(`a job: ${(error as Error).message}`);
@@ -256,11 +278,13 @@ export class Executor {
     if (this.#held.size === 0) this.#idle?.();
   }
 
-  #own({ spec: { uid } }: ReceivedJob, { attempt }: Offer): Lease | undefined {
+  #own({ spec: { uid } }: ReceivedJob, held: Held, { attempt }: Offer): Lease | undefined {
     const { subjects, node } = this.#group;
     const job = this.#parts.front.beginHere(uid, attempt, {
-      settled: () =>
-        this.#drop(uid, { kind: acknowledgements.done, confirmTo: subjects.acked(node, uid) }),
+      settled: () => {
+        this.#ran(held);
+        this.#drop(uid, { kind: acknowledgements.done, confirmTo: subjects.acked(node, uid) });
+      },
       released: () => this.#drop(uid, { kind: giveBack(0) }),
     });
     if (typeof job !== "string") return job;
@@ -290,6 +314,7 @@ export class Executor {
       command: host.use(name),
       share: host.openShare(),
       hasOthers: this.#parts.hasOthers,
+      settled: () => this.#ran(held),
       over: (acknowledgement) => this.#drop(uid, acknowledgement),
     });
     held.remote = remote;

@@ -15,7 +15,6 @@ import {
   type Place,
   type Refusal,
 } from "../jobs/line.ts";
-import { createQueueTimeouts, type QueueTimeouts } from "../jobs/queue_timeouts.ts";
 import type { PayloadSource } from "../spool/payload_source.ts";
 import { chunkSize, fetchAll } from "./bulk.ts";
 import { decodeJob, encodeCancel, encodeJob, encodePortion } from "./codec.ts";
@@ -39,7 +38,7 @@ import {
   type RemoteOutcome,
 } from "./messages.ts";
 import { protocol } from "./names.ts";
-import { retryAfterSec } from "./nodes.ts";
+import { type PoolBeat, retryAfterSec } from "./nodes.ts";
 
 /** Payloads up to this size are in the message of their job; larger ones are fetched. */
 const inlineBytes = 64 * 1024;
@@ -65,7 +64,9 @@ export interface FrontParts {
   readonly host: PoolHost;
   /** Number of workers of this machine that wait for a job. */
   readonly idleWorkers: () => number;
-  /** Called when the limits of the beats of this machine have changed. */
+  /** What the machines that live say of the pool, this one included. */
+  readonly pools: () => readonly PoolBeat[];
+  /** Called when a job is over. */
   readonly onChange: () => void;
 }
 
@@ -74,7 +75,6 @@ export class Front implements JobFront {
   readonly #parts: FrontParts;
   readonly #group: Group;
   #size: LineSize;
-  readonly #timeouts: QueueTimeouts;
   /** The jobs of this machine's clients, in the order in which their places were reserved. */
   readonly #jobs = new Set<FrontJob>();
   readonly #byUid = new Map<string, FrontJob>();
@@ -89,7 +89,6 @@ export class Front implements JobFront {
     this.#parts = parts;
     this.#group = parts.group;
     this.#size = size;
-    this.#timeouts = createQueueTimeouts(size.queueTimeoutMs, () => this.now());
   }
 
   now(): number {
@@ -121,7 +120,7 @@ export class Front implements JobFront {
 
   /** Whole seconds after which a refused client should retry. */
   retryAfterSec(): number {
-    return retryAfterSec(this.#parts.pool, this.#beats());
+    return retryAfterSec(this.#parts.pools());
   }
 
   positionOf(job: FrontJob): number {
@@ -137,7 +136,6 @@ export class Front implements JobFront {
   /** Changes the limits for new jobs. */
   resize(size: LineSize): void {
     this.#size = size;
-    this.#timeouts.change(size.queueTimeoutMs);
   }
 
   /** As `Line.reserve`. Whether the queue has room is known only when the job enters; a body that is still to arrive is refused before if it had none. */
@@ -199,15 +197,8 @@ export class Front implements JobFront {
     return !this.#full;
   }
 
-  #beats() {
-    return this.#group.nodes.alive(this.now()).map(({ beat }) => beat);
-  }
-
   #placesOfAll(): number {
-    return this.#beats().reduce(
-      (sum, { pools }) => sum + (pools[this.#parts.pool]?.places ?? 0),
-      0,
-    );
+    return this.#parts.pools().reduce((sum, { places }) => sum + places, 0);
   }
 
   reservationEnded({ arriving }: FrontJob): void {
@@ -217,8 +208,14 @@ export class Front implements JobFront {
 
   enter(job: FrontJob): void {
     this.#byUid.set(job.spec.uid, job);
-    job.stopTimer = this.#timeouts.start(() => this.end(job, "queue_timeout"));
+    this.#startTimeout(job);
     void this.#publish(job);
+  }
+
+  #startTimeout(job: FrontJob): void {
+    const { queueTimeoutMs } = this.#size;
+    if (queueTimeoutMs === Infinity) return;
+    job.stopTimer = this.#group.clock.after(queueTimeoutMs, () => this.end(job, "queue_timeout"));
   }
 
   async #publish(job: FrontJob): Promise<void> {
@@ -234,10 +231,19 @@ export class Front implements JobFront {
       job.hasEntered();
       if (job.state === "over") await this.#remove(job);
     } catch (error) {
-      const isFull = error instanceof LinkError && error.trouble === "full";
-      if (isFull) this.#full = true;
-      if (job.state === "entering") this.#left(job, isFull ? "queue_full" : "queue_unavailable");
+      if (job.state === "entering") this.#notEntered(job, error);
     }
+  }
+
+  #notEntered(job: FrontJob, error: unknown): void {
+    if (!(error instanceof LinkError)) {
+      // Its payload cannot be read any more.
+      const failure = { kind: "spool_unusable", reason: (error as Error).message } as const;
+      job.stopTimer();
+      return this.#over(job, { kind: "failed", failure });
+    }
+    this.#full = error.trouble === "full";
+    this.#left(job, this.#full ? "queue_full" : "queue_unavailable");
   }
 
   /** Rejects with `full`, or with another error once the time is over. */
@@ -308,14 +314,14 @@ export class Front implements JobFront {
 
   /** The job does not run. Its client gets that once its place is free. */
   #left(job: FrontJob, cause: LeaveCause): void {
+    job.state = "over";
+    job.stopTimer();
     const outcome: JobOutcome = {
       kind: "left",
       cause,
       queuedSec: job.waitedSec(),
       retryAfterSec: this.retryAfterSec(),
     };
-    job.state = "over";
-    job.stopTimer();
     if (job.sequence === undefined) this.#over(job, outcome);
     else void this.#remove(job).then(() => this.#over(job, outcome));
   }
@@ -427,7 +433,7 @@ export class Front implements JobFront {
     job.isHere = false;
     if (job.clientGone) return this.#left(job, "canceled");
     job.state = "waiting";
-    job.stopTimer = this.#timeouts.start(() => this.end(job, "queue_timeout"));
+    this.#startTimeout(job);
   }
 
   /** The message of a job came to a worker of this machine. Returns the job if it may run here; `run` says what follows. */

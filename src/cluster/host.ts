@@ -50,10 +50,6 @@ export interface PoolHost {
   namesOf(command: string): Names | undefined;
   /** Digests of the texts of its commands, by name: those that it has. */
   readonly digests: Readonly<Record<string, string>>;
-  /** Number of workers that have a job now. */
-  readonly busy: number;
-  /** Mean time of its recent runs in seconds; 0 before the first. */
-  readonly meanRunSec: number;
   /** Opens a payload, so that other machines can fetch it. Throws errors of the file system. */
   openPayload(input: JobInput): PayloadSource;
   /** Room for a job of another machine. */

@@ -23,7 +23,7 @@ import { Front } from "./front.ts";
 import type { Group } from "./group.ts";
 import type { PoolHost } from "./host.ts";
 import type { StreamNames } from "./link.ts";
-import type { PoolBeat } from "./nodes.ts";
+import { type PoolBeat, poolsOf } from "./nodes.ts";
 
 /** What a shared queue is made of. */
 export interface ClusterLineParts {
@@ -67,6 +67,7 @@ export class ClusterLine implements ResizableLine {
       names,
       host,
       idleWorkers: () => this.executor.idleWorkers,
+      pools: () => this.#pools(),
       onChange: () => this.look(),
     }, size);
     this.executor = new Executor({
@@ -148,18 +149,27 @@ export class ClusterLine implements ResizableLine {
 
   /** What this machine says of the pool. */
   beat(): PoolBeat {
-    const { host } = this.#parts;
-    const { busy } = host;
+    return { ...this.#figures(), held: this.executor.held, commands: this.#parts.host.digests };
+  }
+
+  #figures(): Omit<PoolBeat, "held" | "commands"> {
+    const { busy, meanRunSec } = this.executor;
     const { workers, places } = this.#size;
     return {
       workers: this.#leaving ? busy : workers,
       places: this.#leaving ? 0 : places,
       busy,
       waiting: this.front.waiting,
-      meanRunSec: host.meanRunSec,
-      held: this.executor.held,
-      commands: host.digests,
+      meanRunSec,
     };
+  }
+
+  /** What the machines that live say of the pool. */
+  #pools(): readonly PoolBeat[] {
+    const { nodes, node, clock } = this.#parts.group;
+    const others = nodes.alive(clock.now()).filter(({ beat }) => beat.node !== node);
+    const own = { ...this.#figures(), held: [], commands: {} };
+    return [own, ...poolsOf(this.pool, others.map(({ beat }) => beat))];
   }
 
   /** Whether another machine takes jobs of this pool. */

@@ -179,8 +179,7 @@ export function keeperOf(pool: string, nodes: readonly Beat[]): string | undefin
  * expected to have a worker. That is the mean run time × (jobs that wait + 1) ÷ workers. Each worker has the mean run time of its
  * machine; machines that have not measured one do not count in the mean.
  */
-export function retryAfterSec(pool: string, nodes: readonly Beat[]): number {
-  const pools = poolsOf(pool, nodes);
+export function retryAfterSec(pools: readonly PoolBeat[]): number {
   const workers = sum(pools, ({ workers }) => workers);
   const measured = pools.filter(({ workers, meanRunSec }) => workers > 0 && meanRunSec > 0);
   if (measured.length === 0) return 1;
@@ -212,7 +211,8 @@ function poolOf(pool: string, { state, pools }: Beat): PoolBeat | undefined {
   return state !== "gone" && Object.hasOwn(pools, pool) ? pools[pool] : undefined;
 }
 
-function poolsOf(pool: string, nodes: readonly Beat[]): readonly PoolBeat[] {
+/** What machines say of a pool: those that have it and are not leaving. */
+export function poolsOf(pool: string, nodes: readonly Beat[]): readonly PoolBeat[] {
   return nodes.map((beat) => poolOf(pool, beat)).filter((found) => found !== undefined);
 }
 

@@ -73,6 +73,8 @@ export interface RemoteParts {
   readonly share: HostShare;
   /** Whether another machine could run it. */
   readonly hasOthers: () => boolean;
+  /** Called when its run is over. */
+  readonly settled: () => void;
   /** Called once, when it is no longer dealt with here: how its message is acknowledged; undefined if that was done before. */
   readonly over: (acknowledgement: Acknowledgement | undefined) => void;
 }
@@ -213,6 +215,7 @@ export class RemoteJob implements Lease {
   settle(outcome: JobOutcome): void {
     if (this.#state !== "running") return;
     this.#captures = capturesOf(outcome);
+    this.#parts.settled();
     if (this.#revoked) return this.#over(this.#revoked);
     if (this.#wasCut(outcome)) {
       this.back(0);

@@ -6,6 +6,8 @@
 
 /** The measured times of the latest runs. */
 export interface RunTimes {
+  /** Mean of the latest runs in milliseconds; 0 while nothing has been measured. */
+  readonly meanMs: number;
   /** Adds the time of a run in milliseconds. */
   add(ms: number): void;
   /**
@@ -23,6 +25,9 @@ export function createRunTimes(): RunTimes {
   let measured = 0;
   let meanMs = 0;
   return {
+    get meanMs() {
+      return meanMs;
+    },
     add(ms) {
       measured = Math.min(measured + 1, meanWindow);
       meanMs += (ms - meanMs) / measured;

@@ -151,7 +151,7 @@ Deno.test("runAndReport() returns the result and reports the run to metrics, bot
     [2, "failed", { elapsedSec: 1.25, resultBytes: 13, truncated: [] }],
   ]);
   assert.deepEqual(recent, { queuedSec: [0.5], elapsedSec: [1.25] });
-  const ids = { request_id: "request of a", trace_id: undefined, span_id: undefined };
+  const ids = { request_id: "request-of-a", trace_id: undefined, span_id: undefined };
   const names = { command: undefined, pool: undefined, token: undefined, front: undefined };
   const about = { ...ids, id: "a", worker_id: 2, ...names, "process.pid": 42, payload_bytes: 1 };
   assert.deepEqual(lines, [
@@ -388,7 +388,7 @@ Deno.test("reportBug() logs the job's ids and the bug, and command and pool if t
   };
   const job = { spec: specOf("a"), handle: undefined, queuedSec: 0.5, stop: createStop() };
   const bug = new Error("oh");
-  const ids = { request_id: "request of a", trace_id: undefined, span_id: undefined };
+  const ids = { request_id: "request-of-a", trace_id: undefined, span_id: undefined };
   const stack = { "exception.stacktrace": bug.stack };
   const names = { command: "thumbs", pool: "office" };
   reportBug(bug, job, log, undefined);

@@ -71,7 +71,7 @@ Deno.test("statusOf() reports the waiting jobs, each worker's job, outcomes, rej
       {
         id: 1,
         sinceSec: 1.5,
-        job: { id: "a", requestId: "request of a", command: "default", token: "ci", pid: 42 },
+        job: { id: "a", requestId: "request-of-a", command: "default", token: "ci", pid: 42 },
       },
       { id: 2, sinceSec: 0.5 },
     ],

@@ -99,11 +99,11 @@ const portion: Portion = { uid, of: "data", at: 7, length: maxChunk };
 const started: OutputMessage = {
   uid,
   node: front,
-  number: 0,
+
   kind: "started",
   worker: { id: 1, pid: 42 },
 };
-const wrote: OutputMessage = { uid, node: front, number: 9, kind: "stderr" };
+const wrote: OutputMessage = { uid, node: front, kind: "stderr", at: 9 };
 
 const beat: Beat = {
   proto: 1,
@@ -350,7 +350,7 @@ Deno.test("values out of range are not understood", () => {
     ["a portion", { at: -1 }],
     ["a portion", { of: "constructor" }],
     ["an answer", { answer: "toString" }],
-    ["an output", { number: 2 ** 53 }],
+    ["an output", { at: 2 ** 53 }],
     ["a beat", { state: "down" }],
     ["a beat", { pools: { A: poolWith(0) } }],
     ["a beat", { pools: { a: { ...poolWith(0), held: ["x"] } } }],

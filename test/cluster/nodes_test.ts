@@ -186,10 +186,7 @@ Deno.test("keeperOf() is the lowest id that has the pool and is not leaving", ()
 
 Deno.test("retryAfterSec() is the mean run time × the place of the next job ÷ workers", () => {
   const of = (...pools: Parameters<typeof poolBeatOf>[0][]) =>
-    retryAfterSec(
-      "p",
-      pools.map((changes, index) => beatOf(`${index}`, { p: poolBeatOf(changes) })),
-    );
+    retryAfterSec(pools.map((changes) => poolBeatOf(changes)));
   assert.equal(of(), 1);
   assert.equal(of({ waiting: 100 }), 1, "nothing has been measured");
   assert.equal(of({ workers: 2, meanRunSec: 10 }), 5, "10 s × 1 ÷ 2");

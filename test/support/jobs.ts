@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { JobOutcome, JobResult, JobSpec } from "../../src/jobs/job.ts";
+import { type JobOutcome, type JobResult, type JobSpec, newJobUid } from "../../src/jobs/job.ts";
 
 /** A job with a payload of one byte; `more` says what is different. */
 export function specOf(id: string, more: Partial<JobSpec> = {}): JobSpec {
   return {
-    uid: `uid of ${id}`,
+    uid: newJobUid(),
     id,
-    requestId: `request of ${id}`,
+    requestId: `request-of-${id.replaceAll(/\W/g, "-")}`,
     command: "default",
     version: 1,
     onDisconnect: "cancel",

@@ -145,7 +145,7 @@ export function testLine(
     });
 
   test("take() returns the job as it was filled, and its outcome reaches its client", async ({ line }) => {
-    const spec = specOf("a", { traceparent: "00-1-2-01" });
+    const spec = specOf("a", { traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01` });
     const handle = { onInputStored() {}, onCaptured() {} };
     const outcome = (await placeIn(line)).fill(spec, handle);
     const lease = await leaseOf(line);

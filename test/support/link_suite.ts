@@ -155,7 +155,7 @@ async function acknowledge(
 }
 
 /** Content and attempt of a message of a stream. */
-function offerOf(message: Incoming): string {
+function describeOffer(message: Incoming): string {
   return `${textOf(message.data)} ${offerOf(message.reply)?.attempt}`;
 }
 
@@ -419,8 +419,8 @@ function testStreams(body: LinkBody): void {
     await put(stage, "two");
     await put(stage, "three");
     const messages = [await first.next(), await second.next(), await third.next()];
-    assert.deepEqual(messages.map(offerOf).sort(), ["one 1", "three 1", "two 1"]);
-    assert.equal(offerOf(messages[0] ?? assert.fail()), "one 1");
+    assert.deepEqual(messages.map(describeOffer).sort(), ["one 1", "three 1", "two 1"]);
+    assert.equal(describeOffer(messages[0] ?? assert.fail()), "one 1");
     for (const { subject, reply, status } of messages) {
       assert.equal(subject, settings.subject);
       assert.equal(status, 0);
@@ -439,7 +439,9 @@ function testStreams(body: LinkBody): void {
     await fill(stage);
     const inboxes = [await pulled(stage, a), await pulled(stage, b), await pulled(stage, a)];
     for (const content of ["one", "two", "three"]) await put(stage, content);
-    const offers = await Promise.all(inboxes.map(async (inbox) => offerOf(await inbox.next())));
+    const offers = await Promise.all(
+      inboxes.map(async (inbox) => describeOffer(await inbox.next())),
+    );
     assert.deepEqual(offers.sort(), ["one 1", "three 1", "two 1"]);
   });
 
@@ -450,7 +452,7 @@ function testStreams(body: LinkBody): void {
     const { status, reply, data } = await inbox.next();
     assert.deepEqual({ status, reply, data }, { status: 408, reply: "", data: noData });
     await put(stage, "one");
-    assert.equal(offerOf(await takeFrom(stage, stage.a)), "one 1");
+    assert.equal(describeOffer(await takeFrom(stage, stage.a)), "one 1");
     assert.equal(inbox.received.length, 1);
   });
 
@@ -464,7 +466,7 @@ function testStreams(body: LinkBody): void {
     const closed = await pulled(stage, stage.b);
     await closed.close();
     await put(stage, "one");
-    assert.equal(offerOf(await takeFrom(stage, stage.b)), "one 1");
+    assert.equal(describeOffer(await takeFrom(stage, stage.b)), "one 1");
     assert.equal(closed.received.length, 0);
   });
 
@@ -489,11 +491,11 @@ function testStreams(body: LinkBody): void {
     const inbox = await pulled(stage, a);
     await links.pass(ackWaitMs);
     const second = await inbox.next();
-    assert.deepEqual([first, second].map(offerOf), ["one 1", "one 2"]);
+    assert.deepEqual([first, second].map(describeOffer), ["one 1", "one 2"]);
     await acknowledge(stage, second, giveBack(0));
     await put(stage, "two");
-    assert.equal(offerOf(await takeFrom(stage, a)), "one 3");
-    assert.equal(offerOf(await takeFrom(stage, a)), "two 1");
+    assert.equal(describeOffer(await takeFrom(stage, a)), "one 3");
+    assert.equal(describeOffer(await takeFrom(stage, a)), "two 1");
   });
 
   test("done is good for every attempt", async (stage) => {
@@ -502,7 +504,7 @@ function testStreams(body: LinkBody): void {
     const first = await takeFrom(stage, b);
     const inbox = await pulled(stage, a);
     await links.pass(ackWaitMs);
-    assert.equal(offerOf(await inbox.next()), "one 2");
+    assert.equal(describeOffer(await inbox.next()), "one 2");
     await acknowledge(stage, first, acknowledgements.done);
     assert.equal(await messagesIn(stage), 0);
   });
@@ -511,16 +513,16 @@ function testStreams(body: LinkBody): void {
     const { a, b, links } = stage;
     await fill(stage, "one", "two");
     const one = await takeFrom(stage, b);
-    assert.equal(offerOf(await takeFrom(stage, b)), "two 1");
+    assert.equal(describeOffer(await takeFrom(stage, b)), "two 1");
     const inbox = await pulled(stage, a);
     while (inbox.received.length === 0) {
       b.publish(one.reply, acknowledgements.working);
       await links.pass(ackWaitMs / 5);
     }
-    assert.equal(offerOf(await inbox.next()), "two 2");
+    assert.equal(describeOffer(await inbox.next()), "two 2");
     const again = await pulled(stage, a);
     await links.pass(ackWaitMs);
-    const offers = [offerOf(await again.next()), offerOf(await takeFrom(stage, a))];
+    const offers = [describeOffer(await again.next()), describeOffer(await takeFrom(stage, a))];
     assert.deepEqual(offers.sort(), ["one 2", "two 3"]);
   });
 
@@ -530,11 +532,11 @@ function testStreams(body: LinkBody): void {
     const delayMs = ackWaitMs / 2;
     await acknowledge(stage, await takeFrom(stage, b), giveBack(delayMs));
     const inbox = await pulled(stage, b);
-    assert.equal(offerOf(await inbox.next()), "two 1");
+    assert.equal(describeOffer(await inbox.next()), "two 1");
     await acknowledge(stage, inbox.received[0] ?? assert.fail(), acknowledgements.done);
     const again = await pulled(stage, b);
     await links.pass(delayMs);
-    assert.equal(offerOf(await again.next()), "one 2");
+    assert.equal(describeOffer(await again.next()), "one 2");
     assert.equal(await messagesIn(stage), 1);
   });
 
@@ -542,7 +544,7 @@ function testStreams(body: LinkBody): void {
     await fill(stage, "one", "two");
     await acknowledge(stage, await takeFrom(stage, stage.b), acknowledgements.drop);
     assert.equal(await messagesIn(stage), 1);
-    assert.equal(offerOf(await takeFrom(stage, stage.b)), "two 1");
+    assert.equal(describeOffer(await takeFrom(stage, stage.b)), "two 1");
   });
 
   test("read() returns a message that waits or was offered, and none that has left", async (stage) => {
@@ -566,11 +568,15 @@ function testStreams(body: LinkBody): void {
     await a.remove(stream, 2);
     await fails(a.remove(stream, 2), "not_found");
     assert.equal(await messagesIn(stage), 1);
-    assert.equal(offerOf(await takeFrom(stage, b)), "three 1");
+    assert.equal(describeOffer(await takeFrom(stage, b)), "three 1");
     await acknowledge(stage, offered, acknowledgements.done);
     const inbox = await pulled(stage, b);
     await links.pass(ackWaitMs);
-    assert.equal(offerOf(await inbox.next()), "three 2", "what was removed is not offered again");
+    assert.equal(
+      describeOffer(await inbox.next()),
+      "three 2",
+      "what was removed is not offered again",
+    );
   });
 
   test("setMaxMessages() changes the limit at once and removes nothing", async (stage) => {
@@ -697,12 +703,14 @@ export function testBrokenLink(body: LinkBody<BreakableLinks>): void {
   test("the messages of a machine that was lost are offered to another one", async (stage) => {
     const { links, a, b } = stage;
     await fill(stage, "one", "two");
-    assert.equal(offerOf(await takeFrom(stage, b)), "one 1");
+    assert.equal(describeOffer(await takeFrom(stage, b)), "one 1");
     await lose(links, b);
-    assert.equal(offerOf(await takeFrom(stage, a)), "two 1");
+    assert.equal(describeOffer(await takeFrom(stage, a)), "two 1");
     const inboxes = [await pulled(stage, a), await pulled(stage, a)];
     await links.pass(ackWaitMs);
-    const offers = await Promise.all(inboxes.map(async (inbox) => offerOf(await inbox.next())));
+    const offers = await Promise.all(
+      inboxes.map(async (inbox) => describeOffer(await inbox.next())),
+    );
     assert.deepEqual(offers.sort(), ["one 2", "two 2"]);
   });
 
@@ -713,10 +721,10 @@ export function testBrokenLink(body: LinkBody<BreakableLinks>): void {
     await lose(links, b);
     await dealtWith(a);
     await put(stage, "one");
-    assert.equal(offerOf(await takeFrom(stage, a)), "one 1");
+    assert.equal(describeOffer(await takeFrom(stage, a)), "one 1");
     await regain(links, b);
     await put(stage, "two");
-    assert.equal(offerOf(await takeFrom(stage, b)), "two 1");
+    assert.equal(describeOffer(await takeFrom(stage, b)), "two 1");
     assert.equal(lost.received.length, 0);
   });
 
@@ -726,9 +734,9 @@ export function testBrokenLink(body: LinkBody<BreakableLinks>): void {
     await a.ensure(settings);
     for (const content of ["one", "two"]) await put(stage, content);
     const message = await takeFrom(stage, b);
-    assert.equal(offerOf(message), "one 1");
+    assert.equal(describeOffer(message), "one 1");
     const before = await pulled(stage, b);
-    assert.equal(offerOf(await before.next()), "two 1");
+    assert.equal(describeOffer(await before.next()), "two 1");
     await acknowledge(stage, before.received[0] ?? assert.fail(), acknowledgements.done);
     await put(stage, "three");
     await restart(links, a, b);
@@ -737,7 +745,9 @@ export function testBrokenLink(body: LinkBody<BreakableLinks>): void {
     assert.equal(await put(stage, "three"), 3, "the ids are known");
     const inboxes = [await pulled(stage, a), await pulled(stage, a)];
     await links.pass(ackWaitMs);
-    const offers = await Promise.all(inboxes.map(async (inbox) => offerOf(await inbox.next())));
+    const offers = await Promise.all(
+      inboxes.map(async (inbox) => describeOffer(await inbox.next())),
+    );
     assert.deepEqual(offers.sort(), ["one 2", "three 1"]);
     assert.equal(before.received.length, 1);
   });
@@ -752,6 +762,6 @@ export function testBrokenLink(body: LinkBody<BreakableLinks>): void {
     b.publish(message.reply, acknowledgements.done);
     await a.ensure(settings);
     assert.equal(await put(stage, "two"), 1);
-    assert.equal(offerOf(await takeFrom(stage, b)), "two 1");
+    assert.equal(describeOffer(await takeFrom(stage, b)), "two 1");
   });
 }
