@@ -37,6 +37,7 @@ import { createRecent } from "../telemetry/recent.ts";
 import { version } from "../version.ts";
 import { doorTo } from "./door.ts";
 import { listen, publishSocket } from "./listening.ts";
+import { openSharedQueue, queueStateOf, reportTo, shareOf } from "./shared_queue.ts";
 import { createTimeouts } from "./timeouts.ts";
 import { openTracingOf } from "./tracing.ts";
 import { startWork } from "./work.ts";
@@ -80,7 +81,7 @@ const measureMs = 1000;
  * address cannot be listened on.
  */
 export async function startApp(
-  { config: first, starts, spool, spoolBytes }: Omit<ServiceStart, "programs">,
+  { config: first, starts, spool, spoolBytes, clusterSecrets }: Omit<ServiceStart, "programs">,
   { ask, during }: Host,
   log: OpenLog = openLog(first.log),
 ): Promise<App> {
@@ -102,10 +103,20 @@ export async function startApp(
   taken.defer(() => tracing.close());
   const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };
   const listeners = { log, metrics, tracing, recent };
-  const work = startWork({ config: first, starts }, { spool, ask, listeners });
-  taken.defer(() => work.close());
-  const activity = createActivity();
   const buffers = createBuffers(first.http.maxBufferedBytes);
+  const disk = createDisk(spoolBytes);
+  const group = first.cluster &&
+    await openSharedQueue(first.cluster, clusterSecrets, { log, report: reportTo(log) });
+  if (group) taken.defer(() => group.close());
+  const work = startWork({ config: first, starts }, {
+    spool,
+    ask,
+    listeners,
+    group: group && { ...group, openShare: () => shareOf(buffers, disk) },
+  });
+  taken.defer(() => work.close());
+  await group?.begun();
+  const activity = createActivity();
   const timeouts = taken.use(createTimeouts());
   const deliveries = createDeliveries(timeouts.of(first.http.answerTimeoutMs));
   const live = createLiveAnswers({
@@ -113,7 +124,6 @@ export async function startApp(
     join: timeouts.of(joinMs),
     heartbeat: timeouts.of(heartbeatMs),
   });
-  const disk = createDisk(spoolBytes);
   const uploads = createActivity();
   observeLive(exposition, {
     pools: () =>
@@ -143,7 +153,7 @@ export async function startApp(
   const door: FrontDoor = {
     ...doorTo(work, listeners, startedAt),
     ready: () => !draining,
-    queueState: () => "ok",
+    queueState: () => queueStateOf(first.cluster, group),
     beginTrace: tracing.begin,
     version,
     metricsText: exposition.text,
@@ -198,6 +208,7 @@ export async function startApp(
     draining = true;
     const givenUpBefore = givenUp();
     work.endIdle();
+    group?.leave();
     // Uploads that began before the drain may still become jobs, so the queues close after the last of them.
     await Promise.race([activity.idle(), waitedEnough.promise]);
     // Short answers that the runtime has not reported as sent count too.

@@ -8,7 +8,7 @@ import type { PoolConfig } from "../config/config.ts";
 import { Seats } from "../exec/warm/seats.ts";
 import { createDispatch, type Dispatch } from "../jobs/dispatch.ts";
 import { createFairLine, mostWaiting } from "../jobs/fair_line.ts";
-import type { LineSize } from "../jobs/line.ts";
+import type { LineSize, ResizableLine } from "../jobs/line.ts";
 import { createMemoryLine } from "../jobs/memory_line.ts";
 import type { PoolSettings } from "../jobs/pool.ts";
 import type { Lanes } from "./lanes.ts";
@@ -29,16 +29,18 @@ export interface LivePool {
   close(): Promise<void>;
 }
 
-/** Starts the workers of a pool. With lanes, its queue is fair, and stays so. */
+/** Starts the workers of a pool. Whether its queue has lanes stays as it is. */
 export function startLivePool(
   first: PoolConfig,
   firstLanes: Lanes | undefined,
-  { run, onBug }: Pick<PoolSettings, "run" | "onBug">,
+  { run, onBug, openLine = openOwnLine }: Pick<PoolSettings, "run" | "onBug"> & {
+    /** Opens its queue; by default one in the memory of this process. */
+    readonly openLine?: ((size: LineSize) => ResizableLine) | undefined;
+  },
 ): LivePool {
   let [config, lanes] = [first, firstLanes];
   const { numWorkers } = first;
-  const size = { workers: numWorkers, ...sizeOf(first, lanes) };
-  const line = lanes ? createFairLine(size) : createMemoryLine(size);
+  const line = openLine({ workers: numWorkers, ...sizeOf(first, lanes) });
   const dispatch = createDispatch({ line, size: numWorkers, run, onBug });
   const seats = new Seats();
   return {
@@ -60,6 +62,11 @@ export function startLivePool(
       await seats.close();
     },
   };
+}
+
+/** With lanes the queue is fair. */
+function openOwnLine(size: LineSize): ResizableLine {
+  return size.lanes ? createFairLine(size) : createMemoryLine(size);
 }
 
 function sizeOf(

@@ -11,11 +11,12 @@ import { WarmCommand } from "../exec/warm/command.ts";
 import { besideWarm, createWarmRunner } from "../exec/warm/runner.ts";
 import type { PoolCommands } from "../exec/warm/seat.ts";
 import type { CommandConfig, Config } from "../config/config.ts";
+import type { HostShare, PoolHost } from "../cluster/host.ts";
 import { stdinIsPiped } from "../config/stdin.ts";
 import type { MainAbilities } from "../isolate/abilities.ts";
 import { type Ask, shared } from "../isolate/ask.ts";
 import type { CommandStart, ServiceSettings, ServiceStart } from "../isolate/messages.ts";
-import type { Cut } from "../jobs/line.ts";
+import type { Cut, LineSize, ResizableLine } from "../jobs/line.ts";
 import type { RunningJob } from "../jobs/pool.ts";
 import { openSpool } from "../spool/spool.ts";
 import { messageOf } from "../telemetry/log.ts";
@@ -23,6 +24,7 @@ import { type Listeners, reportBug, runAndReport } from "./account.ts";
 import { lanesOf } from "./lanes.ts";
 import { LiveCommand } from "./live_command.ts";
 import { type LivePool, startLivePool } from "./live_pool.ts";
+import { createPoolHost } from "./pool_host.ts";
 import { warmListener } from "./warm_report.ts";
 
 /** What running commands needs besides their configuration. */
@@ -31,6 +33,13 @@ export interface WorkParts extends Pick<ServiceStart, "spool"> {
   readonly ask: Ask<MainAbilities>;
   /** Where the runs are reported. */
   readonly listeners: Listeners;
+  /** The machines that share the queues; undefined on a machine of its own. */
+  readonly group?: {
+    /** Opens the queue of a pool. */
+    openLine(pool: string, size: LineSize, host: PoolHost): ResizableLine;
+    /** Room for a job of another machine. */
+    openShare(): HostShare;
+  } | undefined;
 }
 
 /** The commands that are served, and how each is started. */
@@ -60,7 +69,7 @@ export interface Work {
 const shortestGraceMs = 5000;
 
 /** Starts the pools of the configuration. */
-export function startWork(first: Served, { spool, ask, listeners }: WorkParts): Work {
+export function startWork(first: Served, { spool, ask, listeners, group }: WorkParts): Work {
   const { log } = listeners;
   const repair = shared(async () => {
     const reason = await ask("repair");
@@ -133,11 +142,24 @@ export function startWork(first: Served, { spool, ask, listeners }: WorkParts): 
       return command.parts;
     };
     return startLivePool(given, lanesOf(config, given.name), {
+      openLine: group && ((size) => group.openLine(given.name, size, hostOf(given.name, group))),
       run(job, workerId) {
         const { settings, names, config: { command: { program } } } = versionOf(job);
         return runAndReport(job, workerId, settings, listeners, { names, program });
       },
       onBug: (bug, job) => reportBug(bug, job, log, versions.get(job.spec.version)?.names),
+    });
+  }
+
+  function hostOf(
+    pool: string,
+    { openShare }: Pick<NonNullable<WorkParts["group"]>, "openShare">,
+  ): PoolHost {
+    return createPoolHost({
+      commands: () => [...current.values()].filter(({ parts }) => parts.config.pool === pool),
+      settingsOf: ({ version }) => (versions.get(version) as LiveCommand).parts.settings,
+      namesOf: (command) => config.named ? { command, pool } : undefined,
+      openShare,
     });
   }
 

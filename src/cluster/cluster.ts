@@ -107,6 +107,8 @@ export interface ClusterParts {
 export interface Cluster {
   /** Opens the queue of a pool. */
   openLine(pool: string, size: LineSize, host: PoolHost): ResizableLine;
+  /** Resolves when it was tried to make the streams of the queues that are open. */
+  begun(): Promise<void>;
   /** What is known. */
   state(): ClusterState;
   /** This machine is stopping: the others take the jobs. */
@@ -136,6 +138,7 @@ export function joinCluster(
   let state: NodeState = "up";
   let connections = 0;
   let isBeatDue = false;
+  const begins = new Set<Promise<void>>();
   /** Ends the timers. */
   const timers = new Set<() => void>();
 
@@ -189,8 +192,15 @@ export function joinCluster(
     connections = link.connections;
     nodes.reconnected(clock.now());
     beat();
-    for (const keeper of lines.values()) void keeper.begin();
+    for (const keeper of lines.values()) void begin(keeper);
     timers.add(clock.after(firstAuditMs, audit));
+  }
+
+  async function begin(keeper: Keeper): Promise<void> {
+    const begun = keeper.begin();
+    begins.add(begun);
+    await begun;
+    begins.delete(begun);
   }
 
   function audit(): void {
@@ -222,8 +232,11 @@ export function joinCluster(
       lines.set(line, keeper);
       void line.ended.then(() => line.executor.idle()).then(() => lines.delete(line));
       beat();
-      if (link.connected) void keeper.begin();
+      if (link.connected) void begin(keeper);
       return line;
+    },
+    async begun() {
+      await Promise.all(begins);
     },
     state: () => ({
       group: config.group,

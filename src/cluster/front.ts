@@ -534,8 +534,8 @@ export class Front implements JobFront {
     return { kind, result: { ...rest, id, queuedSec, output, error, data, node, names } };
   }
 
-  #sinkFor({ spec: { keep }, handle }: FrontJob): CaptureSink {
-    return this.#parts.host.keepCapture(keep, {
+  #sinkFor({ spec, handle }: FrontJob): CaptureSink {
+    return this.#parts.host.keepCapture(spec, {
       disk: handle?.disk,
       onKept: (bytes) => handle?.onCaptured(bytes),
     });

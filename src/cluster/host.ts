@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Captured, DiskShare, JobInput, Keep, Names } from "../jobs/job.ts";
+import type { Captured, DiskShare, JobInput, JobSpec, Names } from "../jobs/job.ts";
 import type { Inbox } from "../spool/inbox.ts";
 import type { PayloadSource } from "../spool/payload_source.ts";
 
@@ -54,9 +54,9 @@ export interface PoolHost {
   openPayload(input: JobInput): PayloadSource;
   /** Room for a job of another machine. */
   openShare(): HostShare;
-  /** Keeps a capture of a job of this machine's client that ran on another one, as `spec.keep` says. */
+  /** Keeps a capture of a job of this machine's client that ran on another one, as the job says. */
   keepCapture(
-    keep: Keep,
+    spec: JobSpec,
     room: { readonly disk: DiskShare | undefined; onKept(bytes: number): void },
   ): CaptureSink;
 }

@@ -154,6 +154,11 @@ export const events = {
     level: "error",
     fields: "`answers`: how many; the exit status is 1",
   },
+  "connected to NATS": { level: "info", fields: "`server.version`" },
+  "NATS cannot be reached": { level: "warning", fields: "`reason`" },
+  "the queue cannot be shared": { level: "error", fields: "`reason`" },
+  "a message of another machine was not understood": { level: "warning", fields: "`detail`" },
+  "a machine was lost": { level: "warning", fields: "`uid`, `node`" },
   "the unix socket cannot be reached": { level: "error", fields: "`exception.message`" },
   "the unix socket could not be removed": { level: "warning", fields: "`exception.message`" },
   "connections could not be accepted; listening again as soon as possible": {

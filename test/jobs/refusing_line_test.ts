@@ -33,6 +33,9 @@ function refusingAtFill(line: MemoryLine, bound: number): Line {
     get waiting() {
       return line.waiting;
     },
+    get ended() {
+      return line.ended;
+    },
     oldestWaitSec: () => line.oldestWaitSec(),
     retryAfterSec: () => line.retryAfterSec(),
     reserve(about, signal) {

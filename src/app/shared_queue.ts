@@ -1,0 +1,124 @@
+/**
+ * Joins the machines that share their queues, if that is configured. The code for that is loaded only then.
+ *
+ * @module
+ */
+
+import { atMost } from "../async/at_most.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { HostShare } from "../cluster/host.ts";
+import type { ClusterReport } from "../cluster/report.ts";
+import type { ClusterConfig, ClusterSecrets, ClusterTls } from "../config/config.ts";
+import { StartError } from "../isolate/start_error.ts";
+import type { Buffers } from "../http/body/buffers.ts";
+import type { Disk } from "../spool/disk.ts";
+import type { Log } from "../telemetry/log.ts";
+import { version } from "../version.ts";
+
+/** How long a start waits for the first connection, and then for the queues, in milliseconds; afterwards the server serves without. */
+const startMs = 2000;
+
+/** The machines that share their queues. */
+export interface SharedQueue extends Cluster {
+  /**
+   * Resolves when the queues can be used, or after a while. Rejects with a `StartError` if it is certain that they never can be
+   * with these settings. To be called once the queues are open.
+   */
+  begun(): Promise<void>;
+}
+
+/** Connects, and joins the group. Rejects with a `StartError` if it is certain that this never works with these settings. */
+export async function openSharedQueue(
+  config: ClusterConfig,
+  { credentials, clientKey: key }: ClusterSecrets = { credentials: { kind: "none" } },
+  { log, report }: { readonly log: Log; readonly report: ClusterReport },
+): Promise<SharedQueue> {
+  const { joinCluster, openLink } = await import("../cluster/entry.ts");
+  const { servers, tls, nodeName: name } = config;
+  /** Why this can never work; undefined while that is not known. */
+  let refusal: string | undefined;
+  let isStarting = true;
+  const tried = Promise.withResolvers<void>();
+  const link = openLink({ servers, name, credentials, tls: tls && tlsOf(tls, key) }, (failure) => {
+    if (failure.lasting) refused(failure.message);
+    else log.write("NATS cannot be reached", { reason: failure.message });
+  });
+
+  function refused(sentence: string): void {
+    refusal = sentence;
+    tried.resolve();
+    if (!isStarting) log.write("the queue cannot be shared", { reason: sentence });
+  }
+
+  /** Whether the start is to fail. */
+  async function fail(): Promise<void> {
+    if (refusal === undefined) return;
+    await link.close();
+    throw new StartError(`cannot share the queue: ${refusal}`);
+  }
+
+  link.onChange(() => {
+    if (!link.connected) return;
+    tried.resolve();
+    log.write("connected to NATS", { "server.version": link.serverVersion });
+  });
+  await atMost(startMs, tried.promise);
+  await fail();
+  const cluster = joinCluster({ config, version, link, report, onRefused: refused });
+  return {
+    ...cluster,
+    async begun() {
+      if (link.connected) await atMost(startMs, cluster.begun());
+      await fail();
+      isStarting = false;
+    },
+  };
+}
+
+/** Whether jobs can be queued: always on a machine of its own. */
+export function queueStateOf(
+  config: ClusterConfig | undefined,
+  shared: Pick<SharedQueue, "state"> | undefined,
+): "ok" | "degraded" | "unavailable" {
+  if (!shared || shared.state().connected) return "ok";
+  return config?.ready === "strict" ? "unavailable" : "degraded";
+}
+
+/** The memory and disk space of a job of another machine. */
+export function shareOf(buffers: Pick<Buffers, "open">, disk: Pick<Disk, "open">): HostShare {
+  const memory = buffers.open();
+  const space = disk.open();
+  return {
+    payload: (bytes) => memory.resize(bytes),
+    payloadStored: () => void memory.resize(0),
+    captured: (bytes) => memory.captured(bytes),
+    disk: space,
+    release() {
+      memory.release();
+      space.release();
+    },
+  };
+}
+
+/** Reports what machines say to each other. */
+export function reportTo(log: Log): ClusterReport {
+  return {
+    claimed() {},
+    redelivered() {},
+    republished() {},
+    unclaimed() {},
+    hop() {},
+    misunderstood: (detail) =>
+      log.write("a message of another machine was not understood", { detail }),
+    lost: (_pool, uid, node) => log.write("a machine was lost", { uid, node }),
+  };
+}
+
+function tlsOf({ first, ca, cert }: ClusterTls, key: string | undefined) {
+  return {
+    first,
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  };
+}
