@@ -63,7 +63,7 @@ export interface StreamNames {
 
 /** How a stream is to be. */
 export interface StreamSettings extends StreamNames {
-  /** Maximum number of messages. */
+  /** Maximum number of messages of a stream that is made; at least 1, also if 0 is asked for. */
   readonly maxMessages: number;
   /** How long the server waits for an acknowledgement or a sign of life before it offers a message again, in milliseconds. */
   readonly ackWaitMs: number;
@@ -83,11 +83,14 @@ export interface Link {
   readonly connections: number;
   /** Version of the server; undefined before the first connection. */
   readonly serverVersion: string | undefined;
-  /** Maximum size of a message in bytes. */
+  /** Maximum size of a message in bytes, with its headers: those of `store` take about 100. */
   readonly maxPayload: number;
-  /** Sends a message, if there is a connection. With `reply` an answer is sent to that subject. */
+  /**
+   * Sends a message, if there is a connection. With `reply` an answer is sent to that subject. The data must not be changed before
+   * the next task. Throws a `LinkError` if it is larger than `maxPayload`.
+   */
   publish(subject: string, data: Uint8Array<ArrayBuffer>, reply?: string): void;
-  /** Sends a message and resolves with the answer. */
+  /** Sends a message and resolves with the answer. Rejects with `refused` if the message is larger than `maxPayload`. */
   request(
     subject: string,
     data: Uint8Array<ArrayBuffer>,
@@ -97,7 +100,8 @@ export interface Link {
   subscribe(subject: string, receive: (message: Incoming) => void): Subscription;
   /**
    * Puts a message into the stream of the subject, and resolves with its number. A message with the same `id` as one of the last
-   * two minutes is not put in again; the number is then that of the first.
+   * two minutes is not put in again; the number is then that of the first. Rejects with `no_responders` if there is no such stream,
+   * or while the servers choose its leader.
    */
   store(
     subject: string,
@@ -109,11 +113,12 @@ export interface Link {
    */
   pull(stream: string, inbox: string, expiresMs: number): void;
   /**
-   * Makes the stream and its consumer as they are to be, or changes those that exist. Rejects with `refused` and a sentence for
-   * the user if what exists cannot be changed.
+   * Makes the stream and its consumer as they are to be, or changes those that exist, but not how many messages an existing stream
+   * may hold: that is what `setMaxMessages` is for. Rejects with `refused` and a sentence for the user if what exists cannot be
+   * changed.
    */
   ensure(settings: StreamSettings): Promise<void>;
-  /** Changes the maximum number of messages. */
+  /** Changes the maximum number of messages. It is at least 1, also if 0 is asked for: there is no smaller one in NATS. */
   setMaxMessages(stream: string, maxMessages: number): Promise<void>;
   /** Number of messages that the stream holds, and may hold. */
   size(stream: string): Promise<{ readonly messages: number; readonly maxMessages: number }>;

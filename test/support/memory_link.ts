@@ -117,7 +117,7 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
     } else if (stream.settings.storage !== settings.storage) {
       throw new LinkError("refused", `the storage of stream ${settings.stream} cannot be changed`);
     } else {
-      stream.settings = settings;
+      stream.settings = { ...settings, maxMessages: stream.settings.maxMessages };
     }
   }
 
