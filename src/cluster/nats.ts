@@ -11,12 +11,14 @@ import {
   type ConnectionOptions,
   credsAuthenticator,
   headers,
+  InvalidArgumentError,
   type Msg,
   type NatsConnection,
   nkeyAuthenticator,
   NoRespondersError,
   PermissionViolationError,
   type Subscription as LibrarySubscription,
+  TimeoutError,
   tokenAuthenticator,
   UserAuthenticationExpiredError,
   usernamePasswordAuthenticator,
@@ -29,7 +31,7 @@ import { createStreams, pullOf } from "./streams.ts";
 import { ConnectionFault, createTransport, type TransportTls } from "./transport.ts";
 
 /** How this machine says who it is. Seeds and credentials are texts as in the files of the NATS tools. */
-export type Credentials =
+export type NatsCredentials =
   | { readonly kind: "none" }
   | { readonly kind: "password"; readonly user: string; readonly password: string }
   | { readonly kind: "token"; readonly token: string }
@@ -55,7 +57,7 @@ export interface LinkSettings {
   /** Undefined: TLS only if a server requires it. */
   readonly tls: TlsSettings | undefined;
   /** Who this machine is. */
-  readonly credentials: Credentials;
+  readonly credentials: NatsCredentials;
   /** Name of this machine in what the servers show. */
   readonly name: string;
 }
@@ -81,6 +83,9 @@ const pingIntervalMs = 1000;
 /** How long the end waits until everything was sent, in milliseconds. */
 const closeTimeoutMs = 1000;
 
+/** How many failures are reported until there is a connection again. */
+const maxReports = 20;
+
 /** The size of messages that the server allows by default. */
 const defaultMaxPayload = 1024 * 1024;
 
@@ -92,8 +97,8 @@ interface Listener {
 }
 
 /**
- * Connects to one of the servers, now and whenever the connection is lost, until the link is closed. `report` is called with each
- * failure that is not the same as the one before.
+ * Connects to one of the servers, now and whenever the connection is lost, until the link is closed. `report` is called with
+ * failures, once with each until there is a connection again.
  */
 export function openLink(settings: LinkSettings, report: (failure: LinkFailure) => void): Link {
   setTransportFactory({ factory: () => createTransport(version) });
@@ -111,12 +116,14 @@ export function openLink(settings: LinkSettings, report: (failure: LinkFailure) 
   let connections = 0;
   let connectedAt = -Infinity;
   let closing: Promise<void> | undefined;
-  let reported: string | undefined;
+  const reported = new Set<string>();
 
   const tell = (server: string, error: unknown) => {
     const failure = failureOf(server, error);
-    if (failure.message !== reported) report(failure);
-    reported = failure.message;
+    if (reported.size < maxReports && !reported.has(failure.message)) {
+      reported.add(failure.message);
+      report(failure);
+    }
     return failure;
   };
   const changed = () => {
@@ -149,7 +156,7 @@ export function openLink(settings: LinkSettings, report: (failure: LinkFailure) 
     connection = made;
     connections++;
     connectedAt = performance.now();
-    reported = undefined;
+    reported.clear();
     const { info } = made;
     maxPayload = info?.max_payload ?? defaultMaxPayload;
     serverVersion = info?.version;
@@ -179,31 +186,27 @@ export function openLink(settings: LinkSettings, report: (failure: LinkFailure) 
       if (attempt % servers.length === 0) await atMost(pauseMs, stopped);
     }
   };
-  const present = (length: number): NatsConnection => {
-    if (!connection) throw new LinkError("unavailable", "there is no connection to NATS");
-    if (length > maxPayload) {
-      throw new LinkError(
-        "refused",
-        `a message of ${length} bytes: the NATS server allows at most ${maxPayload}`,
-      );
-    }
-    return connection;
-  };
   const ask = async (
     subject: string,
     data: Uint8Array<ArrayBuffer>,
     { timeoutMs, id }: { readonly timeoutMs: number; readonly id?: string },
   ) => {
-    const through = present(data.length);
+    if (!connection) throw new LinkError("unavailable", "there is no connection to NATS");
     try {
       const options = { timeout: timeoutMs, ...(id === undefined ? {} : { headers: idOf(id) }) };
-      return ownMemory((await through.request(subject, data, options)).data);
+      return ownMemory((await connection.request(subject, data, options)).data);
     } catch (error) {
       throw linkErrorOf(subject, error);
     }
   };
+  /** The connection, unless the library has just closed it. */
+  const open = () => connection?.isClosed() ? undefined : connection;
   const publish = (subject: string, data: Uint8Array<ArrayBuffer>, reply?: string) => {
-    if (connection) present(data.length).publish(subject, data, reply ? { reply } : {});
+    try {
+      open()?.publish(subject, data, reply ? { reply } : {});
+    } catch (error) {
+      throw linkErrorOf(subject, error);
+    }
   };
   const running = run();
   const finish = async () => {
@@ -234,14 +237,14 @@ export function openLink(settings: LinkSettings, report: (failure: LinkFailure) 
     subscribe(subject, receive): Subscription {
       const listener: Listener = { subject, receive, current: undefined };
       listeners.add(listener);
-      if (connection) listen(connection, listener);
+      const through = open();
+      if (through) listen(through, listener);
       return {
         async close() {
-          const { current } = listener;
+          const [{ current }, through] = [listener, open()];
           listeners.delete(listener);
-          if (current && connection) {
-            await Promise.race([current.drain().catch(() => {}), connection.closed()]);
-          }
+          if (!current || !through) return;
+          await Promise.race([current.drain().catch(() => {}), through.closed()]);
         },
       };
     },
@@ -259,8 +262,14 @@ export function openLink(settings: LinkSettings, report: (failure: LinkFailure) 
 function listen(connection: NatsConnection, listener: Listener): void {
   listener.current = connection.subscribe(listener.subject, {
     callback: (error, message) => {
-      // Errors are those that `watch` reports.
-      if (!error) listener.receive(incoming(message));
+      // `watch` reports the errors of the server.
+      if (error) return;
+      try {
+        listener.receive(incoming(message));
+      } catch (bug) {
+        // Otherwise the library would stop reading.
+        reportError(bug);
+      }
     },
   });
 }
@@ -302,7 +311,7 @@ function idOf(id: string) {
   return all;
 }
 
-function authenticatorOf(credentials: Credentials): Authenticator {
+function authenticatorOf(credentials: NatsCredentials): Authenticator {
   const encode = (text: string) => new TextEncoder().encode(text);
   switch (credentials.kind) {
     case "none":
@@ -312,10 +321,21 @@ function authenticatorOf(credentials: Credentials): Authenticator {
     case "token":
       return tokenAuthenticator(credentials.token);
     case "nkey":
-      return nkeyAuthenticator(encode(credentials.seed));
+      return wellFormed("the nkey", nkeyAuthenticator(encode(credentials.seed)));
     case "creds":
-      return credsAuthenticator(encode(credentials.text));
+      return wellFormed("the credentials file", credsAuthenticator(encode(credentials.text)));
   }
+}
+
+/** Says what is malformed: the library's errors could be about anything. */
+function wellFormed(what: string, authenticator: Authenticator): Authenticator {
+  return (nonce) => {
+    try {
+      return authenticator(nonce);
+    } catch (error) {
+      throw new ConnectionFault(`${what} is malformed: ${(error as Error).message}`);
+    }
+  };
 }
 
 function tlsOf({ first, ...pem }: TlsSettings): TransportTls {
@@ -344,9 +364,12 @@ function failureOf(server: string, error: unknown): LinkFailure {
       ? of(false, "the login took too long")
       : of(true, "it does not accept the credentials");
   }
+  if (error instanceof ConnectionFault) return of(true, error.message);
+  if (error instanceof TimeoutError) return of(false, "it does not answer");
   const text = error instanceof Error ? error.message : String(error);
-  const isTls = error instanceof Deno.errors.InvalidData || /certificate|fatal alert/i.test(text);
-  return of(error instanceof ConnectionFault || isTls, isTls ? `TLS failed: ${text}` : text);
+  return error instanceof Deno.errors.InvalidData || /fatal alert/.test(text)
+    ? of(true, `TLS failed: ${text}`)
+    : of(false, text);
 }
 
 function linkErrorOf(subject: string, error: unknown): LinkError {
@@ -355,7 +378,10 @@ function linkErrorOf(subject: string, error: unknown): LinkError {
     return new LinkError("no_responders", `nobody listens on ${subject}`);
   }
   if (cause instanceof PermissionViolationError) {
-    return new LinkError("refused", `the NATS user may not publish on ${subject}`);
+    return new LinkError("refused", `the NATS user may not publish to ${subject}`);
+  }
+  if (cause instanceof InvalidArgumentError) {
+    return new LinkError("refused", `the message on ${subject} is larger than the server allows`);
   }
   return new LinkError("unavailable", `no answer on ${subject}: ${(cause as Error).message}`);
 }

@@ -8,7 +8,7 @@ import { type Link, LinkError, type LinkTrouble, type StreamSettings } from "./l
 import { consumerName } from "./names.ts";
 
 /** Sends a request, as `Link.request` does. With `id` the message gets that id for the recognition of duplicates. */
-export type Ask = (
+export type SendRequest = (
   subject: string,
   data: Uint8Array<ArrayBuffer>,
   options: { readonly timeoutMs: number; readonly id?: string },
@@ -53,7 +53,7 @@ const maxPulls = 65_536;
 const noData = new Uint8Array();
 
 /** The part of a `Link` that is about streams. `hasJetStream` says whether the server claims to have JetStream. */
-export function createStreams(ask: Ask, hasJetStream: () => boolean): StreamLink {
+export function createStreams(ask: SendRequest, hasJetStream: () => boolean): StreamLink {
   const api = async <Answer>(verb: string, question?: unknown): Promise<Answer> => {
     const data = question === undefined ? noData : encode(question);
     const answer = await ask(`$JS.API.${verb}`, data, { timeoutMs: apiTimeoutMs })

@@ -73,6 +73,9 @@ interface ServerInfo {
   readonly tls_available?: boolean;
 }
 
+const certificateNeedsFirst = "a client certificate can only be shown if TLS comes first: " +
+  "set JOBRUNNER_NATS_TLS_FIRST=on, and handshake_first on the server";
+
 const readBytes = 64 * 1024;
 const maxInfoBytes = 64 * 1024;
 
@@ -107,29 +110,27 @@ export function createTransport(version: string): Transport {
     socket = opened;
     return opened;
   };
+  /** Goes over to TLS on the present socket, or in front of everything else. */
+  const secure = async (secured: Promise<Deno.TlsConn>) => {
+    await adopt(await secured).handshake();
+    encrypted = true;
+  };
   const connect = async ({ hostname, port }: Endpoint, tls: TransportTls | null | undefined) => {
-    const ca = tls?.ca === undefined ? {} : { caCerts: [tls.ca] };
-    if (tls?.handshakeFirst) {
+    const trusted = { hostname, ...(tls?.ca === undefined ? {} : { caCerts: [tls.ca] }) };
+    if (tls?.cert !== undefined && tls.key !== undefined) {
+      if (!tls.handshakeFirst) throw new ConnectionFault(certificateNeedsFirst);
       const { cert, key } = tls;
-      const own = cert === undefined || key === undefined ? {} : { cert, key };
-      const secured = adopt(await Deno.connectTls({ hostname, port, ...ca, ...own }));
-      await secured.handshake();
-      greeting = await readGreeting(secured);
-      encrypted = true;
-    } else {
-      const plain = adopt(await Deno.connect({ hostname, port }));
-      plain.setNoDelay(true);
-      greeting = await readGreeting(plain);
-      if (tls || infoIn(greeting).tls_required) {
-        if (!offersTls(infoIn(greeting))) throw new ConnectionFault("it does not offer TLS");
-        if (tls?.cert !== undefined) {
-          throw new ConnectionFault("a client certificate needs the TLS handshake first");
-        }
-        const secured = adopt(await Deno.startTls(plain, { hostname, ...ca }));
-        await secured.handshake();
-        encrypted = true;
-      }
+      await secure(Deno.connectTls({ port, ...trusted, cert, key }));
+      greeting = await readGreeting(socket);
+      return;
     }
+    const plain = adopt(await Deno.connect({ hostname, port }));
+    plain.setNoDelay(true);
+    if (tls?.handshakeFirst) await secure(Deno.startTls(plain, trusted));
+    greeting = await readGreeting(socket);
+    if (encrypted || !(tls || infoIn(greeting).tls_required)) return;
+    if (!offersTls(infoIn(greeting))) throw new ConnectionFault("it does not offer TLS");
+    await secure(Deno.startTls(plain, trusted));
   };
   const sendAll = async () => {
     if (sending || !socket) return;
@@ -152,7 +153,7 @@ export function createTransport(version: string): Transport {
       const buffer = new Uint8Array(readBytes);
       while (socket) {
         const length = await socket.read(buffer);
-        if (length === null) return end(new Error("the server closed the connection"));
+        if (length === null) return end(new Error("it closed the connection"));
         yield buffer.slice(0, length);
       }
     } catch (error) {
@@ -190,19 +191,19 @@ export function createTransport(version: string): Transport {
       sendAll();
     },
     close: (error) => Promise.resolve(end(error ?? new Error("closed"))),
-    disconnect: () => end(new Error("the server does not answer")),
+    disconnect: () => end(new Error("it does not answer")),
     discard: () => end(new Error("closed")),
     closed: () => over.promise.catch(() => {}),
   };
 }
 
 /** Reads the first line that a NATS server sends, and what may follow it. */
-async function readGreeting(socket: Deno.Conn): Promise<Uint8Array<ArrayBuffer>> {
+async function readGreeting(socket: Deno.Conn | undefined): Promise<Uint8Array<ArrayBuffer>> {
   const buffer = new Uint8Array(maxInfoBytes);
   let length = 0;
   while (!buffer.subarray(0, length).includes(lineFeed)) {
-    const more = length < maxInfoBytes ? await socket.read(buffer.subarray(length)) : undefined;
-    if (more === null) throw new Error("the server closed the connection");
+    const more = length < maxInfoBytes ? await socket?.read(buffer.subarray(length)) : undefined;
+    if (more === null) throw new Error("it closed the connection before it said anything");
     if (more === undefined) throw new ConnectionFault("it does not speak NATS");
     length += more;
     if (length >= 5 && text(buffer.subarray(0, 5)) !== "INFO ") {

@@ -46,6 +46,12 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     jobs: ["*"],
     wire: ["*"],
   },
+  cluster: {
+    src: ["version.ts"],
+    async: ["*"],
+    jobs: ["type:*"],
+    spool: ["type:*"],
+  },
   http: {
     async: ["*"],
     config: ["authority.ts"],
@@ -149,7 +155,11 @@ export const runtime: readonly Row<string>[] = [
   { what: ["Deno.serve"], who: ["http/server.ts"] },
   { what: ["Deno.createHttpClient"], who: ["cli/job_client.ts"] },
   { what: ["Deno.makeTempFile"], who: ["cli/held_bytes.ts", "spool/workspace.ts"] },
-  { what: ["Deno.connect"], who: ["isolate/probes.ts", "supervisor/listen_socket.ts"] },
+  {
+    what: ["Deno.connect"],
+    who: ["cluster/transport.ts", "isolate/probes.ts", "supervisor/listen_socket.ts"],
+  },
+  { what: ["Deno.connectTls", "Deno.startTls"], who: ["cluster/transport.ts"] },
   { what: ["Deno.listen"], who: ["isolate/probes.ts"] },
   { what: ["Deno.listenDatagram"], who: ["supervisor/notifier.ts"] },
   { what: ["Deno.stat"], who: ["cli", "supervisor"] },
@@ -240,7 +250,7 @@ export const globals: readonly Row<string>[] = [
 
 /** Members of whatever object; those in no row are free. */
 export const members: readonly Row<string>[] = [
-  { what: ["fromBase64"], who: ["wire", "supervisor/launcher.ts"] },
+  { what: ["fromBase64"], who: ["wire", "cluster/streams.ts", "supervisor/launcher.ts"] },
   { what: ["setFromBase64", "toBase64"], who: ["wire"] },
   { what: ["postMessage"], who: ["service.ts", "supervisor/isolate.ts"] },
   // on a function it is another way to `Function`
@@ -250,6 +260,7 @@ export const members: readonly Row<string>[] = [
 /** Packages and modules of the runtime, or single names of them. No file may import what is in no row. */
 export const packages: readonly Row<string>[] = [
   { what: ["@fastify/busboy"], who: ["cli/form_result.ts", "http/body/multipart.ts"] },
+  { what: ["@nats-io/nats-core"], who: ["cluster/nats.ts"] },
   { what: ["@opentelemetry"], who: ["telemetry"] },
   { what: ["content-disposition"], who: ["wire/parameters.ts"] },
   { what: ["hono"], who: ["http/routes.ts", "http/answer/error_answers.ts"] },
