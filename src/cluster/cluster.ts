@@ -8,14 +8,22 @@
 import type { ClusterConfig } from "../config/config.ts";
 import type { LineSize, ResizableLine } from "../jobs/line.ts";
 import { answerOthers } from "./answers.ts";
+import { type Clock, endable, systemClock, within } from "./clock.ts";
 import { decodeBeat, encodeBeat } from "./codec.ts";
-import { type Clock, type Group, pause, systemClock } from "./group.ts";
+import type { Group } from "./group.ts";
 import type { PoolHost } from "./host.ts";
 import { Keeper } from "./keeper.ts";
 import { ClusterLine } from "./line.ts";
 import type { Link } from "./link.ts";
 import { protocol, streamOf, subjectsOf } from "./names.ts";
-import { type Beat, createNodes, differing, type NodeState, type PoolBeat } from "./nodes.ts";
+import {
+  type Beat,
+  createNodes,
+  differing,
+  joined,
+  type NodeState,
+  type PoolBeat,
+} from "./nodes.ts";
 import type { ClusterReport } from "./report.ts";
 
 /** Time between two beats, in milliseconds. */
@@ -117,16 +125,15 @@ export interface Cluster {
 
 /** Joins a group. */
 export function joinCluster(
-  { config, version, link, report, onRefused, clock = systemClock }: ClusterParts,
+  { config, version, link, report, onRefused, ...parts }: ClusterParts,
 ): Cluster {
+  const clock = endable(parts.clock ?? systemClock);
   const group: Group = {
     node: crypto.randomUUID(),
-    name: config.nodeName,
     link,
     nodes: createNodes(config.nodeTimeoutMs),
     subjects: subjectsOf(config.group),
     rules: { onLost: config.onLost, attempts: config.attempts },
-    nodeTimeoutMs: config.nodeTimeoutMs,
     ackWaitMs: config.nodeTimeoutMs + ackWaitBeyondMs,
     clock,
     report,
@@ -135,15 +142,21 @@ export function joinCluster(
   const lines = new Map<ClusterLine, Keeper>();
   let state: NodeState = "up";
   let connections = 0;
+  let opened = 0;
   let isBeatDue = false;
-  /** Ends the timers. */
-  const timers = new Set<() => void>();
+  let stopFirstAudit = () => {};
 
   const all = () => [...lines.keys()];
 
   function ownBeat(): Beat {
-    const pools = Object.fromEntries(all().map((line) => [line.pool, line.beat()]));
-    return { proto: protocol, node, name: config.nodeName, version, state, pools };
+    const pools = new Map<string, PoolBeat>();
+    for (const line of all()) {
+      // A queue that ends can have a successor for the same pool.
+      const other = pools.get(line.pool);
+      pools.set(line.pool, other ? joined(other, line.beat()) : line.beat());
+    }
+    const { nodeName: name } = config;
+    return { proto: protocol, node, name, version, state, pools: Object.fromEntries(pools) };
   }
 
   function beat(): void {
@@ -168,15 +181,13 @@ export function joinCluster(
     nodes.heard(other, clock.now());
     // So it knows at once whom it shares its queues with.
     if (isNew) beatSoon();
-    for (const line of all()) line.look();
   }
 
   function every(ms: number, act: () => void): void {
     let last = clock.now();
-    let stop = clock.after(ms, again);
-    timers.add(() => stop());
+    clock.after(ms, again);
     function again(): void {
-      stop = clock.after(ms, again);
+      clock.after(ms, again);
       // What the others said meanwhile has yet to be read.
       if (clock.now() - last > ms + frozenMs) nodes.reconnected(clock.now());
       last = clock.now();
@@ -190,7 +201,8 @@ export function joinCluster(
     nodes.reconnected(clock.now());
     beat();
     for (const keeper of lines.values()) void keeper.begin();
-    timers.add(clock.after(firstAuditMs, audit));
+    stopFirstAudit();
+    stopFirstAudit = clock.after(firstAuditMs, audit);
   }
 
   function audit(): void {
@@ -216,11 +228,16 @@ export function joinCluster(
   return {
     openLine(pool, size, host) {
       const names = streamOf(config.group, pool);
-      const line = new ClusterLine({ group, pool, names, host, onChange: beatSoon }, size);
+      const name = `${pool}-${++opened}`;
+      const line = new ClusterLine({ group, pool, name, names, host, onChange: beatSoon }, size);
       const { storage, replicas } = config;
       const keeper = new Keeper({ group, line, settings: { storage, replicas }, onRefused });
       lines.set(line, keeper);
-      void line.ended.then(() => line.executor.idle()).then(() => lines.delete(line));
+      void line.ended.then(() => line.executor.idle()).then(() => {
+        line.executor.close();
+        lines.delete(line);
+        beatSoon();
+      });
       beat();
       if (link.connected) void keeper.begin();
       return line;
@@ -253,10 +270,10 @@ export function joinCluster(
     },
     async close() {
       const delivered = Promise.all(all().map(({ executor }) => executor.idle()));
-      await Promise.race([delivered, pause(group, deliverMs)]);
+      await within(clock, deliverMs, delivered);
       state = "gone";
       beat();
-      for (const stop of timers) stop();
+      clock.end();
       for (const { executor } of all()) executor.close();
       await link.close();
     },

@@ -164,6 +164,19 @@ function lists(
   return held.get(pool)?.has(uid) ?? false;
 }
 
+/** What a machine says of a pool that has two queues, since one of them is ending; the second one has the commands. */
+export function joined(one: PoolBeat, other: PoolBeat): PoolBeat {
+  return {
+    workers: one.workers + other.workers,
+    places: one.places + other.places,
+    busy: one.busy + other.busy,
+    waiting: one.waiting + other.waiting,
+    meanRunSec: Math.max(one.meanRunSec, other.meanRunSec),
+    held: [...one.held, ...other.held],
+    commands: other.commands,
+  };
+}
+
 /** How many unfinished jobs a pool may have: the workers and places of all these machines; those that are leaving bring none. */
 export function limitOf(pool: string, nodes: readonly Beat[]): number {
   return sum(poolsOf(pool, nodes), ({ workers, places }) => workers + places);
