@@ -107,7 +107,9 @@ export interface ClusterParts {
   readonly report: ClusterReport;
   /** Called with a sentence for the user if a queue can never be used. */
   readonly onRefused: (sentence: string) => void;
-  /** The time. */
+  /** Id of this machine in the group, a UUID; a new one if it is absent. */
+  readonly node?: string;
+  /** The time; that of the runtime if it is absent. */
   readonly clock?: Clock;
 }
 
@@ -129,7 +131,7 @@ export function joinCluster(
 ): Cluster {
   const clock = endable(parts.clock ?? systemClock);
   const group: Group = {
-    node: crypto.randomUUID(),
+    node: parts.node ?? crypto.randomUUID(),
     link,
     nodes: createNodes(config.nodeTimeoutMs),
     subjects: subjectsOf(config.group),

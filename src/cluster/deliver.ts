@@ -66,7 +66,7 @@ export async function deliver(
   group: Group,
   delivery: Delivery,
 ): Promise<Acknowledgement | undefined> {
-  const { link, subjects, clock, report } = group;
+  const { link, subjects, nodes, clock, report } = group;
   const { front, pool, question: { uid } } = delivery;
   const message = await messageOf(group, delivery);
   const confirmTo = subjects.acked(front, uid);
@@ -81,11 +81,13 @@ export async function deliver(
       return message.isInline && connections === link.connections ? undefined : done;
     }
     if (!delivery.goesOn()) return undefined;
-    const giveUp = reasonToGiveUp(group, front, clock.now() - begun, done);
-    if (giveUp) {
+    const isDead = link.connected && !nodes.isAlive(front, clock.now());
+    if (clock.now() - begun >= keptMs || nodes.hasLeft(front)) {
       report.unclaimed(pool);
-      return giveUp;
+      return isDead ? done : { kind: giveBack(0) };
     }
+    // It may be cut off and come back, but it needs no place in the queue for that.
+    if (isDead) link.publish(delivery.reply, done.kind);
     await pause(clock, againMs);
   }
 }
@@ -102,18 +104,6 @@ async function send(
   // Right behind the result, on the same connection: the front that hears of it has the result.
   if (isInline) link.publish(reply, done.kind, done.confirmTo);
   return await answer.then(decodeResultAnswer, () => undefined);
-}
-
-/** How the message is acknowledged if the result is not kept any longer; undefined if it is. */
-function reasonToGiveUp(
-  { link, nodes, clock }: Group,
-  front: string,
-  keptForMs: number,
-  done: Acknowledgement,
-): Acknowledgement | undefined {
-  if (keptForMs >= keptMs) return { kind: giveBack(0) };
-  // Without a connection, nobody is heard.
-  return link.connected && !nodes.isAlive(front, clock.now()) ? done : undefined;
 }
 
 interface Message {

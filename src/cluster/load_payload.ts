@@ -47,7 +47,7 @@ export async function loadPayload(
     if (inline) return { input: { kind: "bytes", bytes: inline } };
     const bytes = new Uint8Array(length);
     let at = 0;
-    await fetch(group, job, length, signal, (piece) => {
+    await fetchPortions(group, job, length, signal, (piece) => {
       bytes.set(piece, at);
       at += piece.length;
       return Promise.resolve();
@@ -59,7 +59,7 @@ export async function loadPayload(
   try {
     const files = fileFiller(inbox, payload);
     if (inline) await files.take(inline);
-    else await fetch(group, job, length, signal, (piece) => files.take(piece));
+    else await fetchPortions(group, job, length, signal, (piece) => files.take(piece));
     return { input: await files.end(), inbox };
   } catch (error) {
     await inbox.discard();
@@ -67,7 +67,7 @@ export async function loadPayload(
   }
 }
 
-function fetch(
+function fetchPortions(
   { link, subjects }: Group,
   { front, spec: { uid } }: ReceivedJob,
   length: number,

@@ -76,6 +76,8 @@ export interface Nodes {
     job: { readonly pool: string; readonly uid: string },
     sinceMs: number,
   ): boolean;
+  /** Whether a machine has said that it is leaving. */
+  hasLeft(node: string): boolean;
   /** Whether a machine has been heard, and is not forgotten. */
   isKnown(node: string): boolean;
   /** Whether a machine has been heard or seen after this time. */
@@ -138,6 +140,7 @@ export function createNodes(timeoutMs: number): Nodes {
       return known !== undefined && known.heardMs > Math.max(sinceMs, reconnectedMs) &&
         !lists(known, job);
     },
+    hasLeft: (node) => nodes.get(node)?.beat.state === "gone",
     isKnown: (node) => nodes.has(node),
     heardSince: (node, sinceMs) => (signs.get(node) ?? -Infinity) > sinceMs,
     nameOf: (node) => nodes.get(node)?.beat.name ?? node,

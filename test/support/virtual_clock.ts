@@ -16,6 +16,8 @@ export interface Clock {
 
 /** A clock that a test moves. */
 export interface VirtualClock extends Clock {
+  /** Number of timers that have not ended. */
+  readonly timers: number;
   /**
    * Lets so many milliseconds go by. Timers end in their order; what one causes has happened before the next one ends, and before
    * this resolves.
@@ -46,6 +48,9 @@ export function createVirtualClock(): VirtualClock {
   }
 
   return {
+    get timers() {
+      return timers.size;
+    },
     now: () => now,
     after(ms, act) {
       const timer = { end: now + ms, act };
