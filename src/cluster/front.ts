@@ -6,7 +6,7 @@
  */
 
 import { freeMemory } from "../async/bytes.ts";
-import type { JobOutcome, LeaveCause } from "../jobs/job.ts";
+import type { JobHandle, JobOutcome, LeaveCause } from "../jobs/job.ts";
 import type { About, Cut, LineSize, Place, Refusal } from "../jobs/line.ts";
 import type { PayloadSource } from "../spool/payload_source.ts";
 import { Admission } from "./admission.ts";
@@ -337,11 +337,20 @@ export class Front implements JobFront {
     if (answer !== "run") return answer;
     const job = this.#byUid.get(uid) as FrontJob;
     job.localRun = localRun;
+    if (job.handle?.onStarted) job.handle = naming(job.handle, this.#ownName);
     return job;
   }
 
+  get #ownName(): string {
+    const { nodes, node } = this.#group;
+    return nodes.nameOf(node);
+  }
+
   settledHere(job: FrontJob, outcome: JobOutcome): void {
-    this.#answer(job, outcome);
+    if (outcome.kind === "ran") {
+      const result = { ...outcome.result, node: this.#ownName };
+      this.#answer(job, { kind: "ran", result });
+    } else this.#answer(job, outcome);
     job.localRun?.settled();
   }
 
@@ -507,6 +516,18 @@ export class Front implements JobFront {
     if (nodes.isHeld({ pool: this.#parts.pool, uid: spec.uid }, this.now())) return false;
     return !grants.isHeld(this.#witness(job));
   }
+}
+
+/** Says, when the command starts, on which machine that is. */
+function naming(handle: JobHandle, node: string): JobHandle {
+  return {
+    onInputStored: () => handle.onInputStored(),
+    onCaptured: (bytes) => handle.onCaptured(bytes),
+    onStarted: (worker) => handle.onStarted?.({ ...worker, node }),
+    onOutput: (stream, bytes) => handle.onOutput?.(stream, bytes),
+    onLost: (stream, bytes) => handle.onLost?.(stream, bytes),
+    ...(handle.disk ? { disk: handle.disk } : {}),
+  };
 }
 
 /** Gives back the memory of a payload that no run here has taken. */

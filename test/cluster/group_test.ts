@@ -52,7 +52,7 @@ for (const ids of both) {
       scene(sizes, async ({ machines, group, work }) => {
         const bound = sizes.reduce((sum, { workers, places }) => sum + workers + places, 0);
         for (const [index, machine] of group.entries()) {
-          work.work(machine, at(sizes, index).workers);
+          void work.work(machine, at(sizes, index).workers);
         }
         const posted: Posted[] = [];
         for (let i = 0; i < 3 * bound; i++) {
@@ -71,7 +71,7 @@ for (const ids of both) {
       scene(sizes, async ({ machines, group, work }) => {
         const bound = sizes.reduce((sum, { workers, places }) => sum + workers + places, 0);
         for (const [index, machine] of group.entries()) {
-          work.work(machine, at(sizes, index).workers);
+          void work.work(machine, at(sizes, index).workers);
         }
         let answers = 0;
         const loop = async (client: number) => {
@@ -124,7 +124,7 @@ Deno.test("a front without workers has its jobs run elsewhere, and the answer sa
     [{ workers: 0, places: 3 }, { workers: 2, places: 0 }],
     async ({ machines, group, work }) => {
       const [front, executor] = [at(group, 0), at(group, 1)];
-      work.work(executor, 2);
+      void work.work(executor, 2);
       const posted = await work.post(front, "a");
       await machines.clock.pass(200);
       assert.ok(posted.answer?.kind === "ran");
@@ -146,7 +146,7 @@ Deno.test("leave() of a waiting job frees its place at once, and it never begins
       await machines.clock.pass(1);
       assert.equal(leftBecause(posted), "canceled");
       const next = await work.post(other, "d");
-      work.work(other, 2);
+      void work.work(other, 2);
       await machines.clock.pass(1000);
       assert.equal(next.answer?.kind, "ran");
       assert.deepEqual(work.ids(), ["b", "d"]);
@@ -162,7 +162,7 @@ async function refused(work: GroupWork, machine: Machine, { clock }: Machines, i
 Deno.test("leave() of a job that runs on another machine ends its run if its client's setting is cancel", () =>
   scene([{ workers: 0, places: 2 }, { workers: 2 }], async ({ machines, group, work }) => {
     const [front, executor] = [at(group, 0), at(group, 1)];
-    work.work(executor, 2);
+    void work.work(executor, 2);
     const canceled = await work.post(front, "cancel", { ms: 5000 });
     const finished = await work.post(front, "finish", { ms: 5000, onDisconnect: "finish" });
     await machines.clock.pass(100);
@@ -183,7 +183,7 @@ Deno.test("leave() of a job that is on its way into the queue, or to a worker, l
       [{ workers: 0, places: 2 }, { workers: 1 }],
       async ({ machines, group, work }) => {
         const [front, executor] = [at(group, 0), at(group, 1)];
-        work.work(executor, 1);
+        void work.work(executor, 1);
         const posted = await work.post(front, "a", { ms: 5000 });
         for (let i = 0; i < turns; i++) await Promise.resolve();
         posted.leave();
@@ -194,7 +194,7 @@ Deno.test("leave() of a job that is on its way into the queue, or to a worker, l
         const next = await work.post(front, "b");
         await machines.clock.pass(1000);
         assert.equal(next.answer?.kind, "ran");
-        assert.deepEqual(executor.host.inUse, { commands: 0, shares: 0, inboxes: 0 });
+        assert.deepEqual(executor.host.inUse, { commands: 0, shares: 0, inboxes: 0, sources: 0 });
       },
     );
   }
@@ -205,7 +205,7 @@ Deno.test("a job whose queue timeout is over leaves, and is not begun by any mac
     [{ workers: 0, places: 3, queueTimeoutMs: 1000 }, { workers: 1 }],
     async ({ machines, group, work }) => {
       const [front, executor] = [at(group, 0), at(group, 1)];
-      work.work(executor, 1);
+      void work.work(executor, 1);
       const first = await work.post(front, "a", { ms: 3000 });
       const second = await work.post(front, "b", { ms: 100 });
       await machines.clock.pass(1000);
@@ -223,15 +223,15 @@ Deno.test("each pool has its own queue and its own bound, and a machine takes jo
     const front = one.open("slow-gpu", { workers: 0, places: 1 }, { commands: ["train"] });
     await machines.clock.pass(settleMs);
     assert.equal((await machines.size("slow-gpu")).maxMessages, 1);
-    work.work(one, 1);
-    work.work(other, 1);
+    void work.work(one, 1);
+    void work.work(other, 1);
     const waiting = await work.post({ ...one, line: front }, "a", { command: "train" });
     const busy = await work.post(one, "b");
     await machines.clock.pass(1000);
     assert.equal(waiting.answers, 0);
     assert.equal(busy.answer?.kind, "ran");
     const gpu = other.open("slow-gpu", { workers: 1 }, { commands: ["train"] });
-    work.work({ ...other, line: gpu }, 1);
+    void work.work({ ...other, line: gpu }, 1);
     await machines.clock.pass(1000);
     assert.ok(waiting.answer?.kind === "ran");
     assert.equal(waiting.answer.result.node, other.name);
@@ -240,12 +240,12 @@ Deno.test("each pool has its own queue and its own bound, and a machine takes jo
 Deno.test("a pool that is closed and opened anew on a machine loses no job, and runs none twice", () =>
   scene([{ workers: 0, places: 4 }, { workers: 1 }], async ({ machines, group, work }) => {
     const [front, executor] = [at(group, 0), at(group, 1)];
-    work.work(executor, 1);
+    void work.work(executor, 1);
     const first = await work.post(front, "a", { ms: 8000 });
     const second = await work.post(front, "b", { ms: 100 });
     await machines.clock.pass(100);
     executor.line.close();
-    work.work({ ...executor, line: executor.open("default", { workers: 1 }) }, 1);
+    void work.work({ ...executor, line: executor.open("default", { workers: 1 }) }, 1);
     await machines.clock.pass(20_000);
     assert.equal(first.answer?.kind, "ran");
     assert.equal(second.answer?.kind, "ran");
@@ -260,13 +260,13 @@ Deno.test("a job waits for a machine that has its command, and does not stop the
   const old = await machines.join({ workers: 1 });
   await machines.clock.pass(settleMs);
   const work = groupWork(machines);
-  work.work(old, 1);
+  void work.work(old, 1);
   const waits = await work.post(front, "a", { command: "new" });
   const runs = await work.post(front, "b");
   await machines.clock.pass(1500);
   assert.equal(waits.answers, 0);
   assert.equal(runs.answer?.kind, "ran");
-  work.work(await machines.join({ workers: 1 }, {}, { commands: ["new"] }), 1);
+  void work.work(await machines.join({ workers: 1 }, {}, { commands: ["new"] }), 1);
   await machines.clock.pass(3000);
   assert.ok(waits.answer?.kind === "ran");
   assert.equal(waits.answer.result.node, "machine-3");

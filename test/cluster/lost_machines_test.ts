@@ -3,6 +3,7 @@ import type { ClusterConfig } from "../../src/config/config.ts";
 import type { LineSize } from "../../src/jobs/line.ts";
 import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
 import { type GroupWork, groupWork, type Posted } from "../support/group_work.ts";
+import type { Cut } from "../support/memory_link.ts";
 
 /** Long enough for machines to know each other, and for the limit to be right. */
 const settleMs = 4000;
@@ -42,7 +43,7 @@ async function expectSettled(
   for (const { id, answers } of posted) assert.equal(answers, 1, `answers of ${id}`);
   assert.equal((await machines.size()).messages, 0);
   for (const machine of [front, one, other].filter(({ isDead }) => !isDead)) {
-    assert.deepEqual(machine.host.inUse, { commands: 0, shares: 0, inboxes: 0 });
+    assert.deepEqual(machine.host.inUse, { commands: 0, shares: 0, inboxes: 0, sources: 0 });
     assert.ok(machine.cluster.state().pools.every(({ undelivered }) => undelivered === 0));
   }
 }
@@ -70,7 +71,7 @@ function nodeOf({ answer }: Posted): string | undefined {
 Deno.test("a job whose machine was killed is run by another one, and answered once", () =>
   scene({}, async (scene) => {
     const { machines: { clock }, work, front, one, other } = scene;
-    work.work(one, 2);
+    void work.work(one, 2);
     const posted = [
       await work.post(front, "a", { ms: 2000 }),
       await work.post(front, "b", { ms: 2000 }),
@@ -78,7 +79,7 @@ Deno.test("a job whose machine was killed is run by another one, and answered on
     await clock.pass(500);
     assert.equal(work.begun.length, 2);
     one.kill();
-    work.work(other, 2);
+    void work.work(other, 2);
     await clock.pass(8000);
     assert.deepEqual(posted.map(nodeOf), [other.name, other.name]);
     assert.deepEqual(work.ids(), ["a", "b", "a", "b"]);
@@ -88,11 +89,11 @@ Deno.test("a job whose machine was killed is run by another one, and answered on
 Deno.test("with fail, a job whose machine was killed is answered node_lost and never begun again", () =>
   scene(fail, async (scene) => {
     const { machines: { clock }, work, front, one, other } = scene;
-    work.work(one, 2);
+    void work.work(one, 2);
     const posted = [await work.post(front, "a", { ms: 2000 })];
     await clock.pass(500);
     one.kill();
-    work.work(other, 2);
+    void work.work(other, 2);
     await clock.pass(4500);
     assert.deepEqual(posted.map(fateOf), ["node_lost"]);
     await clock.pass(20_000);
@@ -100,19 +101,25 @@ Deno.test("with fail, a job whose machine was killed is answered node_lost and n
     await expectSettled(scene, posted);
   }));
 
+/** Cuts a machine off; it notices a silence after three seconds. */
+function cutOff({ machines: { clock, server } }: Scene, { link }: Machine, how: Cut): void {
+  server.cut(link, how);
+  if (how === "silent") clock.after(3000, () => server.cut(link, "unnoticed"));
+}
+
 for (const [how, freezes] of [["frozen", true], ["cut off", false]] as const) {
   Deno.test(`a job whose machine was ${how} is run by another one; the first result counts`, () =>
     scene({}, async (scene) => {
       const { machines: { clock, server }, work, front, one, other } = scene;
-      work.work(one, 2);
+      void work.work(one, 2);
       const posted = [
         await work.post(front, "a", { ms: 2000 }),
         await work.post(front, "b", { ms: 15_000 }),
       ];
       await clock.pass(500);
       if (freezes) one.freeze();
-      else server.cut(one.link, "unnoticed");
-      work.work(other, 2);
+      else cutOff(scene, one, "silent");
+      void work.work(other, 2);
       await clock.pass(10_000);
       assert.equal(nodeOf(posted[0] as Posted), other.name);
       if (freezes) one.thaw();
@@ -126,12 +133,12 @@ for (const [how, freezes] of [["frozen", true], ["cut off", false]] as const) {
   Deno.test(`with fail, a job whose machine was ${how} is answered node_lost, and its run ends`, () =>
     scene(fail, async (scene) => {
       const { machines: { clock, server }, work, front, one, other } = scene;
-      work.work(one, 2);
+      void work.work(one, 2);
       const posted = [await work.post(front, "a", { ms: 60_000 })];
       await clock.pass(500);
       if (freezes) one.freeze();
-      else server.cut(one.link);
-      work.work(other, 2);
+      else cutOff(scene, one, "silent");
+      void work.work(other, 2);
       await clock.pass(10_000);
       assert.deepEqual(posted.map(fateOf), ["node_lost"]);
       if (freezes) one.thaw();
@@ -146,7 +153,7 @@ for (const [how, freezes] of [["frozen", true], ["cut off", false]] as const) {
 Deno.test("a machine that is cut off goes on with its runs, and its results are taken when it is back in time", () =>
   scene({}, async (scene) => {
     const { machines: { clock, server }, work, front, one } = scene;
-    work.work(one, 2);
+    void work.work(one, 2);
     const posted = [await work.post(front, "a", { ms: 1500 })];
     await clock.pass(500);
     server.cut(one.link);
@@ -161,11 +168,11 @@ Deno.test("a machine that is cut off goes on with its runs, and its results are 
 Deno.test("a job that kills each machine that runs it is answered node_lost after as many attempts as may be", () =>
   scene({ attempts: 2 }, async (scene) => {
     const { machines: { clock }, work, front, one, other } = scene;
-    work.work(one, 2);
+    void work.work(one, 2);
     const posted = [await work.post(front, "poison", { ms: 60_000 })];
     await clock.pass(500);
     one.kill();
-    work.work(other, 2);
+    void work.work(other, 2);
     await clock.pass(8000);
     assert.equal(work.begun.length, 2);
     other.kill();
@@ -173,7 +180,7 @@ Deno.test("a job that kills each machine that runs it is answered node_lost afte
     assert.deepEqual(posted.map(fateOf), ["node_lost"]);
     await expectSettled(scene, posted);
     const third = await scene.machines.join({ workers: 1 });
-    work.work(third, 1);
+    void work.work(third, 1);
     await clock.pass(20_000);
     assert.equal(work.begun.length, 2);
   }));
@@ -181,10 +188,10 @@ Deno.test("a job that kills each machine that runs it is answered node_lost afte
 Deno.test("an idle machine that is cut off keeps a job for as long as the server waits, and it is run elsewhere", () =>
   scene({}, async (scene) => {
     const { machines: { clock, server }, work, front, one, other } = scene;
-    work.work(one, 1);
+    void work.work(one, 1);
     server.cut(one.link, "unnoticed");
     const posted = [await work.post(front, "a", { ms: 100 })];
-    work.work(other, 2);
+    void work.work(other, 2);
     await clock.pass(7000);
     assert.deepEqual(posted.map(nodeOf), [other.name]);
     assert.equal(work.begun.length, 1);
@@ -200,8 +207,8 @@ Deno.test("waiting jobs of a front that was killed do not begin, and none of its
     await clock.pass(100);
     front.kill();
     await clock.pass(3100);
-    work.work(one, 2);
-    work.work(other, 2);
+    void work.work(one, 2);
+    void work.work(other, 2);
     await clock.pass(1000);
     assert.deepEqual(work.begun, []);
     assert.equal((await machines.size()).messages, 0);
@@ -213,7 +220,7 @@ Deno.test("as soon as one job shows that its front does not answer, no other job
     await clock.pass(100);
     front.kill();
     await clock.pass(100);
-    work.work(one, 1);
+    void work.work(one, 1);
     await clock.pass(2000);
     assert.deepEqual(work.ids(), ["a"]);
     await clock.pass(20_000);
@@ -224,7 +231,7 @@ Deno.test("as soon as one job shows that its front does not answer, no other job
 Deno.test("a job that runs when its front is killed is ended if its client's setting is cancel, and finished if not", () =>
   scene({}, async (scene) => {
     const { machines: { clock }, machines, work, front, one } = scene;
-    work.work(one, 2);
+    void work.work(one, 2);
     await work.post(front, "cancel", { ms: 30_000 });
     await work.post(front, "finish", { ms: 30_000, onDisconnect: "finish" });
     await clock.pass(500);
@@ -243,17 +250,17 @@ Deno.test("a job that runs when its front is killed is ended if its client's set
     await expectSettled(scene, []);
   }));
 
-for (const how of ["noticed", "unnoticed"] as const) {
+for (const how of ["noticed", "unnoticed", "silent"] as const) {
   Deno.test(`the clients of a front that is cut off (${how}) get their answers when it is back, and no job is left`, () =>
     scene({}, async (scene) => {
       const { machines: { clock, server }, work, front, one } = scene;
-      work.work(one, 2);
+      void work.work(one, 2);
       const posted: Posted[] = [];
       for (const id of ["a", "b", "c", "d", "e"]) {
         posted.push(await work.post(front, id, { ms: 1500, onDisconnect: "finish" }));
       }
       await clock.pass(500);
-      server.cut(front.link, how);
+      cutOff(scene, front, how);
       await clock.pass(8000);
       assert.ok(posted.every(({ answers }) => answers === 0));
       server.mend(front.link);
@@ -267,11 +274,11 @@ for (const how of ["noticed", "unnoticed"] as const) {
 Deno.test("with fail, no job of a front that is cut off begins twice, and each is answered", () =>
   scene(fail, async (scene) => {
     const { machines: { clock, server }, work, front, one } = scene;
-    work.work(one, 2);
+    void work.work(one, 2);
     const posted: Posted[] = [];
     for (const id of ["a", "b", "c", "d"]) posted.push(await work.post(front, id, { ms: 5000 }));
     await clock.pass(500);
-    server.cut(front.link, "unnoticed");
+    cutOff(scene, front, "silent");
     await clock.pass(8000);
     server.mend(front.link);
     await clock.pass(30_000);
@@ -294,7 +301,7 @@ Deno.test("a job that enters when the connection is lost waits for it for three 
       server.cut(front.link);
       return posted;
     };
-    work.work(one, 1);
+    void work.work(one, 1);
     const first = await enter("a");
     await clock.pass(2000);
     server.mend(front.link);
@@ -315,8 +322,8 @@ for (const storage of ["file", "memory"] as const) {
     Deno.test(`a server with its stream in ${storage} restarts after ${downMs} ms: all jobs are answered, none begins twice`, () =>
       scene({ storage }, async (scene) => {
         const { machines: { clock, server }, work, front, one, other } = scene;
-        work.work(one, 2);
-        work.work(other, 1);
+        void work.work(one, 2);
+        void work.work(other, 1);
         const posted: Posted[] = [];
         for (let i = 0; i < 9; i++) {
           posted.push(await work.post(front, `job ${i}`, { ms: 1000 + 2500 * (i % 3) }));
@@ -339,7 +346,7 @@ Deno.test("with fail, no job begins twice when the server restarts, and each is 
   for (const storage of ["file", "memory"] as const) {
     await scene({ ...fail, storage }, async (scene) => {
       const { machines: { clock, server }, work, front, one, other } = scene;
-      work.work(one, 2);
+      void work.work(one, 2);
       const posted: Posted[] = [];
       for (let i = 0; i < 5; i++) {
         posted.push(await work.post(front, `job ${i}`, { ms: 1000 + 8000 * (i % 2) }));
@@ -348,7 +355,7 @@ Deno.test("with fail, no job begins twice when the server restarts, and each is 
       server.stop();
       await clock.pass(7000);
       server.start();
-      work.work(other, 2);
+      void work.work(other, 2);
       await clock.pass(40_000);
       for (const { id } of posted) assert.ok(work.runsOf(id).length <= 1, id);
       await expectSettled(scene, posted);
@@ -361,7 +368,7 @@ Deno.test("with fail, no job begins twice when the server restarts, and each is 
 Deno.test("a front that was frozen believes nobody dead when it goes on, and answers all", () =>
   scene({}, async (scene) => {
     const { machines: { clock }, work, front, one } = scene;
-    work.work(one, 2);
+    void work.work(one, 2);
     const posted = [await work.post(front, "a", { ms: 6000, onDisconnect: "finish" })];
     await clock.pass(500);
     front.freeze();
@@ -376,11 +383,11 @@ Deno.test("a front that was frozen believes nobody dead when it goes on, and ans
 Deno.test("a job that a worker of its own machine runs is given to nobody else, however late the machine is", () =>
   scene({}, async (scene) => {
     const { machines: { clock }, work, front, one, other } = scene;
-    work.work(front, 1);
+    void work.work(front, 1);
     const posted = [await work.post(front, "own", { ms: 6000 })];
     await clock.pass(500);
-    work.work(one, 2);
-    work.work(other, 2);
+    void work.work(one, 2);
+    void work.work(other, 2);
     front.freeze();
     await clock.pass(12_000);
     front.thaw();

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type JobOutcome, type JobSpec, noInput } from "../../src/jobs/job.ts";
+import { type JobHandle, type JobOutcome, type JobSpec, noInput } from "../../src/jobs/job.ts";
 import type { Lease, Place } from "../../src/jobs/line.ts";
 import type { Machine, Machines } from "./cluster.ts";
 import { ranOf, specOf } from "./jobs.ts";
@@ -43,8 +43,8 @@ export interface GroupWork {
   post(front: Machine, id: string, more?: PostSettings): Promise<Posted>;
   /** The same; undefined if the machine gives it no place. */
   tryToPost(front: Machine, id: string, more?: PostSettings): Promise<Posted | undefined>;
-  /** Lets so many workers of a machine take jobs until there are no more. */
-  work(machine: Machine, workers: number): void;
+  /** Lets so many workers of a machine take jobs until there are no more; resolves then. */
+  work(machine: Machine, workers: number): Promise<unknown>;
   /** Ids of the jobs that began, in their order. */
   ids(): string[];
   /** The runs of a job. */
@@ -55,6 +55,12 @@ export interface GroupWork {
 export interface PostSettings extends Partial<JobSpec> {
   /** How long its run takes, in milliseconds. */
   readonly ms?: number;
+  /** What its run does when it begins. */
+  readonly does?: (lease: Lease) => void;
+  /** Makes its outcome of the usual one, which has the payload as output. */
+  readonly outcome?: (usual: JobOutcome) => JobOutcome;
+  /** Callbacks of its client. */
+  readonly handle?: JobHandle;
   /** Name of its token. */
   readonly client?: string;
 }
@@ -62,18 +68,21 @@ export interface PostSettings extends Partial<JobSpec> {
 /** Makes clients and workers for these machines. */
 export function groupWork({ clock }: Machines): GroupWork {
   const begun: Begun[] = [];
-  const runMs = new Map<string, number>();
+  const settings = new Map<string, PostSettings>();
 
   /** As a run does it: it takes the payload, and ends early if it is told to. */
   async function run(machine: Machine, lease: Lease): Promise<JobOutcome> {
     const { spec, stop, handle } = lease;
     const entry: Begun = { id: spec.id, machine, lease, atMs: clock.now(), endMs: undefined };
     begun.push(entry);
-    const outcome = ranOf(spec);
+    const { ms = 100, does, outcome: change } = settings.get(spec.id) ?? {};
+    const outcome = change?.(ranOf(spec)) ?? ranOf(spec);
+    does?.(lease);
+    machine.host.took(spec.input);
     spec.input = noInput;
     handle?.onInputStored();
     await new Promise<void>((resolve) => {
-      clock.after(runMs.get(spec.id) ?? 0, resolve);
+      clock.after(ms, resolve);
       stop.onRequest(() => clock.after(10, resolve));
     });
     await machine.goesOn();
@@ -96,14 +105,15 @@ export function groupWork({ clock }: Machines): GroupWork {
   async function tryToPost(
     front: Machine,
     id: string,
-    { ms = 100, client, ...more }: PostSettings = {},
+    more: PostSettings = {},
   ): Promise<Posted | undefined> {
-    assert.equal(runMs.has(id), false, `${id} is the id of another job`);
+    assert.equal(settings.has(id), false, `${id} is the id of another job`);
+    const { ms: _, does: __, outcome: ___, handle, client, ...spec } = more;
     const place = await front.line.reserve({ command: "default", client });
     if (!place.reserved) return undefined;
-    runMs.set(id, ms);
+    settings.set(id, more);
     const posted: Posted = {
-      over: place.fill(specOf(id, more)),
+      over: place.fill(specOf(id, spec), handle),
       id,
       front,
       place,
@@ -126,9 +136,7 @@ export function groupWork({ clock }: Machines): GroupWork {
       return posted;
     },
     tryToPost,
-    work(machine, workers) {
-      for (let i = 0; i < workers; i++) void workOn(machine);
-    },
+    work: (machine, workers) => Promise.all(Array.from({ length: workers }, () => workOn(machine))),
     ids: () => begun.map(({ id }) => id),
     runsOf: (id) => begun.filter((each) => each.id === id),
   };

@@ -5,15 +5,18 @@
  */
 
 import assert from "node:assert/strict";
+import type { JobInput } from "../../src/jobs/job.ts";
 import type { HostShare, PoolHost } from "../../src/cluster/host.ts";
 import { createCaptures } from "../../src/exec/capture.ts";
 import { type FileWork, inboxInMemory } from "./inbox.ts";
-import { openPayload } from "../../src/spool/payload_source.ts";
+import { openPayload, type PayloadSource } from "../../src/spool/payload_source.ts";
 
 /** A host, as the module's docstring describes it. */
 export interface TestHost extends PoolHost {
-  /** Numbers of versions of commands, shares and inboxes that are in use. */
-  readonly inUse: { commands: number; shares: number; inboxes: number };
+  /** Numbers of what is in use. */
+  readonly inUse: { commands: number; shares: number; inboxes: number; sources: number };
+  /** A run has taken this payload, and the folder of its job with it. */
+  took(input: JobInput): void;
   /** The files of jobs of other machines: what was written, by name. */
   readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 }
@@ -26,13 +29,15 @@ export interface HostSetup {
   readonly work?: FileWork;
   /** How much memory there is for the payload of one job, in bytes. */
   readonly memory?: number;
+  /** The payloads that are in files. */
+  readonly source?: Pick<PayloadSource, "lengths" | "read">;
 }
 
 /** Makes a host. */
 export function hostOf(
-  { commands = ["default"], work, memory = Infinity }: HostSetup = {},
+  { commands = ["default"], work, memory = Infinity, source }: HostSetup = {},
 ): TestHost {
-  const inUse = { commands: 0, shares: 0, inboxes: 0 };
+  const inUse = { commands: 0, shares: 0, inboxes: 0, sources: 0 };
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
 
   /** Returns a function that may be called once. */
@@ -59,6 +64,9 @@ export function hostOf(
   return {
     inUse,
     files,
+    took({ kind }) {
+      if (kind !== "bytes") inUse.inboxes--;
+    },
     use: () => ({
       version: 1,
       openInbox() {
@@ -79,7 +87,11 @@ export function hostOf(
     }),
     namesOf: () => undefined,
     digests: Object.fromEntries(commands.map((name) => [name, "digest"])),
-    openPayload,
+    openPayload(input) {
+      const opened = source && input.kind !== "bytes" ? source : openPayload(input);
+      const close = once("sources");
+      return { lengths: opened.lengths, read: (at, length) => opened.read(at, length), close };
+    },
     openShare,
     keepCapture() {
       const captures = createCaptures(Infinity, () => {});
