@@ -4,7 +4,7 @@
  * @module
  */
 
-import { nextTurn } from "./turn.ts";
+import { setImmediate } from "node:timers";
 
 /** A clock, and timers that go by it. */
 export interface Clock {
@@ -33,6 +33,11 @@ export const realClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** As `nextTurn`, which takes a millisecond or two: the time that many timers take is that of their turns. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
 
 /** Makes a clock that shows one second. */
 export function createVirtualClock(): VirtualClock {
