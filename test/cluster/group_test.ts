@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { encodeFrame } from "../../src/cluster/frame.ts";
 import type { LeaveCause } from "../../src/jobs/job.ts";
 import type { LaneLimits, LineSize } from "../../src/jobs/line.ts";
 import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
@@ -306,3 +307,36 @@ Deno.test("a client has no more jobs running at once than it may, on all machine
 function lanes(limits: LaneLimits): Partial<LineSize> {
   return { workers: 0, places: 9, lanes: new Map([["ann", limits]]) };
 }
+
+Deno.test("a message that is no job leaves the queue; one of a later version stays for machines that know it", () =>
+  scene([{ workers: 1 }], async ({ machines, group, work }) => {
+    void work.work(at(group, 0), 1);
+    const link = machines.server.connect();
+    const store = (id: string, data: Uint8Array<ArrayBuffer>) =>
+      link.store("jr1.test.job.default", data, { id, timeoutMs: 1000 });
+    await store("garbage", new Uint8Array([1, 2, 3]));
+    await machines.clock.pass(100);
+    assert.equal((await machines.size()).messages, 0);
+    assert.deepEqual(at(group, 0).reported, [["misunderstood", "a job"]]);
+    const newer = await store("newer", encodeFrame({ proto: 2, what: "nobody knows" }));
+    await machines.clock.pass(3000);
+    assert.equal((await machines.size()).messages, 1);
+    await link.remove("JR1_test_default", newer);
+    const posted = await work.post(at(group, 0), "a");
+    await machines.clock.pass(100);
+    assert.equal(posted.answer?.kind, "ran");
+    assert.deepEqual(work.ids(), ["a"]);
+  }));
+
+Deno.test("a machine whose settings contradict those of the stream says so once for each sentence, and takes no job", async () => {
+  using machines = createMachines();
+  const one = await machines.join({ workers: 1 });
+  const other = await machines.join({ workers: 1 }, { storage: "memory" });
+  const work = groupWork(machines);
+  void work.work(other, 1);
+  await machines.clock.pass(5000);
+  const { reported } = other;
+  assert.deepEqual(reported.map(([name]) => name), ["refused"]);
+  assert.match(String(reported[0]?.[1]), /storage of stream JR1_test_default/);
+  assert.deepEqual(one.reported, []);
+});

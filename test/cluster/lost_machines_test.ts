@@ -396,3 +396,44 @@ Deno.test("a job that a worker of its own machine runs is given to nobody else, 
     assert.equal(work.begun.length, 1);
     await expectSettled(scene, posted);
   }));
+
+Deno.test("a job whose entry was not confirmed because the connection broke is in the queue once, and begins once", () =>
+  scene({}, async (scene) => {
+    const { machines: { clock, server }, machines, work, front, one } = scene;
+    const waiting = await work.post(front, "waits");
+    server.cut(front.link);
+    await clock.pass(500);
+    assert.equal((await machines.size()).messages, 1);
+    server.mend(front.link);
+    await clock.pass(500);
+    assert.equal((await machines.size()).messages, 1);
+    void work.work(one, 2);
+    await clock.pass(500);
+    const running = await work.post(front, "runs", { ms: 9000, onDisconnect: "finish" });
+    server.cut(front.link);
+    await clock.pass(2000);
+    server.mend(front.link);
+    await clock.pass(30_000);
+    assert.deepEqual([waiting, running].map(fateOf), ["exited", "exited"]);
+    assert.deepEqual(work.ids(), ["waits", "runs"]);
+    await expectSettled(scene, [waiting, running]);
+  }));
+
+Deno.test("a job that began before its entry was confirmed is put into the queue anew if all is lost", () =>
+  scene({ storage: "memory" }, async (scene) => {
+    const { machines: { clock, server }, work, front, one, other } = scene;
+    void work.work(one, 2);
+    const posted = await work.post(front, "a", { ms: 9000 });
+    // The question of the machine comes over the connection that is there for a moment.
+    server.cut(front.link);
+    server.mend(front.link);
+    await clock.pass(50);
+    server.stop();
+    one.kill();
+    await clock.pass(100);
+    server.start();
+    void work.work(other, 2);
+    await clock.pass(40_000);
+    assert.deepEqual([posted].map(nodeOf), [other.name]);
+    await expectSettled(scene, [posted]);
+  }));
