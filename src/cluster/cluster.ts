@@ -136,6 +136,7 @@ export function joinCluster(
     nodes: createNodes(config.nodeTimeoutMs),
     subjects: subjectsOf(config.group),
     rules: { onLost: config.onLost, attempts: config.attempts },
+    nodeTimeoutMs: config.nodeTimeoutMs,
     ackWaitMs: config.nodeTimeoutMs + ackWaitBeyondMs,
     clock,
     report,

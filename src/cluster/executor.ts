@@ -77,6 +77,9 @@ export class Executor {
   readonly #runTimes = createRunTimes();
   /** When this machine last had a connection, as far as it looked. */
   #connectedMs: number;
+  /** When it last looked, and when it last did so late: it was frozen until then. */
+  #lookedMs: number;
+  #lateMs = -Infinity;
   #paused = false;
   #ended = false;
   /** Those who wait for `idle`. */
@@ -87,7 +90,7 @@ export class Executor {
     this.#parts = parts;
     this.#group = parts.group;
     this.#fronts = new Fronts(parts.group);
-    this.#connectedMs = parts.group.clock.now();
+    this.#connectedMs = this.#lookedMs = parts.group.clock.now();
     this.#pulls = createPulls(parts.group, parts.names, `${parts.name}-`, (message) => {
       this.#group.link.publish(message.reply, giveBack(0));
     });
@@ -205,13 +208,27 @@ export class Executor {
    */
   look(): void {
     const { link, clock, ackWaitMs, rules } = this.#group;
-    const isLost = clock.now() - this.#connectedMs >= ackWaitMs && rules.onLost === "fail";
-    if (link.connected) this.#connectedMs = clock.now();
+    const now = clock.now();
+    if (this.#isTooLong(now - this.#lookedMs)) this.#lateMs = now;
+    this.#lookedMs = now;
+    const isLost = now - this.#connectedMs >= ackWaitMs && rules.onLost === "fail";
+    if (link.connected) this.#connectedMs = now;
     for (const remote of this.#running()) {
       const isOrphan = link.connected && remote.spec.onDisconnect === "cancel" &&
         this.#fronts.isDead(remote.front);
       if (isLost || isOrphan) remote.revoke(refused("gone"));
     }
+  }
+
+  /** Whether the others may think, after this machine has said nothing for so long, that it is dead. */
+  #isTooLong(ms: number): boolean {
+    return ms >= this.#group.nodeTimeoutMs / 2;
+  }
+
+  /** Whether this machine is, or was lately, so late that a message can have waited here for long, and now be another machine's. */
+  #isLate(): boolean {
+    const now = this.#group.clock.now();
+    return this.#isTooLong(now - this.#lookedMs) || !this.#isTooLong(now - this.#lateMs);
   }
 
   /** The jobs of other machines that have no outcome yet. */
@@ -319,6 +336,7 @@ export class Executor {
   }
 
   async #foreign(job: ReceivedJob, held: Held, { attempt }: Offer): Promise<Lease | undefined> {
+    const offeredMs = this.#group.clock.now();
     const { front, spec: { uid, command } } = job;
     const fronts = this.#fronts;
     if (!Object.hasOwn(this.#parts.host.digests, command)) {
@@ -327,21 +345,26 @@ export class Executor {
       return undefined;
     }
     const mayBegin = attempt === 1 && !job.claimFirst && job.inline !== undefined &&
-      !fronts.isSuspect(front);
-    if (!mayBegin) {
-      const answer = await fronts.claim(front, { uid, node: this.#group.node, attempt });
-      if (answer !== "run") {
-        this.#drop(uid, refused(answer));
-        return undefined;
-      }
+      !fronts.isSuspect(front) && !this.#isLate();
+    const question = { uid, node: this.#group.node, attempt };
+    const answer = mayBegin ? "run" : await fronts.claim(front, question);
+    if (answer !== "run") {
+      this.#drop(uid, refused(answer));
+      return undefined;
     }
     const remote = this.#remote(job, held, attempt);
     if (mayBegin) {
-      void fronts.started(front, remote.question).then((answer) => {
+      void fronts.started(front, question).then((answer) => {
         if (answer === "gone" || answer === "held") remote.revoke(refused(answer));
       });
     }
-    return await remote.load() ? remote : remote.back(awayMs);
+    if (!await remote.load()) return remote.back(awayMs);
+    // Meanwhile the front may have given it to another machine.
+    if (this.#isTooLong(this.#group.clock.now() - offeredMs)) {
+      const answer = await fronts.claim(front, question);
+      if (answer !== "run") remote.revoke(refused(answer));
+    }
+    return remote.stop.cause ? remote.back(0) : remote;
   }
 
   #remote(job: ReceivedJob, held: Held, attempt: number): RemoteJob {

@@ -23,6 +23,8 @@ export interface Group {
   readonly subjects: Subjects;
   /** The rules by which a front decides. */
   readonly rules: GrantRules;
+  /** Silence after which a machine counts as dead, in milliseconds. */
+  readonly nodeTimeoutMs: number;
   /** Time within which a machine must give a sign of life for a job, in milliseconds. */
   readonly ackWaitMs: number;
   /** The time. */

@@ -31,7 +31,7 @@ const removeMs = 1000;
 /** What an outbox is made of. */
 export interface OutboxParts {
   /** What it shares with the rest of the room. */
-  readonly group: Group;
+  readonly group: Pick<Group, "clock" | "link" | "node">;
   /** The stream. */
   readonly names: StreamNames;
   /** The payload of a job, open. Throws errors of the file system. */
@@ -43,7 +43,7 @@ export interface OutboxParts {
 /** See the module's head. */
 export class Outbox {
   readonly #parts: OutboxParts;
-  readonly #group: Group;
+  readonly #group: OutboxParts["group"];
 
   /** An outbox for one stream. */
   constructor(parts: OutboxParts) {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { ClusterConfig } from "../../src/config/config.ts";
 import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
 import { type GroupWork, groupWork, type Posted } from "../support/group_work.ts";
+import { nothingInUse } from "../support/pool_host.ts";
 
 /** Long enough for machines to know each other, and for the limit to be right. */
 const settleMs = 4000;
@@ -116,7 +117,7 @@ Deno.test("cut() gives the jobs of others back, and they are run anew", () =>
     await machines.clock.pass(5000);
     assert.deepEqual(posted.map(nodeOf), [stays.name]);
     assert.deepEqual(posted.map(fateOf), ["exited"]);
-    assert.deepEqual(stops.host.inUse, { commands: 0, shares: 0, inboxes: 0, sources: 0 });
+    assert.deepEqual(stops.host.inUse, nothingInUse);
   }));
 
 for (
@@ -142,6 +143,8 @@ for (
 Deno.test("cut() ends own jobs: those that wait leave, those that run elsewhere are ended there", () =>
   scene(async ({ machines, work, stops, stays }) => {
     void work.work(stays, 2);
+    await machines.join({ workers: 1 });
+    await machines.clock.pass(10);
     const posted: Posted[] = [];
     for (const id of ["a", "b", "c"]) posted.push(await work.post(stops, id, { ms: 30_000 }));
     await machines.clock.pass(100);

@@ -5,6 +5,7 @@ import type { LineSize } from "../../src/jobs/line.ts";
 import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
 import { type Begun, type GroupWork, groupWork, type Posted } from "../support/group_work.ts";
 import type { Cut } from "../support/memory_link.ts";
+import { nothingInUse } from "../support/pool_host.ts";
 
 /** How long after the last fault everything must be over, in milliseconds: results are kept for a minute. */
 const overMs = 150_000;
@@ -232,7 +233,7 @@ async function checkRest(world: World): Promise<void> {
   assert.equal((await machines.size()).messages, 0, "messages are left");
   const living = group.filter(({ isDead }) => !isDead);
   for (const { host, name, cluster } of living) {
-    assert.deepEqual(host.inUse, { commands: 0, shares: 0, inboxes: 0, sources: 0 }, name);
+    assert.deepEqual(host.inUse, nothingInUse, name);
     assert.deepEqual(cluster.state().pools.map(({ undelivered }) => undelivered), [0], name);
   }
   for (const { cluster, line } of living) {

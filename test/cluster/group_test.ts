@@ -4,6 +4,7 @@ import type { LeaveCause } from "../../src/jobs/job.ts";
 import type { LaneLimits, LineSize } from "../../src/jobs/line.ts";
 import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
 import { type GroupWork, groupWork, type Posted } from "../support/group_work.ts";
+import { nothingInUse } from "../support/pool_host.ts";
 
 /** Long enough for machines to know each other, and for the limit to be right. */
 const settleMs = 4000;
@@ -195,11 +196,20 @@ Deno.test("leave() of a job that is on its way into the queue, or to a worker, l
         const next = await work.post(front, "b");
         await machines.clock.pass(1000);
         assert.equal(next.answer?.kind, "ran");
-        assert.deepEqual(executor.host.inUse, { commands: 0, shares: 0, inboxes: 0, sources: 0 });
+        assert.deepEqual(executor.host.inUse, nothingInUse);
       },
     );
   }
 });
+
+Deno.test("leave() of a job that is on its way into the queue frees its place although no worker comes", () =>
+  scene([{ workers: 0, places: 1 }], async ({ machines, group, work }) => {
+    const posted = await work.post(at(group, 0), "a");
+    posted.leave();
+    await machines.clock.pass(10);
+    assert.equal(posted.answers, 1);
+    assert.equal((await machines.size()).messages, 0);
+  }));
 
 Deno.test("a job whose queue timeout is over leaves, and is not begun by any machine", () =>
   scene(

@@ -133,6 +133,12 @@ Deno.test("after a second run has begun, its output follows a second start, and 
     write(work.begun[0]?.lease, "late");
     write(work.begun[1]?.lease, "second");
     await clock.pass(30_000);
+    const [first, second] = work.begun;
+    assert.ok(first?.endMs && second?.endMs);
+    assert.ok(
+      second.endMs - first.endMs < 1000,
+      "the second run is ended when the first has a result",
+    );
     assert.deepEqual(seen, [
       { id: 3, pid: 77, node: executor.name },
       "stdout first",

@@ -4,6 +4,7 @@ import type { LineSize } from "../../src/jobs/line.ts";
 import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
 import { type GroupWork, groupWork, type Posted } from "../support/group_work.ts";
 import type { Cut } from "../support/memory_link.ts";
+import { nothingInUse } from "../support/pool_host.ts";
 
 /** Long enough for machines to know each other, and for the limit to be right. */
 const settleMs = 4000;
@@ -43,7 +44,7 @@ async function expectSettled(
   for (const { id, answers } of posted) assert.equal(answers, 1, `answers of ${id}`);
   assert.equal((await machines.size()).messages, 0);
   for (const machine of [front, one, other].filter(({ isDead }) => !isDead)) {
-    assert.deepEqual(machine.host.inUse, { commands: 0, shares: 0, inboxes: 0, sources: 0 });
+    assert.deepEqual(machine.host.inUse, nothingInUse);
     assert.ok(machine.cluster.state().pools.every(({ undelivered }) => undelivered === 0));
   }
 }
@@ -233,7 +234,11 @@ Deno.test("a job that runs when its front is killed is ended if its client's set
     const { machines: { clock }, machines, work, front, one } = scene;
     void work.work(one, 2);
     await work.post(front, "cancel", { ms: 30_000 });
-    await work.post(front, "finish", { ms: 30_000, onDisconnect: "finish" });
+    await work.post(front, "finish", {
+      ms: 30_000,
+      onDisconnect: "finish",
+      input: { kind: "bytes", bytes: new Uint8Array(300_000) },
+    });
     await clock.pass(500);
     const killedAt = clock.now();
     front.kill();
@@ -437,3 +442,62 @@ Deno.test("a job that began before its entry was confirmed is put into the queue
     assert.deepEqual([posted].map(nodeOf), [other.name]);
     await expectSettled(scene, [posted]);
   }));
+
+Deno.test("with fail, a front that was frozen takes no machine for dead when it goes on", () =>
+  scene(fail, async (scene) => {
+    const { machines: { clock }, work, front, one } = scene;
+    void work.work(one, 2);
+    const posted = [await work.post(front, "a", { ms: 6000, onDisconnect: "finish" })];
+    await clock.pass(500);
+    front.freeze();
+    await clock.pass(4000);
+    front.thaw();
+    await clock.pass(10_000);
+    assert.deepEqual(posted.map(fateOf), ["exited"]);
+    await expectSettled(scene, posted);
+  }));
+
+Deno.test("a job of its own machine is answered at once while the server is away", () =>
+  scene({}, async (scene) => {
+    const { machines: { clock, server }, work, front } = scene;
+    void work.work(front, 1);
+    const posted = [await work.post(front, "own", { ms: 1000 })];
+    await clock.pass(500);
+    server.stop();
+    await clock.pass(510);
+    assert.deepEqual(posted.map(fateOf), ["exited"]);
+    server.start();
+    await clock.pass(10_000);
+    await expectSettled(scene, posted);
+    assert.equal(work.begun.length, 1);
+  }));
+
+Deno.test("a message that comes to a worker which has got another one meanwhile goes to the next worker at once", () =>
+  scene({}, async ({ machines: { clock, server }, work, front, one, other }) => {
+    void work.work(one, 1);
+    await clock.pass(10);
+    // The server keeps its first question, and gets a second one.
+    server.cut(one.link, "unnoticed");
+    server.mend(one.link);
+    await clock.pass(10);
+    void work.work(other, 1);
+    await clock.pass(10);
+    for (const id of ["a", "b"]) await work.post(front, id, { ms: 3000 });
+    await clock.pass(100);
+    assert.deepEqual(work.begun.map(({ machine }) => machine), [one, other]);
+  }));
+
+Deno.test("a job with a command that no machine has leaves the queue when its front is dead", async () => {
+  using machines = createMachines();
+  const front = await machines.join({ workers: 0, places: 5 }, {}, { commands: ["new"] });
+  const old = await machines.join({ workers: 1 });
+  const work = groupWork(machines);
+  await machines.clock.pass(settleMs);
+  void work.work(old, 1);
+  await work.post(front, "a", { command: "new" });
+  await machines.clock.pass(1500);
+  assert.equal((await machines.size()).messages, 1);
+  front.kill();
+  await machines.clock.pass(6000);
+  assert.equal((await machines.size()).messages, 0);
+});

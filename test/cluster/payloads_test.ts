@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { type JobInput, type JobOutcome, type StoredFile } from "../../src/jobs/job.ts";
 import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
 import { type GroupWork, groupWork } from "../support/group_work.ts";
-import type { HostSetup } from "../support/pool_host.ts";
+import { type HostSetup, nothingInUse } from "../support/pool_host.ts";
 
 const settleMs = 4000;
-const nothing = { commands: 0, shares: 0, inboxes: 0, sources: 0 };
 
 interface Scene {
   readonly machines: Machines;
@@ -27,8 +26,8 @@ async function scene(
   void work.work(executor, 2);
   await act({ machines, work, front, executor });
   await machines.clock.pass(1000);
-  assert.deepEqual(front.host.inUse, nothing);
-  assert.deepEqual(executor.host.inUse, nothing);
+  assert.deepEqual(front.host.inUse, nothingInUse);
+  assert.deepEqual(executor.host.inUse, nothingInUse);
   assert.equal((await machines.size()).messages, 0);
 }
 

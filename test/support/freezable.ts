@@ -22,10 +22,15 @@ export interface Freezable {
 /** Makes the clock and the connection of a process that can be frozen. What it sends must not be sent while it is. */
 export function freezable(clock: Clock, link: Link): Freezable {
   let frozen = false;
-  let waiting: (() => void)[] = [];
+  /** What is to be done when the process goes on: timers that have ended come first. */
+  let waiting: { readonly timers: (() => void)[]; readonly rest: (() => void)[] } = nothing();
 
-  function gate(act: () => void): void {
-    if (frozen) waiting.push(act);
+  function nothing() {
+    return { timers: [], rest: [] };
+  }
+
+  function gate(act: () => void, kind: "timers" | "rest" = "rest"): void {
+    if (frozen) waiting[kind].push(act);
     else act();
   }
 
@@ -39,7 +44,7 @@ export function freezable(clock: Clock, link: Link): Freezable {
       now: () => clock.now(),
       after(ms, act) {
         let stopped = false;
-        const stop = clock.after(ms, () => gate(() => stopped || act()));
+        const stop = clock.after(ms, () => gate(() => stopped || act(), "timers"));
         return () => {
           stopped = true;
           stop();
@@ -80,9 +85,9 @@ export function freezable(clock: Clock, link: Link): Freezable {
     goesOn: () => new Promise((resolve) => gate(resolve)),
     thaw() {
       frozen = false;
-      const acts = waiting;
-      waiting = [];
-      for (const act of acts) act();
+      const { timers, rest } = waiting;
+      waiting = nothing();
+      for (const act of [...timers, ...rest]) act();
     },
   };
 }

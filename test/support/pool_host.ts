@@ -14,7 +14,13 @@ import { openPayload, type PayloadSource } from "../../src/spool/payload_source.
 /** A host, as the module's docstring describes it. */
 export interface TestHost extends PoolHost {
   /** Numbers of what is in use. */
-  readonly inUse: { commands: number; shares: number; inboxes: number; sources: number };
+  readonly inUse: {
+    commands: number;
+    shares: number;
+    inboxes: number;
+    sources: number;
+    captures: number;
+  };
   /** A run has taken this payload, and the folder of its job with it. */
   took(input: JobInput): void;
   /** The files of jobs of other machines: what was written, by name. */
@@ -33,11 +39,20 @@ export interface HostSetup {
   readonly source?: Pick<PayloadSource, "lengths" | "read">;
 }
 
+/** What a host has in use when nothing is. */
+export const nothingInUse: TestHost["inUse"] = {
+  commands: 0,
+  shares: 0,
+  inboxes: 0,
+  sources: 0,
+  captures: 0,
+};
+
 /** Makes a host. */
 export function hostOf(
   { commands = ["default"], work, memory = Infinity, source }: HostSetup = {},
 ): TestHost {
-  const inUse = { commands: 0, shares: 0, inboxes: 0, sources: 0 };
+  const inUse = { ...nothingInUse };
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
 
   /** Returns a function that may be called once. */
@@ -95,10 +110,17 @@ export function hostOf(
     openShare,
     keepCapture() {
       const captures = createCaptures(Infinity, () => {});
+      const isOver = once("captures");
       return {
-        write: async (bytes) => await captures.onEvent({ kind: "stdout", bytes }),
-        captured: () => captures.output(),
-        close() {},
+        async write(bytes) {
+          await work?.write?.();
+          await captures.onEvent({ kind: "stdout", bytes });
+        },
+        captured() {
+          isOver();
+          return captures.output();
+        },
+        close: isOver,
       };
     },
   };
