@@ -8,6 +8,7 @@
 import type { ClusterConfig } from "../config/config.ts";
 import type { LineSize, ResizableLine } from "../jobs/line.ts";
 import { answerOthers } from "./answers.ts";
+import { type ClusterState, stateOf } from "./cluster_state.ts";
 import { type Clock, endable, systemClock, within } from "./clock.ts";
 import { decodeBeat, encodeBeat } from "./codec.ts";
 import type { Group } from "./group.ts";
@@ -16,15 +17,10 @@ import { Keeper } from "./keeper.ts";
 import { ClusterLine } from "./line.ts";
 import type { Link } from "./link.ts";
 import { protocol, streamOf, subjectsOf } from "./names.ts";
-import {
-  type Beat,
-  createNodes,
-  differing,
-  joined,
-  type NodeState,
-  type PoolBeat,
-} from "./nodes.ts";
+import { type Beat, createNodes, joined, type NodeState, type PoolBeat } from "./nodes.ts";
 import type { ClusterReport } from "./report.ts";
+
+export type { ClusterPool, ClusterState, NodeSummary } from "./cluster_state.ts";
 
 /** Time between two beats, in milliseconds. */
 const beatMs = 1000;
@@ -44,56 +40,6 @@ const deliverMs = 5000;
 
 /** The server must offer a job anew only when its machine counts as dead: so many milliseconds later. */
 const ackWaitBeyondMs = 2000;
-
-/** What is known of the group, for people. */
-export interface ClusterState {
-  /** Name of the group. */
-  readonly group: string;
-  /** Whether there is a connection. */
-  readonly connected: boolean;
-  /** Version of the server; undefined before the first connection. */
-  readonly serverVersion: string | undefined;
-  /** The machines that live, this one included. */
-  readonly nodes: readonly NodeSummary[];
-  /** The queues, by the names of their pools. */
-  readonly pools: readonly ClusterPool[];
-  /** How often a connection was made again. */
-  readonly reconnections: number;
-}
-
-/** A machine of the group. */
-export interface NodeSummary {
-  /** Its id, new at each start. */
-  readonly id: string;
-  /** Its name, for people. */
-  readonly name: string;
-  /** Version of the program. */
-  readonly version: string;
-  /** What it does. */
-  readonly state: NodeState;
-  /** Seconds since it was heard first. */
-  readonly sinceSec: number;
-  /** Number of its workers, over all pools. */
-  readonly workers: number;
-  /** Number of those that have a job. */
-  readonly busy: number;
-  /** Number of jobs that may wait because of it. */
-  readonly places: number;
-  /** Names of commands that have another text there. */
-  readonly differs: readonly string[];
-}
-
-/** A shared queue. */
-export interface ClusterPool {
-  /** Name of the pool. */
-  readonly name: string;
-  /** Maximum number of unfinished jobs: workers and places of all machines. */
-  readonly limit: number;
-  /** Number of unfinished jobs when the server was last asked; undefined before that. */
-  readonly unfinished: number | undefined;
-  /** Number of results of this machine that have not been taken. */
-  readonly undelivered: number;
-}
 
 /** What a group is made of. */
 export interface ClusterParts {
@@ -245,27 +191,7 @@ export function joinCluster(
       if (link.connected) void keeper.begin();
       return line;
     },
-    state: () => ({
-      group: config.group,
-      connected: link.connected,
-      serverVersion: link.serverVersion,
-      reconnections: Math.max(0, link.connections - 1),
-      nodes: nodes.alive(clock.now()).map(({ beat, sinceMs }) => ({
-        id: beat.node,
-        name: beat.name,
-        version: beat.version,
-        state: beat.state,
-        sinceSec: (clock.now() - sinceMs) / 1000,
-        ...sumOf(Object.values(beat.pools)),
-        differs: all().flatMap((line) => differing(line.pool, line.beat(), [beat])),
-      })),
-      pools: [...lines].map(([{ pool, executor }, keeper]) => ({
-        name: pool,
-        limit: keeper.limit,
-        unfinished: keeper.unfinished,
-        undelivered: executor.undelivered,
-      })),
-    }),
+    state: () => stateOf(group, config.group, lines),
     leave() {
       state = "draining";
       for (const line of all()) line.leave();
@@ -280,14 +206,5 @@ export function joinCluster(
       for (const { executor } of all()) executor.close();
       await link.close();
     },
-  };
-}
-
-function sumOf(pools: readonly PoolBeat[]): Pick<NodeSummary, "workers" | "busy" | "places"> {
-  const sum = (of: (pool: PoolBeat) => number) => pools.reduce((sum, pool) => sum + of(pool), 0);
-  return {
-    workers: sum(({ workers }) => workers),
-    busy: sum(({ busy }) => busy),
-    places: sum(({ places }) => places),
   };
 }

@@ -81,7 +81,7 @@ export async function deliver(
       return message.isInline && connections === link.connections ? undefined : done;
     }
     if (!delivery.goesOn()) return undefined;
-    const isDead = link.connected && !nodes.isAlive(front, clock.now());
+    const isDead = !nodes.isAlive(front, clock.now());
     if (clock.now() - begun >= keptMs || nodes.hasLeft(front)) {
       report.unclaimed(pool);
       return isDead ? done : { kind: giveBack(0) };

@@ -22,8 +22,8 @@ import {
   type StreamNames,
 } from "./link.ts";
 import type { Cancel, CaptureOf, ClaimAnswer, ReceivedJob } from "./messages.ts";
-import { createPulls, type Pulls } from "./pulls.ts";
 import { RemoteJob } from "./remote_job.ts";
+import { Takers } from "./takers.ts";
 
 /** How long a message that cannot be dealt with now stays away, in milliseconds. */
 const awayMs = 1000;
@@ -56,23 +56,12 @@ interface Held {
   begunMs?: number | undefined;
 }
 
-/** A worker that waits. */
-interface Taker {
-  readonly stays: (() => boolean) | undefined;
-  readonly resolve: (lease: Lease | undefined) => void;
-  /** Ends its pull; undefined while it has none. */
-  stop: (() => void) | undefined;
-  /** Whether a job is on its way to it. */
-  offered: boolean;
-}
-
 /** See the module's head. */
 export class Executor {
   readonly #parts: ExecutorParts;
   readonly #group: Group;
-  readonly #pulls: Pulls;
   readonly #held = new Map<string, Held>();
-  readonly #takers = new Set<Taker>();
+  readonly #takers: Takers;
   readonly #fronts: Fronts;
   readonly #runTimes = createRunTimes();
   /** When this machine last had a connection, as far as it looked. */
@@ -80,8 +69,6 @@ export class Executor {
   /** When it last looked, and when it last did so late: it was frozen until then. */
   #lookedMs: number;
   #lateMs = -Infinity;
-  #paused = false;
-  #ended = false;
   /** Those who wait for `idle`. */
   readonly #idle: (() => void)[] = [];
 
@@ -91,14 +78,13 @@ export class Executor {
     this.#group = parts.group;
     this.#fronts = new Fronts(parts.group);
     this.#connectedMs = this.#lookedMs = parts.group.clock.now();
-    this.#pulls = createPulls(parts.group, parts.names, `${parts.name}-`, (message) => {
-      this.#group.link.publish(message.reply, giveBack(0));
+    this.#takers = new Takers({
+      group: parts.group,
+      names: parts.names,
+      prefix: `${parts.name}-`,
+      offer: (message) => this.#offered(message),
+      onLease: ({ spec: { uid } }) => this.#begins(uid),
     });
-  }
-
-  /** Number of workers that wait and have no job on its way. */
-  get idleWorkers(): number {
-    return this.#pulls.waiting;
   }
 
   /** Unique names of the jobs whose messages are here. */
@@ -121,34 +107,14 @@ export class Executor {
     return [...this.#held.values()].filter(({ remote }) => remote && !remote.isRunning).length;
   }
 
-  /** As `Line.take`. */
-  take(stays?: () => boolean): Promise<Lease | undefined> {
-    if (this.#ended || stays?.() === false) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
-      const taker: Taker = { stays, resolve, stop: undefined, offered: false };
-      this.#takers.add(taker);
-      this.#wait(taker);
-    });
+  /** The workers of this machine that wait for a job. */
+  get takers(): Takers {
+    return this.#takers;
   }
 
-  #wait(taker: Taker): void {
-    if (this.#paused) return;
-    taker.stop = this.#pulls.open((message) => {
-      taker.stop = undefined;
-      taker.offered = true;
-      void this.#offered(message).then((lease) => {
-        taker.offered = false;
-        if (lease) this.#begin(taker, lease);
-        else if (this.#ended || taker.stays?.() === false) this.#leave(taker, undefined);
-        else this.#wait(taker);
-      });
-    });
-  }
-
-  #begin(taker: Taker, lease: Lease): void {
-    const held = this.#held.get(lease.spec.uid);
+  #begins(uid: string): void {
+    const held = this.#held.get(uid);
     if (held) held.begunMs = this.#group.clock.now();
-    this.#leave(taker, lease);
   }
 
   /** The run of a job is over. */
@@ -158,40 +124,9 @@ export class Executor {
     held.begunMs = undefined;
   }
 
-  #leave(taker: Taker, lease: Lease | undefined): void {
-    this.#takers.delete(taker);
-    taker.stop?.();
-    taker.resolve(lease);
-  }
-
-  /** As `Line.recall`. */
-  recall(): void {
-    for (const taker of [...this.#takers]) {
-      if (!taker.offered && taker.stays?.() === false) this.#leave(taker, undefined);
-    }
-  }
-
-  /** Whether jobs are taken; workers go on waiting. */
-  pause(paused: boolean): void {
-    if (paused === this.#paused) return;
-    this.#paused = paused;
-    for (const taker of this.#takers) {
-      if (taker.offered) continue;
-      taker.stop?.();
-      taker.stop = undefined;
-      this.#wait(taker);
-    }
-  }
-
-  /** No more jobs are taken: workers that wait, and those that come, get none. Idempotent. */
-  end(): void {
-    this.#ended = true;
-    for (const taker of [...this.#takers]) if (!taker.offered) this.#leave(taker, undefined);
-  }
-
   /** Asks for jobs anew, after a reconnection, and gives a sign of life for those that are here. */
   renew(): void {
-    this.#pulls.renew();
+    this.#takers.renew();
     this.signLife();
   }
 
@@ -257,8 +192,7 @@ export class Executor {
 
   /** Ends everything. */
   close(): void {
-    this.end();
-    this.#pulls.close();
+    this.#takers.close();
     for (const { remote } of this.#held.values()) remote?.giveUp();
   }
 

@@ -10,7 +10,7 @@ import type { JobHandle, JobOutcome, LeaveCause } from "../jobs/job.ts";
 import type { About, Cut, LineSize, Place, Refusal } from "../jobs/line.ts";
 import type { PayloadSource } from "../spool/payload_source.ts";
 import { Admission } from "./admission.ts";
-import { encodeCancel } from "./codec.ts";
+import { cancelRun } from "./cancel.ts";
 import { FrontJob, type JobFront, type LocalRun } from "./front_job.ts";
 import { createGrants, type Witness } from "./grants.ts";
 import type { Group } from "./group.ts";
@@ -26,13 +26,7 @@ import type {
 import { type PoolBeat, retryAfterSec } from "./nodes.ts";
 import { Outbox } from "./outbox.ts";
 import type { ClaimResult } from "./report.ts";
-import { closeFiles, takeResult } from "./take_result.ts";
-
-/** How long a client waits for its outcome because its message has not left the queue, in milliseconds. */
-const ackedMs = 1000;
-
-/** Timeout of a question, in milliseconds. */
-const questionMs = 1000;
+import { Results } from "./results.ts";
 
 /** What a front is made of. */
 export interface FrontParts {
@@ -58,6 +52,7 @@ export class Front implements JobFront {
   readonly #group: Group;
   readonly #outbox: Outbox;
   readonly #admission: Admission;
+  readonly #results: Results;
   /** The jobs of this machine's clients, in the order in which their places were reserved. */
   readonly #jobs = new Set<FrontJob>();
   readonly #byUid = new Map<string, FrontJob>();
@@ -65,10 +60,15 @@ export class Front implements JobFront {
 
   /** An open front without jobs. */
   constructor(parts: FrontParts, size: LineSize) {
-    const { group, names } = parts;
+    const { group, names, host } = parts;
     this.#parts = parts;
     this.#group = group;
     this.#admission = new Admission({ group, stream: names.stream, jobs: this.#jobs }, size);
+    this.#results = new Results({
+      group,
+      host,
+      onOutcome: (job, outcome) => this.#over(job, outcome),
+    });
     this.#outbox = new Outbox({
       group,
       names,
@@ -333,25 +333,17 @@ export class Front implements JobFront {
 
   /** The message of a job came to a worker of this machine. Returns the job if it may run here. */
   beginHere(uid: string, localRun: LocalRun): FrontJob | Exclude<ClaimAnswer, "run"> {
-    const answer = this.asked({ uid, node: this.#group.node, attempt: localRun.attempt });
+    const { node, nodes } = this.#group;
+    const answer = this.asked({ uid, node, attempt: localRun.attempt });
     if (answer !== "run") return answer;
     const job = this.#byUid.get(uid) as FrontJob;
     job.localRun = localRun;
-    if (job.handle?.onStarted) job.handle = naming(job.handle, this.#ownName);
+    if (job.handle?.onStarted) job.handle = naming(job.handle, nodes.nameOf(node));
     return job;
   }
 
-  get #ownName(): string {
-    const { nodes, node } = this.#group;
-    return nodes.nameOf(node);
-  }
-
   settledHere(job: FrontJob, outcome: JobOutcome): void {
-    if (outcome.kind === "ran") {
-      const result = { ...outcome.result, node: this.#ownName };
-      this.#answer(job, { kind: "ran", result });
-    } else this.#answer(job, outcome);
-    job.localRun?.settled();
+    this.#results.settledHere(job, outcome);
   }
 
   releasedHere(job: FrontJob): void {
@@ -373,23 +365,7 @@ export class Front implements JobFront {
   /** A piece of live output of a job, or the start of its command. */
   output(event: ReceivedOutput): void {
     const job = this.#byUid.get(event.uid);
-    if (!job || job.state !== "running" || job.grants.holder !== event.node) return;
-    if (event.kind === "started") {
-      const node = this.#group.nodes.nameOf(event.node);
-      job.handle?.onStarted?.({ ...event.worker, node });
-      return;
-    }
-    this.#missed(job, event.kind, event.at);
-    job.received[event.kind] += event.bytes.length;
-    job.handle?.onOutput?.(event.kind, event.bytes);
-  }
-
-  /** The stream has had so many bytes so far: those that have not come are lost. */
-  #missed(job: FrontJob, stream: "stdout" | "stderr", length: number): void {
-    const missing = length - job.received[stream];
-    if (missing <= 0) return;
-    job.received[stream] = length;
-    job.handle?.onLost?.(stream, missing);
+    if (job) this.#results.output(job, event);
   }
 
   /**
@@ -398,57 +374,13 @@ export class Front implements JobFront {
    */
   async received(message: ReceivedOutcome): Promise<boolean> {
     const job = this.#byUid.get(message.uid);
-    if (!job) return false;
-    // One after the other: the same result comes again if the connection is lost while its bytes are fetched.
-    const taken = (job.taking ?? Promise.resolve()).then(
-      () => this.#take(job, message),
-      () => this.#take(job, message),
-    );
-    job.taking = taken;
-    try {
-      return await taken;
-    } finally {
-      if (job.taking === taken) job.taking = undefined;
-    }
-  }
-
-  /** The first result counts, also that of a machine that was thought to be dead, but none can replace a run that is here. */
-  async #take(job: FrontJob, message: ReceivedOutcome): Promise<boolean> {
-    const isWanted = () => job.isOpen && !job.localRun;
-    if (!isWanted()) return false;
-    const outcome = await takeResult(this.#group, this.#parts.host, job, message);
-    if (!isWanted()) {
-      closeFiles(outcome);
-      return false;
-    }
-    if (message.outcome.kind === "ran" && message.outcome.live) {
-      const { stdout, stderr } = message.outcome.live;
-      this.#missed(job, "stdout", stdout);
-      this.#missed(job, "stderr", stderr);
-    }
-    if (job.grants.holder !== message.node) this.#cancel(job, "canceled");
-    this.#answer(job, outcome);
-    return true;
-  }
-
-  /** The outcome is there: the client gets it when the message of the job has left the stream, at the latest after a second. */
-  #answer(job: FrontJob, outcome: JobOutcome): void {
-    job.state = "answering";
-    job.stopTimer();
-    const stopTimer = this.#group.clock.after(ackedMs, () => job.onAcked());
-    job.onAcked = () => {
-      stopTimer();
-      if (job.state === "answering") this.#over(job, outcome);
-    };
-    if (job.acked || !this.#group.link.connected) job.onAcked();
+    return job !== undefined && await this.#results.received(job, message);
   }
 
   /** The server confirms that the message of a job has left the stream. */
   acked(uid: string): void {
     const job = this.#byUid.get(uid);
-    if (!job) return;
-    job.acked = true;
-    job.onAcked();
+    if (job) this.#results.acked(job);
   }
 
   // What is looked at from time to time.
@@ -471,15 +403,7 @@ export class Front implements JobFront {
     const { holder } = grants;
     if (grants.isLost(witness)) this.#lost(job, holder);
     else if (endCause && !grants.isHeld(witness)) this.#left(job, endCause);
-    else if (endCause && stop.cause) this.#cancel(job, endCause);
-  }
-
-  /** Tells the machine that may run the job to end it. */
-  #cancel({ grants: { holder }, spec: { uid } }: FrontJob, cause: "canceled" | "shutdown"): void {
-    if (holder === undefined) return;
-    const { link, subjects } = this.#group;
-    const subject = subjects.executor(holder, "cancel");
-    link.request(subject, encodeCancel({ uid, cause }), questionMs).catch(() => {});
+    else if (endCause && stop.cause) cancelRun(this.#group, job, endCause);
   }
 
   /**

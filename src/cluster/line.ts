@@ -68,7 +68,7 @@ export class ClusterLine implements ResizableLine {
       pool,
       names,
       host,
-      idleWorkers: () => this.executor.idleWorkers,
+      idleWorkers: () => this.executor.takers.idle,
       pools: () => this.#pools(),
       onOver: () => this.#update(),
     }, size);
@@ -104,11 +104,11 @@ export class ClusterLine implements ResizableLine {
   }
 
   take(stays?: () => boolean): Promise<Lease | undefined> {
-    return this.executor.take(stays);
+    return this.executor.takers.take(stays);
   }
 
   recall(): void {
-    this.executor.recall();
+    this.executor.takers.recall();
   }
 
   resize(size: LineSize): void {
@@ -140,9 +140,9 @@ export class ClusterLine implements ResizableLine {
   }
 
   #update(): void {
-    if (this.#leaving) this.executor.pause(this.#hasOthers());
+    if (this.#leaving) this.executor.takers.pause(this.#hasOthers());
     if (!this.front.closed || this.front.unfinished > 0) return;
-    this.executor.end();
+    this.executor.takers.end();
     this.#ended.resolve();
   }
 

@@ -28,7 +28,7 @@ async function scene(
 }
 
 /** Stops a machine as the program does: resolves with the milliseconds that it took. */
-async function drain({ clock }: Machines, { cluster, line }: Machine, workers: Promise<unknown>) {
+function drain({ clock }: Machines, { cluster, line }: Machine, workers: Promise<unknown>) {
   const begun = clock.now();
   cluster.leave();
   line.close();
@@ -51,7 +51,7 @@ Deno.test("an idle machine leaves at once, and takes its places with it", () =>
   scene(async ({ machines, work, stops, stays }) => {
     const workers = work.work(stops, 2);
     void work.work(stays, 2);
-    const { tookMs } = await drain(machines, stops, workers);
+    const { tookMs } = drain(machines, stops, workers);
     await machines.clock.pass(10);
     assert.equal(tookMs(), 0);
     await machines.clock.pass(1000);
@@ -68,7 +68,7 @@ Deno.test("a machine that stops finishes what it runs, and the others run what w
       posted.push(await work.post(stays, `other ${id}`, { ms: 3000 }));
     }
     await machines.clock.pass(100);
-    const { tookMs } = await drain(machines, stops, workers);
+    const { tookMs } = drain(machines, stops, workers);
     void work.work(stays, 2);
     await machines.clock.pass(30_000);
     assert.deepEqual(posted.map(fateOf), posted.map(() => "exited"));
@@ -85,7 +85,7 @@ Deno.test("a machine that stops and is alone runs its own jobs to the end", () =
     const workers = work.work(stops, 2);
     const posted: Posted[] = [];
     for (const id of ["a", "b", "c", "d"]) posted.push(await work.post(stops, id, { ms: 1000 }));
-    const { tookMs } = await drain(machines, stops, workers);
+    const { tookMs } = drain(machines, stops, workers);
     await machines.clock.pass(5000);
     assert.deepEqual(posted.map(fateOf), posted.map(() => "exited"));
     assert.ok((tookMs() ?? Infinity) <= 3000);
@@ -96,7 +96,7 @@ Deno.test("a machine that stops goes on alone when the other one dies meanwhile"
     const workers = work.work(stops, 2);
     const posted: Posted[] = [];
     for (const id of ["a", "b", "c", "d"]) posted.push(await work.post(stops, id, { ms: 1000 }));
-    const { tookMs } = await drain(machines, stops, workers);
+    const { tookMs } = drain(machines, stops, workers);
     await machines.clock.pass(500);
     stays.kill();
     await machines.clock.pass(10_000);
@@ -109,7 +109,7 @@ Deno.test("cut() gives the jobs of others back, and they are run anew", () =>
     const workers = work.work(stops, 2);
     const posted = [await work.post(stays, "a", { ms: 3000 })];
     await machines.clock.pass(100);
-    const { tookMs } = await drain(machines, stops, workers);
+    const { tookMs } = drain(machines, stops, workers);
     assert.deepEqual(stops.line.cut(), { running: 1, waiting: 0 });
     await machines.clock.pass(100);
     assert.notEqual(tookMs(), undefined);
@@ -132,7 +132,7 @@ for (
       if (leavesAlone) stays.line.resize({ workers: 0, places: 4, queueTimeoutMs: Infinity });
       const posted = [await work.post(stays, "a", { ms: 3000 })];
       await machines.clock.pass(1100);
-      await drain(machines, stops, workers);
+      drain(machines, stops, workers);
       stops.line.cut();
       await machines.clock.pass(2500);
       assert.deepEqual(posted.map(fateOf), ["shutdown"]);
@@ -148,7 +148,7 @@ Deno.test("cut() ends own jobs: those that wait leave, those that run elsewhere 
     const posted: Posted[] = [];
     for (const id of ["a", "b", "c"]) posted.push(await work.post(stops, id, { ms: 30_000 }));
     await machines.clock.pass(100);
-    const { tookMs } = await drain(machines, stops, Promise.resolve());
+    const { tookMs } = drain(machines, stops, Promise.resolve());
     assert.deepEqual(stops.line.cut(), { running: 2, waiting: 1 });
     await machines.clock.pass(100);
     assert.deepEqual(posted.map(fateOf), ["shutdown", "shutdown", "shutdown"]);
@@ -166,7 +166,7 @@ Deno.test("cut() does not wait for a machine that is dead, or for a server that 
       await machines.clock.pass(100);
       if (lost === "machine") stays.kill();
       else machines.server.stop();
-      const { tookMs } = await drain(machines, stops, Promise.resolve());
+      const { tookMs } = drain(machines, stops, Promise.resolve());
       stops.line.cut();
       await machines.clock.pass(lost === "machine" ? 4000 : 100);
       assert.deepEqual(posted.map(fateOf), ["shutdown"]);
@@ -202,7 +202,7 @@ Deno.test("close() delivers the results that wait for their front, if it comes b
     const posted = [await work.post(stays, "a", { ms: 1000 })];
     await machines.clock.pass(100);
     machines.server.cut(stays.link, "unnoticed");
-    const { tookMs } = await drain(machines, stops, workers);
+    const { tookMs } = drain(machines, stops, workers);
     await machines.clock.pass(2000);
     assert.equal(tookMs(), undefined);
     assert.equal(stops.cluster.state().pools[0]?.undelivered, 1);
