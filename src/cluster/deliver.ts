@@ -41,7 +41,7 @@ export interface Acknowledgement {
 }
 
 /** An outcome on its way. */
-export interface Delivery {
+export interface ResultDelivery {
   /** Name of the pool. */
   readonly pool: string;
   /** The machine that has the client. */
@@ -64,7 +64,7 @@ export interface Delivery {
  */
 export async function deliver(
   group: Group,
-  delivery: Delivery,
+  delivery: ResultDelivery,
 ): Promise<Acknowledgement | undefined> {
   const { link, subjects, nodes, clock, report } = group;
   const { front, pool, question: { uid } } = delivery;
@@ -95,7 +95,7 @@ export async function deliver(
 /** One attempt. Resolves with undefined if it is not known whether the front has taken it. */
 async function send(
   { link, subjects }: Group,
-  { front, reply }: Delivery,
+  { front, reply }: ResultDelivery,
   { data, isInline }: Message,
   done: Acknowledgement,
 ): Promise<ResultAnswer | undefined> {
@@ -112,7 +112,7 @@ interface Message {
   readonly isInline: boolean;
 }
 
-async function messageOf(group: Group, delivery: Delivery): Promise<Message> {
+async function messageOf(group: Group, delivery: ResultDelivery): Promise<Message> {
   const { outcome, question } = delivery;
   try {
     if (outcome.kind === "ran") return await resultOf(group, outcome.result, delivery);
@@ -139,7 +139,7 @@ function failureOf(
 async function resultOf(
   { link }: Group,
   result: JobResult,
-  { question, live }: Delivery,
+  { question, live }: ResultDelivery,
 ): Promise<Message> {
   const captures = captureNames.map((name) => result[name]);
   const length = captures.reduce((sum, each) => sum + capturedLength(each), 0);

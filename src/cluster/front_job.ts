@@ -77,9 +77,9 @@ export class FrontJob implements Place, Lease, EventListenerObject {
   /** Numbers of bytes of live output that have come or are lost, of the run that counts. */
   received = { stdout: 0, stderr: 0 };
   /** Ends its queue timeout. */
-  stopTimer = nothing;
+  stopTimer: () => void = nothing;
   /** Called when `acked` is set. */
-  onAcked = nothing;
+  onAcked: () => void = nothing;
   #clientGone = false;
   readonly #front: JobFront;
   readonly #signal: AbortSignal | undefined;

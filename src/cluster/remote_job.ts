@@ -13,7 +13,7 @@ import {
   noInput,
 } from "../jobs/job.ts";
 import type { Lease } from "../jobs/line.ts";
-import { createStop } from "../jobs/stop.ts";
+import { createStop, type Stop } from "../jobs/stop.ts";
 import type { Inbox } from "../spool/inbox.ts";
 import { type Acknowledgement, deliver, readCapture } from "./deliver.ts";
 import type { Group } from "./group.ts";
@@ -53,7 +53,7 @@ export interface RemoteParts {
 /** See the module's head. */
 export class RemoteJob implements Lease {
   readonly remote = true;
-  readonly stop = createStop();
+  readonly stop: Stop = createStop();
   /** Unknown here: the front measures how long a job waits. */
   readonly queuedSec = 0;
   readonly spec: JobSpec;
