@@ -54,7 +54,8 @@ export interface Machines extends Disposable {
   size(pool?: string): Promise<{ readonly messages: number; readonly maxMessages: number }>;
 }
 
-const usual: ClusterConfig = {
+/** The settings of a machine, unless a test has others. */
+export const groupConfig: ClusterConfig = {
   servers: ["127.0.0.1:4222"],
   tls: undefined,
   group: "test",
@@ -84,7 +85,7 @@ export function createMachines(ids: "rise" | "fall" = "rise"): Machines {
       const digits = String(ids === "rise" ? joined : 1e6 - joined).padStart(8, "0");
       const reported: (readonly unknown[])[] = [];
       const cluster = joinCluster({
-        config: { ...usual, nodeName: name, ...config },
+        config: { ...groupConfig, nodeName: name, ...config },
         version: "0.0.0",
         node: `${digits}-0000-4000-8000-000000000000`,
         link: process.link,
@@ -124,7 +125,8 @@ export function createMachines(ids: "rise" | "fall" = "rise"): Machines {
   };
 }
 
-function reportTo(reported: (readonly unknown[])[]): ClusterReport {
+/** Notes the name and the values of each event. */
+export function reportTo(reported: (readonly unknown[])[]): ClusterReport {
   const to = (name: string) => (...values: readonly unknown[]) =>
     void reported.push([name, ...values]);
   return {

@@ -7,7 +7,8 @@
 import assert from "node:assert/strict";
 import { type JobHandle, type JobOutcome, type JobSpec, noInput } from "../../src/jobs/job.ts";
 import type { Lease, Place } from "../../src/jobs/line.ts";
-import type { Machine, Machines } from "./cluster.ts";
+import type { Clock } from "../../src/cluster/clock.ts";
+import type { Machine } from "./cluster.ts";
 import { ranOf, specOf } from "./jobs.ts";
 
 /** A job that a client has posted. */
@@ -66,7 +67,7 @@ export interface PostSettings extends Partial<JobSpec> {
 }
 
 /** Makes clients and workers for these machines. */
-export function groupWork({ clock }: Machines): GroupWork {
+export function groupWork({ clock }: { readonly clock: Clock }): GroupWork {
   const begun: Begun[] = [];
   const settings = new Map<string, PostSettings>();
 
