@@ -31,9 +31,9 @@ export function answerOthers(group: Group, lines: () => readonly ClusterLine[]):
     if (reply !== "") link.publish(reply, data);
   }
 
-  /** An error has no answer: the machine that asks gives up after a while, and asks again if it still needs to know. */
+  /** After an error the answer is empty, which the machine that asks does not understand: it gives up, or asks again. */
   function respondLater(message: Incoming, data: Promise<Uint8Array<ArrayBuffer>>): void {
-    data.then((data) => respond(message, data)).catch(() => {});
+    data.catch(() => nothing).then((data) => respond(message, data)).catch(() => {});
   }
 
   const asFront: Readonly<Record<FrontVerb, (message: Incoming) => void>> = {

@@ -8,15 +8,19 @@
 import type { ClusterConfig } from "../config/config.ts";
 import type { LineSize, ResizableLine } from "../jobs/line.ts";
 import { answerOthers } from "./answers.ts";
+import { type ClusterState, stateOf } from "./cluster_state.ts";
+import { type Clock, endable, systemClock, within } from "./clock.ts";
 import { decodeBeat, encodeBeat } from "./codec.ts";
-import { type Clock, type Group, pause, systemClock } from "./group.ts";
+import type { Group } from "./group.ts";
 import type { PoolHost } from "./host.ts";
 import { Keeper } from "./keeper.ts";
 import { ClusterLine } from "./line.ts";
 import type { Link } from "./link.ts";
 import { protocol, streamOf, subjectsOf } from "./names.ts";
-import { type Beat, createNodes, differing, type NodeState, type PoolBeat } from "./nodes.ts";
+import { type Beat, createNodes, joined, type NodeState, type PoolBeat } from "./nodes.ts";
 import type { ClusterReport } from "./report.ts";
+
+export type { ClusterPool, ClusterState, NodeSummary } from "./cluster_state.ts";
 
 /** Time between two beats, in milliseconds. */
 const beatMs = 1000;
@@ -37,56 +41,6 @@ const deliverMs = 5000;
 /** The server must offer a job anew only when its machine counts as dead: so many milliseconds later. */
 const ackWaitBeyondMs = 2000;
 
-/** What is known of the group, for people. */
-export interface ClusterState {
-  /** Name of the group. */
-  readonly group: string;
-  /** Whether there is a connection. */
-  readonly connected: boolean;
-  /** Version of the server; undefined before the first connection. */
-  readonly serverVersion: string | undefined;
-  /** The machines that live, this one included. */
-  readonly nodes: readonly NodeSummary[];
-  /** The queues, by the names of their pools. */
-  readonly pools: readonly ClusterPool[];
-  /** How often a connection was made again. */
-  readonly reconnections: number;
-}
-
-/** A machine of the group. */
-export interface NodeSummary {
-  /** Its id, new at each start. */
-  readonly id: string;
-  /** Its name, for people. */
-  readonly name: string;
-  /** Version of the program. */
-  readonly version: string;
-  /** What it does. */
-  readonly state: NodeState;
-  /** Seconds since it was heard first. */
-  readonly sinceSec: number;
-  /** Number of its workers, over all pools. */
-  readonly workers: number;
-  /** Number of those that have a job. */
-  readonly busy: number;
-  /** Number of jobs that may wait because of it. */
-  readonly places: number;
-  /** Names of commands that have another text there. */
-  readonly differs: readonly string[];
-}
-
-/** A shared queue. */
-export interface ClusterPool {
-  /** Name of the pool. */
-  readonly name: string;
-  /** Maximum number of unfinished jobs: workers and places of all machines. */
-  readonly limit: number;
-  /** Number of unfinished jobs when the server was last asked; undefined before that. */
-  readonly unfinished: number | undefined;
-  /** Number of results of this machine that have not been taken. */
-  readonly undelivered: number;
-}
-
 /** What a group is made of. */
 export interface ClusterParts {
   /** The settings. */
@@ -99,7 +53,9 @@ export interface ClusterParts {
   readonly report: ClusterReport;
   /** Called with a sentence for the user if a queue can never be used. */
   readonly onRefused: (sentence: string) => void;
-  /** The time. */
+  /** Id of this machine in the group, a UUID; a new one if it is absent. */
+  readonly node?: string;
+  /** The time; that of the runtime if it is absent. */
   readonly clock?: Clock;
 }
 
@@ -119,11 +75,11 @@ export interface Cluster {
 
 /** Joins a group. */
 export function joinCluster(
-  { config, version, link, report, onRefused, clock = systemClock }: ClusterParts,
+  { config, version, link, report, onRefused, ...parts }: ClusterParts,
 ): Cluster {
+  const clock = endable(parts.clock ?? systemClock);
   const group: Group = {
-    node: crypto.randomUUID(),
-    name: config.nodeName,
+    node: parts.node ?? crypto.randomUUID(),
     link,
     nodes: createNodes(config.nodeTimeoutMs),
     subjects: subjectsOf(config.group),
@@ -137,16 +93,22 @@ export function joinCluster(
   const lines = new Map<ClusterLine, Keeper>();
   let state: NodeState = "up";
   let connections = 0;
+  let opened = 0;
   let isBeatDue = false;
+  let stopFirstAudit = () => {};
   const begins = new Set<Promise<void>>();
-  /** Ends the timers. */
-  const timers = new Set<() => void>();
 
   const all = () => [...lines.keys()];
 
   function ownBeat(): Beat {
-    const pools = Object.fromEntries(all().map((line) => [line.pool, line.beat()]));
-    return { proto: protocol, node, name: config.nodeName, version, state, pools };
+    const pools = new Map<string, PoolBeat>();
+    for (const line of all()) {
+      // A queue that ends can have a successor for the same pool.
+      const other = pools.get(line.pool);
+      pools.set(line.pool, other ? joined(other, line.beat()) : line.beat());
+    }
+    const { nodeName: name } = config;
+    return { proto: protocol, node, name, version, state, pools: Object.fromEntries(pools) };
   }
 
   function beat(): void {
@@ -171,15 +133,13 @@ export function joinCluster(
     nodes.heard(other, clock.now());
     // So it knows at once whom it shares its queues with.
     if (isNew) beatSoon();
-    for (const line of all()) line.look();
   }
 
   function every(ms: number, act: () => void): void {
     let last = clock.now();
-    let stop = clock.after(ms, again);
-    timers.add(() => stop());
+    clock.after(ms, again);
     function again(): void {
-      stop = clock.after(ms, again);
+      clock.after(ms, again);
       // What the others said meanwhile has yet to be read.
       if (clock.now() - last > ms + frozenMs) nodes.reconnected(clock.now());
       last = clock.now();
@@ -193,7 +153,8 @@ export function joinCluster(
     nodes.reconnected(clock.now());
     beat();
     for (const keeper of lines.values()) void begin(keeper);
-    timers.add(clock.after(firstAuditMs, audit));
+    stopFirstAudit();
+    stopFirstAudit = clock.after(firstAuditMs, audit);
   }
 
   async function begin(keeper: Keeper): Promise<void> {
@@ -226,11 +187,16 @@ export function joinCluster(
   return {
     openLine(pool, size, host) {
       const names = streamOf(config.group, pool);
-      const line = new ClusterLine({ group, pool, names, host, onChange: beatSoon }, size);
+      const name = `${pool}-${++opened}`;
+      const line = new ClusterLine({ group, pool, name, names, host, onChange: beatSoon }, size);
       const { storage, replicas } = config;
       const keeper = new Keeper({ group, line, settings: { storage, replicas }, onRefused });
       lines.set(line, keeper);
-      void line.ended.then(() => line.executor.idle()).then(() => lines.delete(line));
+      void line.ended.then(() => line.executor.idle()).then(() => {
+        line.executor.close();
+        lines.delete(line);
+        beatSoon();
+      });
       beat();
       if (link.connected) void begin(keeper);
       return line;
@@ -238,27 +204,7 @@ export function joinCluster(
     async begun() {
       await Promise.all(begins);
     },
-    state: () => ({
-      group: config.group,
-      connected: link.connected,
-      serverVersion: link.serverVersion,
-      reconnections: Math.max(0, link.connections - 1),
-      nodes: nodes.alive(clock.now()).map(({ beat, sinceMs }) => ({
-        id: beat.node,
-        name: beat.name,
-        version: beat.version,
-        state: beat.state,
-        sinceSec: (clock.now() - sinceMs) / 1000,
-        ...sumOf(Object.values(beat.pools)),
-        differs: all().flatMap((line) => differing(line.pool, line.beat(), [beat])),
-      })),
-      pools: [...lines].map(([{ pool, executor }, keeper]) => ({
-        name: pool,
-        limit: keeper.limit,
-        unfinished: keeper.unfinished,
-        undelivered: executor.undelivered,
-      })),
-    }),
+    state: () => stateOf(group, config.group, lines),
     leave() {
       state = "draining";
       for (const line of all()) line.leave();
@@ -266,21 +212,12 @@ export function joinCluster(
     },
     async close() {
       const delivered = Promise.all(all().map(({ executor }) => executor.idle()));
-      await Promise.race([delivered, pause(group, deliverMs)]);
+      await within(clock, deliverMs, delivered);
       state = "gone";
       beat();
-      for (const stop of timers) stop();
+      clock.end();
       for (const { executor } of all()) executor.close();
       await link.close();
     },
-  };
-}
-
-function sumOf(pools: readonly PoolBeat[]): Pick<NodeSummary, "workers" | "busy" | "places"> {
-  const sum = (of: (pool: PoolBeat) => number) => pools.reduce((sum, pool) => sum + of(pool), 0);
-  return {
-    workers: sum(({ workers }) => workers),
-    busy: sum(({ busy }) => busy),
-    places: sum(({ places }) => places),
   };
 }

@@ -7,29 +7,26 @@
 
 import type { Lease } from "../jobs/line.ts";
 import { createRunTimes } from "../jobs/run_times.ts";
-import { decodeAnswer, decodeJob, encodeQuestion } from "./codec.ts";
+import { decodeJob } from "./codec.ts";
+import type { Acknowledgement } from "./deliver.ts";
 import type { Front } from "./front.ts";
+import { Fronts } from "./fronts.ts";
 import type { Group } from "./group.ts";
 import type { PoolHost } from "./host.ts";
 import {
   acknowledgements,
   giveBack,
   type Incoming,
-  LinkError,
   type Offer,
   offerOf,
   type StreamNames,
 } from "./link.ts";
-import type { Cancel, CaptureOf, ClaimAnswer, JobQuestion, ReceivedJob } from "./messages.ts";
-import { createPulls, type Pulls } from "./pulls.ts";
-import { type Acknowledgement, RemoteJob } from "./remote_job.ts";
+import type { Cancel, CaptureOf, ClaimAnswer, ReceivedJob } from "./messages.ts";
+import { RemoteJob } from "./remote_job.ts";
+import { Takers } from "./takers.ts";
 
 /** How long a message that cannot be dealt with now stays away, in milliseconds. */
 const awayMs = 1000;
-
-/** How long a front is given to answer a question, in milliseconds; less if it seems to be dead. */
-const questionMs = 1000;
-const lastQuestionMs = 500;
 
 /** What an executor is made of. */
 export interface ExecutorParts {
@@ -37,6 +34,8 @@ export interface ExecutorParts {
   readonly group: Group;
   /** Name of its pool. */
   readonly pool: string;
+  /** A name that no other executor of this machine has or had: a token of subjects. */
+  readonly name: string;
   /** The stream of the pool. */
   readonly names: StreamNames;
   /** The pool. */
@@ -57,42 +56,35 @@ interface Held {
   begunMs?: number | undefined;
 }
 
-/** A worker that waits. */
-interface Taker {
-  readonly stays: (() => boolean) | undefined;
-  readonly resolve: (lease: Lease | undefined) => void;
-  /** Ends its pull; undefined while it has none. */
-  stop: (() => void) | undefined;
-  /** Whether a job is on its way to it. */
-  offered: boolean;
-}
-
 /** See the module's head. */
 export class Executor {
   readonly #parts: ExecutorParts;
   readonly #group: Group;
-  readonly #pulls: Pulls;
   readonly #held = new Map<string, Held>();
-  readonly #takers = new Set<Taker>();
-  /** Fronts that did not answer, with the time of that. */
-  readonly #suspects = new Map<string, number>();
+  readonly #takers: Takers;
+  readonly #fronts: Fronts;
   readonly #runTimes = createRunTimes();
-  #paused = false;
-  #ended = false;
-  #idle: (() => void) | undefined;
+  /** When this machine last had a connection, as far as it looked. */
+  #connectedMs: number;
+  /** When it last looked, and when it last did so late: it was frozen until then. */
+  #lookedMs: number;
+  #lateMs = -Infinity;
+  /** Those who wait for `idle`. */
+  readonly #idle: (() => void)[] = [];
 
   /** An executor without workers. */
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
     this.#group = parts.group;
-    this.#pulls = createPulls(parts.group, parts.names, `${parts.pool}-`, (message) => {
-      this.#group.link.publish(message.reply, giveBack(0));
+    this.#fronts = new Fronts(parts.group);
+    this.#connectedMs = this.#lookedMs = parts.group.clock.now();
+    this.#takers = new Takers({
+      group: parts.group,
+      names: parts.names,
+      prefix: `${parts.name}-`,
+      offer: (message) => this.#offered(message),
+      onLease: ({ spec: { uid } }) => this.#begins(uid),
     });
-  }
-
-  /** Number of workers that wait and have no job on its way. */
-  get idleWorkers(): number {
-    return this.#pulls.waiting;
   }
 
   /** Unique names of the jobs whose messages are here. */
@@ -115,34 +107,14 @@ export class Executor {
     return [...this.#held.values()].filter(({ remote }) => remote && !remote.isRunning).length;
   }
 
-  /** As `Line.take`. */
-  take(stays?: () => boolean): Promise<Lease | undefined> {
-    if (this.#ended || stays?.() === false) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
-      const taker: Taker = { stays, resolve, stop: undefined, offered: false };
-      this.#takers.add(taker);
-      this.#wait(taker);
-    });
+  /** The workers of this machine that wait for a job. */
+  get takers(): Takers {
+    return this.#takers;
   }
 
-  #wait(taker: Taker): void {
-    if (this.#paused) return;
-    taker.stop = this.#pulls.open((message) => {
-      taker.stop = undefined;
-      taker.offered = true;
-      void this.#offered(message).then((lease) => {
-        taker.offered = false;
-        if (lease) this.#begin(taker, lease);
-        else if (this.#ended || taker.stays?.() === false) this.#leave(taker, undefined);
-        else this.#wait(taker);
-      });
-    });
-  }
-
-  #begin(taker: Taker, lease: Lease): void {
-    const held = this.#held.get(lease.spec.uid);
+  #begins(uid: string): void {
+    const held = this.#held.get(uid);
     if (held) held.begunMs = this.#group.clock.now();
-    this.#leave(taker, lease);
   }
 
   /** The run of a job is over. */
@@ -152,40 +124,9 @@ export class Executor {
     held.begunMs = undefined;
   }
 
-  #leave(taker: Taker, lease: Lease | undefined): void {
-    this.#takers.delete(taker);
-    taker.stop?.();
-    taker.resolve(lease);
-  }
-
-  /** As `Line.recall`. */
-  recall(): void {
-    for (const taker of [...this.#takers]) {
-      if (!taker.offered && taker.stays?.() === false) this.#leave(taker, undefined);
-    }
-  }
-
-  /** Whether jobs are taken; workers go on waiting. */
-  pause(paused: boolean): void {
-    if (paused === this.#paused) return;
-    this.#paused = paused;
-    for (const taker of this.#takers) {
-      if (taker.offered) continue;
-      taker.stop?.();
-      taker.stop = undefined;
-      this.#wait(taker);
-    }
-  }
-
-  /** No more jobs are taken: workers that wait, and those that come, get none. Idempotent. */
-  end(): void {
-    this.#ended = true;
-    for (const taker of [...this.#takers]) if (!taker.offered) this.#leave(taker, undefined);
-  }
-
   /** Asks for jobs anew, after a reconnection, and gives a sign of life for those that are here. */
   renew(): void {
-    this.#pulls.renew();
+    this.#takers.renew();
     this.signLife();
   }
 
@@ -196,10 +137,45 @@ export class Executor {
     }
   }
 
+  /**
+   * Ends the runs for which nobody waits: their machine is dead, and wants them ended then; or, if no job may be begun twice, this
+   * machine was cut off for so long that the job counts as lost. To be called twice a second.
+   */
+  look(): void {
+    const { link, clock, ackWaitMs, rules } = this.#group;
+    const now = clock.now();
+    if (this.#isTooLong(now - this.#lookedMs)) this.#lateMs = now;
+    this.#lookedMs = now;
+    const isLost = now - this.#connectedMs >= ackWaitMs && rules.onLost === "fail";
+    if (link.connected) this.#connectedMs = now;
+    for (const remote of this.#running()) {
+      const isOrphan = link.connected && remote.spec.onDisconnect === "cancel" &&
+        this.#fronts.isDead(remote.front);
+      if (isLost || isOrphan) remote.revoke(refused("gone"));
+    }
+  }
+
+  /** Whether the others may think, after this machine has said nothing for so long, that it is dead. */
+  #isTooLong(ms: number): boolean {
+    return ms >= this.#group.nodeTimeoutMs / 2;
+  }
+
+  /** Whether this machine is, or was lately, so late that a message can have waited here for long, and now be another machine's. */
+  #isLate(): boolean {
+    const now = this.#group.clock.now();
+    return this.#isTooLong(now - this.#lookedMs) || !this.#isTooLong(now - this.#lateMs);
+  }
+
+  /** The jobs of other machines that have no outcome yet. */
+  #running(): RemoteJob[] {
+    return [...this.#held.values()].map(({ remote }) => remote)
+      .filter((remote) => remote !== undefined).filter(({ isRunning }) => isRunning);
+  }
+
   /** Ends the jobs of other machines that run here. Returns their number. */
   cut(): number {
-    const running = [...this.#held.values()].filter(({ remote }) => remote?.isRunning);
-    for (const { remote } of running) remote?.stop.request("shutdown");
+    const running = this.#running();
+    for (const remote of running) remote.cut();
     return running.length;
   }
 
@@ -208,16 +184,15 @@ export class Executor {
     return this.#held.has(uid);
   }
 
-  /** Resolves when nothing is held any more; to be called once, when no job is taken any more. */
+  /** Resolves when nothing is held; to be called when no job is taken any more. */
   idle(): Promise<void> {
     if (this.#held.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle = resolve);
+    return new Promise((resolve) => this.#idle.push(resolve));
   }
 
   /** Ends everything. */
   close(): void {
-    this.end();
-    this.#pulls.close();
+    this.#takers.close();
     for (const { remote } of this.#held.values()) remote?.giveUp();
   }
 
@@ -275,12 +250,14 @@ export class Executor {
       this.#group.link.publish(held.reply, acknowledgement.kind, acknowledgement.confirmTo);
     }
     this.#held.delete(uid);
-    if (this.#held.size === 0) this.#idle?.();
+    if (this.#held.size > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   #own({ spec: { uid } }: ReceivedJob, held: Held, { attempt }: Offer): Lease | undefined {
     const { subjects, node } = this.#group;
-    const job = this.#parts.front.beginHere(uid, attempt, {
+    const job = this.#parts.front.beginHere(uid, {
+      attempt,
       settled: () => {
         this.#ran(held);
         this.#drop(uid, { kind: acknowledgements.done, confirmTo: subjects.acked(node, uid) });
@@ -292,81 +269,52 @@ export class Executor {
     return undefined;
   }
 
-  /** A command that the pool does not have, and a front that must be asked first, come before everything that costs something. */
   async #foreign(job: ReceivedJob, held: Held, { attempt }: Offer): Promise<Lease | undefined> {
-    const { host } = this.#parts;
-    const { uid, command: name } = job.spec;
-    if (!Object.hasOwn(host.digests, name)) {
-      this.#drop(uid, away);
+    const offeredMs = this.#group.clock.now();
+    const { front, spec: { uid, command } } = job;
+    const fronts = this.#fronts;
+    if (!Object.hasOwn(this.#parts.host.digests, command)) {
+      // Another machine has it; but nobody needs the job of a dead one.
+      this.#drop(uid, refused(fronts.isDead(front) ? "gone" : "held"));
       return undefined;
     }
     const mayBegin = attempt === 1 && !job.claimFirst && job.inline !== undefined &&
-      !this.#isSuspect(job.front);
-    if (!mayBegin) {
-      const answer = await this.#claim(job, attempt);
-      if (answer !== "run") {
-        this.#drop(uid, refused(answer));
-        return undefined;
-      }
+      !fronts.isSuspect(front) && !this.#isLate();
+    const question = { uid, node: this.#group.node, attempt };
+    const answer = mayBegin ? "run" : await fronts.claim(front, question);
+    if (answer !== "run") {
+      this.#drop(uid, refused(answer));
+      return undefined;
     }
+    const remote = this.#remote(job, held, attempt);
+    if (mayBegin) {
+      void fronts.started(front, question).then((answer) => {
+        if (answer === "gone" || answer === "held") remote.revoke(refused(answer));
+      });
+    }
+    if (!await remote.load()) return remote.back(awayMs);
+    // Meanwhile the front may have given it to another machine.
+    if (this.#isTooLong(this.#group.clock.now() - offeredMs)) {
+      const answer = await fronts.claim(front, question);
+      if (answer !== "run") remote.revoke(refused(answer));
+    }
+    return remote.stop.cause ? remote.back(0) : remote;
+  }
+
+  #remote(job: ReceivedJob, held: Held, attempt: number): RemoteJob {
+    const { pool, host, hasOthers } = this.#parts;
+    const { front, spec: { uid, command } } = job;
     const remote = new RemoteJob(this.#group, { ...job, attempt, reply: held.reply }, {
-      pool: this.#parts.pool,
-      command: host.use(name),
+      pool,
+      command: host.use(command),
       share: host.openShare(),
-      hasOthers: this.#parts.hasOthers,
+      hasOthers,
+      givenBack: () => this.#fronts.giveBack(front, remote.question),
       settled: () => this.#ran(held),
       over: (acknowledgement) => this.#drop(uid, acknowledgement),
     });
     held.remote = remote;
-    if (mayBegin) void this.#announce(remote, job.front);
-    return await remote.load() ? remote : remote.back(awayMs);
-  }
-
-  /** Tells the front that its job has begun. If it does not want that, the run is ended and has no result. */
-  async #announce(remote: RemoteJob, front: string): Promise<void> {
-    const answer = await this.#ask("started", front, remote.question, questionMs);
-    if (answer === "gone" || answer === "held") remote.revoke(refused(answer));
-  }
-
-  /** Asks the front whether its job may be run. A front that is dead has no jobs. */
-  async #claim({ front, spec: { uid } }: ReceivedJob, attempt: number): Promise<ClaimAnswer> {
-    const { node, nodes, clock, report } = this.#group;
-    const begun = clock.now();
-    const lives = nodes.isAlive(front, begun);
-    const question = { uid, node, attempt };
-    const answer = await this.#ask("claim", front, question, lives ? questionMs : lastQuestionMs);
-    report.hop("claim", (clock.now() - begun) / 1000);
-    return answer ?? (nodes.isAlive(front, clock.now()) ? "held" : "gone");
-  }
-
-  /** Resolves with undefined if the front did not answer. */
-  async #ask(
-    verb: "started" | "claim",
-    front: string,
-    question: JobQuestion,
-    timeoutMs: number,
-  ): Promise<ClaimAnswer | undefined> {
-    const { link, subjects, clock } = this.#group;
-    try {
-      const data = encodeQuestion(question);
-      return decodeAnswer(await link.request(subjects.front(front, verb), data, timeoutMs));
-    } catch (error) {
-      if (error instanceof LinkError && error.trouble === "no_responders") {
-        this.#suspects.set(front, clock.now());
-      }
-      return undefined;
-    }
-  }
-
-  /** Whether a front has not answered lately, and has not been heard since. */
-  #isSuspect(front: string): boolean {
-    const { nodes, clock } = this.#group;
-    if (!nodes.isAlive(front, clock.now())) return true;
-    const since = this.#suspects.get(front);
-    if (since === undefined) return false;
-    if (!nodes.heardSince(front, since)) return true;
-    this.#suspects.delete(front);
-    return false;
+    return remote;
   }
 }
 

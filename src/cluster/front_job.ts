@@ -7,8 +7,9 @@
 import type { JobHandle, JobOutcome, JobSpec, LeaveCause } from "../jobs/job.ts";
 import type { Lease, Place } from "../jobs/line.ts";
 import { createStop, type Stop } from "../jobs/stop.ts";
-import type { Grants } from "./grants.ts";
 import type { PayloadSource } from "../spool/payload_source.ts";
+import type { Grants } from "./grants.ts";
+import type { Cancel } from "./messages.ts";
 
 /**
  * Where a job is: its place is reserved; it is on its way into the queue; it waits there; a machine may run it; its outcome is there
@@ -34,8 +35,10 @@ export interface JobFront {
   reservationEnded(job: FrontJob): void;
 }
 
-/** What follows when a worker of this machine is done with a job. */
+/** The delivery of a job to a worker of this machine, and what follows when that is done with it. */
 export interface LocalRun {
+  /** How often the message of the job was offered, this time included. */
+  readonly attempt: number;
   /** Its message can leave the stream. */
   settled(): void;
   /** Its message can be offered again. */
@@ -45,6 +48,7 @@ export interface LocalRun {
 /** See the module's head. It is also the lease of a worker of this machine that runs it. */
 export class FrontJob implements Place, Lease, EventListenerObject {
   readonly reserved = true;
+  /** Why its run is to end, on whichever machine. */
   readonly stop: Stop = createStop();
   /** Whether its body was still to arrive when the place was reserved. */
   readonly arriving: boolean;
@@ -60,24 +64,23 @@ export class FrontJob implements Place, Lease, EventListenerObject {
   state: FrontState = "reserved";
   /** Number of its message in the stream; undefined while it is not known to be there. */
   sequence: number | undefined;
-  /** How often its message was published. */
+  /** How many messages it is known to have had. */
   published = 0;
-  /** Whether a worker of this machine runs it. */
-  isHere = false;
-  /** What follows when a worker of this machine is done with it. */
-  localRun: (LocalRun & { readonly attempt: number }) | undefined;
+  /** Its run by a worker of this machine; undefined if there is none. */
+  localRun: LocalRun | undefined;
   /** Its payload, open for other machines. */
   source: PayloadSource | undefined;
+  /** Settles when a result that has come is taken, or is not. */
+  taking: Promise<unknown> | undefined;
   /** Whether the server has confirmed that its message has left the stream. */
   acked = false;
-  /** Numbers of bytes of live output that have come or are lost. */
-  readonly received = { stdout: 0, stderr: 0 };
+  /** Numbers of bytes of live output that have come or are lost, of the run that counts. */
+  received = { stdout: 0, stderr: 0 };
   /** Ends its queue timeout. */
-  stopTimer = nothing;
+  stopTimer: () => void = nothing;
   /** Called when `acked` is set. */
-  onAcked = nothing;
-  /** Whether its client has left. */
-  clientGone = false;
+  onAcked: () => void = nothing;
+  #clientGone = false;
   readonly #front: JobFront;
   readonly #signal: AbortSignal | undefined;
   readonly #outcome = Promise.withResolvers<JobOutcome>();
@@ -101,6 +104,28 @@ export class FrontJob implements Place, Lease, EventListenerObject {
   /** Resolves when it is in the queue for certain, or over. */
   get entered(): Promise<void> {
     return this.#entered.promise;
+  }
+
+  /** Whether it waits. */
+  get isWaiting(): boolean {
+    return this.state === "entering" || this.state === "waiting";
+  }
+
+  /** Whether no machine has begun with it. */
+  get isUnbegun(): boolean {
+    return this.state === "reserved" || this.isWaiting;
+  }
+
+  /** Whether an outcome is still wanted. */
+  get isOpen(): boolean {
+    return this.state !== "answering" && this.state !== "over";
+  }
+
+  /** Why it is not to be begun again: its client has left, or the server stops; undefined if it may. */
+  get endCause(): Cancel["cause"] | undefined {
+    const { cause } = this.stop;
+    if (cause && cause !== "timed_out") return cause;
+    return this.#clientGone ? "canceled" : undefined;
   }
 
   /** Starts to watch for the client's disconnect. */
@@ -128,9 +153,10 @@ export class FrontJob implements Place, Lease, EventListenerObject {
   }
 
   leave(): void {
-    this.clientGone = true;
-    const runs = this.state === "running" || this.state === "answering";
-    if (!runs || this.spec.onDisconnect === "cancel") this.#front.end(this, "canceled");
+    this.#clientGone = true;
+    if (this.state !== "running" || this.spec.onDisconnect === "cancel") {
+      this.#front.end(this, "canceled");
+    }
   }
 
   position(): number {
@@ -138,11 +164,11 @@ export class FrontJob implements Place, Lease, EventListenerObject {
   }
 
   settle(outcome: JobOutcome): void {
-    if (this.isHere && this.state === "running") this.#front.settledHere(this, outcome);
+    if (this.localRun && this.state === "running") this.#front.settledHere(this, outcome);
   }
 
   release(): void {
-    if (this.isHere && this.state === "running") this.#front.releasedHere(this);
+    if (this.localRun && this.state === "running") this.#front.releasedHere(this);
   }
 
   /** Seconds since its place was filled. */
@@ -150,8 +176,18 @@ export class FrontJob implements Place, Lease, EventListenerObject {
     return this.spec ? (this.#front.now() - this.#filledAt) / 1000 : 0;
   }
 
-  /** It is in the queue, or over. */
+  /** A machine begins with it. */
+  begins(): void {
+    this.state = "running";
+    this.stopTimer();
+    this.queuedSec = this.waitedSec();
+    this.received = { stdout: 0, stderr: 0 };
+    this.#entered.resolve();
+  }
+
+  /** Its message is in the queue. */
   hasEntered(): void {
+    if (this.state === "entering") this.state = "waiting";
     this.#entered.resolve();
   }
 

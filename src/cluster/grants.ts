@@ -41,6 +41,10 @@ export interface Grants {
   readonly holder: string | undefined;
   /** Number of times that a machine was allowed to run it and did not give it back. */
   readonly begun: number;
+  /** Whether it may be run by this machine for this offer. */
+  isHeldBy(by: Claimant): boolean;
+  /** Whether its holder lives, and has not said since it was allowed to run the job that it does not hold it. */
+  isHeld(witness: Witness): boolean;
   /**
    * A machine asks whether it may run the job. The same question, asked twice because the answer was lost, has the same answer.
    * If the holder asks with another number of attempts, or after it has denied the job, it was offered the job anew: it has lost
@@ -85,6 +89,10 @@ export function createGrants({ onLost, attempts }: GrantRules): Grants {
     get begun() {
       return begun;
     },
+    isHeldBy: ({ node, attempt }) => grant?.node === node && grant.attempt === attempt,
+    isHeld: (witness) =>
+      grant !== undefined && witness.isAlive(grant.node) &&
+      !witness.denies(grant.node, grant.sinceMs),
     claim({ node, attempt }, nowMs, witness) {
       if (isLost(witness)) return "lost";
       if (grant && !witness.denies(grant.node, grant.sinceMs)) {

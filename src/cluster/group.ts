@@ -4,35 +4,17 @@
  * @module
  */
 
+import type { Clock } from "./clock.ts";
 import type { GrantRules } from "./grants.ts";
 import type { Link } from "./link.ts";
 import type { Subjects } from "./names.ts";
 import type { Nodes } from "./nodes.ts";
 import type { ClusterReport } from "./report.ts";
 
-/** A monotonic clock. */
-export interface Clock {
-  /** The time in milliseconds. */
-  now(): number;
-  /** Calls `act` after so many milliseconds, unless the returned function, which is idempotent, was called before. */
-  after(ms: number, act: () => void): () => void;
-}
-
-/** The clock of the runtime. */
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  after(ms, act) {
-    const timer = setTimeout(act, ms);
-    return () => clearTimeout(timer);
-  },
-};
-
 /** See the module's head. */
 export interface Group {
   /** Id of this machine, new at each start. */
   readonly node: string;
-  /** Name of this machine, for people. */
-  readonly name: string;
   /** The connection. */
   readonly link: Link;
   /** What is known of the other machines. */
@@ -43,15 +25,10 @@ export interface Group {
   readonly rules: GrantRules;
   /** Silence after which a machine counts as dead, in milliseconds. */
   readonly nodeTimeoutMs: number;
-  /** Time within which a machine must give a sign of life for a job, in milliseconds; longer than `nodeTimeoutMs`. */
+  /** Time within which a machine must give a sign of life for a job, in milliseconds. */
   readonly ackWaitMs: number;
   /** The time. */
   readonly clock: Clock;
   /** Where events are counted and logged. */
   readonly report: ClusterReport;
-}
-
-/** Resolves after so many milliseconds. */
-export function pause({ clock }: Pick<Group, "clock">, ms: number): Promise<void> {
-  return new Promise((resolve) => clock.after(ms, resolve));
 }

@@ -7,9 +7,9 @@
 import type { Group } from "./group.ts";
 import { LinkError, type StreamSettings } from "./link.ts";
 import type { ClusterLine } from "./line.ts";
-import { keeperOf, limitOf } from "./nodes.ts";
+import { type Beat, keeperOf, limitOf } from "./nodes.ts";
 
-/** For how long a machine that has just connected listens to the others before it changes a limit, in milliseconds. */
+/** For how long a machine that has just connected listens to the others before it lowers a limit, in milliseconds. */
 const settleMs = 2500;
 
 /** What a keeper is made of. */
@@ -20,7 +20,7 @@ export interface KeeperParts {
   readonly line: ClusterLine;
   /** How the stream is to be stored. */
   readonly settings: Pick<StreamSettings, "storage" | "replicas">;
-  /** Called with a sentence for the user if the stream can never be used. */
+  /** Called with a sentence for the user if the stream cannot be used, once for each sentence. */
   readonly onRefused: (sentence: string) => void;
 }
 
@@ -28,6 +28,8 @@ export interface KeeperParts {
 export class Keeper {
   readonly #parts: KeeperParts;
   #exists = false;
+  /** The sentence that was passed to `onRefused`. */
+  #refused: string | undefined;
   #size: { readonly messages: number; readonly maxMessages: number } | undefined;
 
   /** A keeper that has not looked yet. */
@@ -40,10 +42,14 @@ export class Keeper {
     return this.#size?.messages;
   }
 
-  /** How many there may be, by what this machine knows. */
+  /** How many there may be, by what this machine knows; at least 1, since the server has no smaller limit. */
   get limit(): number {
-    const { group, line } = this.#parts;
-    return limitOf(line.pool, group.nodes.alive(group.clock.now()).map(({ beat }) => beat));
+    return Math.max(1, limitOf(this.#parts.line.pool, this.#beats()));
+  }
+
+  #beats(): readonly Beat[] {
+    const { nodes, clock } = this.#parts.group;
+    return nodes.alive(clock.now()).map(({ beat }) => beat);
   }
 
   /** There is a new connection, perhaps to a server that has no stream. Makes it, and then asks for jobs. */
@@ -58,8 +64,9 @@ export class Keeper {
     const { group: { link }, line: { names: { stream } } } = this.#parts;
     try {
       const { messages, maxMessages } = await link.size(stream);
-      const limit = Math.max(1, this.limit);
-      const isDue = this.#isKeeper() && limit !== maxMessages;
+      const limit = this.limit;
+      const isDue = limit !== maxMessages && this.#isKeeper() &&
+        (limit > maxMessages || this.#hasSettled());
       if (isDue) await link.setMaxMessages(stream, limit);
       this.#size = { messages, maxMessages: isDue ? limit : maxMessages };
     } catch (error) {
@@ -69,21 +76,27 @@ export class Keeper {
 
   async #ensure(): Promise<void> {
     const { group: { link, ackWaitMs }, line, settings, onRefused } = this.#parts;
-    const { workers, places } = line.beat();
     try {
-      const maxMessages = workers + places;
-      await link.ensure({ ...line.names, ...settings, maxMessages, ackWaitMs });
+      await link.ensure({ ...line.names, ...settings, maxMessages: this.limit, ackWaitMs });
       this.#exists = true;
+      this.#refused = undefined;
       line.executor.renew();
     } catch (error) {
-      if (error instanceof LinkError && error.trouble === "refused") onRefused(error.message);
+      if (!(error instanceof LinkError) || error.trouble !== "refused") return;
+      if (error.message !== this.#refused) onRefused(error.message);
+      this.#refused = error.message;
     }
   }
 
-  /** Whether this machine is the one that changes the limit, and has heard the others. */
+  /** Whether this machine is the one that changes the limit. */
   #isKeeper(): boolean {
-    const { group: { link, nodes, node, clock }, line: { pool } } = this.#parts;
-    const beats = nodes.alive(clock.now()).map(({ beat }) => beat);
-    return clock.now() - link.connectedAt > settleMs && keeperOf(pool, beats) === node;
+    const { group: { node }, line: { pool } } = this.#parts;
+    return keeperOf(pool, this.#beats()) === node;
+  }
+
+  /** Whether every machine that lives was heard. */
+  #hasSettled(): boolean {
+    const { link, clock } = this.#parts.group;
+    return clock.now() - link.connectedAt > settleMs;
   }
 }

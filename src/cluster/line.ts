@@ -31,6 +31,8 @@ export interface ClusterLineParts {
   readonly group: Group;
   /** Name of its pool. */
   readonly pool: string;
+  /** A name that no other queue of this machine has or had: a token of subjects. */
+  readonly name: string;
   /** Its stream. */
   readonly names: StreamNames;
   /** The pool. */
@@ -56,7 +58,7 @@ export class ClusterLine implements ResizableLine {
 
   /** An open queue. */
   constructor(parts: ClusterLineParts, size: LineSize) {
-    const { group, pool, names, host } = parts;
+    const { group, pool, name, names, host } = parts;
     this.pool = pool;
     this.names = names;
     this.#parts = parts;
@@ -66,13 +68,14 @@ export class ClusterLine implements ResizableLine {
       pool,
       names,
       host,
-      idleWorkers: () => this.executor.idleWorkers,
+      idleWorkers: () => this.executor.takers.idle,
       pools: () => this.#pools(),
-      onChange: () => this.look(),
+      onOver: () => this.#update(),
     }, size);
     this.executor = new Executor({
       group,
       pool,
+      name,
       names,
       host,
       front: this.front,
@@ -101,11 +104,11 @@ export class ClusterLine implements ResizableLine {
   }
 
   take(stays?: () => boolean): Promise<Lease | undefined> {
-    return this.executor.take(stays);
+    return this.executor.takers.take(stays);
   }
 
   recall(): void {
-    this.executor.recall();
+    this.executor.takers.recall();
   }
 
   resize(size: LineSize): void {
@@ -120,31 +123,34 @@ export class ClusterLine implements ResizableLine {
 
   close(): void {
     this.front.close();
-    this.look();
+    this.#update();
   }
 
   cut(): Cut {
     const { running, waiting } = this.front.cut();
     const foreign = this.executor.cut();
-    this.look();
+    this.#update();
     return { running: running + foreign, waiting };
   }
 
   /** The machine is stopping: it takes jobs only if no other machine does. */
   leave(): void {
     this.#leaving = true;
-    this.look();
+    this.#update();
   }
 
-  /** Brings its parts up to date. To be called twice a second, too. */
+  #update(): void {
+    if (this.#leaving) this.executor.takers.pause(this.#hasOthers());
+    if (!this.front.closed || this.front.unfinished > 0) return;
+    this.executor.takers.end();
+    this.#ended.resolve();
+  }
+
+  /** Looks at what depends on the other machines. To be called twice a second. */
   look(): void {
-    const others = this.#hasOthers();
-    this.executor.pause(this.#leaving && others);
-    if (this.front.closed && this.front.unfinished === 0) {
-      this.executor.end();
-      this.#ended.resolve();
-    }
-    if (this.#parts.group.link.connected) this.front.look();
+    this.front.look();
+    this.executor.look();
+    this.#update();
   }
 
   /** What this machine says of the pool. */
@@ -157,7 +163,7 @@ export class ClusterLine implements ResizableLine {
     const { workers, places } = this.#size;
     return {
       workers: this.#leaving ? busy : workers,
-      places: this.#leaving ? 0 : places,
+      places: this.#leaving || this.front.closed ? 0 : places,
       busy,
       waiting: this.front.waiting,
       meanRunSec,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { chunkSize } from "./bulk.ts";
 import { encodeOutput } from "./codec.ts";
 import type { Group } from "./group.ts";
 import type { StreamTotals } from "./messages.ts";
@@ -42,11 +43,15 @@ export class LiveSender {
 
   /** The command has written a piece. */
   output(stream: "stdout" | "stderr", bytes: Uint8Array<ArrayBuffer>): void {
-    const at = this.#sent[stream];
-    this.#sent[stream] += bytes.length;
-    if (this.#onTheirWay + bytes.length > windowBytes) return;
-    const { node } = this.#group;
-    this.#send(encodeOutput({ uid: this.#uid, node, kind: stream, at }, bytes), bytes.length);
+    const { node, link } = this.#group;
+    const length = chunkSize(link.maxPayload);
+    for (let begin = 0; begin < bytes.length; begin += length) {
+      const piece = bytes.subarray(begin, begin + length);
+      const at = this.#sent[stream];
+      this.#sent[stream] += piece.length;
+      if (this.#onTheirWay + piece.length > windowBytes) continue;
+      this.#send(encodeOutput({ uid: this.#uid, node, kind: stream, at }, piece), piece.length);
+    }
   }
 
   #send(data: Uint8Array<ArrayBuffer>, length: number): void {

@@ -94,6 +94,7 @@ export const jobForm: Form<JobMessage> = record({
     requestId,
     command: name,
     keep: choice("memory", "disk", "data"),
+    onDisconnect: choice("cancel", "finish"),
   }, {
     timeoutSec: numberIn(Number.MIN_VALUE),
     request: record({

@@ -32,7 +32,7 @@ export interface JobMessage {
   /** The machine that has the client. */
   readonly front: string;
   /** The job, without its payload and without what only its machine knows. */
-  readonly spec: Omit<JobSpec, "input" | "version" | "onDisconnect">;
+  readonly spec: Omit<JobSpec, "input" | "version">;
   /** Its payload. */
   readonly payload: PayloadForm;
   /** Whether the front must be asked before the run. */

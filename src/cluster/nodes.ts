@@ -76,6 +76,8 @@ export interface Nodes {
     job: { readonly pool: string; readonly uid: string },
     sinceMs: number,
   ): boolean;
+  /** Whether a machine has said that it is leaving. */
+  hasLeft(node: string): boolean;
   /** Whether a machine has been heard, and is not forgotten. */
   isKnown(node: string): boolean;
   /** Whether a machine has been heard or seen after this time. */
@@ -138,6 +140,7 @@ export function createNodes(timeoutMs: number): Nodes {
       return known !== undefined && known.heardMs > Math.max(sinceMs, reconnectedMs) &&
         !lists(known, job);
     },
+    hasLeft: (node) => nodes.get(node)?.beat.state === "gone",
     isKnown: (node) => nodes.has(node),
     heardSince: (node, sinceMs) => (signs.get(node) ?? -Infinity) > sinceMs,
     nameOf: (node) => nodes.get(node)?.beat.name ?? node,
@@ -162,6 +165,19 @@ function lists(
   { pool, uid }: { readonly pool: string; readonly uid: string },
 ) {
   return held.get(pool)?.has(uid) ?? false;
+}
+
+/** What a machine says of a pool that has two queues, since one of them is ending; the second one has the commands. */
+export function joined(one: PoolBeat, other: PoolBeat): PoolBeat {
+  return {
+    workers: one.workers + other.workers,
+    places: one.places + other.places,
+    busy: one.busy + other.busy,
+    waiting: one.waiting + other.waiting,
+    meanRunSec: Math.max(one.meanRunSec, other.meanRunSec),
+    held: [...one.held, ...other.held],
+    commands: other.commands,
+  };
 }
 
 /** How many unfinished jobs a pool may have: the workers and places of all these machines; those that are leaving bring none. */

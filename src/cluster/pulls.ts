@@ -29,7 +29,10 @@ export interface Pulls {
   close(): void;
 }
 
-/** Makes pulls. A message for a pull that is no longer open is passed to `unwanted`. */
+/**
+ * Makes pulls. A message for a pull that is no longer open is passed to `unwanted`. `prefix` is the beginning of a token of subjects,
+ * and exclusive to these pulls.
+ */
 export function createPulls(
   group: Group,
   { stream }: Pick<StreamNames, "stream">,

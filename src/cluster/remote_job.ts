@@ -4,48 +4,25 @@
  * @module
  */
 
+import { freeMemory } from "../async/bytes.ts";
 import {
   type Captured,
-  capturedLength,
   type JobHandle,
   type JobOutcome,
   type JobSpec,
   noInput,
 } from "../jobs/job.ts";
 import type { Lease } from "../jobs/line.ts";
-import { createStop } from "../jobs/stop.ts";
+import { createStop, type Stop } from "../jobs/stop.ts";
 import type { Inbox } from "../spool/inbox.ts";
-import { chunkSize, fetchAll } from "./bulk.ts";
-import { decodeResultAnswer, encodePortion, encodeQuestion, encodeResult } from "./codec.ts";
-import { fileFiller } from "./files.ts";
-import { type Group, pause } from "./group.ts";
+import { type Acknowledgement, deliver, readCapture } from "./deliver.ts";
+import type { Group } from "./group.ts";
 import type { HostCommand, HostShare } from "./host.ts";
-import { acknowledgements, giveBack } from "./link.ts";
+import { giveBack } from "./link.ts";
 import { LiveSender } from "./live_sender.ts";
-import {
-  type CaptureForm,
-  type CaptureOf,
-  type JobQuestion,
-  payloadLength,
-  type ReceivedJob,
-  type RemoteOutcome,
-} from "./messages.ts";
-
-/** Results up to this size are sent with the message that announces them. */
-const inlineResultBytes = 256 * 1024;
-
-/** How long a result is kept for its front, in milliseconds. */
-const keptMs = 60_000;
-
-/** Pause between attempts to deliver a result, in milliseconds. */
-const againMs = 500;
-
-/** Timeout for a result that comes with its bytes, and for one whose bytes are fetched, in milliseconds. */
-const smallResultMs = 1000;
-const largeResultMs = 60_000;
-
-/** Timeout for one portion of a payload, in milliseconds. */
-const portionMs = 5000;
+import { loadPayload } from "./load_payload.ts";
+import type { CaptureOf, JobQuestion, ReceivedJob } from "./messages.ts";
+import { closeFiles } from "./take_result.ts";
 
 /** A job as it came, with its delivery. */
 export interface Delivered extends ReceivedJob {
@@ -53,14 +30,6 @@ export interface Delivered extends ReceivedJob {
   readonly attempt: number;
   /** Where its message is acknowledged. */
   readonly reply: string;
-}
-
-/** How the message of a job is acknowledged, and where the server confirms that. */
-export interface Acknowledgement {
-  /** What the server is to do with it. */
-  readonly kind: Uint8Array<ArrayBuffer>;
-  /** Subject for the confirmation; absent for none. */
-  readonly confirmTo?: string;
 }
 
 /** What a job of another machine needs here. */
@@ -73,6 +42,8 @@ export interface RemoteParts {
   readonly share: HostShare;
   /** Whether another machine could run it. */
   readonly hasOthers: () => boolean;
+  /** Called when it is given back, before its message is. */
+  readonly givenBack: () => void;
   /** Called when its run is over. */
   readonly settled: () => void;
   /** Called once, when it is no longer dealt with here: how its message is acknowledged; undefined if that was done before. */
@@ -82,13 +53,15 @@ export interface RemoteParts {
 /** See the module's head. */
 export class RemoteJob implements Lease {
   readonly remote = true;
-  readonly stop = createStop();
+  readonly stop: Stop = createStop();
   /** Unknown here: the front measures how long a job waits. */
   readonly queuedSec = 0;
   readonly spec: JobSpec;
   readonly handle: JobHandle;
   /** Name of the machine that has the client. */
   readonly from: string;
+  /** Id of that machine. */
+  readonly front: string;
   pid: number | undefined;
   readonly #group: Group;
   readonly #job: Delivered;
@@ -98,6 +71,8 @@ export class RemoteJob implements Lease {
   #state: "running" | "delivering" | "over" = "running";
   /** How its message is acknowledged if its front does not want its result. */
   #revoked: Acknowledgement | undefined;
+  /** Whether a forced stop of this machine wants its end. */
+  #isCut = false;
   #captures: Readonly<Record<CaptureOf, Captured>> | undefined;
 
   /** A job without its payload. */
@@ -105,34 +80,30 @@ export class RemoteJob implements Lease {
     this.#group = group;
     this.#job = job;
     this.#parts = parts;
-    const { share, command } = parts;
+    this.front = job.front;
     this.from = group.nodes.nameOf(job.front);
-    this.spec = {
-      ...job.spec,
-      version: command.version,
-      // Its front ends the run if its client leaves.
-      onDisconnect: "finish",
-      input: noInput,
-    };
-    const common = {
-      onInputStored: () => share.payloadStored(),
-      onCaptured: (bytes: number) => share.captured(bytes),
-      disk: share.disk,
-    };
-    const live = job.spec.keep === "data"
-      ? new LiveSender(group, job.front, job.spec.uid)
-      : undefined;
-    this.#live = live;
-    this.handle = live
-      ? {
-        ...common,
-        onStarted: (worker) => live.started(worker),
-        onOutput: (stream, bytes) => live.output(stream, bytes),
-      }
-      : common;
+    this.spec = { ...job.spec, version: parts.command.version, input: noInput };
+    // Its output is passed on as it comes.
+    if (job.spec.keep === "data") this.#live = new LiveSender(group, job.front, job.spec.uid);
+    this.handle = this.#handleOf(parts.share);
   }
 
-  /** Whether a worker has it. */
+  #handleOf(share: HostShare): JobHandle {
+    const live = this.#live;
+    return {
+      onInputStored: () => share.payloadStored(),
+      onCaptured: (bytes) => share.captured(bytes),
+      disk: share.disk,
+      ...(live
+        ? {
+          onStarted: (worker) => live.started(worker),
+          onOutput: (stream, bytes) => live.output(stream, bytes),
+        }
+        : {}),
+    };
+  }
+
+  /** Whether it has no outcome yet. */
   get isRunning(): boolean {
     return this.#state === "running";
   }
@@ -143,167 +114,73 @@ export class RemoteJob implements Lease {
     return { uid, node: this.#group.node, attempt };
   }
 
-  /** Gets the payload, from its message or from its front. Resolves with false if that fails, or if there is no room for it. */
+  /**
+   * Gets the payload. Resolves with false if that fails, if there is no room for it, or if there is a cause to end the job
+   * meanwhile.
+   */
   async load(): Promise<boolean> {
+    const { command, share } = this.#parts;
+    const ending = new AbortController();
+    this.stop.onRequest(() => ending.abort());
     try {
-      return await this.#load();
+      const to = { command, share, signal: ending.signal };
+      const { input, inbox } = await loadPayload(this.#group, this.#job, to);
+      this.spec.input = input;
+      this.#inbox = inbox;
+      return this.stop.cause === undefined;
     } catch {
       return false;
     }
   }
 
-  async #load(): Promise<boolean> {
-    const { payload } = this.#job;
-    const { share, command } = this.#parts;
-    const length = payloadLength(payload);
-    if (payload.kind === "bytes") {
-      if (!share.payload(length)) return false;
-      const memory = this.#job.inline ?? new Uint8Array(length);
-      if (!this.#job.inline) {
-        let at = 0;
-        await this.#fetch(length, (piece) => {
-          memory.set(piece, at);
-          at += piece.length;
-          return Promise.resolve();
-        });
-      }
-      this.spec.input = { kind: "bytes", bytes: memory };
-      return true;
-    }
-    if (!share.disk.takeBody(length)) return false;
-    const inbox = this.#inbox = await command.openInbox();
-    const files = fileFiller(inbox, payload);
-    if (this.#job.inline) await files.take(this.#job.inline);
-    else await this.#fetch(length, (piece) => files.take(piece));
-    this.spec.input = await files.end();
-    return true;
-  }
-
-  #fetch(length: number, take: (piece: Uint8Array<ArrayBuffer>) => Promise<void>): Promise<void> {
-    const { link, subjects } = this.#group;
-    const { front, spec: { uid } } = this.#job;
-    const subject = subjects.front(front, "payload");
-    return fetchAll({
-      length,
-      chunk: chunkSize(link.maxPayload),
-      ask: (at, length) =>
-        link.request(subject, encodePortion({ uid, of: "payload", at, length }), portionMs),
-      take,
-    });
-  }
-
   /** Its front does not want it to run, or not here: the run is ended and has no result. */
   revoke(acknowledgement: Acknowledgement): void {
-    if (this.#state !== "running") return;
+    if (this.#state !== "running" || this.#revoked) return;
     this.#revoked = acknowledgement;
     this.stop.request("canceled");
+  }
+
+  /** Forced stop of this machine: the run is ended, and another machine may begin anew. */
+  cut(): void {
+    this.#isCut = true;
+    this.stop.request("shutdown");
   }
 
   release(): void {
     this.back(0);
   }
 
-  /** Gives the job back before its run has had an effect, to be offered again after a while. */
+  /** Gives the job back, to be offered again after a while: its run has not begun, or does not count. */
   back(delayMs: number): undefined {
     if (this.#state !== "running") return;
-    const { link, subjects } = this.#group;
-    link.request(subjects.front(this.#job.front, "back"), encodeQuestion(this.question), askMs)
-      .catch(() => {});
+    if (!this.#revoked) this.#parts.givenBack();
     this.#over(this.#revoked ?? { kind: giveBack(delayMs) });
   }
 
   settle(outcome: JobOutcome): void {
-    if (this.#state !== "running") return;
+    if (this.#state !== "running") return closeFiles(outcome);
     this.#captures = capturesOf(outcome);
     this.#parts.settled();
-    if (this.#revoked) return this.#over(this.#revoked);
-    if (this.#wasCut(outcome)) {
-      this.back(0);
-      return;
-    }
-    this.#state = "delivering";
-    void this.#deliver(outcome);
+    if (this.#revoked || this.#mayBegin(outcome)) this.back(0);
+    else void this.#deliver(outcome);
   }
 
-  /** Whether the run was ended by a forced stop of this machine, and another one may run it. */
-  #wasCut(outcome: JobOutcome): boolean {
-    return outcome.kind === "ran" && outcome.result.ending.kind === "shutdown" &&
+  /** Whether a forced stop of this machine has ended the run, and another machine may begin anew. */
+  #mayBegin(outcome: JobOutcome): boolean {
+    return this.#isCut && outcome.kind === "ran" && outcome.result.ending.kind === "shutdown" &&
       this.#group.rules.onLost === "rerun" && this.#parts.hasOthers();
   }
 
   async #deliver(outcome: JobOutcome): Promise<void> {
-    const { link, subjects, nodes, clock, report } = this.#group;
-    const { front, reply, spec: { uid } } = this.#job;
-    const { data, isInline } = await this.#message(outcome);
-    const done: Acknowledgement = {
-      kind: acknowledgements.done,
-      confirmTo: subjects.acked(front, uid),
-    };
-    const begun = clock.now();
-    while (this.#state === "delivering") {
-      const connection = link.connections;
-      const asked = link.request(
-        subjects.front(front, "result"),
-        data,
-        isInline ? smallResultMs : largeResultMs,
-      );
-      // Right behind the result, on the same connection: the front that hears of it has the result.
-      if (isInline) link.publish(reply, done.kind, done.confirmTo);
-      try {
-        const answer = decodeResultAnswer(await asked);
-        if (answer !== "taken") report.unclaimed(this.#parts.pool);
-        report.hop("result", (clock.now() - begun) / 1000);
-        const isAcknowledged = isInline && connection === link.connections;
-        return this.#over(isAcknowledged ? undefined : done);
-      } catch {
-        const now = clock.now();
-        if (!nodes.isAlive(front, now)) return this.#over(done);
-        if (now - begun >= keptMs) return this.#over({ kind: giveBack(0) });
-        await pause(this.#group, againMs);
-      }
-    }
-  }
-  async #message(
-    outcome: JobOutcome,
-  ): Promise<{ readonly data: Uint8Array<ArrayBuffer>; readonly isInline: boolean }> {
-    const remote = this.#remoteOutcome(outcome);
-    const message = { ...this.question, outcome: remote };
-    const captures = Object.values(this.#captures ?? {});
-    const length = captures.reduce((sum, each) => sum + capturedLength(each), 0);
-    const isInline = length <= Math.min(inlineResultBytes, chunkSize(this.#group.link.maxPayload));
-    if (!isInline) return { data: encodeResult(message, undefined), isInline };
-    const bytes = await Promise.all(
-      captures.map((each) => readCapture(each, 0, capturedLength(each))),
+    this.#state = "delivering";
+    const { question } = this;
+    const { front, reply } = this.#job;
+    const { pool } = this.#parts;
+    const live = this.#live?.sent;
+    const goesOn = () => this.#state === "delivering";
+    this.#over(
+      await deliver(this.#group, { pool, front, reply, question, outcome, live, goesOn }),
     );
-    return { data: encodeResult(message, bytes), isInline };
-  }
-
-  #remoteOutcome(outcome: JobOutcome): RemoteOutcome {
-    if (outcome.kind === "failed") return outcome;
-    if (outcome.kind === "left") {
-      return {
-        kind: "failed",
-        failure: { kind: "internal", reason: "the job has left the queue" },
-      };
-    }
-    const { workerId, ending, elapsedSec, pid, warm, processJobs, message } = outcome.result;
-    const captures = this.#captures as Readonly<Record<CaptureOf, Captured>>;
-    return {
-      kind: "ran",
-      workerId,
-      ending,
-      elapsedSec,
-      ...(pid === undefined ? {} : { pid }),
-      ...(warm === undefined ? {} : { warm }),
-      ...(processJobs === undefined ? {} : { processJobs }),
-      ...(message === undefined ? {} : { message }),
-      ...(this.#live ? { live: this.#live.sent } : {}),
-      captures: {
-        output: formOf(captures.output),
-        error: formOf(captures.error),
-        data: formOf(captures.data),
-      },
-    };
   }
 
   /** Reads a part of a capture. Rejects if there is none. */
@@ -326,39 +203,24 @@ export class RemoteJob implements Lease {
   #free(): boolean {
     if (this.#state === "over") return false;
     this.#state = "over";
-    for (const capture of Object.values(this.#captures ?? {})) capture.file?.close();
-    if (this.spec.input !== noInput) void this.#inbox?.discard();
+    for (const { file } of Object.values(this.#captures ?? {})) file?.close();
+    this.#freeInput();
     this.#parts.share.release();
     this.#parts.command.release();
     return true;
   }
-}
 
-/** Timeout for a message whose answer does not matter, in milliseconds. */
-const askMs = 1000;
+  /** The payload, if no run has taken it. */
+  #freeInput(): void {
+    const { input } = this.spec;
+    if (input === noInput) return;
+    if (input.kind === "bytes") freeMemory(input.bytes);
+    void this.#inbox?.discard();
+  }
+}
 
 function capturesOf(outcome: JobOutcome): Readonly<Record<CaptureOf, Captured>> | undefined {
   if (outcome.kind !== "ran") return undefined;
   const { output, error, data } = outcome.result;
   return { output, error, data };
-}
-
-function formOf(captured: Captured): CaptureForm {
-  const { truncated, unreadable } = captured;
-  return { length: capturedLength(captured), truncated, ...(unreadable ? { unreadable } : {}) };
-}
-
-async function readCapture(
-  { bytes, file }: Captured,
-  at: number,
-  length: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  if (!file) return bytes.subarray(at, at + length);
-  const memory = new Uint8Array(length);
-  for (let read = 0; read < length;) {
-    const count = await file.read(at + read, memory.subarray(read));
-    if (count === 0) throw new Error("a file of the result is shorter than it was");
-    read += count;
-  }
-  return memory;
 }

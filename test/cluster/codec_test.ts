@@ -39,7 +39,14 @@ const uid = "0123456789abcdef0123456789abcdef";
 const plainJob: JobMessage = {
   proto: 1,
   front,
-  spec: { uid, id: "a", requestId: "r-1", command: "default", keep: "memory" },
+  spec: {
+    uid,
+    id: "a",
+    requestId: "r-1",
+    command: "default",
+    keep: "memory",
+    onDisconnect: "cancel",
+  },
   payload: { kind: "bytes", length: 3 },
   claimFirst: false,
 };
@@ -50,6 +57,7 @@ const fullJob: JobMessage = {
     ...plainJob.spec,
     id: "ä".repeat(1024),
     keep: "data",
+    onDisconnect: "finish",
     timeoutSec: 0.5,
     request: {
       queryString: "a=1&b",
@@ -240,7 +248,7 @@ Deno.test("every ending is read as it was written", () => {
 });
 
 Deno.test("encodeJob() and encodeResult() send nothing that the forms do not have", () => {
-  const spec = { ...fullJob.spec, version: 3, onDisconnect: "cancel", input: "secret" };
+  const spec = { ...fullJob.spec, version: 3, input: "secret" };
   assert.deepEqual(encodeJob({ ...fullJob, spec }), encodeJob(fullJob));
   assert.ok(ran.outcome.kind === "ran");
   const outcome = { ...ran.outcome, output: "secret", names: { command: "c", pool: "p" } };
@@ -423,6 +431,7 @@ Deno.test("decodeJob() and decodeResult() return whatever sound message was sent
     id: texts.map((some) => some || "a"),
     command: names,
     keep: fc.constantFrom("memory", "disk", "data"),
+    onDisconnect: fc.constantFrom("cancel", "finish"),
     timeoutSec: seconds,
     token: names,
     request: fc.record({
@@ -434,7 +443,7 @@ Deno.test("decodeJob() and decodeResult() return whatever sound message was sent
         noNullPrototype: true,
       }),
     }, { noNullPrototype: true }),
-  }, { requiredKeys: ["id", "command", "keep"], noNullPrototype: true });
+  }, { requiredKeys: ["id", "command", "keep", "onDisconnect"], noNullPrototype: true });
   const captures = fc.record({
     output: bytes,
     error: bytes,

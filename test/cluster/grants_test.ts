@@ -205,3 +205,18 @@ Deno.test("grants keep their rules whatever the witness says", () => {
     { numRuns: 1000 },
   );
 });
+
+Deno.test("isHeldBy() is true for the machine and the offer that may run the job, isHeld() while that lives and does not deny it", () => {
+  const grants = createGrants(rerun);
+  assert.equal(grants.isHeldBy({ node: "a", attempt: 1 }), false);
+  assert.equal(grants.isHeld(witness()), false);
+  grants.claim({ node: "a", attempt: 1 }, 0, witness());
+  assert.equal(grants.isHeldBy({ node: "a", attempt: 1 }), true);
+  assert.equal(grants.isHeldBy({ node: "a", attempt: 2 }), false);
+  assert.equal(grants.isHeldBy({ node: "b", attempt: 1 }), false);
+  assert.equal(grants.isHeld(witness()), true);
+  assert.equal(grants.isHeld(witness({ dead: ["a"] })), false);
+  assert.equal(grants.isHeld(witness({ deny: ["a"] })), false);
+  grants.giveBack({ node: "a", attempt: 1 });
+  assert.equal(grants.isHeld(witness()), false);
+});

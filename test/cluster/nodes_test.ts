@@ -4,6 +4,7 @@ import {
   type Beat,
   createNodes,
   differing,
+  joined,
   keeperOf,
   limitOf,
   type NodeState,
@@ -334,4 +335,41 @@ Deno.test("limitOf() and keeperOf() are the same and exact on machines that hear
       assert.equal(keeperOf("p", heard), having[0]?.id);
     }
   }));
+});
+
+Deno.test("joined() adds up what two queues of one pool say, and has all jobs of both", () => {
+  const one = {
+    ...poolBeatOf({ held: ["a"] }),
+    workers: 1,
+    places: 2,
+    busy: 1,
+    waiting: 3,
+    meanRunSec: 5,
+  };
+  const other = {
+    ...poolBeatOf({ held: ["b"] }),
+    workers: 4,
+    places: 5,
+    busy: 2,
+    waiting: 1,
+    meanRunSec: 0,
+  };
+  assert.deepEqual(joined(one, other), {
+    workers: 5,
+    places: 7,
+    busy: 3,
+    waiting: 4,
+    meanRunSec: 5,
+    held: ["a", "b"],
+    commands: other.commands,
+  });
+});
+
+Deno.test("hasLeft() is true after a machine has said that it is leaving", () => {
+  const nodes = createNodes(timeoutMs);
+  nodes.heard(beat("a"), 0);
+  assert.equal(nodes.hasLeft("a"), false);
+  nodes.heard(beat("a", [], "gone"), 1);
+  assert.equal(nodes.hasLeft("a"), true);
+  assert.equal(nodes.hasLeft("b"), false);
 });

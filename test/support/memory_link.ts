@@ -24,9 +24,10 @@ export interface MemoryServer extends Disposable {
   connect(): Link;
   /**
    * Breaks a connection until it is mended. What is on its way to it, and what it waits for, is lost. `unnoticed`: the server
-   * takes it for alive, so requests to it have no answer, and its pulls swallow messages.
+   * takes it for alive, so requests to it have no answer, and its pulls swallow messages. `silent`: it takes itself for alive, too,
+   * and what it sends is lost.
    */
-  cut(link: Link, how?: "noticed" | "unnoticed"): void;
+  cut(link: Link, how?: Cut): void;
   /** Lets a connection be made again. */
   mend(link: Link): void;
   /** Ends the server. Streams in memory are lost. */
@@ -35,13 +36,16 @@ export interface MemoryServer extends Disposable {
   start(): void;
 }
 
+/** How a connection is cut; see `MemoryServer.cut`. */
+export type Cut = "noticed" | "unnoticed" | "silent";
+
 /** A connection as the server sees it. */
 interface Client {
   readonly link: Link;
   /** Subjects, and what receives their messages. */
   readonly subscriptions: Set<{ readonly subject: string; receive(message: Incoming): void }>;
   /** How the test has cut it. */
-  cut: "noticed" | "unnoticed" | undefined;
+  cut: Cut | undefined;
   /** Makes or loses the connection, as the state of the server and `cut` want it. */
   update(): void;
   /** Closes it. */
@@ -67,18 +71,20 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
       .flatMap((client) =>
         [...client.subscriptions]
           .filter((subscription) => matches(subscription.subject, subject))
-          .map(({ receive }) => ({ link: client.link, receive }))
+          .map(({ receive }) => ({ client, receive }))
       );
   }
 
   /** Sends a message to those who listen on `to`, and returns how many there are. */
   function send(to: string, message: Incoming): number {
     const all = listeners(to);
-    for (const { link, receive } of all) {
+    for (const { client, receive } of all) {
+      const { link } = client;
       const { connected, connections } = link;
       const own = { ...message, data: message.data.slice() };
       queueMicrotask(() => {
-        if (connected && link.connected && link.connections === connections) receive(own);
+        const isSame = connected && link.connected && link.connections === connections;
+        if (isSame && client.cut !== "silent") receive(own);
       });
     }
     return all.length;
@@ -146,9 +152,9 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
         settle();
       }
       function later(settle: () => void): void {
-        const made = connections;
-        queueMicrotask(() => connected && connections === made && end(settle));
+        queueMicrotask(() => client.cut !== "silent" && end(settle));
       }
+      if (client.cut === "silent") return promise;
       try {
         act((value) => later(() => resolve(value)));
       } catch (error) {
@@ -186,7 +192,7 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
       },
       maxPayload,
       publish(subject, data, reply = "") {
-        if (connected) take(subject, data, reply);
+        if (connected && client.cut !== "silent") take(subject, data, reply);
       },
       request(subject, data, timeoutMs) {
         const inbox = `_INBOX.${++requests}`;
@@ -208,7 +214,7 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
           answer(sequence);
         }, timeoutMs),
       pull(name, inbox, expiresMs) {
-        if (!connected) return;
+        if (!connected || client.cut === "silent") return;
         const stream = streams.get(name);
         if (stream) stream.pull(inbox, expiresMs);
         else send(inbox, { subject: inbox, reply: "", data: new Uint8Array(), status: 503 });
@@ -247,9 +253,11 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
       subscriptions,
       cut: undefined,
       update() {
-        const wanted = running && !closed && client.cut === undefined;
+        const isUp = client.cut === undefined || client.cut === "silent";
+        const wanted = running && !closed && isUp;
         if (connected === wanted) return;
         connected = wanted;
+        if (!connected) { for (const fail of [...waiting]) fail(unavailable()); }
         if (connected) {
           connections++;
           connectedAt = clock.now();
@@ -260,7 +268,6 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
         closed = true;
         clients.delete(link);
         client.update();
-        for (const fail of [...waiting]) fail(unavailable());
       },
     };
     return client;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { nextTurn } from "./turn.ts";
+import { setImmediate } from "node:timers";
 
 /** A clock, and timers that go by it. */
 export interface Clock {
@@ -16,6 +16,8 @@ export interface Clock {
 
 /** A clock that a test moves. */
 export interface VirtualClock extends Clock {
+  /** Number of timers that have not ended. */
+  readonly timers: number;
   /**
    * Lets so many milliseconds go by. Timers end in their order; what one causes has happened before the next one ends, and before
    * this resolves.
@@ -32,6 +34,11 @@ export const realClock: Clock = {
   },
 };
 
+/** As `nextTurn`, which takes a millisecond or two: the time that many timers take is that of their turns. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
 /** Makes a clock that shows one second. */
 export function createVirtualClock(): VirtualClock {
   const timers = new Set<{ readonly end: number; readonly act: () => void }>();
@@ -46,6 +53,9 @@ export function createVirtualClock(): VirtualClock {
   }
 
   return {
+    get timers() {
+      return timers.size;
+    },
     now: () => now,
     after(ms, act) {
       const timer = { end: now + ms, act };

@@ -61,7 +61,13 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     telemetry: ["ids.ts", "type:*"],
     wire: ["*"],
   },
-  cluster: { jobs: ["job.ts"], spool: ["type:*"] },
+  cluster: {
+    src: ["version.ts"],
+    async: ["*"],
+    config: ["type:*"],
+    jobs: ["*"],
+    spool: ["type:*"],
+  },
   machine: { isolate: ["type:*"], spool: ["spool.ts"] },
   cli: {
     async: ["*"],
