@@ -99,7 +99,7 @@ async function tableOf(name: string, made: string): Promise<string> {
 # Add this table to the file that JOBRUNNER_TOKENS_FILE names, then reload the server.
 # To replace a token, list both digests until no client sends the old one: sha256 = ["OLD", "NEW"]
 # Scopes: ${scopes.join(", ")}. Further keys: commands = ["pdf"], expires = 2027-01-01,
-# addresses = ["10.0.0.0/8"]
+# addresses = ["10.0.0.0/8"], max_running = 2, max_waiting = 10
 [tokens.${name}]
 sha256 = "${new Uint8Array(digest).toHex()}"
 scopes = ["submit"]

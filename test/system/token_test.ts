@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { parse } from "smol-toml";
+import { tokenKeys } from "../../src/config/file/tokens.ts";
 import { isToken, newToken } from "../../src/wire/tokens.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { type Exit, runProgram } from "../support/program.ts";
@@ -23,6 +24,7 @@ Deno.test("token new writes the token alone to stdout, and its table with the di
       tokens: { ci: { sha256: new Uint8Array(digest).toHex(), scopes: ["submit"] } },
     });
     assert.ok(!stderr.includes(token));
+    for (const key of tokenKeys) assert.match(stderr, new RegExp(`\\b${key} = `), key);
   }
   assert.notEqual(made[0]?.stdout, made[1]?.stdout);
 });

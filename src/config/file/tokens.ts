@@ -17,7 +17,7 @@ import { isTable, type KeyPath, shownToml, type TomlTable, type TomlValue } from
 export const maxTokens = 1024;
 
 /** The keys of a table. */
-const keys = [
+export const tokenKeys = [
   "sha256",
   "scopes",
   "commands",
@@ -28,7 +28,7 @@ const keys = [
 ] as const;
 
 /** A key of a table. */
-type TokenKey = typeof keys[number];
+type TokenKey = typeof tokenKeys[number];
 
 /** The tokens of a file, and what is wrong in it: one line `PATH:LINE: …` for each fault. */
 export interface Tokens {
@@ -84,8 +84,8 @@ class TokenTable {
     this.#table = table;
     this.#faults = faults;
     for (const key of Object.keys(table)) {
-      if ((keys as readonly string[]).includes(key)) continue;
-      faults.add(this.#path(key), `no such key${didYouMean(key, keys)}`);
+      if ((tokenKeys as readonly string[]).includes(key)) continue;
+      faults.add(this.#path(key), `no such key${didYouMean(key, tokenKeys)}`);
     }
   }
 
