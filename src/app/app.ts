@@ -106,7 +106,10 @@ export async function startApp(
   const buffers = createBuffers(first.http.maxBufferedBytes);
   const disk = createDisk(spoolBytes);
   const group = first.cluster &&
-    await openSharedQueue(first.cluster, clusterSecrets, { log, report: reportTo(log) });
+    await openSharedQueue(first.cluster, clusterSecrets ?? { credentials: { kind: "none" } }, {
+      log,
+      report: reportTo(log),
+    });
   if (group) taken.defer(() => group.close());
   const work = startWork({ config: first, starts }, {
     spool,

@@ -30,7 +30,7 @@ export interface SharedQueue extends Cluster {
 /** Connects, and joins the group. Rejects with a `StartError` if it is certain that this never works with these settings. */
 export async function openSharedQueue(
   config: ClusterConfig,
-  { credentials, clientKey: key }: ClusterSecrets = { credentials: { kind: "none" } },
+  { credentials, clientKey: key }: ClusterSecrets,
   { log, report }: { readonly log: Log; readonly report: ClusterReport },
 ): Promise<SharedQueue> {
   const { joinCluster, openLink } = await import("../cluster/entry.ts");

@@ -35,8 +35,8 @@ import {
   type ReceivedJob,
   type ReceivedOutcome,
   type ReceivedOutput,
-  type ResultAnswer,
   type ResultMessage,
+  type ResultReply,
 } from "./messages.ts";
 import { protocol } from "./names.ts";
 import type { Beat } from "./nodes.ts";
@@ -108,12 +108,12 @@ export function decodeCancel(data: Uint8Array<ArrayBuffer>): Cancel | undefined 
 }
 
 /** The answer to an outcome. */
-export function encodeResultAnswer(answer: ResultAnswer): Uint8Array<ArrayBuffer> {
+export function encodeResultAnswer(answer: ResultReply): Uint8Array<ArrayBuffer> {
   return encodeFrame(known("answer", resultAnswerForm, { answer }));
 }
 
 /** Reads the answer to an outcome. */
-export function decodeResultAnswer(data: Uint8Array<ArrayBuffer>): ResultAnswer | undefined {
+export function decodeResultAnswer(data: Uint8Array<ArrayBuffer>): ResultReply | undefined {
   return resultAnswerForm(headOf(data))?.answer;
 }
 

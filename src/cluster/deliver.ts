@@ -15,7 +15,7 @@ import {
   captureNames,
   type JobQuestion,
   type RemoteOutcome,
-  type ResultAnswer,
+  type ResultReply,
   type StreamTotals,
 } from "./messages.ts";
 
@@ -98,7 +98,7 @@ async function send(
   { front, reply }: ResultDelivery,
   { data, isInline }: Message,
   done: Acknowledgement,
-): Promise<ResultAnswer | undefined> {
+): Promise<ResultReply | undefined> {
   const timeoutMs = isInline ? smallResultMs : largeResultMs;
   const answer = link.request(subjects.front(front, "result"), data, timeoutMs);
   // Right behind the result, on the same connection: the front that hears of it has the result.

@@ -29,8 +29,8 @@ import {
   type PayloadForm,
   type Portion,
   type RemoteOutcome,
-  type ResultAnswer,
   type ResultMessage,
+  type ResultReply,
 } from "./messages.ts";
 import type { Beat, PoolBeat } from "./nodes.ts";
 
@@ -163,7 +163,7 @@ export const answerForm: Form<{ readonly answer: ClaimAnswer }> = record({
 export const cancelForm: Form<Cancel> = record({ uid, cause: choice("canceled", "shutdown") });
 
 /** The answer to an outcome. */
-export const resultAnswerForm: Form<{ readonly answer: ResultAnswer }> = record({
+export const resultAnswerForm: Form<{ readonly answer: ResultReply }> = record({
   answer: choice("taken", "gone"),
 });
 

@@ -135,7 +135,7 @@ export interface Cancel {
 }
 
 /** What becomes of a result: the front has taken it, or nobody needs it any more. */
-export type ResultAnswer = "taken" | "gone";
+export type ResultReply = "taken" | "gone";
 
 /** A machine asks for a part of a payload or of a capture. */
 export interface Portion {

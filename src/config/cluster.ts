@@ -11,8 +11,8 @@ import { type NatsServers, readNatsUrl } from "./nats_url.ts";
 import { type SettingName, settings } from "./settings.ts";
 import type { Values } from "./sources.ts";
 
-/** The shared queue, and the credentials for it. */
-export interface Cluster {
+/** What was read: the shared queue, and the credentials for it. */
+export interface ClusterReading {
   /** The shared queue; undefined without one, or after an error. */
   readonly config: ClusterConfig | undefined;
   /** The credentials; undefined without a shared queue, or when the configuration is read again. */
@@ -22,13 +22,14 @@ export interface Cluster {
 const url = "JOBRUNNER_NATS_URL";
 const certificate = "JOBRUNNER_NATS_CERT_FILE";
 const key = "JOBRUNNER_NATS_KEY_FILE";
+const tlsFirst = "JOBRUNNER_NATS_TLS_FIRST";
 
 /** Names of the settings, JOBRUNNER_NATS_URL the first. */
 const names: readonly SettingName[] = settings.map(({ name }) => name)
   .filter((name) => name.startsWith("JOBRUNNER_NATS_"));
 
 /** Reads the settings and their files. Without JOBRUNNER_NATS_URL, any other of them is an error. */
-export function readCluster(values: Values, around: Surroundings): Cluster {
+export function readCluster(values: Values, around: Surroundings): ClusterReading {
   if (values.text(url) === "") {
     const given = names.filter((name) => values.origin(name) !== "default");
     if (given.length > 0) values.errors.push(`${url}=: must be set when ${given.join()} is`);
@@ -73,14 +74,21 @@ function readTls(
   files: Files | undefined,
 ): ClusterTls | undefined {
   refuseHalf([certificate, key], values);
-  const first = values.choice("JOBRUNNER_NATS_TLS_FIRST") === "on";
+  const first = values.choice(tlsFirst) === "on";
   const pem = (name: SettingName) => files && readPem(name, "certificate", values, files);
   const [ca, cert] = [pem("JOBRUNNER_NATS_CA_FILE"), pem(certificate)];
-  if (servers?.tls !== false) return { ca, cert, first };
+  if (servers?.tls !== false) {
+    // The runtime cannot show a certificate on a connection that begins without TLS.
+    const isShown = values.text(certificate) !== "" && values.text(key) !== "";
+    if (isShown && !first) {
+      values.addSentence(tlsFirst, `must be on when ${values.label(certificate)} is set`);
+    }
+    return { ca, cert, first };
+  }
   // Without TLS nothing would check that the servers are the right ones, which these settings are for.
-  const useless = (["JOBRUNNER_NATS_CA_FILE", certificate, key] as const)
-    .filter((name) => values.text(name) !== "");
-  for (const name of first ? [...useless, "JOBRUNNER_NATS_TLS_FIRST" as const] : useless) {
+  const useless = (["JOBRUNNER_NATS_CA_FILE", certificate, key, tlsFirst] as const)
+    .filter((name) => name === tlsFirst ? first : values.text(name) !== "");
+  for (const name of useless) {
     values.addSentence(name, `must be left out unless ${values.label(url)} begins with tls://`);
   }
   return undefined;

@@ -434,7 +434,7 @@ export const settings = [
     kind: path("a readable PEM file that holds a certificate"),
     default: "",
     meaning:
-      "PEM file with the certificate that this machine shows to the NATS servers, with `tls://` and together with JOBRUNNER_NATS_KEY_FILE.",
+      "PEM file with the certificate that this machine shows to the NATS servers, with `tls://`, together with JOBRUNNER_NATS_KEY_FILE and JOBRUNNER_NATS_TLS_FIRST=on.",
     withheld: true,
   },
   {

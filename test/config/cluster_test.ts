@@ -93,6 +93,12 @@ Deno.test("tls:// takes authorities and a certificate with its key, which is not
   ]);
 });
 
+Deno.test("a certificate of this machine needs a connection that begins with TLS", () => {
+  assert.deepEqual(errorsOf({ ...natsWithTls, ...files }, [], disk), [
+    "JOBRUNNER_NATS_TLS_FIRST: must be on when JOBRUNNER_NATS_CERT_FILE is set",
+  ]);
+});
+
 Deno.test("settings for TLS without tls:// are errors", () => {
   const all = { ...nats, ...files, JOBRUNNER_NATS_TLS_FIRST: "on" };
   const sentence = "must be left out unless JOBRUNNER_NATS_URL begins with tls://";
@@ -103,7 +109,12 @@ Deno.test("settings for TLS without tls:// are errors", () => {
 });
 
 Deno.test("when the configuration is read again, no file of a shared queue is read", () => {
-  const env = { ...natsWithTls, ...files, JOBRUNNER_NATS_TOKEN_FILE: "/token" };
+  const env = {
+    ...natsWithTls,
+    ...files,
+    JOBRUNNER_NATS_TLS_FIRST: "on",
+    JOBRUNNER_NATS_TOKEN_FILE: "/token",
+  };
   const first = configure(env, { disk });
   const again = configure(env, { around: { readAtStart: undefined } });
   assert.ok(first.ok && again.ok);

@@ -94,12 +94,12 @@ const samples: Readonly<
   JOBRUNNER_NATS_CERT_FILE: [
     "cert",
     "other-cert",
-    { ...natsWithTls, JOBRUNNER_NATS_KEY_FILE: "key" },
+    { ...natsWithTls, JOBRUNNER_NATS_TLS_FIRST: "on", JOBRUNNER_NATS_KEY_FILE: "key" },
   ],
   JOBRUNNER_NATS_KEY_FILE: [
     "key",
     "other-key",
-    { ...natsWithTls, JOBRUNNER_NATS_CERT_FILE: "cert" },
+    { ...natsWithTls, JOBRUNNER_NATS_TLS_FIRST: "on", JOBRUNNER_NATS_CERT_FILE: "cert" },
   ],
   JOBRUNNER_NATS_TLS_FIRST: ["on", "off", natsWithTls],
   JOBRUNNER_NATS_ON_LOST: ["rerun", "fail", nats],

@@ -46,12 +46,6 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     jobs: ["*"],
     wire: ["*"],
   },
-  cluster: {
-    src: ["version.ts"],
-    async: ["*"],
-    jobs: ["type:*"],
-    spool: ["type:*"],
-  },
   http: {
     async: ["*"],
     config: ["authority.ts"],
@@ -78,6 +72,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
   app: {
     src: ["version.ts"],
     async: ["*"],
+    cluster: ["entry.ts", "type:cluster.ts", "type:host.ts", "type:report.ts"],
     config: ["authority.ts", "stdin.ts", "type:*"],
     exec: ["*"],
     http: ["*"],
@@ -288,7 +283,8 @@ export const packages: readonly Row<string>[] = [
     what: ["node:crypto.X509Certificate", "node:crypto.createPrivateKey"],
     who: ["http/tls_pair.ts"],
   },
-  { what: ["node:crypto.hash", "node:crypto.timingSafeEqual"], who: ["http/auth.ts"] },
+  { what: ["node:crypto.hash"], who: ["app/pool_host.ts", "http/auth.ts"] },
+  { what: ["node:crypto.timingSafeEqual"], who: ["http/auth.ts"] },
   { what: ["node:fs.accessSync"], who: ["supervisor/surroundings.ts"] },
   {
     what: ["node:fs.constants"],
