@@ -6,12 +6,9 @@
 
 import { atMost } from "../async/at_most.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { HostShare } from "../cluster/host.ts";
 import type { ClusterReport } from "../cluster/report.ts";
 import type { ClusterConfig, ClusterSecrets, ClusterTls } from "../config/config.ts";
 import { StartError } from "../isolate/start_error.ts";
-import type { Buffers } from "../http/body/buffers.ts";
-import type { Disk } from "../spool/disk.ts";
 import type { Log } from "../telemetry/log.ts";
 import { version } from "../version.ts";
 
@@ -82,36 +79,6 @@ export function queueStateOf(
 ): "ok" | "degraded" | "unavailable" {
   if (!shared || shared.state().connected) return "ok";
   return config?.ready === "strict" ? "unavailable" : "degraded";
-}
-
-/** The memory and disk space of a job of another machine. */
-export function shareOf(buffers: Pick<Buffers, "open">, disk: Pick<Disk, "open">): HostShare {
-  const memory = buffers.open();
-  const space = disk.open();
-  return {
-    payload: (bytes) => memory.resize(bytes),
-    payloadStored: () => void memory.resize(0),
-    captured: (bytes) => memory.captured(bytes),
-    disk: space,
-    release() {
-      memory.release();
-      space.release();
-    },
-  };
-}
-
-/** Reports what machines say to each other. */
-export function reportTo(log: Log): ClusterReport {
-  return {
-    claimed() {},
-    redelivered() {},
-    republished() {},
-    unclaimed() {},
-    hop() {},
-    misunderstood: (detail) =>
-      log.write("a message of another machine was not understood", { detail }),
-    lost: (_pool, uid, node) => log.write("a machine was lost", { uid, node }),
-  };
 }
 
 function tlsOf({ first, ca, cert }: ClusterTls, key: string | undefined) {
