@@ -238,6 +238,7 @@ export class Front implements JobFront {
       cause,
       queuedSec: job.waitedSec(),
       retryAfterSec: this.retryAfterSec(),
+      ...(cause === "queue_full" ? { waiting: this.#placesOfAll() } : {}),
     };
     this.#removed(job, outcome);
   }

@@ -305,6 +305,8 @@ export type JobOutcome =
     readonly queuedSec: number;
     /** Whole seconds after which a retry is worthwhile. */
     readonly retryAfterSec: number;
+    /** Number of jobs that wait, if the queue was full. */
+    readonly waiting?: number;
   };
 
 /**

@@ -143,7 +143,9 @@ Deno.test("leave() of a waiting job frees its place at once, and it never begins
       const posted = await work.post(one, "a");
       await work.post(one, "b");
       await machines.clock.pass(1);
-      assert.equal(leftBecause(await refused(work, other, machines, "c")), "queue_full");
+      const { answer: full } = await refused(work, other, machines, "c");
+      assert.ok(full?.kind === "left");
+      assert.deepEqual([full.cause, full.waiting], ["queue_full", 2]);
       posted.leave();
       await machines.clock.pass(1);
       assert.equal(leftBecause(posted), "canceled");

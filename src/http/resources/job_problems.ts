@@ -93,8 +93,7 @@ export function spoolProblem(error: unknown): Problem {
 
 /** The job left the queue and did not run. */
 export function leftProblem(
-  { cause, queuedSec, retryAfterSec }: Extract<JobOutcome, { readonly kind: "left" }>,
-  command: CommandDoor,
+  { cause, queuedSec, retryAfterSec, waiting = 0 }: Extract<JobOutcome, { readonly kind: "left" }>,
 ): Problem {
   switch (cause) {
     case "queue_timeout":
@@ -102,7 +101,7 @@ export function leftProblem(
     case "shutdown":
       return { kind: "draining", queuedSec, retryAfterSec };
     case "queue_full":
-      return { kind: "queue_full", waiting: command.waiting, retryAfterSec };
+      return { kind: "queue_full", waiting, retryAfterSec };
     case "queue_unavailable":
       return { kind: "queue_unavailable", queuedSec, retryAfterSec };
     case "canceled":

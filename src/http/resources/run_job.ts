@@ -187,7 +187,7 @@ async function runLive(
   if (place.entered) {
     outcome.then((outcome) => early = outcome);
     await place.entered;
-    if (!live && early?.kind === "left") return leftProblem(early, command);
+    if (!live && early?.kind === "left") return leftProblem(early);
   }
   const answer = begun();
   const over = outcome.then((outcome) => {
@@ -208,5 +208,5 @@ function withoutResult(
 ): Problem {
   return outcome.kind === "failed"
     ? runProblem(outcome.failure.kind, command)
-    : leftProblem(outcome, command);
+    : leftProblem(outcome);
 }

@@ -92,7 +92,7 @@ for (const path of ["/payload", "/run"]) {
         const { post, filled, end, rejected, leavesNothing } = elsewhere();
         const answer = post(path, accept);
         await filled;
-        end({ kind: "left", cause, queuedSec: 0, retryAfterSec: 9 });
+        end({ kind: "left", cause, queuedSec: 0, retryAfterSec: 9, waiting: 2 });
         const { status, headers, body } = await answer;
         assert.deepEqual([status, await new Response(body).text()], [503, text]);
         assert.equal(headers.get("retry-after"), "9");
