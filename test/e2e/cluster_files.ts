@@ -33,6 +33,27 @@ const serverConfig = text("nats-server.conf");
 
 const passwordLine = `JOBRUNNER_PASSWORD: "${password}"\n`;
 
+const tls = `${projectRoot}test/fixtures/tls`;
+
+/** With TLS, and then also with certificates of the machines. */
+const withTls = replaced(
+  replaced(
+    serverConfig.replace(/^#(?=tls \{|\}| {2}[\w#])/gm, ""),
+    "/etc/nats-tls/ca.pem",
+    `${tls}/self_signed.pem`,
+  ),
+  "/etc/nats-tls",
+  tls,
+);
+const withBoth = replaced(withTls, "  #handshake_first", "  handshake_first")
+  .replace(/^ {2}#(?=(ca_file|verify): )/gm, "  ");
+
+/** A configuration for `startNatsServer()`, which has an address and a store of its own. */
+function forTest(config: string): string {
+  return replaced(config, 'include "jobrunner-password.conf"\n', passwordLine)
+    .replace(/^listen: .*/m, "").replace(/^jetstream \{[\s\S]*?^\}/m, "");
+}
+
 Deno.test("nats-server accepts nats-server.conf, also with TLS, and refuses it without the password", async () => {
   using place = temporaryFolder();
   const path = `${place.path}/nats-server.conf`;
@@ -44,19 +65,6 @@ Deno.test("nats-server accepts nats-server.conf, also with TLS, and refuses it w
   assert.equal(code, 1);
   assert.match(shown, /jobrunner-password\.conf/);
   Deno.writeTextFileSync(`${place.path}/jobrunner-password.conf`, passwordLine);
-  const tls = `${projectRoot}test/fixtures/tls`;
-  const withTls = replaced(
-    replaced(
-      serverConfig.replace(/^#(?=tls \{|\}| {2}[\w#])/gm, ""),
-      "/etc/nats-tls/ca.pem",
-      `${tls}/ca.pem`,
-    ),
-    "/etc/nats-tls",
-    tls,
-  );
-  assert.match(withTls, /^tls \{\n {2}cert_file/m);
-  const withBoth = replaced(withTls, "  #handshake_first", "  handshake_first")
-    .replace(/^ {2}#(?=(ca_file|verify): )/gm, "  ");
   for (const config of [serverConfig, withTls, withBoth]) {
     assert.match((await check(config)).shown, /is valid/, config);
   }
@@ -64,7 +72,12 @@ Deno.test("nats-server accepts nats-server.conf, also with TLS, and refuses it w
 });
 
 /** A machine with one worker and one place, and the credentials of nats-server.conf. */
-const machine = (address: string, folder: string, name: string) =>
+const machine = (
+  address: string,
+  folder: string,
+  name: string,
+  env: Readonly<Record<string, string>> = {},
+) =>
   startProgram({
     env: {
       JOBRUNNER_CMD: fixture("run_payload.sh"),
@@ -75,6 +88,7 @@ const machine = (address: string, folder: string, name: string) =>
       JOBRUNNER_NATS_USER: "jobrunner",
       JOBRUNNER_NATS_PASSWORD_FILE: `${folder}/password`,
       NAME: name,
+      ...env,
     },
   });
 
@@ -82,9 +96,7 @@ Deno.test("with the permissions of nats-server.conf a group does all that it doe
   using place = temporaryFolder();
   const { path } = place;
   Deno.writeTextFileSync(`${path}/password`, password);
-  const config = replaced(serverConfig, 'include "jobrunner-password.conf"\n', passwordLine)
-    .replace(/^listen: .*/m, "").replace(/^jetstream \{[\s\S]*?^\}/m, "");
-  await using server = await startNatsServer({ config });
+  await using server = await startNatsServer({ config: forTest(serverConfig) });
   await using first = await machine(server.address, path, "first");
   await using second = await machine(server.address, path, "second");
   await using reporting = openReportingLink(server.address, {
@@ -119,7 +131,7 @@ Deno.test("with the permissions of nats-server.conf a group does all that it doe
   assert.deepEqual(answers.map(({ output }) => output).sort(), ["first\n", "second\n"]);
   assert.deepEqual(answers.map(({ data }) => data.length), [3_000_000, 3_000_000]);
   for (const { log } of [first, second]) {
-    assert.ok(!log.some((line) => /WARN|ERROR|may not use/.test(line)), log.join("\n"));
+    assert.ok(!log.some((line) => /NATS user|may not|cannot be/.test(line)), log.join("\n"));
   }
   for (
     const subject of [`$JS.API.STREAM.DELETE.${stream}`, "jr1.other.hb", "$SYS.REQ.SERVER.PING"]
@@ -128,6 +140,25 @@ Deno.test("with the permissions of nats-server.conf a group does all that it doe
   }
   assert.equal(failures.length, 3);
   assert.ok(await has({ messages: 0 }));
+});
+
+Deno.test("jobrunner connects with TLS, and with a certificate of its own, as nats-server.conf has it", async () => {
+  using place = temporaryFolder();
+  Deno.writeTextFileSync(`${place.path}/password`, password);
+  const own = {
+    JOBRUNNER_NATS_TLS_FIRST: "on",
+    JOBRUNNER_NATS_CERT_FILE: `${tls}/self_signed.pem`,
+    JOBRUNNER_NATS_KEY_FILE: `${tls}/self_signed_key.pem`,
+  };
+  for (const [config, more] of [[withTls, {}], [withBoth, own]] as const) {
+    await using server = await startNatsServer({ config: forTest(config) });
+    await using program = await machine(server.address, place.path, "first", {
+      JOBRUNNER_NATS_URL: `tls://${server.address}`,
+      JOBRUNNER_NATS_CA_FILE: `${tls}/ca.pem`,
+      ...more,
+    });
+    assert.equal((await post(program.url, "echo hello")).output, "hello\n");
+  }
 });
 
 Deno.test("systemd-analyze verify accepts the drop-ins of nats-server and of jobrunner", async () => {
