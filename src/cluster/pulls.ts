@@ -8,11 +8,14 @@
 import type { Group } from "./group.ts";
 import type { Incoming, StreamNames, Subscription } from "./link.ts";
 
-/** How long the server keeps a pull open, in milliseconds. */
-const expiresMs = 5000;
+/**
+ * How long the server keeps a pull open, in milliseconds. The shorter, the fewer messages a machine swallows that is frozen, and the
+ * sooner a pull is asked again that a server took along when it died.
+ */
+const expiresMs = 2000;
 
 /** Time after which a pull that has had no answer is asked again, in milliseconds. */
-const silentMs = expiresMs + 2000;
+const silentMs = expiresMs + 1000;
 
 /** Pause after a status that says that something is wrong, in milliseconds. */
 const pauseMs = 500;
