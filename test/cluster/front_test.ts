@@ -217,3 +217,17 @@ Deno.test("a job that was given back can be claimed by others, and that does not
       await Promise.resolve();
     }
   }));
+
+Deno.test("a question whose name is not known is ignored, whatever the name is", () =>
+  scene({ size: { workers: 1 } }, async ({ machines, work, front, link }) => {
+    const node = front.cluster.state().nodes[0]?.id ?? "";
+    for (const verb of ["x", "constructor", "__proto__", "__defineGetter__"]) {
+      for (const role of ["front", "exec"]) {
+        link.publish(`jr1.test.${role}.${node}.${verb}`, new Uint8Array(), "answers");
+      }
+    }
+    const posted = await work.post(front, "a");
+    void work.work(front, 1);
+    await machines.clock.pass(1000);
+    assert.equal(posted.answer?.kind, "ran");
+  }));
