@@ -99,6 +99,12 @@ export class Front implements JobFront {
     return waiting + Math.max(0, this.#admission.reserved - this.#parts.idleWorkers());
   }
 
+  /** The commands of the jobs that wait. */
+  wanted(): readonly string[] {
+    const waiting = [...this.#jobs].filter(({ isWaiting }) => isWaiting);
+    return [...new Set(waiting.map(({ spec }) => spec.command))];
+  }
+
   /** How long the first of them has waited, in seconds. */
   oldestWaitSec(): number {
     for (const job of this.#jobs) if (job.isWaiting) return job.waitedSec();
@@ -193,11 +199,16 @@ export class Front implements JobFront {
       if (job.state === "entering") this.#left(job, isFull ? "queue_full" : "queue_unavailable");
       return;
     }
+    this.#failed(job, error);
+  }
+
+  /** No other machine can get the job: either its payload cannot be read any more, or there is a bug. */
+  #failed(job: FrontJob, error: unknown): void {
     if (!job.isOpen || job.localRun) return;
-    // Either its payload cannot be read any more, or there is a bug.
+    job.state = "answering";
     const isBug = error instanceof TypeError || error instanceof RangeError;
     const kind = isBug ? "internal" : "spool_unusable";
-    this.#over(job, { kind: "failed", failure: { kind, reason: (error as Error).message } });
+    this.#removed(job, { kind: "failed", failure: { kind, reason: (error as Error).message } });
   }
 
   /** Its payload, open from the first time that another machine may need it. Throws errors of the file system. */
@@ -355,11 +366,23 @@ export class Front implements JobFront {
     localRun.released();
   }
 
-  /** Reads a part of a payload. Rejects if the job is gone, or a worker of this machine has it. */
+  /**
+   * Reads a part of a payload; nothing if there is no such part. Rejects if the job is gone, or a worker of this machine has it. If
+   * the payload cannot be read, the job fails.
+   */
   async read({ uid, at, length }: Portion): Promise<Uint8Array<ArrayBuffer>> {
     const job = this.#byUid.get(uid);
     if (!job?.isOpen || job.localRun) throw new Error("the job is gone");
-    return await this.#sourceOf(job).read(at, length);
+    try {
+      const source = this.#sourceOf(job);
+      const end = source.lengths.reduce((sum, each) => sum + each, 0);
+      if (at + length > end) return nothing;
+      return await source.read(at, length);
+    } catch (error) {
+      // Otherwise machines would ask for it for ever.
+      this.#failed(job, error);
+      throw error;
+    }
   }
 
   /** A piece of live output of a job, or the start of its command. */
@@ -441,6 +464,8 @@ export class Front implements JobFront {
     return !grants.isHeld(this.#witness(job));
   }
 }
+
+const nothing = new Uint8Array();
 
 /** Says, when the command starts, on which machine that is. */
 function naming(handle: JobHandle, node: string): JobHandle {

@@ -227,3 +227,24 @@ Deno.test("a result that cannot be delivered for a minute is given up, and the j
     assert.ok(stops.reported.some(([name]) => name === "unclaimed"));
     assert.equal((await machines.size()).messages, 0);
   }));
+
+Deno.test("a machine that stops takes its own jobs whose command no other machine has", async () => {
+  using machines = createMachines();
+  const work = groupWork(machines);
+  const stops = await machines.join({ workers: 1, places: 4 }, {}, {
+    commands: ["default", "new"],
+  });
+  const stays = await machines.join({ workers: 1, places: 4 });
+  await machines.clock.pass(settleMs);
+  const workers = work.work(stops, 1);
+  void work.work(stays, 1);
+  const posted = [
+    await work.post(stops, "first", { command: "new", ms: 1000 }),
+    await work.post(stops, "second", { command: "new", ms: 1000 }),
+  ];
+  await machines.clock.pass(100);
+  const { tookMs } = drain(machines, stops, workers);
+  await machines.clock.pass(10_000);
+  assert.deepEqual(posted.map(nodeOf), [stops.name, stops.name]);
+  assert.ok((tookMs() ?? Infinity) < 6000, `${tookMs()} ms`);
+});
