@@ -230,7 +230,8 @@ export function openLink(settings: LinkSettings, report: (failure: LinkFailure) 
       return serverVersion;
     },
     get maxPayload() {
-      return maxPayload;
+      // A server can say later that it has changed.
+      return connection?.info?.max_payload ?? maxPayload;
     },
     publish,
     request: (subject, data, timeoutMs) => ask(subject, data, { timeoutMs }),
