@@ -29,7 +29,7 @@ Deno.test("openLink() refuses older servers, and what does not speak NATS, for g
     await using opened = openReportingLink(server.address);
     await eventually("it has failed", () => opened.failures.length > 0);
     const message = `NATS server ${server.address}: ${what}`;
-    assert.deepEqual(opened.failures, [{ lasting: true, message }]);
+    assert.deepEqual(opened.failures, [{ server: server.address, lasting: true, message }]);
     assert.equal(opened.link.connected, false);
     assert.equal(opened.link.connections, 0);
     assert.equal(opened.link.connectedAt, -Infinity);
@@ -103,7 +103,7 @@ Deno.test("maxPayload follows what the server says later", async () => {
 });
 
 Deno.test("openLink() does not believe what came before TLS began", async () => {
-  const more = 'MSG x 1 0\r\n\r\n';
+  const more = "MSG x 1 0\r\n\r\n";
   await using server = startFakeNats(greetingOf("2.10.0", { tls_required: true }) + more);
   await using opened = openReportingLink(server.address);
   await eventually("it has failed", () => opened.failures.length > 0);

@@ -148,9 +148,10 @@ Deno.test("openLink() reports subjects that the user may not use", async () => {
   await eventually("both are reported", () => opened.failures.length === 2);
   const message = (what: string) =>
     `NATS server ${server.address}: the user may not use the ${what}`;
+  const lasting = { server: server.address, lasting: true };
   assert.deepEqual(opened.failures, [
-    { lasting: true, message: message("subject b (subscription)") },
-    { lasting: true, message: message("subject c (publish)") },
+    { ...lasting, message: message("subject b (subscription)") },
+    { ...lasting, message: message("subject c (publish)") },
   ]);
 });
 
