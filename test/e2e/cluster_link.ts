@@ -223,3 +223,15 @@ Deno.test("an error of a receiver counts as a bug, and the connection stays", as
   await assert.rejects(opened.link.request("nobody", noData, 60_000), { trouble: "no_responders" });
   assert.equal(opened.link.connections, 1);
 });
+
+Deno.test("a consumer that somebody has deleted is missed by size(), and made again by ensure()", async () => {
+  await using server = await startNatsServer();
+  await using opened = openReportingLink(server.address);
+  const { link } = opened;
+  await connected(link);
+  await link.ensure(settings);
+  await link.request(`$JS.API.CONSUMER.DELETE.${settings.stream}.w`, noData, 5000);
+  await assert.rejects(link.size(settings.stream), { trouble: "not_found" });
+  await link.ensure(settings);
+  assert.deepEqual(await link.size(settings.stream), { messages: 0, maxMessages: 3 });
+});
