@@ -67,7 +67,7 @@ export class Front implements JobFront {
     this.#results = new Results({
       group,
       host,
-      onOutcome: (job, outcome) => this.#over(job, outcome),
+      onOutcome: (job, outcome) => this.#answered(job, outcome),
     });
     this.#outbox = new Outbox({
       group,
@@ -264,6 +264,12 @@ export class Front implements JobFront {
   #removed(job: FrontJob, outcome: JobOutcome): void {
     if (job.sequence === undefined) this.#over(job, outcome);
     else void this.#outbox.remove(job).then(() => this.#over(job, outcome));
+  }
+
+  #answered(job: FrontJob, outcome: JobOutcome): void {
+    // Its machine may have died before it acknowledged the message, or may have had an earlier one of it.
+    if (!job.acked || job.published > 1) void this.#outbox.remove(job);
+    this.#over(job, outcome);
   }
 
   #over(job: FrontJob, outcome: JobOutcome): void {

@@ -231,3 +231,14 @@ Deno.test("a question whose name is not known is ignored, whatever the name is",
     await machines.clock.pass(1000);
     assert.equal(posted.answer?.kind, "ran");
   }));
+
+Deno.test("the message of a job that was answered leaves the queue, though its machine has died before it could say so", () =>
+  scene({}, async ({ machines, work, front, ask, uidOf, result }) => {
+    const posted = await work.post(front, "a");
+    const uid = await uidOf(1);
+    assert.equal(await ask("started", uid, one), "run");
+    assert.equal(await result(uid, one), "taken");
+    await machines.clock.pass(1500);
+    assert.equal(posted.answer?.kind, "ran");
+    assert.equal((await machines.size()).messages, 0);
+  }));
