@@ -437,12 +437,14 @@ export class Front implements JobFront {
 
   /**
    * Puts jobs into the stream again whose message is gone although no machine holds them: the server has lost its disk or memory, or
-   * a machine has given up their result. To be called some time after a reconnection, and every ten seconds.
+   * a machine has given up their result. Removes messages that could not be removed before. To be called some time after a
+   * reconnection, and every ten seconds.
    */
   async audit(): Promise<void> {
     if (this.#isAuditing) return;
     this.#isAuditing = true;
     try {
+      await this.#outbox.removeLeft();
       for (const job of [...this.#jobs]) await this.#auditOne(job);
     } catch {
       // The server does not say what it has; the next audit may get to know.
