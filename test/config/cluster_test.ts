@@ -126,14 +126,14 @@ Deno.test("the configuration file has the settings of a shared queue at its top"
   const { cluster, pools } = configOfFile(`
 nats_url = "nats://a"
 nats_group = "g"
-nats_node_timeout_sec = 1.5
+nats_node_timeout_sec = 2.5
 [commands.front]
 cmd = "/bin/date"
 num_workers = 0
 queue_limit = 4
 `);
   assert.equal(cluster?.group, "g");
-  assert.equal(cluster?.nodeTimeoutMs, 1500);
+  assert.equal(cluster?.nodeTimeoutMs, 2500);
   assert.deepEqual(pools.map(({ numWorkers, queueLimit }) => [numWorkers, queueLimit]), [[0, 4]]);
 });
 
