@@ -36,9 +36,14 @@ export async function openSharedQueue(
   let refusal: string | undefined;
   let isStarting = true;
   const tried = Promise.withResolvers<void>();
-  const link = openLink({ servers, name, credentials, tls: tls && tlsOf(tls, key) }, (failure) => {
-    if (failure.lasting) refused(failure.message);
-    else log.write("NATS cannot be reached", { reason: failure.message });
+  /** Servers that can never be used; another one may do. */
+  const unusable = new Set<string>();
+  const settings = { servers, name, credentials, tls: tls && tlsOf(tls, key) };
+  const link = openLink(settings, ({ server, lasting, message }) => {
+    if (lasting) unusable.add(server);
+    if (lasting && (link.connected || servers.every((each) => unusable.has(each)))) {
+      refused(message);
+    } else log.write("NATS cannot be reached", { reason: message });
   });
 
   function refused(sentence: string): void {
@@ -56,6 +61,7 @@ export async function openSharedQueue(
 
   link.onChange(() => {
     if (!link.connected) return;
+    unusable.clear();
     tried.resolve();
     log.write("connected to NATS", { "server.version": link.serverVersion });
   });

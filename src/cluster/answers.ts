@@ -94,12 +94,16 @@ export function answerOthers(group: Group, lines: () => readonly ClusterLine[]):
   };
 
   const lastToken = ({ subject }: Incoming) => subject.slice(subject.lastIndexOf(".") + 1);
-  link.subscribe(subjects.front(node, "*"), (message) => {
-    asFront[lastToken(message) as FrontVerb]?.(message);
-  });
-  link.subscribe(subjects.executor(node, "*"), (message) => {
-    asExecutor[lastToken(message) as ExecutorVerb]?.(message);
-  });
+  const dispatch = <Verb extends string>(
+    to: Readonly<Record<Verb, (message: Incoming) => void>>,
+    message: Incoming,
+  ) => {
+    const verb = lastToken(message);
+    // Not what every object has, such as `__proto__`.
+    if (Object.hasOwn(to, verb)) to[verb as Verb](message);
+  };
+  link.subscribe(subjects.front(node, "*"), (message) => dispatch(asFront, message));
+  link.subscribe(subjects.executor(node, "*"), (message) => dispatch(asExecutor, message));
   link.subscribe(subjects.acked(node, "*"), (message) => {
     const uid = lastToken(message);
     frontOf(uid)?.acked(uid);

@@ -35,7 +35,7 @@ const firstAuditMs = 2000;
 /** How late a timer must be to show that this process was frozen, in milliseconds. */
 const frozenMs = 1000;
 
-/** How long results may take to be delivered when this machine leaves, in milliseconds. */
+/** How long results may take to be delivered when this machine leaves, in milliseconds; longer while they are read. */
 const deliverMs = 5000;
 
 /** The server must offer a job anew only when its machine counts as dead: so many milliseconds later. */
@@ -51,7 +51,7 @@ export interface ClusterParts {
   readonly link: Link;
   /** Where events are counted and logged. */
   readonly report: ClusterReport;
-  /** Called with a sentence for the user if a queue can never be used. */
+  /** Called with a sentence for the user if a queue, or the group, can never be used. */
   readonly onRefused: (sentence: string) => void;
   /** Id of this machine in the group, a UUID; a new one if it is absent. */
   readonly node?: string;
@@ -95,6 +95,8 @@ export function joinCluster(
   let connections = 0;
   let opened = 0;
   let isBeatDue = false;
+  /** Why the last beat that could not be sent was not: the sentence that was passed to `onRefused`. */
+  let refusedBeat: string | undefined;
   let stopFirstAudit = () => {};
   const begins = new Set<Promise<void>>();
 
@@ -114,7 +116,15 @@ export function joinCluster(
   function beat(): void {
     const own = ownBeat();
     nodes.heard(own, clock.now());
-    if (link.connected) link.publish(subjects.heartbeat, encodeBeat(own));
+    if (!link.connected) return;
+    try {
+      link.publish(subjects.heartbeat, encodeBeat(own));
+    } catch (error) {
+      // It has too many jobs and commands for one message of this server.
+      const sentence = (error as Error).message;
+      if (sentence !== refusedBeat) onRefused(sentence);
+      refusedBeat = sentence;
+    }
   }
 
   /** Several changes in one turn are told together. */
@@ -211,8 +221,9 @@ export function joinCluster(
       beat();
     },
     async close() {
-      const delivered = Promise.all(all().map(({ executor }) => executor.idle()));
-      await within(clock, deliverMs, delivered);
+      const delivered = () => Promise.all(all().map(({ executor }) => executor.idle()));
+      const areRead = () => all().some(({ executor }) => clock.now() - executor.readMs < deliverMs);
+      do await within(clock, deliverMs, delivered()); while (areRead());
       state = "gone";
       beat();
       clock.end();

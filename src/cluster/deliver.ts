@@ -22,7 +22,7 @@ import {
 /** Results up to this size are sent with the message that announces them. */
 const inlineResultBytes = 256 * 1024;
 
-/** How long a result is kept for its front, in milliseconds. */
+/** How long a result is kept for its front since that has last read of it, in milliseconds. */
 const keptMs = 60_000;
 
 /** Pause between attempts, in milliseconds. */
@@ -56,6 +56,8 @@ export interface ResultDelivery {
   readonly live?: StreamTotals | undefined;
   /** Whether it is to go on. */
   readonly goesOn: () => boolean;
+  /** When a part of a capture was last read; a time of the group's clock. */
+  readonly readMs: () => number;
 }
 
 /**
@@ -82,7 +84,8 @@ export async function deliver(
     }
     if (!delivery.goesOn()) return undefined;
     const isDead = !nodes.isAlive(front, clock.now());
-    if (clock.now() - begun >= keptMs || nodes.hasLeft(front)) {
+    const wantedMs = Math.max(begun, delivery.readMs());
+    if (clock.now() - wantedMs >= keptMs || nodes.hasLeft(front)) {
       report.unclaimed(pool);
       return isDead ? done : { kind: giveBack(0) };
     }

@@ -7,6 +7,7 @@
 
 import type { Lease } from "../jobs/line.ts";
 import { createRunTimes } from "../jobs/run_times.ts";
+import { pause } from "./clock.ts";
 import { decodeJob } from "./codec.ts";
 import type { Acknowledgement } from "./deliver.ts";
 import type { Front } from "./front.ts";
@@ -21,7 +22,7 @@ import {
   offerOf,
   type StreamNames,
 } from "./link.ts";
-import type { Cancel, CaptureOf, ClaimAnswer, ReceivedJob } from "./messages.ts";
+import type { Cancel, CaptureOf, ClaimAnswer, JobQuestion, ReceivedJob } from "./messages.ts";
 import { RemoteJob } from "./remote_job.ts";
 import { Takers } from "./takers.ts";
 
@@ -42,8 +43,8 @@ export interface ExecutorParts {
   readonly host: PoolHost;
   /** The front of the same pool. */
   readonly front: Front;
-  /** Whether another machine takes jobs of the pool. */
-  readonly hasOthers: () => boolean;
+  /** Whether another machine takes jobs with this command. */
+  readonly othersTake: (command: string) => boolean;
 }
 
 /** A message that this machine has, from its delivery until it has left the stream or was given back. */
@@ -105,6 +106,11 @@ export class Executor {
   /** Number of results that have not been taken. */
   get undelivered(): number {
     return [...this.#held.values()].filter(({ remote }) => remote && !remote.isRunning).length;
+  }
+
+  /** When a part of a result that is here was last read; a time of the group's clock. */
+  get readMs(): number {
+    return Math.max(...[...this.#held.values()].map(({ remote }) => remote?.readMs ?? -Infinity));
   }
 
   /** The workers of this machine that wait for a job. */
@@ -236,7 +242,9 @@ export class Executor {
         ? this.#own(job, held, offer)
         : await this.#foreign(job, held, offer);
     } catch (error) {
+      // Its command was removed meanwhile.
       report.misunderstood(`a job: ${(error as Error).message}`);
+      this.#fronts.giveBack(job.front, this.#question(job, offer));
       this.#drop(job.spec.uid, away);
       return undefined;
     }
@@ -269,7 +277,12 @@ export class Executor {
     return undefined;
   }
 
-  async #foreign(job: ReceivedJob, held: Held, { attempt }: Offer): Promise<Lease | undefined> {
+  #question({ spec: { uid } }: ReceivedJob, { attempt }: Offer): JobQuestion {
+    return { uid, node: this.#group.node, attempt };
+  }
+
+  async #foreign(job: ReceivedJob, held: Held, offer: Offer): Promise<Lease | undefined> {
+    const { attempt } = offer;
     const offeredMs = this.#group.clock.now();
     const { front, spec: { uid, command } } = job;
     const fronts = this.#fronts;
@@ -280,18 +293,14 @@ export class Executor {
     }
     const mayBegin = attempt === 1 && !job.claimFirst && job.inline !== undefined &&
       !fronts.isSuspect(front) && !this.#isLate();
-    const question = { uid, node: this.#group.node, attempt };
+    const question = this.#question(job, offer);
     const answer = mayBegin ? "run" : await fronts.claim(front, question);
     if (answer !== "run") {
       this.#drop(uid, refused(answer));
       return undefined;
     }
     const remote = this.#remote(job, held, attempt);
-    if (mayBegin) {
-      void fronts.started(front, question).then((answer) => {
-        if (answer === "gone" || answer === "held") remote.revoke(refused(answer));
-      });
-    }
+    if (mayBegin) void this.#tellStarted(remote);
     if (!await remote.load()) return remote.back(awayMs);
     // Meanwhile the front may have given it to another machine.
     if (this.#isTooLong(this.#group.clock.now() - offeredMs)) {
@@ -301,14 +310,24 @@ export class Executor {
     return remote.stop.cause ? remote.back(0) : remote;
   }
 
+  /** Tells the front of a job that it has begun, until that answers: it cannot end a run that it does not know of. */
+  async #tellStarted(remote: RemoteJob): Promise<void> {
+    while (remote.isRunning) {
+      const answer = await this.#fronts.started(remote.front, remote.question);
+      if (answer === "run") return;
+      if (answer) return remote.revoke(refused(answer));
+      await pause(this.#group.clock, awayMs);
+    }
+  }
+
   #remote(job: ReceivedJob, held: Held, attempt: number): RemoteJob {
-    const { pool, host, hasOthers } = this.#parts;
+    const { pool, host, othersTake } = this.#parts;
     const { front, spec: { uid, command } } = job;
     const remote = new RemoteJob(this.#group, { ...job, attempt, reply: held.reply }, {
       pool,
       command: host.use(command),
       share: host.openShare(),
-      hasOthers,
+      othersTake: () => othersTake(command),
       givenBack: () => this.#fronts.giveBack(front, remote.question),
       settled: () => this.#ran(held),
       over: (acknowledgement) => this.#drop(uid, acknowledgement),

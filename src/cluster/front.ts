@@ -67,7 +67,7 @@ export class Front implements JobFront {
     this.#results = new Results({
       group,
       host,
-      onOutcome: (job, outcome) => this.#over(job, outcome),
+      onOutcome: (job, outcome) => this.#answered(job, outcome),
     });
     this.#outbox = new Outbox({
       group,
@@ -97,6 +97,12 @@ export class Front implements JobFront {
     let waiting = 0;
     for (const { isWaiting } of this.#jobs) if (isWaiting) waiting++;
     return waiting + Math.max(0, this.#admission.reserved - this.#parts.idleWorkers());
+  }
+
+  /** The commands of the jobs that wait. */
+  wanted(): readonly string[] {
+    const waiting = [...this.#jobs].filter(({ isWaiting }) => isWaiting);
+    return [...new Set(waiting.map(({ spec }) => spec.command))];
   }
 
   /** How long the first of them has waited, in seconds. */
@@ -167,9 +173,15 @@ export class Front implements JobFront {
   }
 
   #startTimeout(job: FrontJob): void {
-    const { queueTimeoutMs } = this.#admission;
-    if (queueTimeoutMs === Infinity) return;
-    job.stopTimer = this.#group.clock.after(queueTimeoutMs, () => this.end(job, "queue_timeout"));
+    job.mayWaitMs ??= this.#admission.queueTimeoutMs;
+    if (job.mayWaitMs === Infinity) return;
+    const begun = this.now();
+    const stop = this.#group.clock.after(job.mayWaitMs, () => this.end(job, "queue_timeout"));
+    job.stopTimer = () => {
+      stop();
+      job.stopTimer = () => {};
+      job.mayWaitMs = Math.max(0, (job.mayWaitMs ?? 0) - (this.now() - begun));
+    };
   }
 
   /** Puts a job into the queue, for the first time or again. */
@@ -193,11 +205,16 @@ export class Front implements JobFront {
       if (job.state === "entering") this.#left(job, isFull ? "queue_full" : "queue_unavailable");
       return;
     }
+    this.#failed(job, error);
+  }
+
+  /** No other machine can get the job: either its payload cannot be read any more, or there is a bug. */
+  #failed(job: FrontJob, error: unknown): void {
     if (!job.isOpen || job.localRun) return;
-    // Either its payload cannot be read any more, or there is a bug.
+    job.state = "answering";
     const isBug = error instanceof TypeError || error instanceof RangeError;
     const kind = isBug ? "internal" : "spool_unusable";
-    this.#over(job, { kind: "failed", failure: { kind, reason: (error as Error).message } });
+    this.#removed(job, { kind: "failed", failure: { kind, reason: (error as Error).message } });
   }
 
   /** Its payload, open from the first time that another machine may need it. Throws errors of the file system. */
@@ -254,6 +271,12 @@ export class Front implements JobFront {
   #removed(job: FrontJob, outcome: JobOutcome): void {
     if (job.sequence === undefined) this.#over(job, outcome);
     else void this.#outbox.remove(job).then(() => this.#over(job, outcome));
+  }
+
+  #answered(job: FrontJob, outcome: JobOutcome): void {
+    // Its machine may have died before it acknowledged the message, or may have had an earlier one of it.
+    if (!job.acked || job.published > 1) void this.#outbox.remove(job);
+    this.#over(job, outcome);
   }
 
   #over(job: FrontJob, outcome: JobOutcome): void {
@@ -356,11 +379,23 @@ export class Front implements JobFront {
     localRun.released();
   }
 
-  /** Reads a part of a payload. Rejects if the job is gone, or a worker of this machine has it. */
+  /**
+   * Reads a part of a payload; nothing if there is no such part. Rejects if the job is gone, or a worker of this machine has it. If
+   * the payload cannot be read, the job fails.
+   */
   async read({ uid, at, length }: Portion): Promise<Uint8Array<ArrayBuffer>> {
     const job = this.#byUid.get(uid);
     if (!job?.isOpen || job.localRun) throw new Error("the job is gone");
-    return await this.#sourceOf(job).read(at, length);
+    try {
+      const source = this.#sourceOf(job);
+      const end = source.lengths.reduce((sum, each) => sum + each, 0);
+      if (at + length > end) return nothing;
+      return await source.read(at, length);
+    } catch (error) {
+      // Otherwise machines would ask for it for ever.
+      this.#failed(job, error);
+      throw error;
+    }
   }
 
   /** A piece of live output of a job, or the start of its command. */
@@ -409,12 +444,14 @@ export class Front implements JobFront {
 
   /**
    * Puts jobs into the stream again whose message is gone although no machine holds them: the server has lost its disk or memory, or
-   * a machine has given up their result. To be called some time after a reconnection, and every ten seconds.
+   * a machine has given up their result. Removes messages that could not be removed before. To be called some time after a
+   * reconnection, and every ten seconds.
    */
   async audit(): Promise<void> {
     if (this.#isAuditing) return;
     this.#isAuditing = true;
     try {
+      await this.#outbox.removeLeft();
       for (const job of [...this.#jobs]) await this.#auditOne(job);
     } catch {
       // The server does not say what it has; the next audit may get to know.
@@ -442,6 +479,8 @@ export class Front implements JobFront {
     return !grants.isHeld(this.#witness(job));
   }
 }
+
+const nothing = new Uint8Array();
 
 /** Says, when the command starts, on which machine that is. */
 function naming(handle: JobHandle, node: string): JobHandle {

@@ -72,11 +72,17 @@ export class FrontJob implements Place, Lease, EventListenerObject {
   source: PayloadSource | undefined;
   /** Settles when a result that has come is taken, or is not. */
   taking: Promise<unknown> | undefined;
+  /** The machine whose result was taken. */
+  takenFrom: string | undefined;
+  /** Disk space in bytes that its request holds for a result which could not be taken. */
+  spareDisk = 0;
   /** Whether the server has confirmed that its message has left the stream. */
   acked = false;
   /** Numbers of bytes of live output that have come or are lost, of the run that counts. */
   received = { stdout: 0, stderr: 0 };
-  /** Ends its queue timeout. */
+  /** What is left of its queue timeout, in milliseconds; undefined before it has begun. */
+  mayWaitMs: number | undefined;
+  /** Ends its queue timeout, which can go on later. */
   stopTimer: () => void = nothing;
   /** Called when `acked` is set. */
   onAcked: () => void = nothing;

@@ -79,7 +79,7 @@ export class ClusterLine implements ResizableLine {
       names,
       host,
       front: this.front,
-      hasOthers: () => this.#hasOthers(),
+      othersTake: (command) => this.#othersTake([command]),
     });
   }
 
@@ -133,14 +133,14 @@ export class ClusterLine implements ResizableLine {
     return { running: running + foreign, waiting };
   }
 
-  /** The machine is stopping: it takes jobs only if no other machine does. */
+  /** The machine is stopping: it takes jobs only if the others do not take those that wait here. */
   leave(): void {
     this.#leaving = true;
     this.#update();
   }
 
   #update(): void {
-    if (this.#leaving) this.executor.takers.pause(this.#hasOthers());
+    if (this.#leaving) this.executor.takers.pause(this.#othersTake(this.front.wanted()));
     if (!this.front.closed || this.front.unfinished > 0) return;
     this.executor.takers.end();
     this.#ended.resolve();
@@ -178,11 +178,13 @@ export class ClusterLine implements ResizableLine {
     return [own, ...poolsOf(this.pool, others.map(({ beat }) => beat))];
   }
 
-  /** Whether another machine takes jobs of this pool. */
-  #hasOthers(): boolean {
+  /** Whether there are machines that take jobs of this pool, and each of these commands is had by one of them. */
+  #othersTake(commands: readonly string[]): boolean {
     const { nodes, node, clock } = this.#parts.group;
-    return nodes.alive(clock.now()).some(({ beat }) =>
-      beat.node !== node && beat.state === "up" && (beat.pools[this.pool]?.workers ?? 0) > 0
-    );
+    const others = nodes.alive(clock.now()).map(({ beat }) => beat)
+      .filter((beat) => beat.node !== node && beat.state === "up");
+    const pools = poolsOf(this.pool, others).filter(({ workers }) => workers > 0);
+    return pools.length > 0 &&
+      commands.every((name) => pools.some((pool) => Object.hasOwn(pool.commands, name)));
   }
 }

@@ -120,7 +120,7 @@ export interface Link {
   ensure(settings: StreamSettings): Promise<void>;
   /** Changes the maximum number of messages. It is at least 1, also if 0 is asked for: there is no smaller one in NATS. */
   setMaxMessages(stream: string, maxMessages: number): Promise<void>;
-  /** Number of messages that the stream holds, and may hold. */
+  /** Number of messages that the stream holds, and may hold. Rejects with `not_found` without the stream or its consumer. */
   size(stream: string): Promise<{ readonly messages: number; readonly maxMessages: number }>;
   /** Content of the message with this number. Rejects with `not_found` if there is none. */
   read(stream: string, sequence: number): Promise<Uint8Array<ArrayBuffer>>;

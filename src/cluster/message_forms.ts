@@ -192,7 +192,7 @@ const poolBeat: Form<PoolBeat> = record({
   places: count,
   busy: count,
   waiting: count,
-  meanRunSec: seconds,
+  meanRunSec: numberIn(0, 2 ** 31),
   held: listOf(uid, 2 ** 16),
   commands: mapOf(name, text(128), maxEntries),
 });

@@ -64,6 +64,8 @@ export interface LinkSettings {
 
 /** Why there is no connection, or why a subject cannot be used. */
 export interface LinkFailure {
+  /** The server, as in `LinkSettings.servers`. */
+  readonly server: string;
   /** Whether it stays until somebody changes a setting or the server. */
   readonly lasting: boolean;
   /** A sentence for the log, which names the server. */
@@ -230,7 +232,8 @@ export function openLink(settings: LinkSettings, report: (failure: LinkFailure) 
       return serverVersion;
     },
     get maxPayload() {
-      return maxPayload;
+      // A server can say later that it has changed.
+      return connection?.info?.max_payload ?? maxPayload;
     },
     publish,
     request: (subject, data, timeoutMs) => ask(subject, data, { timeoutMs }),
@@ -352,6 +355,7 @@ function faultOf({ info }: NatsConnection): ConnectionFault | undefined {
 
 function failureOf(server: string, error: unknown): LinkFailure {
   const of = (lasting: boolean, what: string) => ({
+    server,
     lasting,
     message: `NATS server ${server}: ${what}`,
   });

@@ -44,6 +44,8 @@ export interface OutboxParts {
 export class Outbox {
   readonly #parts: OutboxParts;
   readonly #group: OutboxParts["group"];
+  /** Numbers of the messages of jobs that are over which could not be removed, by the unique names of the jobs. */
+  readonly #left = new Map<string, number>();
 
   /** An outbox for one stream. */
   constructor(parts: OutboxParts) {
@@ -101,22 +103,47 @@ export class Outbox {
     );
   }
 
-  /** Takes the message of a job out of the stream, so that its place is free; at most within a second. Does not reject. */
-  async remove(job: FrontJob): Promise<void> {
-    const { sequence } = job;
-    if (sequence === undefined) return;
-    job.sequence = undefined;
-    const { link, clock } = this.#group;
-    // A message that stays is dropped when it is offered: nobody knows its job any more.
-    await within(clock, removeMs, link.remove(this.#parts.names.stream, sequence));
+  /**
+   * Takes the message of a job that is over out of the stream, so that its place is free. Resolves when that was done, at the latest
+   * after a second; does not reject.
+   */
+  async remove({ sequence, spec: { uid } }: FrontJob): Promise<void> {
+    if (sequence !== undefined) {
+      await within(this.#group.clock, removeMs, this.#removeMessage(sequence, uid));
+    }
+  }
+
+  async #removeMessage(sequence: number, uid: string): Promise<void> {
+    try {
+      // The number can be another job's, if the stream was lost and made anew.
+      if (await this.#holds(sequence, uid)) {
+        await this.#group.link.remove(this.#parts.names.stream, sequence);
+      }
+    } catch (error) {
+      const isThere = !(error instanceof LinkError && error.trouble === "not_found");
+      if (isThere) this.#left.set(uid, sequence);
+    }
+  }
+
+  /**
+   * Removes the messages that could not be removed before. Those that stay are dropped when they are offered, but until then they
+   * have a place.
+   */
+  async removeLeft(): Promise<void> {
+    const left = [...this.#left];
+    this.#left.clear();
+    for (const [uid, sequence] of left) await this.#removeMessage(sequence, uid);
   }
 
   /** Whether the message of a job is in the stream. Rejects with a `LinkError` if the server does not say. */
-  async holds({ sequence, spec }: FrontJob): Promise<boolean> {
-    if (sequence === undefined) return false;
+  async holds({ sequence, spec: { uid } }: FrontJob): Promise<boolean> {
+    return sequence !== undefined && await this.#holds(sequence, uid);
+  }
+
+  async #holds(sequence: number, uid: string): Promise<boolean> {
     try {
       const job = decodeJob(await this.#group.link.read(this.#parts.names.stream, sequence));
-      return typeof job === "object" && job.spec.uid === spec.uid;
+      return typeof job === "object" && job.spec.uid === uid;
     } catch (error) {
       if (error instanceof LinkError && error.trouble === "not_found") return false;
       throw error;

@@ -40,8 +40,8 @@ export interface RemoteParts {
   readonly command: HostCommand;
   /** Its memory and disk space. */
   readonly share: HostShare;
-  /** Whether another machine could run it. */
-  readonly hasOthers: () => boolean;
+  /** Whether another machine takes such jobs. */
+  readonly othersTake: () => boolean;
   /** Called when it is given back, before its message is. */
   readonly givenBack: () => void;
   /** Called when its run is over. */
@@ -74,6 +74,8 @@ export class RemoteJob implements Lease {
   /** Whether a forced stop of this machine wants its end. */
   #isCut = false;
   #captures: Readonly<Record<CaptureOf, Captured>> | undefined;
+  /** When a part of a capture was last read; a time of the group's clock. */
+  readMs = -Infinity;
 
   /** A job without its payload. */
   constructor(group: Group, job: Delivered, parts: RemoteParts) {
@@ -168,7 +170,7 @@ export class RemoteJob implements Lease {
   /** Whether a forced stop of this machine has ended the run, and another machine may begin anew. */
   #mayBegin(outcome: JobOutcome): boolean {
     return this.#isCut && outcome.kind === "ran" && outcome.result.ending.kind === "shutdown" &&
-      this.#group.rules.onLost === "rerun" && this.#parts.hasOthers();
+      this.#group.rules.onLost === "rerun" && this.#parts.othersTake();
   }
 
   async #deliver(outcome: JobOutcome): Promise<void> {
@@ -178,8 +180,9 @@ export class RemoteJob implements Lease {
     const { pool } = this.#parts;
     const live = this.#live?.sent;
     const goesOn = () => this.#state === "delivering";
+    const readMs = () => this.readMs;
     this.#over(
-      await deliver(this.#group, { pool, front, reply, question, outcome, live, goesOn }),
+      await deliver(this.#group, { pool, front, reply, question, outcome, live, goesOn, readMs }),
     );
   }
 
@@ -187,6 +190,7 @@ export class RemoteJob implements Lease {
   async read(of: CaptureOf, at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     const capture = this.#captures?.[of];
     if (!capture) throw new Error("there is no result");
+    this.readMs = this.#group.clock.now();
     return await readCapture(capture, at, length);
   }
 

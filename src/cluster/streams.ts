@@ -37,7 +37,7 @@ interface StreamConfig {
 
 interface StreamInfo {
   readonly config: StreamConfig;
-  readonly state: { readonly messages: number };
+  readonly state: { readonly messages: number; readonly consumer_count: number };
 }
 
 /** Longer than a server takes for an answer, an election of a leader included. */
@@ -108,6 +108,9 @@ export function createStreams(ask: SendRequest, hasJetStream: () => boolean): St
     },
     async size(stream) {
       const { config, state } = await infoOf(stream);
+      if (state.consumer_count === 0) {
+        throw new LinkError("not_found", `the consumer of stream ${stream} does not exist`);
+      }
       return { messages: state.messages, maxMessages: config.max_msgs };
     },
     async read(stream, sequence) {
@@ -217,7 +220,10 @@ function read<Answer>(data: Uint8Array): Answer {
   try {
     answer = JSON.parse(new TextDecoder().decode(data));
   } catch {
-    throw new LinkError("refused", "JetStream: its answer is not JSON");
+    // Treated as the other values that are no object.
+  }
+  if (typeof answer !== "object" || answer === null) {
+    throw new LinkError("refused", "JetStream: its answer is not an object in JSON");
   }
   if (answer.error) throw errorOf(answer.error);
   return answer;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Captured, JobOutcome } from "../jobs/job.ts";
+import type { Captured, DiskShare, JobOutcome } from "../jobs/job.ts";
 import { chunkSize, fetchAll } from "./bulk.ts";
 import { encodePortion } from "./codec.ts";
 import type { FrontJob } from "./front_job.ts";
@@ -31,19 +31,18 @@ export async function takeResult(
   const { outcome } = message;
   if (outcome.kind === "failed") return outcome;
   const { kind, captures, live: _, ...rest } = outcome;
-  const { queuedSec, spec, handle } = job;
+  const { queuedSec, spec } = job;
+  const room = roomOf(job);
   const sinks: CaptureSink[] = [];
   try {
     for (const name of captureNames) {
-      const sink = host.keepCapture(spec, {
-        disk: handle?.disk,
-        onKept: (bytes) => handle?.onCaptured(bytes),
-      });
+      const sink = host.keepCapture(spec, room);
       sinks.push(sink);
       await fill(group, job, sink, name, message, outcome);
     }
   } catch (error) {
     for (const sink of sinks) sink.close();
+    room.giveBack();
     throw error;
   }
   const [output, error, data] = captureNames.map((name, index) =>
@@ -52,6 +51,40 @@ export async function takeResult(
   const node = group.nodes.nameOf(message.node);
   const names = host.namesOf(spec.command);
   return { kind, result: { ...rest, id: spec.id, queuedSec, output, error, data, node, names } };
+}
+
+/** The memory and disk space of the job's request, for one attempt to take a result. */
+function roomOf(job: FrontJob) {
+  const { handle } = job;
+  let kept = 0;
+  let taken = 0;
+
+  /** A request gives disk space back only as a whole, so what an earlier attempt has taken is used again. */
+  function take(disk: DiskShare, bytes: number): boolean {
+    const used = Math.min(bytes, job.spareDisk);
+    if (used < bytes && !disk.take(bytes - used)) return false;
+    job.spareDisk -= used;
+    taken += bytes;
+    return true;
+  }
+
+  const disk = handle?.disk;
+  return {
+    disk: disk && {
+      takeBody: (bytes: number) => disk.takeBody(bytes),
+      take: (bytes: number) => take(disk, bytes),
+      release: () => disk.release(),
+    },
+    onKept(bytes: number) {
+      kept += bytes;
+      handle?.onCaptured(bytes);
+    },
+    /** The attempt has failed. */
+    giveBack() {
+      if (kept !== 0) handle?.onCaptured(-kept);
+      job.spareDisk += taken;
+    },
+  };
 }
 
 async function fill(

@@ -130,6 +130,10 @@ export function createTransport(version: string): Transport {
     greeting = await readGreeting(socket);
     if (encrypted || !(tls || infoIn(greeting).tls_required)) return;
     if (!offersTls(infoIn(greeting))) throw new ConnectionFault("it does not offer TLS");
+    // Whoever is between could have put that there, for the library to read as if it had come through TLS.
+    if (greeting.indexOf(lineFeed) < greeting.length - 1) {
+      throw new ConnectionFault("it says more before TLS begins than who it is");
+    }
     await secure(Deno.startTls(plain, trusted));
   };
   const sendAll = async () => {

@@ -363,6 +363,7 @@ Deno.test("values out of range are not understood", () => {
     ["a beat", { pools: { A: poolWith(0) } }],
     ["a beat", { pools: { a: { ...poolWith(0), held: ["x"] } } }],
     ["a beat", { pools: { a: { ...poolWith(0), workers: -1 } } }],
+    ["a beat", { pools: { a: { ...poolWith(0), meanRunSec: 1e300 } } }],
     ["a job with bytes", { payload: { kind: "bytes", length: 2 ** 60 } }],
     ["a job without bytes", { payload: { kind: "parts", lengths: [], listLength: 2 ** 30 } }],
     ["a job with bytes", { spec: { ...plainJob.spec, id: "" } }],

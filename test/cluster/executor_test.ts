@@ -23,11 +23,11 @@ interface Scene {
   post(more?: Partial<JobMessage>): Promise<unknown>;
 }
 
-async function scene(act: (scene: Scene) => Promise<void>): Promise<void> {
+async function scene(act: (scene: Scene) => Promise<void>, runMs?: number): Promise<void> {
   using machines = createMachines();
   const executor = await machines.join({ workers: 1, places: 5 });
   const link = machines.server.connect();
-  const work = groupWork(machines);
+  const work = groupWork(machines, runMs);
   const asked: string[] = [];
   const scene: Scene = {
     machines,
@@ -144,4 +144,32 @@ Deno.test("a machine that was frozen between the answer and the begin of a job a
     await machines.clock.pass(100);
     assert.ok(asked.length >= 2);
     assert.deepEqual(work.begun, []);
+  }));
+
+Deno.test("a front that does not answer is told again that a job has begun, and can end it then", () =>
+  scene(async (scene) => {
+    const { machines, work, asked, post } = scene;
+    scene.answer = undefined;
+    await post();
+    await machines.clock.pass(50);
+    assert.equal(work.begun.length, 1);
+    await machines.clock.pass(5);
+    scene.answer = "gone";
+    await machines.clock.pass(3000);
+    assert.deepEqual(asked, ["started", "started"]);
+    assert.equal((await machines.size()).messages, 0);
+  }, 10_000));
+
+Deno.test("a job whose command is removed while its front is asked is given back, also to the front", () =>
+  scene(async (scene) => {
+    const { machines, work, executor, asked, post } = scene;
+    const use = () => {
+      throw new Error("the pool has no command default");
+    };
+    Object.assign(executor.host, { use });
+    await post({ claimFirst: true });
+    await machines.clock.pass(500);
+    assert.deepEqual(asked, ["claim", "back"]);
+    assert.equal(work.begun.length, 0);
+    assert.equal((await machines.size()).messages, 1);
   }));

@@ -185,7 +185,8 @@ Deno.test("while a result is taken its job is not put into the queue again, alth
     await machines.clock.pass(15_000);
     assert.equal((await machines.size()).messages, 0);
     stored.resolve();
-    assert.deepEqual(await Promise.all([answer, again]), ["taken", "gone"]);
+    const late = result(uid, other);
+    assert.deepEqual(await Promise.all([answer, again, late]), ["taken", "taken", "gone"]);
     await machines.clock.pass(1000);
     assert.equal(posted.answers, 1);
     assert.equal(work.begun.length, 0);
@@ -216,4 +217,29 @@ Deno.test("a job that was given back can be claimed by others, and that does not
       link.publish(subjects.front(node, "back"), question);
       await Promise.resolve();
     }
+  }));
+
+Deno.test("a question whose name is not known is ignored, whatever the name is", () =>
+  scene({ size: { workers: 1 } }, async ({ machines, work, front, link }) => {
+    const node = front.cluster.state().nodes[0]?.id ?? "";
+    for (const verb of ["x", "constructor", "__proto__", "__defineGetter__"]) {
+      for (const role of ["front", "exec"]) {
+        link.publish(`jr1.test.${role}.${node}.${verb}`, new Uint8Array(), "answers");
+      }
+    }
+    const posted = await work.post(front, "a");
+    void work.work(front, 1);
+    await machines.clock.pass(1000);
+    assert.equal(posted.answer?.kind, "ran");
+  }));
+
+Deno.test("the message of a job that was answered leaves the queue, though its machine has died before it could say so", () =>
+  scene({}, async ({ machines, work, front, ask, uidOf, result }) => {
+    const posted = await work.post(front, "a");
+    const uid = await uidOf(1);
+    assert.equal(await ask("started", uid, one), "run");
+    assert.equal(await result(uid, one), "taken");
+    await machines.clock.pass(1500);
+    assert.equal(posted.answer?.kind, "ran");
+    assert.equal((await machines.size()).messages, 0);
   }));

@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
+import { joinCluster } from "../../src/cluster/cluster.ts";
 import { encodeFrame } from "../../src/cluster/frame.ts";
+import { type Link, LinkError } from "../../src/cluster/link.ts";
 import type { LeaveCause } from "../../src/jobs/job.ts";
 import type { LaneLimits, LineSize } from "../../src/jobs/line.ts";
-import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
+import {
+  createMachines,
+  groupConfig,
+  type Machine,
+  type Machines,
+  reportTo,
+} from "../support/cluster.ts";
 import { type GroupWork, groupWork, type Posted } from "../support/group_work.ts";
 import { nothingInUse } from "../support/pool_host.ts";
 
@@ -351,4 +359,27 @@ Deno.test("a machine whose settings contradict those of the stream says so once 
   assert.deepEqual(reported.map(([name]) => name), ["refused"]);
   assert.match(String(reported[0]?.[1]), /storage of stream JR1_test_default/);
   assert.deepEqual(one.reported, []);
+});
+
+Deno.test("a machine whose beats are larger than the server allows says so once, and goes on", async () => {
+  using machines = createMachines();
+  const link = new Proxy(machines.server.connect(), {
+    get(target, name: keyof Link) {
+      if (name !== "publish") return target[name];
+      return () => {
+        throw new LinkError("refused", "too large");
+      };
+    },
+  });
+  const refused: string[] = [];
+  joinCluster({
+    config: groupConfig,
+    version: "0.0.0",
+    link,
+    report: reportTo([]),
+    onRefused: (sentence) => refused.push(sentence),
+    clock: machines.clock,
+  });
+  await machines.clock.pass(5000);
+  assert.deepEqual(refused, ["too large"]);
 });

@@ -501,3 +501,33 @@ Deno.test("a job with a command that no machine has leaves the queue when its fr
   await machines.clock.pass(6000);
   assert.equal((await machines.size()).messages, 0);
 });
+
+Deno.test("a client that leaves after the stream was lost takes no other job out of the new one", () =>
+  scene({ storage: "memory" }, async ({ machines: { clock, server, size }, work, front }) => {
+    const lost = await work.post(front, "lost");
+    await clock.pass(10);
+    server.stop();
+    server.start();
+    await clock.pass(500);
+    await work.post(front, "new");
+    await clock.pass(10);
+    assert.equal((await size()).messages, 1);
+    lost.leave();
+    await clock.pass(500);
+    assert.equal(lost.answers, 1);
+    assert.equal((await size()).messages, 1);
+  }));
+
+Deno.test("a job that leaves while the server is away leaves no message behind", () =>
+  scene({}, async ({ machines: { clock, server, size }, work, front }) => {
+    const leaves = await work.post(front, "leaves");
+    await work.post(front, "stays");
+    await clock.pass(10);
+    server.stop();
+    leaves.leave();
+    await clock.pass(500);
+    assert.equal(leaves.answers, 1);
+    server.start();
+    await clock.pass(3000);
+    assert.equal((await size()).messages, 1);
+  }));

@@ -29,7 +29,7 @@ Deno.test("openLink() refuses older servers, and what does not speak NATS, for g
     await using opened = openReportingLink(server.address);
     await eventually("it has failed", () => opened.failures.length > 0);
     const message = `NATS server ${server.address}: ${what}`;
-    assert.deepEqual(opened.failures, [{ lasting: true, message }]);
+    assert.deepEqual(opened.failures, [{ server: server.address, lasting: true, message }]);
     assert.equal(opened.link.connected, false);
     assert.equal(opened.link.connections, 0);
     assert.equal(opened.link.connectedAt, -Infinity);
@@ -92,4 +92,20 @@ Deno.test("publish() and request() refuse messages that the server would not tak
   await assert.rejects(opened.link.request("x", data, 1000), refused);
   const options = { id: "x", timeoutMs: 1000 };
   await assert.rejects(opened.link.store("x", data.subarray(1), options), refused);
+});
+
+Deno.test("maxPayload follows what the server says later", async () => {
+  await using server = startFakeNats(greetingOf("2.10.0"));
+  await using opened = openReportingLink(server.address);
+  await connected(opened.link);
+  await server.send(greetingOf("2.10.0", { max_payload: 512 }));
+  await eventually("it has changed", () => opened.link.maxPayload === 512);
+});
+
+Deno.test("openLink() does not believe what came before TLS began", async () => {
+  const more = "MSG x 1 0\r\n\r\n";
+  await using server = startFakeNats(greetingOf("2.10.0", { tls_required: true }) + more);
+  await using opened = openReportingLink(server.address);
+  await eventually("it has failed", () => opened.failures.length > 0);
+  assert.match(opened.failures[0]?.message ?? "", /it says more before TLS begins/);
 });

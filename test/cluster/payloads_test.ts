@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { pause } from "../../src/cluster/clock.ts";
+import { decodeJob, encodePortion } from "../../src/cluster/codec.ts";
+import { subjectsOf } from "../../src/cluster/names.ts";
 import { type JobInput, type JobOutcome, type StoredFile } from "../../src/jobs/job.ts";
 import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
 import { type GroupWork, groupWork } from "../support/group_work.ts";
@@ -268,4 +271,105 @@ Deno.test("a payload that cannot be read is answered as a failure when its job e
     await machines.clock.pass(100);
     assert.equal(posted.answer?.kind === "failed" && posted.answer.failure.kind, "spool_unusable");
   });
+});
+
+Deno.test("a payload that cannot be read when another machine fetches it is answered as a failure", () => {
+  const source = { lengths: [100_000], read: () => Promise.reject(new Error("I/O error")) };
+  return scene({ front: { source } }, async ({ machines, work, front }) => {
+    const posted = await work.post(front, "a", { input: inFile });
+    await machines.clock.pass(5000);
+    assert.equal(posted.answer?.kind === "failed" && posted.answer.failure.kind, "spool_unusable");
+    assert.deepEqual(work.begun, []);
+  });
+});
+
+Deno.test("a question for more than the payload has no effect on the job", () => {
+  const bytes = bytesOf(100_000);
+  const loaded = Promise.withResolvers<void>();
+  const source = {
+    lengths: [bytes.length],
+    async read(at: number, length: number) {
+      if (at + length > bytes.length) throw new Error("the payload is shorter than that");
+      await loaded.promise;
+      return bytes.slice(at, at + length);
+    },
+  };
+  return scene({ front: { source } }, async ({ machines, work, front }) => {
+    const posted = await work.post(front, "a", { input: inFile });
+    await machines.clock.pass(100);
+    const link = machines.server.connect();
+    const job = decodeJob(await link.read("JR1_test_default", 1));
+    assert.ok(typeof job === "object");
+    const { front: node, spec: { uid } } = job;
+    const portion = encodePortion({ uid, of: "payload", at: 99_999, length: 2 });
+    const answer = link.request(subjectsOf("test").front(node, "payload"), portion, 1000);
+    assert.equal((await answer).length, 0);
+    loaded.resolve();
+    await machines.clock.pass(1000);
+    assert.equal(posted.answer?.kind, "ran");
+  });
+});
+
+Deno.test("a result is kept for as long as its front fetches it", () =>
+  scene({}, async ({ machines: { clock }, work, front, executor }) => {
+    const bytes = bytesOf(80 * chunk);
+    const file = fileOf(bytes);
+    const slow = {
+      ...file,
+      async read(at: number, into: Uint8Array<ArrayBuffer>) {
+        if (at % chunk === 0) await pause(clock, 4500);
+        return await file.read(at, into);
+      },
+    };
+    const posted = await work.post(front, "a", { outcome: withFile(slow, 7) });
+    await clock.pass(100_000);
+    assert.ok(posted.answer?.kind === "ran");
+    assert.deepEqual(posted.answer.result.data.bytes, bytes);
+    assert.equal(file.closed(), 1);
+    assert.equal(work.begun.length, 1);
+    assert.ok(!executor.reported.some(([event]) => event === "unclaimed"));
+  }));
+
+Deno.test("what was kept of a result whose transfer is broken off does not count for its request", () =>
+  scene({}, async ({ machines, work, front, executor }) => {
+    const bytes = bytesOf(20 * chunk);
+    let reads = 0;
+    const file = fileOf(bytes, () => {
+      if (++reads !== 100) return;
+      machines.server.cut(executor.link);
+      machines.server.mend(executor.link);
+    });
+    let captured = 0;
+    let taken = 0;
+    const posted = await work.post(front, "a", {
+      outcome: withFile(file, 7),
+      handle: {
+        onInputStored() {},
+        onCaptured: (more) => void (captured += more),
+        disk: {
+          takeBody: () => true,
+          take: (more) => Boolean(taken += more),
+          release() {},
+        },
+      },
+    });
+    await machines.clock.pass(5000);
+    assert.equal(posted.answer?.kind, "ran");
+    assert.deepEqual([captured, taken], [bytes.length + 8, bytes.length + 8]);
+  }));
+
+Deno.test("the queue timeout of a job goes on when machines that have no room give it back", async () => {
+  using machines = createMachines();
+  const { clock } = machines;
+  const front = await machines.join({ workers: 0, places: 9, queueTimeoutMs: 5000 });
+  const executor = await machines.join({ workers: 1 }, {}, { memory: 10 });
+  await clock.pass(settleMs);
+  const work = groupWork(machines);
+  void work.work(executor, 1);
+  const input = { kind: "bytes", bytes: bytesOf(2 * chunk) } as const;
+  const posted = await work.post(front, "a", { input });
+  await clock.pass(4500);
+  assert.equal(posted.answers, 0);
+  await clock.pass(1000);
+  assert.equal(posted.answer?.kind === "left" && posted.answer.cause, "queue_timeout");
 });

@@ -58,7 +58,7 @@ Deno.test("settings of a shared queue that are not valid are errors", () => {
       ...nats,
       JOBRUNNER_NATS_ON_LOST: "x",
       JOBRUNNER_NATS_ATTEMPTS: "0",
-      JOBRUNNER_NATS_NODE_TIMEOUT_SEC: "0.9",
+      JOBRUNNER_NATS_NODE_TIMEOUT_SEC: "1.9",
       JOBRUNNER_NATS_STORAGE: "disk",
       JOBRUNNER_NATS_REPLICAS: "6",
       JOBRUNNER_NATS_READY: "never",
@@ -68,7 +68,7 @@ Deno.test("settings of a shared queue that are not valid are errors", () => {
       "JOBRUNNER_NATS_TLS_FIRST=yes: must be on or off",
       "JOBRUNNER_NATS_ON_LOST=x: must be rerun or fail",
       "JOBRUNNER_NATS_ATTEMPTS=0: must be a whole number from 1 to 100",
-      "JOBRUNNER_NATS_NODE_TIMEOUT_SEC=0.9: must be a number of seconds from 1 to 3600",
+      "JOBRUNNER_NATS_NODE_TIMEOUT_SEC=1.9: must be a number of seconds from 2 to 3600",
       "JOBRUNNER_NATS_STORAGE=disk: must be file or memory",
       "JOBRUNNER_NATS_REPLICAS=6: must be a whole number from 1 to 5",
       "JOBRUNNER_NATS_READY=never: must be always or strict",
@@ -126,14 +126,14 @@ Deno.test("the configuration file has the settings of a shared queue at its top"
   const { cluster, pools } = configOfFile(`
 nats_url = "nats://a"
 nats_group = "g"
-nats_node_timeout_sec = 1.5
+nats_node_timeout_sec = 2.5
 [commands.front]
 cmd = "/bin/date"
 num_workers = 0
 queue_limit = 4
 `);
   assert.equal(cluster?.group, "g");
-  assert.equal(cluster?.nodeTimeoutMs, 1500);
+  assert.equal(cluster?.nodeTimeoutMs, 2500);
   assert.deepEqual(pools.map(({ numWorkers, queueLimit }) => [numWorkers, queueLimit]), [[0, 4]]);
 });
 

@@ -148,9 +148,10 @@ Deno.test("openLink() reports subjects that the user may not use", async () => {
   await eventually("both are reported", () => opened.failures.length === 2);
   const message = (what: string) =>
     `NATS server ${server.address}: the user may not use the ${what}`;
+  const lasting = { server: server.address, lasting: true };
   assert.deepEqual(opened.failures, [
-    { lasting: true, message: message("subject b (subscription)") },
-    { lasting: true, message: message("subject c (publish)") },
+    { ...lasting, message: message("subject b (subscription)") },
+    { ...lasting, message: message("subject c (publish)") },
   ]);
 });
 
@@ -221,4 +222,16 @@ Deno.test("an error of a receiver counts as a bug, and the connection stays", as
   globalThis.removeEventListener("error", onError);
   await assert.rejects(opened.link.request("nobody", noData, 60_000), { trouble: "no_responders" });
   assert.equal(opened.link.connections, 1);
+});
+
+Deno.test("a consumer that somebody has deleted is missed by size(), and made again by ensure()", async () => {
+  await using server = await startNatsServer();
+  await using opened = openReportingLink(server.address);
+  const { link } = opened;
+  await connected(link);
+  await link.ensure(settings);
+  await link.request(`$JS.API.CONSUMER.DELETE.${settings.stream}.w`, noData, 5000);
+  await assert.rejects(link.size(settings.stream), { trouble: "not_found" });
+  await link.ensure(settings);
+  assert.deepEqual(await link.size(settings.stream), { messages: 0, maxMessages: 3 });
 });

@@ -10,6 +10,8 @@ export interface FakeNats extends AsyncDisposable {
   readonly address: string;
   /** Number of connections that were made. */
   readonly connections: number;
+  /** Sends this to all clients. */
+  send(text: string): Promise<void>;
 }
 
 /** Starts one with this greeting. With an empty greeting it says nothing. */
@@ -39,6 +41,9 @@ export function startFakeNats(greeting: string): FakeNats {
     get connections() {
       return serving.length;
     },
+    async send(text) {
+      for (const conn of open) await conn.write(new TextEncoder().encode(text));
+    },
     async [Symbol.asyncDispose]() {
       listener.close();
       await accepting;
@@ -49,7 +54,7 @@ export function startFakeNats(greeting: string): FakeNats {
 }
 
 /** The greeting of a NATS server of this version. */
-export function greetingOf(version: string): string {
-  const info = { server_id: "fake", version, proto: 1, headers: true, max_payload: 1024 };
+export function greetingOf(version: string, more: object = {}): string {
+  const info = { server_id: "fake", version, proto: 1, headers: true, max_payload: 1024, ...more };
   return `INFO ${JSON.stringify(info)}\r\n`;
 }

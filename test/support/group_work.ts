@@ -66,8 +66,8 @@ export interface PostSettings extends Partial<JobSpec> {
   readonly client?: string;
 }
 
-/** Makes clients and workers for these machines. */
-export function groupWork({ clock }: { readonly clock: Clock }): GroupWork {
+/** Makes clients and workers for these machines. A run takes `usualMs` milliseconds if its job does not say otherwise. */
+export function groupWork({ clock }: { readonly clock: Clock }, usualMs = 100): GroupWork {
   const begun: Begun[] = [];
   const settings = new Map<string, PostSettings>();
 
@@ -76,7 +76,7 @@ export function groupWork({ clock }: { readonly clock: Clock }): GroupWork {
     const { spec, stop, handle } = lease;
     const entry: Begun = { id: spec.id, machine, lease, atMs: clock.now(), endMs: undefined };
     begun.push(entry);
-    const { ms = 100, does, outcome: change } = settings.get(spec.id) ?? {};
+    const { ms = usualMs, does, outcome: change } = settings.get(spec.id) ?? {};
     const outcome = change?.(ranOf(spec)) ?? ranOf(spec);
     does?.(lease);
     machine.host.took(spec.input);

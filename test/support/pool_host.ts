@@ -108,11 +108,12 @@ export function hostOf(
       return { lengths: opened.lengths, read: (at, length) => opened.read(at, length), close };
     },
     openShare,
-    keepCapture() {
-      const captures = createCaptures(Infinity, () => {});
+    keepCapture(_spec, { disk, onKept }) {
+      const captures = createCaptures(Infinity, onKept);
       const isOver = once("captures");
       return {
         async write(bytes) {
+          disk?.take(bytes.length);
           await work?.write?.();
           await captures.onEvent({ kind: "stdout", bytes });
         },
