@@ -156,7 +156,7 @@ export async function startApp(
   let draining = false;
 
   const door: FrontDoor = {
-    ...doorTo(work, listeners, startedAt),
+    ...doorTo(work, listeners, startedAt, group),
     ready: () => !draining,
     queueState: () => queueStateOf(first.cluster, group),
     beginTrace: tracing.begin,
