@@ -6,11 +6,10 @@
 
 import { atMost } from "../async/at_most.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { ClusterReport } from "../cluster/report.ts";
 import type { ClusterConfig, ClusterSecrets, ClusterTls } from "../config/config.ts";
 import { StartError } from "../isolate/start_error.ts";
-import type { Log } from "../telemetry/log.ts";
 import { version } from "../version.ts";
+import { type ClusterListeners, reportTo } from "./cluster_report.ts";
 
 /** How long a start waits for the first connection, and then for the queues, in milliseconds; afterwards the server serves without. */
 const startMs = 2000;
@@ -28,17 +27,23 @@ export interface SharedQueue extends Cluster {
 export async function openSharedQueue(
   config: ClusterConfig,
   { credentials, clientKey: key }: ClusterSecrets,
-  { log, report }: { readonly log: Log; readonly report: ClusterReport },
+  listeners: ClusterListeners,
 ): Promise<SharedQueue> {
+  const { log } = listeners;
   const { joinCluster, openLink } = await import("../cluster/entry.ts");
   const { servers, tls, nodeName: name } = config;
+  const node = crypto.randomUUID();
   /** Why this can never work; undefined while that is not known. */
   let refusal: string | undefined;
   let isStarting = true;
+  let wasConnected = false;
   const tried = Promise.withResolvers<void>();
   const link = openLink({ servers, name, credentials, tls: tls && tlsOf(tls, key) }, (failure) => {
-    if (failure.lasting) refused(failure.message);
-    else log.write("NATS cannot be reached", { reason: failure.message });
+    const { lasting, message: reason } = failure;
+    if (lasting) refused(reason);
+    else if (wasConnected) log.write("the connection to NATS was lost", { reason });
+    else log.write("NATS cannot be reached", { reason });
+    wasConnected &&= link.connected;
   });
 
   function refused(sentence: string): void {
@@ -57,11 +62,24 @@ export async function openSharedQueue(
   link.onChange(() => {
     if (!link.connected) return;
     tried.resolve();
-    log.write("connected to NATS", { "server.version": link.serverVersion });
+    wasConnected = true;
+    log.write("connected to NATS", {
+      "server.version": link.serverVersion,
+      group: config.group,
+      node: name,
+      node_id: node,
+    });
   });
   await atMost(startMs, tried.promise);
   await fail();
-  const cluster = joinCluster({ config, version, link, report, onRefused: refused });
+  const cluster = joinCluster({
+    config,
+    version,
+    link,
+    node,
+    report: reportTo(listeners),
+    onRefused: refused,
+  });
   return {
     ...cluster,
     async begun() {

@@ -78,11 +78,12 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
     ...(source.port === 0 ? {} : { "server.port": source.port }),
   };
 
-  function wait(request: Context, queuedSec: number, problem?: string): void {
-    const now = Date.now();
-    const span = tracer.startSpan("wait", { startTime: now - queuedSec * 1000 }, request);
+  /** A wait that ended so many seconds ago. */
+  function wait(request: Context, queuedSec: number, problem?: string, agoSec = 0): void {
+    const end = Date.now() - agoSec * 1000;
+    const span = tracer.startSpan("wait", { startTime: end - queuedSec * 1000 }, request);
     if (problem !== undefined) fail(span, problem);
-    span.end(now);
+    span.end(end);
   }
 
   /** The trace context of a span, as plain data. */
@@ -159,6 +160,8 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
       };
     },
     beginRun,
+    waited: (context, { queuedSec, totalSec }) =>
+      wait(requestAt(context), queuedSec, undefined, totalSec - queuedSec),
     close: () => atMost(closeMs, provider.shutdown().catch(warn)),
   };
 }

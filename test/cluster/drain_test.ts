@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { NodeName } from "../../src/cluster/report.ts";
 import type { ClusterConfig } from "../../src/config/config.ts";
 import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
 import { type GroupWork, groupWork, type Posted } from "../support/group_work.ts";
@@ -224,6 +225,10 @@ Deno.test("a result that cannot be delivered for a minute is given up, and the j
     await machines.clock.pass(20_000);
     assert.deepEqual(posted.map(fateOf), ["exited"]);
     assert.equal(work.begun.length, 2);
-    assert.ok(stops.reported.some(([name]) => name === "unclaimed"));
+    assert.ok(
+      stops.reported.some(([name, , , front, cause]) =>
+        name === "unclaimed" && (front as NodeName).name === stays.name && cause === "undelivered"
+      ),
+    );
     assert.equal((await machines.size()).messages, 0);
   }));
