@@ -6,6 +6,7 @@
 
 import { atMost } from "../async/at_most.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import type { LinkSettings } from "../cluster/entry.ts";
 import type { ClusterConfig, ClusterSecrets, ClusterTls } from "../config/config.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { version } from "../version.ts";
@@ -26,19 +27,19 @@ export interface SharedQueue extends Cluster {
 /** Connects, and joins the group. Rejects with a `StartError` if it is certain that this never works with these settings. */
 export async function openSharedQueue(
   config: ClusterConfig,
-  { credentials, clientKey: key }: ClusterSecrets,
+  secrets: ClusterSecrets,
   listeners: ClusterListeners,
 ): Promise<SharedQueue> {
   const { log } = listeners;
   const { joinCluster, openLink } = await import("../cluster/entry.ts");
-  const { servers, tls, nodeName: name } = config;
+  const { nodeName: name } = config;
   const node = crypto.randomUUID();
   /** Why this can never work; undefined while that is not known. */
   let refusal: string | undefined;
   let isStarting = true;
   let wasConnected = false;
   const tried = Promise.withResolvers<void>();
-  const link = openLink({ servers, name, credentials, tls: tls && tlsOf(tls, key) }, (failure) => {
+  const link = openLink(linkSettingsOf(config, secrets), (failure) => {
     const { lasting, message: reason } = failure;
     if (lasting) refused(reason);
     else if (wasConnected) log.write("the connection to NATS was lost", { reason });
@@ -97,6 +98,14 @@ export function queueStateOf(
 ): "ok" | "degraded" | "unavailable" {
   if (!shared || shared.state().connected) return "ok";
   return config?.ready === "strict" ? "unavailable" : "degraded";
+}
+
+/** How to connect. */
+export function linkSettingsOf(
+  { servers, tls, nodeName: name }: ClusterConfig,
+  { credentials, clientKey }: ClusterSecrets,
+): LinkSettings {
+  return { servers, name, credentials, tls: tls && tlsOf(tls, clientKey) };
 }
 
 function tlsOf({ first, ca, cert }: ClusterTls, key: string | undefined) {
