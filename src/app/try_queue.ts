@@ -44,7 +44,9 @@ export async function tryQueue(
     return { found, warnings: [], errors };
   }
   const version = link.serverVersion;
-  const sight = await visit(link, { group: cluster.group, pools: digestsOf(config.commands) });
+  const { group, storage, replicas } = cluster;
+  const pools = digestsOf(config.commands);
+  const sight = await visit(link, { group, pools, streams: { storage, replicas } });
   await link.close();
   const errors = [...(isLasting ? failures : []), ...sight.faults];
   return {

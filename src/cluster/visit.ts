@@ -6,7 +6,7 @@
 
 import { type Clock, pause, systemClock } from "./clock.ts";
 import { decodeBeat } from "./codec.ts";
-import { type Link, LinkError } from "./link.ts";
+import { type Link, LinkError, type StreamSettings } from "./link.ts";
 import { streamOf, subjectsOf } from "./names.ts";
 import { type Beat, differing } from "./nodes.ts";
 
@@ -19,6 +19,8 @@ export interface VisitSettings {
   readonly group: string;
   /** The pools here by name: of each the digests of the texts of its commands. */
   readonly pools: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** How its streams are to be stored here. */
+  readonly streams: Pick<StreamSettings, "storage" | "replicas">;
   /** The time; that of the runtime if it is absent. */
   readonly clock?: Clock;
 }
@@ -50,7 +52,7 @@ export interface Sight {
 /** Looks at a group over a connection that is there. Takes two seconds, or as long as the server takes to answer. Does not reject. */
 export async function visit(
   link: Link,
-  { group, pools, clock = systemClock }: VisitSettings,
+  { group, pools, streams, clock = systemClock }: VisitSettings,
 ): Promise<Sight> {
   const beats = new Map<string, Beat>();
   const hearing = link.subscribe(subjectsOf(group).heartbeat, ({ data }) => {
@@ -58,7 +60,10 @@ export async function visit(
     if (beat?.state === "gone") beats.delete(beat.node);
     else if (beat) beats.set(beat.node, beat);
   });
-  const asked = Object.keys(pools).map((pool) => sizeOf(link, group, pool));
+  const asked = Object.keys(pools).map((pool) => {
+    const { stream } = streamOf(group, pool);
+    return sizeOf(pool, link.examine({ stream, ...streams }));
+  });
   await pause(clock, listenMs);
   const answers = await Promise.all(asked);
   void hearing.close();
@@ -70,14 +75,13 @@ export async function visit(
   };
 }
 
-/** The size of a queue; undefined if it does not exist, a sentence if the server does not say. */
+/** The size of a queue; undefined if it does not exist, a sentence if it cannot be used, or the server does not say. */
 async function sizeOf(
-  link: Link,
-  group: string,
   pool: string,
+  answer: ReturnType<Link["examine"]>,
 ): Promise<Sight["queues"][number] | string | undefined> {
   try {
-    const { messages, maxMessages } = await link.size(streamOf(group, pool).stream);
+    const { messages, maxMessages } = await answer;
     return { pool, jobs: messages, limit: maxMessages };
   } catch (error) {
     if (error instanceof LinkError && error.trouble === "not_found") return undefined;

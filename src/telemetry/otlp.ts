@@ -95,21 +95,21 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
     return carrier;
   }
 
-  /** The reverse, for a request of this process: a context marked as remote would mean another process to receivers. */
-  function requestAt(context: TraceContext): Context {
+  /** The reverse. `isRemote`: whether the request came to another process, as receivers are told. */
+  function requestAt(context: TraceContext, isRemote = false): Context {
     const extracted = propagator.extract(ROOT_CONTEXT, context, {
       get: (carrier, name) => carrier[name as keyof TraceContext],
       keys: (carrier) => Object.keys(carrier),
     });
     const span = trace.getSpanContext(extracted);
-    return span ? trace.setSpanContext(ROOT_CONTEXT, { ...span, isRemote: false }) : extracted;
+    return span ? trace.setSpanContext(ROOT_CONTEXT, { ...span, isRemote }) : extracted;
   }
 
   function beginRun(
     context: TraceContext,
     { workerId, names, program, queuedSec }: RunBegin,
   ): RunTrace {
-    const request = requestAt(context);
+    const request = requestAt(context, queuedSec === undefined);
     if (queuedSec !== undefined) wait(request, queuedSec);
     const span = tracer.startSpan("run", {
       attributes: {

@@ -6,11 +6,19 @@ import { createMachines, type Machines } from "../support/cluster.ts";
 async function look(
   machines: Machines,
   pools: Readonly<Record<string, Readonly<Record<string, string>>>>,
-  afterMs = 0,
+  { afterMs = 0, storage = "file" }: {
+    readonly afterMs?: number;
+    readonly storage?: "file" | "memory";
+  } = {},
 ) {
   const link = machines.server.connect();
   const { clock } = machines;
-  const looking = visit(link, { group: "test", pools, clock });
+  const looking = visit(link, {
+    group: "test",
+    pools,
+    streams: { storage, replicas: 1 },
+    clock,
+  });
   await clock.pass(afterMs);
   await clock.pass(2000);
   return await looking;
@@ -59,7 +67,7 @@ Deno.test("visit() does not show a machine that leaves meanwhile", async () => {
   using machines = createMachines();
   const one = await machines.join({});
   await machines.clock.pass(4000);
-  const looking = look(machines, {}, 1100);
+  const looking = look(machines, {}, { afterMs: 1100 });
   await machines.clock.pass(1100);
   one.line.cut();
   void one.cluster.close();
@@ -71,4 +79,13 @@ Deno.test("visit() says once why queues cannot be used", async () => {
   machines.server.stop();
   const { faults, queues } = await look(machines, { one: {}, other: {} });
   assert.deepEqual([faults.length, queues], [1, []]);
+});
+
+Deno.test("visit() says that a queue exists which cannot be used with these settings", async () => {
+  using machines = createMachines();
+  await machines.join({});
+  await machines.clock.pass(4000);
+  const { faults, queues } = await look(machines, { default: {} }, { storage: "memory" });
+  assert.deepEqual(queues, []);
+  assert.deepEqual(faults, ["the storage of stream JR1_test_default cannot be changed"]);
 });

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { get, post } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
 import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
-import { startReceiver } from "../support/otlp.ts";
+import { type ReceivedSpan, startReceiver } from "../support/otlp.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, type Program, runProgram, startProgram } from "../support/program.ts";
 
@@ -149,6 +149,12 @@ Deno.test("serve --check shows the group without joining it, and the command tha
   assert.match(beside.stdout, /^queue: machine \S+: jobrunner \S+, up, workers: 2, places: 3$/m);
   assert.match(beside.stdout, /^warning: the command differs on the machine \S+: a job may/m);
   assert.equal(one.log.some((line) => line.includes("joined the group")), false);
+  const other = await runProgram({
+    args: ["serve", "--check"],
+    env: envOf(server, { JOBRUNNER_NATS_STORAGE: "memory" }),
+  });
+  assert.equal(other.code, 1);
+  assert.match(other.stdout, /^error: NATS stream JR1_default_default: its storage is file, not /m);
   await using two = await start(server);
   const warned = / WARN commands differ on another machine of the group commands=default node=/;
   for (const program of [one, two]) {
@@ -210,6 +216,8 @@ Deno.test("the front records the wait of a job that another machine runs, once",
   );
   assert.ok(request && run && wait);
   assert.deepEqual([wait.parentSpanId, run.parentSpanId], [request.spanId, request.spanId]);
+  const isRemote = ({ flags }: ReceivedSpan) => (flags & 0x200) !== 0;
+  assert.deepEqual([isRemote(wait), isRemote(run)], [false, true]);
   const ms = (nanoseconds: string) => Number(nanoseconds) / 1e6;
   assert.ok(ms(wait.endTimeUnixNano) <= ms(run.endTimeUnixNano) - 150, "the wait is not the run");
 });
