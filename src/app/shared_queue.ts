@@ -10,6 +10,7 @@ import type { LinkSettings } from "../cluster/entry.ts";
 import type { ClusterConfig, ClusterSecrets, ClusterTls } from "../config/config.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { version } from "../version.ts";
+import { toMilliseconds } from "../wire/rounding.ts";
 import { type ClusterListeners, reportTo } from "./cluster_report.ts";
 
 /** How long a start waits for the first connection, and then for the queues, in milliseconds; afterwards the server serves without. */
@@ -38,9 +39,11 @@ export async function openSharedQueue(
   let refusal: string | undefined;
   let isStarting = true;
   let wasConnected = false;
+  let lostMs: number | undefined;
   const tried = Promise.withResolvers<void>();
   const link = openLink(linkSettingsOf(config, secrets), (failure) => {
     const { lasting, message: reason } = failure;
+    if (wasConnected && !link.connected) lostMs = performance.now();
     if (lasting) refused(reason);
     else if (wasConnected) log.write("the connection to NATS was lost", { reason });
     else log.write("NATS cannot be reached", { reason });
@@ -69,7 +72,11 @@ export async function openSharedQueue(
       group: config.group,
       node: name,
       node_id: node,
+      away_sec: lostMs === undefined
+        ? undefined
+        : toMilliseconds((performance.now() - lostMs) / 1000),
     });
+    lostMs = undefined;
   });
   await atMost(startMs, tried.promise);
   await fail();

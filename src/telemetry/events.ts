@@ -162,7 +162,8 @@ export const events = {
   },
   "connected to NATS": {
     level: "info",
-    fields: "`server.version`; `group`; `node` and `node_id`: name and id of this machine",
+    fields:
+      "`server.version`; `group`; `node` and `node_id`: name and id of this machine; `away_sec`: how long there was no connection, if there was one before",
   },
   "NATS cannot be reached": {
     level: "warning",
