@@ -6,6 +6,7 @@
  */
 
 import { type App, startApp } from "./app/app.ts";
+import { tryQueue } from "./app/try_queue.ts";
 import type { MainAbilities, ServiceAbilities, ToMain, ToService } from "./isolate/abilities.ts";
 import { createAnswering, createAsker } from "./isolate/ask.ts";
 import { catchBugs } from "./isolate/bugs.ts";
@@ -28,6 +29,7 @@ const answer = createAnswering<ServiceAbilities>({
   start: serve,
   replace: (settings) => app?.replace(settings) ?? { ok: false, reason: "it has not started" },
   probe: runProbes,
+  try_queue: tryQueue,
   drain: () => app?.drain() ?? 0,
   cut: () => app?.cut() ?? { running: 0, waiting: 0 },
   ping() {},

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Cluster } from "../cluster/cluster.ts";
 import type { CommandConfig } from "../config/config.ts";
 import type { FrontDoor } from "../http/door.ts";
 import type { CommandState } from "../wire/commands.ts";
@@ -17,6 +18,7 @@ export function doorTo(
   work: Work,
   listeners: Pick<Listeners, "metrics" | "recent">,
   startedAt: number,
+  group?: Pick<Cluster, "state">,
 ): Pick<
   FrontDoor,
   "named" | "command" | "commandNames" | "commands" | "retryAfterSec" | "status"
@@ -54,6 +56,7 @@ export function doorTo(
               })),
             }
             : {}),
+          cluster: group?.state(),
         },
         listeners,
         (performance.now() - startedAt) / 1000,

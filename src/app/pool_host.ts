@@ -28,6 +28,11 @@ export interface PoolHostParts {
   readonly openShare: () => HostShare;
 }
 
+/** By which machines compare the text of a command. */
+export function commandDigest(text: string): string {
+  return hash("sha256", text);
+}
+
 /** Makes the host of a pool. */
 export function createPoolHost(
   { commands, settingsOf, namesOf, openShare }: PoolHostParts,
@@ -36,7 +41,7 @@ export function createPoolHost(
   const made = new Map<string, string>();
 
   function digestOf(text: string): string {
-    const known = made.get(text) ?? hash("sha256", text);
+    const known = made.get(text) ?? commandDigest(text);
     made.set(text, known);
     return known;
   }

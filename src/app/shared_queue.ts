@@ -6,11 +6,12 @@
 
 import { atMost } from "../async/at_most.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { ClusterReport } from "../cluster/report.ts";
+import type { LinkSettings } from "../cluster/entry.ts";
 import type { ClusterConfig, ClusterSecrets, ClusterTls } from "../config/config.ts";
 import { StartError } from "../isolate/start_error.ts";
-import type { Log } from "../telemetry/log.ts";
 import { version } from "../version.ts";
+import { toMilliseconds } from "../wire/rounding.ts";
+import { type ClusterListeners, reportTo } from "./cluster_report.ts";
 
 /** How long a start waits for the first connection, and then for the queues, in milliseconds; afterwards the server serves without. */
 const startMs = 2000;
@@ -27,23 +28,30 @@ export interface SharedQueue extends Cluster {
 /** Connects, and joins the group. Rejects with a `StartError` if it is certain that this never works with these settings. */
 export async function openSharedQueue(
   config: ClusterConfig,
-  { credentials, clientKey: key }: ClusterSecrets,
-  { log, report }: { readonly log: Log; readonly report: ClusterReport },
+  secrets: ClusterSecrets,
+  listeners: ClusterListeners,
 ): Promise<SharedQueue> {
+  const { log } = listeners;
   const { joinCluster, openLink } = await import("../cluster/entry.ts");
-  const { servers, tls, nodeName: name } = config;
+  const { nodeName: name } = config;
+  const node = crypto.randomUUID();
   /** Why this can never work; undefined while that is not known. */
   let refusal: string | undefined;
   let isStarting = true;
+  let wasConnected = false;
+  let lostMs: number | undefined;
   const tried = Promise.withResolvers<void>();
   /** Servers that can never be used; another one may do. */
   const unusable = new Set<string>();
-  const settings = { servers, name, credentials, tls: tls && tlsOf(tls, key) };
-  const link = openLink(settings, ({ server, lasting, message }) => {
+  const link = openLink(linkSettingsOf(config, secrets), (failure) => {
+    const { server, lasting, message: reason } = failure;
+    if (wasConnected && !link.connected) lostMs = performance.now();
     if (lasting) unusable.add(server);
-    if (lasting && (link.connected || servers.every((each) => unusable.has(each)))) {
-      refused(message);
-    } else log.write("NATS cannot be reached", { reason: message });
+    if (lasting && (link.connected || config.servers.every((each) => unusable.has(each)))) {
+      refused(reason);
+    } else if (wasConnected) log.write("the connection to NATS was lost", { reason });
+    else log.write("NATS cannot be reached", { reason });
+    wasConnected &&= link.connected;
   });
 
   function refused(sentence: string): void {
@@ -63,11 +71,28 @@ export async function openSharedQueue(
     if (!link.connected) return;
     unusable.clear();
     tried.resolve();
-    log.write("connected to NATS", { "server.version": link.serverVersion });
+    wasConnected = true;
+    log.write("connected to NATS", {
+      "server.version": link.serverVersion,
+      group: config.group,
+      node: name,
+      node_id: node,
+      away_sec: lostMs === undefined
+        ? undefined
+        : toMilliseconds((performance.now() - lostMs) / 1000),
+    });
+    lostMs = undefined;
   });
   await atMost(startMs, tried.promise);
   await fail();
-  const cluster = joinCluster({ config, version, link, report, onRefused: refused });
+  const cluster = joinCluster({
+    config,
+    version,
+    link,
+    node,
+    report: reportTo(listeners),
+    onRefused: refused,
+  });
   return {
     ...cluster,
     async begun() {
@@ -85,6 +110,14 @@ export function queueStateOf(
 ): "ok" | "degraded" | "unavailable" {
   if (!shared || shared.state().connected) return "ok";
   return config?.ready === "strict" ? "unavailable" : "degraded";
+}
+
+/** How to connect. */
+export function linkSettingsOf(
+  { servers, tls, nodeName: name }: ClusterConfig,
+  { credentials, clientKey }: ClusterSecrets,
+): LinkSettings {
+  return { servers, name, credentials, tls: tls && tlsOf(tls, clientKey) };
 }
 
 function tlsOf({ first, ca, cert }: ClusterTls, key: string | undefined) {

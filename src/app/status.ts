@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ClusterState } from "../cluster/cluster.ts";
 import type { FrontDoor } from "../http/door.ts";
 import type { Dispatch } from "../jobs/dispatch.ts";
 import type { Names } from "../jobs/job.ts";
@@ -35,11 +36,13 @@ export interface ServedCommand {
 
 /** The current state. `commands` is absent without a configuration file; `uptimeSec`: seconds since the service started. */
 export function statusOf(
-  { started, pools, commands }: {
+  { started, pools, commands, cluster }: {
     /** Jobs that a worker has taken since the start, in these pools and in those that are gone. */
     readonly started: number;
     readonly pools: readonly ServingPool[];
     readonly commands?: readonly ServedCommand[];
+    /** The machines that share the queues; absent on a machine of its own. */
+    readonly cluster?: ClusterState | undefined;
   },
   { metrics, recent }: Pick<Listeners, "metrics" | "recent">,
   uptimeSec: number,
@@ -66,6 +69,7 @@ export function statusOf(
       queuedSec: recent.queuedSec.summary(),
       elapsedSec: recent.elapsedSec.summary(),
     },
+    ...(cluster ? { cluster } : {}),
   };
 }
 

@@ -7,6 +7,7 @@
 import type { Names } from "../jobs/job.ts";
 import type { WarmListener } from "../jobs/warm.ts";
 import { fieldsOf, type Listeners } from "./account.ts";
+import { atMostEvery } from "./at_most_every.ts";
 
 /** Shortest time between two log lines of one kind: a command that is broken dies again with every job. */
 const logEveryMs = 60_000;
@@ -55,15 +56,5 @@ export function warmListener(
         reason,
       });
     },
-  };
-}
-
-/** Returns a function that returns true at its first call, and again once this many milliseconds have passed since. */
-function atMostEvery(periodMs: number, now: () => number): () => boolean {
-  let last = -Infinity;
-  return () => {
-    const isDue = now() - last >= periodMs;
-    if (isDue) last = now();
-    return isDue;
   };
 }

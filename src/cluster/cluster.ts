@@ -13,6 +13,7 @@ import { type Clock, endable, systemClock, within } from "./clock.ts";
 import { decodeBeat, encodeBeat } from "./codec.ts";
 import type { Group } from "./group.ts";
 import type { PoolHost } from "./host.ts";
+import { Company } from "./company.ts";
 import { Keeper } from "./keeper.ts";
 import { ClusterLine } from "./line.ts";
 import type { Link } from "./link.ts";
@@ -101,6 +102,7 @@ export function joinCluster(
   const begins = new Set<Promise<void>>();
 
   const all = () => [...lines.keys()];
+  const company = new Company(group, all);
 
   function ownBeat(): Beat {
     const pools = new Map<string, PoolBeat>();
@@ -188,6 +190,7 @@ export function joinCluster(
   onLink();
   every(beatMs, () => {
     beat();
+    company.look();
     if (link.connected) { for (const keeper of lines.values()) void keeper.look(); }
   });
   every(lookMs, () => all().forEach((line) => line.look()));

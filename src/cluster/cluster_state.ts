@@ -7,12 +7,14 @@
 import type { Group } from "./group.ts";
 import type { Keeper } from "./keeper.ts";
 import type { ClusterLine } from "./line.ts";
-import { differing, type NodeState, type PoolBeat } from "./nodes.ts";
+import { type Beat, differing, type NodeState, type PoolBeat } from "./nodes.ts";
 
 /** What is known of a group. */
 export interface ClusterState {
   /** Name of the group. */
   readonly group: string;
+  /** Id of this machine, new at each start. */
+  readonly node: string;
   /** Whether there is a connection. */
   readonly connected: boolean;
   /** Version of the server; undefined before the first connection. */
@@ -61,12 +63,13 @@ export interface ClusterPool {
 
 /** What a machine knows of its group now. `name` is that of the group; `lines` are its queues, with what looks after their streams. */
 export function stateOf(
-  { link, nodes, clock }: Group,
+  { node, link, nodes, clock }: Group,
   name: string,
   lines: ReadonlyMap<ClusterLine, Keeper>,
 ): ClusterState {
   return {
     group: name,
+    node,
     connected: link.connected,
     serverVersion: link.serverVersion,
     reconnections: Math.max(0, link.connections - 1),
@@ -77,15 +80,29 @@ export function stateOf(
       state: beat.state,
       sinceSec: (clock.now() - sinceMs) / 1000,
       ...sumOf(Object.values(beat.pools)),
-      differs: [...lines.keys()].flatMap((line) => differing(line.pool, line.beat(), [beat])),
+      differs: differingFrom(beat, lines.keys()),
     })),
-    pools: [...lines].map(([{ pool, executor }, keeper]) => ({
-      name: pool,
-      limit: keeper.limit,
-      unfinished: keeper.unfinished,
-      undelivered: executor.undelivered,
-    })),
+    pools: poolsOf(lines),
   };
+}
+
+/** The names of commands of these queues that have another text on another machine, sorted. */
+export function differingFrom(other: Beat, lines: Iterable<ClusterLine>): readonly string[] {
+  const names = new Set<string>();
+  for (const line of lines) {
+    for (const name of differing(line.pool, line.beat(), [other])) names.add(name);
+  }
+  return [...names].sort();
+}
+
+/** A queue that ends can have a successor for the same pool: they share the stream. */
+function poolsOf(lines: ReadonlyMap<ClusterLine, Keeper>): readonly ClusterPool[] {
+  const pools = new Map<string, ClusterPool>();
+  for (const [{ pool: name, executor }, { limit, unfinished }] of lines) {
+    const undelivered = executor.undelivered + (pools.get(name)?.undelivered ?? 0);
+    pools.set(name, { name, limit, unfinished, undelivered });
+  }
+  return [...pools.values()];
 }
 
 function sumOf(pools: readonly PoolBeat[]): Pick<NodeSummary, "workers" | "busy" | "places"> {

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { type Captured, capturedLength, type JobOutcome, type JobResult } from "../jobs/job.ts";
+import {
+  type Captured,
+  capturedLength,
+  type JobOutcome,
+  type JobResult,
+  type JobSpec,
+} from "../jobs/job.ts";
 import { chunkSize } from "./bulk.ts";
 import { pause } from "./clock.ts";
 import { decodeResultAnswer, encodeResult } from "./codec.ts";
@@ -44,6 +50,8 @@ export interface Acknowledgement {
 export interface ResultDelivery {
   /** Name of the pool. */
   readonly pool: string;
+  /** The job. */
+  readonly spec: JobSpec;
   /** The machine that has the client. */
   readonly front: string;
   /** Where the message of the job is acknowledged. */
@@ -69,7 +77,9 @@ export async function deliver(
   delivery: ResultDelivery,
 ): Promise<Acknowledgement | undefined> {
   const { link, subjects, nodes, clock, report } = group;
-  const { front, pool, question: { uid } } = delivery;
+  const { front, pool, spec, question: { uid } } = delivery;
+  const unclaimed = (cause: "unwanted" | "undelivered") =>
+    report.unclaimed(pool, spec, { id: front, name: nodes.nameOf(front) }, cause);
   const message = await messageOf(group, delivery);
   const confirmTo = subjects.acked(front, uid);
   const done: Acknowledgement = { kind: acknowledgements.done, confirmTo };
@@ -78,7 +88,7 @@ export async function deliver(
     const { connections } = link;
     const answer = await send(group, delivery, message, done);
     if (answer) {
-      if (answer === "gone") report.unclaimed(pool);
+      if (answer === "gone") unclaimed("unwanted");
       report.hop("result", (clock.now() - begun) / 1000);
       return message.isInline && connections === link.connections ? undefined : done;
     }
@@ -86,7 +96,7 @@ export async function deliver(
     const isDead = !nodes.isAlive(front, clock.now());
     const wantedMs = Math.max(begun, delivery.readMs());
     if (clock.now() - wantedMs >= keptMs || nodes.hasLeft(front)) {
-      report.unclaimed(pool);
+      unclaimed("undelivered");
       return isDead ? done : { kind: giveBack(0) };
     }
     // It may be cut off and come back, but it needs no place in the queue for that.

@@ -5,4 +5,5 @@
  */
 
 export { joinCluster } from "./cluster.ts";
-export { openLink } from "./nats.ts";
+export { type LinkSettings, openLink } from "./nats.ts";
+export { type SeenNode, type Sight, visit } from "./visit.ts";

@@ -25,7 +25,7 @@ import type {
 } from "./messages.ts";
 import { type PoolBeat, retryAfterSec } from "./nodes.ts";
 import { Outbox } from "./outbox.ts";
-import type { ClaimResult } from "./report.ts";
+import type { ClaimResult, NodeName } from "./report.ts";
 import { Results } from "./results.ts";
 
 /** What a front is made of. */
@@ -262,7 +262,8 @@ export class Front implements JobFront {
 
   /** The job was lost, and may not run again. */
   #lost(job: FrontJob, holder: string | undefined): void {
-    this.#group.report.lost(this.#parts.pool, job.spec.uid, holder);
+    const node = holder === undefined ? undefined : this.#named(holder);
+    this.#group.report.lost(this.#parts.pool, job.spec, node);
     job.state = "answering";
     const reason = "the machine that ran the job was lost";
     this.#removed(job, { kind: "failed", failure: { kind: "node_lost", reason } });
@@ -328,8 +329,20 @@ export class Front implements JobFront {
     if (holder === undefined && this.#admission.runsMost(job.client)) return "held";
     const verdict = grants.claim(claimant, this.now(), witness);
     if (verdict === "lost") this.#lost(job, holder);
-    if (verdict === "run" && grants.begun > begun) job.begins();
+    if (verdict === "run" && grants.begun > begun) {
+      if (begun > 0) this.#runsAgain(job, holder, claimant.node);
+      job.begins();
+    }
     return verdict;
+  }
+
+  #runsAgain({ spec }: FrontJob, holder: string | undefined, node: string): void {
+    const before = holder === undefined ? undefined : this.#named(holder);
+    this.#group.report.rerun(this.#parts.pool, spec, before, this.#named(node));
+  }
+
+  #named(node: string): NodeName {
+    return { id: node, name: this.#group.nodes.nameOf(node) };
   }
 
   #witness({ spec: { uid } }: FrontJob): Witness {
@@ -465,7 +478,7 @@ export class Front implements JobFront {
     if (endCause) this.#left(job, endCause);
     else if (!grants.mayRunAgain()) this.#lost(job, grants.holder);
     else {
-      this.#group.report.republished(this.#parts.pool);
+      this.#group.report.republished(this.#parts.pool, job.spec);
       await this.#publish(job);
     }
   }

@@ -28,6 +28,8 @@ export interface KeeperParts {
 export class Keeper {
   readonly #parts: KeeperParts;
   #exists = false;
+  /** Whether it was reported that the queue can be used. */
+  #isUsable = false;
   /** The sentence that was passed to `onRefused`. */
   #refused: string | undefined;
   #size: { readonly messages: number; readonly maxMessages: number } | undefined;
@@ -75,16 +77,19 @@ export class Keeper {
   }
 
   async #ensure(): Promise<void> {
-    const { group: { link, ackWaitMs }, line, settings, onRefused } = this.#parts;
+    const { group: { link, ackWaitMs, report }, line, settings, onRefused } = this.#parts;
     try {
       await link.ensure({ ...line.names, ...settings, maxMessages: this.limit, ackWaitMs });
       this.#exists = true;
       this.#refused = undefined;
+      if (!this.#isUsable) report.usable(line.pool);
+      this.#isUsable = true;
       line.executor.renew();
     } catch (error) {
       if (!(error instanceof LinkError) || error.trouble !== "refused") return;
       if (error.message !== this.#refused) onRefused(error.message);
       this.#refused = error.message;
+      this.#isUsable = false;
     }
   }
 

@@ -122,6 +122,13 @@ export interface Link {
   setMaxMessages(stream: string, maxMessages: number): Promise<void>;
   /** Number of messages that the stream holds, and may hold. Rejects with `not_found` without the stream or its consumer. */
   size(stream: string): Promise<{ readonly messages: number; readonly maxMessages: number }>;
+  /**
+   * The same, of a stream that is to be like this. Rejects with `refused` and a sentence for the user if `ensure` would; nothing is
+   * made or changed.
+   */
+  examine(
+    settings: Pick<StreamSettings, "stream" | "storage" | "replicas">,
+  ): Promise<{ readonly messages: number; readonly maxMessages: number }>;
   /** Content of the message with this number. Rejects with `not_found` if there is none. */
   read(stream: string, sequence: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Removes the message with this number. Rejects with `not_found` if there is none. */

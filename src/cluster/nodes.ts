@@ -210,7 +210,7 @@ export function retryAfterSec(pools: readonly PoolBeat[]): number {
  */
 export function differing(
   pool: string,
-  own: PoolBeat,
+  own: Pick<PoolBeat, "commands">,
   others: readonly Beat[],
 ): readonly string[] {
   const commands = poolsOf(pool, others).map(({ commands }) => commands);

@@ -177,12 +177,23 @@ export class RemoteJob implements Lease {
     this.#state = "delivering";
     const { question } = this;
     const { front, reply } = this.#job;
+    const { spec } = this;
     const { pool } = this.#parts;
     const live = this.#live?.sent;
     const goesOn = () => this.#state === "delivering";
     const readMs = () => this.readMs;
     this.#over(
-      await deliver(this.#group, { pool, front, reply, question, outcome, live, goesOn, readMs }),
+      await deliver(this.#group, {
+        pool,
+        spec,
+        front,
+        reply,
+        question,
+        outcome,
+        live,
+        goesOn,
+        readMs,
+      }),
     );
   }
 

@@ -4,6 +4,28 @@
  * @module
  */
 
+import type { JobSpec, Names } from "../jobs/job.ts";
+
+/** A job of this machine's client that another machine has run. */
+export interface RemoteRun {
+  /** The job. */
+  readonly spec: JobSpec;
+  /** Its command and pool; undefined without a configuration file. */
+  readonly names: Names | undefined;
+  /** Seconds that it waited in the queue. */
+  readonly queuedSec: number;
+  /** Seconds since it entered the queue. */
+  readonly totalSec: number;
+}
+
+/** A machine of the group. */
+export interface NodeName {
+  /** Its id, new at each start. */
+  readonly id: string;
+  /** Its name, for people; its id if it has not been heard. */
+  readonly name: string;
+}
+
 /** A step between machines whose time is measured. */
 export type Hop = "publish" | "claim" | "result";
 
@@ -14,16 +36,28 @@ export type ClaimResult = "run" | "held" | "gone" | "lost";
 export interface ClusterReport {
   /** This machine, as a front, has answered a question about a job. */
   claimed(pool: string, answer: ClaimResult): void;
+  /** The result of a job that ran on another machine was taken: once for each job, whatever happened to it before. */
+  ranElsewhere(run: RemoteRun): void;
   /** A message was offered to this machine that had been offered before. */
   redelivered(pool: string): void;
   /** This machine has put a job of its own into the queue anew, because its message was gone. */
-  republished(pool: string): void;
-  /** A result of this machine was not wanted, or could not be delivered. */
-  unclaimed(pool: string): void;
+  republished(pool: string, job: JobSpec): void;
+  /** A machine may run a job of this machine that `before` had begun: what that did is lost. */
+  rerun(pool: string, job: JobSpec, before: NodeName | undefined, now: NodeName): void;
+  /** A result of this machine was not wanted by the front, or could not be delivered to it. */
+  unclaimed(pool: string, job: JobSpec, front: NodeName, cause: "unwanted" | "undelivered"): void;
   /** A step took so many seconds. */
   hop(hop: Hop, seconds: number): void;
   /** A message could not be understood; `detail` says what it was. */
   misunderstood(detail: string): void;
   /** A job was lost: the machine that ran it is dead, and no other may run it. */
-  lost(pool: string, uid: string, node: string | undefined): void;
+  lost(pool: string, job: JobSpec, node: NodeName | undefined): void;
+  /** The queue of a pool can be used: for the first time, or again after it could not. */
+  usable(pool: string): void;
+  /** Another machine takes part, or does so again after it counted as dead. */
+  joined(node: NodeName, version: string): void;
+  /** Another machine takes part no more: it has said that it leaves, or it is dead. */
+  departed(node: NodeName, how: "left" | "dead"): void;
+  /** These commands have another text on another machine. Reported when it is seen, and again every hour. */
+  differs(node: NodeName, commands: readonly string[]): void;
 }

@@ -77,6 +77,9 @@ export class Results {
     }
     if (job.grants.holder !== message.node) cancelRun(group, job, "canceled");
     job.takenFrom = message.node;
+    const { spec, queuedSec } = job;
+    const totalSec = job.waitedSec();
+    group.report.ranElsewhere({ spec, names: host.namesOf(spec.command), queuedSec, totalSec });
     this.#answer(job, outcome);
     return true;
   }

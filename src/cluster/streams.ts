@@ -17,7 +17,7 @@ export type SendRequest = (
 /** See `createStreams`. */
 export type StreamLink = Pick<
   Link,
-  "store" | "ensure" | "setMaxMessages" | "size" | "read" | "remove"
+  "store" | "ensure" | "setMaxMessages" | "size" | "examine" | "read" | "remove"
 >;
 
 /** How a question of the API fails. */
@@ -49,6 +49,9 @@ const duplicateWindowMs = 120_000;
 /** More than all workers of a group: the defaults of the server are not (1000 and 512). */
 const maxOffered = 1_000_000;
 const maxPulls = 65_536;
+
+/** A message leaves the stream when it was acknowledged. */
+const retention = "workqueue";
 
 const noData = new Uint8Array();
 
@@ -107,11 +110,14 @@ export function createStreams(ask: SendRequest, hasJetStream: () => boolean): St
       if (config.max_msgs !== max_msgs) await update(stream, { ...config, max_msgs });
     },
     async size(stream) {
-      const { config, state } = await infoOf(stream);
-      if (state.consumer_count === 0) {
-        throw new LinkError("not_found", `the consumer of stream ${stream} does not exist`);
-      }
-      return { messages: state.messages, maxMessages: config.max_msgs };
+      const info = await infoOf(stream);
+      if (info.state.consumer_count > 0) return sizeIn(info);
+      throw new LinkError("not_found", `the consumer of stream ${stream} does not exist`);
+    },
+    async examine({ stream, storage, replicas }) {
+      const info = await infoOf(stream);
+      requireSame(stream, info.config, { retention, storage, num_replicas: replicas });
+      return sizeIn(info);
     },
     async read(stream, sequence) {
       const { message } = await api<{ readonly message: { readonly data?: string } }>(
@@ -124,6 +130,10 @@ export function createStreams(ask: SendRequest, hasJetStream: () => boolean): St
       await api(`STREAM.MSG.DELETE.${stream}`, { seq: sequence, no_erase: true });
     },
   };
+}
+
+function sizeIn({ config, state }: StreamInfo) {
+  return { messages: state.messages, maxMessages: config.max_msgs };
 }
 
 /** The question of one pull: subject and content. */
@@ -141,7 +151,7 @@ function streamConfig({ stream, subject, maxMessages, storage, replicas }: Strea
   return {
     name: stream,
     subjects: [subject],
-    retention: "workqueue",
+    retention,
     discard: "new",
     max_msgs: maximum(maxMessages),
     storage,
@@ -173,7 +183,11 @@ function maximum(maxMessages: number): number {
 }
 
 /** Refuses a stream that is not ours, or cannot become what the settings say. */
-function requireSame(stream: string, found: StreamConfig, wanted: StreamConfig): void {
+function requireSame(
+  stream: string,
+  found: StreamConfig,
+  wanted: Omit<StreamConfig, "max_msgs">,
+): void {
   const names = { retention: "retention", storage: "storage", num_replicas: "replicas" } as const;
   for (const [key, name] of Object.entries(names)) {
     const [is, must] = [found[key as keyof typeof names], wanted[key as keyof typeof names]];

@@ -14,6 +14,7 @@ import type {
   ClientAddress,
   Probe,
   ProcessFigures,
+  QueueTrial,
   Replaced,
   ServiceSettings,
   ServiceStart,
@@ -80,6 +81,8 @@ export interface ServiceAbilities {
   readonly replace: Ability<ServiceSettings, Replaced>;
   /** Tries out what the permissions allow. */
   readonly probe: Ability<ServiceStart, readonly Probe[]>;
+  /** Tries the queue that machines share. The answer is undefined if there is none. */
+  readonly try_queue: Ability<ServiceStart, QueueTrial | undefined>;
   /**
    * Drains: admits nothing new and finishes the admitted jobs. The answer is the number of connected clients that did not
    * receive their whole answer.
@@ -98,6 +101,7 @@ export const answerRules: {
   start: read.readStarted,
   replace: read.readReplaced,
   probe: read.readProbes,
+  try_queue: read.readQueueTrial,
   drain: read.readCount,
   cut: read.readCut,
   ping: read.readNothing,

@@ -111,3 +111,13 @@ export interface Probe {
   /** Whether a sandboxed service must be able to do it. */
   readonly expected: boolean;
 }
+
+/** What came of trying the queue that machines share. All are sentences for the user. */
+export interface QueueTrial {
+  /** What was found. */
+  readonly found: readonly string[];
+  /** What is legal, but probably not what was meant. */
+  readonly warnings: readonly string[];
+  /** Why it cannot be used. */
+  readonly errors: readonly string[];
+}

@@ -5,9 +5,13 @@
  */
 
 import { basename, dirname, join } from "node:path";
+import { atMost } from "../async/at_most.ts";
 import { jobFolderIn } from "../spool/spool.ts";
 import type { Launcher } from "../exec/start.ts";
 import type { Probe, ServiceStart } from "./messages.ts";
+
+/** How long it may take to connect, in milliseconds: the permission is checked first. */
+const reachMs = 1000;
 
 /**
  * Tries each action once, in the isolate that calls it. Nothing is changed, and the command itself does not run: the
@@ -39,6 +43,9 @@ export async function runProbes(start: ServiceStart): Promise<Probe[]> {
       false,
       async () => (await Deno.connect({ hostname: "127.0.0.1", port: 9 })).close(),
     ),
+    ...config.cluster
+      ? [await probe("connecting to NATS", true, () => reach(config.cluster?.servers))]
+      : [],
     ...config.http.socket
       ? [
         await probe("opening the socket", true, () => openSocket(config.http.socket?.opened)),
@@ -66,6 +73,19 @@ export async function runProbes(start: ServiceStart): Promise<Probe[]> {
       )
     )),
   ];
+}
+
+/** Connects to each of these hosts. Rejects only if that is not permitted: nobody may listen there, or answer. */
+async function reach(servers: readonly string[] = []): Promise<void> {
+  await Promise.all(servers.map(async (server) => {
+    const [, hostname = "", port] = /^\[?(.*?)\]?:(\d+)$/.exec(server) ?? [];
+    try {
+      const connecting = Deno.connect({ hostname, port: Number(port) });
+      await atMost(reachMs, connecting.then((connection) => connection.close()));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) throw error;
+    }
+  }));
 }
 
 /** Opens and removes a unix socket. Throws only if that is not permitted: the folder may be missing, or a server may be there. */

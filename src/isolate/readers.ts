@@ -14,6 +14,7 @@ import { isMarkIn } from "../spool/spool.ts";
 import type {
   ClientAddress,
   Probe,
+  QueueTrial,
   Replaced,
   ServiceStart,
   Started,
@@ -72,6 +73,7 @@ const spareClients = 1000;
 
 const maxHostnameLength = 64;
 const maxProbes = 50 + maxCommands;
+const maxSentences = 1000;
 const maxProcessId = 2 ** 32 - 1;
 
 /** Maximum length of a free text from the isolate; the rest is dropped. */
@@ -184,6 +186,24 @@ export function readProbes(value: unknown): Probe[] | string {
     probes.push({ attempt: textFromIsolate(attempt), allowed, expected });
   }
   return probes;
+}
+
+/** Reads what came of trying the queue. The sentences are only displayed. */
+export function readQueueTrial(value: unknown): QueueTrial | undefined | string {
+  if (value === undefined) return undefined;
+  const own = ownOf(value) ?? {};
+  const [found, warnings, errors] = [own["found"], own["warnings"], own["errors"]].map(
+    readSentences,
+  );
+  return found && warnings && errors
+    ? { found, warnings, errors }
+    : "the trial must have short lists of sentences";
+}
+
+function readSentences(value: unknown): string[] | undefined {
+  return Array.isArray(value) && value.length <= maxSentences
+    ? value.map(textFromIsolate)
+    : undefined;
 }
 
 /** Reads a count. */

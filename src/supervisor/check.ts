@@ -9,14 +9,14 @@ import { dirname } from "node:path";
 import type { HttpConfig } from "../config/config.ts";
 import type { Command } from "../config/command.ts";
 import { stdinIsPiped } from "../config/stdin.ts";
-import type { Probe, ServiceStart } from "../isolate/messages.ts";
+import type { ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
 import { type Log, openLog } from "../telemetry/log.ts";
 import { commandLines, describeCommands } from "./check_commands.ts";
 import { tryWarmCommands } from "./check_warm.ts";
 import { type Folders, openFolders } from "./folders.ts";
 import type { ServedConfig } from "./served_config.ts";
-import { isolateDefaults, probeService } from "./start_service.ts";
+import { isolateDefaults, probeService, type ServiceTrial } from "./start_service.ts";
 import type { IsolateOptions } from "./serving.ts";
 import { catchChildSignals } from "./signals.ts";
 
@@ -24,7 +24,10 @@ import { catchChildSignals } from "./signals.ts";
 export interface CheckReport {
   /** Lines for standard output. */
   readonly lines: readonly string[];
-  /** False if the command cannot be run, or if the sandbox allows or refuses something that it should not. */
+  /**
+   * False if the command cannot be run, if the sandbox allows or refuses something that it should not, or if the queue that machines
+   * share cannot be used.
+   */
   readonly healthy: boolean;
 }
 
@@ -38,7 +41,7 @@ export async function check(
 ): Promise<CheckReport> {
   const { commands, sandbox } = config;
   const log = openLog(config.log);
-  const { probes, failure, start, warnings: found } = await tryOut(
+  const { probes = [], queue, failure, start, warnings: found } = await tryOut(
     { config, clusterSecrets },
     env,
     log,
@@ -48,7 +51,7 @@ export async function check(
   const deviations = sandbox ? probes.filter((probe) => probe.allowed !== probe.expected) : [];
   return {
     healthy: commands.every(({ command }) => command.found) && failure === undefined &&
-      deviations.length === 0,
+      deviations.length === 0 && !queue?.errors.length,
     lines: [
       ...effective,
       "",
@@ -65,8 +68,10 @@ export async function check(
         `probe: ${attempt}: ${allowed ? "allowed" : "refused"}`
       ),
       ...warm.map((sentence) => `warm: ${sentence}`),
-      ...[...warnings, ...found].map((warning) => `warning: ${warning}`),
+      ...queue?.found.map((sentence) => `queue: ${sentence}`) ?? [],
+      ...[...warnings, ...found, ...queue?.warnings ?? []].map((warning) => `warning: ${warning}`),
       ...(failure === undefined ? [] : [`error: ${failure}`]),
+      ...queue?.errors.map((error) => `error: ${error}`) ?? [],
       ...deviations.map(({ attempt, expected }) =>
         `error: ${attempt}: must be ${expected ? "allowed" : "refused"}`
       ),
@@ -75,8 +80,7 @@ export async function check(
 }
 
 /** The result of trying things out. */
-interface Trial {
-  readonly probes: readonly Probe[];
+interface Trial extends Partial<ServiceTrial> {
   /** Why the service isolate could not report what it may do. */
   readonly failure?: string;
   /** What the service is started with. */
@@ -99,13 +103,13 @@ async function tryOut(
     const { warnings } = folders;
     const start = { ...folders.start, clusterSecrets };
     return {
-      probes: await probeService(start, isolate),
+      ...await probeService(start, isolate),
       start,
       warnings,
     };
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    return { probes: [], failure: error.message, warnings: [] };
+    return { failure: error.message, warnings: [] };
   } finally {
     folders?.close();
   }

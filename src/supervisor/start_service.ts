@@ -6,7 +6,7 @@
 
 import type { Caretaker } from "../isolate/abilities.ts";
 import { busyWith, newBusyMemory } from "../isolate/busy.ts";
-import type { Probe, ServiceStart } from "../isolate/messages.ts";
+import type { Probe, QueueTrial, ServiceStart } from "../isolate/messages.ts";
 import { StartError } from "../isolate/start_error.ts";
 import type { OpenLog } from "../telemetry/log.ts";
 import { runProbes } from "../isolate/probes.ts";
@@ -36,14 +36,29 @@ export async function startService(
     : startHere(start, caretaker, log, options));
 }
 
-/** Tries out what the service isolate may do. Throws a `StartError` if the isolate cannot report it. */
+/** What was tried of a service that does not serve. */
+export interface ServiceTrial {
+  /** What its isolate may do. */
+  readonly probes: readonly Probe[];
+  /** What came of trying the queue that machines share; undefined without one. */
+  readonly queue: QueueTrial | undefined;
+}
+
+/** Tries out what the service isolate may do, and the queue from there. Throws a `StartError` if the isolate cannot report it. */
 export async function probeService(
   start: ServiceStart,
   { entry, startMs }: IsolateOptions = isolateDefaults,
-): Promise<readonly Probe[]> {
-  if (!start.config.sandbox) return await runProbes(start);
+): Promise<ServiceTrial> {
+  if (!start.config.sandbox) {
+    const { tryQueue } = await import("../app/try_queue.ts");
+    return { probes: await runProbes(start), queue: await tryQueue(start) };
+  }
   const isolate = openIsolate(start, entry);
-  return await untilStarted(isolate.ask("probe", start), isolate, startMs).finally(isolate.close);
+  const trial = async () => ({
+    probes: await isolate.ask("probe", start),
+    queue: start.config.cluster && await isolate.ask("try_queue", start),
+  });
+  return await untilStarted(trial(), isolate, startMs).finally(isolate.close);
 }
 
 async function startIsolated(

@@ -29,6 +29,12 @@ const named = "with a configuration file also `command`, `pool`";
 /** The field of events about a job that came from another machine. */
 const front = "of a job from another machine also `front` (that machine's name)";
 
+/** The fields of events about another machine. */
+const machine = "`node` and `node_id`: name and id of the machine";
+
+/** The field of events about a queue if pools have names. */
+const poolName = "with a configuration file also `pool`";
+
 /** The limit of lines about warm processes. */
 const oncePerMinute = "at most one line a minute for each command";
 
@@ -154,11 +160,69 @@ export const events = {
     level: "error",
     fields: "`answers`: how many; the exit status is 1",
   },
-  "connected to NATS": { level: "info", fields: "`server.version`" },
-  "NATS cannot be reached": { level: "warning", fields: "`reason`" },
-  "the queue cannot be shared": { level: "error", fields: "`reason`" },
-  "a message of another machine was not understood": { level: "warning", fields: "`detail`" },
-  "a machine was lost": { level: "warning", fields: "`uid`, `node`" },
+  "connected to NATS": {
+    level: "info",
+    fields:
+      "`server.version`; `group`; `node` and `node_id`: name and id of this machine; `away_sec`: how long there was no connection, if there was one before",
+  },
+  "NATS cannot be reached": {
+    level: "warning",
+    fields: "`reason`; once for each reason until there is a connection",
+  },
+  "the connection to NATS was lost": {
+    level: "warning",
+    fields: "`reason`; new jobs are refused until there is a connection again",
+  },
+  "the queue is shared": {
+    level: "info",
+    fields: `at the start, and again after the event below; ${poolName}`,
+  },
+  "the queue cannot be shared": {
+    level: "error",
+    fields: "`reason`: what somebody has to change in the settings or in NATS; jobs are refused",
+  },
+  "a machine has joined the group": {
+    level: "info",
+    fields: `${machine}, \`version\` (of jobrunner there)`,
+  },
+  "a machine has left the group": { level: "info", fields: machine },
+  "a machine of the group gives no sign of life": {
+    level: "warning",
+    fields: `${machine}; its jobs are run by others, or answered with \`node_lost\``,
+  },
+  "commands differ on another machine of the group": {
+    level: "warning",
+    fields:
+      `\`commands\`: their names, with commas; ${machine}; at once, and then every hour while they differ`,
+  },
+  "a message of another machine was not understood": {
+    level: "warning",
+    fields: "`detail`: what it was; at most one line a minute",
+  },
+  "a job is run again: what its machine did with it is lost": {
+    level: "warning",
+    fields:
+      `\`request_id\`, \`id\`; ${machine}, which had it; \`next_node\`, \`next_node_id\`, which runs it now; ${named}; ${token}`,
+  },
+  "a job was lost: no machine may run it again": {
+    level: "error",
+    fields:
+      `\`request_id\`, \`id\`; ${machine}, which had it; its client gets 502 \`node_lost\`; ${named}; ${token}`,
+  },
+  "a job was put into the queue again: NATS had lost it": {
+    level: "warning",
+    fields: `\`request_id\`, \`id\`; ${named}; ${token}`,
+  },
+  "a result was given up: the machine of its client did not take it": {
+    level: "warning",
+    fields:
+      `\`request_id\`, \`id\`, \`front\`, \`front_id\`: that machine; for a minute it was tried, or that machine has left; ${named}; ${token}`,
+  },
+  "a result was not wanted by the machine of its client": {
+    level: "debug",
+    fields:
+      `\`request_id\`, \`id\`, \`front\`, \`front_id\`: that machine, whose client has disconnected or has another result; ${named}; ${token}`,
+  },
   "the unix socket cannot be reached": { level: "error", fields: "`exception.message`" },
   "the unix socket could not be removed": { level: "warning", fields: "`exception.message`" },
   "connections could not be accepted; listening again as soon as possible": {

@@ -78,11 +78,12 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
     ...(source.port === 0 ? {} : { "server.port": source.port }),
   };
 
-  function wait(request: Context, queuedSec: number, problem?: string): void {
-    const now = Date.now();
-    const span = tracer.startSpan("wait", { startTime: now - queuedSec * 1000 }, request);
+  /** A wait that ended so many seconds ago. */
+  function wait(request: Context, queuedSec: number, problem?: string, agoSec = 0): void {
+    const end = Date.now() - agoSec * 1000;
+    const span = tracer.startSpan("wait", { startTime: end - queuedSec * 1000 }, request);
     if (problem !== undefined) fail(span, problem);
-    span.end(now);
+    span.end(end);
   }
 
   /** The trace context of a span, as plain data. */
@@ -94,21 +95,21 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
     return carrier;
   }
 
-  /** The reverse, for a request of this process: a context marked as remote would mean another process to receivers. */
-  function requestAt(context: TraceContext): Context {
+  /** The reverse. `isRemote`: whether the request came to another process, as receivers are told. */
+  function requestAt(context: TraceContext, isRemote = false): Context {
     const extracted = propagator.extract(ROOT_CONTEXT, context, {
       get: (carrier, name) => carrier[name as keyof TraceContext],
       keys: (carrier) => Object.keys(carrier),
     });
     const span = trace.getSpanContext(extracted);
-    return span ? trace.setSpanContext(ROOT_CONTEXT, { ...span, isRemote: false }) : extracted;
+    return span ? trace.setSpanContext(ROOT_CONTEXT, { ...span, isRemote }) : extracted;
   }
 
   function beginRun(
     context: TraceContext,
     { workerId, names, program, queuedSec }: RunBegin,
   ): RunTrace {
-    const request = requestAt(context);
+    const request = requestAt(context, queuedSec === undefined);
     if (queuedSec !== undefined) wait(request, queuedSec);
     const span = tracer.startSpan("run", {
       attributes: {
@@ -159,6 +160,8 @@ export function openTracing(config: TracingConfig, source: SpanSource, log: Log)
       };
     },
     beginRun,
+    waited: (context, { queuedSec, totalSec }) =>
+      wait(requestAt(context), queuedSec, undefined, totalSec - queuedSec),
     close: () => atMost(closeMs, provider.shutdown().catch(warn)),
   };
 }

@@ -67,6 +67,14 @@ export interface Tracing {
   begin(headers: Headers, target: RequestTarget): RequestTrace | undefined;
   /** Called when a worker takes the job of such a request. */
   beginRun(context: TraceContext, run: RunBegin): RunTrace;
+  /**
+   * Called when the job of such a request has its result from another machine, which does not know how long the job waited. `queuedSec`:
+   * seconds that it waited; `totalSec`: seconds since it began to wait.
+   */
+  waited(
+    context: TraceContext,
+    wait: { readonly queuedSec: number; readonly totalSec: number },
+  ): void;
   /** Sends the recorded spans, or gives up within some seconds. */
   close(): Promise<void>;
 }
@@ -94,6 +102,7 @@ export const passingOn: Tracing = {
     };
   },
   beginRun: (context) => ({ variables: variablesOf(context), end() {} }),
+  waited() {},
   close: () => Promise.resolve(),
 };
 

@@ -69,6 +69,54 @@ export interface CommandStatus {
   readonly rejections: Readonly<Record<string, number>>;
 }
 
+/** A machine of the group that shares its queues. */
+export interface NodeStatus {
+  /** Its id, new at each start. */
+  readonly id: string;
+  /** Its name, for people. */
+  readonly name: string;
+  /** Version of the program. */
+  readonly version: string;
+  /** What it does. */
+  readonly state: string;
+  /** Seconds since it was heard first. */
+  readonly sinceSec: number;
+  /** Number of its workers, over all pools. */
+  readonly workers: number;
+  /** Number of those that have a job. */
+  readonly busy: number;
+  /** Number of jobs that may wait because of it. */
+  readonly places: number;
+  /** Names of commands that have another text there, sorted. */
+  readonly differs: readonly string[];
+}
+
+/** A queue that several machines share. */
+export interface SharedPoolStatus {
+  /** Name of the pool. */
+  readonly name: string;
+  /** Maximum number of unfinished jobs: workers and places of all machines. */
+  readonly limit: number;
+  /** Number of unfinished jobs when the NATS server was last asked; undefined before that. */
+  readonly unfinished: number | undefined;
+}
+
+/** The machines that share their queues, as far as this one knows. */
+export interface ClusterStatus {
+  /** Name of the group. */
+  readonly group: string;
+  /** Id of this machine. */
+  readonly node: string;
+  /** Whether there is a connection to a NATS server. */
+  readonly connected: boolean;
+  /** Version of that server; undefined before the first connection. */
+  readonly serverVersion: string | undefined;
+  /** The machines that live, this one included. */
+  readonly nodes: readonly NodeStatus[];
+  /** The queues. */
+  readonly pools: readonly SharedPoolStatus[];
+}
+
 /** The state of the service, as `GET /status` reports it. */
 export interface ServiceStatus {
   /** Jobs started since boot. */
@@ -95,6 +143,8 @@ export interface ServiceStatus {
     readonly queuedSec: Quantiles;
     readonly elapsedSec: Quantiles;
   };
+  /** The machines that share their queues; absent on a machine of its own. */
+  readonly cluster?: ClusterStatus | undefined;
 }
 
 /** Measured values and their quantiles. */
@@ -112,7 +162,7 @@ export interface Quantiles {
  */
 export function encodeStatus(status: ServiceStatus, namesJobs: boolean): string {
   const { bodies, captures, answers } = status.buffered;
-  const { pools, commands } = status;
+  const { pools, commands, cluster } = status;
   const sumOf = (figure: (pool: PoolStatus) => number) =>
     pools.reduce((sum, pool) => sum + figure(pool), 0);
   return JSON.stringify({
@@ -146,6 +196,7 @@ export function encodeStatus(status: ServiceStatus, namesJobs: boolean): string 
       elapsed_sec: encodeQuantiles(status.recent.elapsedSec),
     },
     ...(commands ? { commands: commands.map(encodeCommand), pools: pools.map(encodePool) } : {}),
+    ...(cluster ? { cluster: encodeCluster(cluster, commands !== undefined) } : {}),
   }) + "\n";
 }
 
@@ -169,6 +220,52 @@ function encodePool(pool: PoolStatus) {
     queue_limit: pool.queueLimit,
     oldest_wait_sec: toMilliseconds(pool.oldestWaitSec),
   };
+}
+
+/** The figures are sums over all queues; with `named`, those of each queue and the names of commands follow. */
+function encodeCluster(
+  { group, node, connected, serverVersion, nodes, pools }: ClusterStatus,
+  named: boolean,
+) {
+  return {
+    group,
+    node_id: node,
+    connected,
+    server_version: serverVersion ?? null,
+    queue_limit: pools.reduce((sum, { limit }) => sum + limit, 0),
+    unfinished: unfinishedIn(pools),
+    nodes: nodes.map(({ id, name, version, state, sinceSec, workers, busy, places, differs }) => ({
+      id,
+      name,
+      version,
+      state,
+      workers,
+      busy,
+      places,
+      since_sec: toMilliseconds(sinceSec),
+      command_differs: differs.length > 0,
+      ...(named ? { differing_commands: differs } : {}),
+    })),
+    ...(named
+      ? {
+        pools: pools.map(({ name, limit, unfinished = null }) => ({
+          name,
+          queue_limit: limit,
+          unfinished,
+        })),
+      }
+      : {}),
+  };
+}
+
+/** Null if that of a queue is not known. */
+function unfinishedIn(pools: readonly SharedPoolStatus[]): number | null {
+  let sum = 0;
+  for (const { unfinished } of pools) {
+    if (unfinished === undefined) return null;
+    sum += unfinished;
+  }
+  return sum;
 }
 
 function busyOf({ workers }: PoolStatus): number {

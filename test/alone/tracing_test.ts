@@ -40,7 +40,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a run's span has the names of command and pool only if there are names",
+  name:
+    "a run's span has the names of command and pool only if there are names; a wait for another machine ends when it ended",
   // As above.
   sanitizeResources: false,
   async fn() {
@@ -66,8 +67,20 @@ Deno.test({
         outcome: "success",
       });
     }
+    const before = Date.now();
+    tracing.waited(context, { queuedSec: 20, totalSec: 50 });
+    const after = Date.now();
     await tracing.close();
     const runs = receiver.spans.filter(({ name }) => name === "run");
+    const wait = receiver.spans.filter(({ name }) => name === "wait").at(-1);
+    assert.ok(wait);
+    assert.equal(wait.parentSpanId, "2".repeat(16));
+    const [begun, ended] = [
+      Number(wait.startTimeUnixNano) / 1e6,
+      Number(wait.endTimeUnixNano) / 1e6,
+    ];
+    assert.ok(begun >= before - 50_001 && begun <= after - 49_999);
+    assert.ok(ended >= before - 30_001 && ended <= after - 29_999);
     assert.deepEqual(
       runs.map(({ attributes }) => [
         attributes["jobrunner.worker.id"],

@@ -85,6 +85,7 @@ async function told(
         spans.push(begun);
         return { variables: { TRACED: "yes" }, end: (ended) => void spans.push(ended) };
       },
+      waited: notHere,
       close: notHere,
     },
     recent: { queuedSec: valuesIn(recent.queuedSec), elapsedSec: valuesIn(recent.elapsedSec) },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { doorTo } from "../../src/app/door.ts";
 import type { LivePool } from "../../src/app/live_pool.ts";
 import type { Work } from "../../src/app/work.ts";
+import type { Cluster } from "../../src/cluster/cluster.ts";
 import type { Config } from "../../src/config/config.ts";
 import { Seats } from "../../src/exec/warm/seats.ts";
 import { createExposition } from "../../src/telemetry/exposition.ts";
@@ -12,7 +13,7 @@ import { configOf, configOfFile } from "../support/machine.ts";
 import { nextTurn } from "../support/turn.ts";
 
 /** Work whose runs the test ends, and the door to it. */
-function doorOf(config: Config) {
+function doorOf(config: Config, group?: Pick<Cluster, "state">) {
   const dispatches = new Map<string, DispatchByHand>();
   const pools = config.pools.map((pool): LivePool => {
     const { numWorkers: size, queueLimit: places } = pool;
@@ -49,7 +50,7 @@ function doorOf(config: Config) {
     });
   }
   const recent = { queuedSec: createRecent(), elapsedSec: createRecent() };
-  const door = doorTo(work, { metrics, recent }, performance.now());
+  const door = doorTo(work, { metrics, recent }, performance.now(), group);
   const dispatch = (pool: string) => dispatches.get(pool) ?? assert.fail(pool);
   return { door, used, metrics, dispatch };
 }
@@ -167,4 +168,19 @@ Deno.test("doorTo() tells a client that names no command to wait as long as the 
   assert.equal(door.retryAfterSec(), 9);
   Object.assign(dispatch("octave").line, { retryAfterSec: () => 12 });
   assert.equal(door.retryAfterSec(), 12);
+});
+
+Deno.test("the door's status has what is known of the machines that share the queues, and nothing without them", () => {
+  const state = {
+    group: "default",
+    node: "1",
+    connected: true,
+    serverVersion: "2.10.27",
+    nodes: [],
+    pools: [],
+    reconnections: 0,
+  };
+  const config = configOf({ JOBRUNNER_CMD: "/bin/date" });
+  assert.equal(doorOf(config, { state: () => state }).door.status().cluster, state);
+  assert.equal("cluster" in doorOf(config).door.status(), false);
 });

@@ -75,6 +75,7 @@ function setUp(first: Served) {
       tracing: {
         begin: () => undefined,
         beginRun: () => assert.fail(),
+        waited: () => assert.fail(),
         close: () => Promise.resolve(),
       },
       recent: { queuedSec: valuesIn, elapsedSec: valuesIn },

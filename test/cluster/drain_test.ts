@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { pause } from "../../src/cluster/clock.ts";
+import type { NodeName } from "../../src/cluster/report.ts";
 import type { ClusterConfig } from "../../src/config/config.ts";
 import type { JobOutcome } from "../../src/jobs/job.ts";
 import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
@@ -226,7 +227,11 @@ Deno.test("a result that cannot be delivered for a minute is given up, and the j
     await machines.clock.pass(20_000);
     assert.deepEqual(posted.map(fateOf), ["exited"]);
     assert.equal(work.begun.length, 2);
-    assert.ok(stops.reported.some(([name]) => name === "unclaimed"));
+    assert.ok(
+      stops.reported.some(([name, , , front, cause]) =>
+        name === "unclaimed" && (front as NodeName).name === stays.name && cause === "undelivered"
+      ),
+    );
     assert.equal((await machines.size()).messages, 0);
   }));
 

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import type { ClusterReport, NodeName } from "../../src/cluster/report.ts";
 import type { ClusterConfig } from "../../src/config/config.ts";
+import type { JobSpec } from "../../src/jobs/job.ts";
 import type { LineSize } from "../../src/jobs/line.ts";
 import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
 import { type GroupWork, groupWork, type Posted } from "../support/group_work.ts";
@@ -49,6 +51,11 @@ async function expectSettled(
   }
 }
 
+/** The values of what a machine has reported under this name. */
+function reportsOf({ reported }: Machine, event: keyof ClusterReport): (readonly unknown[])[] {
+  return reported.filter(([name]) => name === event).map(([, ...values]) => values);
+}
+
 /** What became of a job. */
 function fateOf({ answer }: Posted): string | undefined {
   switch (answer?.kind) {
@@ -84,6 +91,16 @@ Deno.test("a job whose machine was killed is run by another one, and answered on
     await clock.pass(8000);
     assert.deepEqual(posted.map(nodeOf), [other.name, other.name]);
     assert.deepEqual(work.ids(), ["a", "b", "a", "b"]);
+    assert.deepEqual(
+      reportsOf(front, "rerun").map(([pool, job, before, now]) => [
+        pool,
+        (job as JobSpec).id,
+        (before as NodeName).name,
+        (now as NodeName).name,
+      ]),
+      ["a", "b"].map((id) => ["default", id, one.name, other.name]),
+    );
+    assert.equal(reportsOf(front, "ranElsewhere").length, 2);
     await expectSettled(scene, posted);
   }));
 
@@ -97,6 +114,12 @@ Deno.test("with fail, a job whose machine was killed is answered node_lost and n
     void work.work(other, 2);
     await clock.pass(4500);
     assert.deepEqual(posted.map(fateOf), ["node_lost"]);
+    const [pool, job, node] = reportsOf(front, "lost")[0] ?? [];
+    assert.deepEqual([pool, (job as JobSpec).id, (node as NodeName).name], [
+      "default",
+      "a",
+      one.name,
+    ]);
     await clock.pass(20_000);
     assert.equal(work.begun.length, 1);
     await expectSettled(scene, posted);
@@ -340,7 +363,7 @@ for (const storage of ["file", "memory"] as const) {
         await clock.pass(30_000);
         assert.deepEqual(posted.map(fateOf), posted.map(() => "exited"));
         for (const { id } of posted) assert.equal(work.runsOf(id).length, 1, id);
-        const republished = front.reported.filter(([name]) => name === "republished").length;
+        const republished = reportsOf(front, "republished").length;
         assert.equal(republished > 0, storage === "memory");
         await expectSettled(scene, posted);
       }));

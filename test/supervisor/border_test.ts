@@ -15,6 +15,7 @@ const mark = `${spool}/job-0123456789abcdef`;
 const tree = { pid: 7, mark, holdersOnly: false, graceMs: 5000 };
 const slot = `${spool.slice(0, -6)}run/command`;
 const client = { hostname: "127.0.0.1", port: 50000 };
+const trial = { found: ["a machine"], warnings: [], errors: ["no JetStream"] };
 const probe = { attempt: "connecting out", allowed: false, expected: false };
 
 function startWith(env: Record<string, string> = {}): ServiceStart {
@@ -56,7 +57,7 @@ const replaced = (config: ServiceStart["config"]): ToService => ({
   value: { config, starts: [], spoolBytes: 1000 },
 });
 
-const questions = ["start", "probe", "drain", "cut", "ping"] as const;
+const questions = ["start", "probe", "try_queue", "drain", "cut", "ping"] as const;
 
 /** A border after main has asked every question that it can ask. */
 const open = () => after(...questions.map((kind) => asked(kind)), replaced(start.config));
@@ -72,6 +73,7 @@ const valid = [
   answer("replace", { ok: true }),
   answer("replace", { ok: false, reason: "the server is stopping" }),
   answer("probe", [probe]),
+  answer("try_queue", trial),
   answer("drain", 0),
   answer("cut", { running: 0, waiting: 3 }),
   answer("ping"),
@@ -152,6 +154,8 @@ const wrong: readonly (readonly [value: unknown, rule: RegExp])[] = [
   ...[undefined, {}, Array(115).fill(probe)].map((value) =>
     [answer("probe", value), /^probe: the probes must/] as const
   ),
+  ...[null, {}, { ...trial, found: "x" }, { ...trial, errors: Array(1001).fill("x") }]
+    .map((value) => [answer("try_queue", value), /^try_queue: the trial must/] as const),
   ...[null, {}, { ...probe, attempt: 1 }, { ...probe, allowed: "yes" }, { ...probe, expected: 0 }]
     .map((entry) => [answer("probe", [entry]), /^probe: a probe must/] as const),
   ...[undefined, null, 5, [tree]].map((value) =>
@@ -240,7 +244,7 @@ for (const [name, message, times] of unasked) {
     let id = 0;
     const next = () => ({ ...message, id: ++id });
     const refusal = `${name}: must be sent only when it is expected, and no more often`;
-    for (const kind of ["probe", "drain", "cut", "ping"] as const) {
+    for (const kind of ["probe", "try_queue", "drain", "cut", "ping"] as const) {
       assert.equal(reasonOf(next(), after(asked(kind))), refusal);
     }
     const border = after(asked("start"));

@@ -131,11 +131,17 @@ export function reportTo(reported: (readonly unknown[])[]): ClusterReport {
     void reported.push([name, ...values]);
   return {
     claimed: to("claimed"),
+    ranElsewhere: to("ranElsewhere"),
     redelivered: to("redelivered"),
     republished: to("republished"),
+    rerun: to("rerun"),
     unclaimed: to("unclaimed"),
     hop() {},
     misunderstood: to("misunderstood"),
     lost: to("lost"),
+    usable: to("usable"),
+    joined: to("joined"),
+    departed: to("departed"),
+    differs: to("differs"),
   };
 }

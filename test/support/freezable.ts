@@ -74,6 +74,7 @@ export function freezable(clock: Clock, link: Link): Freezable {
       ensure: (settings) => gated(link.ensure(settings)),
       setMaxMessages: (...change) => gated(link.setMaxMessages(...change)),
       size: (stream) => gated(link.size(stream)),
+      examine: (settings) => gated(link.examine(settings)),
       read: (...which) => gated(link.read(...which)),
       remove: (...which) => gated(link.remove(...which)),
       onChange: (changed) => link.onChange(() => gate(changed)),

@@ -357,6 +357,15 @@ function testStreams(body: LinkBody): void {
     assert.deepEqual(await a.size(settings.stream), { messages: 0, maxMessages: 3 });
   });
 
+  test("examine() reports the size of a stream, refuses what ensure() would, and makes and changes nothing", async ({ a, settings }) => {
+    await fails(a.examine(settings), "not_found");
+    await fails(a.size(settings.stream), "not_found");
+    await a.ensure(settings);
+    assert.deepEqual(await a.examine(settings), await a.size(settings.stream));
+    await fails(a.examine({ ...settings, storage: "file" }), "refused");
+    assert.deepEqual(await a.examine(settings), { messages: 0, maxMessages: 3 });
+  });
+
   test("ensure() is refused another storage than that of the stream, in a sentence that names it", async ({ a, settings }) => {
     await a.ensure(settings);
     await assert.rejects(a.ensure({ ...settings, storage: "file" }), {

@@ -123,11 +123,15 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
     if (!stream) {
       const server = { clock, send, listens: (subject: string) => listeners(subject).length > 0 };
       streams.set(settings.stream, createMemoryStream(wanted, server));
-    } else if (stream.settings.storage !== settings.storage) {
-      throw new LinkError("refused", `the storage of stream ${settings.stream} cannot be changed`);
     } else {
+      requireStorage(stream, settings.storage);
       stream.settings = wanted;
     }
+  }
+
+  function requireStorage({ settings }: MemoryStream, storage: StreamSettings["storage"]): void {
+    if (settings.storage === storage) return;
+    throw new LinkError("refused", `the storage of stream ${settings.stream} cannot be changed`);
   }
 
   function open(): Client {
@@ -229,6 +233,12 @@ export function createMemoryServer(clock: Clock = realClock): MemoryServer {
         get(() => {
           const { size, settings: { maxMessages } } = streamOf(name);
           return { messages: size, maxMessages };
+        }),
+      examine: ({ stream: name, storage }) =>
+        get(() => {
+          const stream = streamOf(name);
+          requireStorage(stream, storage);
+          return { messages: stream.size, maxMessages: stream.settings.maxMessages };
         }),
       read: (name, sequence) =>
         get(() => {

@@ -31,6 +31,8 @@ export interface TestHost extends PoolHost {
 export interface HostSetup {
   /** Names of its commands. */
   readonly commands?: readonly string[];
+  /** The digest of the text of each of them. */
+  readonly digest?: string;
   /** Work on files. */
   readonly work?: FileWork;
   /** How much memory there is for the payload of one job, in bytes. */
@@ -50,7 +52,7 @@ export const nothingInUse: TestHost["inUse"] = {
 
 /** Makes a host. */
 export function hostOf(
-  { commands = ["default"], work, memory = Infinity, source }: HostSetup = {},
+  { commands = ["default"], digest = "digest", work, memory = Infinity, source }: HostSetup = {},
 ): TestHost {
   const inUse = { ...nothingInUse };
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
@@ -101,7 +103,7 @@ export function hostOf(
       release: once("commands"),
     }),
     namesOf: () => undefined,
-    digests: Object.fromEntries(commands.map((name) => [name, "digest"])),
+    digests: Object.fromEntries(commands.map((name) => [name, digest])),
     openPayload(input) {
       const opened = source && input.kind !== "bytes" ? source : openPayload(input);
       const close = once("sources");

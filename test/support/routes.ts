@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { createDeadlines, type Deadlines } from "../../src/async/deadlines.ts";
 import { createActivity } from "../../src/http/activity.ts";
 import { createAccess } from "../../src/http/auth.ts";
+import type { ClusterStatus } from "../../src/wire/status.ts";
 import type { KnownToken } from "../../src/wire/tokens.ts";
 import { createDeliveries } from "../../src/http/answer/delivery.ts";
 import { createLiveAnswers, type LiveAnswers } from "../../src/http/answer/live.ts";
@@ -87,6 +88,16 @@ export const noRun = {
   failedStatus: 422,
   openInbox: () => Promise.resolve(inboxInMemory().inbox),
 } satisfies Partial<CommandDoor>;
+
+/** Machines that share a queue. */
+export const someCluster: ClusterStatus = {
+  group: "default",
+  node: "1",
+  connected: true,
+  serverVersion: "2.10.27",
+  nodes: [],
+  pools: [],
+};
 
 /** A pool without a name that has room. */
 export const somePool: ReturnType<FrontDoor["status"]>["pools"][number] = {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { encodeStatus, type ServiceStatus } from "../../src/wire/status.ts";
+import { type ClusterStatus, encodeStatus, type ServiceStatus } from "../../src/wire/status.ts";
 
 const job = { id: "i", requestId: "r", command: "default", pid: 17 };
 
@@ -132,5 +132,103 @@ Deno.test("encodeStatus() shows the warm process of a worker, its process id onl
     statesOf(false),
     `[{"worker_id":1,"state":"running","since_sec":0.5,"warm":{${shown}},` +
       `{"worker_id":2,"state":"idle","since_sec":2,"warm":{${shown}}]`,
+  );
+});
+
+const cluster: ClusterStatus = {
+  group: "invoices",
+  node: "1",
+  connected: true,
+  serverVersion: "2.10.27",
+  nodes: [
+    {
+      id: "1",
+      name: "front",
+      version: "1.2.3",
+      state: "up",
+      sinceSec: 7.00049,
+      workers: 0,
+      busy: 0,
+      places: 20,
+      differs: [],
+    },
+    {
+      id: "2",
+      name: "worker",
+      version: "1.2.3",
+      state: "draining",
+      sinceSec: 6,
+      workers: 3,
+      busy: 1,
+      places: 3,
+      differs: ["pdf"],
+    },
+  ],
+  pools: [{ name: "office", limit: 6, unfinished: 1 }, { name: "pdf", limit: 20, unfinished: 2 }],
+};
+
+Deno.test("encodeStatus() has the machines that share the queues, with sums over the queues", () => {
+  assert.equal(JSON.parse(encodeStatus(status, true)).cluster, undefined);
+  const encoded = JSON.parse(encodeStatus({ ...status, cluster }, true));
+  assert.deepEqual(encoded.cluster, {
+    group: "invoices",
+    node_id: "1",
+    connected: true,
+    server_version: "2.10.27",
+    queue_limit: 26,
+    unfinished: 3,
+    nodes: [
+      {
+        id: "1",
+        name: "front",
+        version: "1.2.3",
+        state: "up",
+        workers: 0,
+        busy: 0,
+        places: 20,
+        since_sec: 7,
+        command_differs: false,
+      },
+      {
+        id: "2",
+        name: "worker",
+        version: "1.2.3",
+        state: "draining",
+        workers: 3,
+        busy: 1,
+        places: 3,
+        since_sec: 6,
+        command_differs: true,
+      },
+    ],
+  });
+  assert.equal(encoded.queued_jobs, 4);
+});
+
+Deno.test("encodeStatus() has null for what no NATS server has said", () => {
+  const away = {
+    ...cluster,
+    connected: false,
+    serverVersion: undefined,
+    pools: [{ name: "office", limit: 6, unfinished: 1 }, {
+      name: "pdf",
+      limit: 20,
+      unfinished: undefined,
+    }],
+  };
+  const { connected, server_version, unfinished } =
+    JSON.parse(encodeStatus({ ...status, cluster: away }, true)).cluster;
+  assert.deepEqual([connected, server_version, unfinished], [false, null, null]);
+});
+
+Deno.test("encodeStatus() has each shared queue, and the commands that differ, with a configuration file", () => {
+  const { pools, nodes } = JSON.parse(encodeStatus({ ...named, cluster }, true)).cluster;
+  assert.deepEqual(pools, [
+    { name: "office", queue_limit: 6, unfinished: 1 },
+    { name: "pdf", queue_limit: 20, unfinished: 2 },
+  ]);
+  assert.deepEqual(
+    nodes.map((node: { readonly differing_commands: unknown }) => node.differing_commands),
+    [[], ["pdf"]],
   );
 });

@@ -34,6 +34,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     spool: ["*"],
   },
   isolate: {
+    async: ["at_most.ts"],
     config: ["authority.ts", "max_commands.ts", "shown.ts", "type:*"],
     exec: ["type:*"],
     jobs: ["job.ts", "type:*"],
@@ -83,12 +84,12 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     wire: ["*"],
   },
   "service.ts": {
-    app: ["app.ts"],
+    app: ["app.ts", "try_queue.ts"],
     isolate: ["*"],
   },
   supervisor: {
     src: ["service.ts", "version.ts"],
-    app: ["app.ts"],
+    app: ["app.ts", "try_queue.ts"],
     async: ["*"],
     config: [
       "environment.ts",

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ClusterStatus, PoolStatus } from "../../wire/status.ts";
 import { page, plainText } from "../answer/page.ts";
 import type { ErrorAnswers } from "../answer/error_answers.ts";
 import type { FrontDoor } from "../door.ts";
@@ -35,20 +36,35 @@ export function whileReady(door: FrontDoor, { answer }: ErrorAnswers, text: () =
 }
 
 /**
- * A server is saturated while a pool is: all its workers and places are taken. It is degraded while its queue, which lives elsewhere,
- * cannot be reached. It still counts as ready: it responds, and refuses jobs with a Retry-After.
+ * A server is saturated while a pool is: all its workers and places are taken, or all those of the machines that share its queue. It
+ * is degraded while that queue cannot be reached. It still counts as ready: it responds, and refuses jobs with a Retry-After.
  */
 function readiness(door: FrontDoor): string {
   if (door.queueState() === "degraded") {
     return "ready, degraded: the queue that the machines share cannot be reached\n";
   }
-  const { pools } = door.status();
-  const saturated = pools.filter(({ waiting, queueLimit, workers }) =>
+  const { pools, cluster } = door.status();
+  const saturated = cluster ? fullQueues(cluster, door.named) : fullPools(pools);
+  return saturated.length === 0 ? "ready\n" : `ready, saturated: ${saturated.join("; ")}\n`;
+}
+
+function fullPools(pools: readonly PoolStatus[]): readonly string[] {
+  const full = pools.filter(({ waiting, queueLimit, workers }) =>
     waiting >= queueLimit && workers.every(({ job }) => job)
   );
-  if (saturated.length === 0) return "ready\n";
-  const places = saturated.map(({ name, waiting, queueLimit }) =>
-    `${name === undefined ? "" : `pool ${name}: `}${waiting} of ${queueLimit} places are taken`
+  return full.map(({ name, waiting, queueLimit }) =>
+    `${ofPool(name)}${waiting} of ${queueLimit} places are taken`
   );
-  return `ready, saturated: ${places.join("; ")}\n`;
+}
+
+function fullQueues({ pools }: ClusterStatus, named: boolean): readonly string[] {
+  return pools.flatMap(({ name, limit, unfinished = 0 }) =>
+    unfinished < limit
+      ? []
+      : [`${ofPool(named ? name : undefined)}all machines have ${unfinished} of ${limit} jobs`]
+  );
+}
+
+function ofPool(name: string | undefined): string {
+  return name === undefined ? "" : `pool ${name}: `;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { setUp, somePool } from "../../support/routes.ts";
+import { setUp, someCluster, somePool } from "../../support/routes.ts";
 
 const job = { id: "i", requestId: "r", command: "default" };
 const fullPool = { ...somePool, waiting: 30, workers: [{ id: 1, sinceSec: 1, job }] };
@@ -60,5 +60,26 @@ Deno.test("GET /readyz names every saturated pool that has a name", async () => 
   assert.equal(
     await textWith(office, free, { ...fullPool, name: "pdf" }),
     "ready, saturated: pool office: 5 of 5 places are taken; pool pdf: 30 of 30 places are taken\n",
+  );
+});
+
+Deno.test("GET /readyz reports that a queue which machines share is full, whatever this machine has of it", async () => {
+  const textWith = async (unfinished: number | undefined, named = false) =>
+    (await setUp({
+      status: {
+        pools: [fullPool],
+        cluster: {
+          ...someCluster,
+          pools: [{ name: "office", limit: 26, unfinished }],
+        },
+      },
+      ...(named ? { commands: { pdf: {} } } : {}),
+    }).send("/readyz")).text;
+  assert.equal(await textWith(undefined), "ready\n");
+  assert.equal(await textWith(25), "ready\n");
+  assert.equal(await textWith(26), "ready, saturated: all machines have 26 of 26 jobs\n");
+  assert.equal(
+    await textWith(26, true),
+    "ready, saturated: pool office: all machines have 26 of 26 jobs\n",
   );
 });
