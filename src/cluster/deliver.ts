@@ -174,13 +174,13 @@ function formOf(captured: Captured): CaptureForm {
   return { length: capturedLength(captured), truncated, ...(unreadable ? { unreadable } : {}) };
 }
 
-/** Reads a part of a capture. Rejects with errors of the file system, also if there are fewer bytes. */
+/** Reads a part of a capture into new memory. Rejects with errors of the file system, also if there are fewer bytes. */
 export async function readCapture(
   { bytes, file }: Captured,
   at: number,
   length: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (!file) return bytes.subarray(at, at + length);
+  if (!file) return bytes.slice(at, at + length);
   const memory = new Uint8Array(length);
   for (let read = 0; read < length;) {
     const count = await file.read(at + read, memory.subarray(read));

@@ -355,7 +355,7 @@ export class Front implements JobFront {
     localRun.released();
   }
 
-  /** Reads a part of a payload. Rejects if the job is gone, or a worker of this machine has it. */
+  /** Reads a part of a payload into new memory. Rejects if the job is gone, or a worker of this machine has it. */
   async read({ uid, at, length }: Portion): Promise<Uint8Array<ArrayBuffer>> {
     const job = this.#byUid.get(uid);
     if (!job?.isOpen || job.localRun) throw new Error("the job is gone");
