@@ -68,7 +68,8 @@ export async function deliver(
 ): Promise<Acknowledgement | undefined> {
   const { link, subjects, nodes, clock, report } = group;
   const { front, pool, question: { uid } } = delivery;
-  const message = await messageOf(group, delivery);
+  const made = messageOf(group, delivery);
+  const message = made instanceof Promise ? await made : made;
   const confirmTo = subjects.acked(front, uid);
   const done: Acknowledgement = { kind: acknowledgements.done, confirmTo };
   const begun = clock.now();
@@ -112,19 +113,28 @@ interface Message {
   readonly isInline: boolean;
 }
 
-async function messageOf(group: Group, delivery: ResultDelivery): Promise<Message> {
+/** At once if nothing must be read from a file, so that the result is sent before the worker asks for the next job. */
+function messageOf(group: Group, delivery: ResultDelivery): Message | Promise<Message> {
   const { outcome, question } = delivery;
-  try {
-    if (outcome.kind === "ran") return await resultOf(group, outcome.result, delivery);
-    const reason = outcome.kind === "left"
-      ? `the job has left the queue: ${outcome.cause}`
-      : outcome.failure.reason;
-    const kind = outcome.kind === "left" ? "internal" : outcome.failure.kind;
-    return failureOf(question, { kind, reason });
-  } catch (error) {
-    // A file of the result cannot be read.
+  /** A file of the result cannot be read, or the result cannot be encoded. */
+  const unsendable = (error: unknown) => {
     const reason = `the result cannot be sent: ${(error as Error).message}`;
     return failureOf(question, { kind: "internal", reason });
+  };
+  switch (outcome.kind) {
+    case "ran":
+      try {
+        const message = resultOf(group, outcome.result, delivery);
+        return message instanceof Promise ? message.catch(unsendable) : message;
+      } catch (error) {
+        return unsendable(error);
+      }
+    case "left": {
+      const reason = `the job has left the queue: ${outcome.cause}`;
+      return failureOf(question, { kind: "internal", reason });
+    }
+    case "failed":
+      return failureOf(question, outcome.failure);
   }
 }
 
@@ -136,19 +146,22 @@ function failureOf(
   return { data: encodeResult({ ...question, outcome }), isInline: true };
 }
 
-async function resultOf(
+function resultOf(
   { link }: Group,
   result: JobResult,
   { question, live }: ResultDelivery,
-): Promise<Message> {
+): Message | Promise<Message> {
   const captures = captureNames.map((name) => result[name]);
   const length = captures.reduce((sum, each) => sum + capturedLength(each), 0);
   const isInline = length <= Math.min(inlineResultBytes, chunkSize(link.maxPayload));
   const message = { ...question, outcome: remoteOf(result, live) };
-  const bytes = isInline
-    ? await Promise.all(captures.map((each) => readCapture(each, 0, capturedLength(each))))
-    : [];
-  return { data: encodeResult(message, bytes), isInline };
+  const made = (inline: readonly Uint8Array[]) => ({
+    data: encodeResult(message, inline),
+    isInline,
+  });
+  if (!isInline) return made([]);
+  if (captures.every(({ file }) => !file)) return made(captures.map(({ bytes }) => bytes));
+  return Promise.all(captures.map((each) => readCapture(each, 0, capturedLength(each)))).then(made);
 }
 
 function remoteOf(
