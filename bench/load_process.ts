@@ -17,7 +17,15 @@ export interface Target {
 }
 
 /** All loads. */
-export type LoadName = "jobs" | "payloads" | "beside" | "page" | "line" | "fair" | "transfer";
+export type LoadName =
+  | "jobs"
+  | "payloads"
+  | "beside"
+  | "page"
+  | "line"
+  | "fair"
+  | "transfer"
+  | "round_trips";
 
 /** A load that runs. Disposing of it kills the process. */
 export interface RunningLoad extends AsyncDisposable {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { type Address, connect } from "./client.ts";
 import { BenchFailure } from "./failure.ts";
 import type { Target } from "./load_process.ts";
+import { freePort } from "./port.ts";
 
 /** An nginx that listens. Disposing of it stops the process. */
 export interface Nginx extends Target, AsyncDisposable {}
@@ -89,11 +90,6 @@ http {
   }
 }
 `;
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 async function listens(address: Address): Promise<boolean> {

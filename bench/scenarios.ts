@@ -9,6 +9,7 @@ import type { Scenario } from "./scenario.ts";
 import { adapters } from "./scenarios/adapters.ts";
 import { beside } from "./scenarios/beside.ts";
 import { bytes } from "./scenarios/bytes.ts";
+import { cluster } from "./scenarios/cluster.ts";
 import { fair } from "./scenarios/fair.ts";
 import { largePayload } from "./scenarios/large_payload.ts";
 import { latency } from "./scenarios/latency.ts";
@@ -36,6 +37,7 @@ const ours = [
   memory,
   warm,
   adapters,
+  cluster,
 ];
 
 /**

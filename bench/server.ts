@@ -31,8 +31,20 @@ export interface ServerOptions {
   readonly named?: boolean;
   /** Its tokens file; without it no client has a token. */
   readonly tokensFile?: string;
+  /** The group of machines that it shares its queue with; without it the queue is its own. */
+  readonly group?: GroupOptions;
   /** The checkout whose source serves; this one without it. */
   readonly source?: string;
+}
+
+/** A group of machines that share a queue. */
+export interface GroupOptions {
+  /** The NATS servers, as `JOBRUNNER_NATS_URL` takes them. */
+  readonly natsUrl: string;
+  /** Its name. */
+  readonly name: string;
+  /** How many NATS servers keep each job. */
+  readonly replicas: number;
 }
 
 /**
@@ -75,9 +87,18 @@ export function serverEnvironment(
     ...(options.ownSession === undefined ? {} : {
       JOBRUNNER_OWN_SESSION: options.ownSession ? "on" : "off",
     }),
+    ...(options.group ? groupEnvironment(options.group) : {}),
     ...(maxOutputBytes === undefined ? {} : {
       JOBRUNNER_MAX_OUTPUT_BYTES: String(maxOutputBytes),
     }),
+  };
+}
+
+function groupEnvironment({ natsUrl, name, replicas }: GroupOptions): Record<string, string> {
+  return {
+    JOBRUNNER_NATS_URL: natsUrl,
+    JOBRUNNER_NATS_GROUP: name,
+    JOBRUNNER_NATS_REPLICAS: String(replicas),
   };
 }
 

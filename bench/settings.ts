@@ -18,6 +18,8 @@ const numbers = {
   latencyJobs: { variable: "BENCH_LATENCY_JOBS", normal: 6000, short: 400, min: 100, max: 1e7 },
   /** Seconds of each turn of the clients beside one with many requests. */
   fairSeconds: { variable: "BENCH_FAIR_SECONDS", normal: 3, short: 1, min: 1, max: 3600 },
+  /** Seconds of each turn of machines that share a queue, with commands that sleep. */
+  groupSeconds: { variable: "BENCH_GROUP_SECONDS", normal: 3, short: 1, min: 1, max: 3600 },
   /** Bytes of the large payload. */
   payloadBytes: { variable: "BENCH_PAYLOAD_BYTES", normal: 50 * 2 ** 20, max: 70 * 2 ** 20 },
   /** Requests with the large payload. */

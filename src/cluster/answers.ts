@@ -4,6 +4,7 @@
  * @module
  */
 
+import { freeMemory } from "../async/bytes.ts";
 import {
   decodeCancel,
   decodeOutput,
@@ -36,6 +37,12 @@ export function answerOthers(group: Group, lines: () => readonly ClusterLine[]):
     data.catch(() => nothing).then((data) => respond(message, data)).catch(() => {});
   }
 
+  /** Answers with a part of a content, whose memory is freed once the answer is on its way. */
+  function respondWithPart(message: Incoming, part: Promise<Uint8Array<ArrayBuffer>>): void {
+    respondLater(message, part);
+    part.then((bytes) => clock.after(0, () => freeMemory(bytes)), () => {});
+  }
+
   const asFront: Readonly<Record<FrontVerb, (message: Incoming) => void>> = {
     started: asked,
     claim: asked,
@@ -49,7 +56,7 @@ export function answerOthers(group: Group, lines: () => readonly ClusterLine[]):
       const portion = decodePortion(message.data);
       if (!portion) return report.misunderstood("a question for a payload");
       const front = frontOf(portion.uid);
-      if (front) respondLater(message, front.read(portion));
+      if (front) respondWithPart(message, front.read(portion));
       else respond(message, nothing);
     },
     result(message) {
@@ -88,7 +95,7 @@ export function answerOthers(group: Group, lines: () => readonly ClusterLine[]):
       }
       const { uid, of, at, length } = portion;
       const executor = executorOf(uid);
-      if (executor) respondLater(message, executor.read(uid, of, at, length));
+      if (executor) respondWithPart(message, executor.read(uid, of, at, length));
       else respond(message, nothing);
     },
   };

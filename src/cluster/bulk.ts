@@ -4,6 +4,8 @@
  * @module
  */
 
+import { freeMemory } from "../async/bytes.ts";
+
 /** Maximum length of a portion in bytes. */
 export const maxChunk: number = 512 * 1024;
 
@@ -23,7 +25,10 @@ export interface Fetching {
   readonly window?: number;
   /** Asks for a portion. Portions may come in any order. */
   ask(at: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
-  /** Takes the next portion, in the order of the content. It is called again when its promise has resolved. */
+  /**
+   * Takes the next portion, in the order of the content. It is called again when its promise has resolved; then the memory of the
+   * portion is freed.
+   */
   take(piece: Uint8Array<ArrayBuffer>): Promise<void>;
   /** Ends it early. */
   readonly signal?: AbortSignal;
@@ -73,7 +78,9 @@ export async function fetchAll(fetching: Fetching): Promise<void> {
       while (asked < length && portions.length < window) askNext();
       const [first] = portions;
       if (!first) return;
-      await fetching.take(await first.promise);
+      const piece = await first.promise;
+      await fetching.take(piece);
+      freeMemory(piece);
       if (failure) throw failure.reason;
       portions.shift();
     }

@@ -80,7 +80,8 @@ export async function deliver(
   const { front, pool, spec, question: { uid } } = delivery;
   const unclaimed = (cause: "unwanted" | "undelivered") =>
     report.unclaimed(pool, spec, { id: front, name: nodes.nameOf(front) }, cause);
-  const message = await messageOf(group, delivery);
+  const made = messageOf(group, delivery);
+  const message = made instanceof Promise ? await made : made;
   const confirmTo = subjects.acked(front, uid);
   const done: Acknowledgement = { kind: acknowledgements.done, confirmTo };
   const begun = clock.now();
@@ -125,19 +126,28 @@ interface Message {
   readonly isInline: boolean;
 }
 
-async function messageOf(group: Group, delivery: ResultDelivery): Promise<Message> {
+/** At once if nothing must be read from a file, so that the result is sent before the worker asks for the next job. */
+function messageOf(group: Group, delivery: ResultDelivery): Message | Promise<Message> {
   const { outcome, question } = delivery;
-  try {
-    if (outcome.kind === "ran") return await resultOf(group, outcome.result, delivery);
-    const reason = outcome.kind === "left"
-      ? `the job has left the queue: ${outcome.cause}`
-      : outcome.failure.reason;
-    const kind = outcome.kind === "left" ? "internal" : outcome.failure.kind;
-    return failureOf(question, { kind, reason });
-  } catch (error) {
-    // A file of the result cannot be read.
+  /** A file of the result cannot be read, or the result cannot be encoded. */
+  const unsendable = (error: unknown) => {
     const reason = `the result cannot be sent: ${(error as Error).message}`;
     return failureOf(question, { kind: "internal", reason });
+  };
+  switch (outcome.kind) {
+    case "ran":
+      try {
+        const message = resultOf(group, outcome.result, delivery);
+        return message instanceof Promise ? message.catch(unsendable) : message;
+      } catch (error) {
+        return unsendable(error);
+      }
+    case "left": {
+      const reason = `the job has left the queue: ${outcome.cause}`;
+      return failureOf(question, { kind: "internal", reason });
+    }
+    case "failed":
+      return failureOf(question, outcome.failure);
   }
 }
 
@@ -149,19 +159,22 @@ function failureOf(
   return { data: encodeResult({ ...question, outcome }), isInline: true };
 }
 
-async function resultOf(
+function resultOf(
   { link }: Group,
   result: JobResult,
   { question, live }: ResultDelivery,
-): Promise<Message> {
+): Message | Promise<Message> {
   const captures = captureNames.map((name) => result[name]);
   const length = captures.reduce((sum, each) => sum + capturedLength(each), 0);
   const isInline = length <= Math.min(inlineResultBytes, chunkSize(link.maxPayload));
   const message = { ...question, outcome: remoteOf(result, live) };
-  const bytes = isInline
-    ? await Promise.all(captures.map((each) => readCapture(each, 0, capturedLength(each))))
-    : [];
-  return { data: encodeResult(message, bytes), isInline };
+  const made = (inline: readonly Uint8Array[]) => ({
+    data: encodeResult(message, inline),
+    isInline,
+  });
+  if (!isInline) return made([]);
+  if (captures.every(({ file }) => !file)) return made(captures.map(({ bytes }) => bytes));
+  return Promise.all(captures.map((each) => readCapture(each, 0, capturedLength(each)))).then(made);
 }
 
 function remoteOf(
@@ -187,13 +200,13 @@ function formOf(captured: Captured): CaptureForm {
   return { length: capturedLength(captured), truncated, ...(unreadable ? { unreadable } : {}) };
 }
 
-/** Reads a part of a capture. Rejects with errors of the file system, also if there are fewer bytes. */
+/** Reads a part of a capture into new memory. Rejects with errors of the file system, also if there are fewer bytes. */
 export async function readCapture(
   { bytes, file }: Captured,
   at: number,
   length: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (!file) return bytes.subarray(at, at + length);
+  if (!file) return bytes.slice(at, at + length);
   const memory = new Uint8Array(length);
   for (let read = 0; read < length;) {
     const count = await file.read(at + read, memory.subarray(read));

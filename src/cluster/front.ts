@@ -393,8 +393,8 @@ export class Front implements JobFront {
   }
 
   /**
-   * Reads a part of a payload; nothing if there is no such part. Rejects if the job is gone, or a worker of this machine has it. If
-   * the payload cannot be read, the job fails.
+   * Reads a part of a payload into new memory; nothing if there is no such part. Rejects if the job is gone, or a worker of this
+   * machine has it. If the payload cannot be read, the job fails.
    */
   async read({ uid, at, length }: Portion): Promise<Uint8Array<ArrayBuffer>> {
     const job = this.#byUid.get(uid);

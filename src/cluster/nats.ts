@@ -9,14 +9,15 @@ import {
   type Authenticator,
   AuthorizationError,
   type ConnectionOptions,
+  createInbox,
   credsAuthenticator,
   headers,
   InvalidArgumentError,
   type Msg,
   type NatsConnection,
   nkeyAuthenticator,
-  NoRespondersError,
   PermissionViolationError,
+  type PublishOptions,
   type Subscription as LibrarySubscription,
   TimeoutError,
   tokenAuthenticator,
@@ -27,8 +28,9 @@ import { NatsConnectionImpl, setTransportFactory } from "@nats-io/nats-core/inte
 import { atMost } from "../async/at_most.ts";
 import { version } from "../version.ts";
 import { type Incoming, type Link, LinkError, type Subscription } from "./link.ts";
+import { createRequests } from "./requests.ts";
 import { createStreams, pullOf } from "./streams.ts";
-import { ConnectionFault, createTransport, type TransportTls } from "./transport.ts";
+import { ConnectionFault, createTransport, readBytes, type TransportTls } from "./transport.ts";
 
 /** How this machine says who it is. Seeds and credentials are texts as in the files of the NATS tools. */
 export type NatsCredentials =
@@ -111,6 +113,7 @@ export function openLink(settings: LinkSettings, report: (failure: LinkFailure) 
   );
   const listeners = new Set<Listener>();
   const observers: (() => void)[] = [];
+  const requests = createRequests(createInbox());
   let connection: NatsConnection | undefined;
   let maxPayload = defaultMaxPayload;
   let serverVersion: string | undefined;
@@ -164,11 +167,15 @@ export function openLink(settings: LinkSettings, report: (failure: LinkFailure) 
     serverVersion = info?.version;
     hasJetStream = info?.jetstream === true;
     for (const listener of listeners) listen(made, listener);
-    const watching = watch(made, (error) => tell(server, error));
+    const watching = watch(made, (error) => {
+      if (error.operation === "publish") requests.refused(error.subject);
+      tell(server, error);
+    });
     changed();
     const lost = await made.closed();
     await watching;
     connection = undefined;
+    requests.lost();
     for (const listener of listeners) listener.current = undefined;
     if (!stop.signal.aborted) tell(server, lost ?? new Error("the connection was lost"));
     changed();
@@ -193,23 +200,23 @@ export function openLink(settings: LinkSettings, report: (failure: LinkFailure) 
     data: Uint8Array<ArrayBuffer>,
     { timeoutMs, id }: { readonly timeoutMs: number; readonly id?: string },
   ) => {
-    if (!connection) throw new LinkError("unavailable", "there is no connection to NATS");
-    try {
-      const options = { timeout: timeoutMs, ...(id === undefined ? {} : { headers: idOf(id) }) };
-      return ownMemory((await connection.request(subject, data, options)).data);
-    } catch (error) {
-      throw linkErrorOf(subject, error);
-    }
+    const through = open();
+    if (!through) throw new LinkError("unavailable", "there is no connection to NATS");
+    return await requests.ask(subject, timeoutMs, (subject, reply) => {
+      send(through, subject, data, { reply, ...(id === undefined ? {} : { headers: idOf(id) }) });
+    });
   };
   /** The connection, unless the library has just closed it. */
   const open = () => connection?.isClosed() ? undefined : connection;
   const publish = (subject: string, data: Uint8Array<ArrayBuffer>, reply?: string) => {
-    try {
-      open()?.publish(subject, data, reply ? { reply } : {});
-    } catch (error) {
-      throw linkErrorOf(subject, error);
-    }
+    const through = open();
+    if (through) send(through, subject, data, reply ? { reply } : {});
   };
+  listeners.add({
+    subject: requests.answers,
+    receive: (message) => requests.received(message),
+    current: undefined,
+  });
   const running = run();
   const finish = async () => {
     if (connection) await atMost(closeTimeoutMs, flushed(connection));
@@ -261,6 +268,20 @@ export function openLink(settings: LinkSettings, report: (failure: LinkFailure) 
   };
 }
 
+/** Throws a `LinkError` if the message cannot be sent. */
+function send(
+  connection: NatsConnection,
+  subject: string,
+  data: Uint8Array<ArrayBuffer>,
+  options: PublishOptions,
+): void {
+  try {
+    connection.publish(subject, data, options);
+  } catch (error) {
+    throw linkErrorOf(subject, error);
+  }
+}
+
 /** Subscribes over this connection. */
 function listen(connection: NatsConnection, listener: Listener): void {
   listener.current = connection.subscribe(listener.subject, {
@@ -280,7 +301,7 @@ function listen(connection: NatsConnection, listener: Listener): void {
 /** Calls `fail` with what the server refuses, until the connection is closed. */
 async function watch(
   connection: NatsConnection,
-  fail: (error: unknown) => void,
+  fail: (error: PermissionViolationError) => void,
 ): Promise<void> {
   for await (const status of connection.status()) {
     if (status.type === "error" && status.error instanceof PermissionViolationError) {
@@ -298,9 +319,12 @@ function incoming(message: Msg): Incoming {
   };
 }
 
-/** The library's bytes lie in memory that other messages share. */
+/**
+ * The library's bytes lie in memory that other messages share, unless they are more than it gets at once: those it has put together
+ * in new memory.
+ */
 function ownMemory(data: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(data);
+  return data.length > readBytes ? data as Uint8Array<ArrayBuffer> : new Uint8Array(data);
 }
 
 /** Resolves when everything was sent, or the connection was lost. */
@@ -378,9 +402,6 @@ function failureOf(server: string, error: unknown): LinkFailure {
 
 function linkErrorOf(subject: string, error: unknown): LinkError {
   const cause = error instanceof Error && error.cause ? error.cause : error;
-  if (cause instanceof NoRespondersError) {
-    return new LinkError("no_responders", `nobody listens on ${subject}`);
-  }
   if (cause instanceof PermissionViolationError) {
     return new LinkError("refused", `the NATS user may not publish to ${subject}`);
   }

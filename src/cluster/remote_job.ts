@@ -197,7 +197,7 @@ export class RemoteJob implements Lease {
     );
   }
 
-  /** Reads a part of a capture. Rejects if there is none. */
+  /** Reads a part of a capture into new memory. Rejects if there is none. */
   async read(of: CaptureOf, at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     const capture = this.#captures?.[of];
     if (!capture) throw new Error("there is no result");

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { freeMemory } from "../async/bytes.ts";
+
 /** The server to connect to. */
 export interface Endpoint {
   /** Name or address, the latter without brackets. */
@@ -50,7 +52,7 @@ export interface Transport extends AsyncIterable<Uint8Array<ArrayBuffer>> {
   /** Whether it uses TLS. */
   isEncrypted(): boolean;
   /** Sends bytes after all those before. */
-  send(frame: Uint8Array): void;
+  send(frame: Uint8Array<ArrayBuffer>): void;
   /** Closes it. */
   close(error?: Error): Promise<void>;
   /** Closes it, since the server does not answer. */
@@ -76,7 +78,9 @@ interface ServerInfo {
 const certificateNeedsFirst = "a client certificate can only be shown if TLS comes first: " +
   "set JOBRUNNER_NATS_TLS_FIRST=on, and handshake_first on the server";
 
-const readBytes = 64 * 1024;
+/** Maximum number of bytes that the library gets at once. */
+export const readBytes: number = 256 * 1024;
+
 const maxInfoBytes = 64 * 1024;
 
 /** Makes a transport, which connects once. */
@@ -87,7 +91,7 @@ export function createTransport(version: string): Transport {
   let encrypted = false;
   let greeting = new Uint8Array();
   let closeError: Error | undefined;
-  let frames: Uint8Array[] = [];
+  let frames: Uint8Array<ArrayBuffer>[] = [];
   let sending = false;
 
   const end = (error: Error) => {
@@ -144,6 +148,8 @@ export function createTransport(version: string): Transport {
         const bytes = joined(frames);
         frames = [];
         for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
+        // A large one is a copy: the library has put it together from several pieces.
+        freeMemory(bytes);
       }
     } catch (error) {
       end(error as Error);
@@ -158,7 +164,8 @@ export function createTransport(version: string): Transport {
       while (socket) {
         const length = await socket.read(buffer);
         if (length === null) return end(new Error("it closed the connection"));
-        yield buffer.slice(0, length);
+        // The library has read it when it asks for more; what it keeps for later it copies.
+        yield buffer.subarray(0, length);
       }
     } catch (error) {
       end(error as Error);
@@ -231,7 +238,7 @@ function offersTls({ tls_required, tls_available }: ServerInfo): boolean {
   return tls_required === true || tls_available === true;
 }
 
-function joined(frames: readonly Uint8Array[]): Uint8Array {
+function joined(frames: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
   const [first] = frames;
   if (first && frames.length === 1) return first;
   const all = new Uint8Array(frames.reduce((length, frame) => length + frame.length, 0));

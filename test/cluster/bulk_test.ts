@@ -226,3 +226,20 @@ Deno.test("fetchAll() ends with the reason of its signal", async () => {
   await assert.rejects(late.done, new Error("canceled"));
   assert.equal(late.asked.length, 0, "nothing is asked for after the signal");
 });
+
+Deno.test("fetchAll() frees the memory of a large piece when it was taken", async () => {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  const lengths: number[] = [];
+  await fetchAll({
+    length: 2 * maxChunk,
+    chunk: maxChunk,
+    ask: (_, length) => Promise.resolve(new Uint8Array(length)),
+    take(piece) {
+      lengths.push(piece.length);
+      pieces.push(piece);
+      return Promise.resolve();
+    },
+  });
+  assert.deepEqual(lengths, [maxChunk, maxChunk]);
+  assert.deepEqual(pieces.map(({ length }) => length), [0, 0]);
+});

@@ -138,7 +138,7 @@ Deno.test("ensure() is refused without JetStream, and without the permission", a
 
 Deno.test("openLink() reports subjects that the user may not use", async () => {
   const config = `authorization { users: [{ user: u, password: p, permissions: {
-    publish: ["a"], subscribe: ["a"] } }] }`;
+    publish: ["a"], subscribe: ["a", "_INBOX.>"] } }] }`;
   await using server = await startNatsServer({ config });
   const credentials = { kind: "password", user: "u", password: "p" } as const;
   await using opened = openReportingLink(server.address, { credentials });
