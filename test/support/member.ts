@@ -5,6 +5,7 @@
  */
 
 import type { Link } from "../../src/cluster/link.ts";
+import type { LinkSettings } from "../../src/cluster/nats.ts";
 import { streamOf } from "../../src/cluster/names.ts";
 import { openReportingLink } from "./nats_links.ts";
 import { eventually } from "./processes.ts";
@@ -53,9 +54,12 @@ export interface WatchedQueue extends AsyncDisposable {
 }
 
 /** Connects to the servers, to watch the queue of a pool of the group `default`. */
-export function watchQueue(servers: string | readonly string[], pool = "default"): WatchedQueue {
+export function watchQueue(
+  servers: string | readonly string[],
+  { pool = "default", ...settings }: Partial<LinkSettings> & { readonly pool?: string } = {},
+): WatchedQueue {
   const { stream } = streamOf("default", pool);
-  const { link, ...opened } = openReportingLink(servers);
+  const { link, ...opened } = openReportingLink(servers, settings);
   const size = () => link.size(stream).catch(() => undefined);
   return {
     ...opened,
