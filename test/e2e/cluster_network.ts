@@ -59,7 +59,7 @@ Deno.test("jobs of a machine that is cut off run elsewhere, each client gets one
   release(folder.path);
   const answered = await Promise.all(answers);
   assertRan(answered);
-  for (const { data } of answered) assert.equal(data, "other");
+  for (const { json } of answered) assert.equal(json.node, "other");
   assert.deepEqual(namesIn(folder.path).toSorted(), ["a", "a", "b", "b"]);
   await queue.holds(0);
   await queue.hasRoomFor(22);
@@ -152,7 +152,7 @@ Deno.test("an idle machine that is cut off delays jobs, and none is lost or begi
   release(folder.path);
   const answered = await Promise.all(postHeld(front.url, folder.path, names));
   assertRan(answered);
-  for (const { data } of answered) assert.equal(data, "other");
+  for (const { json } of answered) assert.equal(json.node, "other");
   assert.deepEqual(namesIn(folder.path).toSorted(), names.toSorted());
   await queue.holds(0);
 });
