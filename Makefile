@@ -47,8 +47,8 @@ test: ## Run unit and system tests; DENO_VERSION=… runs them on that Deno
 test-unit: ## Run the unit tests only
 	@$(DENO) task test-unit $(TEST_FLAGS)
 
-test-binary: build ## The system tests, and those at a terminal, against bin/jobrunner in place of the source; needs script(1)
-	@export JOBRUNNER_TEST_BINARY="$(CURDIR)/bin/jobrunner"; $(DENO) task test $(TEST_FLAGS) test/system test/e2e/terminal.ts
+test-binary: build ## The system tests, those at a terminal, and machines that share a queue, with bin/jobrunner in place of the source; needs root, script(1) and nats-server
+	@export JOBRUNNER_TEST_BINARY="$(CURDIR)/bin/jobrunner"; $(DENO) task test $(TEST_FLAGS) test/system test/e2e/terminal.ts test/e2e/cluster_permissions.ts
 
 test-e2e: ## README's own commands in a fresh clone, real proxies, a full disk, a real Prometheus, a terminal, every recipe with its real program, the examples of the guides, a real browser, POST /run with real clients, the adapters for warm workers; needs root, curl, jq, openssl, nginx, caddy, haproxy, tini, strace, script(1), prometheus, systemd, xmllint, ImageMagick, pandoc, Ghostscript, LibreOffice, Octave, FFmpeg, Mono, chromium, Node.js, R, Java, Ruby, PHP, Python with numpy and uno
 	@$(DENO) task test-e2e $(TEST_FLAGS)

@@ -19,7 +19,7 @@ export interface JwtSetup {
 /** Makes new keys for all of them. */
 export function createJwtSetup(): JwtSetup {
   const operator = nkeys.createOperator();
-  const account = nkeys.createAccount();
+  const [account, system] = [nkeys.createAccount(), nkeys.createAccount()];
   const user = nkeys.createUser();
   const limits = {
     subs: -1,
@@ -31,15 +31,27 @@ export function createJwtSetup(): JwtSetup {
     conn: -1,
     leaf: -1,
   };
-  const operatorJwt = jwtOf(operator, operator, { type: "operator" });
-  const accountJwt = jwtOf(account, operator, { type: "account", limits });
+  // JetStream needs a system account, which must not have it.
+  const stored = { mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 };
+  const operatorJwt = jwtOf(operator, operator, {
+    type: "operator",
+    system_account: system.getPublicKey(),
+  });
+  const systemJwt = jwtOf(system, operator, { type: "account", limits });
+  const accountJwt = jwtOf(account, operator, {
+    type: "account",
+    limits: { ...limits, ...stored },
+  });
   const userJwt = jwtOf(user, account, { type: "user", subs: -1, data: -1, payload: -1 });
   const seed = new TextDecoder().decode(user.getSeed());
   return {
     config: [
       `operator: ${operatorJwt}`,
       "resolver: MEMORY",
-      `resolver_preload { ${account.getPublicKey()}: ${accountJwt} }`,
+      `resolver_preload {
+        ${account.getPublicKey()}: ${accountJwt}
+        ${system.getPublicKey()}: ${systemJwt}
+      }`,
     ].join("\n"),
     creds: [
       "-----BEGIN NATS USER JWT-----",

@@ -35,6 +35,8 @@ export interface NatsServerOptions {
   readonly jetStream?: boolean;
   /** Its port; a free one by default. */
   readonly port?: number;
+  /** The address where it listens; 127.0.0.1 by default. */
+  readonly host?: string;
 }
 
 const program = Deno.env.get("JOBRUNNER_TEST_NATS") ?? "nats-server";
@@ -42,11 +44,12 @@ const program = Deno.env.get("JOBRUNNER_TEST_NATS") ?? "nats-server";
 /** Starts a server, and resolves when it accepts connections. Rejects with its log if it ends instead. */
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   const folder = temporaryFolder();
+  const { host = "127.0.0.1" } = options;
   let port = options.port ?? -1;
   let running: RunningServer | undefined;
 
   const start = async () => {
-    running = launch(folder.path, configOf(folder.path, port, options));
+    running = launch(folder.path, configOf(folder.path, `${host}:${port}`, options));
     port = await running.ready;
   };
   const end = async (signal: Deno.Signal) => {
@@ -64,7 +67,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   }
   return {
     get address() {
-      return `127.0.0.1:${port}`;
+      return `${host}:${port}`;
     },
     get port() {
       return port;
@@ -131,9 +134,9 @@ async function readLog(
   ready.reject(new Error(`nats-server has ended: ${lines.join("\n")}`));
 }
 
-function configOf(folder: string, port: number, options: NatsServerOptions): string {
+function configOf(folder: string, address: string, options: NatsServerOptions): string {
   return [
-    `listen: "127.0.0.1:${port}"`,
+    `listen: "${address}"`,
     ...(options.jetStream === false ? [] : [`jetstream { store_dir: "${folder}/store" }`]),
     options.config ?? "",
   ].join("\n");
