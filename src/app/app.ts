@@ -35,7 +35,6 @@ import { messageOf, type OpenLog, openLog, stackOf } from "../telemetry/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { createRecent } from "../telemetry/recent.ts";
 import { version } from "../version.ts";
-import { reportTo } from "./cluster_report.ts";
 import { doorTo } from "./door.ts";
 import { shareOf } from "./host_share.ts";
 import { listen, publishSocket } from "./listening.ts";
@@ -109,8 +108,9 @@ export async function startApp(
   const disk = createDisk(spoolBytes);
   const group = first.cluster &&
     await openSharedQueue(first.cluster, clusterSecrets ?? { credentials: { kind: "none" } }, {
-      log,
-      report: reportTo(log),
+      ...listeners,
+      exposition,
+      named: first.named,
     });
   if (group) taken.defer(() => group.close());
   const work = startWork({ config: first, starts }, {

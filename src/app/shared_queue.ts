@@ -6,11 +6,14 @@
 
 import { atMost } from "../async/at_most.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { ClusterReport } from "../cluster/report.ts";
 import type { ClusterConfig, ClusterSecrets, ClusterTls } from "../config/config.ts";
 import { StartError } from "../isolate/start_error.ts";
-import type { Log } from "../telemetry/log.ts";
+import { createClusterMetrics, observeCluster } from "../telemetry/cluster_metrics.ts";
+import type { Exposition } from "../telemetry/exposition.ts";
 import { version } from "../version.ts";
+import type { Listeners } from "./account.ts";
+import { figuresOf } from "./cluster_figures.ts";
+import { reportTo } from "./cluster_report.ts";
 
 /** How long a start waits for the first connection, and then for the queues, in milliseconds; afterwards the server serves without. */
 const startMs = 2000;
@@ -24,12 +27,21 @@ export interface SharedQueue extends Cluster {
   begun(): Promise<void>;
 }
 
+/** Where what machines say to each other is reported. */
+export interface SharedQueueListeners extends Pick<Listeners, "log" | "metrics"> {
+  /** Gets the metrics of the group. */
+  readonly exposition: Exposition;
+  /** Whether commands and pools have names: with a configuration file. */
+  readonly named: boolean;
+}
+
 /** Connects, and joins the group. Rejects with a `StartError` if it is certain that this never works with these settings. */
 export async function openSharedQueue(
   config: ClusterConfig,
   { credentials, clientKey: key }: ClusterSecrets,
-  { log, report }: { readonly log: Log; readonly report: ClusterReport },
+  { exposition, named, ...listeners }: SharedQueueListeners,
 ): Promise<SharedQueue> {
+  const { log } = listeners;
   const { joinCluster, openLink } = await import("../cluster/entry.ts");
   const { servers, tls, nodeName: name } = config;
   /** Why this can never work; undefined while that is not known. */
@@ -61,9 +73,17 @@ export async function openSharedQueue(
   });
   await atMost(startMs, tried.promise);
   await fail();
+  const clusterMetrics = createClusterMetrics(exposition);
+  const report = reportTo({ ...listeners, clusterMetrics, named });
   const cluster = joinCluster({ config, version, link, report, onRefused: refused });
+  observeCluster(exposition, () => figuresOf(cluster.state(), named));
   return {
     ...cluster,
+    openLine(pool, size, host) {
+      // Its counters exist from now on.
+      clusterMetrics.of(named ? pool : undefined);
+      return cluster.openLine(pool, size, host);
+    },
     async begun() {
       if (link.connected) await atMost(startMs, cluster.begun());
       await fail();

@@ -19,6 +19,8 @@ export interface ClusterState {
   readonly serverVersion: string | undefined;
   /** The machines that live, this one included. */
   readonly nodes: readonly NodeSummary[];
+  /** Number of machines that have fallen silent in the last minute; 0 without a connection. */
+  readonly lost: number;
   /** The queues, by the names of their pools. */
   readonly pools: readonly ClusterPool[];
   /** How often a connection was made again. */
@@ -79,6 +81,7 @@ export function stateOf(
       ...sumOf(Object.values(beat.pools)),
       differs: [...lines.keys()].flatMap((line) => differing(line.pool, line.beat(), [beat])),
     })),
+    lost: link.connected ? nodes.lost(clock.now()) : 0,
     pools: [...lines].map(([{ pool, executor }, keeper]) => ({
       name: pool,
       limit: keeper.limit,

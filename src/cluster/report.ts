@@ -4,6 +4,20 @@
  * @module
  */
 
+import type { JobSpec, Names } from "../jobs/job.ts";
+
+/** A job of this machine's client that another machine has run. */
+export interface RemoteRun {
+  /** The job. */
+  readonly spec: JobSpec;
+  /** Its command and pool; undefined without a configuration file. */
+  readonly names: Names | undefined;
+  /** Seconds that it waited in the queue. */
+  readonly queuedSec: number;
+  /** Seconds since it entered the queue. */
+  readonly totalSec: number;
+}
+
 /** A step between machines whose time is measured. */
 export type Hop = "publish" | "claim" | "result";
 
@@ -14,6 +28,8 @@ export type ClaimResult = "run" | "held" | "gone" | "lost";
 export interface ClusterReport {
   /** This machine, as a front, has answered a question about a job. */
   claimed(pool: string, answer: ClaimResult): void;
+  /** The result of a job that ran on another machine was taken: once for each job, whatever happened to it before. */
+  ranElsewhere(run: RemoteRun): void;
   /** A message was offered to this machine that had been offered before. */
   redelivered(pool: string): void;
   /** This machine has put a job of its own into the queue anew, because its message was gone. */

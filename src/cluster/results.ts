@@ -76,6 +76,9 @@ export class Results {
       missed(job, "stderr", stderr);
     }
     if (job.grants.holder !== message.node) cancelRun(group, job, "canceled");
+    const { spec, queuedSec } = job;
+    const totalSec = job.waitedSec();
+    group.report.ranElsewhere({ spec, names: host.namesOf(spec.command), queuedSec, totalSec });
     this.#answer(job, outcome);
     return true;
   }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { RemoteRun } from "../../src/cluster/report.ts";
 import type { ClusterConfig } from "../../src/config/config.ts";
 import type { LineSize } from "../../src/jobs/line.ts";
 import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
@@ -69,6 +70,13 @@ function nodeOf({ answer }: Posted): string | undefined {
 
 // The executor.
 
+/** Ids of the jobs that a front has reported as run on another machine. */
+function elsewhere({ reported }: Machine): unknown[] {
+  return reported.filter(([name]) => name === "ranElsewhere").map(([, run]) =>
+    (run as RemoteRun).spec.id
+  );
+}
+
 Deno.test("a job whose machine was killed is run by another one, and answered once", () =>
   scene({}, async (scene) => {
     const { machines: { clock }, work, front, one, other } = scene;
@@ -84,6 +92,8 @@ Deno.test("a job whose machine was killed is run by another one, and answered on
     await clock.pass(8000);
     assert.deepEqual(posted.map(nodeOf), [other.name, other.name]);
     assert.deepEqual(work.ids(), ["a", "b", "a", "b"]);
+    assert.equal(front.cluster.state().lost, 1);
+    assert.deepEqual(elsewhere(front), ["a", "b"]);
     await expectSettled(scene, posted);
   }));
 
@@ -127,6 +137,7 @@ for (const [how, freezes] of [["frozen", true], ["cut off", false]] as const) {
       else server.mend(one.link);
       await clock.pass(30_000);
       assert.deepEqual(work.ids().slice(0, 4), ["a", "b", "a", "b"]);
+      assert.deepEqual(elsewhere(front), ["a", "b"]);
       assert.equal(work.begun.length, 4);
       await expectSettled(scene, posted);
     }));

@@ -131,6 +131,7 @@ export function reportTo(reported: (readonly unknown[])[]): ClusterReport {
     void reported.push([name, ...values]);
   return {
     claimed: to("claimed"),
+    ranElsewhere: to("ranElsewhere"),
     redelivered: to("redelivered"),
     republished: to("republished"),
     unclaimed: to("unclaimed"),
