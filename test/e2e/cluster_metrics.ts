@@ -119,6 +119,8 @@ Deno.test("two machines that share a queue count each job, wait and refusal once
     jobrunner_cluster_queue_limit: [6, 6],
     jobrunner_cluster_held_results: [0, 0],
     jobrunner_cluster_reconnects_total: [0, 0],
+    'jobrunner_cluster_claims_total{answer="run"}': [7, 4],
+    jobrunner_cluster_redeliveries_total: [0, 0],
     jobrunner_cluster_republished_total: [0, 0],
     jobrunner_cluster_results_unclaimed_total: [0, 0],
     'jobrunner_cluster_hop_duration_seconds_count{hop="publish"}': [7, 4],
@@ -126,12 +128,6 @@ Deno.test("two machines that share a queue count each job, wait and refusal once
   };
   const found = Object.fromEntries(Object.keys(expected).map((name) => [name, each(name)]));
   assert.deepEqual(found, expected);
-  // A machine asks before it runs a job that was offered before.
-  assert.deepEqual(
-    each('jobrunner_cluster_hop_duration_seconds_count{hop="claim"}'),
-    each("jobrunner_cluster_redeliveries_total"),
-  );
-  assert.deepEqual(each('jobrunner_cluster_claims_total{answer="run"}'), [7, 4]);
 });
 
 Deno.test("a machine that is killed is counted as lost for a minute, and its job waits and ends once in the counts of the others", async () => {
