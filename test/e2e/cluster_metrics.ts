@@ -10,20 +10,25 @@ import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, type Program, startProgram } from "../support/program.ts";
 
+/** Starts a machine. */
+function start(
+  { address }: NatsServer,
+  env: Readonly<Record<string, string>>,
+): Promise<Program> {
+  return startProgram({ env: { JOBRUNNER_NATS_URL: `nats://${address}`, ...env } });
+}
+
 /** Starts a machine that runs payloads as shell scripts; those that hold wait for the file `release`. */
 function startMachine(
-  { address }: NatsServer,
+  server: NatsServer,
   release: string,
   { workers, places }: { readonly workers: number; readonly places: number },
 ): Promise<Program> {
-  return startProgram({
-    env: {
-      JOBRUNNER_CMD: fixture("run_payload.sh"),
-      JOBRUNNER_NATS_URL: `nats://${address}`,
-      JOBRUNNER_NUM_WORKERS: String(workers),
-      JOBRUNNER_QUEUE_LIMIT: String(places),
-      HOLD_RELEASE: release,
-    },
+  return start(server, {
+    JOBRUNNER_CMD: fixture("run_payload.sh"),
+    JOBRUNNER_NUM_WORKERS: String(workers),
+    JOBRUNNER_QUEUE_LIMIT: String(places),
+    HOLD_RELEASE: release,
   });
 }
 
@@ -163,4 +168,56 @@ Deno.test("a machine that is killed is counted as lost for a minute, and its job
   assert.equal(each("jobrunner_cluster_redeliveries_total")[0], 0);
   assert.ok((each("jobrunner_cluster_redeliveries_total")[1] ?? 0) >= 1);
   assert.deepEqual(each("jobrunner_cluster_results_unclaimed_total"), [0, 0]);
+});
+
+Deno.test("machines with configuration files count by command and pool, and see a command that differs", async () => {
+  using folder = temporaryFolder();
+  await using server = await startNatsServer();
+  const startWith = (name: string, config: string) => {
+    const file = `${folder.path}/${name}.toml`;
+    Deno.writeTextFileSync(file, config);
+    return start(server, { JOBRUNNER_CONFIG_FILE: file });
+  };
+  const runPayload = fixture("run_payload.sh");
+  await using front = await startWith(
+    "front",
+    `pools.office = { num_workers = 0, queue_limit = 3 }
+pools.pdf = { num_workers = 0, queue_limit = 2 }
+commands.thumbs = { cmd = "${runPayload}", pool = "office" }
+commands.pdf = { cmd = "${runPayload}", pool = "pdf" }
+`,
+  );
+  await using executor = await startWith(
+    "executor",
+    `pools.office = { num_workers = 1, queue_limit = 0 }
+commands.thumbs = { cmd = "sh ${runPayload}", pool = "office" }
+`,
+  );
+  const machines = [front, executor];
+  const valuesOf = async (name: string) =>
+    (await Promise.all(machines.map(scrape))).map((series) => series.get(name));
+  const ofOffice = '{pool="office"}';
+  await eventually("the machines share a queue", async () => {
+    const limits = await valuesOf(`jobrunner_cluster_queue_limit${ofOffice}`);
+    return limits.every((limit) => limit === 4);
+  });
+  assert.deepEqual(await valuesOf('jobrunner_cluster_queue_limit{pool="pdf"}'), [2, undefined]);
+  assert.deepEqual(await valuesOf("jobrunner_cluster_differing_commands"), [1, 1]);
+
+  const { status } = await post(front.url, "exit 0", { command: "thumbs" });
+  assert.equal(status, 200);
+  await eventually("the result is delivered", async () => {
+    const hops = await valuesOf('jobrunner_cluster_hop_duration_seconds_count{hop="result"}');
+    return hops[1] === 1;
+  });
+  const names = 'command="thumbs",pool="office"';
+  const success = `${names},worker_id="1",outcome="success"`;
+  assert.deepEqual(await valuesOf(`jobrunner_jobs_total{${success}}`), [undefined, 1]);
+  assert.deepEqual(await valuesOf(`jobrunner_job_queue_wait_seconds_count{${names}}`), [1, 0]);
+  assert.deepEqual(await valuesOf(`jobrunner_job_duration_seconds_count{${names}}`), [0, 1]);
+  const run = 'jobrunner_cluster_claims_total{pool="office",answer="run"}';
+  assert.deepEqual(await valuesOf(run), [1, 0]);
+  assert.deepEqual(await valuesOf(`jobrunner_cluster_held_results${ofOffice}`), [0, 0]);
+  assert.deepEqual(await valuesOf(`jobrunner_cluster_redeliveries_total${ofOffice}`), [0, 0]);
+  assert.deepEqual(await valuesOf("jobrunner_cluster_connected"), [1, 1]);
 });
