@@ -109,6 +109,7 @@ export async function startApp(
   const group = first.cluster &&
     await openSharedQueue(first.cluster, clusterSecrets ?? { credentials: { kind: "none" } }, {
       ...listeners,
+      exposition,
       named: first.named,
     });
   if (group) taken.defer(() => group.close());

@@ -9,8 +9,11 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { LinkSettings } from "../cluster/entry.ts";
 import type { ClusterConfig, ClusterSecrets, ClusterTls } from "../config/config.ts";
 import { StartError } from "../isolate/start_error.ts";
+import { createClusterMetrics, observeCluster } from "../telemetry/cluster_metrics.ts";
+import type { Exposition } from "../telemetry/exposition.ts";
 import { version } from "../version.ts";
 import { toMilliseconds } from "../wire/rounding.ts";
+import { figuresOf } from "./cluster_figures.ts";
 import { type ClusterListeners, reportTo } from "./cluster_report.ts";
 
 /** How long a start waits for the first connection, and then for the queues, in milliseconds; afterwards the server serves without. */
@@ -25,13 +28,19 @@ export interface SharedQueue extends Cluster {
   begun(): Promise<void>;
 }
 
+/** Where what machines say to each other is reported. */
+export interface SharedQueueListeners extends Omit<ClusterListeners, "clusterMetrics"> {
+  /** Gets the metrics of the group. */
+  readonly exposition: Exposition;
+}
+
 /** Connects, and joins the group. Rejects with a `StartError` if it is certain that this never works with these settings. */
 export async function openSharedQueue(
   config: ClusterConfig,
   secrets: ClusterSecrets,
-  listeners: ClusterListeners,
+  { exposition, ...listeners }: SharedQueueListeners,
 ): Promise<SharedQueue> {
-  const { log } = listeners;
+  const { log, named } = listeners;
   const { joinCluster, openLink } = await import("../cluster/entry.ts");
   const { nodeName: name } = config;
   const node = crypto.randomUUID();
@@ -85,16 +94,23 @@ export async function openSharedQueue(
   });
   await atMost(startMs, tried.promise);
   await fail();
+  const clusterMetrics = createClusterMetrics(exposition);
   const cluster = joinCluster({
     config,
     version,
     link,
     node,
-    report: reportTo(listeners),
+    report: reportTo({ ...listeners, clusterMetrics }),
     onRefused: refused,
   });
+  observeCluster(exposition, () => figuresOf(cluster.state(), named));
   return {
     ...cluster,
+    openLine(pool, size, host) {
+      // Its counters exist from now on.
+      clusterMetrics.of(named ? pool : undefined);
+      return cluster.openLine(pool, size, host);
+    },
     async begun() {
       if (link.connected) await atMost(startMs, cluster.begun());
       await fail();

@@ -21,6 +21,8 @@ export interface ClusterState {
   readonly serverVersion: string | undefined;
   /** The machines that live, this one included. */
   readonly nodes: readonly NodeSummary[];
+  /** Number of machines that have fallen silent in the last minute; 0 without a connection. */
+  readonly lost: number;
   /** The queues, by the names of their pools. */
   readonly pools: readonly ClusterPool[];
   /** How often a connection was made again. */
@@ -82,6 +84,7 @@ export function stateOf(
       ...sumOf(Object.values(beat.pools)),
       differs: differingFrom(beat, lines.keys()),
     })),
+    lost: link.connected ? nodes.lost(clock.now()) : 0,
     pools: poolsOf(lines),
   };
 }

@@ -88,6 +88,8 @@ export interface Nodes {
   isHeld(job: { readonly pool: string; readonly uid: string }, nowMs: number): boolean;
   /** The machines that live, in the order of their ids. Those that have been dead for a minute are forgotten. */
   alive(nowMs: number): readonly LiveNode[];
+  /** Number of machines that are dead without having said that they leave, and are not forgotten. */
+  lost(nowMs: number): number;
 }
 
 /** A machine that has been heard. */
@@ -157,6 +159,10 @@ export function createNodes(timeoutMs: number): Nodes {
         .sort((one, other) => one.beat.node < other.beat.node ? -1 : 1)
         .map(({ beat, sinceMs }) => ({ beat, sinceMs }));
     },
+    lost: (nowMs) =>
+      nodes.values().filter(({ beat: { node, state } }) =>
+        state !== "gone" && !isAlive(node, nowMs)
+      ).toArray().length,
   };
 }
 

@@ -26,7 +26,7 @@ export interface Pulls {
   open(receive: (message: Incoming) => void): () => void;
   /** Number of open pulls. */
   readonly waiting: number;
-  /** Opens the open pulls anew, after a reconnection. */
+  /** The stream is there, on a new connection: opens the open pulls anew. Before the first call no pull asks the server. */
   renew(): void;
   /** Ends all of them. */
   close(): void;
@@ -46,6 +46,8 @@ export function createPulls(
   const spare: Pull[] = [];
   const open = new Set<Pull>();
   let made = 0;
+  /** Whether `renew` was called. A pull that had asked before would ask twice, and get a message that no worker waits for. */
+  let begun = false;
 
   class Pull {
     readonly #inbox = group.subjects.pull(group.node, `${prefix}${made++}`);
@@ -59,7 +61,7 @@ export function createPulls(
 
     begin(receive: (message: Incoming) => void): void {
       this.#receive = receive;
-      this.ask();
+      if (begun) this.ask();
     }
 
     /** Asks the server. What it sends for an earlier question is as good. */
@@ -110,6 +112,7 @@ export function createPulls(
       return open.size;
     },
     renew() {
+      begun = true;
       for (const pull of open) pull.ask();
     },
     close() {

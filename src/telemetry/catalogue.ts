@@ -57,6 +57,24 @@ export const bufferShares = ["bodies", "captures", "answers"] as const;
 /** What some of the held bytes are held for. */
 export type BufferShare = typeof bufferShares[number];
 
+/** The states of the machines that share their queues; `lost`: it has fallen silent, in the last minute. */
+export const nodeStates = ["up", "draining", "lost"] as const;
+
+/** State of a machine that shares its queues. */
+export type NodeStateLabel = typeof nodeStates[number];
+
+/** What becomes of a question whether a job may be run; `lost`: its machine is dead, and no other may run it. */
+export const claimAnswers = ["run", "held", "gone", "lost"] as const;
+
+/** What becomes of a question whether a job may be run. */
+export type ClaimAnswerLabel = typeof claimAnswers[number];
+
+/** The steps between machines whose time is measured. */
+export const clusterHops = ["publish", "claim", "result"] as const;
+
+/** A step between machines. */
+export type ClusterHop = typeof clusterHops[number];
+
 /** One row of the catalogue. */
 export interface MetricRow {
   /** Name in Prometheus, with the unit. */
@@ -81,6 +99,12 @@ export interface MetricRow {
 const durations = [
   ...[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   ...[30, 60, 120, 300, 600, 1800, 3600],
+];
+
+/** From a quarter of a millisecond to a minute, in seconds: so long a result is kept for its machine. */
+const hopDurations = [
+  ...[0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5],
+  ...[1, 2.5, 5, 10, 30, 60],
 ];
 
 /** From nothing to a gibibyte, in steps of four. */
@@ -297,6 +321,115 @@ export const catalogue = {
     labels: {},
     help: "Clients that get the events of their jobs.",
     example: "jobrunner_live_listeners",
+  },
+  clusterConnected: {
+    name: "jobrunner_cluster_connected",
+    type: "gauge",
+    unit: "",
+    labels: {},
+    help: "1 if there is a connection to NATS, otherwise 0.",
+    example: "min(jobrunner_cluster_connected)",
+  },
+  clusterNodes: {
+    name: "jobrunner_cluster_nodes",
+    type: "gauge",
+    unit: "",
+    labels: { state: nodeStates },
+    help:
+      "Machines of the group as this one sees them, itself included; lost: fell silent in the last minute.",
+    example: "max by (state) (jobrunner_cluster_nodes)",
+  },
+  clusterDiffering: {
+    name: "jobrunner_cluster_differing_commands",
+    type: "gauge",
+    unit: "",
+    labels: {},
+    help: "Commands of this machine that have another text on another machine of the group.",
+    example: "max(jobrunner_cluster_differing_commands)",
+  },
+  clusterQueueLimit: {
+    name: "jobrunner_cluster_queue_limit",
+    type: "gauge",
+    unit: "",
+    labels: {},
+    named: ["pool"],
+    help:
+      "Unfinished jobs that all machines of the group together may have: their workers and their places.",
+    example: "max(jobrunner_cluster_queue_limit)",
+  },
+  clusterQueueMessages: {
+    name: "jobrunner_cluster_queue_messages",
+    type: "gauge",
+    unit: "",
+    labels: {},
+    named: ["pool"],
+    help:
+      "Unfinished jobs of all machines of the group together, waiting and running, as NATS last reported them.",
+    example: "max(jobrunner_cluster_queue_messages) / max(jobrunner_cluster_queue_limit)",
+  },
+  clusterHeldResults: {
+    name: "jobrunner_cluster_held_results",
+    type: "gauge",
+    unit: "",
+    labels: {},
+    named: ["pool"],
+    help: "Results of runs on this machine that the machines with the clients have not taken yet.",
+    example: "sum(jobrunner_cluster_held_results)",
+  },
+  clusterReconnects: {
+    name: "jobrunner_cluster_reconnects_total",
+    type: "counter",
+    unit: "",
+    labels: {},
+    help: "Connections to NATS that were made again after one was lost.",
+    example: "increase(jobrunner_cluster_reconnects_total[1h])",
+  },
+  clusterRedeliveries: {
+    name: "jobrunner_cluster_redeliveries_total",
+    type: "counter",
+    unit: "",
+    labels: {},
+    named: ["pool"],
+    help: "Jobs offered to this machine that had been offered before, to it or to another one.",
+    example: "sum(rate(jobrunner_cluster_redeliveries_total[5m]))",
+  },
+  clusterRepublished: {
+    name: "jobrunner_cluster_republished_total",
+    type: "counter",
+    unit: "",
+    labels: {},
+    named: ["pool"],
+    help: "Jobs of this machine's clients put into the queue again, because NATS had lost them.",
+    example: "sum(increase(jobrunner_cluster_republished_total[1h]))",
+  },
+  clusterUnclaimed: {
+    name: "jobrunner_cluster_results_unclaimed_total",
+    type: "counter",
+    unit: "",
+    labels: {},
+    named: ["pool"],
+    help: "Results of runs on this machine that no machine wanted, or that could not be delivered.",
+    example: "sum(increase(jobrunner_cluster_results_unclaimed_total[1h]))",
+  },
+  clusterClaims: {
+    name: "jobrunner_cluster_claims_total",
+    type: "counter",
+    unit: "",
+    labels: { answer: claimAnswers },
+    named: ["pool"],
+    help:
+      "Decisions of this machine whether a machine, itself included, may run a job of its clients.",
+    example: "sum by (answer) (rate(jobrunner_cluster_claims_total[5m]))",
+  },
+  clusterHops: {
+    name: "jobrunner_cluster_hop_duration_seconds",
+    type: "histogram",
+    unit: "seconds",
+    labels: { hop: clusterHops },
+    help: "How long a step between machines took.",
+    example:
+      "histogram_quantile(0.95, sum by (hop, le) (rate(jobrunner_cluster_hop_duration_seconds_bucket[5m])))",
+    buckets: hopDurations,
   },
   configReloaded: {
     name: "jobrunner_config_last_reload_successful",

@@ -39,6 +39,8 @@ export interface CommandMetrics {
   jobStarted(
     job: { readonly queuedSec: number | undefined; readonly payloadBytes: number },
   ): void;
+  /** A job of this machine's client had waited so many seconds when another machine, which reports the rest, began with it. */
+  waited(queuedSec: number): void;
   /** A job that had a worker ended; `run` is absent if the command did not run. */
   jobEnded(workerId: number, outcome: OutcomeLabel, run?: RunFigures): void;
 }
@@ -89,6 +91,7 @@ export function createJobMetrics(exposition: Exposition): JobMetrics {
         if (queuedSec !== undefined) recordQueueWait(queuedSec);
         recordPayload(payloadBytes);
       },
+      waited: recordQueueWait,
       jobEnded(workerId, outcome, run) {
         outcomesOf(workerId)[outcome]++;
         if (!run) return;

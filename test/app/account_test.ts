@@ -62,6 +62,7 @@ async function told(
         return {
           jobStarted: (job) => void metrics.push(job),
           jobEnded: (...ended) => void metrics.push(ended),
+          waited: notHere,
         };
       },
       rejected: notHere,

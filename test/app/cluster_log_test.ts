@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { clusterLog } from "../../src/app/cluster_log.ts";
-import { reportTo } from "../../src/app/cluster_report.ts";
 import type { Fields } from "../../src/telemetry/log.ts";
 import { specOf } from "../support/jobs.ts";
 
@@ -79,30 +78,4 @@ Deno.test("clusterLog() writes at most one line a minute about messages that are
   const report = clusterLog(log, true, () => now);
   for (now = 0; now <= 60_000; now += 30_000) report.misunderstood(`at ${now}`);
   assert.deepEqual(lines.map(([, fields]) => fields?.["detail"]), ["at 0", "at 60000"]);
-});
-
-Deno.test("reportTo() adds the wait of a job that ran elsewhere to the recent ones, and to its trace if it has one", () => {
-  const waits: unknown[] = [];
-  const report = reportTo({
-    log: logger().log,
-    recent: {
-      queuedSec: { add: (value) => void waits.push(value), summary: () => assert.fail() },
-      elapsedSec: { add: () => assert.fail(), summary: () => assert.fail() },
-    },
-    tracing: {
-      begin: () => assert.fail(),
-      beginRun: () => assert.fail(),
-      waited: (...told) => void waits.push(told),
-      close: () => assert.fail(),
-    },
-    named: false,
-  });
-  report.ranElsewhere({ spec: job, names: undefined, queuedSec: 1, totalSec: 3 });
-  const traced = { ...job, traceparent: "the trace", tracestate: "its state" };
-  report.ranElsewhere({ spec: traced, names: undefined, queuedSec: 2, totalSec: 5 });
-  assert.deepEqual(waits, [
-    1,
-    2,
-    [{ traceparent: "the trace", tracestate: "its state" }, { queuedSec: 2, totalSec: 5 }],
-  ]);
 });

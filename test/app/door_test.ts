@@ -177,6 +177,7 @@ Deno.test("the door's status has what is known of the machines that share the qu
     connected: true,
     serverVersion: "2.10.27",
     nodes: [],
+    lost: 0,
     pools: [],
     reconnections: 0,
   };

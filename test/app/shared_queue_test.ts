@@ -1,15 +1,27 @@
 import assert from "node:assert/strict";
 import { openSharedQueue } from "../../src/app/shared_queue.ts";
 import { StartError } from "../../src/isolate/start_error.ts";
-import { groupConfig, reportTo } from "../support/cluster.ts";
+import { createRecent } from "../../src/telemetry/recent.ts";
+import { groupConfig } from "../support/cluster.ts";
+import { expose } from "../support/exposition.ts";
 import { greetingOf, startFakeNats } from "../support/fake_nats.ts";
 
 const old = greetingOf("2.9.10");
 
 function open(servers: readonly string[]) {
+  const { exposition, metrics } = expose();
   return openSharedQueue({ ...groupConfig, servers }, { credentials: { kind: "none" } }, {
+    exposition,
+    metrics,
     log: { write() {}, flush: () => Promise.resolve() },
-    report: reportTo([]),
+    recent: { queuedSec: createRecent(), elapsedSec: createRecent() },
+    tracing: {
+      begin: () => assert.fail(),
+      beginRun: () => assert.fail(),
+      waited: () => assert.fail(),
+      close: () => Promise.resolve(),
+    },
+    named: false,
   });
 }
 

@@ -46,7 +46,7 @@ function setUp(first: Served) {
   const temporary = temporarySpool();
   const freed: string[] = [];
   const announced: string[] = [];
-  const nothing = { jobStarted() {}, jobEnded() {} };
+  const nothing = { jobStarted() {}, jobEnded() {}, waited() {} };
   const valuesIn = { add() {}, summary: () => ({ count: 0, quantile: () => undefined }) };
   const ask = askHere<MainAbilities>({
     end_tree: () => undefined,

@@ -12,6 +12,7 @@ import {
   reportTo,
 } from "../support/cluster.ts";
 import { type GroupWork, groupWork, type Posted } from "../support/group_work.ts";
+import { ranOf, specOf } from "../support/jobs.ts";
 import { nothingInUse } from "../support/pool_host.ts";
 
 /** Long enough for machines to know each other, and for the limit to be right. */
@@ -382,4 +383,29 @@ Deno.test("a machine whose beats are larger than the server allows says so once,
   });
   await machines.clock.pass(5000);
   assert.deepEqual(refused, ["too large"]);
+});
+
+Deno.test("jobs that come right after a machine has begun are offered once", async () => {
+  using machines = createMachines();
+  const { clock } = machines;
+  const front = await machines.join({ workers: 0, places: 6 });
+  const executor = await machines.join({ workers: 0 });
+  const posts = front.open("office", { workers: 0, places: 6 });
+  await clock.pass(settleMs);
+  const takes = executor.open("office", { workers: 2 });
+  const taken = [takes.take(), takes.take()];
+  await clock.pass(settleMs);
+  for (const id of ["a", "b", "c", "d"]) {
+    const place = await posts.reserve({ command: "default" });
+    assert.ok(place.reserved);
+    void place.fill(specOf(id));
+  }
+  await clock.pass(100);
+  for (const lease of await Promise.all(taken)) {
+    assert.ok(lease);
+    lease.settle(ranOf(lease.spec));
+    void takes.take();
+  }
+  await clock.pass(100);
+  assert.deepEqual(executor.reported.filter(([name]) => name === "redelivered"), []);
 });

@@ -73,6 +73,20 @@ Deno.test("isAlive() is true for every machine for a timeout after this one was 
   assert.deepEqual(living(nodes, 8000), ["a"]);
 });
 
+Deno.test("lost() counts the machines that fell silent in the last minute, and not those that have left", () => {
+  const nodes = createNodes(timeoutMs);
+  for (const node of ["a", "b", "c"]) nodes.heard(beat(node), 0);
+  nodes.heard(beat("c", [], "gone"), 10);
+  assert.equal(nodes.lost(2999), 0);
+  nodes.heard(beat("b"), 2999);
+  assert.equal(nodes.lost(3000), 1);
+  nodes.reconnected(4000);
+  assert.equal(nodes.lost(4000), 0, "this machine was away itself");
+  assert.equal(nodes.lost(7000), 2);
+  nodes.alive(67_000);
+  assert.equal(nodes.lost(67_000), 0);
+});
+
 Deno.test("isAlive() is false for a machine that is cut off, though the server still believes in it", () => {
   const nodes = createNodes(timeoutMs);
   nodes.heard(beat("front"), 0);

@@ -3,8 +3,15 @@
  */
 
 import assert from "node:assert/strict";
+import { clusterHops } from "../../src/telemetry/catalogue.ts";
 import { get, post, postRaw } from "../support/client.ts";
-import { expose, somePool, someProcess } from "../support/exposition.ts";
+import {
+  expose,
+  exposeCluster,
+  someCluster,
+  somePool,
+  someProcess,
+} from "../support/exposition.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { queriesOfThePage } from "../support/metrics_page.ts";
 import { freePort } from "../support/port.ts";
@@ -116,13 +123,16 @@ function queriesOfTheDashboard(): string[] {
   );
 }
 
-/** With the queries of metrics that only a server with a configuration file or a warm command has, or without them. */
+/**
+ * With the queries of metrics that only a server with a configuration file, a warm command or a shared queue has, or without
+ * them.
+ */
 async function checkEveryQuery(
   { query }: Prometheus,
-  { withFileAndWarm }: { withFileAndWarm: boolean },
+  { withAll }: { withAll: boolean },
 ): Promise<void> {
   const queries = [...queriesOfThePage(), ...queriesOfTheDashboard()]
-    .filter((expression) => withFileAndWarm || !/jobrunner_(config|warm)_/.test(expression));
+    .filter((expression) => withAll || !/jobrunner_(config|warm|cluster)_/.test(expression));
   assert.ok(queries.length > 50, String(queries.length));
   for (const expression of queries) {
     const samples = await query(expression);
@@ -189,18 +199,26 @@ Deno.test("Prometheus scrapes the right counts, and every query of page and dash
   assert.equal(await valueOf(prometheus, "queued_jobs"), 0);
   assert.equal(await valueOf(prometheus, "job_duration_count"), 8);
 
-  await checkEveryQuery(prometheus, { withFileAndWarm: false });
+  await checkEveryQuery(prometheus, { withAll: false });
 });
 
 Deno.test("Prometheus counts by command and pool, and every query of page and dashboard has a result with names too", async () => {
   using folder = temporaryFolder();
   const thumbs = { command: "thumbs", pool: "office" };
   const pdf = { command: "pdf", pool: "pdf" };
-  const { exposition, metrics } = expose({
+  const exposed = expose({
     pools: () => [thumbs, pdf].map(({ pool }) => ({ ...somePool, name: pool })),
     process: () => ({ ...someProcess, configReloaded: true }),
   }, [thumbs, pdf]);
+  const { exposition, metrics } = exposed;
   const warm = metrics.warmOf(thumbs);
+  const cluster = exposeCluster(exposed, () => ({
+    ...someCluster,
+    queues: someCluster.queues.flatMap((queue) =>
+      [thumbs, pdf].map(({ pool }) => ({ ...queue, name: pool }))
+    ),
+  }));
+  for (const { pool } of [thumbs, pdf]) cluster.of(pool);
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     async () =>
@@ -220,6 +238,7 @@ Deno.test("Prometheus counts by command and pool, and every query of page and da
   }
   warm.started("boot");
   warm.jobEnded(true);
+  for (const hop of clusterHops) cluster.hop(hop, 0.002);
   metrics.rejected("queue_full", pdf);
   metrics.rejected("unauthorized");
   // The old names, from the recording rules: the jobs that ended, and one busy worker in each pool.
@@ -237,7 +256,7 @@ Deno.test("Prometheus counts by command and pool, and every query of page and da
     ) => [labels["command"], value]).sort(),
     [["pdf", 2], ["thumbs", 1]],
   );
-  await checkEveryQuery(prometheus, { withFileAndWarm: true });
+  await checkEveryQuery(prometheus, { withAll: true });
 });
 
 async function promtool(...args: string[]): Promise<string> {
@@ -278,10 +297,12 @@ Deno.test("promtool check metrics accepts /metrics without a remark, with names 
   await post(program.url, "exit 0");
   assert.equal(await remarksOn((await get(`${program.url}/metrics`)).text), "");
   const thumbs = { command: "thumbs", pool: "office" };
-  const { exposition, metrics } = expose({ pools: () => [{ ...somePool, name: "office" }] }, [
+  const exposed = expose({ pools: () => [{ ...somePool, name: "office" }] }, [
     thumbs,
     { command: "preview", pool: "office" },
   ]);
+  const { exposition, metrics } = exposed;
   metrics.warmOf(thumbs);
+  exposeCluster(exposed).of("office");
   assert.equal(await remarksOn(await exposition.text()), "");
 });

@@ -5,6 +5,11 @@
  */
 
 import type { Names } from "../../src/jobs/job.ts";
+import {
+  type ClusterFigures,
+  createClusterMetrics,
+  observeCluster,
+} from "../../src/telemetry/cluster_metrics.ts";
 import { createExposition } from "../../src/telemetry/exposition.ts";
 import { type LiveFigures, observeLive, type PoolFigures } from "../../src/telemetry/live.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
@@ -31,7 +36,26 @@ export const someProcess = {
   threads: 9,
 };
 
-/** All instruments, with these live values, and these commands announced for two workers each. */
+/** A machine that shares its only queue with another one. */
+export const someCluster: ClusterFigures = {
+  connected: true,
+  reconnections: 3,
+  nodes: { up: 2, draining: 1, lost: 0 },
+  differing: 0,
+  queues: [{ name: undefined, limit: 26, messages: 7, heldResults: 1 }],
+};
+
+/** The metrics of such a machine, without series of queues. */
+export function exposeCluster(
+  { exposition }: Pick<ReturnType<typeof expose>, "exposition">,
+  figures: () => ClusterFigures = () => someCluster,
+) {
+  const metrics = createClusterMetrics(exposition);
+  observeCluster(exposition, figures);
+  return metrics;
+}
+
+/** All instruments, except those of machines that share their queues, with these live values, and these commands announced for two workers each. */
 export function expose(
   live: Partial<LiveFigures> = {},
   commands: readonly (Names | undefined)[] = [undefined],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Names, outcomeLabels } from "../../src/jobs/job.ts";
 import { catalogue, type MetricRow, rejectionReasons } from "../../src/telemetry/catalogue.ts";
-import { expose, somePool } from "../support/exposition.ts";
+import { expose, exposeCluster, someCluster, somePool } from "../support/exposition.ts";
 
 const thumbs: Names = { command: "thumbs", pool: "office" };
 const preview: Names = { command: "preview", pool: "office" };
@@ -165,6 +165,14 @@ Deno.test("/metrics has the gauges of every pool that exists at the moment of th
   assert.deepEqual(await all("queued_jobs"), ['{pool="new"} 12'], "a removed pool has no value");
 });
 
+Deno.test("waited() measures how long a job had waited that another machine runs, and nothing else", async () => {
+  const { metrics, sample } = expose({}, [thumbs]);
+  metrics.of(thumbs).waited(0.2);
+  const sumOf = (name: string) => sample(`jobrunner_job_${name}_sum`);
+  assert.deepEqual(await sumOf("queue_wait_seconds"), ['{command="thumbs",pool="office"} 0.2']);
+  assert.deepEqual(await sumOf("payload_bytes"), ['{command="thumbs",pool="office"} 0']);
+});
+
 Deno.test("every metric has the labels that the catalogue lists, in that order", async () => {
   for (
     const { commands, named } of [
@@ -172,8 +180,16 @@ Deno.test("every metric has the labels that the catalogue lists, in that order",
       { commands: [thumbs], named: true },
     ]
   ) {
-    const { metrics, sample } = expose(named ? { pools } : {}, commands);
-    for (const names of commands) metrics.warmOf(names);
+    const exposed = expose(named ? { pools } : {}, commands);
+    const { metrics, sample } = exposed;
+    const [queue] = someCluster.queues;
+    assert.ok(queue);
+    const figures = { ...someCluster, queues: [{ ...queue, name: commands[0]?.pool }] };
+    const cluster = exposeCluster(exposed, () => figures);
+    for (const names of commands) {
+      metrics.warmOf(names);
+      cluster.of(names?.pool);
+    }
     for (const row of Object.values<MetricRow>(catalogue)) {
       const labels = [...(named ? row.named ?? [] : []), ...Object.keys(row.labels)];
       const name = row.type === "histogram" ? `${row.name}_count` : row.name;

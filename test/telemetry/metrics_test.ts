@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { outcomeLabels } from "../../src/jobs/job.ts";
 import { catalogue, rejectionReasons } from "../../src/telemetry/catalogue.ts";
-import { expose, somePool, someProcess } from "../support/exposition.ts";
+import { expose, exposeCluster, somePool, someProcess } from "../support/exposition.ts";
 
 Deno.test("/metrics has every metric of the catalogue from the start, and no other", async () => {
   const process = () => ({ ...someProcess, configReloaded: true });
-  const { exposition, metrics, prepared } = expose({ process });
+  const exposed = expose({ process });
+  const { exposition, metrics, prepared } = exposed;
   metrics.warmOf(undefined);
+  exposeCluster(exposed).of(undefined);
   const text = await exposition.text();
   assert.equal(prepared(), 1);
   for (const { name, type, help } of Object.values(catalogue)) {
