@@ -100,7 +100,7 @@ export async function startFaultGroup(
     });
   }
 
-  const held = `until [ -e ${folder}/released ]; do sleep 0.05; done`;
+  const held = `until [ -e ${folder}/released ] || [ ! -d ${folder} ]; do sleep 0.05; done`;
 
   function postTo({ url }: FaultMachine, id: string, script = held): PostedJob {
     const whole = `echo "$MACHINE ${id}" >>${file}
@@ -141,6 +141,6 @@ export async function startFaultGroup(
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
   const room = wanted.reduce((sum, { workers = 0, places = 10 }) => sum + workers + places, 0);
-  await queue.hasRoomFor(room);
+  if (room > 0) await queue.hasRoomFor(room);
   return group;
 }
