@@ -87,7 +87,7 @@ export async function startFaultGroup(
   async function add(options: MemberOptions): Promise<FaultMachine> {
     const program = await startMember(server.address, {
       ...options,
-      env: { JOBRUNNER_SPOOL_DIR: folder, ...env, ...options.env },
+      env: { JOBRUNNER_SPOOL_DIR: folder, MACHINE: options.name, ...env, ...options.env },
     });
     owned.defer(async () => void await program.stop("SIGKILL"));
     return { ...program, name: options.name };

@@ -61,7 +61,10 @@ export function watchQueue(servers: string | readonly string[], pool = "default"
     ...opened,
     link,
     hasRoomFor: (jobs) =>
-      eventually(`there is room for ${jobs} jobs`, async () => (await size())?.maxMessages === jobs),
+      eventually(
+        `there is room for ${jobs} jobs`,
+        async () => (await size())?.maxMessages === jobs,
+      ),
     holds: (jobs) =>
       eventually(`${jobs} jobs are unfinished`, async () => (await size())?.messages === jobs),
   };
