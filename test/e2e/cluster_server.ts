@@ -76,19 +76,21 @@ Deno.test("runs that end while the server is away are answered when it is back, 
   await group.queue.holds(0);
 });
 
-Deno.test("a server that is frozen until it is missed loses no job, and none begins twice", async () => {
-  // The machines notice that at different times, within which none of them may count as lost.
-  const env = { JOBRUNNER_NATS_NODE_TIMEOUT_SEC: "3" };
-  await using group = await startFaultGroup({ machines, env });
-  const jobs = await fill(group);
-  group.server.freeze();
-  await isAway(group);
-  group.server.thaw();
-  group.release();
-  await group.succeed(jobs);
-  assert.equal(group.begun().length, 14);
-  await group.queue.holds(0);
-});
+for (const onLost of ["rerun", "fail"]) {
+  Deno.test(`a server that is frozen until it is missed loses no job, and none begins twice (on_lost=${onLost})`, async () => {
+    // The machines notice that at different times, within which none of them may count as lost.
+    const env = { JOBRUNNER_NATS_NODE_TIMEOUT_SEC: "3", JOBRUNNER_NATS_ON_LOST: onLost };
+    await using group = await startFaultGroup({ machines, env });
+    const jobs = await fill(group);
+    group.server.freeze();
+    await isAway(group);
+    group.server.thaw();
+    group.release();
+    await group.succeed(jobs);
+    assert.equal(group.begun().length, 14);
+    await group.queue.holds(0);
+  });
+}
 
 Deno.test("a machine starts without a server, refuses jobs, and takes them when the server is there", async () => {
   await using group = await startFaultGroup({ machines: [] });

@@ -1,8 +1,9 @@
 /**
  * Three machines that share a queue, and their NATS server, are killed and frozen at random while clients post jobs to them. At the
- * end every client has the right answer, except those whose own machine was killed, and no job is left.
+ * end every client has the right answer, except those whose own machine was killed, and no job is left. If no job may begin twice,
+ * none has, and clients of jobs that were lost know it.
  *
- * SOAK_SECONDS (default 180) sets for how long. SOAK_SEED repeats the faults of a run, which prints its seed. It needs what
+ * SOAK_SECONDS (default 180) sets for how long, half of it for each of both. SOAK_SEED repeats the faults of a run, which prints its seed. It needs what
  * `tools/nats_servers.sh` provides.
  */
 
@@ -46,11 +47,14 @@ interface Tally {
   succeeded: number;
   refused: number;
   /** Clients whose machine was killed. */
+  cutOff: number;
+  /** Clients whose job was lost, which may happen only if no job may begin twice. */
   lost: number;
   readonly faults: string[];
 }
 
 interface Scene {
+  readonly onLost: "rerun" | "fail";
   readonly group: FaultGroup;
   readonly slots: readonly Slot[];
   /** Machines that were killed. */
@@ -80,12 +84,15 @@ async function client(scene: Scene): Promise<void> {
     open.delete(id);
     if (!got) {
       assert.ok(killed.has(machine), `${id}: the connection to ${machine.name} was lost`);
-      tally.lost++;
+      tally.cutOff++;
       await pause(100);
     } else if (got.status === 503) {
       assert.match(got.text, /^job queue too large|cannot be reached/);
       tally.refused++;
       await pause(50);
+    } else if (got.status === 502 && scene.onLost === "fail") {
+      assert.match(got.text, /^The machine that ran the job was lost/);
+      tally.lost++;
     } else {
       assert.equal(got.status, 200, `${id}: ${got.text}`);
       assert.equal(got.data, id);
@@ -150,19 +157,24 @@ async function allAnswered({ open }: Scene): Promise<void> {
   }
 }
 
-Deno.test(`machines and a server that are killed and frozen at random lose only clients of killed machines (SOAK_SEED=${seed})`, async () => {
+async function soak(onLost: "rerun" | "fail"): Promise<void> {
   await using group = await startFaultGroup({
     machines: [1, 2, 3].map(() => ({ workers: 2, places: 6 })),
-    env: { JOBRUNNER_NATS_ATTEMPTS: "10", JOBRUNNER_KILL_GRACE_SEC: "0.2" },
+    env: {
+      JOBRUNNER_NATS_ON_LOST: onLost,
+      JOBRUNNER_NATS_ATTEMPTS: "10",
+      JOBRUNNER_KILL_GRACE_SEC: "0.2",
+    },
   });
-  const tally: Tally = { posted: 0, succeeded: 0, refused: 0, lost: 0, faults: [] };
+  const tally: Tally = { posted: 0, succeeded: 0, refused: 0, cutOff: 0, lost: 0, faults: [] };
   const scene: Scene = {
+    onLost,
     group,
     slots: group.machines.map((machine) => ({ machine })),
     killed: new Set(),
     tally,
     open: new Set(),
-    until: Date.now() + seconds * 1000,
+    until: Date.now() + seconds / 2 * 1000,
   };
   const posting = Promise.all(Array.from({ length: clients }, () => client(scene)));
   // A wrong answer ends it all.
@@ -171,7 +183,14 @@ Deno.test(`machines and a server that are killed and frozen at random lose only 
   await Promise.race([posting, allAnswered(scene)]);
   await posting;
   await group.queue.holds(0);
-  const twice = [...group.starts().values()].filter((starts) => starts > 1).length;
-  console.log({ seed, ...tally, twice });
+  const twice = [...group.starts()].filter(([, starts]) => starts > 1).map(([id]) => id);
+  console.log({ seed, onLost, ...tally, twice: twice.length });
+  if (onLost === "fail") assert.deepEqual(twice, []);
   for (const { machine } of scene.slots) assert.equal(await machine.stop(), 0);
-});
+}
+
+Deno.test(`machines and a server that are killed and frozen at random lose only clients of killed machines (SOAK_SEED=${seed})`, () =>
+  soak("rerun"));
+
+Deno.test(`with on_lost=fail no job begins twice when machines and a server are killed and frozen at random (SOAK_SEED=${seed})`, () =>
+  soak("fail"));
