@@ -5,6 +5,7 @@
  */
 
 import type { Link } from "../../src/cluster/link.ts";
+import type { LinkSettings } from "../../src/cluster/nats.ts";
 import { streamOf } from "../../src/cluster/names.ts";
 import { openReportingLink } from "./nats_links.ts";
 import { eventually } from "./processes.ts";
@@ -12,31 +13,35 @@ import { fixture, type Program, type ProgramOptions, startProgram } from "./prog
 
 /** How a machine is to be. */
 export interface MemberOptions extends Omit<ProgramOptions, "signal"> {
-  /** Its name: commands find it in the variable MACHINE. */
+  /** Its name: that of its host, which it has for itself. */
   readonly name: string;
   /** Number of its workers, 0 by default. */
   readonly workers?: number;
   /** Jobs that may wait because of it, 10 by default. */
   readonly places?: number;
+  /** Path of its configuration file; without one it runs payloads as shell scripts. */
+  readonly configFile?: string;
 }
 
 /**
- * Starts a machine that runs payloads as shell scripts. It counts as lost after a second, so that its jobs are offered again after
- * three.
+ * Starts a machine. It counts as lost after a second, so that its jobs are offered again after
+ * three. Needs root.
  */
 export function startMember(
   server: string,
-  { name, workers = 0, places = 10, env = {}, ...options }: MemberOptions,
+  { name, workers = 0, places = 10, configFile, env = {}, through = [], ...options }: MemberOptions,
 ): Promise<Program> {
   return startProgram({
     ...options,
+    through: [...through, "unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name],
     env: {
-      JOBRUNNER_CMD: fixture("run_payload.sh"),
+      ...(configFile === undefined
+        ? { JOBRUNNER_CMD: fixture("run_payload.sh") }
+        : { JOBRUNNER_CONFIG_FILE: configFile }),
       JOBRUNNER_NUM_WORKERS: String(workers),
       JOBRUNNER_QUEUE_LIMIT: String(places),
       JOBRUNNER_NATS_URL: `nats://${server}`,
       JOBRUNNER_NATS_NODE_TIMEOUT_SEC: "1",
-      MACHINE: name,
       ...env,
     },
   });
@@ -53,9 +58,12 @@ export interface WatchedQueue extends AsyncDisposable {
 }
 
 /** Connects to the servers, to watch the queue of a pool of the group `default`. */
-export function watchQueue(servers: string | readonly string[], pool = "default"): WatchedQueue {
+export function watchQueue(
+  servers: string | readonly string[],
+  { pool = "default", ...settings }: Partial<LinkSettings> & { readonly pool?: string } = {},
+): WatchedQueue {
   const { stream } = streamOf("default", pool);
-  const { link, ...opened } = openReportingLink(servers);
+  const { link, ...opened } = openReportingLink(servers, settings);
   const size = () => link.size(stream).catch(() => undefined);
   return {
     ...opened,
@@ -72,9 +80,9 @@ export function watchQueue(servers: string | readonly string[], pool = "default"
 
 /** A script that notes its machine and its name in the file `begun` of a folder, and ends when the file `released` is there. */
 export function heldScript(folder: string, name: string): string {
-  return `echo "$MACHINE ${name}" >>${folder}/begun
+  return `echo "$(hostname) ${name}" >>${folder}/begun
     until [ -e ${folder}/released ]; do sleep 0.02; done
-    printf %s "$MACHINE" >"$JOBRUNNER_RESPONSE_DATA_FN"`;
+    hostname >"$JOBRUNNER_RESPONSE_DATA_FN"`;
 }
 
 /** What such scripts have noted. */
