@@ -11,7 +11,7 @@ export DENO_TLS_CA_STORE ?= mozilla,system
 DENO = deno=$$(./tools/deno.sh $(PINNED_DENO) $(DENO_VERSION)) && exec "$$deno"
 
 .DEFAULT_GOAL := build
-.PHONY: build linux linux-arm64 win mac mac-arm64 dist help start ok test test-unit test-binary test-e2e test-windows test-arm64 soak check fmt hooks launcher launcher-check bench bench-check bench-compare clean
+.PHONY: build linux linux-arm64 win mac mac-arm64 dist help start ok test test-unit test-binary test-e2e test-windows test-arm64 test-cluster soak soak-cluster check fmt hooks launcher launcher-check bench bench-check bench-compare clean
 
 build: ## Compile a binary for this platform into bin/jobrunner (the default)
 	@$(DENO) task build
@@ -59,8 +59,14 @@ test-windows: win ## The Windows binary under Wine; WINE=… says how to run it,
 test-arm64: linux-arm64 ## The ARM64 binary under qemu-user; needs qemu-aarch64-static and the ARM64 C library
 	@$(DENO) task test $(TEST_FLAGS) test/e2e/arm64.ts
 
+test-cluster: ## Several machines that share a queue, over real NATS servers that end, freeze and come back; needs root, and the variables that tools/nats_servers.sh prints
+	@$(DENO) task test-cluster $(TEST_FLAGS)
+
 soak: ## Minutes of everything at once; SOAK_SECONDS=… and SOAK_FLOOD_BYTES=… set how much
 	@$(DENO) task soak $(TEST_FLAGS)
+
+soak-cluster: ## Machines and a NATS server that are killed and frozen at random; SOAK_SECONDS=… sets how long, SOAK_SEED=… repeats what happened; needs the same
+	@$(DENO) task soak-cluster $(TEST_FLAGS)
 
 check: ## Format, lint, types, docstrings, the generated tables of the documentation
 	@$(DENO) task check

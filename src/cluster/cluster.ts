@@ -23,8 +23,11 @@ import type { ClusterReport } from "./report.ts";
 
 export type { ClusterPool, ClusterState, NodeSummary } from "./cluster_state.ts";
 
-/** Time between two beats, in milliseconds. */
+/** Time between two beats, in milliseconds, unless a machine counts as dead after less than three of them. */
 const beatMs = 1000;
+
+/** Time between two looks at the streams, in milliseconds. */
+const keepMs = 1000;
 
 /** Time between two looks at jobs whose machine may be dead, in milliseconds. */
 const lookMs = 500;
@@ -188,9 +191,11 @@ export function joinCluster(
   answerOthers(group, all);
   link.onChange(onLink);
   onLink();
-  every(beatMs, () => {
+  every(Math.min(beatMs, config.nodeTimeoutMs / 3), () => {
     beat();
     company.look();
+  });
+  every(keepMs, () => {
     if (link.connected) { for (const keeper of lines.values()) void keeper.look(); }
   });
   every(lookMs, () => all().forEach((line) => line.look()));

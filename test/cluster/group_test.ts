@@ -118,6 +118,18 @@ for (const ids of both) {
     }, ids));
 }
 
+Deno.test("machines beat often enough to live also with a timeout that is shorter than a second", async () => {
+  using machines = createMachines();
+  const config = { nodeTimeoutMs: 900 };
+  const one = await machines.join({}, config);
+  await machines.join({}, config);
+  await machines.clock.pass(settleMs);
+  for (let ms = 0; ms < 5000; ms += 10) {
+    await machines.clock.pass(10);
+    assert.equal(one.cluster.state().nodes.filter(({ state }) => state === "up").length, 2);
+  }
+});
+
 Deno.test("jobs begin in the order in which they were posted, whichever machine has the client", () =>
   scene([{ places: 9 }, { places: 9 }, { places: 9 }], async ({ machines, group, work }) => {
     const ids = Array.from({ length: 20 }, (_, i) => `job ${i}`);

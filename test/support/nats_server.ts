@@ -1,5 +1,5 @@
 /**
- * A real nats-server: the program that the environment variable JOBRUNNER_TEST_NATS names, or else `nats-server` on PATH.
+ * A real nats-server of any of the versions that `tools/nats_servers.sh` provides.
  *
  * @module
  */
@@ -29,6 +29,8 @@ export interface NatsServer extends AsyncDisposable {
 
 /** How a server is to be. */
 export interface NatsServerOptions {
+  /** Its program; that of `natsPrograms.usual` by default. */
+  readonly program?: string;
   /** More text for its configuration file. */
   readonly config?: string;
   /** Whether it has JetStream; it has by default. */
@@ -39,17 +41,35 @@ export interface NatsServerOptions {
   readonly host?: string;
 }
 
-const program = Deno.env.get("JOBRUNNER_TEST_NATS") ?? "nats-server";
+/** Programs of several versions, as `tools/nats_servers.sh` provides them. The second and the third throw an error without them. */
+export const natsPrograms = {
+  /** The oldest version that will do, or else what is on PATH. */
+  usual: Deno.env.get("JOBRUNNER_TEST_NATS") ?? "nats-server",
+  /** The newest one. */
+  get newest(): string {
+    return named("JOBRUNNER_TEST_NATS_NEW");
+  },
+  /** One that is too old. */
+  get old(): string {
+    return named("JOBRUNNER_TEST_NATS_OLD");
+  },
+};
+
+function named(variable: string): string {
+  const path = Deno.env.get(variable);
+  if (path === undefined) throw new Error(`${variable} is not set: see tools/nats_servers.sh`);
+  return path;
+}
 
 /** Starts a server, and resolves when it accepts connections. Rejects with its log if it ends instead. */
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   const folder = temporaryFolder();
-  const { host = "127.0.0.1" } = options;
+  const { host = "127.0.0.1", program = natsPrograms.usual } = options;
   let port = options.port ?? -1;
   let running: RunningServer | undefined;
 
   const start = async () => {
-    running = launch(folder.path, configOf(folder.path, `${host}:${port}`, options));
+    running = launch(program, folder.path, configOf(folder.path, `${host}:${port}`, options));
     port = await running.ready;
   };
   const end = async (signal: Deno.Signal) => {
@@ -94,7 +114,7 @@ interface RunningServer {
   end(signal: Deno.Signal): Promise<void>;
 }
 
-function launch(folder: string, config: string): RunningServer {
+function launch(program: string, folder: string, config: string): RunningServer {
   const path = `${folder}/nats.conf`;
   Deno.writeTextFileSync(path, config);
   const process = new Deno.Command(program, {
