@@ -9,7 +9,7 @@ import { begunIn, heldScript, release, startMember, watchQueue } from "../suppor
 import { shellCmd } from "../support/named.ts";
 import { startNatsServer } from "../support/nats_server.ts";
 import { eventually } from "../support/processes.ts";
-import { isReloaded, reloadBy } from "../support/reload.ts";
+import { commandTable, isReloaded, reloadBy } from "../support/reload.ts";
 import { tokenTable } from "../support/tokens.ts";
 
 const problem = { accept: "application/problem+json" };
@@ -55,6 +55,24 @@ Deno.test("a machine runs only the commands that are in its own file", async () 
   }
   assert.equal((await post(one.url, script, { command: "beta" })).status, 404);
   assert.equal((await post(two.url, script, { command: "alpha" })).status, 404);
+});
+
+Deno.test("machines warn of a command whose text differs, and not of one that the other lacks", async () => {
+  using folder = temporaryFolder();
+  await using server = await startNatsServer();
+  const member = (name: string, ...tables: readonly string[]) =>
+    startMember(server.address, {
+      name,
+      workers: 1,
+      configFile: write(`${folder.path}/${name}.toml`, tables.join("\n")),
+    });
+  const same = table("same");
+  const differs = (word: string) => commandTable("differs", word);
+  await using one = await member("one", same, differs("one"), table("only-one"));
+  await using two = await member("two", same, differs("two"), table("only-two"));
+  const warning = "commands differ on another machine of the group";
+  assert.match(await one.line(warning), / WARN .* commands=differs node=two /);
+  assert.match(await two.line(warning), / WARN .* commands=differs node=one /);
 });
 
 Deno.test("a front without workers keeps jobs until another machine has workers, or until they have waited too long", async () => {

@@ -21,7 +21,8 @@ function permissions(group: string, pools: readonly string[]): string {
   return `{
     publish: ${JSON.stringify(mayPublish)}
     subscribe: ${JSON.stringify([`jr1.${group}.>`, "_INBOX.>"])}
-    allow_responses: true
+    # A machine answers only when it has fetched a large result.
+    allow_responses: { max: 1, expires: "1h" }
   }`;
 }
 
