@@ -72,6 +72,8 @@ export class FrontJob implements Place, Lease, EventListenerObject {
   source: PayloadSource | undefined;
   /** Settles when a result that has come is taken, or is not. */
   taking: Promise<unknown> | undefined;
+  /** The machine whose result was taken. */
+  takenFrom: string | undefined;
   /** Disk space in bytes that its request holds for a result which could not be taken. */
   spareDisk = 0;
   /** Whether the server has confirmed that its message has left the stream. */

@@ -75,7 +75,9 @@ export class Fronts {
       return decodeAnswer(await link.request(subjects.front(front, verb), data, timeoutMs));
     } catch (error) {
       if (error instanceof LinkError && error.trouble === "no_responders") {
-        for (const each of this.#suspects.keys()) if (this.isDead(each)) this.#suspects.delete(each);
+        for (const each of this.#suspects.keys()) {
+          if (this.isDead(each)) this.#suspects.delete(each);
+        }
         this.#suspects.set(front, clock.now());
       }
       return undefined;

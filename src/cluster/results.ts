@@ -64,7 +64,7 @@ export class Results {
   async #take(job: FrontJob, message: ReceivedOutcome): Promise<boolean> {
     const { group, host } = this.#parts;
     const isWanted = () => job.isOpen && !job.localRun;
-    if (!isWanted()) return false;
+    if (!isWanted()) return job.takenFrom === message.node;
     const outcome = await takeResult(group, host, job, message);
     if (!isWanted()) {
       closeFiles(outcome);
@@ -76,6 +76,7 @@ export class Results {
       missed(job, "stderr", stderr);
     }
     if (job.grants.holder !== message.node) cancelRun(group, job, "canceled");
+    job.takenFrom = message.node;
     this.#answer(job, outcome);
     return true;
   }

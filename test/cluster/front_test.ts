@@ -185,7 +185,8 @@ Deno.test("while a result is taken its job is not put into the queue again, alth
     await machines.clock.pass(15_000);
     assert.equal((await machines.size()).messages, 0);
     stored.resolve();
-    assert.deepEqual(await Promise.all([answer, again]), ["taken", "gone"]);
+    const late = result(uid, other);
+    assert.deepEqual(await Promise.all([answer, again, late]), ["taken", "taken", "gone"]);
     await machines.clock.pass(1000);
     assert.equal(posted.answers, 1);
     assert.equal(work.begun.length, 0);

@@ -311,7 +311,7 @@ Deno.test("a question for more than the payload has no effect on the job", () =>
 });
 
 Deno.test("a result is kept for as long as its front fetches it", () =>
-  scene({}, async ({ machines: { clock }, work, front }) => {
+  scene({}, async ({ machines: { clock }, work, front, executor }) => {
     const bytes = bytesOf(80 * chunk);
     const file = fileOf(bytes);
     const slow = {
@@ -327,6 +327,7 @@ Deno.test("a result is kept for as long as its front fetches it", () =>
     assert.deepEqual(posted.answer.result.data.bytes, bytes);
     assert.equal(file.closed(), 1);
     assert.equal(work.begun.length, 1);
+    assert.ok(!executor.reported.some(([event]) => event === "unclaimed"));
   }));
 
 Deno.test("what was kept of a result whose transfer is broken off does not count for its request", () =>
