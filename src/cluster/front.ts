@@ -173,9 +173,15 @@ export class Front implements JobFront {
   }
 
   #startTimeout(job: FrontJob): void {
-    const { queueTimeoutMs } = this.#admission;
-    if (queueTimeoutMs === Infinity) return;
-    job.stopTimer = this.#group.clock.after(queueTimeoutMs, () => this.end(job, "queue_timeout"));
+    job.mayWaitMs ??= this.#admission.queueTimeoutMs;
+    if (job.mayWaitMs === Infinity) return;
+    const begun = this.now();
+    const stop = this.#group.clock.after(job.mayWaitMs, () => this.end(job, "queue_timeout"));
+    job.stopTimer = () => {
+      stop();
+      job.stopTimer = () => {};
+      job.mayWaitMs = Math.max(0, (job.mayWaitMs ?? 0) - (this.now() - begun));
+    };
   }
 
   /** Puts a job into the queue, for the first time or again. */

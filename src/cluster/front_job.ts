@@ -80,7 +80,9 @@ export class FrontJob implements Place, Lease, EventListenerObject {
   acked = false;
   /** Numbers of bytes of live output that have come or are lost, of the run that counts. */
   received = { stdout: 0, stderr: 0 };
-  /** Ends its queue timeout. */
+  /** What is left of its queue timeout, in milliseconds; undefined before it has begun. */
+  mayWaitMs: number | undefined;
+  /** Ends its queue timeout, which can go on later. */
   stopTimer: () => void = nothing;
   /** Called when `acked` is set. */
   onAcked: () => void = nothing;

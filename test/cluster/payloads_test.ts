@@ -357,3 +357,19 @@ Deno.test("what was kept of a result whose transfer is broken off does not count
     assert.equal(posted.answer?.kind, "ran");
     assert.deepEqual([captured, taken], [bytes.length + 8, bytes.length + 8]);
   }));
+
+Deno.test("the queue timeout of a job goes on when machines that have no room give it back", async () => {
+  using machines = createMachines();
+  const { clock } = machines;
+  const front = await machines.join({ workers: 0, places: 9, queueTimeoutMs: 5000 });
+  const executor = await machines.join({ workers: 1 }, {}, { memory: 10 });
+  await clock.pass(settleMs);
+  const work = groupWork(machines);
+  void work.work(executor, 1);
+  const input = { kind: "bytes", bytes: bytesOf(2 * chunk) } as const;
+  const posted = await work.post(front, "a", { input });
+  await clock.pass(4500);
+  assert.equal(posted.answers, 0);
+  await clock.pass(1000);
+  assert.equal(posted.answer?.kind === "left" && posted.answer.cause, "queue_timeout");
+});
