@@ -35,7 +35,7 @@ const firstAuditMs = 2000;
 /** How late a timer must be to show that this process was frozen, in milliseconds. */
 const frozenMs = 1000;
 
-/** How long results may take to be delivered when this machine leaves, in milliseconds. */
+/** How long results may take to be delivered when this machine leaves, in milliseconds; longer while they are read. */
 const deliverMs = 5000;
 
 /** The server must offer a job anew only when its machine counts as dead: so many milliseconds later. */
@@ -221,8 +221,9 @@ export function joinCluster(
       beat();
     },
     async close() {
-      const delivered = Promise.all(all().map(({ executor }) => executor.idle()));
-      await within(clock, deliverMs, delivered);
+      const delivered = () => Promise.all(all().map(({ executor }) => executor.idle()));
+      const areRead = () => all().some(({ executor }) => clock.now() - executor.readMs < deliverMs);
+      do await within(clock, deliverMs, delivered()); while (areRead());
       state = "gone";
       beat();
       clock.end();

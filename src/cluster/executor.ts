@@ -108,6 +108,11 @@ export class Executor {
     return [...this.#held.values()].filter(({ remote }) => remote && !remote.isRunning).length;
   }
 
+  /** When a part of a result that is here was last read; a time of the group's clock. */
+  get readMs(): number {
+    return Math.max(...[...this.#held.values()].map(({ remote }) => remote?.readMs ?? -Infinity));
+  }
+
   /** The workers of this machine that wait for a job. */
   get takers(): Takers {
     return this.#takers;

@@ -74,8 +74,8 @@ export class RemoteJob implements Lease {
   /** Whether a forced stop of this machine wants its end. */
   #isCut = false;
   #captures: Readonly<Record<CaptureOf, Captured>> | undefined;
-  /** When a part of a capture was last read. */
-  #readMs = -Infinity;
+  /** When a part of a capture was last read; a time of the group's clock. */
+  readMs = -Infinity;
 
   /** A job without its payload. */
   constructor(group: Group, job: Delivered, parts: RemoteParts) {
@@ -180,7 +180,7 @@ export class RemoteJob implements Lease {
     const { pool } = this.#parts;
     const live = this.#live?.sent;
     const goesOn = () => this.#state === "delivering";
-    const readMs = () => this.#readMs;
+    const readMs = () => this.readMs;
     this.#over(
       await deliver(this.#group, { pool, front, reply, question, outcome, live, goesOn, readMs }),
     );
@@ -190,7 +190,7 @@ export class RemoteJob implements Lease {
   async read(of: CaptureOf, at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     const capture = this.#captures?.[of];
     if (!capture) throw new Error("there is no result");
-    this.#readMs = this.#group.clock.now();
+    this.readMs = this.#group.clock.now();
     return await readCapture(capture, at, length);
   }
 

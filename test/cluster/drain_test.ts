@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { pause } from "../../src/cluster/clock.ts";
 import type { ClusterConfig } from "../../src/config/config.ts";
+import type { JobOutcome } from "../../src/jobs/job.ts";
 import { createMachines, type Machine, type Machines } from "../support/cluster.ts";
 import { type GroupWork, groupWork, type Posted } from "../support/group_work.ts";
 import { nothingInUse } from "../support/pool_host.ts";
@@ -248,3 +250,31 @@ Deno.test("a machine that stops takes its own jobs whose command no other machin
   assert.deepEqual(posted.map(nodeOf), [stops.name, stops.name]);
   assert.ok((tookMs() ?? Infinity) < 6000, `${tookMs()} ms`);
 });
+
+Deno.test("close() waits for a result for as long as its front fetches it", () =>
+  scene(async ({ machines, work, stops, stays }) => {
+    const workers = work.work(stops, 1);
+    const bytes = new Uint8Array(16 * 2 ** 20).fill(1);
+    const file = {
+      length: bytes.length,
+      async read(at: number, into: Uint8Array<ArrayBuffer>) {
+        await pause(machines.clock, 2000);
+        into.set(bytes.subarray(at, at + into.length));
+        return into.length;
+      },
+      close() {},
+    };
+    const outcome = (usual: JobOutcome): JobOutcome => {
+      assert.ok(usual.kind === "ran");
+      const data = { bytes: new Uint8Array(), truncated: false, file };
+      return { kind: "ran", result: { ...usual.result, data } };
+    };
+    const posted = [await work.post(stays, "a", { ms: 1000, outcome })];
+    await machines.clock.pass(100);
+    const { tookMs } = drain(machines, stops, workers);
+    void work.work(stays, 1);
+    await machines.clock.pass(30_000);
+    assert.deepEqual(posted.map(nodeOf), [stops.name]);
+    assert.equal(work.begun.length, 1);
+    assert.ok((tookMs() ?? Infinity) < 20_000);
+  }));
