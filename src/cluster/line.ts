@@ -54,6 +54,8 @@ export class ClusterLine implements ResizableLine {
   readonly #parts: ClusterLineParts;
   #size: LineSize;
   #leaving = false;
+  /** Whether the pool has commands; one that a reload has removed has none, but may have jobs. */
+  #hasCommands = true;
   readonly #ended = Promise.withResolvers<void>();
 
   /** An open queue. */
@@ -140,16 +142,25 @@ export class ClusterLine implements ResizableLine {
   }
 
   #update(): void {
-    if (this.#leaving) this.executor.takers.pause(this.#othersTake(this.front.wanted()));
+    this.executor.takers.pause(this.#leavesAll());
     if (!this.front.closed || this.front.unfinished > 0) return;
     this.executor.takers.end();
     this.#ended.resolve();
   }
 
-  /** Looks at what depends on the other machines. To be called twice a second. */
+  /** Whether no job is to be taken: the machine cannot run any, or is stopping and the others take those that wait here. */
+  #leavesAll(): boolean {
+    if (!this.#leaving && this.#hasCommands) return false;
+    const wanted = this.front.wanted();
+    if (wanted.length === 0 && !this.#hasCommands) return true;
+    return this.#leaving && this.#othersTake(wanted);
+  }
+
+  /** Looks at what depends on the other machines, and at the commands. To be called twice a second. */
   look(): void {
     this.front.look();
     this.executor.look();
+    this.#hasCommands = Object.keys(this.#parts.host.digests).length > 0;
     this.#update();
   }
 
@@ -161,9 +172,10 @@ export class ClusterLine implements ResizableLine {
   #figures(): Omit<PoolBeat, "held" | "commands"> {
     const { busy, meanRunSec } = this.executor;
     const { workers, places } = this.#size;
+    const isLeaving = this.#leaving || !this.#hasCommands;
     return {
-      workers: this.#leaving ? busy : workers,
-      places: this.#leaving || this.front.closed ? 0 : places,
+      workers: isLeaving ? busy : workers,
+      places: isLeaving || this.front.closed ? 0 : places,
       busy,
       waiting: this.front.waiting,
       meanRunSec,

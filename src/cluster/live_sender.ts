@@ -12,6 +12,9 @@ import type { StreamTotals } from "./messages.ts";
 /** How many bytes may be on their way at once; more are dropped, and the front sees the gap. */
 const windowBytes = 2 ** 20;
 
+/** What a piece counts in addition to its bytes: about what it takes to wait for its answer. */
+const pieceBytes = 256;
+
 /** How long a piece counts as on its way if the front does not answer, in milliseconds. */
 const pieceMs = 5000;
 
@@ -49,8 +52,9 @@ export class LiveSender {
       const piece = bytes.subarray(begin, begin + length);
       const at = this.#sent[stream];
       this.#sent[stream] += piece.length;
-      if (this.#onTheirWay + piece.length > windowBytes) continue;
-      this.#send(encodeOutput({ uid: this.#uid, node, kind: stream, at }, piece), piece.length);
+      const counted = pieceBytes + piece.length;
+      if (this.#onTheirWay + counted > windowBytes) continue;
+      this.#send(encodeOutput({ uid: this.#uid, node, kind: stream, at }, piece), counted);
     }
   }
 

@@ -75,7 +75,7 @@ export class RemoteJob implements Lease {
   #isCut = false;
   #captures: Readonly<Record<CaptureOf, Captured>> | undefined;
   /** When a part of a capture was last read; a time of the group's clock. */
-  readMs = -Infinity;
+  readMs: number = -Infinity;
 
   /** A job without its payload. */
   constructor(group: Group, job: Delivered, parts: RemoteParts) {

@@ -421,3 +421,24 @@ Deno.test("jobs that come right after a machine has begun are offered once", asy
   await clock.pass(100);
   assert.deepEqual(executor.reported.filter(([name]) => name === "redelivered"), []);
 });
+Deno.test("a machine whose pool has lost its commands leaves jobs to the others, and takes its places with it", () =>
+  scene([{ workers: 1, places: 3 }, { workers: 1 }, { workers: 0, places: 2 }], async (scene) => {
+    const { machines, group: [removed, other, front], work } = scene;
+    assert.ok(removed && other && front);
+    const { digests } = removed.host;
+    void work.work(removed, 1);
+    await machines.clock.pass(10);
+    void work.work(other, 1);
+    Object.assign(removed.host, { digests: {} });
+    await machines.clock.pass(3000);
+    assert.equal((await machines.size()).maxMessages, 3);
+    await work.post(front, "a");
+    await machines.clock.pass(50);
+    assert.deepEqual(work.begun.map(({ machine }) => machine), [other]);
+    Object.assign(removed.host, { digests });
+    await machines.clock.pass(3000);
+    assert.equal((await machines.size()).maxMessages, 7);
+    for (const id of ["b", "c"]) await work.post(front, id);
+    await machines.clock.pass(50);
+    assert.equal(work.begun.length, 3);
+  }));

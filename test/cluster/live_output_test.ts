@@ -147,3 +147,15 @@ Deno.test("after a second run has begun, its output follows a second start, and 
       "stdout lost 3",
     ]);
   }));
+
+Deno.test("output in small pieces has a limit, too, while the front does not answer", () =>
+  scene(async ({ machines: { clock, server }, work, front, executor }) => {
+    void work.work(executor, 1);
+    await work.post(front, "a", { keep: "data", ms: 300 });
+    await clock.pass(100);
+    server.cut(executor.link, "silent");
+    const before = clock.timers;
+    const handle = work.begun[0]?.lease.handle;
+    for (let i = 0; i < 20_000; i++) handle?.onOutput?.("stdout", new Uint8Array(1));
+    assert.ok(clock.timers - before < 5000);
+  }));
