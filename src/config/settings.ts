@@ -470,7 +470,7 @@ export const settings = [
   },
   {
     name: "JOBRUNNER_NATS_NODE_TIMEOUT_SEC",
-    kind: { type: "seconds", min: 2, max: 3600 },
+    kind: { type: "seconds", min: 1, max: 3600 },
     default: "3",
     meaning:
       "Seconds without a sign of life after which a machine counts as lost. Another one can run its jobs two seconds later. Each machine says every second, or three times within a shorter timeout, that it lives.",

@@ -104,7 +104,7 @@ const samples: Readonly<
   JOBRUNNER_NATS_TLS_FIRST: ["on", "off", natsWithTls],
   JOBRUNNER_NATS_ON_LOST: ["rerun", "fail", nats],
   JOBRUNNER_NATS_ATTEMPTS: ["1", "100", nats],
-  JOBRUNNER_NATS_NODE_TIMEOUT_SEC: ["2", "2.5", nats],
+  JOBRUNNER_NATS_NODE_TIMEOUT_SEC: ["1", "2.5", nats],
   JOBRUNNER_NATS_STORAGE: ["file", "memory", nats],
   JOBRUNNER_NATS_REPLICAS: ["1", "5", nats],
   JOBRUNNER_NATS_READY: ["always", "strict", nats],
