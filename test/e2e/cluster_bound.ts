@@ -1,5 +1,5 @@
 /**
- * The bound of a queue that several machines share, as real programs over real servers. It needs what `tools/nats_servers.sh`
+ * The bound of a queue that several machines share, as real programs over real servers. It needs root, and what `tools/nats_servers.sh`
  * provides.
  */
 
