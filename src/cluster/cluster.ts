@@ -31,7 +31,7 @@ const keepMs = 1000;
 /** Time between two looks at jobs whose machine may be dead, in milliseconds. */
 const lookMs = 500;
 
-/** Time between two audits, and from a reconnection, or the end of being frozen, to the next one, in milliseconds. */
+/** Time between two audits, and from a reconnection, or when this process goes on, to the next one, in milliseconds. */
 const auditMs = 10_000;
 const firstAuditMs = 2000;
 

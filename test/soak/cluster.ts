@@ -1,10 +1,10 @@
 /**
- * Three machines that share a queue, and their NATS server, are killed and frozen at random while clients post jobs to them. At the
- * end every client has the right answer, except those whose own machine was killed, and no job, process or file is left. If no job
- * may begin twice, none has, and clients of jobs that were lost know it.
+ * Three machines that share a queue, and their NATS server, are killed and frozen at random while clients post jobs to them. At
+ * the end every client has the right answer, except those whose own machine was killed, and no job, process or file is left. If
+ * no job may begin twice, none has, and clients of jobs that were lost know it.
  *
- * SOAK_SECONDS (default 180) sets for how long, half of it for each of the two. SOAK_SEED repeats the faults of a run, which prints
- * its seed. It needs root, and what `tools/nats_servers.sh` provides.
+ * SOAK_SECONDS (default 180) sets for how long, half of it for each of the two. SOAK_SEED repeats the faults of a run, which
+ * prints its seed. It needs root, and what `tools/nats_servers.sh` provides.
  */
 
 import assert from "node:assert/strict";
