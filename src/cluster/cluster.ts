@@ -32,7 +32,7 @@ const keepMs = 1000;
 /** Time between two looks at jobs whose machine may be dead, in milliseconds. */
 const lookMs = 500;
 
-/** Time between two audits, and from a reconnection to the next one, in milliseconds. */
+/** Time between two audits, and from a reconnection, or when this process goes on, to the next one, in milliseconds. */
 const auditMs = 10_000;
 const firstAuditMs = 2000;
 
@@ -155,21 +155,25 @@ export function joinCluster(
     clock.after(ms, again);
     function again(): void {
       clock.after(ms, again);
-      // What the others said meanwhile has yet to be read.
-      if (clock.now() - last > ms + frozenMs) nodes.reconnected(clock.now());
+      if (clock.now() - last > ms + frozenMs) wasAway();
       last = clock.now();
       act();
     }
   }
 
+  /** What the others said meanwhile was lost, or has yet to be read; they may have given up jobs of this machine's clients. */
+  function wasAway(): void {
+    nodes.reconnected(clock.now());
+    stopFirstAudit();
+    stopFirstAudit = clock.after(firstAuditMs, audit);
+  }
+
   function onLink(): void {
     if (!link.connected || link.connections === connections) return;
     connections = link.connections;
-    nodes.reconnected(clock.now());
+    wasAway();
     beat();
     for (const keeper of lines.values()) void begin(keeper);
-    stopFirstAudit();
-    stopFirstAudit = clock.after(firstAuditMs, audit);
   }
 
   async function begin(keeper: Keeper): Promise<void> {

@@ -417,6 +417,27 @@ Deno.test("a front that was frozen believes nobody dead when it goes on, and ans
     await expectSettled(scene, posted);
   }));
 
+Deno.test("jobs that others gave up while their front was frozen are put into the queue two seconds after it goes on", () =>
+  scene({}, async (scene) => {
+    const { machines: { clock }, machines, work, front, one } = scene;
+    void work.work(one, 1);
+    const posted = [
+      await work.post(front, "a", { ms: 20_000 }),
+      await work.post(front, "b", { ms: 500 }),
+    ];
+    await clock.pass(500);
+    front.freeze();
+    await clock.pass(12_000);
+    assert.equal((await machines.size()).messages, 0);
+    assert.deepEqual(work.ids(), ["a"]);
+    front.thaw();
+    await clock.pass(2500);
+    assert.deepEqual(work.ids().toSorted(), ["a", "a", "b"]);
+    await clock.pass(30_000);
+    assert.deepEqual(posted.map(fateOf), ["exited", "exited"]);
+    await expectSettled(scene, posted);
+  }));
+
 Deno.test("a job that a worker of its own machine runs is given to nobody else, however late the machine is", () =>
   scene({}, async (scene) => {
     const { machines: { clock }, work, front, one, other } = scene;

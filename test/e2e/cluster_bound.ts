@@ -1,6 +1,6 @@
 /**
- * The bound of a queue that several machines share, as real programs over real servers. It needs what `tools/nats_servers.sh`
- * provides.
+ * The bound of a queue that several machines share, as real programs over real servers. It needs root, and what
+ * `tools/nats_servers.sh` provides.
  */
 
 import assert from "node:assert/strict";

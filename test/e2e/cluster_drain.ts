@@ -1,5 +1,6 @@
 /**
- * Machines of a group that are stopped, as real programs over real servers. It needs what `tools/nats_servers.sh` provides.
+ * Machines of a group that are stopped, as real programs over real servers. It needs root, and what `tools/nats_servers.sh`
+ * provides.
  */
 
 import assert from "node:assert/strict";

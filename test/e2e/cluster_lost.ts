@@ -1,5 +1,5 @@
 /**
- * Machines that are killed or frozen while others share their queue, as real programs over real servers. It needs what
+ * Machines that are killed or frozen while others share their queue, as real programs over real servers. It needs root, and what
  * `tools/nats_servers.sh` provides.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Servers and queues that a machine cannot use, with the real program. It needs what `tools/nats_servers.sh` provides.
+ * Servers and queues that a machine cannot use, with the real program. It needs root, and what `tools/nats_servers.sh` provides.
  */
 
 import assert from "node:assert/strict";

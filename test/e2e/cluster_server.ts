@@ -1,6 +1,6 @@
 /**
  * The NATS server ends, freezes and comes back while machines share their queue, as real programs over real servers. It needs
- * what `tools/nats_servers.sh` provides.
+ * root, and what `tools/nats_servers.sh` provides.
  */
 
 import assert from "node:assert/strict";

@@ -1,15 +1,15 @@
 /**
- * Three machines that share a queue, and their NATS server, are killed and frozen at random while clients post jobs to them. At the
- * end every client has the right answer, except those whose own machine was killed, and no job is left. If no job may begin twice,
- * none has, and clients of jobs that were lost know it.
+ * Three machines that share a queue, and their NATS server, are killed and frozen at random while clients post jobs to them. At
+ * the end every client has the right answer, except those whose own machine was killed, and no job, process or file is left. If
+ * no job may begin twice, none has, and clients of jobs that were lost know it.
  *
- * SOAK_SECONDS (default 180) sets for how long, half of it for each of both. SOAK_SEED repeats the faults of a run, which prints its seed. It needs what
- * `tools/nats_servers.sh` provides.
+ * SOAK_SECONDS (default 180) sets for how long, half of it for each of the two. SOAK_SEED repeats the faults of a run, which
+ * prints its seed. It needs root, and what `tools/nats_servers.sh` provides.
  */
 
 import assert from "node:assert/strict";
 import { type FaultGroup, type FaultMachine, startFaultGroup } from "../support/fault_group.ts";
-import { eventually } from "../support/processes.ts";
+import { eventually, markedIn } from "../support/processes.ts";
 
 const seconds = Number(Deno.env.get("SOAK_SECONDS") ?? 180);
 const seed = Number(Deno.env.get("SOAK_SEED") ?? Math.floor(Math.random() * 2 ** 32));
@@ -187,6 +187,12 @@ async function soak(onLost: "rerun" | "fail"): Promise<void> {
   console.log({ seed, onLost, ...tally, twice: twice.length });
   if (onLost === "fail") assert.deepEqual(twice, []);
   for (const { machine } of scene.slots) assert.equal(await machine.stop(), 0);
+  for (const { name, log } of [...scene.slots.map(({ machine }) => machine), ...scene.killed]) {
+    assert.deepEqual(log.filter((line) => line.includes("uncaught")), [], name);
+  }
+  // What the killed ones left was removed by those that replaced them.
+  assert.deepEqual(markedIn(group.folder), []);
+  assert.deepEqual([...Deno.readDirSync(group.folder)].map(({ name }) => name), ["begun"]);
 }
 
 Deno.test(`machines and a server that are killed and frozen at random lose only clients of killed machines (SOAK_SEED=${seed})`, () =>
