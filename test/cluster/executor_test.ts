@@ -20,7 +20,8 @@ interface Scene {
   readonly asked: string[];
   /** How it answers; not at all if undefined. */
   answer: ClaimAnswer | undefined;
-  post(more?: Partial<JobMessage>): Promise<unknown>;
+  /** `id` is that of the message. */
+  post(more?: Partial<JobMessage>, uid?: string, id?: string): Promise<unknown>;
 }
 
 async function scene(act: (scene: Scene) => Promise<void>, runMs?: number): Promise<void> {
@@ -36,8 +37,7 @@ async function scene(act: (scene: Scene) => Promise<void>, runMs?: number): Prom
     link,
     asked,
     answer: "run",
-    async post(more = {}) {
-      const uid = newJobUid();
+    async post(more = {}, uid = newJobUid(), id = uid) {
       const data = encodeJob({
         proto: 1,
         front,
@@ -53,7 +53,7 @@ async function scene(act: (scene: Scene) => Promise<void>, runMs?: number): Prom
         claimFirst: false,
         ...more,
       }, new Uint8Array([1]));
-      return await link.store("jr1.test.job.default", data, { id: uid, timeoutMs: 1000 });
+      return await link.store("jr1.test.job.default", data, { id, timeoutMs: 1000 });
     },
   };
   link.subscribe(subjects.front(front, "*"), ({ subject, data, reply }) => {
@@ -172,4 +172,21 @@ Deno.test("a job whose command is removed while its front is asked is given back
     assert.deepEqual(asked, ["claim", "back"]);
     assert.equal(work.begun.length, 0);
     assert.equal((await machines.size()).messages, 1);
+  }));
+
+Deno.test("a job that a server offers anew with an old number is asked for with a higher one", () =>
+  scene(async (scene) => {
+    const { machines, link, post } = scene;
+    const attempts: number[] = [];
+    link.subscribe(subjects.front(front, "claim"), ({ data }) => {
+      attempts.push(decodeQuestion(data)?.attempt ?? 0);
+    });
+    scene.answer = "gone";
+    const uid = newJobUid();
+    for (const id of ["first", "second"]) {
+      await post({ claimFirst: true }, uid, id);
+      await machines.clock.pass(50);
+      assert.equal((await machines.size()).messages, 0);
+    }
+    assert.deepEqual(attempts, [1, 2]);
   }));
