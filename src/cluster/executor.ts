@@ -177,6 +177,12 @@ export class Executor {
     return this.#isTooLong(now - this.#lookedMs) || !this.#isTooLong(now - this.#lateMs);
   }
 
+  /** Whether there is a connection again, since a short time: a server that was killed may offer as new what another machine has. */
+  #isBack(): boolean {
+    const { link, clock, ackWaitMs } = this.#group;
+    return link.connections > 1 && clock.now() - link.connectedAt < ackWaitMs;
+  }
+
   /** The jobs of other machines that have no outcome yet. */
   #running(): RemoteJob[] {
     return [...this.#held.values()].map(({ remote }) => remote)
@@ -314,7 +320,7 @@ export class Executor {
       return undefined;
     }
     const mayBegin = attempt === 1 && !job.claimFirst && job.inline !== undefined &&
-      !fronts.isSuspect(front) && !this.#isLate();
+      !fronts.isSuspect(front) && !this.#isLate() && !this.#isBack();
     const question = this.#question(job, offer);
     const answer = mayBegin ? "run" : await fronts.claim(front, question);
     if (answer !== "run") {

@@ -18,6 +18,8 @@ interface Scene {
   readonly link: Link;
   /** What the front was asked. */
   readonly asked: string[];
+  /** It says that it lives. */
+  beat(): void;
   /** How it answers; not at all if undefined. */
   answer: ClaimAnswer | undefined;
   /** `id` is that of the message. */
@@ -30,6 +32,14 @@ async function scene(act: (scene: Scene) => Promise<void>, runMs?: number): Prom
   const link = machines.server.connect();
   const work = groupWork(machines, runMs);
   const asked: string[] = [];
+  const beat = encodeBeat({
+    proto: 1,
+    node: front,
+    name: "front",
+    version: "1",
+    state: "up",
+    pools: {},
+  });
   const scene: Scene = {
     machines,
     work,
@@ -37,6 +47,7 @@ async function scene(act: (scene: Scene) => Promise<void>, runMs?: number): Prom
     link,
     asked,
     answer: "run",
+    beat: () => link.publish(subjects.heartbeat, beat),
     async post(more = {}, uid = newJobUid(), id = uid) {
       const data = encodeJob({
         proto: 1,
@@ -62,15 +73,7 @@ async function scene(act: (scene: Scene) => Promise<void>, runMs?: number): Prom
     if (verb === "result" || !decodeQuestion(data)) return;
     if (scene.answer && reply) link.publish(reply, encodeAnswer(scene.answer));
   });
-  const beat = encodeBeat({
-    proto: 1,
-    node: front,
-    name: "front",
-    version: "1",
-    state: "up",
-    pools: {},
-  });
-  link.publish(subjects.heartbeat, beat);
+  scene.beat();
   await machines.clock.pass(1);
   void work.work(executor, 1);
   await act(scene);
@@ -189,4 +192,21 @@ Deno.test("a job that a server offers anew with an old number is asked for with 
       assert.equal((await machines.size()).messages, 0);
     }
     assert.deepEqual(attempts, [1, 2]);
+  }));
+
+Deno.test("a machine that has just got its connection back asks before it begins", () =>
+  scene(async ({ machines, work, executor, asked, post, beat }) => {
+    machines.server.cut(executor.link);
+    machines.server.mend(executor.link);
+    await machines.clock.pass(10);
+    await post();
+    await machines.clock.pass(500);
+    assert.equal(asked[0], "claim");
+    await machines.clock.pass(5000);
+    asked.length = 0;
+    beat();
+    await post();
+    await machines.clock.pass(10);
+    assert.deepEqual(asked, ["started"]);
+    assert.equal(work.begun.length, 2);
   }));
