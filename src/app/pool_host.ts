@@ -5,6 +5,7 @@
  */
 
 import { hash } from "node:crypto";
+import type { CommandConfig } from "../config/config.ts";
 import type { HostShare, PoolHost } from "../cluster/host.ts";
 import { createCaptures } from "../exec/capture.ts";
 import type { RunSettings } from "../exec/run.ts";
@@ -37,12 +38,12 @@ export function commandDigest(text: string): string {
 export function createPoolHost(
   { commands, settingsOf, namesOf, openShare }: PoolHostParts,
 ): PoolHost {
-  /** Digests that were made, by the text of the command. */
-  const made = new Map<string, string>();
+  /** Digests that were made. */
+  const made = new WeakMap<CommandConfig, string>();
 
-  function digestOf(text: string): string {
-    const known = made.get(text) ?? commandDigest(text);
-    made.set(text, known);
+  function digestOf(config: CommandConfig): string {
+    const known = made.get(config) ?? commandDigest(config.command.text);
+    made.set(config, known);
     return known;
   }
 
@@ -59,7 +60,7 @@ export function createPoolHost(
     namesOf,
     get digests() {
       return Object.fromEntries(
-        commands().map(({ name, parts }) => [name, digestOf(parts.config.command.text)]),
+        commands().map(({ name, parts }) => [name, digestOf(parts.config)]),
       );
     },
     openPayload,

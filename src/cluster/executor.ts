@@ -29,6 +29,9 @@ import { Takers } from "./takers.ts";
 /** How long a message that cannot be dealt with now stays away, in milliseconds. */
 const awayMs = 1000;
 
+/** Of how many jobs the number of the last offer is remembered: those that were here lately. */
+const mostAttempts = 4096;
+
 /** What an executor is made of. */
 export interface ExecutorParts {
   /** What it shares with the rest of the room. */
@@ -62,6 +65,8 @@ export class Executor {
   readonly #parts: ExecutorParts;
   readonly #group: Group;
   readonly #held = new Map<string, Held>();
+  /** Numbers of the last offers of jobs. */
+  readonly #attempts = new Map<string, number>();
   readonly #takers: Takers;
   readonly #fronts: Fronts;
   readonly #runTimes = createRunTimes();
@@ -172,6 +177,12 @@ export class Executor {
     return this.#isTooLong(now - this.#lookedMs) || !this.#isTooLong(now - this.#lateMs);
   }
 
+  /** Whether there is a connection again, since a short time: a server that was killed may offer as new what another machine has. */
+  #isBack(): boolean {
+    const { link, clock, ackWaitMs } = this.#group;
+    return link.connections > 1 && clock.now() - link.connectedAt < ackWaitMs;
+  }
+
   /** The jobs of other machines that have no outcome yet. */
   #running(): RemoteJob[] {
     return [...this.#held.values()].map(({ remote }) => remote)
@@ -222,9 +233,9 @@ export class Executor {
   /** A message came. Resolves with the job if a worker of this machine may run it. */
   async #offered({ reply, data }: Incoming): Promise<Lease | undefined> {
     const { link, report } = this.#group;
-    const offer = offerOf(reply);
-    if (!offer) return undefined;
-    if (offer.attempt > 1) report.redelivered(this.#parts.pool);
+    const offered = offerOf(reply);
+    if (!offered) return undefined;
+    if (offered.attempt > 1) report.redelivered(this.#parts.pool);
     const job = decodeJob(data);
     if (job === undefined) {
       report.misunderstood("a job");
@@ -235,6 +246,7 @@ export class Executor {
       link.publish(reply, giveBack(awayMs));
       return undefined;
     }
+    const offer = { ...offered, attempt: this.#attemptOf(job.spec.uid, offered.attempt) };
     const held: Held = { reply };
     this.#held.set(job.spec.uid, held);
     try {
@@ -248,6 +260,22 @@ export class Executor {
       this.#drop(job.spec.uid, away);
       return undefined;
     }
+  }
+
+  /**
+   * The number by which a front knows this offer of a job. It rises: a server that was killed can have forgotten its last offers, and
+   * the front would take a new one for one that it has granted.
+   */
+  #attemptOf(uid: string, attempt: number): number {
+    const rising = Math.max(attempt, (this.#attempts.get(uid) ?? 0) + 1);
+    // The latest are the last.
+    this.#attempts.delete(uid);
+    this.#attempts.set(uid, rising);
+    if (this.#attempts.size > mostAttempts) {
+      const [oldest] = this.#attempts.keys();
+      this.#attempts.delete(oldest as string);
+    }
+    return rising;
   }
 
   /** The message is no longer here. */
@@ -292,7 +320,7 @@ export class Executor {
       return undefined;
     }
     const mayBegin = attempt === 1 && !job.claimFirst && job.inline !== undefined &&
-      !fronts.isSuspect(front) && !this.#isLate();
+      !fronts.isSuspect(front) && !this.#isLate() && !this.#isBack();
     const question = this.#question(job, offer);
     const answer = mayBegin ? "run" : await fronts.claim(front, question);
     if (answer !== "run") {

@@ -18,9 +18,12 @@ interface Scene {
   readonly link: Link;
   /** What the front was asked. */
   readonly asked: string[];
+  /** It says that it lives. */
+  beat(): void;
   /** How it answers; not at all if undefined. */
   answer: ClaimAnswer | undefined;
-  post(more?: Partial<JobMessage>): Promise<unknown>;
+  /** `id` is that of the message. */
+  post(more?: Partial<JobMessage>, uid?: string, id?: string): Promise<unknown>;
 }
 
 async function scene(act: (scene: Scene) => Promise<void>, runMs?: number): Promise<void> {
@@ -29,6 +32,14 @@ async function scene(act: (scene: Scene) => Promise<void>, runMs?: number): Prom
   const link = machines.server.connect();
   const work = groupWork(machines, runMs);
   const asked: string[] = [];
+  const beat = encodeBeat({
+    proto: 1,
+    node: front,
+    name: "front",
+    version: "1",
+    state: "up",
+    pools: {},
+  });
   const scene: Scene = {
     machines,
     work,
@@ -36,8 +47,8 @@ async function scene(act: (scene: Scene) => Promise<void>, runMs?: number): Prom
     link,
     asked,
     answer: "run",
-    async post(more = {}) {
-      const uid = newJobUid();
+    beat: () => link.publish(subjects.heartbeat, beat),
+    async post(more = {}, uid = newJobUid(), id = uid) {
       const data = encodeJob({
         proto: 1,
         front,
@@ -53,7 +64,7 @@ async function scene(act: (scene: Scene) => Promise<void>, runMs?: number): Prom
         claimFirst: false,
         ...more,
       }, new Uint8Array([1]));
-      return await link.store("jr1.test.job.default", data, { id: uid, timeoutMs: 1000 });
+      return await link.store("jr1.test.job.default", data, { id, timeoutMs: 1000 });
     },
   };
   link.subscribe(subjects.front(front, "*"), ({ subject, data, reply }) => {
@@ -62,15 +73,7 @@ async function scene(act: (scene: Scene) => Promise<void>, runMs?: number): Prom
     if (verb === "result" || !decodeQuestion(data)) return;
     if (scene.answer && reply) link.publish(reply, encodeAnswer(scene.answer));
   });
-  const beat = encodeBeat({
-    proto: 1,
-    node: front,
-    name: "front",
-    version: "1",
-    state: "up",
-    pools: {},
-  });
-  link.publish(subjects.heartbeat, beat);
+  scene.beat();
   await machines.clock.pass(1);
   void work.work(executor, 1);
   await act(scene);
@@ -172,4 +175,38 @@ Deno.test("a job whose command is removed while its front is asked is given back
     assert.deepEqual(asked, ["claim", "back"]);
     assert.equal(work.begun.length, 0);
     assert.equal((await machines.size()).messages, 1);
+  }));
+
+Deno.test("a job that a server offers anew with an old number is asked for with a higher one", () =>
+  scene(async (scene) => {
+    const { machines, link, post } = scene;
+    const attempts: number[] = [];
+    link.subscribe(subjects.front(front, "claim"), ({ data }) => {
+      attempts.push(decodeQuestion(data)?.attempt ?? 0);
+    });
+    scene.answer = "gone";
+    const uid = newJobUid();
+    for (const id of ["first", "second"]) {
+      await post({ claimFirst: true }, uid, id);
+      await machines.clock.pass(50);
+      assert.equal((await machines.size()).messages, 0);
+    }
+    assert.deepEqual(attempts, [1, 2]);
+  }));
+
+Deno.test("a machine that has just got its connection back asks before it begins", () =>
+  scene(async ({ machines, work, executor, asked, post, beat }) => {
+    machines.server.cut(executor.link);
+    machines.server.mend(executor.link);
+    await machines.clock.pass(10);
+    await post();
+    await machines.clock.pass(500);
+    assert.equal(asked[0], "claim");
+    await machines.clock.pass(5000);
+    asked.length = 0;
+    beat();
+    await post();
+    await machines.clock.pass(10);
+    assert.deepEqual(asked, ["started"]);
+    assert.equal(work.begun.length, 2);
   }));
