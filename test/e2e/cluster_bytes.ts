@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { temporaryFolder } from "../support/folder.ts";
-import { startMember, watchQueue } from "../support/member.ts";
+import { startSteadyMember, watchQueue } from "../support/member.ts";
 import { startNatsServer } from "../support/nats_server.ts";
 import { peakMemoryOf } from "../support/proc.ts";
 import { fixture } from "../support/program.ts";
@@ -17,8 +17,8 @@ const copy = { JOBRUNNER_CMD: fixture("copy_payload.sh") };
 Deno.test("payloads and results of every size around a limit are the same on another machine", async () => {
   await using server = await startNatsServer();
   await using queue = watchQueue(server.address);
-  await using front = await startMember(server.address, { name: "front", env: copy });
-  await using _executor = await startMember(server.address, {
+  await using front = await startSteadyMember(server.address, { name: "front", env: copy });
+  await using _executor = await startSteadyMember(server.address, {
     name: "executor",
     workers: 2,
     env: copy,
@@ -41,8 +41,12 @@ Deno.test("64 MiB go to another machine and back in 200 MB of memory on each of 
   await using server = await startNatsServer();
   await using queue = watchQueue(server.address);
   const env = { ...startFlags(), ...copy };
-  await using front = await startMember(server.address, { name: "front", env });
-  await using executor = await startMember(server.address, { name: "executor", workers: 2, env });
+  await using front = await startSteadyMember(server.address, { name: "front", env });
+  await using executor = await startSteadyMember(server.address, {
+    name: "executor",
+    workers: 2,
+    env,
+  });
   await queue.hasRoomFor(22);
   const payload = `${folder.path}/payload`;
   writeRandom(payload, 64 * mebi);

@@ -5,7 +5,7 @@ import { newToken } from "../../src/wire/tokens.ts";
 import { type Answer, post, statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { openLive, outputIn } from "../support/live_client.ts";
-import { begunIn, heldScript, release, startMember, watchQueue } from "../support/member.ts";
+import { begunIn, heldScript, release, startSteadyMember, watchQueue } from "../support/member.ts";
 import { shellCmd } from "../support/named.ts";
 import { startNatsServer } from "../support/nats_server.ts";
 import { eventually } from "../support/processes.ts";
@@ -39,7 +39,7 @@ Deno.test("a machine runs only the commands that are in its own file", async () 
   const file = (name: string, ...tables: readonly string[]) =>
     write(`${folder.path}/${name}.toml`, tables.join("\n"));
   const member = (name: string, workers: number, ...tables: readonly string[]) =>
-    startMember(server.address, { name, workers, configFile: file(name, ...tables) });
+    startSteadyMember(server.address, { name, workers, configFile: file(name, ...tables) });
   await using front = await member("front", 0, table("alpha"), table("beta"));
   await using one = await member("one", 1, table("alpha", 'env = { WORD = "one" }'));
   await using two = await member("two", 1, table("beta", 'env = { WORD = "two" }'));
@@ -61,7 +61,7 @@ Deno.test("machines warn of a command whose text differs, and not of one that th
   using folder = temporaryFolder();
   await using server = await startNatsServer();
   const member = (name: string, ...tables: readonly string[]) =>
-    startMember(server.address, {
+    startSteadyMember(server.address, {
       name,
       workers: 1,
       configFile: write(`${folder.path}/${name}.toml`, tables.join("\n")),
@@ -79,8 +79,8 @@ Deno.test("a front without workers keeps jobs until another machine has workers,
   using folder = temporaryFolder();
   await using server = await startNatsServer();
   await using queue = watchQueue(server.address);
-  await using patient = await startMember(server.address, { name: "patient", places: 2 });
-  await using hasty = await startMember(server.address, {
+  await using patient = await startSteadyMember(server.address, { name: "patient", places: 2 });
+  await using hasty = await startSteadyMember(server.address, {
     name: "hasty",
     places: 1,
     env: { JOBRUNNER_QUEUE_TIMEOUT_SEC: "1" },
@@ -92,7 +92,7 @@ Deno.test("a front without workers keeps jobs until another machine has workers,
   const late = await post(hasty.url, "true", { headers: problem });
   assert.deepEqual([late.status, late.json.code], [503, "queue_timeout"]);
   await queue.holds(2);
-  await using _executor = await startMember(server.address, {
+  await using _executor = await startSteadyMember(server.address, {
     name: "executor",
     workers: 1,
     places: 0,
@@ -110,8 +110,8 @@ Deno.test("live output comes from another machine in its order, and a client tha
   using folder = temporaryFolder();
   await using server = await startNatsServer();
   await using queue = watchQueue(server.address);
-  await using front = await startMember(server.address, { name: "front" });
-  await using executor = await startMember(server.address, { name: "executor", workers: 1 });
+  await using front = await startSteadyMember(server.address, { name: "front" });
+  await using executor = await startSteadyMember(server.address, { name: "executor", workers: 1 });
   await queue.hasRoomFor(21);
   const script = `echo begins; ${
     heldScript(folder.path, "a")
@@ -145,11 +145,11 @@ Deno.test("machines read their configuration again while their jobs run elsewher
   const files = { front: `${folder.path}/front.toml`, executor: `${folder.path}/executor.toml` };
   const word = (word: string, ...lines: readonly string[]) =>
     table("work", `env = { WORD = "${word}" }`, ...lines);
-  await using front = await startMember(server.address, {
+  await using front = await startSteadyMember(server.address, {
     name: "front",
     configFile: write(files.front, word("old")),
   });
-  await using executor = await startMember(server.address, {
+  await using executor = await startSteadyMember(server.address, {
     name: "executor",
     workers: 1,
     configFile: write(files.executor, word("old")),
@@ -188,7 +188,7 @@ Deno.test("a machine with tokens warns that their limits are its own, and refuse
     `${folder.path}/tokens.toml`,
     tokenTable("ann", token, 'scopes = ["submit"]'),
   );
-  await using machine = await startMember(server.address, {
+  await using machine = await startSteadyMember(server.address, {
     name: "machine",
     workers: 1,
     places: 0,

@@ -5,7 +5,7 @@ import { nkeys } from "@nats-io/nats-core";
 import { type Canary, canaryOf, formsIn, newCanary } from "../support/canary.ts";
 import { get, post } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { startMember } from "../support/member.ts";
+import { startSteadyMember } from "../support/member.ts";
 import { createJwtSetup } from "../support/nats_jwt.ts";
 import { startNatsServer } from "../support/nats_server.ts";
 import { fixture, runProgram } from "../support/program.ts";
@@ -150,7 +150,7 @@ for (const { name, config, secret, env, wrong } of rows) {
       JOBRUNNER_LOG_LEVEL: "debug",
       JOBRUNNER_NATS_URL: `${scheme}://localhost:${server.port}`,
     };
-    await using machine = await startMember(server.address, {
+    await using machine = await startSteadyMember(server.address, {
       name: "machine",
       workers: 1,
       env: { ...settings, ...env },

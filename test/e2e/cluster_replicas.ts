@@ -4,14 +4,11 @@ import assert from "node:assert/strict";
 import { streamOf } from "../../src/cluster/names.ts";
 import { post } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { begunIn, heldScript, release, startMember, watchQueue } from "../support/member.ts";
+import { begunIn, heldScript, release, startSteadyMember, watchQueue } from "../support/member.ts";
 import { startNatsCluster } from "../support/nats_cluster.ts";
 import { eventually } from "../support/processes.ts";
 
-const env = {
-  JOBRUNNER_NATS_REPLICAS: "3",
-  JOBRUNNER_NATS_NODE_TIMEOUT_SEC: "3",
-};
+const env = { JOBRUNNER_NATS_REPLICAS: "3" };
 const json = { headers: { accept: "application/problem+json" } };
 
 Deno.test("three servers keep exactly 26 of 80 jobs at once, and all of them when their leader is killed", async () => {
@@ -19,7 +16,7 @@ Deno.test("three servers keep exactly 26 of 80 jobs at once, and all of them whe
   await using servers = await startNatsCluster();
   await using queue = watchQueue(servers.addresses);
   const machine = (name: string) =>
-    startMember(servers.addresses.join(), { name, workers: 3, places: 10, env });
+    startSteadyMember(servers.addresses.join(), { name, workers: 3, places: 10, env });
   await using one = await machine("one");
   await using two = await machine("two");
   await queue.hasRoomFor(26);

@@ -24,8 +24,7 @@ export interface MemberOptions extends Omit<ProgramOptions, "signal"> {
 }
 
 /**
- * Starts a machine. It counts as lost after a second, so that its jobs are offered again after
- * three. Needs root.
+ * Starts a machine. It counts as lost after a second, so that its jobs are offered again after three. Needs root.
  */
 export function startMember(
   server: string,
@@ -44,6 +43,17 @@ export function startMember(
       JOBRUNNER_NATS_NODE_TIMEOUT_SEC: "1",
       ...env,
     },
+  });
+}
+
+/** Starts a machine that counts as lost after three seconds, for tests in which none is lost: a busy host can be silent for one. */
+export function startSteadyMember(
+  server: string,
+  { env = {}, ...options }: MemberOptions,
+): Promise<Program> {
+  return startMember(server, {
+    ...options,
+    env: { JOBRUNNER_NATS_NODE_TIMEOUT_SEC: "3", ...env },
   });
 }
 
