@@ -64,7 +64,7 @@ async function* formParts(
   body: ReadableStream<Uint8Array>,
   url: string,
 ): AsyncGenerator<RawPart> {
-  const { Busboy } = await import("@fastify/busboy");
+  const { Busboy } = await import("./busboy.ts");
   const parts = createChannel<RawPart>();
   const reader = body.getReader();
   let failure: Error | undefined;
