@@ -8,6 +8,7 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { BuildFailure } from "./build_failure.ts";
 import { provideBundler } from "./bundler.ts";
@@ -21,7 +22,7 @@ const toolsFolder = `${root}.tools`;
 const bundleFolder = `${root}bin/.bundle`;
 
 /** The path of the isolate's file, in the source and in the bundle. */
-const entry = { source: '"../service.ts"', bundle: '"./service.js"' };
+const entry = { source: '"../service.ts"', bundle: '"./src/service.js"' };
 
 /** Makes a binary for each target, or for this machine; prints a line for each. */
 export async function build(names: readonly string[]): Promise<void> {
@@ -45,19 +46,23 @@ export async function build(names: readonly string[]): Promise<void> {
   }
 }
 
-/** Writes one file for each isolate, which imports nothing but the runtime's own modules. */
+/**
+ * Writes a file for each isolate, and others that they share or load only when they need them. None of them imports anything else
+ * but the runtime's own modules. What is not loaded costs no memory and no time at the start.
+ */
 async function bundle(): Promise<void> {
   await provideBundler(root);
-  Deno.mkdirSync(bundleFolder, { recursive: true });
-  for (const [from, to] of [["main.ts", "main.js"], ["src/service.ts", "service.js"]] as const) {
-    const output = `${bundleFolder}/${to}`;
-    const said = await runCommand(
-      Deno.execPath(),
-      ["bundle", "--quiet", "--platform", "deno", "--output", output, from],
-      { cwd: root },
-    );
-    if (!said.ok) throw new BuildFailure(`cannot bundle ${from}: ${said.stderr.trim()}`);
-  }
+  // Names of files depend on their contents: those of an earlier build would stay.
+  if (existsSync(bundleFolder)) Deno.removeSync(bundleFolder, { recursive: true });
+  const said = await runCommand(
+    Deno.execPath(),
+    [
+      ...["bundle", "--quiet", "--platform", "deno", "--code-splitting"],
+      ...["--outdir", bundleFolder, "main.ts", "src/service.ts"],
+    ],
+    { cwd: root },
+  );
+  if (!said.ok) throw new BuildFailure(`cannot bundle: ${said.stderr.trim()}`);
   const main = `${bundleFolder}/main.js`;
   const parts = Deno.readTextFileSync(main).split(entry.source);
   if (parts.length !== 2) throw new BuildFailure(`${main}: must name ${entry.source} once`);
@@ -125,7 +130,7 @@ async function compileWith(
     ...v8Flags(),
     ...(target ? ["--target", target.triple] : []),
     "--include",
-    `${bundleFolder}/service.js`,
+    `${bundleFolder}/src/service.js`,
     "--output",
     output,
     `${bundleFolder}/main.js`,

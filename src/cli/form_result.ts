@@ -64,7 +64,8 @@ async function* formParts(
   body: ReadableStream<Uint8Array>,
   url: string,
 ): AsyncGenerator<RawPart> {
-  const { Busboy } = await import("@fastify/busboy");
+  // In a binary, a CommonJS package that is loaded late has only this export.
+  const { default: { Busboy } } = await import("@fastify/busboy");
   const parts = createChannel<RawPart>();
   const reader = body.getReader();
   let failure: Error | undefined;

@@ -42,7 +42,8 @@ const maxTextBytes = 64 * 1024;
 
 /** Creates a parser of a form with a boundary of 1 to 70 characters; loads the package that it uses. */
 export async function createFormParser(boundary: string): Promise<FormParser> {
-  const { Dicer } = await import("@fastify/busboy");
+  // In a binary, a CommonJS package that is loaded late has only this export.
+  const { default: { Dicer } } = await import("@fastify/busboy");
   const settings = {
     boundary,
     // More than is allowed is found out here, since the parser would only drop it.
