@@ -15,6 +15,7 @@ import { version } from "../version.ts";
 import { toMilliseconds } from "../wire/rounding.ts";
 import { figuresOf } from "./cluster_figures.ts";
 import { type ClusterListeners, reportTo } from "./cluster_report.ts";
+import { createUnusableServers } from "./unusable_servers.ts";
 
 /** How long a start waits for the first connection, and then for the queues, in milliseconds; afterwards the server serves without. */
 const startMs = 2000;
@@ -50,15 +51,12 @@ export async function openSharedQueue(
   let wasConnected = false;
   let lostMs: number | undefined;
   const tried = Promise.withResolvers<void>();
-  /** Servers that can never be used; another one may do. */
-  const unusable = new Set<string>();
+  const unusable = createUnusableServers(config.servers);
   const link = openLink(linkSettingsOf(config, secrets), (failure) => {
-    const { server, lasting, message: reason } = failure;
+    const { message: reason } = failure;
     if (wasConnected && !link.connected) lostMs = performance.now();
-    if (lasting) unusable.add(server);
-    if (lasting && (link.connected || config.servers.every((each) => unusable.has(each)))) {
-      refused(reason);
-    } else if (wasConnected) log.write("the connection to NATS was lost", { reason });
+    if (unusable.add(failure, link)) refused(reason);
+    else if (wasConnected) log.write("the connection to NATS was lost", { reason });
     else log.write("NATS cannot be reached", { reason });
     wasConnected &&= link.connected;
   });

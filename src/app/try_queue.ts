@@ -10,6 +10,7 @@ import type { CommandConfig, Config } from "../config/config.ts";
 import type { QueueTrial, ServiceStart } from "../isolate/messages.ts";
 import { commandDigest } from "./pool_host.ts";
 import { linkSettingsOf } from "./shared_queue.ts";
+import { createUnusableServers } from "./unusable_servers.ts";
 
 /** How long a connection may take with all servers together, in milliseconds. */
 const connectMs = 5000;
@@ -29,11 +30,12 @@ export async function tryQueue(
   const { openLink, visit } = await import("../cluster/entry.ts");
   const tried = Promise.withResolvers<void>();
   const failures: string[] = [];
-  let isLasting = false;
-  const link = openLink(linkSettingsOf(cluster, clusterSecrets), ({ lasting, message }) => {
-    failures.push(message);
-    isLasting ||= lasting;
-    if (lasting) tried.resolve();
+  const unusable = createUnusableServers(cluster.servers);
+  let isHopeless = false;
+  const link = openLink(linkSettingsOf(cluster, clusterSecrets), (failure) => {
+    failures.push(failure.message);
+    isHopeless ||= unusable.add(failure, link);
+    if (isHopeless) tried.resolve();
   });
   link.onChange(() => tried.resolve());
   await atMost(connectMs, tried.promise);
@@ -48,14 +50,18 @@ export async function tryQueue(
   const pools = digestsOf(config.commands);
   const sight = await visit(link, { group, pools, streams: { storage, replicas } });
   await link.close();
-  const errors = [...(isLasting ? failures : []), ...sight.faults];
+  const errors = [...(isHopeless ? failures : []), ...sight.faults];
   return {
     found: [
       ...found,
       `connected to nats-server ${version}${errors.length > 0 ? "" : ", which has JetStream"}`,
       ...describe(sight, config),
     ],
-    warnings: sight.nodes.slice(0, maxMachines).flatMap((node) => differences(node, config)),
+    warnings: [
+      // One server that can be used is enough.
+      ...(isHopeless ? [] : failures),
+      ...sight.nodes.slice(0, maxMachines).flatMap((node) => differences(node, config)),
+    ],
     errors,
   };
 }

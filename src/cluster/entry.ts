@@ -5,5 +5,6 @@
  */
 
 export { joinCluster } from "./cluster.ts";
-export { type LinkSettings, openLink } from "./nats.ts";
+export type { Link } from "./link.ts";
+export { type LinkFailure, type LinkSettings, openLink } from "./nats.ts";
 export { type SeenNode, type Sight, visit } from "./visit.ts";

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { get, post } from "../support/client.ts";
 import { fileExists, temporaryFolder } from "../support/folder.ts";
-import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
+import { natsPrograms, type NatsServer, startNatsServer } from "../support/nats_server.ts";
 import { type ReceivedSpan, startReceiver } from "../support/otlp.ts";
 import { eventually } from "../support/processes.ts";
 import { fixture, type Program, runProgram, startProgram } from "../support/program.ts";
@@ -193,6 +193,22 @@ Deno.test("serve --check exits with 1 if the NATS server has no JetStream, or re
     assert.equal(code, 1, stdout);
     assert.match(stdout, fault);
     assert.doesNotMatch(stdout, /which has JetStream|hunter2/);
+  }
+});
+
+Deno.test("serve --check finds one NATS server of several enough, whichever it tries first", async () => {
+  await using old = await startNatsServer({ program: natsPrograms.old });
+  await using usual = await startNatsServer();
+  const checks = Array.from({ length: 6 }, () =>
+    runProgram({
+      args: ["serve", "--check"],
+      env: envOf(usual, { JOBRUNNER_NATS_URL: `nats://${old.address},${usual.address}` }),
+    }));
+  const ended = await Promise.all(checks);
+  for (const { code, stdout } of ended) {
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^queue: connected to nats-server 2\.\S+, which has JetStream$/m);
+    assert.doesNotMatch(stdout, /^error:/m);
   }
 });
 
