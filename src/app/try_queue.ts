@@ -30,12 +30,15 @@ export async function tryQueue(
   const { openLink, visit } = await import("../cluster/entry.ts");
   const tried = Promise.withResolvers<void>();
   const failures: string[] = [];
+  const failed = new Set<string>();
   const unusable = createUnusableServers(cluster.servers);
   let isHopeless = false;
   const link = openLink(linkSettingsOf(cluster, clusterSecrets), (failure) => {
     failures.push(failure.message);
+    failed.add(failure.server);
     isHopeless ||= unusable.add(failure, link);
-    if (isHopeless) tried.resolve();
+    // One attempt with each server is enough.
+    if (isHopeless || cluster.servers.every((each) => failed.has(each))) tried.resolve();
   });
   link.onChange(() => tried.resolve());
   await atMost(connectMs, tried.promise);
