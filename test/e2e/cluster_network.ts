@@ -6,7 +6,14 @@
 import assert from "node:assert/strict";
 import { type Answer, post, statusOf } from "../support/client.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { begunIn, heldScript, release, startMember, watchQueue } from "../support/member.ts";
+import {
+  begunIn,
+  heldScript,
+  type MemberOptions,
+  release,
+  startMember,
+  watchQueue,
+} from "../support/member.ts";
 import { startNatsServer } from "../support/nats_server.ts";
 import { createNetwork } from "../support/network.ts";
 import { eventually } from "../support/processes.ts";
@@ -31,30 +38,44 @@ function postHeld(url: string, folder: string, names: readonly string[]): Promis
   });
 }
 
-/** The variables of a machine in an island. */
-function at(address: string) {
-  return { JOBRUNNER_HTTP_LISTEN_ADDRESS: address, JOBRUNNER_ALLOW_OPEN: "on" };
+/** A server, and an island that can be cut off from it. */
+async function startScene() {
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(temporaryFolder());
+  const network = stack.use(await createNetwork());
+  const { address, port } = stack.use(await startNatsServer({ host: network.address }));
+  const queue = stack.use(watchQueue(address));
+  const { cut, heal, through, address: islandAddress } = await network.addIsland();
+  const env = { JOBRUNNER_HTTP_LISTEN_ADDRESS: islandAddress, JOBRUNNER_ALLOW_OPEN: "on" };
+  const owned = stack.move();
+  return {
+    /** For the jobs. */
+    folder,
+    queue,
+    island: {
+      cut: () => cut(port),
+      heal,
+      /** Starts a machine there. */
+      start: (options: MemberOptions) =>
+        startMember(address, { ...options, through, env: { ...env, ...options.env } }),
+    },
+    /** Starts a machine beside the server. */
+    start: (options: MemberOptions) => startMember(address, options),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 Deno.test("jobs of a machine that is cut off run elsewhere, each client gets one answer, and the machine comes back", async () => {
-  using folder = temporaryFolder();
-  await using network = await createNetwork();
-  await using server = await startNatsServer({ host: network.address });
-  await using queue = watchQueue(server.address);
-  const island = await network.addIsland();
-  await using front = await startMember(server.address, { name: "front" });
-  await using lost = await startMember(server.address, {
-    name: "lost",
-    workers: 2,
-    through: island.through,
-    env: at(island.address),
-  });
+  await using scene = await startScene();
+  const { folder, queue, island } = scene;
+  await using front = await scene.start({ name: "front" });
+  await using lost = await island.start({ name: "lost", workers: 2 });
   await queue.hasRoomFor(22);
   const answers = postHeld(front.url, folder.path, ["a", "b"]);
   await eventually("both run", () => begunIn(folder.path).length === 2);
-  await using _other = await startMember(server.address, { name: "other", workers: 2 });
+  await using _other = await scene.start({ name: "other", workers: 2 });
   await queue.hasRoomFor(34);
-  await island.cut(server.port);
+  await island.cut();
   await eventually("both run again", () => begunIn(folder.path).length === 4);
   release(folder.path);
   const answered = await Promise.all(answers);
@@ -75,23 +96,19 @@ Deno.test("jobs of a machine that is cut off run elsewhere, each client gets one
 });
 
 Deno.test("a front that is cut off refuses new jobs, and its clients that stay get every answer after it", async () => {
-  using folder = temporaryFolder();
-  await using network = await createNetwork();
-  await using server = await startNatsServer({ host: network.address });
-  await using queue = watchQueue(server.address);
-  const island = await network.addIsland();
-  await using front = await startMember(server.address, {
+  await using scene = await startScene();
+  const { folder, queue, island } = scene;
+  await using front = await island.start({
     name: "front",
-    through: island.through,
-    env: { ...at(island.address), JOBRUNNER_ON_DISCONNECT: "finish" },
+    env: { JOBRUNNER_ON_DISCONNECT: "finish" },
   });
-  await using _executor = await startMember(server.address, { name: "executor", workers: 2 });
+  await using _executor = await scene.start({ name: "executor", workers: 2 });
   await queue.hasRoomFor(22);
   const names = ["a", "b", "c", "d", "e"];
   const answers = postHeld(front.url, folder.path, names);
   await eventually("two run", () => begunIn(folder.path).length === 2);
   await queue.holds(5);
-  await island.cut(server.port);
+  await island.cut();
   const refused = await post(front.url, "true", {
     headers: { accept: "application/problem+json" },
   });
@@ -107,21 +124,14 @@ Deno.test("a front that is cut off refuses new jobs, and its clients that stay g
 });
 
 Deno.test("the running jobs of a front that is cut off are ended, and run again when it is back", async () => {
-  using folder = temporaryFolder();
-  await using network = await createNetwork();
-  await using server = await startNatsServer({ host: network.address });
-  await using queue = watchQueue(server.address);
-  const island = await network.addIsland();
-  await using front = await startMember(server.address, {
-    name: "front",
-    through: island.through,
-    env: at(island.address),
-  });
-  await using executor = await startMember(server.address, { name: "executor", workers: 2 });
+  await using scene = await startScene();
+  const { folder, queue, island } = scene;
+  await using front = await island.start({ name: "front" });
+  await using executor = await scene.start({ name: "executor", workers: 2 });
   await queue.hasRoomFor(22);
   const answers = postHeld(front.url, folder.path, ["a", "b"]);
   await eventually("both run", () => begunIn(folder.path).length === 2);
-  await island.cut(server.port);
+  await island.cut();
   await queue.holds(0);
   await eventually("both were ended", async () => (await statusOf(executor.url)).busy === 0);
   await island.heal();
@@ -133,21 +143,13 @@ Deno.test("the running jobs of a front that is cut off are ended, and run again 
 });
 
 Deno.test("an idle machine that is cut off delays jobs, and none is lost or begins twice", async () => {
-  using folder = temporaryFolder();
-  await using network = await createNetwork();
-  await using server = await startNatsServer({ host: network.address });
-  await using queue = watchQueue(server.address);
-  const island = await network.addIsland();
-  await using front = await startMember(server.address, { name: "front" });
-  await using _idle = await startMember(server.address, {
-    name: "idle",
-    workers: 2,
-    through: island.through,
-    env: at(island.address),
-  });
-  await using _other = await startMember(server.address, { name: "other", workers: 4 });
+  await using scene = await startScene();
+  const { folder, queue, island } = scene;
+  await using front = await scene.start({ name: "front" });
+  await using _idle = await island.start({ name: "idle", workers: 2 });
+  await using _other = await scene.start({ name: "other", workers: 4 });
   await queue.hasRoomFor(36);
-  await island.cut(server.port);
+  await island.cut();
   const names = Array.from({ length: 12 }, (_, i) => `job-${i}`);
   release(folder.path);
   const answered = await Promise.all(postHeld(front.url, folder.path, names));
