@@ -107,7 +107,7 @@ export async function startApp(
   const buffers = createBuffers(first.http.maxBufferedBytes);
   const disk = createDisk(spoolBytes);
   const group = first.cluster &&
-    await openSharedQueue(first.cluster, clusterSecrets ?? { credentials: { kind: "none" } }, {
+    await openSharedQueue(first.cluster, clusterSecrets, {
       ...listeners,
       exposition,
       named: first.named,

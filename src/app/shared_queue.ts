@@ -38,7 +38,7 @@ export interface SharedQueueListeners extends Omit<ClusterListeners, "clusterMet
 /** Connects, and joins the group. Rejects with a `StartError` if it is certain that this never works with these settings. */
 export async function openSharedQueue(
   config: ClusterConfig,
-  secrets: ClusterSecrets,
+  secrets: ClusterSecrets | undefined,
   { exposition, ...listeners }: SharedQueueListeners,
 ): Promise<SharedQueue> {
   const { log, named } = listeners;
@@ -129,7 +129,7 @@ export function queueStateOf(
 /** How to connect. */
 export function linkSettingsOf(
   { servers, tls, nodeName: name }: ClusterConfig,
-  { credentials, clientKey }: ClusterSecrets,
+  { credentials, clientKey }: ClusterSecrets = { credentials: { kind: "none" } },
 ): LinkSettings {
   return { servers, name, credentials, tls: tls && tlsOf(tls, clientKey) };
 }

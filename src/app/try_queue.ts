@@ -20,10 +20,7 @@ const maxMachines = 100;
 
 /** Connects as a server would, and looks around; nothing is made or changed. Undefined on a machine of its own. */
 export async function tryQueue(
-  { config, clusterSecrets = { credentials: { kind: "none" } } }: Pick<
-    ServiceStart,
-    "config" | "clusterSecrets"
-  >,
+  { config, clusterSecrets }: Pick<ServiceStart, "config" | "clusterSecrets">,
 ): Promise<QueueTrial | undefined> {
   const { cluster } = config;
   if (!cluster) return undefined;

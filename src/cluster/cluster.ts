@@ -21,7 +21,7 @@ import { protocol, streamOf, subjectsOf } from "./names.ts";
 import { type Beat, createNodes, joined, type NodeState, type PoolBeat } from "./nodes.ts";
 import type { ClusterReport } from "./report.ts";
 
-export type { ClusterPool, ClusterState, NodeSummary } from "./cluster_state.ts";
+export type { ClusterState } from "./cluster_state.ts";
 
 /** Time between two beats, in milliseconds, unless a machine counts as dead after less than three of them. */
 const beatMs = 1000;

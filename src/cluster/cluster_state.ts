@@ -108,7 +108,10 @@ function poolsOf(lines: ReadonlyMap<ClusterLine, Keeper>): readonly ClusterPool[
   return [...pools.values()];
 }
 
-function sumOf(pools: readonly PoolBeat[]): Pick<NodeSummary, "workers" | "busy" | "places"> {
+/** The workers and places of a machine, over its pools. */
+export function sumOf(
+  pools: readonly PoolBeat[],
+): Pick<NodeSummary, "workers" | "busy" | "places"> {
   const sum = (of: (pool: PoolBeat) => number) => pools.reduce((sum, pool) => sum + of(pool), 0);
   return {
     workers: sum(({ workers }) => workers),

@@ -175,9 +175,8 @@ export class RemoteJob implements Lease {
 
   async #deliver(outcome: JobOutcome): Promise<void> {
     this.#state = "delivering";
-    const { question } = this;
+    const { question, spec } = this;
     const { front, reply } = this.#job;
-    const { spec } = this;
     const { pool } = this.#parts;
     const live = this.#live?.sent;
     const goesOn = () => this.#state === "delivering";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { sumOf } from "./cluster_state.ts";
 import { type Clock, pause, systemClock } from "./clock.ts";
 import { decodeBeat } from "./codec.ts";
 import { type Link, LinkError, type StreamSettings } from "./link.ts";
@@ -91,13 +92,13 @@ async function sizeOf(
 
 function seen(beat: Beat, pools: VisitSettings["pools"]): SeenNode {
   const { name, version, state } = beat;
-  const all = Object.values(beat.pools);
+  const { workers, places } = sumOf(Object.values(beat.pools));
   return {
     name,
     version,
     state,
-    workers: all.reduce((sum, { workers }) => sum + workers, 0),
-    places: all.reduce((sum, { places }) => sum + places, 0),
+    workers,
+    places,
     differs: Object.entries(pools)
       .flatMap(([pool, commands]) => differing(pool, { commands }, [beat])).sort(),
   };

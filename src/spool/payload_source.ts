@@ -15,8 +15,8 @@ export interface PayloadSource {
   /** Lengths in bytes of its files: those of a form one after the other, the last one `parts.json`; otherwise the whole. */
   readonly lengths: readonly number[];
   /**
-   * Reads so many bytes from a position into new memory; the files follow each other. Rejects with errors of the file system, also if there are
-   * fewer bytes.
+   * Reads so many bytes from a position into new memory; the files follow each other. Rejects with errors of the file system, also
+   * if there are fewer bytes.
    */
   read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Closes its files. Idempotent. */

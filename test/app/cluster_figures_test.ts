@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { figuresOf } from "../../src/app/cluster_figures.ts";
-import type { ClusterState, NodeSummary } from "../../src/cluster/cluster.ts";
+import type { ClusterState, NodeSummary } from "../../src/cluster/cluster_state.ts";
 
 function nodeOf(state: NodeSummary["state"], differs: readonly string[] = []): NodeSummary {
   const about = { id: state, name: state, version: "0.0.0", sinceSec: 1 };
