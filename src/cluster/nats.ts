@@ -315,8 +315,17 @@ function incoming(message: Msg): Incoming {
     subject: message.subject,
     reply: message.reply ?? "",
     data: ownMemory(message.data),
-    status: message.headers?.code ?? 0,
+    status: statusOf(message),
   };
+}
+
+/** The status of the server, 0 without one. Whoever may publish can send headers that the library cannot read. */
+function statusOf(message: Msg): number {
+  try {
+    return message.headers?.code ?? 0;
+  } catch {
+    return 0;
+  }
 }
 
 /**

@@ -36,6 +36,25 @@ Deno.test("openLink() refuses older servers, and what does not speak NATS, for g
   }
 });
 
+Deno.test("subscribe() delivers messages whose headers cannot be read, and all that follow", async () => {
+  await using server = startFakeNats(greetingOf("2.10.0"));
+  await using opened = openReportingLink(server.address);
+  const received: string[] = [];
+  opened.link.subscribe("x", ({ data, reply, status }) => {
+    received.push(`${new TextDecoder().decode(data)} ${reply} ${status}`);
+  });
+  await connected(opened.link);
+  const headers = ["NATS/1.0\r\nA B: x\r\n\r\n", "NATS/1.0\r\n:\r\n\r\n", "junk\r\n\r\n"];
+  for (const header of headers) {
+    // The first subscription is that for answers.
+    await server.send(`HMSG x 2 r ${header.length} ${header.length + 4}\r\n${header}body\r\n`);
+  }
+  await server.send("MSG x 2 r 4\r\nlast\r\n");
+  await eventually("the last is there", () => received.length === 4);
+  assert.deepEqual(received, ["body r 0", "body r 0", "body r 0", "last r 0"]);
+  assert.equal(opened.link.connections, 1);
+});
+
 Deno.test("openLink() reports a failure once, and tries again", async () => {
   const port = freePort();
   await using opened = openReportingLink(`127.0.0.1:${port}`);
