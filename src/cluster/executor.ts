@@ -54,6 +54,8 @@ export interface ExecutorParts {
 interface Held {
   /** Where it is acknowledged. */
   readonly reply: string;
+  /** When it came; a time of the group's clock. */
+  readonly offeredMs: number;
   /** The job, if it is another machine's. */
   remote?: RemoteJob;
   /** When a worker got the job; undefined before that and after its run. */
@@ -157,9 +159,12 @@ export class Executor {
     const now = clock.now();
     if (this.#isTooLong(now - this.#lookedMs)) this.#lateMs = now;
     this.#lookedMs = now;
-    const isLost = now - this.#connectedMs >= ackWaitMs && rules.onLost === "fail";
+    const connectedMs = this.#connectedMs;
     if (link.connected) this.#connectedMs = now;
-    for (const remote of this.#running()) {
+    for (const { remote, offeredMs } of this.#held.values()) {
+      if (!remote?.isRunning) continue;
+      // What came over a connection that is back was not lost with the one before.
+      const isLost = rules.onLost === "fail" && now - Math.max(connectedMs, offeredMs) >= ackWaitMs;
       const isOrphan = link.connected && remote.spec.onDisconnect === "cancel" &&
         this.#fronts.isDead(remote.front);
       if (isLost || isOrphan) remote.revoke(refused("gone"));
@@ -183,16 +188,11 @@ export class Executor {
     return link.connections > 1 && clock.now() - link.connectedAt < ackWaitMs;
   }
 
-  /** The jobs of other machines that have no outcome yet. */
-  #running(): RemoteJob[] {
-    return [...this.#held.values()].map(({ remote }) => remote)
-      .filter((remote) => remote !== undefined).filter(({ isRunning }) => isRunning);
-  }
-
   /** Ends the jobs of other machines that run here. Returns their number. */
   cut(): number {
-    const running = this.#running();
-    for (const remote of running) remote.cut();
+    const running = [...this.#held.values()].map(({ remote }) => remote)
+      .filter((remote) => remote?.isRunning);
+    for (const remote of running) remote?.cut();
     return running.length;
   }
 
@@ -247,7 +247,7 @@ export class Executor {
       return undefined;
     }
     const offer = { ...offered, attempt: this.#attemptOf(job.spec.uid, offered.attempt) };
-    const held: Held = { reply };
+    const held: Held = { reply, offeredMs: this.#group.clock.now() };
     this.#held.set(job.spec.uid, held);
     try {
       return job.front === this.#group.node

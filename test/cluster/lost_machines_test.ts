@@ -183,6 +183,23 @@ for (const [how, freezes] of [["frozen", true], ["cut off", false]] as const) {
     }));
 }
 
+Deno.test("with fail, a machine that is back finishes the jobs that it begins at once", () =>
+  scene(fail, async (scene) => {
+    const { machines: { clock, server }, work, front, one } = scene;
+    void work.work(one, 2);
+    server.cut(one.link);
+    await clock.pass(7000);
+    const posted = [
+      await work.post(front, "a", { ms: 3000 }),
+      await work.post(front, "b", { ms: 3000 }),
+    ];
+    server.mend(one.link);
+    await clock.pass(10_000);
+    assert.deepEqual(posted.map(fateOf), ["exited", "exited"]);
+    assert.equal(work.begun.length, 2);
+    await expectSettled(scene, posted);
+  }));
+
 Deno.test("a machine that is cut off goes on with its runs, and its results are taken when it is back in time", () =>
   scene({}, async (scene) => {
     const { machines: { clock, server }, work, front, one } = scene;
